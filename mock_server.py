@@ -1,0 +1,4136 @@
+#!/usr/bin/env python3
+"""A mock LLM server in one file that needs nothing but Python 3.8 or newer.
+
+    python3 mock_server.py 5001
+
+answers HTTP requests the way OpenAI, Azure OpenAI, the Gemini API and Vertex AI do, whole and
+streamed, from the mocks in `data/`.  From Python:
+
+    from mock_server import MockServer
+
+    with MockServer() as server:
+        server.mock(match={"user": "ping"}, response={"text": "pong"})
+        ...                                           # any client, with server.url as its host
+        assert server.requests[-1]["model"] == "gpt-4o-mini"
+
+The file is cut in layers; a section uses only what stands above it, and its banner says what it
+may touch.  test_mock_server.py reads the syntax tree of this file to hold it to that.
+"""
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import fnmatch
+import functools
+import hashlib
+import itertools
+import json
+import os
+import queue
+import re
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import zlib
+from collections import deque
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import (Any, Callable, Deque, Dict, FrozenSet, Iterable, Iterator, List, Mapping,
+                    NoReturn, Optional, Sequence, Set, TextIO, Tuple, Type, Union, cast)
+
+# === Names and limits ========================================================
+# Version, defaults, bounds.  Touches nothing.
+
+__version__ = "0.1.0"
+__all__ = ["BadMock", "MockServer", "__version__"]
+
+DEFAULT_PORT = 5001
+HEAD_LIMIT = 64 * 1024          # bytes of a request's head; above it 431
+LINE_LIMIT = 16 * 1024          # bytes of a request line; above it 414
+MAX_BODY = 16 * 1024 * 1024     # default of --max-body; above it 413
+DEPTH_LIMIT = 200               # levels of nested JSON; json.loads itself gives up at about 1000
+DIGIT_LIMIT = 1000              # digits of an integer; converting more takes quadratic time
+IDLE_SECONDS = 75.0             # a connection without a request is closed after this
+HEAD_SECONDS = 20.0             # from a request's first byte to the end of its head
+BODY_SECONDS = 60.0             # and to the end of its body
+STALL_SECONDS = 30.0            # a client that takes no byte for this long is given up
+LINGER_SECONDS = 2.0            # how long a refused client may go on sending while it reads why
+GRACE_SECONDS = 1.5             # how long responses under way may take at shutdown
+SPARE_THREADS = 32              # threads that stay to wait for the next connection
+WRITERS = 4                     # unpaced streams that write at the same moment (design, section 11)
+LOG_LINES = 10_000              # log lines that may wait for a slow standard error
+JOURNAL = 1000                  # requests that MockServer.requests remembers
+
+Json = Any
+Headers = Tuple[Tuple[str, str], ...]
+Difference = Tuple[str, Any, Any]      # key, got, expected
+
+# === Errors ==================================================================
+# Whose fault it is, what differed, what to do next.  Touches nothing.
+
+SECRETS = frozenset(("authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key",
+                     "cookie", "set-cookie", "x-amz-security-token", "key", "access_token"))
+MISSING = type("Missing", (), {"__repr__": lambda self: "absent"})()
+
+
+class BadMock(ValueError):
+    """A mock that can't be used: its place, the key, what was found, what would do."""
+
+
+class Refused(Exception):
+    """A request that the server itself answers with an error.
+
+    `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
+    at fault; `headers` go out with the answer; `close` says that the connection can't be used
+    any further, because what follows on it can't be told apart from this request.
+    """
+
+    def __init__(self, status: int, message: str, *, code: Optional[str] = None, param: Optional[str] = None,
+                 headers: Headers = (), close: bool = False) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+        self.headers, self.close = headers, close
+
+
+class WrongField(Exception):
+    """A field of the request body with the wrong type or value, or none where one is needed."""
+
+    def __init__(self, field: str, expected: str, found: Json = MISSING) -> None:
+        super().__init__(f"{field}: expected {expected}, found {kind_of(found)}")
+        self.field, self.expected, self.found = field, expected, found
+
+
+def kind_of(value: Json) -> str:
+    """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
+    if value is None or value is MISSING:
+        return "null" if value is None else "nothing"
+    kinds: Tuple[Tuple[Any, str], ...] = ((bool, "a boolean"), (int, "an integer"), (float, "a number"),
+                                          (str, "a string"), (list, "an array"), (dict, "an object"))
+    return next((name for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint: the known word that was probably meant, or all there are."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
+
+
+def shown(value: Json, around: int = 0, room: int = 160) -> str:
+    """A value as JSON for a message; a long one is cut to `room` characters near `around`."""
+    if value is MISSING:
+        return "absent"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    start = max(0, min(around - room // 2, len(text) - room))
+    end = start + room
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+
+
+def explained(difference: Difference) -> str:
+    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
+    key, got, expected = difference
+    if key.split(".")[-1] in SECRETS and isinstance(got, str):
+        got = masked(key.split(".")[-1], got)
+    part = 0
+    if isinstance(got, str) and isinstance(expected, str):
+        part = len(os.path.commonprefix([got, expected]))
+    return f"{key} is {shown(got, part)}, expected {shown(expected, part)}"
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    if name.lower() not in SECRETS:
+        return value
+    scheme, space, key = value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
+    if not space:
+        scheme, key = "", value
+    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
+
+
+# === Values ==================================================================
+# Frozen dataclasses that the layers hand to each other, and JSON in and out.  May touch json.
+
+ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+HEX = "0123456789abcdef"
+BASE64URL = ALNUM + "-_"
+
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+sorted_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
+indented = json.JSONEncoder(ensure_ascii=False, indent=2).encode
+indented4 = json.JSONEncoder(ensure_ascii=False, indent=4).encode
+
+
+def utf8(text: str) -> bytes:
+    """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > DIGIT_LIMIT:
+        raise ValueError(f"an integer of {len(digits)} digits; at most {DIGIT_LIMIT} are read")
+    return int(digits)
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
+
+
+def parse_json(data: bytes) -> Json:
+    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
+    try:
+        value = DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels") from None
+    if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    return value
+
+
+def depth(value: Json) -> int:
+    """How many arrays and objects lie inside each other; walks level by level, not recursively."""
+    levels, level = 0, [value]
+    while level:
+        level = [inner for outer in level
+                 for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())]
+        levels += 1
+    return levels - 1
+
+
+def merged(value: Json, extra: Json) -> Json:
+    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
+        return extra
+    return {**value, **{key: merged(value[key], more) if key in value else more for key, more in extra.items()}}
+
+
+def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
+    """`length` characters of `alphabet` that depend on nothing but `seed`."""
+    return "".join([alphabet[byte % len(alphabet)] for byte in hashlib.shake_256(seed.encode()).digest(length)])
+
+
+def estimate(text: str) -> int:
+    """About how many tokens a text has: a quarter of its characters, at least 1."""
+    return max(1, (len(text) + 3) // 4)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
+    decoded, `headers` by lower-case name (repeated ones joined with ", "), `body` decoded from
+    its transfer and content codings."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a conversation: `role` is system, user, assistant or tool."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a request asks for, whoever the provider is: all that matching and answering need."""
+
+    provider: str
+    operation: str
+    api: str
+    model: str
+    stream: bool = False
+    user: str = ""
+    system: str = ""
+    tool_result: Optional[str] = None
+    turn: int = 0
+    tools: Tuple[str, ...] = ()
+    inputs: Tuple[str, ...] = ()            # what is embedded, completed or moderated, one by one
+    choices: int = 1
+    prompt: str = ""                        # all text of the conversation
+    path: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    port: int = 0
+    params: Mapping[str, str] = field(default_factory=dict)     # named groups of the route
+    body: Json = None
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """64 hex digits from provider, API, model and body; streaming or not makes no difference."""
+        body = self.body
+        if isinstance(body, dict):
+            body = {key: value for key, value in body.items() if key not in ("stream", "stream_options")}
+        return hashlib.sha256(utf8(sorted_compact([self.provider, self.api, self.model, body]))).hexdigest()
+
+    @functools.cached_property
+    def body_sha256(self) -> str:
+        """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
+        return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
+
+    @functools.cached_property
+    def second(self) -> int:
+        """A Unix second between October 2025 and October 2026, derived from the request."""
+        return 1_760_000_000 + int(self.digest[:8], 16) % 31_536_000
+
+    def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
+        """An id that this request always gets; `label` tells its ids apart."""
+        return token(self.digest + label, length, alphabet)
+
+
+@dataclass(frozen=True)
+class Text:
+    """What the model says."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Reasoning:
+    """What the model thinks before it says it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the model says when it will not."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool that the model wants called; without `id` the wire format makes one in its provider's shape."""
+
+    name: str
+    arguments: Mapping[str, Json]
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Vectors, one an input; they start over when there are more inputs."""
+
+    vectors: Tuple[Tuple[float, ...], ...]
+
+    def of(self, index: int) -> Tuple[float, ...]:
+        """The vector of the input at `index`, counted from 0."""
+        return self.vectors[index % len(self.vectors)]
+
+
+Part = Union[Text, Reasoning, Refusal, ToolCall, Embedding]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens; `reasoning` is a share of `output`, `cached` a share of `input`."""
+
+    input: int
+    output: int
+    reasoning: int = 0
+    cached: int = 0
+
+    @property
+    def total(self) -> int:
+        """Input and output."""
+        return self.input + self.output
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer in no provider's form.  `stop` is stop, length, tool_calls or content_filter;
+    `chunk_size` is characters an event, 0 for a word."""
+
+    parts: Tuple[Part, ...]
+    stop: str
+    usage: Usage
+    model: str
+    id: str = ""
+    chunk_size: int = 0
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+    def text(self, kind: Type[Any]) -> Optional[str]:
+        """The parts of one kind joined, or None if there is none."""
+        found = [part.text for part in self.parts if isinstance(part, kind)]
+        return "".join(found) if found else None
+
+    @property
+    def tool_calls(self) -> List[ToolCall]:
+        """The tool calls, in order."""
+        return [part for part in self.parts if isinstance(part, ToolCall)]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error in no provider's form; what is None gets the provider's default for the status."""
+
+    status: int
+    message: str
+    type: Optional[str] = None
+    code: Optional[str] = None
+    param: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay out),
+    its gzip `twin`, and `events` (frames of a file, or JSON values to frame)."""
+
+    body: Union[bytes, Json] = MISSING
+    twin: Optional[bytes] = None
+    frames: Tuple[bytes, ...] = ()
+    values: Tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds before the first event, between events, and how far a gap may stray (0.5: by half)."""
+
+    first: float = 0.0
+    between: float = 0.0
+    jitter: float = 0.0
+    seed: str = ""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
+    (auto, always, never), and headers that replace the server's own (None removes one)."""
+
+    delay: float = 0.0
+    pace: Optional[Pace] = None
+    gzip: str = "auto"
+    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Response:
+    """What goes to the socket, before any coding: either `body`, or `frames` (one an event).
+    `may_gzip` says whether the client's Accept-Encoding is asked."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    frames: Optional[Iterable[bytes]] = None
+    twin: Optional[bytes] = None
+    may_gzip: bool = True
+    delivery: Delivery = Delivery()
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of one part of a reply; `head` is true for the first piece of the part at `index`,
+    and a tool call's pieces are pieces of its arguments as JSON text."""
+
+    index: int
+    part: Part
+    piece: str
+    head: bool
+
+
+WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
+ARGUMENT_PIECES = re.compile(r"\w+|\W+")
+
+
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text."""
+    if size:
+        return [text[at:at + size] for at in range(0, len(text), size)]
+    return words.findall(text)
+
+
+def walk(reply: Reply) -> Iterator[Delta]:
+    """A reply as a model streams it, part by part; a part without text is one empty piece."""
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, Embedding):
+            continue
+        if isinstance(part, ToolCall):
+            cut = pieces(compact(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
+        else:
+            cut = pieces(part.text, reply.chunk_size)
+        for number, piece in enumerate(cut or [""]):
+            yield Delta(index, part, piece, number == 0)
+
+
+# === Framings ================================================================
+# How events follow each other on the wire: frames out, and `split` back in.  May touch struct and zlib.
+
+
+class SSE:
+    """Server-sent events (WHATWG HTML, 9.2): `eol` ends each line, an empty line each event."""
+
+    negotiated = False          # no provider compresses an event stream by default (wire formats, section 4)
+
+    def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
+        self.eol, self.layout = eol, layout
+
+    def frame(self, data: str, event: str = "") -> bytes:
+        """One event; each line of data gets a `data:` field of its own."""
+        lines = ["event: " + event] if event else []
+        lines += ["data: " + line for line in data.split("\n")]
+        return utf8(self.eol.join(lines) + self.eol * 2)
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events, (name, JSON value) or (name, text as it is), as frames."""
+        for name, value in events:
+            yield self.frame(value if isinstance(value, str) else self.layout(value), name)
+
+    END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
+
+    @classmethod
+    def split(cls, data: bytes) -> List[bytes]:
+        """A recorded stream as its frames, byte for byte; what follows the last empty line is one too."""
+        ends = [match.end() for match in cls.END.finditer(data)]
+        cuts = [0] + ends + ([len(data)] if not ends or ends[-1] < len(data) else [])
+        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
+
+    @classmethod
+    def data(cls, frame: bytes) -> str:
+        """The data of one frame: its `data` fields joined with newlines."""
+        fields = (line.partition(":") for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")))
+        return "\n".join(value[1:] if value.startswith(" ") else value for name, _, value in fields if name == "data")
+
+
+class JsonArray:
+    """One JSON array over the whole stream, as Google sends it: `[` element LF, `,` CR LF element LF, `]`
+    (wire formats, section 7, recorded)."""
+
+    negotiated = True           # Google flushes its gzip after each element (wire formats, section 4)
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as elements, one a frame, and the closing bracket as one more."""
+        mark = b"["
+        for _, value in events:
+            yield mark + utf8(indented(value)) + b"\n"
+            mark = b",\r\n"
+        yield b"]" if mark != b"[" else b"[]"
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The elements of such a stream."""
+        return cast(List[Json], parse_json(data))
+
+
+OPENAI_SSE = SSE()
+GOOGLE_SSE = SSE("\r\n", spaced)
+GOOGLE_ARRAY = JsonArray()
+Framing = Union[SSE, JsonArray]
+
+# === Wire formats ============================================================
+# One class an API; a dialect is a subclass whose differences are data; defining a class registers
+# it.  Pure: no socket, clock, file or lock.
+
+WIRE_FORMATS: List["WireFormat"] = []
+KINDS: Mapping[str, Tuple[type, ...]] = {
+    "a string": (str,), "a boolean": (bool,), "an integer": (int,), "a number": (int, float), "an array": (list,),
+    "an object": (dict,), "a string or an array": (str, list), "a string or an object": (str, dict),
+    "an array or an object": (list, dict)}
+Ids = Callable[[str, int, str], str]        # (label, length, alphabet) → an id
+
+
+def fits(value: Json, expected: str) -> bool:
+    """Whether a value is of one of the KINDS; true and false are no numbers."""
+    if isinstance(value, bool):
+        return bool in KINDS[expected]
+    return isinstance(value, KINDS[expected])
+
+
+def check(body: Json, fields: Mapping[str, str], place: str = "") -> None:
+    """Raise WrongField unless each field is absent, null or of its kind; `!` after the kind means required."""
+    if not isinstance(body, dict):
+        raise WrongField(place.rstrip("."), "an object", body)
+    for name, kind in fields.items():
+        value = body.get(name, MISSING)
+        if value is MISSING and kind.endswith("!"):
+            raise WrongField(place + name, kind.rstrip("!"))
+        if not (value is MISSING or fits(value, kind.rstrip("!")) or (value is None and not kind.endswith("!"))):
+            raise WrongField(place + name, kind.rstrip("!"), value)
+
+
+def items(value: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    """The objects of an array with their places, `messages[0]` and so on; null is an empty array."""
+    for index, item in enumerate(value or ()):
+        if not isinstance(item, dict):
+            raise WrongField(f"{place}[{index}]", "an object", item)
+        yield f"{place}[{index}]", item
+
+
+def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
+    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
+
+    Only what came last counts: a tool result before the last user message is history."""
+    users = [index for index, turn in enumerate(turns) if turn.role == "user"]
+    results = [turn.text for turn in turns[users[-1] + 1 if users else 0:] if turn.role == "tool"]
+    return {"user": turns[users[-1]].text if users else "",
+            "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
+            "tool_result": results[-1] if results else None,
+            "turn": sum(turn.role == "assistant" for turn in turns),
+            "prompt": "\n".join(turn.text for turn in turns)}
+
+
+def bearer(value: str) -> str:
+    """The token of an Authorization header; empty for another scheme or an empty token."""
+    scheme, _, key = value.strip().partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def uuid(ids: Ids, label: str) -> str:
+    """A UUID of version 4."""
+    digits = ids(label, 32, HEX)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+class WireFormat:
+    """One API: which paths are its own, how its requests read, how its answers are written.
+
+    A subclass with `routes` is registered; `METHOD /path` with named groups, matched against the
+    undecoded path.  `fields` are checked before `turns` and the like read the body."""
+
+    provider = ""
+    operation = "generate"
+    api = ""
+    routes: Tuple[str, ...] = ()
+    fields: Mapping[str, str] = {}
+    speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
+    credentials: Tuple[str, ...] = ("authorization",)     # headers, or `?name` for the query
+    layout = staticmethod(compact)
+    ending = ""
+    json_type = "application/json"
+    stream_type = "text/event-stream"
+    bad_json = "We could not parse the JSON body of your request: {}."
+
+    def __init_subclass__(cls) -> None:
+        if "routes" in cls.__dict__:
+            WIRE_FORMATS.append(cls())
+
+    def owns(self, request: Request) -> bool:
+        """Whether a request on one of the routes is for this API; only shared paths ask more than that."""
+        return True
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request in no provider's terms.  WrongField names what can't be read."""
+        if request.method == "POST":
+            check(body, self.fields)
+        turns = list(self.turns(body)) if request.method == "POST" else []
+        return Call(self.provider, self.operation, self.api, self.model(params, body), self.streams(params, body),
+                    **conversation(turns), tools=tuple(self.tools(body or {})), inputs=tuple(self.inputs(body or {})),
+                    choices=self.choices(body or {}), path=request.path, query=request.query,
+                    headers=request.headers, port=request.port, params=params, body=body)
+
+    def model(self, params: Mapping[str, str], body: Json) -> str:
+        """The model or deployment that is asked."""
+        return params.get("model") or str((body or {}).get("model") or "")
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """Whether the answer is to be streamed."""
+        return bool((body or {}).get("stream"))
+
+    def turns(self, body: Json) -> Iterable[Turn]:
+        """The conversation."""
+        return [Turn("user", "\n".join(self.inputs(body)))]
+
+    def tools(self, body: Json) -> Iterable[str]:
+        """Names of the tools that the request offers."""
+        return ()
+
+    def inputs(self, body: Json) -> Iterable[str]:
+        """Texts that are answered one by one."""
+        return ()
+
+    def choices(self, body: Json) -> int:
+        """How many answers are asked for."""
+        return 1
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The whole answer."""
+        raise NotImplementedError
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The streamed answer: event names and JSON values (or text that is no JSON)."""
+        raise NotImplementedError
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Recorded JSON values as events, completed with what ends every stream of this API."""
+        return ((("", value) for value in values))
+
+    def adapted(self, call: Call, body: bytes) -> bytes:
+        """A recorded body in the encoding that this request asks for."""
+        return body
+
+    def framing(self, call: Call) -> Framing:
+        """How the events of this call are framed."""
+        return OPENAI_SSE
+
+    def encode(self, value: Json) -> bytes:
+        """A whole body in the provider's layout."""
+        return utf8(self.layout(value) + self.ending)
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """Response headers besides Content-Type that clients read."""
+        return ()
+
+    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+        """An error body and its content type."""
+        raise NotImplementedError
+
+    def complaint(self, wrong: WrongField) -> Failure:
+        """What the provider says of a field that is missing or wrong."""
+        raise NotImplementedError
+
+    def unauthorized(self) -> Failure:
+        """What the provider says when the credential is missing."""
+        raise NotImplementedError
+
+    def credential(self, request: Request) -> str:
+        """The credential that came with the request, or an empty string."""
+        for name in self.credentials:
+            value = request.query.get(name[1:], "") if name[0] == "?" else request.headers.get(name, "")
+            key = bearer(value) if name == "authorization" else value.strip()
+            if key:
+                return key
+        return ""
+
+
+def caller(request: Request) -> str:
+    """Whose client calls a path that several providers share (wire formats, section 2.1)."""
+    if "anthropic-version" in request.headers:
+        return "anthropic"
+    return "google" if "x-goog-api-key" in request.headers or "key" in request.query else "openai"
+
+
+# --- OpenAI (wire formats, section 5) ---
+
+# Every OpenAI-compatible host is `openai` under its own prefix, except where another provider lives.
+ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)?/openai/|/v1(?:beta1)?/projects/)(?:/.+)?"
+REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
+
+
+class OpenAI(WireFormat):
+    """What all APIs of OpenAI share: headers, errors, credential."""
+
+    provider = "openai"
+    layout = staticmethod(indented)
+    ending = "\n"
+    front_door = (401, 404)             # errors that never reach the engine have another layout (5.8, recorded)
+    types = {429: "requests"}           # error types by status; others are invalid_request_error or server_error
+    codes = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """Request id, processing time, version and rate limits (5.1, recorded)."""
+        request_id = ("x-request-id", "req_" + ids("request", 32, HEX))
+        shared = (("access-control-expose-headers", "X-Request-ID"), ("x-content-type-options", "nosniff"),
+                  ("Server", "cloudflare"))
+        if status in self.front_door:
+            return (request_id, ("Vary", "Origin"), *shared)
+        return (request_id, ("openai-organization", "mock-organization"),
+                ("openai-processing-ms", str(100 + int(ids("ms", 2, HEX), 16))), ("openai-version", "2020-10-01"),
+                ("x-ratelimit-limit-requests", "10000"), ("x-ratelimit-limit-tokens", "200000"),
+                ("x-ratelimit-remaining-requests", "9999"), ("x-ratelimit-remaining-tokens", "199968"),
+                ("x-ratelimit-reset-requests", "8.64s"), ("x-ratelimit-reset-tokens", "9ms"), *shared)
+
+    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+        """`{"error": {"message", "type", "param", "code"}}`, all four always there (5.8)."""
+        kind = "server_error" if failure.status >= 500 else "invalid_request_error"
+        value = {"error": {"message": failure.message, "type": failure.type or self.types.get(failure.status, kind),
+                           "param": failure.param, "code": failure.code or self.codes.get(failure.status)}}
+        if failure.status in self.front_door:
+            return utf8(indented4(value) + "\n"), "application/json; charset=utf-8"
+        return utf8(indented(value)), self.json_type
+
+    def complaint(self, wrong: WrongField) -> Failure:
+        """OpenAI's own sentences, with the field as `param`."""
+        field, code = wrong.field, "invalid_type"
+        text = f"Invalid type for '{field}': expected {wrong.expected}, but got {kind_of(wrong.found)} instead."
+        if not field:
+            text, code = f"Invalid body: expected {wrong.expected}, but got {kind_of(wrong.found)} instead.", "invalid_body"
+        elif wrong.found is MISSING:
+            text, code = f"Missing required parameter: '{field}'.", "missing_required_parameter"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text, code = (f"Invalid '{field}': empty array. Expected an array with minimum length 1, "
+                          "but got an empty array instead."), "empty_array"
+        elif " from " in wrong.expected:
+            text, code = f"Invalid '{field}': expected {wrong.expected}, but got {shown(wrong.found)} instead.", "invalid_value"
+        return Failure(400, text, "invalid_request_error", code, field or None)
+
+    def unauthorized(self) -> Failure:
+        """The sentence that the real API sends without a key."""
+        return Failure(401, "You didn't provide an API key. You need to provide your API key in an Authorization header "
+                            "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank "
+                            "username) if you're accessing the API from your browser and are prompted for a username and "
+                            "password. You can obtain an API key from https://platform.openai.com/account/api-keys.",
+                       "invalid_request_error")
+
+
+def openai_text(content: Json, place: str) -> str:
+    """The text of a message's content: a string, null, or parts of which those with text count."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise WrongField(place, "a string or an array", content)
+    texts = []
+    for where, part in items(content, place):
+        check(part, {"type": "a string!", "text": "a string"}, where + ".")
+        texts += [part["text"]] if part["type"] in ("text", "input_text", "output_text") and part.get("text") else []
+    return "\n".join(texts)
+
+
+def openai_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts with their details, as chat completions have them."""
+    return {"prompt_tokens": usage.input, "completion_tokens": usage.output, "total_tokens": usage.total,
+            "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": 0,
+                                          "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}}
+
+
+def count(body: Json, name: str, most: int) -> int:
+    """A number of answers asked for; WrongField unless it is from 1 to `most`."""
+    value = body.get(name)
+    if value is not None and (not fits(value, "an integer") or not 1 <= value <= most):
+        raise WrongField(name, f"an integer from 1 to {most}", value)
+    return int(value or 1)
+
+
+def logprobs(cut: Sequence[str], body: Json) -> Optional[Dict[str, Json]]:
+    """Log probabilities for pieces of text, if the request asks for them."""
+    if body.get("logprobs") is not True:
+        return None
+    entries = [{"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))} for piece in cut]
+    return {"content": [{**entry, "top_logprobs": [entry] if body.get("top_logprobs") else []} for entry in entries],
+            "refusal": None}
+
+
+def wants_usage(body: Json) -> bool:
+    """Whether a stream is to end with a chunk of token counts."""
+    return bool((body.get("stream_options") or {}).get("include_usage"))
+
+
+CHAT_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant",
+              "tool": "tool", "function": "tool"}
+
+
+class ChatRequest(OpenAI):
+    """How a chat completions request reads (wire formats, 5.2)."""
+
+    api = "chat"
+    fields = {"model": "a string!", "messages": "an array!", "stream": "a boolean", "stream_options": "an object",
+              "n": "an integer", "tools": "an array", "functions": "an array", "temperature": "a number",
+              "top_p": "a number", "max_tokens": "an integer", "max_completion_tokens": "an integer",
+              "logprobs": "a boolean", "response_format": "an object", "parallel_tool_calls": "a boolean",
+              "tool_choice": "a string or an object", "stop": "a string or an array", "user": "a string"}
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """The messages, in order."""
+        if not body["messages"]:
+            raise WrongField("messages", "an array", [])
+        for place, message in items(body["messages"], "messages"):
+            check(message, {"role": "a string!"}, place + ".")
+            if message["role"] not in CHAT_ROLES:
+                raise WrongField(place + ".role", "one from " + ", ".join(CHAT_ROLES), message["role"])
+            yield Turn(CHAT_ROLES[message["role"]], openai_text(message.get("content"), place + ".content"))
+
+    def tools(self, body: Json) -> Iterator[str]:
+        """Names of functions and custom tools, and of the older `functions`."""
+        for place, tool in items(body.get("tools"), "tools"):
+            kind = tool.get("type") if tool.get("type") in ("function", "custom") else None
+            if kind:
+                check(tool, {kind: "an object!"}, place + ".")
+                check(tool[kind], {"name": "a string!"}, f"{place}.{kind}.")
+                yield tool[kind]["name"]
+        for place, function in items(body.get("functions"), "functions"):
+            check(function, {"name": "a string!"}, place + ".")
+            yield function["name"]
+
+    def choices(self, body: Json) -> int:
+        """`n`."""
+        return count(body, "n", 128)
+
+
+class OpenAIChat(ChatRequest):
+    """Chat completions (wire formats, 5.2 and 5.3)."""
+
+    routes: Tuple[str, ...] = (r"POST /v1/chat/completions", rf"POST (?!/v1/chat/){ANY_PREFIX}/chat/completions")
+    stream_type = "text/event-stream; charset=utf-8"
+    keys = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
+
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A whole tool call; its arguments are JSON text."""
+        own = part.id or "call_" + call.token(f"tool {choice} {number}", 24)
+        return {"id": own, "type": "function", "function": {"name": part.name, "arguments": compact(part.arguments)}}
+
+    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The assistant's message."""
+        calls = [self.tool_call(call, part, number, choice) for number, part in enumerate(reply.tool_calls)]
+        reasoning = reply.text(Reasoning)
+        return {"role": "assistant", "content": reply.text(Text),
+                **({} if reasoning is None else {"reasoning_content": reasoning}),
+                **({"tool_calls": calls} if calls else {}), "refusal": reply.text(Refusal), "annotations": []}
+
+    def choice(self, call: Call, index: int, body: Dict[str, Json], finish: Optional[str],
+               cut: Sequence[str] = ()) -> Dict[str, Json]:
+        """One choice; `body` is its message or delta.  Reasoning models have no `logprobs` key (5.2)."""
+        probabilities = {} if REASONING_MODEL.match(call.model) else {
+            "logprobs": logprobs(cut, call.body) if cut else None}
+        return {"index": index, **body, **probabilities, "finish_reason": finish}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `chat.completion` object."""
+        cut = pieces(reply.text(Text) or "", reply.chunk_size)
+        choices = [self.choice(call, index, {"message": self.message(call, reply, index)}, reply.stop, cut)
+                   for index in range(call.choices)]
+        return {**self.head(call, reply, "chat.completion"), "choices": choices, "usage": openai_usage(reply.usage),
+                **self.tail(call)}
+
+    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """What every object begins with."""
+        return {"id": reply.id or "chatcmpl-" + call.token("id", 29), "object": kind, "created": call.second,
+                "model": reply.model}
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
+        plain = not REASONING_MODEL.match(call.model)
+        return {"service_tier": "default", "system_fingerprint": "fp_" + token(call.model, 10, HEX) if plain else None}
+
+    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
+        """A message in pieces; a lone tool call opens together with the role (5.3, recorded)."""
+        calls = reply.tool_calls
+        heads = [{"index": number, **merged(self.tool_call(call, part, number, choice), {"function": {"arguments": ""}})}
+                 for number, part in enumerate(calls)]
+        lone, only_calls = len(calls) == len(reply.parts) == 1, bool(calls) and len(calls) == len(reply.parts)
+        yield {"role": "assistant", "content": None if reply.text(Text) is None else "",
+               **({"tool_calls": heads} if lone else {}), **({} if only_calls and not lone else {"refusal": None})}
+        number = -1
+        for delta in walk(reply):
+            if isinstance(delta.part, ToolCall):
+                number += delta.head
+                if delta.head and not lone:
+                    yield {"tool_calls": [heads[number]]}
+                yield {"tool_calls": [{"index": number, "function": {"arguments": delta.piece}}]}
+            elif delta.piece:
+                yield {self.keys[type(delta.part)]: delta.piece}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """`chat.completion.chunk` objects, then `[DONE]`."""
+        head, tail = self.head(call, reply, "chat.completion.chunk"), self.tail(call)
+        pads = itertools.count()
+        usage: Dict[str, Json] = {"usage": None} if wants_usage(call.body) else {}
+        for index in range(call.choices):
+            for delta in self.deltas(call, reply, index):
+                choice = self.choice(call, index, {"delta": delta}, None, [delta["content"]] if delta.get("content") else ())
+                yield "", self.padded(call, {**head, **tail, "choices": [choice], **usage}, next(pads))
+            final = self.choice(call, index, {"delta": {}}, reply.stop)
+            yield "", self.padded(call, {**head, **tail, "choices": [final], **usage}, next(pads))
+        if usage:
+            last = {**head, **tail, "choices": [], "usage": openai_usage(reply.usage)}
+            yield "", self.padded(call, last, next(pads))
+        yield "", "[DONE]"
+
+    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+        """A chunk with `obfuscation`, which makes its length 1 modulo 16 (5.3, recorded)."""
+        chunk = self.arranged(chunk)
+        if (call.body.get("stream_options") or {}).get("include_obfuscation") is False:
+            return chunk
+        room = (1 - len(utf8(compact({**chunk, "obfuscation": ""})))) % 16 or 16
+        start = number * 16 % 1008
+        return self.arranged({**chunk, "obfuscation": call.token("pads", 1024)[start:start + room]})
+
+    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
+        """Keys added, left out or ordered as a dialect has them."""
+        return value
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """The values, and `[DONE]` if they don't end with it."""
+        for value in values:
+            yield "", value
+        if not values or values[-1] != "[DONE]":
+            yield "", "[DONE]"
+
+
+class OpenAICompletions(OpenAI):
+    """Legacy completions (wire formats, 5.4): text only; each of several prompts gets `n` choices."""
+
+    api = "completions"
+    routes: Tuple[str, ...] = (r"POST /v1/completions", rf"POST (?!/v1/completions){ANY_PREFIX}(?<!/chat)(?<!/fim)/completions")
+    fields = {"model": "a string!", "prompt": "a string or an array!", "stream": "a boolean", "n": "an integer",
+              "stream_options": "an object", "temperature": "a number", "max_tokens": "an integer", "suffix": "a string"}
+    speaks = frozenset((Text, Reasoning, Refusal))
+    recorded_events = OpenAIChat.recorded_events
+
+    def inputs(self, body: Json) -> List[str]:
+        """The prompts; lists of token numbers have no text."""
+        prompt = body.get("prompt")
+        if isinstance(prompt, str):
+            return [prompt]
+        if prompt and isinstance(prompt[0], int):
+            return [""]
+        for index, item in enumerate(prompt or ()):
+            if not fits(item, "a string or an array"):
+                raise WrongField(f"prompt[{index}]", "a string or an array", item)
+        return [item if isinstance(item, str) else "" for item in prompt or ()]
+
+    def choices(self, body: Json) -> int:
+        """Prompts times `n`, numbered prompt by prompt."""
+        return count(body, "n", 128) * len(self.inputs(body))
+
+    def answer(self, reply: Reply) -> Tuple[List[str], str]:
+        """The text in pieces, and the finish reason; a refusal is text that the filter stopped."""
+        refused = reply.text(Refusal) is not None
+        text = (reply.text(Text) or "") + (reply.text(Refusal) or "")
+        stop = {"tool_calls": "stop", "stop": "content_filter" if refused else "stop"}.get(reply.stop, reply.stop)
+        return pieces(text, reply.chunk_size) or [""], stop
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `text_completion` object."""
+        cut, stop = self.answer(reply)
+        choices = [{"text": "".join(cut), "index": index, "logprobs": None, "finish_reason": stop}
+                   for index in range(call.choices)]
+        return {"id": reply.id or "cmpl-" + call.token("id", 29), "object": "text_completion", "created": call.second,
+                "model": reply.model, "choices": choices, "usage": self.usage(reply)}
+
+    def usage(self, reply: Reply) -> Dict[str, int]:
+        """Token counts, without details."""
+        return {"prompt_tokens": reply.usage.input, "completion_tokens": reply.usage.output,
+                "total_tokens": reply.usage.total}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
+        cut, stop = self.answer(reply)
+        head = {"id": reply.id or "cmpl-" + call.token("id", 29), "object": "text_completion", "created": call.second}
+        usage: Dict[str, Json] = {"usage": None} if wants_usage(call.body) else {}
+        for index in range(call.choices):
+            for number, piece in enumerate(cut, 1):
+                choice = {"text": piece, "index": index, "logprobs": None,
+                          "finish_reason": stop if number == len(cut) else None}
+                yield "", self.arranged({**head, "choices": [choice], "model": reply.model, **usage})
+        if usage:
+            yield "", self.arranged({**head, "model": reply.model, "usage": self.usage(reply), "choices": []})
+        yield "", "[DONE]"
+
+    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
+        """Keys added, left out or ordered as a dialect has them."""
+        return value
+
+
+class OpenAIEmbeddings(OpenAI):
+    """Embeddings (wire formats, 5.6): floats, or base64 of little-endian float32."""
+
+    operation = api = "embeddings"
+    operation = "embed"
+    routes: Tuple[str, ...] = (r"POST /v1/embeddings", rf"POST (?!/v1/embeddings|/api/embeddings){ANY_PREFIX}/embeddings")
+    fields = {"model": "a string!", "input": "a string or an array!", "encoding_format": "a string",
+              "dimensions": "an integer", "user": "a string"}
+    speaks = frozenset((Embedding,))
+
+    def inputs(self, body: Json) -> List[str]:
+        """The texts to embed; token numbers have no text."""
+        value = body.get("input")
+        if isinstance(value, str) or not value:
+            return [value] if isinstance(value, str) else []
+        return [""] if isinstance(value[0], int) else [item if isinstance(item, str) else "" for item in value]
+
+    def turns(self, body: Json) -> List[Turn]:
+        """The input counts as the user's text."""
+        if not body["input"] and isinstance(body["input"], list):
+            raise WrongField("input", "an array", [])
+        if body.get("encoding_format") not in (None, "float", "base64"):
+            raise WrongField("encoding_format", "one from float, base64", body["encoding_format"])
+        return [Turn("user", "\n".join(self.inputs(body)))]
+
+    @staticmethod
+    def encoded(vector: Sequence[float], body: Json) -> Json:
+        """A vector as the request wants it."""
+        if body.get("encoding_format") != "base64":
+            return list(vector)
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list of embeddings."""
+        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
+        return {"object": "list",
+                "data": [{"object": "embedding", "index": index, "embedding": self.encoded(embedding.of(index), call.body)}
+                         for index in range(len(call.inputs))],
+                "model": reply.model, "usage": {"prompt_tokens": reply.usage.input, "total_tokens": reply.usage.input}}
+
+    def adapted(self, call: Call, body: bytes) -> bytes:
+        """A recorded body with its vectors in the encoding asked for: openai-node asks for base64
+        by itself and reads floats as an empty vector (5.6, verified)."""
+        try:
+            value = parse_json(body)
+            vectors = [entry["embedding"] for entry in value["data"]]
+            wanted = str if call.body.get("encoding_format") == "base64" else list
+            if all(isinstance(vector, wanted) for vector in vectors):
+                return body
+            for entry, vector in zip(value["data"], vectors):
+                entry["embedding"] = self.encoded(vector if isinstance(vector, list) else floats(vector), call.body)
+        except (ValueError, KeyError, TypeError, struct.error):
+            return body         # not an embeddings list: the recording is sent as it is
+        return self.encode(value)
+
+
+def floats(text: str) -> List[float]:
+    """The vector in base64 of little-endian float32."""
+    data = base64.b64decode(text)
+    return list(struct.unpack(f"<{len(data) // 4}f", data))
+
+
+MODERATED = ("harassment", "harassment/threatening", "sexual", "hate", "hate/threatening", "illicit",
+             "illicit/violent", "self-harm/intent", "self-harm/instructions", "self-harm", "sexual/minors",
+             "violence", "violence/graphic")
+
+
+class OpenAIModerations(OpenAI):
+    """Moderations (wire formats, 5.7).  A neutral reply flags `illicit` if it refuses or stops by content_filter."""
+
+    operation, api = "moderate", "moderations"
+    routes: Tuple[str, ...] = (r"POST /v1/moderations", rf"POST (?!/v1/moderations){ANY_PREFIX}/moderations")
+    fields = {"model": "a string", "input": "a string or an array!"}
+
+    def inputs(self, body: Json) -> List[str]:
+        """The texts to judge, one by one; parts with images are one input."""
+        value = body.get("input")
+        if isinstance(value, str):
+            return [value]
+        if value and isinstance(value[0], dict):
+            return [openai_text(value, "input")]
+        return [item if isinstance(item, str) else "" for item in value or ()]
+
+    def model(self, params: Mapping[str, str], body: Json) -> str:
+        """The model, which the request may leave out."""
+        return super().model(params, body) or "omni-moderation-latest"
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """A result an input."""
+        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        hit = {"illicit"} if flagged else set()
+        result = {"flagged": flagged, "categories": {name: name in hit for name in MODERATED},
+                  "category_scores": {name: 0.98 if name in hit else 0.00001 for name in MODERATED},
+                  "category_applied_input_types": {name: ["text"] for name in MODERATED}}
+        return {"id": reply.id or "modr-" + call.token("id", 32, HEX), "model": reply.model,
+                "results": [result] * max(1, len(call.inputs))}
+
+
+class OpenAIModels(OpenAI):
+    """Models (wire formats, 5.7): the list, or any one by name."""
+
+    operation = api = "models"
+    routes: Tuple[str, ...] = (r"GET /v1/models(?:/(?P<model>.+))?",
+                               r"GET (?!/openai/|/v\d)(?:/.+/v1|/[^/]+)?/models(?:/(?P<model>[^/]+))?")
+    known = ("gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini", "gpt-5", "gpt-5-mini", "o4-mini",
+             "gpt-3.5-turbo-instruct", "omni-moderation-latest", "text-embedding-3-large", "text-embedding-3-small")
+    speaks = frozenset()
+
+    def owns(self, request: Request) -> bool:
+        """Shared with Google and Anthropic."""
+        return caller(request) == "openai"
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {"id": name, "object": "model", "created": 1721172741, "owned_by": "system"}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list, or the one asked for."""
+        if call.model:
+            return self.entry(call.model)
+        return {"object": "list", "data": [self.entry(name) for name in self.known]}
+
+
+# --- Azure OpenAI (wire formats, section 6) ---
+
+DEPLOYMENT = r"POST /openai/deployments/(?P<model>[^/]+)"
+SAFE = {"filtered": False, "severity": "safe"}
+COMPLETION_FILTERS = {name: SAFE for name in ("hate", "self_harm", "sexual", "violence")}
+PROMPT_FILTERS = {"hate": SAFE, "jailbreak": {"detected": False, "filtered": False},
+                  **{name: SAFE for name in ("self_harm", "sexual", "violence")}}
+WHOLE_FILTERS = {"hate": SAFE, "protected_material_code": {"detected": False, "filtered": False},
+                 "protected_material_text": {"detected": False, "filtered": False},
+                 **{name: SAFE for name in ("self_harm", "sexual", "violence")}}
+PROMPT_RESULTS = [{"prompt_index": 0, "content_filter_results": PROMPT_FILTERS}]
+BLOCKED = {"violence": {"filtered": True, "severity": "high"}}
+
+
+def sorted_keys(value: Json) -> Json:
+    """A JSON value with the keys of every object in order."""
+    if isinstance(value, dict):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
+
+
+class Azure(OpenAI):
+    """What all APIs of Azure OpenAI share: headers, errors of its own gateway, two kinds of credential."""
+
+    provider = "azure"
+    credentials = ("api-key", "authorization")
+    gateway = (401, 404, 429)           # answered before the engine, in a shape of their own (section 6)
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """Request ids, region and rate limits (section 6, recorded)."""
+        apim = ("apim-request-id", uuid(ids, "apim"))
+        if status in self.gateway:
+            return (apim,)
+        return (apim, ("x-request-id", uuid(ids, "request")), ("x-ms-region", "East US 2"), ("x-ms-rai-invoked", "true"),
+                ("x-accel-buffering", "no"), ("x-content-type-options", "nosniff"), ("x-ms-is-spilled-over", "false"),
+                ("x-ratelimit-limit-requests", "500"), ("x-ratelimit-limit-tokens", "50000"),
+                ("x-ratelimit-remaining-requests", "499"), ("x-ratelimit-remaining-tokens", "49968"),
+                ("x-ratelimit-reset-requests", "0"), ("x-ratelimit-reset-tokens", "0"))
+
+    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+        """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
+        if failure.status not in self.gateway:
+            return super().failure(failure, call)
+        kind = {"type": failure.type} if failure.type else {}
+        value = {"error": {"code": failure.code or str(failure.status), "message": failure.message, **kind}}
+        return utf8(compact(value)), self.json_type
+
+    def unauthorized(self) -> Failure:
+        """Azure's sentence (recorded)."""
+        return Failure(401, "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a "
+                            "valid key for an active subscription and use a correct regional API endpoint for your resource.")
+
+
+class AzureChat(Azure, OpenAIChat):
+    """Chat completions of a deployment: sorted keys, content filter results, no service tier."""
+
+    routes = (DEPLOYMENT + "/chat/completions", r"POST /openai/v1/chat/completions")
+    fields = {**OpenAIChat.fields, "model": "a string"}
+    layout = staticmethod(compact)
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """The fingerprint alone."""
+        return {key: value for key, value in super().tail(call).items() if key != "service_tier"}
+
+    def choice(self, call: Call, index: int, body: Dict[str, Json], finish: Optional[str],
+               cut: Sequence[str] = ()) -> Dict[str, Json]:
+        """A choice with its filter results; a delta has them only beside content."""
+        results: Json = WHOLE_FILTERS if "message" in body else {}
+        if (body.get("delta") or {}).get("content"):
+            results = COMPLETION_FILTERS
+        if finish == "content_filter":
+            results = {**results, **BLOCKED}
+        return {"content_filter_results": results, **super().choice(call, index, body, finish, cut)}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The object with the prompt's filter results."""
+        value = sorted_keys(super().whole(call, reply))
+        return {key: {**value, "prompt_filter_results": PROMPT_RESULTS}[key]
+                for key in sorted([*value, "prompt_filter_results"])}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """A chunk without choices for the prompt's filter results, then the same as OpenAI."""
+        yield "", {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": PROMPT_RESULTS}
+        yield from super().events(call, reply)
+
+    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
+        """Sorted keys at every level."""
+        return cast(Dict[str, Json], sorted_keys(value))
+
+
+class AzureCompletions(Azure, OpenAICompletions):
+    """Legacy completions of a deployment."""
+
+    routes = (DEPLOYMENT + "/completions", r"POST /openai/v1/completions")
+    fields = {**OpenAICompletions.fields, "model": "a string"}
+    layout = staticmethod(compact)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The object, its keys sorted."""
+        return sorted_keys(super().whole(call, reply))
+
+    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
+        """Sorted keys at every level."""
+        return cast(Dict[str, Json], sorted_keys(value))
+
+
+class AzureEmbeddings(Azure, OpenAIEmbeddings):
+    """Embeddings of a deployment, in OpenAI's layout (section 6, recorded)."""
+
+    routes = (DEPLOYMENT + "/embeddings", r"POST /openai/v1/embeddings")
+    fields = {**OpenAIEmbeddings.fields, "model": "a string"}
+
+
+class AzureModerations(Azure, OpenAIModerations):
+    """Moderations; not under a deployment (section 6)."""
+
+    routes = (r"POST /openai/(?:v1/)?moderations",)
+
+
+class AzureModels(Azure, OpenAIModels):
+    """Models."""
+
+    routes = (r"GET /openai/(?:v1/)?models(?:/(?P<model>[^/]+))?",)
+
+    def owns(self, request: Request) -> bool:
+        """These paths are Azure's alone."""
+        return True
+
+
+# --- Gemini API (wire formats, section 7) ---
+
+COLON = r"(?::|%3[Aa])"
+GEMINI_MODEL = r"POST /(?:v1beta|v1alpha|v1)/(?:models|tunedModels)/(?P<model>[^/:]+?)" + COLON
+GOOGLE_STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
+                 409: "ABORTED", 412: "FAILED_PRECONDITION", 429: "RESOURCE_EXHAUSTED", 499: "CANCELLED",
+                 500: "INTERNAL", 501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
+GOOGLE_STOPS = {"stop": "STOP", "length": "MAX_TOKENS", "tool_calls": "STOP", "content_filter": "SAFETY"}
+SAFETY = ("HARM_CATEGORY_HATE_SPEECH", "HARM_CATEGORY_DANGEROUS_CONTENT", "HARM_CATEGORY_HARASSMENT",
+          "HARM_CATEGORY_SEXUALLY_EXPLICIT")
+RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")         # ratings come with 1.5-era models only (section 7)
+
+
+@functools.lru_cache(maxsize=None)
+def snake(name: str) -> str:
+    """systemInstruction → system_instruction."""
+    return re.sub(r"(?=[A-Z])", "_", name).lower()
+
+
+def pick(value: Mapping[str, Json], name: str) -> Json:
+    """A field by its camelCase name or, as Google's JSON parser takes it too, in snake_case."""
+    found = value.get(name)
+    return value.get(snake(name)) if found is None else found
+
+
+class Gemini(WireFormat):
+    """What all APIs of Gemini share: headers, errors, three kinds of credential."""
+
+    provider = "gemini"
+    credentials = ("x-goog-api-key", "?key", "authorization")
+    layout = staticmethod(indented)
+    ending = "\n"
+    json_type = "application/json; charset=UTF-8"
+    error_details: Dict[str, Json] = {}
+    bad_json = "Invalid JSON payload received. {}."
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """The front end's headers (section 7, recorded); Alt-Svc is left out, it would send clients to HTTP/3."""
+        return ((("Content-Disposition", "attachment"),) if stream else ()) + (
+            ("Vary", "Origin"), ("Vary", "X-Origin"), ("Vary", "Referer"), ("Server", "scaffolding on HTTPServer2"),
+            ("X-XSS-Protection", "0"), ("X-Frame-Options", "SAMEORIGIN"), ("X-Content-Type-Options", "nosniff"),
+            ("Server-Timing", f"gfet4t7; dur={200 + int(ids('ms', 2, HEX), 16)}"))
+
+    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+        """`{"error": {"code", "message", "status", "details"}}`; in an array where the stream is one."""
+        status = GOOGLE_STATUS.get(failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL")
+        details: List[Json] = []
+        if failure.param:
+            details.append({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [
+                {"field": failure.param, "description": failure.message}]})
+        if failure.code:
+            details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": failure.code,
+                            "domain": "googleapis.com"})
+        value: Json = {"error": {"code": failure.status, "message": failure.message, "status": failure.type or status,
+                                 **({"details": details} if details else self.error_details)}}
+        if call and call.stream and self.framing(call) is GOOGLE_ARRAY:
+            value = [value]
+        return self.encode(value), self.json_type
+
+    def complaint(self, wrong: WrongField) -> Failure:
+        """Google's way to name a field."""
+        if wrong.found is MISSING:
+            text = f"* {wrong.field}: {wrong.field} is not specified"
+        else:
+            text = f"Invalid value at '{wrong.field or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
+        return Failure(400, text, param=wrong.field or "body")
+
+    def unauthorized(self) -> Failure:
+        """The Gemini API's sentence (quoted from real runs)."""
+        return Failure(403, "Method doesn't allow unregistered callers (callers without established identity). Please use "
+                            "API Key or other form of API consumer identity to call this API.")
+
+
+def google_parts(content: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    """The parts of a content, which may be one object where an array belongs."""
+    check(content, {"role": "a string", "parts": "an array or an object"}, place + ".")
+    parts = content.get("parts")
+    for where, part in items([parts] if isinstance(parts, dict) else parts, place + ".parts"):
+        check(part, {"text": "a string"}, where + ".")
+        yield where, part
+
+
+def google_text(content: Json, place: str) -> str:
+    """The text of a content's parts, without thoughts; a bare string is its own text."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "\n".join(part["text"] for _, part in google_parts(content, place)
+                     if part.get("text") and not part.get("thought"))
+
+
+def google_result(part: Mapping[str, Json]) -> Optional[str]:
+    """The text of a functionResponse: of its only field if that is a string, else as JSON."""
+    response = pick(part, "functionResponse")
+    if not isinstance(response, dict):
+        return None
+    value = response.get("response")
+    if isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), str):
+        return str(next(iter(value.values())))
+    return compact(value)
+
+
+def google_turns(body: Json) -> Iterator[Turn]:
+    """System instruction and contents; a turn of only function responses is no user message."""
+    system = pick(body, "systemInstruction")
+    if system is not None:
+        if not fits(system, "a string or an object"):
+            raise WrongField("systemInstruction", "an object", system)
+        yield Turn("system", google_text(system, "systemInstruction"))
+    contents = body.get("contents")
+    for place, content in items([contents] if isinstance(contents, dict) else contents, "contents"):
+        role = content.get("role") or "user"
+        if role not in ("user", "model", "function"):
+            raise WrongField(place + ".role", "one from user, model", role)
+        results = [google_result(part) for _, part in google_parts(content, place)]
+        found = [result for result in results if result is not None]
+        if role == "model":
+            yield Turn("assistant", google_text(content, place))
+        elif not found or len(found) < len(results):
+            yield Turn("user", google_text(content, place))
+        for result in found:
+            yield Turn("tool", result)
+
+
+class GeminiRequest(Gemini):
+    """How a generateContent request reads (wire formats, section 7)."""
+
+    api = "generateContent"
+    fields = {"contents": "an array or an object!", "tools": "an array", "generationConfig": "an object",
+              "generation_config": "an object", "toolConfig": "an object", "safetySettings": "an array"}
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """The verb says it."""
+        return params["verb"] == "streamGenerateContent"
+
+    def framing(self, call: Call) -> Framing:
+        """An event stream, unless `alt` (also spelled `$alt`) asks for JSON."""
+        alt = call.query.get("alt") or call.query.get("$alt") or "sse"
+        return GOOGLE_ARRAY if alt.split(";")[0] == "json" else GOOGLE_SSE
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """System instruction and contents."""
+        if not body["contents"]:
+            raise WrongField("contents", "an array with at least one content", body["contents"])
+        return google_turns(body)
+
+    def tools(self, body: Json) -> Iterator[str]:
+        """Names of the declared functions."""
+        for place, tool in items(body.get("tools"), "tools"):
+            for where, declared in items(pick(tool, "functionDeclarations"), place + ".functionDeclarations"):
+                check(declared, {"name": "a string!"}, where + ".")
+                yield declared["name"]
+
+    def choices(self, body: Json) -> int:
+        """`candidateCount`."""
+        config = pick(body, "generationConfig") or {}
+        return count(config, "candidateCount" if "candidateCount" in config else "candidate_count", 8)
+
+
+class GeminiGenerate(GeminiRequest):
+    """generateContent and streamGenerateContent (wire formats, section 7)."""
+
+    routes: Tuple[str, ...] = (GEMINI_MODEL + "(?P<verb>generateContent)", GEMINI_MODEL + "(?P<verb>streamGenerateContent)")
+
+    def part(self, call: Call, delta: Delta, text: str) -> Dict[str, Json]:
+        """A part of the answer; models before Gemini 3 give a function call no id (2.4)."""
+        if isinstance(delta.part, ToolCall):
+            own = delta.part.id or (call.token(f"tool {delta.index}", 8) if re.match(r".*gemini-[3-9]", call.model) else "")
+            return {"functionCall": {"name": delta.part.name, "args": dict(delta.part.arguments),
+                                     **({"id": own} if own else {})}}
+        return {"text": text, **({"thought": True} if isinstance(delta.part, Reasoning) else {})}
+
+    def parts(self, call: Call, reply: Reply, joined: bool) -> List[Dict[str, Json]]:
+        """The parts of the answer, whole or piece by piece; a function call is always whole."""
+        found = [delta for delta in walk(reply) if delta.head or not (joined or isinstance(delta.part, ToolCall))]
+        return [self.part(call, delta, getattr(delta.part, "text", "") if joined else delta.piece)
+                for delta in found] or [{"text": ""}]
+
+    def stop(self, reply: Reply) -> str:
+        """The finish reason; a refusal is text that ends with SAFETY, for Google has no field for it."""
+        refused = reply.stop == "stop" and reply.text(Refusal) is not None
+        return GOOGLE_STOPS["content_filter" if refused else reply.stop]
+
+    def content(self, parts: List[Json]) -> Dict[str, Json]:
+        """The content of a candidate."""
+        return {"parts": parts, "role": "model"}
+
+    def ratings(self, call: Call, stop: Optional[str]) -> Dict[str, Json]:
+        """Safety ratings, from models that give them or when they stopped the answer."""
+        if stop != "SAFETY" and not RATED_MODEL.match(call.model):
+            return {}
+        return {"safetyRatings": [self.rating(name, stop == "SAFETY" and name == SAFETY[1]) for name in SAFETY]}
+
+    def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
+        """One safety rating."""
+        return {"category": category, "probability": "HIGH" if blocked else "NEGLIGIBLE",
+                **({"blocked": True} if blocked else {})}
+
+    def candidate(self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool) -> Dict[str, Json]:
+        """One candidate; only the last of a stream has a finish reason."""
+        return {"content": self.content(parts), **({"finishReason": stop} if stop else {}), "index": index,
+                **self.ratings(call, stop)}
+
+    def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
+        """Token counts; on every chunk, cumulative."""
+        return {"promptTokenCount": usage.input, "candidatesTokenCount": usage.output - usage.reasoning,
+                "totalTokenCount": usage.total,
+                **({"cachedContentTokenCount": usage.cached} if usage.cached else {}),
+                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
+                **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {})}
+
+    def envelope(self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]) -> Dict[str, Json]:
+        """The response object, whole or one of a stream."""
+        return {"candidates": candidates, "usageMetadata": usage, "modelVersion": reply.model,
+                "responseId": reply.id or call.token("id", 22, BASE64URL)}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The GenerateContentResponse."""
+        parts, stop = self.parts(call, reply, joined=True), self.stop(reply)
+        candidates = [self.candidate(call, index, parts, stop, True) for index in range(call.choices)]
+        return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """A GenerateContentResponse a piece."""
+        parts, stop = self.parts(call, reply, joined=False), self.stop(reply)
+        for number, part in enumerate(parts, 1):
+            last = number == len(parts)
+            spent = replace(reply.usage, output=reply.usage.output * number // len(parts),
+                            reasoning=reply.usage.reasoning * number // len(parts))
+            for index in range(call.choices):
+                candidate = self.candidate(call, index, [part], stop if last else None, False)
+                yield "", self.envelope(call, reply, [candidate], self.usage(spent, last))
+
+
+class GeminiCountTokens(Gemini):
+    """countTokens: the input tokens of a neutral reply's usage."""
+
+    operation, api = "count_tokens", "countTokens"
+    routes: Tuple[str, ...] = (GEMINI_MODEL + "countTokens",)
+    fields = {"contents": "an array or an object", "generateContentRequest": "an object"}
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """The contents to count, or those of the request to count."""
+        inner = pick(body, "generateContentRequest") or body
+        if not inner.get("contents"):
+            raise WrongField("contents", "an array")
+        return google_turns(inner)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"totalTokens": reply.usage.input,
+                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.usage.input}]}
+
+
+class GeminiEmbed(Gemini):
+    """embedContent."""
+
+    operation, api = "embed", "embedContent"
+    routes: Tuple[str, ...] = (GEMINI_MODEL + "embedContent",)
+    fields = {"content": "a string or an object!"}
+    speaks = frozenset((Embedding,))
+
+    def inputs(self, body: Json) -> List[str]:
+        """The one text."""
+        return [google_text(body.get("content"), "content")]
+
+    def vectors(self, call: Call, reply: Reply) -> List[Json]:
+        """One an input."""
+        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
+        return [{"values": list(embedding.of(index))} for index in range(len(call.inputs))]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embedding."""
+        return {"embedding": self.vectors(call, reply)[0]}
+
+
+class GeminiBatchEmbed(GeminiEmbed):
+    """batchEmbedContents, which google-genai calls even for one text (section 7)."""
+
+    api = "batchEmbedContents"
+    routes = (GEMINI_MODEL + "batchEmbedContents",)
+    fields = {"requests": "an array!"}
+
+    def inputs(self, body: Json) -> List[str]:
+        """A text a request."""
+        return [google_text(request.get("content"), place + ".content")
+                for place, request in items(body.get("requests"), "requests")]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embeddings."""
+        return {"embeddings": self.vectors(call, reply)}
+
+
+class GeminiModels(Gemini):
+    """Models: pages of the list, or any one by name."""
+
+    operation = api = "models"
+    routes: Tuple[str, ...] = (r"GET /(?:v1beta|v1alpha)/models(?:/(?P<model>[^/:]+))?",
+                               r"GET /v1/models(?:/(?P<model>[^/:]+))?")
+    known = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-1.5-flash", "gemini-embedding-001")
+    speaks = frozenset()
+
+    def owns(self, request: Request) -> bool:
+        """`/v1/models` is shared with OpenAI and Anthropic."""
+        return not request.path.startswith("/v1/") or caller(request) == "google"
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {"name": "models/" + name, "version": "001", "displayName": name.replace("-", " ").title(),
+                "description": "Mock model.", "inputTokenLimit": 1048576, "outputTokenLimit": 65536,
+                "supportedGenerationMethods": ["embedContent", "countTokens"] if "embedding" in name else
+                ["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"],
+                "temperature": 1, "topP": 0.95, "topK": 64, "maxTemperature": 2}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """A page of the list; the last one has no nextPageToken, or clients loop (section 7)."""
+        if call.model:
+            return self.entry(call.model)
+        size, start = call.query.get("pageSize", "50"), call.query.get("pageToken", "0")
+        for name, value in (("pageSize", size), ("pageToken", start)):
+            if not re.fullmatch(r"[0-9]{1,6}", value):
+                raise WrongField(name, "a number of models", value)
+        end = int(start) + (int(size) or 50)
+        return {"models": [self.entry(name) for name in self.known[int(start):end]],
+                **({"nextPageToken": str(end)} if end < len(self.known) else {})}
+
+
+# --- Vertex AI (wire formats, section 8) ---
+
+VERTEX_PLACE = r"/(?:v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
+VERTEX_MODELS = tuple(place + r"/(?P<model>[^/:]+?)" + COLON for place in (
+    r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>[^/]+)/models",
+    r"POST " + VERTEX_PLACE + r"/endpoints", r"POST /(?:v1beta1|v1)/publishers/(?P<publisher>[^/]+)/models"))
+
+
+class Vertex(Gemini):
+    """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys; details on every error."""
+
+    provider = "vertex_ai"
+    credentials = ("authorization", "x-goog-api-key", "?key")
+    error_details = {"details": []}
+
+    def unauthorized(self) -> Failure:
+        """Vertex AI's sentence (quoted)."""
+        return Failure(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
+                            "other valid authentication credential. See "
+                            "https://developers.google.com/identity/sign-in/web/devconsole-project.")
+
+
+class VertexGenerate(Vertex, GeminiGenerate):
+    """generateContent on Vertex AI: other key order, no candidate index, usage on the last chunk only (8.1)."""
+
+    routes = tuple(place + f"(?P<verb>{verb})" for place in VERTEX_MODELS
+                   for verb in ("generateContent", "streamGenerateContent"))
+
+    def content(self, parts: List[Json]) -> Dict[str, Json]:
+        """Role first."""
+        return {"role": "model", "parts": parts}
+
+    def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
+        """With scores."""
+        level, score = ("HIGH", 0.95) if blocked else ("NEGLIGIBLE", 0.05)
+        return {"category": category, "probability": level, "probabilityScore": score,
+                "severity": "HARM_SEVERITY_" + level, "severityScore": score, **({"blocked": True} if blocked else {})}
+
+    def candidate(self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool) -> Dict[str, Json]:
+        """Without index unless there are several; with average log probabilities in a whole answer."""
+        return {"content": self.content(parts), **({"finishReason": stop} if stop else {}),
+                **({"index": index} if call.choices > 1 else {}), **self.ratings(call, stop),
+                **({"avgLogprobs": -0.25} if whole else {})}
+
+    def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
+        """Token counts at the end of the stream, the traffic type always."""
+        if not last:
+            return {"trafficType": "ON_DEMAND"}
+        spoken = usage.output - usage.reasoning
+        return {"promptTokenCount": usage.input, "candidatesTokenCount": spoken, "totalTokenCount": usage.total,
+                **({"cachedContentTokenCount": usage.cached} if usage.cached else {}), "trafficType": "ON_DEMAND",
+                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
+                "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": spoken}],
+                **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {})}
+
+    def envelope(self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]) -> Dict[str, Json]:
+        """With the time of creation, to the microsecond."""
+        value = super().envelope(call, reply, candidates, usage)
+        created = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(call.second))
+        response_id = value.pop("responseId")
+        return {**value, "createTime": f"{created}.{int(call.digest[:5], 16) % 1000000:06d}Z", "responseId": response_id}
+
+
+class VertexCountTokens(Vertex, GeminiCountTokens):
+    """countTokens, which counts characters too."""
+
+    routes = tuple(place + "countTokens" for place in VERTEX_MODELS)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The counts."""
+        value = super().whole(call, reply)
+        characters = len(re.sub(r"\s", "", call.prompt))
+        return {"totalTokens": value["totalTokens"], "totalBillableCharacters": characters,
+                "promptTokensDetails": value["promptTokensDetails"]}
+
+
+class VertexEmbed(Vertex, GeminiEmbed):
+    """embedContent, with usage (8.1)."""
+
+    routes = tuple(place + "embedContent" for place in VERTEX_MODELS)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embedding."""
+        return {**super().whole(call, reply), "usageMetadata": {
+            "promptTokenCount": reply.usage.input, "totalTokenCount": reply.usage.input,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.usage.input}]}}
+
+
+class VertexBatchEmbed(Vertex, GeminiBatchEmbed):
+    """batchEmbedContents."""
+
+    routes = tuple(place + "batchEmbedContents" for place in VERTEX_MODELS)
+
+
+class VertexPredict(Vertex, GeminiEmbed):
+    """predict, which the text embedding models answer (8.1)."""
+
+    api = "predict"
+    routes = tuple(place + "predict" for place in VERTEX_MODELS)
+    fields = {"instances": "an array!"}
+
+    def inputs(self, body: Json) -> List[str]:
+        """A text an instance."""
+        texts = []
+        for place, instance in items(body.get("instances"), "instances"):
+            check(instance, {"content": "a string!"}, place + ".")
+            texts.append(instance["content"])
+        return texts
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The predictions."""
+        return {"predictions": [{"embeddings": {**vector, "statistics": {"truncated": False, "token_count": estimate(text)}}}
+                                for vector, text in zip(self.vectors(call, reply), call.inputs)]}
+
+
+class VertexModels(Vertex, GeminiModels):
+    """The publisher's models."""
+
+    routes = (r"GET /(?:v1beta1|v1)/(?:projects/[^/]+/locations/[^/]+/)?publishers/(?P<publisher>[^/]+)/models"
+              r"(?:/(?P<model>[^/:]+))?",)
+
+    def owns(self, request: Request) -> bool:
+        """These paths are Vertex AI's alone."""
+        return True
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {"name": "publishers/google/models/" + name, "versionId": "default", "openSourceCategory": "PROPRIETARY",
+                "launchStage": "GA"}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list under the name that Vertex AI gives it."""
+        value = super().whole(call, reply)
+        return value if call.model else {"publisherModels" if key == "models" else key: inner for key, inner in value.items()}
+
+
+# --- Anthropic: so far only its share of `/v1/models` (wire formats, section 2.1) ---
+
+ANTHROPIC_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error",
+                   413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error"}
+
+
+class AnthropicModels(WireFormat):
+    """Models, for clients that say `anthropic-version`."""
+
+    provider = "anthropic"
+    operation = api = "models"
+    routes = (r"GET /v1/models(?:/(?P<model>[^/]+))?",)
+    credentials = ("x-api-key", "authorization")
+    known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
+    speaks = frozenset()
+
+    def owns(self, request: Request) -> bool:
+        """Shared with OpenAI and Google."""
+        return caller(request) == "anthropic"
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {"type": "model", "id": name, "display_name": name.replace("-", " ").title(),
+                "created_at": "2025-09-29T00:00:00Z"}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list, or the one asked for."""
+        if call.model:
+            return self.entry(call.model)
+        return {"data": [self.entry(name) for name in self.known], "has_more": False,
+                "first_id": self.known[0], "last_id": self.known[-1]}
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """The request id."""
+        return (("request-id", "req_011" + ids("request", 21, ALNUM)),)
+
+    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+        """`{"type": "error", "error": {"type", "message"}}`."""
+        kind = "api_error" if failure.status >= 500 else "invalid_request_error"
+        kind = failure.type or ANTHROPIC_TYPES.get(failure.status, kind)
+        return self.encode({"type": "error", "error": {"type": kind, "message": failure.message}}), self.json_type
+
+    def unauthorized(self) -> Failure:
+        """Anthropic's sentence."""
+        return Failure(401, "x-api-key header is required")
+
+# === Mocks ===================================================================
+# Matchers (a match is an empty list of differences), templates, loading, uses, journal.  May touch
+# threading, and files under the data directories.
+
+PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
+OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
+APIS = frozenset(wire.api for wire in WIRE_FORMATS)
+
+
+class Because(str):
+    """An expectation that is a sentence, not a value."""
+
+
+def fail(place: str, key: str, problem: str) -> NoReturn:
+    """Raise BadMock: place, key and what would do."""
+    raise BadMock(f"{place}: {key}: {problem}" if key else f"{place}: {problem}")
+
+
+def expect(value: Json, kind: str, place: str, key: str) -> Any:
+    """The value, if it is of one of the KINDS."""
+    if not fits(value, kind):
+        fail(place, key, f"expected {kind}, found {shown(value)}")
+    return value
+
+
+def known_keys(value: Json, known: Iterable[str], place: str, key: str) -> Dict[str, Json]:
+    """The object, if it has no key but the known ones."""
+    expect(value, "an object", place, key)
+    names = list(known)
+    for name in value:
+        if name not in names:
+            fail(place, f"{key}.{name}".lstrip("."), f"unknown key; {nearest(name, names)}")
+    return cast(Dict[str, Json], value)
+
+
+def seconds(value: Json, place: str, key: str) -> float:
+    """A pause from 0 to an hour."""
+    if not fits(value, "a number") or not 0 <= value <= 3600:
+        fail(place, key, f"expected seconds from 0 to 3600, found {shown(value)}")
+    return float(value)
+
+
+# --- What a mock matches ---
+
+
+@dataclass(frozen=True)
+class TextMatcher:
+    """Holds for a text that passes all tests; None is no text, which only `not` accepts."""
+
+    tests: Tuple[Callable[[Optional[str]], bool], ...]
+    patterns: Tuple["re.Pattern[str]", ...] = ()
+
+    def __call__(self, text: Optional[str]) -> bool:
+        return all(test(text) for test in self.tests)
+
+    def groups(self, text: Optional[str]) -> Dict[str, str]:
+        """The named groups of its regular expressions; one that took no part is empty."""
+        found = [pattern.search(text) for pattern in self.patterns] if text is not None else []
+        return {name: group or "" for match in found if match for name, group in match.groupdict().items()}
+
+
+def pattern(text: str, place: str, key: str) -> "re.Pattern[str]":
+    """A compiled regular expression; BadMock says where it is wrong."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        at = "" if error.pos is None else f" at character {error.pos + 1}"
+        fail(place, key, f"not a regular expression: {error.msg}{at}, found {shown(text)}")
+
+
+def text_matcher(value: Json, place: str, key: str) -> TextMatcher:
+    """A matcher from its JSON: a string, or an object with contains, regex, glob or not."""
+    if isinstance(value, str):
+        return TextMatcher((lambda text: text == value,))
+    if not isinstance(value, dict) or not value:
+        fail(place, key, f"expected a string or an object with contains, regex, glob or not, found {shown(value)}")
+    known_keys(value, ("contains", "regex", "glob", "not"), place, key)
+    tests: List[Callable[[Optional[str]], bool]] = []
+    patterns: List["re.Pattern[str]"] = []
+    for name, inner in value.items():
+        where = f"{key}.{name}"
+        if name == "not":
+            matcher = text_matcher(inner, place, where)
+            tests.append(lambda text, matcher=matcher: not matcher(text))               # type: ignore[misc]
+            continue
+        if not expect(inner, "a string", place, where):
+            fail(place, where, "expected a pattern, found an empty string, which would match everything")
+        if name == "contains":
+            tests.append(lambda text, inner=inner: text is not None and inner in text)  # type: ignore[misc]
+            continue
+        found = pattern(inner if name == "regex" else fnmatch.translate(inner), place, where)
+        search = found.search if name == "regex" else found.match
+        tests.append(lambda text, search=search: text is not None and search(text) is not None)     # type: ignore[misc]
+        patterns += [found] if name == "regex" else []
+    return TextMatcher(tuple(tests), tuple(patterns))
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing that a mock asks of a call: `holds` of what `get` finds."""
+
+    key: str
+    expected: Json
+    get: Callable[[Call], Any]
+    holds: Callable[[Any], bool]
+
+    def difference(self, call: Call) -> Optional[Difference]:
+        """What keeps the call from matching, if anything does."""
+        got = self.get(call)
+        return None if self.holds(got) else (self.key, MISSING if got is None else got, self.expected)
+
+    def groups(self, call: Call) -> Dict[str, str]:
+        """Named groups of a regular expression in it."""
+        return self.holds.groups(self.get(call)) if isinstance(self.holds, TextMatcher) else {}
+
+
+class BodyCondition(Condition):
+    """JSON that the body must contain; the difference is the first place where it doesn't."""
+
+    def difference(self, call: Call) -> Optional[Difference]:
+        """The path into the body, with both values."""
+        return lacking(call.body, self.expected, "body")
+
+
+def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
+    """The first difference that keeps `got` from containing `expected`: objects are subsets, arrays
+    equally long and compared item by item, anything else is equal, and true is not 1."""
+    if isinstance(expected, dict) and isinstance(got, dict):
+        return next(filter(None, (lacking(got.get(key, MISSING), inner, f"{path}.{key}")
+                                  for key, inner in expected.items())), None)
+    if isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
+        return next(filter(None, (lacking(one, other, f"{path}[{index}]")
+                                  for index, (one, other) in enumerate(zip(got, expected)))), None)
+    if isinstance(got, bool) == isinstance(expected, bool) and got == expected:
+        return None
+    return path, got, expected
+
+
+def attribute(key: str) -> Callable[[Call], Any]:
+    """How to get what a match key of the same name looks at."""
+    return lambda call: getattr(call, key)
+
+
+def match_text(key: str, value: Json, place: str) -> List[Condition]:
+    """A text matcher on one text of the call."""
+    return [Condition(key, value, attribute(key), text_matcher(value, place, "match." + key))]
+
+
+def match_named(key: str, value: Json, place: str) -> List[Condition]:
+    """Text matchers by name (of a header or query parameter); null means absent."""
+    conditions = []
+    for name, inner in expect(value, "an object", place, "match." + key).items():
+        look = name.lower() if key == "headers" else name
+        matcher: Callable[[Any], bool] = (lambda got: got is None) if inner is None else \
+            text_matcher(inner, place, f"match.{key}.{name}")
+        expected = MISSING if inner is None else inner
+        conditions.append(Condition(f"{key}.{look}", expected,
+                                    lambda call, look=look: getattr(call, key).get(look), matcher))     # type: ignore[misc]
+    return conditions
+
+
+def match_name(known: FrozenSet[str]) -> Callable[[str, Json, str], List[Condition]]:
+    """One of the known names, or a list of them."""
+    def compiled(key: str, value: Json, place: str) -> List[Condition]:
+        names = value if isinstance(value, list) and value else [value]
+        for name in names:
+            if not isinstance(name, str) or name not in known:
+                hint = nearest(name, known) if isinstance(name, str) else "known: " + ", ".join(sorted(known))
+                fail(place, "match." + key, f"found {shown(name)}; {hint}")
+        return [Condition(key, value, attribute(key), names.__contains__)]
+    return compiled
+
+
+def match_exact(kind: str) -> Callable[[str, Json, str], List[Condition]]:
+    """An equal value of one kind."""
+    def compiled(key: str, value: Json, place: str) -> List[Condition]:
+        expect(value, kind, place, "match." + key)
+        return [Condition(key, value, attribute(key), lambda got: bool(got == value))]
+    return compiled
+
+
+def match_tools(key: str, value: Json, place: str) -> List[Condition]:
+    """Names of tools, all of which the request must offer."""
+    names = [value] if isinstance(value, str) else expect(value, "an array", place, "match." + key)
+    wanted = {expect(name, "a string", place, "match." + key) for name in names}
+    return [Condition(key, value, attribute(key), lambda got: wanted <= set(got))]
+
+
+def match_body(key: str, value: Json, place: str) -> List[Condition]:
+    """JSON that the body must contain."""
+    return [BodyCondition(key, value, attribute(key), lambda got: lacking(got, value, key) is None)]
+
+
+def match_sha256(key: str, value: Json, place: str) -> List[Condition]:
+    """SHA-256 of the body as canonical JSON."""
+    if not re.fullmatch("[0-9a-fA-F]{64}", str(value)):
+        fail(place, "match." + key, f"expected 64 hex digits, found {shown(value)}")
+    return [Condition(key, value, attribute(key), lambda got: bool(got == value.lower()))]
+
+
+MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
+    "provider": match_name(PROVIDERS), "operation": match_name(OPERATIONS), "api": match_name(APIS),
+    "model": match_text, "stream": match_exact("a boolean"), "user": match_text, "system": match_text,
+    "tool_result": match_text, "turn": match_exact("an integer"), "tools": match_tools, "path": match_text,
+    "query": match_named, "headers": match_named, "port": match_exact("an integer"), "body": match_body,
+    "body_sha256": match_sha256}
+
+
+def conditions(match: Json, default_operation: str, place: str) -> Tuple[Condition, ...]:
+    """The conditions of a `match`, in the order of MATCH_KEYS.  Without `operation` it asks for the
+    default one, unless it names a path, which says more."""
+    known_keys(match, MATCH_KEYS, place, "match")
+    asked = dict(match)
+    if "operation" not in asked and "path" not in asked:
+        asked["operation"] = default_operation
+    found = [MATCH_KEYS[key](key, asked[key], place) for key in MATCH_KEYS if key in asked]
+    return tuple(condition for group in found for condition in group)
+
+
+# --- Templates ---
+
+TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+TEMPLATE_NAMES = ("user", "model", "system", "turn")
+
+
+def check_templates(value: Json, names: Iterable[str], place: str, key: str) -> None:
+    """Raise BadMock if a text in a JSON value asks for what a request never has."""
+    if isinstance(value, (dict, list)):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            check_templates(inner, names, place, f"{key}.{name}")
+    for name in TEMPLATE.findall(value) if isinstance(value, str) else ():
+        known = [*TEMPLATE_NAMES, *names]
+        if name not in known and not re.match(r"(?:header|body)\..", name):
+            fail(place, key, f"unknown template {{{{{name}}}}}; {nearest(name, [*known, 'header.NAME', 'body.PATH'])}")
+
+
+def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
+    """The text of one template name; what the request doesn't have is empty."""
+    if name in groups:
+        return groups[name]
+    kind, _, rest = name.partition(".")
+    value: Json = call.headers.get(rest.lower()) if kind == "header" else getattr(call, name, None)
+    if kind == "body":
+        value = call.body
+        for step in rest.split("."):
+            if isinstance(value, list):
+                value = value[int(step)] if step.isdigit() and int(step) < len(value) else None
+            else:
+                value = value.get(step) if isinstance(value, dict) else None
+    return "" if value is None else value if isinstance(value, str) else compact(value)
+
+
+def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
+    """A JSON value with its templates filled, once: what comes in is not looked at again."""
+    if isinstance(value, str):
+        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value) if "{{" in value else value
+    if isinstance(value, dict):
+        return {key: filled(inner, call, groups) for key, inner in value.items()}
+    return [filled(inner, call, groups) for inner in value] if isinstance(value, list) else value
+
+
+# --- What a mock answers ---
+
+NEUTRAL_KEYS = ("text", "tool_calls", "reasoning", "refusal", "parts", "embedding", "finish_reason", "usage", "model",
+                "id", "chunk_size", "extra")
+RECORDED_KEYS = ("body", "events")
+ERROR_KEYS = ("error",)
+COMMON_KEYS = ("status", "headers", "delay", "pace", "gzip")
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + COMMON_KEYS
+PART_KINDS = {"text": Text, "reasoning": Reasoning, "refusal": Refusal}
+STOPS = ("stop", "length", "tool_calls", "content_filter")
+ReadFile = Callable[[str, str], bytes]      # (name, place) → bytes of a file in the data directory
+
+
+@dataclass(frozen=True)
+class Neutral:
+    """A neutral answer before its templates are filled."""
+
+    parts: Tuple[Part, ...]
+    stop: str
+    usage: Mapping[str, int]
+    model: str
+    id: str
+    chunk_size: int
+    extra: Mapping[str, Json]
+    kinds: FrozenSet[Any]
+
+    def reply(self, call: Call, groups: Mapping[str, str]) -> Reply:
+        """The reply to one call."""
+        parts = tuple(fill(part, call, groups) for part in self.parts)
+        return Reply(parts, self.stop, self.spent(call, parts), self.model or call.model, self.id, self.chunk_size, self.extra)
+
+    def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
+        """Token counts: given, or estimated from the texts."""
+        texts = {kind: "".join(compact(part.arguments) + part.name if isinstance(part, ToolCall) else getattr(part, "text", "")
+                               for part in parts if isinstance(part, kind)) for kind in (object, Reasoning)}
+        given = self.usage
+        reasoning = given.get("reasoning_tokens", estimate(texts[Reasoning]) if texts[Reasoning] else 0)
+        spoken = len(texts[object]) - len(texts[Reasoning])
+        output = given.get("output_tokens", reasoning + max(1, (spoken + 3) // 4))
+        return Usage(given.get("input_tokens", max(estimate(call.prompt), given.get("cached_tokens", 0))), output,
+                     min(reasoning, output), given.get("cached_tokens", 0))
+
+
+def fill(part: Part, call: Call, groups: Mapping[str, str]) -> Part:
+    """A part with its templates filled."""
+    if isinstance(part, ToolCall):
+        return replace(part, arguments=filled(part.arguments, call, groups))
+    return part if isinstance(part, Embedding) or "{{" not in part.text else type(part)(filled(part.text, call, groups))
+
+
+Form = Union[Neutral, Recorded, Failure]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One `response` of a mock: its form, status, and how it travels."""
+
+    form: Form
+    status: int
+    delivery: Delivery
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why this answer can't be given to this call, if it can't."""
+        form = self.form
+        if isinstance(form, Neutral):
+            mute = sorted(kind.__name__ for kind in form.kinds - wire.speaks)
+            if mute or (Embedding in wire.speaks and Embedding not in form.kinds):
+                return "api", call.api, Because("one that can say what its response holds" if mute else
+                                                'another one, because its response has no "embedding"')
+        if isinstance(form, Recorded) and self.status < 400:
+            if call.stream and not (form.frames or form.values):
+                return "stream", True, Because('false, because its response has a "body" but no "events"')
+            if not call.stream and form.body is MISSING:
+                return "stream", False, Because('true, because its response has "events" but no "body"')
+        return None
+
+    def to(self, call: Call, groups: Mapping[str, str]) -> Union[Reply, Recorded, Failure]:
+        """What is answered to one call."""
+        if isinstance(self.form, Neutral):
+            return self.form.reply(call, groups)
+        if isinstance(self.form, Failure):
+            return replace(self.form, message=filled(self.form.message, call, groups))
+        return self.form
+
+
+def parse_part(key: str, value: Json, place: str, where: str) -> List[Part]:
+    """The parts that one key of a neutral response stands for."""
+    if key == "tool_calls":
+        return [parse_tool_call(call, place, f"{where}.{index}")
+                for index, call in enumerate(expect(value, "an array", place, where))]
+    return [PART_KINDS[key](expect(value, "a string", place, where))]
+
+
+def parse_tool_call(value: Json, place: str, where: str) -> ToolCall:
+    """A tool call from its JSON; arguments may be an object or its JSON text."""
+    known_keys(value, ("name", "arguments", "id"), place, where)
+    if not isinstance(value.get("name"), str) or not value["name"]:
+        fail(place, where + ".name", f"expected the tool's name, found {shown(value.get('name', MISSING))}")
+    arguments = value.get("arguments", {})
+    if isinstance(arguments, str):
+        try:
+            arguments = parse_json(arguments.encode())
+        except ValueError as error:
+            fail(place, where + ".arguments", f"not JSON: {error}")
+    expect(arguments, "an object", place, where + ".arguments")
+    return ToolCall(value["name"], arguments, expect(value.get("id", ""), "a string", place, where + ".id"))
+
+
+def parse_parts(spec: Mapping[str, Json], place: str) -> List[Part]:
+    """All parts of a neutral response, in the order in which they are answered."""
+    if "parts" not in spec:
+        return [part for key in ("reasoning", "text", "refusal", "tool_calls") if key in spec
+                for part in parse_part(key, spec[key], place, "response." + key)]
+    others = sorted({"text", "tool_calls", "reasoning", "refusal"} & set(spec))
+    if others:
+        fail(place, "response.parts", f'stands instead of "{others[0]}", not beside it; move that into parts')
+    found: List[Part] = []
+    for index, part in enumerate(expect(spec["parts"], "an array", place, "response.parts")):
+        where = f"response.parts.{index}"
+        known_keys(part, ("text", "reasoning", "refusal", "tool_calls"), place, where)
+        if len(part) != 1:
+            fail(place, where, f"expected one of text, reasoning, refusal, tool_calls, found {shown(part)}")
+        found += [one for key, value in part.items() for one in parse_part(key, value, place, f"{where}.{key}")]
+    return found
+
+
+def parse_embedding(value: Json, place: str) -> Embedding:
+    """Vectors from their JSON: one array of numbers, or an array of those."""
+    rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
+    for row in rows:
+        if not isinstance(row, list) or not row or not all(fits(number, "a number") for number in row):
+            fail(place, "response.embedding", f"expected an array of numbers, or several of them, found {shown(row)}")
+        if not all(abs(number) < 3.4e38 for number in row):
+            fail(place, "response.embedding", "holds a number that is none of 32 bits")
+    return Embedding(tuple(tuple(row) for row in rows))
+
+
+def parse_usage(value: Json, place: str) -> Mapping[str, int]:
+    """Token counts, each at least 0, shares no larger than what they are a share of."""
+    known_keys(value, ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"), place, "response.usage")
+    for key, number in value.items():
+        if not fits(number, "an integer") or not 0 <= number < 2 ** 53:
+            fail(place, "response.usage." + key, f"expected a number of tokens, found {shown(number)}")
+    for share, of in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
+        if share in value and of in value and value[share] > value[of]:
+            fail(place, "response.usage." + share, f"is a share of {of} ({value[of]}), found {value[share]}")
+    return cast(Mapping[str, int], value)
+
+
+def parse_neutral(spec: Mapping[str, Json], names: Iterable[str], place: str) -> Neutral:
+    """A neutral response from its JSON."""
+    parts = parse_parts(spec, place)
+    for key in ("text", "reasoning", "refusal", "tool_calls", "parts"):
+        check_templates(spec.get(key), names, place, "response." + key)
+    if "embedding" in spec:
+        if parts:
+            fail(place, "response.embedding", "stands alone: no API answers with text and vectors")
+        parts = [parse_embedding(spec["embedding"], place)]
+    kinds = frozenset(type(part) for part in parts)
+    stop = spec.get("finish_reason", "tool_calls" if ToolCall in kinds else "stop")
+    if stop not in STOPS:
+        fail(place, "response.finish_reason", f"found {shown(stop)}; {nearest(str(stop), STOPS)}")
+    size = spec.get("chunk_size", 0)
+    if not fits(size, "an integer") or ("chunk_size" in spec and size < 1):
+        fail(place, "response.chunk_size", f"expected characters an event, at least 1, found {shown(size)}")
+    texts = {key: expect(spec.get(key, ""), "a string", place, "response." + key) for key in ("model", "id")}
+    return Neutral(tuple(parts), stop, parse_usage(spec.get("usage", {}), place), texts["model"], texts["id"], size,
+                   expect(spec.get("extra", {}), "an object", place, "response.extra"), kinds)
+
+
+def parse_error(spec: Mapping[str, Json], status: int, names: Iterable[str], place: str) -> Failure:
+    """An error response from its JSON."""
+    error = spec.get("error", http_phrase(status))
+    if isinstance(error, str):
+        error = {"message": error}
+    known_keys(error, ("message", "type", "code", "param"), place, "response.error")
+    for key, value in error.items():
+        if not isinstance(value, str) and not (key == "code" and fits(value, "an integer")):
+            fail(place, "response.error." + key, f"expected a string, found {shown(value)}")
+    check_templates(error.get("message"), names, place, "response.error.message")
+    code = error.get("code")
+    return Failure(status, error.get("message", http_phrase(status)), error.get("type"),
+                   None if code is None else str(code), error.get("param"))
+
+
+def http_phrase(status: int) -> str:
+    """The standard reason phrase of a status."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return {529: "Overloaded"}.get(status, "Unknown")
+
+
+def parse_recorded(spec: Mapping[str, Json], read: ReadFile, place: str) -> Recorded:
+    """A recorded response from its JSON; @files are read, and a gzip twin is found and compared."""
+    body, twin = spec.get("body", MISSING), None
+    if isinstance(body, str) and body.startswith("@"):
+        body, twin = recorded_body(body[1:], read, place)
+    if "events" not in spec:
+        return Recorded(body, twin)
+    events = spec["events"]
+    if isinstance(events, str) and events.startswith("@"):
+        return recorded_events(body, twin, events[1:], read, place)
+    if not isinstance(events, list) or not events:
+        fail(place, "response.events", f"expected @file.sse, @file.jsonl or an array of events, found {shown(events)}")
+    return Recorded(body, twin, values=tuple(events))
+
+
+def recorded_body(name: str, read: ReadFile, place: str) -> Tuple[bytes, Optional[bytes]]:
+    """The bytes of a recorded body and of its gzip twin, if there is one."""
+    if not name.endswith((".json", ".json.gz")):
+        fail(place, "response.body", f"expected @file.json or @file.json.gz, found {shown('@' + name)}")
+    plain = name[:-3] if name.endswith(".gz") else name
+    try:
+        twin = read(plain + ".gz", place)
+    except FileNotFoundError:
+        twin = None
+    if name.endswith(".gz"):
+        if twin is None:
+            fail(place, "response.body", f"no file {shown(name)} in the data directory")
+        return gunzipped(twin, name, place), twin
+    try:
+        data = read(plain, place)
+    except FileNotFoundError:
+        fail(place, "response.body", f"no file {shown(name)} in the data directory")
+    if twin is not None and gunzipped(twin, name + ".gz", place) != data:
+        fail(place, "response.body", f"{name}.gz is not the gzip of {name}; run convert_to_gzip.py on it, or remove it")
+    return data, twin
+
+
+def gunzipped(data: bytes, name: str, place: str) -> bytes:
+    """The content of a gzip file."""
+    unpacker = zlib.decompressobj(31)
+    try:
+        plain = unpacker.decompress(data, MAX_BODY * 4)
+    except zlib.error as error:
+        fail(place, "response.body", f"{name} is not gzip: {error}")
+    if not unpacker.eof:
+        fail(place, "response.body", f"{name} is gzip that ends too early")
+    return plain
+
+
+def recorded_events(body: Json, twin: Optional[bytes], name: str, read: ReadFile, place: str) -> Recorded:
+    """A recorded stream: the frames of an .sse file, or a JSON value a line of a .jsonl file."""
+    if not name.endswith((".sse", ".jsonl")):
+        fail(place, "response.events", f"expected @file.sse or @file.jsonl, found {shown('@' + name)}")
+    try:
+        data = read(name, place)
+    except FileNotFoundError:
+        fail(place, "response.events", f"no file {shown(name)} in the data directory")
+    if name.endswith(".sse"):
+        frames = tuple(SSE.split(data))
+        return Recorded(body, twin, frames) if frames else fail(place, "response.events", f"{name} holds no event")
+    values = []
+    for number, line in enumerate(data.splitlines(), 1):
+        if line.strip():
+            try:
+                values.append("[DONE]" if line.strip() == b"[DONE]" else parse_json(line))
+            except ValueError as error:
+                fail(place, "response.events", f"{name}, line {number}: {error}")
+    return Recorded(body, twin, values=tuple(values)) if values else fail(place, "response.events", f"{name} holds no event")
+
+
+def parse_pace(value: Json, place: str) -> Optional[Pace]:
+    """A pace from its JSON: seconds between events, or an object."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        return Pace(between=seconds(value, place, "response.pace"))
+    known_keys(value, ("first", "between", "tokens_per_second", "jitter"), place, "response.pace")
+    if "between" in value and "tokens_per_second" in value:
+        fail(place, "response.pace", "has both between and tokens_per_second, which say the same; keep one")
+    rate = value.get("tokens_per_second", 1)
+    if not fits(rate, "a number") or not 0 < rate < 1e9:
+        fail(place, "response.pace.tokens_per_second", f"expected a number above 0, found {shown(rate)}")
+    between = 1 / rate if "tokens_per_second" in value else seconds(value.get("between", 0), place, "response.pace.between")
+    jitter = value.get("jitter", 0)
+    if not fits(jitter, "a number") or not 0 <= jitter <= 1:
+        fail(place, "response.pace.jitter", f"expected a share of the pause from 0 to 1, found {shown(jitter)}")
+    return Pace(seconds(value.get("first", 0), place, "response.pace.first"), between, float(jitter))
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+def parse_headers(value: Json, place: str) -> Tuple[Tuple[str, Optional[str]], ...]:
+    """Response headers from their JSON: text, numbers, or null for "leave it out"."""
+    found: List[Tuple[str, Optional[str]]] = []
+    for name, text in expect(value, "an object", place, "response.headers").items():
+        where = "response.headers." + name
+        if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
+            fail(place, where, "is not a header name")
+        if name.lower() in FRAMING_HEADERS:
+            fail(place, where, "is set by the server, because it must be true of what is sent")
+        if text is not None and not fits(text, "a string") and not fits(text, "a number"):
+            fail(place, where, f"expected a string, a number or null, found {shown(text)}")
+        if re.search(r"[^\t\x20-\x7e\x80-\xff]", str(text)):
+            fail(place, where, "holds a character that no header can carry")
+        found.append((name, None if text is None else str(text)))
+    return tuple(found)
+
+
+def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -> Answer:
+    """One `response` from its JSON."""
+    known_keys(spec, RESPONSE_KEYS, place, "response")
+    forms = [keys for keys in (NEUTRAL_KEYS, RECORDED_KEYS, ERROR_KEYS) if set(keys) & set(spec)]
+    if len(forms) > 1:
+        both = [next(key for key in keys if key in spec) for keys in forms]
+        fail(place, "response", f'has both "{both[0]}" and "{both[1]}"; a response has one form')
+    status = spec.get("status", 500 if "error" in spec else 200)
+    if not fits(status, "an integer") or not 200 <= status <= 599:
+        fail(place, "response.status", f"expected a status from 200 to 599, found {shown(status)}")
+    if not forms and status < 400:
+        fail(place, "response", "says nothing; it needs text, tool_calls, embedding, body, events or error")
+    gzip = spec.get("gzip", "auto")
+    if gzip not in ("auto", "always", "never"):
+        fail(place, "response.gzip", f"found {shown(gzip)}; {nearest(str(gzip), ('auto', 'always', 'never'))}")
+    delivery = Delivery(seconds(spec.get("delay", 0), place, "response.delay"), parse_pace(spec.get("pace"), place), gzip,
+                        parse_headers(spec.get("headers", {}), place))
+    if NEUTRAL_KEYS in forms:
+        return Answer(parse_neutral(spec, names, place), status, delivery)
+    if RECORDED_KEYS in forms:
+        return Answer(parse_recorded(spec, read, place), status, delivery)
+    return Answer(parse_error(spec, status, names, place), status, delivery)
+
+
+# --- A mock ---
+
+MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times")
+
+
+class Uses:
+    """How often a mock has answered; outlives a reload that leaves the mock as it was."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Mock:
+    """Which calls it answers and with what.  `place` is file and position, `source` its JSON."""
+
+    name: str
+    place: str
+    conditions: Tuple[Condition, ...]
+    answers: Tuple[Answer, ...]
+    cycle: bool = False
+    times: Optional[int] = None
+    source: str = ""
+    uses: Uses = field(default_factory=Uses)
+
+    def answer(self, used: int) -> Answer:
+        """The answer after `used` uses: in turn, then the last again, or all over with `cycle`."""
+        return self.answers[used % len(self.answers) if self.cycle else min(used, len(self.answers) - 1)]
+
+    def matches(self, call: Call) -> bool:
+        """Whether all conditions hold."""
+        for condition in self.conditions:
+            if not condition.holds(condition.get(call)):
+                return False
+        return True
+
+    def differences(self, call: Call, wire: WireFormat) -> List[Difference]:
+        """Everything that keeps this mock from answering this call; empty for a match."""
+        found = [condition.difference(call) for condition in self.conditions]
+        spent = self.times is not None and self.uses.count >= self.times
+        found.append(("times", self.uses.count, Because(f"fewer than {self.times} uses")) if spent else None)
+        found.append(self.answer(self.uses.count).lacks(wire, call))
+        return [difference for difference in found if difference]
+
+    def claim(self, call: Call, wire: WireFormat) -> Optional[Tuple[Answer, int]]:
+        """The answer for this call and the number of the use, counted from 0; None if it is not this mock's."""
+        if not self.matches(call):
+            return None
+        with self.uses.lock:
+            used = self.uses.count
+            answer = self.answer(used)
+            if (self.times is not None and used >= self.times) or answer.lacks(wire, call):
+                return None
+            self.uses.count = used + 1
+        return answer, used
+
+    def groups(self, call: Call) -> Dict[str, str]:
+        """What the named groups of its regular expressions found."""
+        return {name: text for condition in self.conditions for name, text in condition.groups(call).items()}
+
+    def index_keys(self) -> List[Tuple[Optional[str], ...]]:
+        """Where an index keeps it: exact provider (one key each), model and user text, None for any."""
+        exact = {condition.key: condition.expected for condition in self.conditions}
+        providers = exact.get("provider")
+        model, user = ((exact.get(key) if isinstance(exact.get(key), str) else None) for key in ("model", "user"))
+        return [(provider, model, user) for provider in (providers if isinstance(providers, list) else [providers])]
+
+
+def parse_mock(spec: Json, place: str, read: ReadFile) -> Mock:
+    """A mock from its JSON; BadMock says what is wrong with it."""
+    known_keys(spec, MOCK_KEYS, place, "")
+    if ("response" in spec) == ("responses" in spec):
+        fail(place, "", 'expected either "response" or "responses", found ' + ("both" if "response" in spec else "neither"))
+    name = expect(spec.get("name", place), "a string", place, "name")
+    times = spec.get("times")
+    if times is not None and (not fits(times, "an integer") or times < 1):
+        fail(place, "times", f"expected a number of uses, at least 1, found {shown(times)}")
+    match = expect(spec.get("match", {}), "an object", place, "match")
+    asked = conditions(match, "generate", place)
+    groups = [group for condition in asked if isinstance(condition.holds, TextMatcher)
+              for found in condition.holds.patterns for group in found.groupindex]
+    specs = expect(spec.get("responses", [spec.get("response")]), "an array", place, "responses")
+    if not specs:
+        fail(place, "responses", "expected at least one response, found []")
+    answers = tuple(parse_answer(one, groups, read, place if "response" in spec else f"{place}, responses[{index}]")
+                    for index, one in enumerate(specs))
+    if all(isinstance(answer.form, Neutral) and Embedding in answer.form.kinds for answer in answers):
+        asked = conditions(match, "embed", place)
+    cycle = expect(spec.get("cycle", False), "a boolean", place, "cycle")
+    return Mock(name, place, asked, answers, cycle, times, sorted_compact(spec))
+
+
+class Index:
+    """Mocks in matching order, found without looking at those that name another provider, model or user text."""
+
+    def __init__(self, mocks: Sequence[Mock]) -> None:
+        self.mocks = tuple(mocks)
+        self.buckets: Dict[Tuple[Optional[str], ...], List[Tuple[int, Mock]]] = {}
+        for order, mock in enumerate(self.mocks):
+            for key in mock.index_keys():
+                self.buckets.setdefault(key, []).append((order, mock))
+
+    def candidates(self, call: Call) -> Iterable[Mock]:
+        """The mocks that may match, in order."""
+        keys = itertools.product((call.provider, None), (call.model, None), (call.user, None))
+        found = [self.buckets[key] for key in keys if key in self.buckets]
+        if len(found) == 1:
+            return [mock for _, mock in found[0]]
+        return [mock for _, mock in sorted(itertools.chain.from_iterable(found), key=lambda entry: entry[0])]
+
+
+def closest(mocks: Iterable[Mock], call: Call, wire: WireFormat) -> Optional[Tuple[Mock, List[Difference]]]:
+    """The mock with the fewest differences; of several the one that differs latest in the order of
+    MATCH_KEYS, then the one whose text is most alike."""
+    order = {key: index for index, key in enumerate(MATCH_KEYS)}
+    best: List[Tuple[Tuple[int, int], Mock, List[Difference]]] = []
+    for mock in mocks:
+        differences = mock.differences(call, wire)
+        rank = (len(differences), -order.get(differences[0][0].split(".")[0].split("[")[0], len(order)) if differences else 0)
+        if not best or rank <= best[0][0]:
+            best = [*(best if best and rank == best[0][0] and len(best) < 50 else []), (rank, mock, differences)]
+    if not best:
+        return None
+    _, mock, differences = max(best, key=lambda entry: likeness(entry[2]))
+    return mock, differences
+
+
+def likeness(differences: Sequence[Difference]) -> float:
+    """How alike the first difference's two texts are, from 0 to 1."""
+    if not differences:
+        return 1.0
+    _, got, expected = differences[0]
+    texts = [value if isinstance(value, str) else compact(value) if isinstance(value, dict) else "" for value in (got, expected)]
+    return difflib.SequenceMatcher(None, texts[0][:200], texts[1][:200]).quick_ratio()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The mock that answers a call, its answer, and the number of this use, counted from 0."""
+
+    mock: Mock
+    answer: Answer
+    used: int
+
+
+# --- Loading ---
+
+Stamp = Optional[Tuple[int, int, int]]
+
+
+def stamp(path: str) -> Stamp:
+    """What changes when a file does: time of change, size, inode; None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class Library:
+    """The mocks of one data directory, and the stamps of every file and folder that they came from."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)
+        self.stamps: Dict[str, Stamp] = {}
+
+    def read(self, name: str, place: str) -> bytes:
+        """A file inside the directory; BadMock if the name or a link leads outside, FileNotFoundError if it's not there."""
+        path = os.path.realpath(os.path.join(self.root, name))
+        if os.path.isabs(name) or not path.startswith(self.root + os.sep):
+            fail(place, "", f"@{name} lies outside the data directory; files are named relative to it")
+        self.stamps[path] = stamp(path)
+        try:
+            return Path(path).read_bytes()
+        except (IsADirectoryError, PermissionError) as error:
+            fail(place, "", f"can't read @{name}: {error.strerror}")
+
+    def files(self) -> List[str]:
+        """Mock files, relative and in name order; hidden ones and links to the outside are passed over."""
+        found, top = [], os.path.join(self.root, "mocks")
+        self.stamps[top] = stamp(top)
+        for folder, folders, names in os.walk(top):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            self.stamps.update({os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders})
+            found += [os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
+                      for name in names if name.endswith(".json") and not name.startswith(".")]
+        return sorted(found, key=lambda name: name.split("/"))
+
+    def load(self) -> Tuple[List[Mock], List[str]]:
+        """All mocks, and what is wrong with those that can't be used."""
+        mocks: List[Mock] = []
+        problems: List[str] = []
+        for name in self.files():
+            try:
+                value = parse_json(self.read(name, name))
+            except FileNotFoundError:
+                continue                    # gone since the folder was listed
+            except BadMock as error:
+                problems.append(str(error))
+                continue
+            except ValueError as error:
+                problems.append(f"{name}: not JSON: {error}")
+                continue
+            for position, spec in enumerate(value if isinstance(value, list) else [value], 1):
+                try:
+                    mocks.append(parse_mock(spec, f"{name}#{position}", self.read))
+                except BadMock as error:
+                    problems.append(str(error))
+        return mocks, problems
+
+
+class Mocks:
+    """All mocks in matching order: those added at run time, newest first, then those from files, which
+    are read again when they change.  `say` gets a line whenever that goes wrong or right."""
+
+    def __init__(self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None) -> None:
+        self.directories, self.say = tuple(directories), say
+        self.lock = threading.Lock()
+        self.added: List[Mock] = []
+        self.from_files: List[Mock] = []
+        self.index = Index(())
+        self.stamps: Dict[str, Stamp] = {}
+        self.next_check = 0.0
+        self.fresh = False              # whether a file is so new that a further change may leave its stamp the same
+        self.numbers = itertools.count(1)
+
+    def load(self) -> List[str]:
+        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as they were."""
+        loaded: List[Mock] = []
+        problems: List[str] = []
+        self.stamps = {}
+        for directory in self.directories:
+            library = Library(directory)
+            mocks, wrong = library.load()
+            loaded, problems = loaded + mocks, problems + wrong
+            self.stamps.update(library.stamps)
+        age = time.time_ns() - max((found[0] for found in self.stamps.values() if found), default=0)
+        self.fresh = 0 <= age < 50_000_000
+        if not problems:
+            kept = {(mock.place, mock.source): mock.uses for mock in self.from_files}
+            self.from_files = [replace(mock, uses=kept.get((mock.place, mock.source), mock.uses)) for mock in loaded]
+            self.index = Index([*self.added, *self.from_files])
+        return problems
+
+    def refresh(self) -> None:
+        """Read the files again if one has changed.  Looking costs a stat a file, and is kept to a tenth of the time."""
+        if not self.stamps or time.monotonic() < self.next_check:
+            return
+        with self.lock:
+            start = time.monotonic()
+            if start < self.next_check:
+                return
+            if self.fresh or any(stamp(path) != known for path, known in self.stamps.items()):
+                before = [mock.source for mock in self.from_files]
+                self.report(self.load(), before)
+            end = time.monotonic()
+            self.next_check = end + min(0.5, 10 * (end - start))
+
+    def report(self, problems: List[str], before: List[str]) -> None:
+        """Tell how a reload went, once a change."""
+        if problems != getattr(self, "problems", []):
+            for problem in problems:
+                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
+        elif not problems and before != [mock.source for mock in self.from_files]:
+            self.say(f"mocks reloaded: {len(self.from_files)} from {len(self.directories)} data directories")
+        self.problems = problems
+
+    def add(self, specs: Sequence[Json]) -> List[str]:
+        """Add mocks in front of all others, in their order; their names.  BadMock, and none is added, if one is wrong."""
+        library = Library(self.directories[0]) if self.directories else None
+
+        def read(name: str, place: str) -> bytes:
+            return library.read(name, place) if library else fail(place, "", f"@{name} needs a data directory")
+
+        mocks = [parse_mock(spec, f"added#{next(self.numbers)}", read) for spec in specs]
+        with self.lock:
+            self.added = [*mocks, *self.added]
+            self.index = Index([*self.added, *self.from_files])
+        return [mock.name for mock in mocks]
+
+    def find(self, call: Call, wire: WireFormat) -> Optional[Found]:
+        """The first mock that matches, which is used by that."""
+        for mock in self.index.candidates(call):
+            claimed = mock.claim(call, wire)
+            if claimed:
+                return Found(mock, *claimed)
+        return None
+
+    def explain(self, call: Call, wire: WireFormat) -> str:
+        """Why no mock matches: the closest one and the first thing that differs."""
+        found = closest(self.index.mocks, call, wire)
+        if not found:
+            where = " and ".join(os.path.join(name, "mocks") for name in map(os.path.basename, self.directories))
+            return f"no mock matches; none are loaded{' from ' + where if where else ''}"
+        mock, differences = found
+        place = "" if mock.name == mock.place else f" ({mock.place})"
+        more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
+        said = explained(differences[0]) if differences else "nothing differs any more"
+        return f'no mock matches; closest is "{mock.name}"{place}: {said}{more}'
+
+
+class Journal:
+    """The newest requests, oldest first; credentials in it are masked."""
+
+    def __init__(self, size: int = JOURNAL) -> None:
+        self.entries: Deque[Dict[str, Json]] = deque(maxlen=size)
+
+    def add(self, entry: Dict[str, Json]) -> None:
+        """Remember one request."""
+        self.entries.append(entry)
+
+
+# === Answering ===============================================================
+# A request becomes a response: routing, credentials, mocks, fallback, errors in the provider's shape.
+# Uses the sections above, and nothing of the system.
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line says about answering.  `pace` is seconds between streamed events."""
+
+    fallback: str = "error"
+    pace: float = 0.0
+    require_auth: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A response and where it comes from: what was asked, which mock, and why none."""
+
+    response: Response
+    call: Optional[Call] = None
+    mock: str = ""
+    note: str = ""
+    wire: Optional[WireFormat] = None
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+ROUTES = tuple((re.compile(route), wire) for wire in WIRE_FORMATS for route in wire.routes)
+HEALTH = {"status": "healthy", "service": "mock-provider"}
+DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
+
+
+def readable(route: str) -> str:
+    """A route as people write it: the first of its alternatives, groups as {name}."""
+    text = re.sub(r"\(\?P<verb>(\w+)\)", r"\1", route.replace(COLON, ":"))
+    text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"{\1}", text)
+    text = re.sub(r"\(\?:/[^()]*\)\?", "", text)
+    return re.sub(r"\(\?:([^|()]*)[^()]*\)", r"\1", text)
+
+
+PATHS = tuple((readable(route), wire) for wire in WIRE_FORMATS for route in wire.routes if "(?!" not in route)
+
+
+@functools.lru_cache(maxsize=1024)
+def candidates(method: str, path: str) -> Tuple[Tuple[WireFormat, Mapping[str, str]], ...]:
+    """The wire formats with a route for an undecoded path, and the decoded segments that it names."""
+    target = ("GET" if method == "HEAD" else method) + " " + path
+    found = ((wire, route.fullmatch(target)) for route, wire in ROUTES)
+    return tuple((wire, {name: unquote(text) for name, text in match.groupdict().items() if text is not None})
+                 for wire, match in found if match)
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = re.sub(rb"%([0-9A-Fa-f]{2})", lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query; of several values of one name the last."""
+    if not target.startswith("/") and "://" in target:
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    path, _, query = target.partition("#")[0].partition("?")
+    pairs = (pair.partition("=") for pair in query.split("&") if pair) if query else ()
+    return re.sub("/{2,}", "/", path), {unquote(name.replace("+", " ")): unquote(value.replace("+", " "))
+                                        for name, _, value in pairs}
+
+
+def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest path, or the
+    methods that this one takes."""
+    found = candidates(request.method, request.path) if len(request.path) < 1024 else ()
+    for wire, params in found:
+        if wire.owns(request):
+            return wire, params
+    allowed = allow(request.path)
+    if allowed:
+        raise Refused(405, f"{request.path} takes {allowed}, not {request.method}", headers=(("Allow", allowed),),
+                      code="method_not_allowed")
+    near, _ = nearest_path(request.path)
+    raise Refused(404, f"unknown path {shown(request.path)}; the nearest known one is {near}", code="unknown_path")
+
+
+def allow(path: str) -> str:
+    """The methods that a path takes, for an Allow header; empty for an unknown path."""
+    found = [method for method in METHODS if method != "OPTIONS" and (candidates(method, path) or (path == "/" and method in ("GET", "HEAD")))]
+    return ", ".join([*found, "OPTIONS"]) if found else ""
+
+
+def nearest_path(path: str) -> Tuple[str, WireFormat]:
+    """The known path most like one that isn't, and whose it is."""
+    def alike(known: str) -> float:
+        return difflib.SequenceMatcher(None, known.partition(" ")[2], path[:300]).ratio()
+    return max(PATHS, key=lambda entry: alike(entry[0]))
+
+
+def shape_of(request: Request) -> WireFormat:
+    """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    if request.path in ("", "/", "*"):
+        return DEFAULT_SHAPE
+    found = next((found for method in ("POST", "GET") for found in candidates(method, request.path[:1024])), None)
+    return found[0] if found else nearest_path(request.path)[1]
+
+
+class Answerer:
+    """Answers requests from mocks; one for all ports of a process."""
+
+    def __init__(self, mocks: Mocks, settings: Settings) -> None:
+        self.mocks, self.settings = mocks, settings
+
+    def answer(self, request: Request) -> Answered:
+        """The response to a request, whatever it is."""
+        if request.method == "OPTIONS":
+            return Answered(self.options(request))
+        if request.path == "/" and request.method in ("GET", "HEAD"):
+            return Answered(Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))))
+        try:
+            wire, params = route(request)
+        except Refused as refused:
+            return self.refuse(request, refused)
+        call: Optional[Call] = None
+        try:
+            if self.settings.require_auth and not wire.credential(request):
+                return self.fail(wire, request, wire.unauthorized())
+            body = self.body(wire, request)
+            call = wire.read(request, params, body)
+            return self.reply(wire, call)
+        except WrongField as wrong:
+            return self.fail(wire, request, wire.complaint(wrong), call)
+        except Refused as refused:
+            return self.refuse(request, refused)
+
+    @staticmethod
+    def body(wire: WireFormat, request: Request) -> Json:
+        """The body as JSON; only a POST has one."""
+        if request.method != "POST":
+            return None
+        try:
+            return parse_json(request.body)
+        except ValueError as error:
+            detail = str(error) if request.body else "it is empty"
+            raise Refused(400, wire.bad_json.format(detail), code="invalid_json") from None
+
+    def refuse(self, request: Request, refused: Refused) -> Answered:
+        """An error of the server itself, in the shape of the provider whose path it is or nearly is."""
+        wire = shape_of(request)
+        failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
+        answered = self.fail(wire, request, failure)
+        response = replace(answered.response, headers=answered.response.headers + refused.headers)
+        return replace(answered, response=response)
+
+    def fail(self, wire: WireFormat, request: Request, failure: Failure, call: Optional[Call] = None) -> Answered:
+        """An error in the provider's shape, for a request that could not be read as far as a mock."""
+        ids: Ids = functools.partial(named_token, hashlib.sha256(request.path.encode() + request.body).hexdigest())
+        return Answered(failed(wire, failure, ids, Delivery(), call), call, note=failure.message, wire=wire)
+
+    def reply(self, wire: WireFormat, call: Call) -> Answered:
+        """The answer of the first mock that matches, or of the fallback."""
+        self.mocks.refresh()
+        found = self.mocks.find(call, wire)
+        if found:
+            outcome = found.answer.to(call, found.mock.groups(call))
+            delivery = self.paced(found)
+            return Answered(respond(wire, call, outcome, found.answer.status, delivery), call, found.mock.name, wire=wire)
+        delivery = Delivery(pace=Pace(between=self.settings.pace))
+        if call.operation == "models":
+            return Answered(respond(wire, call, echo(call), 200, delivery), call, wire=wire)
+        if self.settings.fallback == "echo":
+            return Answered(respond(wire, call, echo(call), 200, delivery), call, note="echo", wire=wire)
+        message = self.mocks.explain(call, wire)
+        failure = Failure(404, message, code="mock_not_found")
+        return Answered(failed(wire, failure, call.token, Delivery(), call), call, note=message, wire=wire)
+
+    def paced(self, found: Found) -> Delivery:
+        """The delivery with the server's pace where the mock sets none, and a seed of its own for each use."""
+        delivery = found.answer.delivery
+        pace = delivery.pace or Pace(between=self.settings.pace)
+        return replace(delivery, pace=replace(pace, seed=f"{self.settings.seed}/{found.mock.place}/{found.used}"))
+
+    @staticmethod
+    def options(request: Request) -> Response:
+        """What may be done with a path; to a browser's preflight, that it may."""
+        allowed = allow(request.path) or ", ".join(METHODS)
+        headers: Headers = (("Allow", allowed),)
+        if "access-control-request-method" in request.headers:
+            wanted = request.headers.get("access-control-request-headers", "*")
+            headers += (("Access-Control-Allow-Methods", allowed), ("Access-Control-Allow-Headers", wanted),
+                        ("Access-Control-Max-Age", "86400"))
+        return Response(204, headers, may_gzip=False)
+
+
+def named_token(seed: str, label: str, length: int, alphabet: str = ALNUM) -> str:
+    """A token of one seed, by label."""
+    return token(seed + label, length, alphabet)
+
+
+def echo(call: Call) -> Reply:
+    """What was asked, as an answer: the text, or vectors made from it."""
+    text = call.user or call.tool_result or call.system
+    parts: Tuple[Part, ...] = (Text(text),)
+    if call.operation == "embed":
+        size = (call.body or {}).get("dimensions") or pick(call.body or {}, "outputDimensionality") or 1536
+        if not fits(size, "an integer") or not 1 <= size <= 65536:
+            raise WrongField("dimensions", "an integer from 1 to 65536", size)
+        parts = (Embedding(tuple(unit_vector(one, size) for one in call.inputs)),)
+    return Reply(parts, "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
+
+
+def unit_vector(text: str, size: int) -> Tuple[float, ...]:
+    """A vector of length 1 that depends on the text alone."""
+    data = hashlib.shake_256(utf8(text)).digest(size * 2)
+    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
+    norm = sum(value * value for value in raw) ** 0.5
+    return tuple(round(value / norm, 8) for value in raw)
+
+
+def respond(wire: WireFormat, call: Call, outcome: Union[Reply, Recorded, Failure], status: int,
+            delivery: Delivery) -> Response:
+    """An outcome in the provider's bytes, whole or streamed as the call asks."""
+    if isinstance(outcome, Failure):
+        return failed(wire, outcome, call.token, delivery, call)
+    if isinstance(outcome, Recorded) and (not call.stream or not (outcome.frames or outcome.values)):
+        body, twin = outcome.body, outcome.twin
+        data = body if isinstance(body, bytes) else wire.encode(body)
+        adapted = wire.adapted(call, data)
+        return whole(wire, call, adapted, status, delivery, twin if adapted is data else None)
+    if isinstance(outcome, Reply) and not call.stream:
+        return whole(wire, call, wire.encode(merged(wire.whole(call, outcome), outcome.extra)), status, delivery)
+    framing = wire.framing(call)
+    headers = (("Content-Type", wire.stream_type if isinstance(framing, SSE) else wire.json_type),
+               *wire.headers(call.token, isinstance(framing, SSE), status))
+    frames = framing.stream(wire.events(call, outcome)) if isinstance(outcome, Reply) else replayed(wire, framing, outcome)
+    return Response(status, laid_over(headers, delivery.headers), frames=frames, may_gzip=framing.negotiated, delivery=delivery)
+
+
+def whole(wire: WireFormat, call: Call, body: bytes, status: int, delivery: Delivery, twin: Optional[bytes] = None) -> Response:
+    """A whole body with the provider's headers."""
+    headers = (("Content-Type", wire.json_type), *wire.headers(call.token, False, status))
+    return Response(status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery)
+
+
+def failed(wire: WireFormat, failure: Failure, ids: Ids, delivery: Delivery, call: Optional[Call] = None) -> Response:
+    """An error in the provider's shape."""
+    body, kind = wire.failure(failure, call)
+    headers = (("Content-Type", kind), *wire.headers(ids, False, failure.status))
+    return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
+
+
+def replayed(wire: WireFormat, framing: Framing, recorded: Recorded) -> Iterable[bytes]:
+    """The frames of a recorded stream: byte for byte from an event stream to one, else framed anew."""
+    if recorded.frames and isinstance(framing, SSE):
+        return recorded.frames
+    values = recorded.values or tuple(parse_json(data.encode()) for data in map(SSE.data, recorded.frames) if data)
+    return framing.stream(wire.recorded_events(values))
+
+
+def laid_over(headers: Headers, own: Sequence[Tuple[str, Optional[str]]]) -> Headers:
+    """Headers with a mock's own in place of those of the same name; None leaves one out."""
+    if not own:
+        return headers
+    names = {name.lower() for name, _ in own}
+    return tuple(header for header in headers if header[0].lower() not in names) + tuple(
+        (name, value) for name, value in own if value is not None)
+
+# === Transport ===============================================================
+# Requests from bytes; responses as steps, and the generators over them: gzip, chunks, pace.
+# May touch zlib; knows no provider, no socket and no clock.
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+BARE_LF = re.compile(rb"(?<!\r)\n")
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+NO_BODY = (204, 304)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name; `repeated` are the names
+    of headers that came more than once."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        return [item.strip().lower() for item in self.headers.get(name, "").split(",") if item.strip()]
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        return "close" not in self.tokens("connection") if self.minor else "keep-alive" in self.tokens("connection")
+
+
+def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", headers=headers, close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one: too long, TLS, or a bare line feed after `since`."""
+    if data[:1] == b"\x16":
+        raise malformed("this looks like a TLS handshake, but the port speaks plain HTTP; use http://")
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[:LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.  Refused says what is malformed."""
+    line, _, rest = data.partition(b"\r\n")
+    check_partial(data)
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise malformed(f"malformed request line {shown(line.decode('latin-1'))}; expected METHOD /path HTTP/1.1")
+    method, target = match.group(1).decode(), match.group(2).decode()
+    if match.group(3) != b"1":
+        raise malformed(f"HTTP/{match.group(3).decode()}.{match.group(4).decode()} is not spoken here; use HTTP/1.1", 505)
+    fields = rest[:-2]
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Set[str] = set()
+    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = field_line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        if name in headers:
+            repeated.add(name)
+            value = headers[name] + ("; " if name == "cookie" else ", ") + value
+        headers[name] = value
+    head = Head(method, target, min(1, int(match.group(4))), headers, frozenset(repeated))
+    check_head(head)
+    return head
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    text = shown(line.decode("latin-1"), room=60)
+    if line[:1] in b" \t":
+        return f"header line {text} continues the one before it, which HTTP/1.1 forbids; send it as one line"
+    name, colon, value = line.partition(b":")
+    if not colon:
+        return f"header line {text} has no colon"
+    if name != name.rstrip(b" \t"):
+        return f"header line {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header line {text} holds a control character"
+    return f"header line {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+    if not (head.target.startswith("/") or "://" in head.target or head.target == "*" or head.method == "CONNECT"):
+        raise malformed(f"malformed request target {shown(head.target)}; it begins with /")
+    if head.method not in METHODS:
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {', '.join(METHODS)}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    if "content-length" in head.headers:
+        raise malformed("Content-Length and Transfer-Encoding contradict each other; send one of them")
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    codings = head.tokens("transfer-encoding")
+    if codings != ["chunked"]:
+        known = codings.count("chunked") == 1 and codings[-1] == "chunked"
+        raise malformed(f"Transfer-Encoding is {shown(head.headers['transfer-encoding'])}; only chunked is implemented",
+                        501 if known or "chunked" not in codings else 400)
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length, self.pieces, self.rest = length, bytearray(), b""
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.pieces, self.rest = limit, bytearray(), b""
+        self.state, self.need, self.trailers = self.size, 0, 0
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.  Refused if it is malformed or too long."""
+        self.rest += data
+        while self.state != self.done and self.state():
+            pass
+        return self.state == self.done
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n")
+        if end < 0 and len(self.rest) > 4096 or end > 4096:
+            raise malformed("a chunk's head or a trailer is longer than 4096 bytes")
+        if end < 0:
+            return None
+        line, self.rest = self.rest[:end + 1], self.rest[end + 1:]
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            raise malformed(f"malformed chunk size {shown(line.decode('latin-1'), room=40)}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        taken = self.rest[:self.need]
+        self.pieces += taken
+        self.rest = self.rest[len(taken):]
+        self.need -= len(taken)
+        if self.need or len(self.rest) < 2:
+            return False
+        if self.rest[:2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.rest, self.state = self.rest[2:], self.size
+        return True
+
+    def trailer(self) -> bool:
+        line = self.line()
+        if line is None:
+            return False
+        self.trailers += len(line)
+        if line and (not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT):
+            raise malformed("malformed trailer after the chunked body")
+        self.state = self.trailer if line else self.done
+        return bool(line)
+
+    def done(self) -> bool:
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(413, f"the body is larger than {limit} bytes (--max-body)", code="body_too_large", close=True)
+
+
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large or of unknown length."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    length = head.headers.get("content-length")
+    if length is None:
+        if head.method in ("POST", "PUT", "PATCH"):
+            raise Refused(411, f"a {head.method} needs Content-Length or Transfer-Encoding: chunked",
+                          code="length_required", close=True)
+        return None
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    return SizedBody(int(length)) if int(length) else None
+
+
+def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
+    """A body with its content codings undone, the last one first.  Refused if one is unknown, or the data is not it."""
+    for coding in reversed(codings):
+        if coding in ("gzip", "x-gzip"):
+            body = inflated(body, 31, coding, limit)
+        elif coding == "deflate":
+            # RFC 9110 means zlib, but some clients send bare deflate data.
+            zlib_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
+            body = inflated(body, 15 if zlib_header else -15, coding, limit)
+        elif coding != "identity":
+            raise Refused(415, f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
+                          code="unsupported_encoding", headers=(("Accept-Encoding", "gzip, deflate"),))
+    return body
+
+
+def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
+    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
+    found = bytearray()
+    while data or not found:
+        unpacker = zlib.decompressobj(bits)
+        try:
+            found += unpacker.decompress(data, limit + 1 - len(found))
+        except zlib.error as error:
+            raise Refused(400, f"the body is not {coding}: {error}", code="invalid_encoding") from None
+        if len(found) > limit:
+            raise Refused(413, f"the body is larger than {limit} bytes once decompressed (--max-body)", code="body_too_large")
+        if not unpacker.eof:
+            raise Refused(400, f"the body's {coding} data ends too early", code="invalid_encoding")
+        data = unpacker.unused_data
+        if not data:
+            break
+        if bits != 31:
+            raise Refused(400, f"bytes follow the body's {coding} data", code="invalid_encoding")
+    return bytes(found)
+
+
+def qualities(accept: str) -> Dict[str, float]:
+    """The codings of an Accept-Encoding header with their weights; malformed ones are passed over."""
+    found = {}
+    for item in accept.lower().split(","):
+        match = re.fullmatch(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?", item)
+        if match:
+            found["gzip" if match.group(1) == "x-gzip" else match.group(1)] = float(match.group(2) or 1)
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def negotiated(accept: Optional[str]) -> Optional[str]:
+    """`gzip` or `identity`, whichever the client prefers (RFC 9110, 12.5.3); None if it takes neither."""
+    if accept is None:
+        return "identity"
+    weights = qualities(accept)
+    gzip = weights.get("gzip", weights.get("*", 0.0))
+    identity = weights.get("identity", weights.get("*", None if gzip else 1.0))
+    if gzip and (identity is None or gzip >= identity):
+        return "gzip"
+    return "identity" if identity or (identity is None and not gzip) else None
+
+
+@functools.lru_cache(maxsize=64)
+def gzipped(body: bytes) -> bytes:
+    """A body as one gzip member; the same bytes every time."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    return packer.compress(body) + packer.flush()
+
+
+def gzip_frames(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """Frames as one gzip member.  Each is flushed: without Z_SYNC_FLUSH an event waits until zlib's own
+    buffer fills, and a client reading the stream sees nothing (zlib manual, deflate())."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    for frame in frames:
+        yield packer.compress(frame) + packer.flush(zlib.Z_SYNC_FLUSH)
+    yield packer.flush()
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bytes that go out in one write; `event` says that they hold one of a stream's frames."""
+
+    data: bytes
+    event: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Seconds until the next step is due, counted from when this one was."""
+
+    seconds: float
+
+
+Step = Union[Send, Wait]
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What the connection and the request say about how a response is written."""
+
+    minor: int = 1
+    keep_alive: bool = True
+    head_only: bool = False
+    accept_encoding: Optional[str] = None
+    extra: Headers = ()             # headers of this one response: its date and id
+
+
+def gaps(pace: Pace) -> Iterator[float]:
+    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
+    yield pace.first
+    for number in itertools.count():
+        if not pace.jitter:
+            yield pace.between
+            continue
+        draw = int.from_bytes(hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()[:4], "big") / 2 ** 32
+        yield pace.between * (1 + pace.jitter * (2 * draw - 1))
+
+
+@functools.lru_cache(maxsize=1024)
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"] + [f"{name}: {value}" for name, value in headers]
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+
+
+def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
+    """How a response is coded: `gzip`, `identity`, or None if the client takes neither."""
+    if response.delivery.gzip == "always":
+        return "gzip"
+    own = any(name.lower() == "content-encoding" for name, _ in response.headers)
+    if response.delivery.gzip == "never" or not response.may_gzip or own:
+        return "identity"
+    return negotiated(accept)
+
+
+def steps(response: Response, wire: Wire) -> Iterator[Step]:
+    """A response as what happens on the socket."""
+    gzip = response.status not in NO_BODY and coding_of(response, wire.accept_encoding) == "gzip"
+    tail = wire.extra
+    if response.may_gzip and response.delivery.gzip == "auto" and response.status not in NO_BODY:
+        tail += (("Vary", "Accept-Encoding"),)
+    if gzip:
+        tail += (("Content-Encoding", "gzip"),)
+    if response.delivery.delay:
+        yield Wait(response.delivery.delay)
+    if response.frames is None or response.status in NO_BODY:
+        yield whole_step(response, wire, tail, gzip)
+        return
+    chunked = wire.minor > 0
+    tail += (("Transfer-Encoding", "chunked"),) if chunked else ()
+    yield Send(complete_head(response, wire, tail, wire.keep_alive and chunked))
+    if wire.head_only:
+        return
+    frames = gzip_frames(response.frames) if gzip else response.frames
+    yield from paced_chunks(frames, response.delivery.pace or Pace(), chunked)
+
+
+def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: bool) -> bytes:
+    """The head of a response with what is only true of this one."""
+    if not keep_alive:
+        tail += (("Connection", "close"),)
+    elif not wire.minor:
+        tail += (("Connection", "keep-alive"),)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in tail])
+    return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace") + b"\r\n"
+
+
+def whole_step(response: Response, wire: Wire, tail: Headers, gzip: bool) -> Send:
+    """A response without a stream, as one write."""
+    body = response.body
+    if gzip:
+        body = response.twin or gzipped(body)
+    if response.status in NO_BODY:
+        body = b""
+    else:
+        tail += (("Content-Length", str(len(body))),)
+    return Send(complete_head(response, wire, tail, wire.keep_alive) + (b"" if wire.head_only else body))
+
+
+def paced_chunks(frames: Iterable[bytes], pace: Pace, chunked: bool) -> Iterator[Step]:
+    """Frames as chunks, each one write and due when the pace says; then the last chunk."""
+    pauses = gaps(pace) if pace.first or pace.between else None
+    for frame in frames:
+        pause = next(pauses) if pauses else 0.0
+        if pause:
+            yield Wait(pause)
+        yield Send(b"%x\r\n%b\r\n" % (len(frame), frame) if chunked else frame, True)
+    if chunked:
+        yield Send(b"0\r\n\r\n")
+
+
+# === Server ==================================================================
+# Sockets, threads and time.  Handler.perform is the only loop that writes or waits.
+
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)      # where there is none, a write waits in the kernel
+if hasattr(select, "poll"):
+    READABLE, WRITABLE = select.POLLIN, select.POLLOUT
+    GONE = getattr(select, "POLLRDHUP", 0)          # the client has closed, and will read nothing more
+
+
+def ready(sock: socket.socket, events: int, timeout: float) -> int:
+    """Wait until one of the poll events, or the other side's end, holds of a socket; 0 if none does in time."""
+    if not hasattr(select, "poll"):                 # Windows
+        sets = [[sock] if events & wanted else [] for wanted in (1, 4)]
+        if not any(sets):
+            time.sleep(timeout)
+            return 0
+        return events if any(select.select(*sets, [], timeout)) else 0
+    poller = select.poll()
+    poller.register(sock, events)
+    found = poller.poll(max(0.0, timeout) * 1000)
+    return found[0][1] if found else 0
+
+
+class Vanished(Exception):
+    """The client is gone, or takes nothing any more; how it ended, in the journal's words."""
+
+
+class Log:
+    """The request log on a stream.  Lines wait in a bounded queue, so that a stream that nobody reads
+    delays no answer; what does not fit is counted and reported."""
+
+    def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
+        self.mode, self.stream = mode, stream or sys.stderr
+        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
+        self.dropped = 0
+        self.thread = threading.Thread(target=self.write, name="log", daemon=True)
+        if mode != "off":
+            self.thread.start()
+
+    def say(self, message: str) -> None:
+        """A line that is about no request."""
+        self.put({"time": now(), "message": message} if self.mode == "json" else message)
+
+    def request(self, entry: Mapping[str, Json]) -> None:
+        """A line about one request."""
+        if self.mode == "json":
+            self.put({key: entry[key] for key in LOGGED})
+        elif self.mode == "text":
+            self.put(logged(entry))
+
+    def put(self, line: Union[str, Mapping[str, Json]]) -> None:
+        """Queue a line, or count it as dropped."""
+        if self.mode == "off":
+            return
+        if self.lines.qsize() >= LOG_LINES:
+            self.dropped += 1
+            return
+        text = line if isinstance(line, str) else compact(line)
+        self.lines.put(text.replace("\n", "\\n").replace("\r", "\\r") + "\n")
+
+    def write(self) -> None:
+        """Write what is queued, many lines at once, until None comes."""
+        last = False
+        while not last:
+            batch = [self.lines.get()]
+            while not self.lines.empty():
+                batch.append(self.lines.get())
+            last = None in batch
+            if self.dropped:
+                batch.append(f"{self.dropped} log lines dropped, because standard error is read too slowly\n")
+                self.dropped = 0
+            try:
+                self.stream.write("".join(line for line in batch if line))
+                self.stream.flush()
+            except (OSError, ValueError):
+                return                      # nobody reads it any more
+            if not last:
+                time.sleep(0.02)            # waking up for every line would cost requests their time
+
+    def close(self) -> None:
+        """Write what is left, if that takes no longer than half a second."""
+        self.lines.put(None)
+        if self.thread.is_alive():
+            self.thread.join(0.5)
+
+
+LOGGED = ("time", "port", "method", "path", "provider", "operation", "api", "model", "stream", "mock", "status",
+          "duration", "bytes_sent", "events_sent", "ended", "note")
+
+
+def now() -> str:
+    """The time as RFC 3339 with milliseconds."""
+    seconds_now = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds_now)) + f".{int(seconds_now * 1000) % 1000:03d}Z"
+
+
+def logged(entry: Mapping[str, Json]) -> str:
+    """One request as a line of text."""
+    what = " ".join(str(entry[key]) for key in ("provider", "api", "model") if entry[key])
+    events = f" {entry['events_sent']} events" if entry["stream"] else ""
+    said = f" \"{entry['mock']}\"" if entry["mock"] else f" {entry['note']}" if entry["note"] else ""
+    ended = "" if entry["ended"] == "complete" else " " + str(entry["ended"])
+    return (f"{entry['time']} {entry['port']} {entry['method']} {entry['path']} {entry['status']}{ended} "
+            f"{entry['duration'] * 1000:.1f}ms {entry['bytes_sent']}B{events}{' ' + what if what else ''}{said}")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection: reads requests, has them answered, performs the steps."""
+
+    server: "MockServer"
+    connection: socket.socket
+
+    def setup(self) -> None:
+        """Prepare the socket: writes go out at once, an idle connection ends by itself."""
+        self.connection = self.request
+        self.buffer = b""
+        self.sent = self.events_sent = 0
+        self.holds_place = False
+        if self.connection.family != getattr(socket, "AF_UNIX", None):
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        idle = self.server.idle_seconds
+        packed = struct.pack("l", int(idle * 1000)) if os.name == "nt" else struct.pack("ll", int(idle), int(idle % 1 * 1e6))
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, packed)
+
+    def handle(self) -> None:
+        """Answer requests until one side has had enough."""
+        try:
+            while self.exchange():
+                pass
+        except (OSError, Vanished):
+            pass                            # the client is gone; there is nobody to tell
+
+    def finish(self) -> None:
+        """Nothing is buffered."""
+
+    def exchange(self) -> bool:
+        """Answer one request; whether the connection can be used again."""
+        head: Optional[Head] = None
+        request = Request("GET", "/", port=self.server.port)
+        close = False
+        started = time.monotonic()
+        try:
+            data = self.read_head()
+            if data is None:
+                return False
+            started = time.monotonic()
+            head = parse_head(data)
+            path, query = parse_target(head.target)
+            request = Request(head.method, path, query, head.headers, b"", self.server.port)
+            body = self.read_body(head)
+            request = replace(request, body=body) if body else request
+            answered = self.answered(request)
+        except Refused as refused:
+            answered, close = self.server.answerer.refuse(request, refused), refused.close
+        finally:
+            self.server.busy(self.connection, True)
+        keep = head is not None and head.keeps_alive and not close and not self.server.stopping
+        self.respond(request, head or Head("GET", "/", 1, {}), answered, keep, started)
+        if close:
+            self.linger()
+        self.server.busy(self.connection, False)
+        return keep and bool(head and (head.minor or answered.response.frames is None)) and not self.server.stopping
+
+    def answered(self, request: Request) -> Answered:
+        """The answer; a bug becomes a 500 in the provider's shape and a line in the log, never a traceback."""
+        answerer = self.server.answerer
+        try:
+            answered = answerer.answer(request)
+            if coding_of(answered.response, request.headers.get("accept-encoding")) is None:
+                raise Refused(406, "Accept-Encoding takes neither gzip nor identity", code="not_acceptable")
+            return answered
+        except Refused as refused:
+            answered = answerer.refuse(request, refused)
+            return replace(answered, response=replace(answered.response, may_gzip=False))
+        except Exception as error:          # noqa: BLE001  a bug must cost one answer, not the test run
+            where = error.__traceback__
+            while where and where.tb_next:
+                where = where.tb_next
+            self.server.log.say(f"internal error: {type(error).__name__}: {error} "
+                                f"(line {where.tb_lineno if where else 0}); please report it")
+            return answerer.refuse(request, Refused(500, f"internal error: {type(error).__name__}: {error}"))
+
+    # --- reading ---
+
+    def read_head(self) -> Optional[bytes]:
+        """The next request's head; None when the client is done.  The first wait is for as long as a connection may idle."""
+        self.buffer = self.buffer.lstrip(b"\r\n")           # RFC 9112, 2.2: empty lines before a request are ignored
+        deadline = time.monotonic() + (self.server.head_seconds if self.buffer else self.server.idle_seconds)
+        seen = 0
+        while True:
+            end = self.buffer.find(b"\r\n\r\n", max(0, seen - 3))
+            if end >= 0:
+                head, self.buffer = self.buffer[:end + 4], self.buffer[end + 4:]
+                return head
+            check_partial(self.buffer, seen)
+            seen = len(self.buffer)
+            more = self.receive(deadline) if seen else self.first_bytes()
+            if not more:
+                if seen:
+                    raise malformed("the connection was closed in the middle of the head")
+                return None
+            if not seen:
+                deadline = time.monotonic() + self.server.head_seconds
+            self.buffer = (self.buffer + more) if seen else more.lstrip(b"\r\n")
+
+    def first_bytes(self) -> bytes:
+        """The first bytes of a request, or none if the connection ends or idles for too long."""
+        self.server.busy(self.connection, False)
+        try:
+            return self.connection.recv(65536)
+        except BlockingIOError:             # SO_RCVTIMEO has run out
+            return b""
+
+    def receive(self, deadline: float) -> bytes:
+        """More bytes, or none at the end.  Refused once the deadline is over."""
+        left = deadline - time.monotonic()
+        if left <= 0 or not ready(self.connection, 1, left):
+            raise malformed("the request was not complete in time", 408)
+        return self.connection.recv(262144)
+
+    def read_body(self, head: Head) -> bytes:
+        """The request's body, its codings undone."""
+        reader = body_reader(head, self.server.max_body)
+        expects = head.tokens("expect")
+        if expects and expects != ["100-continue"]:
+            raise malformed(f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417)
+        if not reader:
+            return b""
+        if expects and head.minor and not self.buffer:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        deadline = time.monotonic() + self.server.body_seconds
+        data, self.buffer = self.buffer, b""
+        while not reader.feed(data):
+            data = self.receive(deadline)
+            if not data:
+                raise malformed("the connection was closed in the middle of the body")
+        self.buffer = reader.rest
+        codings = head.tokens("content-encoding")
+        return decoded(bytes(reader.pieces), codings, self.server.max_body) if codings else bytes(reader.pieces)
+
+    # --- writing ---
+
+    def respond(self, request: Request, head: Head, answered: Answered, keep: bool, started: float) -> None:
+        """Write a response, with its entry in the journal and the log."""
+        number = str(next(self.server.numbers))
+        extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
+        if "origin" in request.headers:
+            extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+        wire = Wire(head.minor, keep, request.method == "HEAD", request.headers.get("accept-encoding"), extra)
+        entry = journal_entry(number, request, answered)
+        self.server.journal.add(entry)
+        self.sent = self.events_sent = 0
+        ended = "shutdown"
+        try:
+            pooled = answered.response.frames is not None
+            ended = self.perform(steps(answered.response, wire), pooled)
+        except Vanished as vanished:
+            ended = str(vanished)
+            raise
+        finally:
+            self.release()
+            entry.update(duration=round(time.monotonic() - started, 6), bytes_sent=self.sent, events_sent=self.events_sent,
+                         ended=ended)
+            self.server.log.request(entry)
+
+    def perform(self, wanted: Iterable[Step], pooled: bool) -> str:
+        """Do the steps: the only loop that writes or waits.  `pooled`: it is one of many writes, for which only
+        so many connections have a place at the same moment."""
+        due = 0.0
+        for step in wanted:
+            if isinstance(step, Wait):
+                due = (due or time.monotonic()) + step.seconds
+                self.release()
+                self.wait_until(due)
+                continue
+            if pooled and not due and not self.holds_place:
+                self.server.places.get()
+                self.holds_place = True
+            self.write(step.data)
+            self.events_sent += step.event
+        return "complete"
+
+    def release(self) -> None:
+        """Give the place among the writers to another stream."""
+        if self.holds_place:
+            self.holds_place = False
+            self.server.places.put(None)
+
+    def wait_until(self, due: float) -> None:
+        """Wait until a moment of the monotonic clock, unless the client leaves first."""
+        while True:
+            left = due - time.monotonic()
+            if left <= 0:
+                return
+            if left < 0.001:
+                time.sleep(left)            # poll() rounds up to milliseconds
+                return
+            if ready(self.connection, GONE, left if left < 0.002 else left - 0.001):
+                raise Vanished("shutdown" if self.server.stopping else "client_closed")
+
+    def write(self, data: bytes) -> None:
+        """Write all bytes; a client that takes none for too long has vanished."""
+        rest = memoryview(data)
+        try:
+            while True:
+                try:
+                    taken = self.connection.send(rest, DONT_WAIT)
+                    self.sent += taken
+                    if taken == len(rest):
+                        return
+                    rest = rest[taken:]
+                except BlockingIOError:
+                    self.release()          # a slow reader must not keep others from writing
+                    if not ready(self.connection, 4, self.server.stall_seconds):
+                        raise Vanished("client_closed") from None
+        except OSError:
+            raise Vanished("shutdown" if self.server.stopping else "client_reset") from None
+
+    def linger(self) -> None:
+        """Let the client read why it was refused: closing with bytes unread would reset the connection under it."""
+        deadline = time.monotonic() + self.server.linger_seconds
+        self.connection.shutdown(socket.SHUT_WR)
+        while ready(self.connection, 1, deadline - time.monotonic()):
+            if time.monotonic() > deadline or not self.connection.recv(262144):
+                return
+
+
+def journal_entry(number: str, request: Request, answered: Answered) -> Dict[str, Json]:
+    """A request as the journal keeps it, with no credential in it; `ended` is filled in later."""
+    call = answered.call
+    asked = {key: getattr(call, key) if call else None for key in ("operation", "api", "model", "stream", "user")}
+    provider = answered.wire.provider if answered.wire else None
+    return {"id": number, "time": now(), "port": request.port, "method": request.method, "path": request.path,
+            "query": {name: masked(name, value) for name, value in request.query.items()},
+            "headers": {name: masked(name, value) for name, value in request.headers.items()},
+            "body": call.body if call else request.body.decode("utf-8", "replace"), "provider": provider, **asked,
+            "mock": answered.mock or None, "status": answered.response.status, "note": answered.note,
+            "duration": None, "bytes_sent": 0, "events_sent": 0, "ended": None}
+
+
+class MockServer(ThreadingHTTPServer):
+    """A mock LLM server on one port.
+
+    `port` 0 takes a free one.  `data` names one or several data directories; without it there are no mocks
+    but those of `mock()`.  The other options are those of the command line.  As a context manager it serves in
+    the background; `start()` and `close()` do the same.  `shared` makes it another port of a server that exists.
+
+    Raises BadMock if the data directory holds a mock that can't be used, OSError if the port is taken."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 1024           # socketserver's 5 would refuse a burst of connections
+    idle_seconds, head_seconds, body_seconds = IDLE_SECONDS, HEAD_SECONDS, BODY_SECONDS
+    stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
+
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
+                 fallback: str = "error", pace: float = 0.0, require_auth: bool = False, max_body: int = MAX_BODY,
+                 seed: int = 0, log: str = "off", shared: Optional["MockServer"] = None) -> None:
+        if shared:
+            self.log, self.mocks, self.answerer = shared.log, shared.mocks, shared.answerer
+            self.journal, self.numbers, self.max_body = shared.journal, shared.numbers, shared.max_body
+            self.places: "queue.SimpleQueue[None]" = shared.places
+        else:
+            directories = [os.fspath(data)] if isinstance(data, (str, os.PathLike)) else [os.fspath(one) for one in data]
+            self.log = Log(log)
+            self.mocks = Mocks(directories, self.log.say)
+            problems = self.mocks.load()
+            if problems:
+                raise BadMock("\n".join(problems))
+            self.answerer = Answerer(self.mocks, Settings(fallback, pace, require_auth, seed))
+            self.journal, self.numbers, self.max_body = Journal(), itertools.count(1), max_body
+            self.places = queue.SimpleQueue()
+            for _ in range(WRITERS):
+                self.places.put(None)
+        self.host, self.stopping, self.owns_log = host, False, shared is None
+        self.stopped = threading.Event()
+        self.lock = threading.Condition()
+        self.waiting = self.threads = 0
+        self.connections: Dict[socket.socket, bool] = {}
+        self.clock: Tuple[int, str] = (0, "")
+        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        super().__init__((host, port), Handler)
+        self.port: int = self.server_address[1]
+
+    @property
+    def url(self) -> str:
+        """`http://host:port`, without a slash at its end."""
+        return f"http://{'[' + self.host + ']' if ':' in self.host else self.host}:{self.port}"
+
+    @property
+    def requests(self) -> List[Dict[str, Json]]:
+        """The journal: every request so far, oldest first, with credentials masked."""
+        return list(self.journal.entries)
+
+    def mock(self, match: Optional[Mapping[str, Json]] = None, response: Optional[Mapping[str, Json]] = None,
+             **more: Json) -> str:
+        """Add a mock in front of all others and give its name; `more` is `responses`, `times` and the like.
+        ValueError says what is wrong with it."""
+        spec = {**({} if match is None else {"match": match}), **({} if response is None else {"response": response}), **more}
+        return self.mocks.add([spec])[0]
+
+    # --- life ---
+
+    def server_bind(self) -> None:
+        """Bind without looking the host's name up, which HTTPServer does and which can take seconds."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if os.name != "nt" else 0)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def start(self) -> "MockServer":
+        """Serve in the background."""
+        self.hire()
+        return self
+
+    def __enter__(self) -> "MockServer":
+        return self.start()
+
+    def __exit__(self, *reason: object) -> None:
+        self.close(0.5)
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Serve until another thread calls `close()`."""
+        self.start()
+        self.stopped.wait()
+
+    def hire(self) -> None:
+        """Start a thread that waits for the next connection.  Not a threading.Thread, whose start() waits for the
+        new thread to run: a burst of connections would queue behind that."""
+        import _thread
+        with self.lock:
+            self.waiting += 1
+            self.threads += 1
+        try:
+            _thread.start_new_thread(self.work, ())
+        except RuntimeError:                # no more threads to be had; those at work will come back
+            with self.lock:
+                self.waiting -= 1
+                self.threads -= 1
+
+    def work(self) -> None:
+        """Accept connections and serve each to its end.  Some thread always waits in accept(): the kernel wakes
+        one, and no connection is handed from thread to thread."""
+        while not self.stopping:
+            try:
+                connection, address = self.socket.accept()
+            except OSError:
+                if not self.stopping:
+                    time.sleep(0.05)        # out of descriptors, or the client was gone again
+                continue
+            with self.lock:
+                self.waiting -= 1
+                alone = self.waiting == 0
+            if alone and not self.stopping:
+                self.hire()
+            self.serve(connection, address)
+            with self.lock:
+                if self.waiting >= SPARE_THREADS:
+                    break
+                self.waiting += 1
+        else:
+            with self.lock:
+                self.waiting -= 1
+        with self.lock:
+            self.threads -= 1
+            self.lock.notify_all()
+
+    def serve(self, connection: socket.socket, address: Any) -> None:
+        """Serve one connection."""
+        self.connections[connection] = False
+        try:
+            if not self.stopping:
+                self.finish_request(connection, address)
+        except Exception as error:          # noqa: BLE001  the thread must live on
+            self.log.say(f"internal error: {type(error).__name__}: {error}; please report it")
+        finally:
+            self.connections.pop(connection, None)
+            self.shutdown_request(connection)
+
+    def busy(self, connection: socket.socket, is_busy: bool) -> None:
+        """Note whether a connection has a request under way: at shutdown the others are closed first."""
+        self.connections[connection] = is_busy
+        if self.stopping and not is_busy:
+            raise Vanished("shutdown")
+
+    def date(self) -> str:
+        """The Date header, made once a second."""
+        second = int(time.time())
+        if self.clock[0] != second:
+            self.clock = second, BaseHTTPRequestHandler.date_time_string(cast(Handler, None), second)
+        return self.clock[1]
+
+    def close(self, grace: float = GRACE_SECONDS) -> None:
+        """Stop accepting, give responses under way `grace` seconds, then end them."""
+        if self.stopped.is_set():
+            return
+        self.stopping = True
+        deadline = time.monotonic() + grace
+        self.wake_acceptors()
+        for connection, is_busy in list(self.connections.items()):
+            if not is_busy:
+                shut(connection, socket.SHUT_RD)
+        with self.lock:
+            self.lock.wait_for(lambda: not self.threads, max(0.0, deadline - time.monotonic()))
+        for connection in list(self.connections):
+            shut(connection, socket.SHUT_RDWR)
+        with self.lock:
+            self.lock.wait_for(lambda: not self.threads, 0.3)
+        self.server_close()
+        if self.owns_log:
+            self.log.close()
+        self.stopped.set()
+
+    def shutdown(self) -> None:
+        """The same as `close()`, under socketserver's name."""
+        self.close()
+
+    def wake_acceptors(self) -> None:
+        """Make accept() return in every thread that waits there."""
+        shut(self.socket, socket.SHUT_RDWR)         # enough on Linux
+        for _ in range(self.waiting):               # elsewhere each needs a connection
+            try:
+                socket.create_connection(("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port), 0.1).close()
+            except OSError:
+                return
+
+
+def shut(sock: socket.socket, how: int) -> None:
+    """Shut a socket down, if it is still there."""
+    try:
+        sock.shutdown(how)
+    except OSError:
+        pass
+
+
+# === Command line ============================================================
+# One table of options.  It only wires; may touch argparse, which is imported when it is needed.
+
+
+class UsageError(Exception):
+    """A command line or environment that can't be followed."""
+
+
+def a_number(text: str) -> float:
+    """Seconds, 0 or more."""
+    value = float(text)
+    if not 0 <= value <= 3600:
+        raise ValueError
+    return value
+
+
+def a_size(text: str) -> int:
+    """Bytes, at least 1."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def a_port(text: str) -> int:
+    """A TCP port; 0 picks a free one."""
+    if not 0 <= int(text) <= 65535:
+        raise ValueError
+    return int(text)
+
+
+def a_folder(text: str) -> str:
+    """A directory that exists."""
+    if not os.path.isdir(text):
+        raise UsageError(f"no directory {text!r}")
+    return text
+
+
+def a_flag(text: str) -> bool:
+    """1 or 0, in the environment."""
+    if text not in ("0", "1"):
+        raise ValueError
+    return text == "1"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: `kind` reads its text, `expected` says what that must be; `many` may be repeated."""
+
+    flag: str
+    metavar: str
+    kind: Callable[[str], Any]
+    expected: str
+    default: Any
+    help: str
+    many: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name in Python."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "MOCK_SERVER_" + self.name.upper()
+
+    def read(self, text: str, source: str) -> Any:
+        """The value of its text; UsageError says where it came from."""
+        try:
+            return self.kind(text)
+        except UsageError as error:
+            raise UsageError(f"{source}: {error}") from None
+        except ValueError:
+            raise UsageError(f"{source}: expected {self.expected}, found {text!r}") from None
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """One of some words."""
+    def kind(text: str) -> str:
+        if text not in names:
+            raise UsageError(f"found {text!r}; {nearest(text, names)}")
+        return text
+    return kind
+
+
+OPTIONS = (
+    Option("port", "PORT", a_port, "a port from 0 to 65535", [DEFAULT_PORT],
+           "port to listen on, 0 for a free one; several are several upstreams in one process", True),
+    Option("--host", "HOST", str, "an address", "127.0.0.1", "address to listen on"),
+    Option("--data", "DIR", a_folder, "a directory", None, "where mocks are read from (default: data/ beside the script)", True),
+    Option("--fallback", "error|echo", one_of("error", "echo"), "error or echo", "error",
+           "a request that no mock matches: 404 that explains, or an echo of it"),
+    Option("--pace", "SECONDS", a_number, "seconds from 0 to 3600", 0.0, "pause between streamed events where a mock sets none"),
+    Option("--require-auth", "", a_flag, "1 or 0", False, "401 in the provider's shape without the provider's credential"),
+    Option("--seed", "N", int, "a whole number", 0, "seed of everything random (jitter)"),
+    Option("--max-body", "BYTES", a_size, "a number of bytes", MAX_BODY, "largest request body; above it 413"),
+    Option("--log", "text|json|off", one_of("text", "json", "off"), "text, json or off", "text", "request log on standard error"),
+    Option("--exit-on-stdin-close", "", a_flag, "1 or 0", False,
+           "stop when standard input closes, so that no server outlives its test"),
+    Option("--check", "", a_flag, "1 or 0", False, "validate the mocks, print what is wrong, exit 0 or 2"),
+)
+
+
+def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
+    """The value of each option: from the command line, else the environment, else its default."""
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        """argparse with one line an error."""
+
+        def error(self, message: str) -> NoReturn:
+            raise UsageError(message)
+
+    parser = Parser(prog="mock_server.py", allow_abbrev=False, description="A mock LLM server: OpenAI, Azure OpenAI, "
+                    "Gemini and Vertex AI, without keys, money or network.", epilog="Each option can also be set as "
+                    "MOCK_SERVER_<OPTION>; repeatable ones are split at the path separator, flags take 1 or 0.")
+    for option in OPTIONS:
+        words = option.help + ("" if option.default in (None, False) else f" (default: {shown(option.default).strip('[]')})")
+        words = words.replace("%", "%%").replace('"', "")
+        if not option.metavar:
+            parser.add_argument(option.flag, action="store_const", const="1", help=words)
+        elif option.flag[0] != "-":
+            parser.add_argument(option.flag, metavar=option.metavar, nargs="*", help=words)
+        else:
+            parser.add_argument(option.flag, metavar=option.metavar, action="append" if option.many else "store", help=words)
+    parser.add_argument("--version", action="version", version=f"mock_server.py {__version__}")
+    given, unknown = parser.parse_known_args(list(arguments))
+    if unknown:
+        flags = [option.flag for option in OPTIONS if option.flag[0] == "-"] + ["--version", "--help"]
+        raise UsageError(f"unknown argument {unknown[0]!r}; {nearest(unknown[0].partition('=')[0], flags)}")
+    return {option.name: option_value(option, getattr(given, option.name), environment) for option in OPTIONS}
+
+
+def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
+    """One option's value."""
+    if given in (None, []):
+        text = environment.get(option.variable, "")
+        if not text:
+            return option.default
+        if not option.many:
+            return option.read(text, option.variable)
+        return [option.read(part, option.variable) for part in text.split(os.pathsep) if part]
+    if option.many:
+        return [option.read(text, option.flag) for text in given]
+    return option.read(given, option.flag)
+
+
+def data_directories(options: Mapping[str, Any]) -> List[str]:
+    """The data directories asked for, or the one beside the script if there is one."""
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+    return options["data"] or ([beside] if os.path.isdir(beside) else [])
+
+
+def check_mocks(directories: Sequence[str]) -> int:
+    """Print what is wrong with the mocks; the exit status."""
+    mocks = Mocks(directories)
+    problems = mocks.load()
+    for problem in problems or [f"{len(mocks.from_files)} mocks, nothing wrong"]:
+        print(problem, file=sys.stderr)
+    return 2 if problems else 0
+
+
+def serve(options: Mapping[str, Any]) -> List[MockServer]:
+    """The servers that the options ask for, one a port, already listening."""
+    names = ("host", "fallback", "pace", "require_auth", "max_body", "seed", "log")
+    servers: List[MockServer] = []
+    for port in options["port"]:
+        try:
+            if servers:
+                servers.append(MockServer(port, host=options["host"], shared=servers[0]))
+            else:
+                servers.append(MockServer(port, data=data_directories(options), **{name: options[name] for name in names}))
+        except OSError as error:
+            raise OSError(f"can't listen on {options['host']} port {port}: {error.strerror or error}") from None
+    return servers
+
+
+def run(options: Mapping[str, Any]) -> int:
+    """Serve until a signal, or the end of standard input if that is asked for."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    servers = serve(options)
+    for server in servers:
+        server.start()
+        print(f"listening on {server.url}", flush=True)
+    if options["host"] not in ("127.0.0.1", "::1", "localhost"):
+        servers[0].log.say(f"{options['host']} may be reached from other machines")
+    if not servers[0].mocks.from_files and options["fallback"] == "error":
+        servers[0].log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
+    if options["exit_on_stdin_close"]:
+        threading.Thread(target=lambda: (sys.stdin.buffer.read(), stop.set()), daemon=True).start()
+    while not stop.wait(1.0 if os.name == "nt" else 3600.0):
+        pass
+    closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
+    for thread in closing:
+        thread.start()
+    for thread in closing:
+        thread.join(GRACE_SECONDS + 0.4)
+    return 0
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """The command line; the exit status: 0, 1 (the system says no) or 2 (usage, or mocks that can't be used)."""
+    try:
+        options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
+        return check_mocks(data_directories(options)) if options["check"] else run(options)
+    except UsageError as error:
+        print(f"mock_server.py: {error}", file=sys.stderr)
+        return 2
+    except BadMock as error:
+        print(f"mock_server.py: invalid mocks:\n{error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"mock_server.py: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    status = main()
+    for output in (sys.stdout, sys.stderr):
+        try:
+            output.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(status)        # threads may still be in a write that no client takes; nothing waits for them

@@ -35,7 +35,8 @@ def problem(source: Path) -> str:
     twin = Path(f"{source}.gz")
     if not twin.is_file():
         return f"{twin} is missing"
-    return "" if plain_bytes(twin.read_bytes()) == source.read_bytes() else f"{twin} is stale: it does not hold what {source} holds"
+    same = plain_bytes(twin.read_bytes()) == source.read_bytes()
+    return "" if same else f"{twin} is stale: it does not hold what {source} holds"
 
 
 def convert(source: Path) -> str:

@@ -42,8 +42,26 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import (Any, Callable, Deque, Dict, FrozenSet, Iterable, Iterator, List, Mapping,
-                    NoReturn, Optional, Sequence, Set, TextIO, Tuple, Type, Union, cast)
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NoReturn,
+    Optional,
+    Sequence,
+    Set,
+    TextIO,
+    Tuple,
+    Type,
+    Union,
+    cast,
+)
 
 # === Names and limits ========================================================
 # Version, defaults, bounds.  Touches nothing.
@@ -107,6 +125,10 @@ class WrongField(Exception):
         self.field, self.expected, self.found = field, expected, found
 
 
+class Because(str):
+    """An expectation that is a sentence, not a value."""
+
+
 def kind_of(value: Json) -> str:
     """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
     if value is None or value is MISSING:
@@ -125,8 +147,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:
     """A value as JSON for a message; a long one is cut to `room` characters near `around`."""
-    if value is MISSING:
-        return "absent"
+    if value is MISSING or isinstance(value, Because):
+        return str(value)
     text = json.dumps(value, ensure_ascii=False, default=str)
     start = max(0, min(around - room // 2, len(text) - room))
     end = start + room
@@ -140,7 +162,7 @@ def explained(difference: Difference) -> str:
         got = masked(key.split(".")[-1], got)
     part = 0
     if isinstance(got, str) and isinstance(expected, str):
-        part = len(os.path.commonprefix([got, expected]))
+        part = next((index for index, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), 0)
     return f"{key} is {shown(got, part)}, expected {shown(expected, part)}"
 
 
@@ -214,6 +236,11 @@ def depth(value: Json) -> int:
     return levels - 1
 
 
+def rfc3339(second: float) -> str:
+    """A Unix second as date and time in UTC, without the Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
 def merged(value: Json, extra: Json) -> Json:
     """`extra` laid over `value`: objects key by key, anything else replaced."""
     if not (isinstance(value, dict) and isinstance(extra, Mapping)):
@@ -223,7 +250,7 @@ def merged(value: Json, extra: Json) -> Json:
 
 def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
     """`length` characters of `alphabet` that depend on nothing but `seed`."""
-    return "".join([alphabet[byte % len(alphabet)] for byte in hashlib.shake_256(seed.encode()).digest(length)])
+    return "".join([alphabet[byte % len(alphabet)] for byte in hashlib.shake_256(utf8(seed)).digest(length)])
 
 
 def estimate(text: str) -> int:
@@ -572,6 +599,8 @@ def check(body: Json, fields: Mapping[str, str], place: str = "") -> None:
 
 def items(value: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
     """The objects of an array with their places, `messages[0]` and so on; null is an empty array."""
+    if value is not None and not isinstance(value, list):
+        raise WrongField(place, "an array", value)
     for index, item in enumerate(value or ()):
         if not isinstance(item, dict):
             raise WrongField(f"{place}[{index}]", "an object", item)
@@ -1160,12 +1189,12 @@ class OpenAIModels(OpenAI):
 
 DEPLOYMENT = r"POST /openai/deployments/(?P<model>[^/]+)"
 SAFE = {"filtered": False, "severity": "safe"}
-COMPLETION_FILTERS = {name: SAFE for name in ("hate", "self_harm", "sexual", "violence")}
+COMPLETION_FILTERS = dict.fromkeys(("hate", "self_harm", "sexual", "violence"), SAFE)
 PROMPT_FILTERS = {"hate": SAFE, "jailbreak": {"detected": False, "filtered": False},
-                  **{name: SAFE for name in ("self_harm", "sexual", "violence")}}
+                  **dict.fromkeys(("self_harm", "sexual", "violence"), SAFE)}
 WHOLE_FILTERS = {"hate": SAFE, "protected_material_code": {"detected": False, "filtered": False},
                  "protected_material_text": {"detected": False, "filtered": False},
-                 **{name: SAFE for name in ("self_harm", "sexual", "violence")}}
+                 **dict.fromkeys(("self_harm", "sexual", "violence"), SAFE)}
 PROMPT_RESULTS = [{"prompt_index": 0, "content_filter_results": PROMPT_FILTERS}]
 BLOCKED = {"violence": {"filtered": True, "severity": "high"}}
 
@@ -1564,7 +1593,7 @@ class GeminiBatchEmbed(GeminiEmbed):
     """batchEmbedContents, which google-genai calls even for one text (section 7)."""
 
     api = "batchEmbedContents"
-    routes = (GEMINI_MODEL + "batchEmbedContents",)
+    routes: Tuple[str, ...] = (GEMINI_MODEL + "batchEmbedContents",)
     fields = {"requests": "an array!"}
 
     def inputs(self, body: Json) -> List[str]:
@@ -1669,9 +1698,9 @@ class VertexGenerate(Vertex, GeminiGenerate):
     def envelope(self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]) -> Dict[str, Json]:
         """With the time of creation, to the microsecond."""
         value = super().envelope(call, reply, candidates, usage)
-        created = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(call.second))
         response_id = value.pop("responseId")
-        return {**value, "createTime": f"{created}.{int(call.digest[:5], 16) % 1000000:06d}Z", "responseId": response_id}
+        created = f"{rfc3339(call.second)}.{int(call.digest[:5], 16) % 1000000:06d}Z"
+        return {**value, "createTime": created, "responseId": response_id}
 
 
 class VertexCountTokens(Vertex, GeminiCountTokens):
@@ -1800,10 +1829,6 @@ class AnthropicModels(WireFormat):
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
 OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
 APIS = frozenset(wire.api for wire in WIRE_FORMATS)
-
-
-class Because(str):
-    """An expectation that is a sentence, not a value."""
 
 
 def fail(place: str, key: str, problem: str) -> NoReturn:
@@ -2062,7 +2087,7 @@ RECORDED_KEYS = ("body", "events")
 ERROR_KEYS = ("error",)
 COMMON_KEYS = ("status", "headers", "delay", "pace", "gzip")
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + COMMON_KEYS
-PART_KINDS = {"text": Text, "reasoning": Reasoning, "refusal": Refusal}
+PART_KINDS: Mapping[str, Callable[[str], Part]] = {"text": Text, "reasoning": Reasoning, "refusal": Refusal}
 STOPS = ("stop", "length", "tool_calls", "content_filter")
 ReadFile = Callable[[str, str], bytes]      # (name, place) → bytes of a file in the data directory
 
@@ -2144,7 +2169,8 @@ def parse_part(key: str, value: Json, place: str, where: str) -> List[Part]:
     if key == "tool_calls":
         return [parse_tool_call(call, place, f"{where}.{index}")
                 for index, call in enumerate(expect(value, "an array", place, where))]
-    return [PART_KINDS[key](expect(value, "a string", place, where))]
+    kind = PART_KINDS[key]
+    return [kind(expect(value, "a string", place, where))]
 
 
 def parse_tool_call(value: Json, place: str, where: str) -> ToolCall:
@@ -2267,21 +2293,21 @@ def recorded_body(name: str, read: ReadFile, place: str) -> Tuple[bytes, Optiona
     if not name.endswith((".json", ".json.gz")):
         fail(place, "response.body", f"expected @file.json or @file.json.gz, found {shown('@' + name)}")
     plain = name[:-3] if name.endswith(".gz") else name
-    try:
-        twin = read(plain + ".gz", place)
-    except FileNotFoundError:
-        twin = None
-    if name.endswith(".gz"):
-        if twin is None:
-            fail(place, "response.body", f"no file {shown(name)} in the data directory")
-        return gunzipped(twin, name, place), twin
-    try:
-        data = read(plain, place)
-    except FileNotFoundError:
+    data, twin = (stored(one, read, place) for one in (plain, plain + ".gz"))
+    if (twin if name.endswith(".gz") else data) is None:
         fail(place, "response.body", f"no file {shown(name)} in the data directory")
-    if twin is not None and gunzipped(twin, name + ".gz", place) != data:
-        fail(place, "response.body", f"{name}.gz is not the gzip of {name}; run convert_to_gzip.py on it, or remove it")
-    return data, twin
+    unpacked = data if twin is None else gunzipped(twin, plain + ".gz", place)
+    if data is not None and unpacked != data:
+        fail(place, "response.body", f"{plain}.gz is not the gzip of {plain}; run convert_to_gzip.py on it, or remove it")
+    return cast(bytes, unpacked), twin
+
+
+def stored(name: str, read: ReadFile, place: str) -> Optional[bytes]:
+    """The bytes of a file in the data directory, or None if there is none."""
+    try:
+        return read(name, place)
+    except FileNotFoundError:
+        return None
 
 
 def gunzipped(data: bytes, name: str, place: str) -> bytes:
@@ -2300,9 +2326,8 @@ def recorded_events(body: Json, twin: Optional[bytes], name: str, read: ReadFile
     """A recorded stream: the frames of an .sse file, or a JSON value a line of a .jsonl file."""
     if not name.endswith((".sse", ".jsonl")):
         fail(place, "response.events", f"expected @file.sse or @file.jsonl, found {shown('@' + name)}")
-    try:
-        data = read(name, place)
-    except FileNotFoundError:
+    data = stored(name, read, place)
+    if data is None:
         fail(place, "response.events", f"no file {shown(name)} in the data directory")
     if name.endswith(".sse"):
         frames = tuple(SSE.split(data))
@@ -2412,7 +2437,7 @@ class Mock:
 
     def matches(self, call: Call) -> bool:
         """Whether all conditions hold."""
-        for condition in self.conditions:
+        for condition in self.conditions:       # not all(…): a generator costs as much as the conditions
             if not condition.holds(condition.get(call)):
                 return False
         return True
@@ -2493,13 +2518,15 @@ class Index:
 
 
 def closest(mocks: Iterable[Mock], call: Call, wire: WireFormat) -> Optional[Tuple[Mock, List[Difference]]]:
-    """The mock with the fewest differences; of several the one that differs latest in the order of
-    MATCH_KEYS, then the one whose text is most alike."""
+    """The mock with the fewest differences; of several the one of which most holds, then the one that
+    differs latest in the order of MATCH_KEYS, then the one whose text is most alike."""
     order = {key: index for index, key in enumerate(MATCH_KEYS)}
-    best: List[Tuple[Tuple[int, int], Mock, List[Difference]]] = []
+    best: List[Tuple[Tuple[int, int, int], Mock, List[Difference]]] = []
     for mock in mocks:
         differences = mock.differences(call, wire)
-        rank = (len(differences), -order.get(differences[0][0].split(".")[0].split("[")[0], len(order)) if differences else 0)
+        held = len(mock.conditions) + 1 - len(differences)
+        first = re.split(r"[.\[]", differences[0][0])[0] if differences else ""
+        rank = (len(differences), -held, -order.get(first, len(order)))
         if not best or rank <= best[0][0]:
             best = [*(best if best and rank == best[0][0] and len(best) < 50 else []), (rank, mock, differences)]
     if not best:
@@ -2737,7 +2764,7 @@ PATHS = tuple((readable(route), wire) for wire in WIRE_FORMATS for route in wire
 
 
 @functools.lru_cache(maxsize=1024)
-def candidates(method: str, path: str) -> Tuple[Tuple[WireFormat, Mapping[str, str]], ...]:
+def owners(method: str, path: str) -> Tuple[Tuple[WireFormat, Mapping[str, str]], ...]:
     """The wire formats with a route for an undecoded path, and the decoded segments that it names."""
     target = ("GET" if method == "HEAD" else method) + " " + path
     found = ((wire, route.fullmatch(target)) for route, wire in ROUTES)
@@ -2766,7 +2793,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
 def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
     """The wire format that owns a request and the segments of its path.  Refused names the nearest path, or the
     methods that this one takes."""
-    found = candidates(request.method, request.path) if len(request.path) < 1024 else ()
+    found = owners(request.method, request.path) if len(request.path) < 1024 else ()
     for wire, params in found:
         if wire.owns(request):
             return wire, params
@@ -2780,7 +2807,8 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
 
 def allow(path: str) -> str:
     """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    found = [method for method in METHODS if method != "OPTIONS" and (candidates(method, path) or (path == "/" and method in ("GET", "HEAD")))]
+    found = [method for method in METHODS if method != "OPTIONS" and (
+        owners(method, path) or (path == "/" and method in ("GET", "HEAD")))]
     return ", ".join([*found, "OPTIONS"]) if found else ""
 
 
@@ -2795,7 +2823,7 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
-    found = next((found for method in ("POST", "GET") for found in candidates(method, request.path[:1024])), None)
+    found = next((found for method in ("POST", "GET") for found in owners(method, request.path[:1024])), None)
     return found[0] if found else nearest_path(request.path)[1]
 
 
@@ -2920,9 +2948,9 @@ def respond(wire: WireFormat, call: Call, outcome: Union[Reply, Recorded, Failur
         body, twin = outcome.body, outcome.twin
         data = body if isinstance(body, bytes) else wire.encode(body)
         adapted = wire.adapted(call, data)
-        return whole(wire, call, adapted, status, delivery, twin if adapted is data else None)
+        return whole_response(wire, call, adapted, status, delivery, twin if adapted is data else None)
     if isinstance(outcome, Reply) and not call.stream:
-        return whole(wire, call, wire.encode(merged(wire.whole(call, outcome), outcome.extra)), status, delivery)
+        return whole_response(wire, call, wire.encode(merged(wire.whole(call, outcome), outcome.extra)), status, delivery)
     framing = wire.framing(call)
     headers = (("Content-Type", wire.stream_type if isinstance(framing, SSE) else wire.json_type),
                *wire.headers(call.token, isinstance(framing, SSE), status))
@@ -2930,7 +2958,7 @@ def respond(wire: WireFormat, call: Call, outcome: Union[Reply, Recorded, Failur
     return Response(status, laid_over(headers, delivery.headers), frames=frames, may_gzip=framing.negotiated, delivery=delivery)
 
 
-def whole(wire: WireFormat, call: Call, body: bytes, status: int, delivery: Delivery, twin: Optional[bytes] = None) -> Response:
+def whole_response(wire: WireFormat, call: Call, body: bytes, status: int, delivery: Delivery, twin: Optional[bytes] = None) -> Response:
     """A whole body with the provider's headers."""
     headers = (("Content-Type", wire.json_type), *wire.headers(call.token, False, status))
     return Response(status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery)
@@ -3251,21 +3279,25 @@ def gzipped(body: bytes) -> bytes:
     return packer.compress(body) + packer.flush()
 
 
-def gzip_frames(frames: Iterable[bytes]) -> Iterator[bytes]:
-    """Frames as one gzip member.  Each is flushed: without Z_SYNC_FLUSH an event waits until zlib's own
-    buffer fills, and a client reading the stream sees nothing (zlib manual, deflate())."""
+def gzip_frames(frames: Iterable[bytes]) -> Iterator[Tuple[bytes, bool]]:
+    """Frames as one gzip member: (bytes, true), and at the end its trailer with false.
+
+    Each frame is flushed: without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
+    reading the stream sees nothing (zlib manual, deflate())."""
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
     for frame in frames:
-        yield packer.compress(frame) + packer.flush(zlib.Z_SYNC_FLUSH)
-    yield packer.flush()
+        yield packer.compress(frame) + packer.flush(zlib.Z_SYNC_FLUSH), True
+    yield packer.flush(), False
 
 
 @dataclass(frozen=True)
 class Send:
-    """Bytes that go out in one write; `event` says that they hold one of a stream's frames."""
+    """Bytes that go out in one write, `head` of them before the body; `event` says that they hold one of a
+    stream's frames."""
 
     data: bytes
     event: bool = False
+    head: int = 0
 
 
 @dataclass(frozen=True)
@@ -3332,11 +3364,12 @@ def steps(response: Response, wire: Wire) -> Iterator[Step]:
         return
     chunked = wire.minor > 0
     tail += (("Transfer-Encoding", "chunked"),) if chunked else ()
-    yield Send(complete_head(response, wire, tail, wire.keep_alive and chunked))
+    head = complete_head(response, wire, tail, wire.keep_alive and chunked)
+    yield Send(head, head=len(head))
     if wire.head_only:
         return
-    frames = gzip_frames(response.frames) if gzip else response.frames
-    yield from paced_chunks(frames, response.delivery.pace or Pace(), chunked)
+    coded = gzip_frames(response.frames) if gzip else zip(response.frames, itertools.repeat(True))
+    yield from paced_chunks(coded, response.delivery.pace or Pace(), chunked)
 
 
 def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: bool) -> bytes:
@@ -3358,17 +3391,18 @@ def whole_step(response: Response, wire: Wire, tail: Headers, gzip: bool) -> Sen
         body = b""
     else:
         tail += (("Content-Length", str(len(body))),)
-    return Send(complete_head(response, wire, tail, wire.keep_alive) + (b"" if wire.head_only else body))
+    head = complete_head(response, wire, tail, wire.keep_alive)
+    return Send(head if wire.head_only else head + body, head=len(head))
 
 
-def paced_chunks(frames: Iterable[bytes], pace: Pace, chunked: bool) -> Iterator[Step]:
-    """Frames as chunks, each one write and due when the pace says; then the last chunk."""
+def paced_chunks(frames: Iterable[Tuple[bytes, bool]], pace: Pace, chunked: bool) -> Iterator[Step]:
+    """Frames as chunks, each one write; those that are events are due when the pace says.  Then the last chunk."""
     pauses = gaps(pace) if pace.first or pace.between else None
-    for frame in frames:
-        pause = next(pauses) if pauses else 0.0
+    for frame, event in frames:
+        pause = next(pauses) if pauses and event else 0.0
         if pause:
             yield Wait(pause)
-        yield Send(b"%x\r\n%b\r\n" % (len(frame), frame) if chunked else frame, True)
+        yield Send(b"%x\r\n%b\r\n" % (len(frame), frame) if chunked else frame, event)
     if chunked:
         yield Send(b"0\r\n\r\n")
 
@@ -3377,19 +3411,18 @@ def paced_chunks(frames: Iterable[bytes], pace: Pace, chunked: bool) -> Iterator
 # Sockets, threads and time.  Handler.perform is the only loop that writes or waits.
 
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)      # where there is none, a write waits in the kernel
-if hasattr(select, "poll"):
-    READABLE, WRITABLE = select.POLLIN, select.POLLOUT
-    GONE = getattr(select, "POLLRDHUP", 0)          # the client has closed, and will read nothing more
+READABLE, WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
+GONE = getattr(select, "POLLRDHUP", 0)              # the client has closed; elsewhere only a reset is noticed
 
 
 def ready(sock: socket.socket, events: int, timeout: float) -> int:
     """Wait until one of the poll events, or the other side's end, holds of a socket; 0 if none does in time."""
     if not hasattr(select, "poll"):                 # Windows
-        sets = [[sock] if events & wanted else [] for wanted in (1, 4)]
-        if not any(sets):
+        if not events:
             time.sleep(timeout)
             return 0
-        return events if any(select.select(*sets, [], timeout)) else 0
+        reads, writes, _ = select.select([sock] * (events == READABLE), [sock] * (events == WRITABLE), [], timeout)
+        return events if reads or writes else 0
     poller = select.poll()
     poller.register(sock, events)
     found = poller.poll(max(0.0, timeout) * 1000)
@@ -3466,7 +3499,7 @@ LOGGED = ("time", "port", "method", "path", "provider", "operation", "api", "mod
 def now() -> str:
     """The time as RFC 3339 with milliseconds."""
     seconds_now = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds_now)) + f".{int(seconds_now * 1000) % 1000:03d}Z"
+    return f"{rfc3339(seconds_now)}.{int(seconds_now * 1000) % 1000:03d}Z"
 
 
 def logged(entry: Mapping[str, Json]) -> str:
@@ -3526,7 +3559,7 @@ class Handler(BaseHTTPRequestHandler):
             request = replace(request, body=body) if body else request
             answered = self.answered(request)
         except Refused as refused:
-            answered, close = self.server.answerer.refuse(request, refused), refused.close
+            answered, close = self.server.core.answerer.refuse(request, refused), refused.close
         finally:
             self.server.busy(self.connection, True)
         keep = head is not None and head.keeps_alive and not close and not self.server.stopping
@@ -3538,9 +3571,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answered(self, request: Request) -> Answered:
         """The answer; a bug becomes a 500 in the provider's shape and a line in the log, never a traceback."""
-        answerer = self.server.answerer
+        answerer = self.server.core.answerer
         try:
-            answered = answerer.answer(request)
+            answered: Answered = answerer.answer(request)
             if coding_of(answered.response, request.headers.get("accept-encoding")) is None:
                 raise Refused(406, "Accept-Encoding takes neither gzip nor identity", code="not_acceptable")
             return answered
@@ -3551,7 +3584,7 @@ class Handler(BaseHTTPRequestHandler):
             where = error.__traceback__
             while where and where.tb_next:
                 where = where.tb_next
-            self.server.log.say(f"internal error: {type(error).__name__}: {error} "
+            self.server.core.log.say(f"internal error: {type(error).__name__}: {error} "
                                 f"(line {where.tb_lineno if where else 0}); please report it")
             return answerer.refuse(request, Refused(500, f"internal error: {type(error).__name__}: {error}"))
 
@@ -3589,13 +3622,13 @@ class Handler(BaseHTTPRequestHandler):
     def receive(self, deadline: float) -> bytes:
         """More bytes, or none at the end.  Refused once the deadline is over."""
         left = deadline - time.monotonic()
-        if left <= 0 or not ready(self.connection, 1, left):
+        if left <= 0 or not ready(self.connection, READABLE, left):
             raise malformed("the request was not complete in time", 408)
         return self.connection.recv(262144)
 
     def read_body(self, head: Head) -> bytes:
         """The request's body, its codings undone."""
-        reader = body_reader(head, self.server.max_body)
+        reader = body_reader(head, self.server.core.max_body)
         expects = head.tokens("expect")
         if expects and expects != ["100-continue"]:
             raise malformed(f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417)
@@ -3611,19 +3644,19 @@ class Handler(BaseHTTPRequestHandler):
                 raise malformed("the connection was closed in the middle of the body")
         self.buffer = reader.rest
         codings = head.tokens("content-encoding")
-        return decoded(bytes(reader.pieces), codings, self.server.max_body) if codings else bytes(reader.pieces)
+        return decoded(bytes(reader.pieces), codings, self.server.core.max_body) if codings else bytes(reader.pieces)
 
     # --- writing ---
 
     def respond(self, request: Request, head: Head, answered: Answered, keep: bool, started: float) -> None:
         """Write a response, with its entry in the journal and the log."""
-        number = str(next(self.server.numbers))
+        number = str(next(self.server.core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
         if "origin" in request.headers:
             extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
         wire = Wire(head.minor, keep, request.method == "HEAD", request.headers.get("accept-encoding"), extra)
         entry = journal_entry(number, request, answered)
-        self.server.journal.add(entry)
+        self.server.core.journal.add(entry)
         self.sent = self.events_sent = 0
         ended = "shutdown"
         try:
@@ -3634,9 +3667,9 @@ class Handler(BaseHTTPRequestHandler):
             raise
         finally:
             self.release()
-            entry.update(duration=round(time.monotonic() - started, 6), bytes_sent=self.sent, events_sent=self.events_sent,
-                         ended=ended)
-            self.server.log.request(entry)
+            entry.update(duration=round(time.monotonic() - started, 6), bytes_sent=max(0, self.sent),
+                         events_sent=self.events_sent, ended=ended)
+            self.server.core.log.request(entry)
 
     def perform(self, wanted: Iterable[Step], pooled: bool) -> str:
         """Do the steps: the only loop that writes or waits.  `pooled`: it is one of many writes, for which only
@@ -3649,8 +3682,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.wait_until(due)
                 continue
             if pooled and not due and not self.holds_place:
-                self.server.places.get()
+                self.server.core.places.get()
                 self.holds_place = True
+            self.sent -= step.head
             self.write(step.data)
             self.events_sent += step.event
         return "complete"
@@ -3659,7 +3693,7 @@ class Handler(BaseHTTPRequestHandler):
         """Give the place among the writers to another stream."""
         if self.holds_place:
             self.holds_place = False
-            self.server.places.put(None)
+            self.server.core.places.put(None)
 
     def wait_until(self, due: float) -> None:
         """Wait until a moment of the monotonic clock, unless the client leaves first."""
@@ -3686,7 +3720,7 @@ class Handler(BaseHTTPRequestHandler):
                     rest = rest[taken:]
                 except BlockingIOError:
                     self.release()          # a slow reader must not keep others from writing
-                    if not ready(self.connection, 4, self.server.stall_seconds):
+                    if not ready(self.connection, WRITABLE, self.server.stall_seconds):
                         raise Vanished("client_closed") from None
         except OSError:
             raise Vanished("shutdown" if self.server.stopping else "client_reset") from None
@@ -3695,7 +3729,7 @@ class Handler(BaseHTTPRequestHandler):
         """Let the client read why it was refused: closing with bytes unread would reset the connection under it."""
         deadline = time.monotonic() + self.server.linger_seconds
         self.connection.shutdown(socket.SHUT_WR)
-        while ready(self.connection, 1, deadline - time.monotonic()):
+        while ready(self.connection, READABLE, deadline - time.monotonic()):
             if time.monotonic() > deadline or not self.connection.recv(262144):
                 return
 
@@ -3713,12 +3747,28 @@ def journal_entry(number: str, request: Request, answered: Answered) -> Dict[str
             "duration": None, "bytes_sent": 0, "events_sent": 0, "ended": None}
 
 
+class Core:
+    """What all ports of a process share: mocks, answers, journal, log, and places for unpaced streams."""
+
+    def __init__(self, directories: Sequence[str], settings: Settings, max_body: int, log: Log) -> None:
+        self.log, self.max_body = log, max_body
+        self.mocks = Mocks(directories, log.say)
+        problems = self.mocks.load()
+        if problems:
+            raise BadMock("\n".join(problems))
+        self.answerer = Answerer(self.mocks, settings)
+        self.journal, self.numbers = Journal(), itertools.count(1)
+        self.places: "queue.SimpleQueue[None]" = queue.SimpleQueue()
+        for _ in range(WRITERS):
+            self.places.put(None)
+
+
 class MockServer(ThreadingHTTPServer):
     """A mock LLM server on one port.
 
     `port` 0 takes a free one.  `data` names one or several data directories; without it there are no mocks
     but those of `mock()`.  The other options are those of the command line.  As a context manager it serves in
-    the background; `start()` and `close()` do the same.  `shared` makes it another port of a server that exists.
+    the background; `start()` and `close()` do the same.  `core` is that of another server, of which this is one more port.
 
     Raises BadMock if the data directory holds a mock that can't be used, OSError if the port is taken."""
 
@@ -3730,24 +3780,12 @@ class MockServer(ThreadingHTTPServer):
 
     def __init__(self, port: int = 0, *, host: str = "127.0.0.1", data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
                  fallback: str = "error", pace: float = 0.0, require_auth: bool = False, max_body: int = MAX_BODY,
-                 seed: int = 0, log: str = "off", shared: Optional["MockServer"] = None) -> None:
-        if shared:
-            self.log, self.mocks, self.answerer = shared.log, shared.mocks, shared.answerer
-            self.journal, self.numbers, self.max_body = shared.journal, shared.numbers, shared.max_body
-            self.places: "queue.SimpleQueue[None]" = shared.places
-        else:
+                 seed: int = 0, log: str = "off", core: Optional[Core] = None) -> None:
+        if not core:
             directories = [os.fspath(data)] if isinstance(data, (str, os.PathLike)) else [os.fspath(one) for one in data]
-            self.log = Log(log)
-            self.mocks = Mocks(directories, self.log.say)
-            problems = self.mocks.load()
-            if problems:
-                raise BadMock("\n".join(problems))
-            self.answerer = Answerer(self.mocks, Settings(fallback, pace, require_auth, seed))
-            self.journal, self.numbers, self.max_body = Journal(), itertools.count(1), max_body
-            self.places = queue.SimpleQueue()
-            for _ in range(WRITERS):
-                self.places.put(None)
-        self.host, self.stopping, self.owns_log = host, False, shared is None
+            core = Core(directories, Settings(fallback, pace, require_auth, seed), max_body, Log(log))
+        self.core = core
+        self.host, self.stopping = host, False
         self.stopped = threading.Event()
         self.lock = threading.Condition()
         self.waiting = self.threads = 0
@@ -3765,14 +3803,14 @@ class MockServer(ThreadingHTTPServer):
     @property
     def requests(self) -> List[Dict[str, Json]]:
         """The journal: every request so far, oldest first, with credentials masked."""
-        return list(self.journal.entries)
+        return list(self.core.journal.entries)
 
     def mock(self, match: Optional[Mapping[str, Json]] = None, response: Optional[Mapping[str, Json]] = None,
              **more: Json) -> str:
         """Add a mock in front of all others and give its name; `more` is `responses`, `times` and the like.
         ValueError says what is wrong with it."""
         spec = {**({} if match is None else {"match": match}), **({} if response is None else {"response": response}), **more}
-        return self.mocks.add([spec])[0]
+        return self.core.mocks.add([spec])[0]
 
     # --- life ---
 
@@ -3847,7 +3885,7 @@ class MockServer(ThreadingHTTPServer):
             if not self.stopping:
                 self.finish_request(connection, address)
         except Exception as error:          # noqa: BLE001  the thread must live on
-            self.log.say(f"internal error: {type(error).__name__}: {error}; please report it")
+            self.core.log.say(f"internal error: {type(error).__name__}: {error}; please report it")
         finally:
             self.connections.pop(connection, None)
             self.shutdown_request(connection)
@@ -3882,8 +3920,7 @@ class MockServer(ThreadingHTTPServer):
         with self.lock:
             self.lock.wait_for(lambda: not self.threads, 0.3)
         self.server_close()
-        if self.owns_log:
-            self.log.close()
+        self.core.log.close()
         self.stopped.set()
 
     def shutdown(self) -> None:
@@ -4077,7 +4114,7 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
     for port in options["port"]:
         try:
             if servers:
-                servers.append(MockServer(port, host=options["host"], shared=servers[0]))
+                servers.append(MockServer(port, host=options["host"], core=servers[0].core))
             else:
                 servers.append(MockServer(port, data=data_directories(options), **{name: options[name] for name in names}))
         except OSError as error:
@@ -4095,11 +4132,11 @@ def run(options: Mapping[str, Any]) -> int:
         server.start()
         print(f"listening on {server.url}", flush=True)
     if options["host"] not in ("127.0.0.1", "::1", "localhost"):
-        servers[0].log.say(f"{options['host']} may be reached from other machines")
-    if not servers[0].mocks.from_files and options["fallback"] == "error":
-        servers[0].log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
+        servers[0].core.log.say(f"{options['host']} may be reached from other machines")
+    if not servers[0].core.mocks.from_files and options["fallback"] == "error":
+        servers[0].core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
     if options["exit_on_stdin_close"]:
-        threading.Thread(target=lambda: (sys.stdin.buffer.read(), stop.set()), daemon=True).start()
+        threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     while not stop.wait(1.0 if os.name == "nt" else 3600.0):
         pass
     closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
@@ -4108,6 +4145,16 @@ def run(options: Mapping[str, Any]) -> int:
     for thread in closing:
         thread.join(GRACE_SECONDS + 0.4)
     return 0
+
+
+def wait_for_end(stop: threading.Event) -> None:
+    """Read standard input until it closes, then say stop."""
+    try:
+        while os.read(0, 65536):
+            pass
+    except OSError:
+        pass                                # it was closed from the start
+    stop.set()
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

@@ -5,7 +5,6 @@ Most are tables of samples in memory; what a socket alone can show has one socke
 from __future__ import annotations
 
 import ast
-import base64
 import contextlib
 import gzip
 import hashlib
@@ -18,7 +17,6 @@ import shlex
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -1886,3 +1884,78 @@ def test_everything_public_is_documented_and_only_the_standard_library_is_import
         names = {alias.name for node in ast.walk(TREE) if isinstance(node, ast.Import) for alias in node.names} | {
             node.module or "" for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)}
         assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
+
+
+# === README ==================================================================
+
+README = (HERE / "README.md").read_text(encoding="utf-8")
+
+
+def table(heading: str) -> List[List[str]]:
+    """The rows of the README's table whose first heading is this, as the code words of each cell."""
+    lines = README.split(f"\n| {heading} |")[1].split("\n")[2:]
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines)
+    return [re.split(r"(?<!\\)\|", row.strip("|")) for row in rows]
+
+
+def words(cell: str) -> List[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_the_readme_lists_every_option_match_key_and_response_key() -> None:
+    options = [(words(row[0])[0].split()[0], words(row[1])[0]) for row in table("option")]
+    assert options == [("PORT" if option.flag == "port" else option.flag, option.variable) for option in m.OPTIONS]
+    assert [words(row[0])[0] for row in table("match key")] == list(m.MATCH_KEYS)
+    assert [words(row[0])[0] for row in table("mock key")] == list(m.MOCK_KEYS)
+    forms = {"neutral": m.NEUTRAL_KEYS, "recorded": m.RECORDED_KEYS, "error": m.ERROR_KEYS, "any": m.COMMON_KEYS}
+    assert [(words(row[0])[0], row[1].strip()) for row in table("response key")] == [(key, form) for form, keys in forms.items() for key in keys]
+
+
+def test_the_readme_lists_every_provider_and_api_and_its_paths_lead_there() -> None:
+    rows = [(*(words(cell)[0] for cell in row[:3]), words(row[3])) for row in table("provider")]
+    assert {row[:3] for row in rows} == {(wire.provider, wire.operation, wire.api) for wire in m.WIRE_FORMATS} and len(rows) == len(m.WIRE_FORMATS)
+    for provider, operation, api, paths in rows:
+        for path in paths:
+            if path.startswith("/") and path.count("/") > 2 and "…" not in path and "{" in path or path.endswith("models"):
+                method = "GET" if api == "models" else "POST"
+                headers = {"anthropic-version": "1"} if provider == "anthropic" else {}
+                wire = m.route(m.Request(method, re.sub(r"\{\w+\}", "x", path), headers=headers))[0]
+                assert (wire.provider, wire.operation, wire.api) == (provider, operation, api), path
+
+
+def curl_lines() -> List[Tuple[List[str], str]]:
+    """The README's curl commands with the beginnings of what comes back."""
+    found = re.findall(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", README, re.S)
+    return [(shlex.split(command), expected) for command, expected in found]
+
+
+def test_the_readmes_curl_lines_work_as_printed() -> None:
+    lines = curl_lines()
+    assert len(lines) == 11
+    with MockServer(data=str(HERE / "data")) as server:
+        for words_, expected in lines:
+            url = next(word for word in words_ if word.startswith("http://127.0.0.1:5001/"))
+            body = words_[words_.index("-d") + 1].encode() if "-d" in words_ else None
+            credentials: List[Dict[str, str]] = [{}, {"Authorization": "Bearer k"}, {"api-key": "k"}, {"x-goog-api-key": "k"}]
+            answers = {fetch(server.port, "POST" if body else "GET", url[len("http://127.0.0.1:5001"):], body, headers)[1] for headers in credentials}
+            path = url[len("http://127.0.0.1:5001"):]
+            answers.add(fetch(server.port, "POST" if body else "GET", path + ("&" if "?" in path else "?") + "key=k", body)[1])
+            assert len(answers) == 1 and answers.pop().decode().startswith(expected), words_
+
+
+def test_the_readmes_mocks_are_valid_and_its_python_runs(monkeypatch: Any) -> None:
+    for spec in json.loads(re.findall(r"```json\n(.+?)\n```", README, re.S)[0]):
+        mock_of(spec)
+
+    class Client:
+        """Just enough of the OpenAI SDK."""
+
+        def __init__(self, base_url: str, api_key: str) -> None:
+            self.chat = self.completions = self
+            self.port = int(base_url.split(":")[2].split("/")[0])
+
+        def create(self, **body: Any) -> Any:
+            data = json.loads(fetch(self.port, "POST", "/v1/chat/completions", json.dumps(body).encode())[1], object_hook=lambda found: type("O", (), found))
+            return data
+    code = re.findall(r"```python\n(.+?)\n```", README, re.S)[0]
+    exec(code, {"OpenAI": Client})      # noqa: S102

@@ -2431,6 +2431,12 @@ class Mock:
     source: str = ""
     uses: Uses = field(default_factory=Uses)
 
+    @functools.cached_property
+    def steady(self) -> bool:
+        """Whether equal calls get equal answers from it, however often and with whatever headers they come."""
+        drawn = any(answer.delivery.pace and answer.delivery.pace.jitter for answer in self.answers)
+        return not (drawn or self.times or len(self.answers) > 1 or "{{" in self.source and "header." in self.source)
+
     def answer(self, used: int) -> Answer:
         """The answer after `used` uses: in turn, then the last again, or all over with `cycle`."""
         return self.answers[used % len(self.answers) if self.cycle else min(used, len(self.answers) - 1)]
@@ -2451,9 +2457,7 @@ class Mock:
         return [difference for difference in found if difference]
 
     def claim(self, call: Call, wire: WireFormat) -> Optional[Tuple[Answer, int]]:
-        """The answer for this call and the number of the use, counted from 0; None if it is not this mock's."""
-        if not self.matches(call):
-            return None
+        """The answer for a call that matches and the number of the use, counted from 0; None if there is none for it."""
         with self.uses.lock:
             used = self.uses.count
             answer = self.answer(used)
@@ -2507,6 +2511,8 @@ class Index:
         for order, mock in enumerate(self.mocks):
             for key in mock.index_keys():
                 self.buckets.setdefault(key, []).append((order, mock))
+        keys = {condition.key for mock in self.mocks for condition in mock.conditions}
+        self.headers = tuple(sorted(key.partition(".")[2] for key in keys if key.startswith("headers.")))
 
     def candidates(self, call: Call) -> Iterable[Mock]:
         """The mocks that may match, in order."""
@@ -2688,13 +2694,17 @@ class Mocks:
             self.index = Index([*self.added, *self.from_files])
         return [mock.name for mock in mocks]
 
-    def find(self, call: Call, wire: WireFormat) -> Optional[Found]:
-        """The first mock that matches, which is used by that."""
+    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
+        """The first mock that matches, which is used by that; and whether an equal call will find the same."""
+        steady = True
         for mock in self.index.candidates(call):
+            if not mock.matches(call):
+                continue
+            steady = steady and mock.steady
             claimed = mock.claim(call, wire)
             if claimed:
-                return Found(mock, *claimed)
-        return None
+                return Found(mock, *claimed), steady
+        return None, steady
 
     def explain(self, call: Call, wire: WireFormat) -> str:
         """Why no mock matches: the closest one and the first thing that differs."""
@@ -2737,15 +2747,68 @@ class Settings:
 
 @dataclass(frozen=True)
 class Answered:
-    """A response and where it comes from: what was asked, which mock, and why none."""
+    """A response and where it comes from: what was asked, which mock, and why none.  `steady` says that an
+    equal request will get an equal one."""
 
     response: Response
     call: Optional[Call] = None
     mock: str = ""
     note: str = ""
     wire: Optional[WireFormat] = None
+    uses: Optional[Uses] = None
+    steady: bool = True
 
 
+class Memory:
+    """Answers to requests that came before, for as long as the mocks stay the same.
+
+    An answer depends on nothing but the request and the mocks, so that an equal request need not be read, matched
+    and written out again.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+
+    def __init__(self, index: Index, names: Sequence[str], room: int = 16 * 1024 * 1024) -> None:
+        self.index, self.names, self.room, self.used = index, (*names, *index.headers), room, 0
+        self.answers: Dict[Any, Answered] = {}
+
+    def key(self, request: Request) -> Any:
+        """All of a request that its answer depends on."""
+        headers = request.headers
+        return (request.method, request.path, request.port, request.body, tuple(request.query.items()),
+                *[headers.get(name) for name in self.names])
+
+    def keep(self, key: Any, answered: Answered) -> Answered:
+        """The answer, which is remembered: a whole one at once, a stream when it has been written out."""
+        frames = answered.response.frames
+        if not answered.steady:
+            return answered
+        if frames is None or isinstance(frames, tuple):
+            self.put(key, answered, sum(map(len, frames or ())) + len(answered.response.body))
+            return answered
+        return replace(answered, response=replace(answered.response, frames=self.passing(key, answered, frames)))
+
+    def passing(self, key: Any, answered: Answered, frames: Iterable[bytes]) -> Iterator[bytes]:
+        """Frames as they are; the answer is remembered with them after the last."""
+        kept: List[bytes] = []
+        size = 0
+        for frame in frames:
+            yield frame
+            size += len(frame)
+            if size <= 1024 * 1024:
+                kept.append(frame)
+        self.put(key, replace(answered, response=replace(answered.response, frames=tuple(kept))), size)
+
+    def put(self, key: Any, answered: Answered, size: int) -> None:
+        """Remember an answer of `size` bytes."""
+        size += sum(len(part) for part in key if isinstance(part, (bytes, str)))
+        if size > 1024 * 1024:
+            return
+        if self.used + size > self.room:
+            self.answers, self.used = {}, 0
+        self.answers[key] = answered
+        self.used += size + 2048            # about what the objects take
+
+
+OWNER_HEADERS = ("anthropic-version", "x-goog-api-key", "access-control-request-method", "access-control-request-headers")
+CREDENTIALS = tuple(sorted({name for wire in WIRE_FORMATS for name in wire.credentials if name[0] != "?"}))
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ROUTES = tuple((re.compile(route), wire) for wire in WIRE_FORMATS for route in wire.routes)
 HEALTH = {"status": "healthy", "service": "mock-provider"}
@@ -2832,9 +2895,26 @@ class Answerer:
 
     def __init__(self, mocks: Mocks, settings: Settings) -> None:
         self.mocks, self.settings = mocks, settings
+        self.memory = Memory(Index(()), ())
 
     def answer(self, request: Request) -> Answered:
-        """The response to a request, whatever it is."""
+        """The response to a request, whatever it is; from memory, if it came before."""
+        self.mocks.refresh()
+        memory = self.memory
+        if memory.index is not self.mocks.index:
+            names = (*OWNER_HEADERS, *CREDENTIALS) if self.settings.require_auth else OWNER_HEADERS
+            memory = self.memory = Memory(self.mocks.index, names)
+        key = memory.key(request)
+        known = memory.answers.get(key)
+        if known is None:
+            return memory.keep(key, self.fresh(request))
+        if known.uses:
+            with known.uses.lock:
+                known.uses.count += 1
+        return known
+
+    def fresh(self, request: Request) -> Answered:
+        """The response to a request, worked out."""
         if request.method == "OPTIONS":
             return Answered(self.options(request))
         if request.path == "/" and request.method in ("GET", "HEAD"):
@@ -2881,20 +2961,19 @@ class Answerer:
 
     def reply(self, wire: WireFormat, call: Call) -> Answered:
         """The answer of the first mock that matches, or of the fallback."""
-        self.mocks.refresh()
-        found = self.mocks.find(call, wire)
+        found, steady = self.mocks.find(call, wire)
         if found:
             outcome = found.answer.to(call, found.mock.groups(call))
-            delivery = self.paced(found)
-            return Answered(respond(wire, call, outcome, found.answer.status, delivery), call, found.mock.name, wire=wire)
+            response = respond(wire, call, outcome, found.answer.status, self.paced(found))
+            return Answered(response, call, found.mock.name, "", wire, found.mock.uses, steady)
         delivery = Delivery(pace=Pace(between=self.settings.pace))
         if call.operation == "models":
-            return Answered(respond(wire, call, echo(call), 200, delivery), call, wire=wire)
+            return Answered(respond(wire, call, echo(call), 200, delivery), call, wire=wire, steady=steady)
         if self.settings.fallback == "echo":
-            return Answered(respond(wire, call, echo(call), 200, delivery), call, note="echo", wire=wire)
+            return Answered(respond(wire, call, echo(call), 200, delivery), call, note="echo", wire=wire, steady=steady)
         message = self.mocks.explain(call, wire)
         failure = Failure(404, message, code="mock_not_found")
-        return Answered(failed(wire, failure, call.token, Delivery(), call), call, note=message, wire=wire)
+        return Answered(failed(wire, failure, call.token, Delivery(), call), call, note=message, wire=wire, steady=steady)
 
     def paced(self, found: Found) -> Delivery:
         """The delivery with the server's pace where the mock sets none, and a seed of its own for each use."""

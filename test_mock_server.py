@@ -1886,6 +1886,49 @@ def test_everything_public_is_documented_and_only_the_standard_library_is_import
         assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
 
 
+# === Memory ==================================================================
+
+
+def test_a_remembered_answer_is_the_same_and_counts_as_a_use() -> None:
+    answers = answerer({"name": "a", "response": {"text": "one two"}})
+    for stream in (False, True):
+        first, second = (bytes_of(ask(answers, m.OpenAIChat, stream)) for _ in range(2))
+        assert first == second
+    assert len(answers.memory.answers) == 2 and answers.mocks.added[0].uses.count == 4
+
+
+@pytest.mark.parametrize("mock", [
+    {"response": {"text": "{{header.x-a}}"}}, {"match": {"headers": {"x-a": "1"}}, "response": {"text": "1"}}, {"responses": [{"text": "1"}, {"text": "2"}]},
+    {"response": {"text": "1"}, "times": 1}])
+def test_what_an_answer_depends_on_is_never_forgotten(mock: Any) -> None:
+    answers = answerer(mock, {"response": {"text": "2"}})
+    found = []
+    for header in ("1", "2"):
+        found.append(json.loads(ask(answers, m.OpenAIChat, headers={"x-a": header}).body)["choices"][0]["message"]["content"])
+    assert found == ["1", "2"]
+
+
+def test_a_new_mock_is_seen_by_a_request_that_came_before() -> None:
+    answers = answerer({"response": {"text": "old"}})
+    assert texts_of(answers, 2) == ["old", "old"]
+    answers.mocks.add([{"response": {"text": "new"}}])
+    assert texts_of(answers, 1) == ["new"]
+
+
+def test_a_credential_is_asked_for_however_often_the_request_came() -> None:
+    answers = answerer({"response": {"text": "x"}}, require_auth=True)
+    assert [ask(answers, m.OpenAIChat, headers=headers).status for headers in ({"authorization": "Bearer k"}, {}, {"authorization": "Bearer k"})] == [200, 401, 200]
+
+
+def test_memory_stays_within_its_room() -> None:
+    answers = answerer(fallback="echo")
+    answers.answer(m.Request("GET", "/"))
+    answers.memory.room = 100_000
+    for number in range(200):
+        ask(answers, m.OpenAIChat, more={"seed": number})
+        assert answers.memory.used <= 110_000 and len(answers.memory.answers) < 60
+
+
 # === README ==================================================================
 
 README = (HERE / "README.md").read_text(encoding="utf-8")

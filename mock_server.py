@@ -84,6 +84,7 @@ GRACE_SECONDS = 1.5             # how long responses under way may take at shutd
 SPARE_THREADS = 32              # threads that stay to wait for the next connection
 WRITERS = 4                     # unpaced streams that write at the same moment (design, section 11)
 LOG_LINES = 10_000              # log lines that may wait for a slow standard error
+QUIET_SECONDS = 0.0001          # no client answers, changes a file and asks again within this
 JOURNAL = 1000                  # requests that MockServer.requests remembers
 
 Json = Any
@@ -118,11 +119,12 @@ class Refused(Exception):
 
 
 class WrongField(Exception):
-    """A field of the request body with the wrong type or value, or none where one is needed."""
+    """A field of the request body with the wrong type or value, or none where one is needed; `said` is
+    the provider's own sentence, where it has one."""
 
-    def __init__(self, field: str, expected: str, found: Json = MISSING) -> None:
+    def __init__(self, field: str, expected: str, found: Json = MISSING, said: str = "") -> None:
         super().__init__(f"{field}: expected {expected}, found {kind_of(found)}")
-        self.field, self.expected, self.found = field, expected, found
+        self.field, self.expected, self.found, self.said = field, expected, found, said
 
 
 class Because(str):
@@ -469,13 +471,14 @@ class Response:
 
 @dataclass(frozen=True)
 class Delta:
-    """A piece of one part of a reply; `head` is true for the first piece of the part at `index`,
-    and a tool call's pieces are pieces of its arguments as JSON text."""
+    """A piece of one part of a reply; `head` is true for the first piece of the part at `index`, `first` for
+    the first part of its kind, and a tool call's pieces are pieces of its arguments as JSON text."""
 
     index: int
     part: Part
     piece: str
     head: bool
+    first: bool
 
 
 WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
@@ -491,6 +494,7 @@ def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
 
 def walk(reply: Reply) -> Iterator[Delta]:
     """A reply as a model streams it, part by part; a part without text is one empty piece."""
+    kinds = [type(part) for part in reply.parts]
     for index, part in enumerate(reply.parts):
         if isinstance(part, Embedding):
             continue
@@ -499,7 +503,7 @@ def walk(reply: Reply) -> Iterator[Delta]:
         else:
             cut = pieces(part.text, reply.chunk_size)
         for number, piece in enumerate(cut or [""]):
-            yield Delta(index, part, piece, number == 0)
+            yield Delta(index, part, piece, number == 0, kinds.index(kinds[index]) == index)
 
 
 # === Framings ================================================================
@@ -649,7 +653,8 @@ class WireFormat:
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
-    bad_json = "We could not parse the JSON body of your request: {}."
+    bad_json = ("We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+                "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: {}.)")
 
     def __init_subclass__(cls) -> None:
         if "routes" in cls.__dict__:
@@ -675,7 +680,7 @@ class WireFormat:
 
     def streams(self, params: Mapping[str, str], body: Json) -> bool:
         """Whether the answer is to be streamed."""
-        return bool((body or {}).get("stream"))
+        return False
 
     def turns(self, body: Json) -> Iterable[Turn]:
         """The conversation."""
@@ -721,7 +726,7 @@ class WireFormat:
         """Response headers besides Content-Type that clients read."""
         return ()
 
-    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
         """An error body and its content type."""
         raise NotImplementedError
 
@@ -753,7 +758,7 @@ def caller(request: Request) -> str:
 # --- OpenAI (wire formats, section 5) ---
 
 # Every OpenAI-compatible host is `openai` under its own prefix, except where another provider lives.
-ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)?/openai/|/v1(?:beta1)?/projects/)(?:/.+)?"
+ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)/openai/|/v1(?:beta1)?/projects/)(?:/.+)?"
 REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
 
 
@@ -774,17 +779,21 @@ class OpenAI(WireFormat):
                   ("Server", "cloudflare"))
         if status in self.front_door:
             return (request_id, ("Vary", "Origin"), *shared)
-        return (request_id, ("openai-organization", "mock-organization"),
-                ("openai-processing-ms", str(100 + int(ids("ms", 2, HEX), 16))), ("openai-version", "2020-10-01"),
+        engine = (request_id, ("openai-organization", "mock-organization"),
+                  ("openai-processing-ms", str(100 + int(ids("ms", 2, HEX), 16))), ("openai-version", "2020-10-01"))
+        if self.operation not in ("generate", "embed"):
+            return (*engine, *shared)
+        return (*engine,
                 ("x-ratelimit-limit-requests", "10000"), ("x-ratelimit-limit-tokens", "200000"),
                 ("x-ratelimit-remaining-requests", "9999"), ("x-ratelimit-remaining-tokens", "199968"),
                 ("x-ratelimit-reset-requests", "8.64s"), ("x-ratelimit-reset-tokens", "9ms"), *shared)
 
-    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
         """`{"error": {"message", "type", "param", "code"}}`, all four always there (5.8)."""
         kind = "server_error" if failure.status >= 500 else "invalid_request_error"
         value = {"error": {"message": failure.message, "type": failure.type or self.types.get(failure.status, kind),
-                           "param": failure.param, "code": failure.code or self.codes.get(failure.status)}}
+                           "param": failure.param,
+                           "code": (self.codes.get(failure.status) if failure.code is None else failure.code) or None}}
         if failure.status in self.front_door:
             return utf8(indented4(value) + "\n"), "application/json; charset=utf-8"
         return utf8(indented(value)), self.json_type
@@ -810,7 +819,7 @@ class OpenAI(WireFormat):
                             "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank "
                             "username) if you're accessing the API from your browser and are prompted for a username and "
                             "password. You can obtain an API key from https://platform.openai.com/account/api-keys.",
-                       "invalid_request_error")
+                       "invalid_request_error", code="")
 
 
 def openai_text(content: Json, place: str) -> str:
@@ -822,7 +831,8 @@ def openai_text(content: Json, place: str) -> str:
     texts = []
     for where, part in items(content, place):
         check(part, {"type": "a string!", "text": "a string"}, where + ".")
-        texts += [part["text"]] if part["type"] in ("text", "input_text", "output_text") and part.get("text") else []
+        if part["type"] in ("text", "input_text", "output_text") and part.get("text") is not None:
+            texts.append(part["text"])
     return "\n".join(texts)
 
 
@@ -834,11 +844,11 @@ def openai_usage(usage: Usage) -> Dict[str, Json]:
                                           "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}}
 
 
-def count(body: Json, name: str, most: int) -> int:
+def count(body: Json, name: str, most: int, place: str = "") -> int:
     """A number of answers asked for; WrongField unless it is from 1 to `most`."""
     value = body.get(name)
     if value is not None and (not fits(value, "an integer") or not 1 <= value <= most):
-        raise WrongField(name, f"an integer from 1 to {most}", value)
+        raise WrongField(place + name, f"an integer from 1 to {most}", value)
     return int(value or 1)
 
 
@@ -896,6 +906,10 @@ class ChatRequest(OpenAI):
         """`n`."""
         return count(body, "n", 128)
 
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """`stream`."""
+        return bool(body.get("stream"))
+
 
 class OpenAIChat(ChatRequest):
     """Chat completions (wire formats, 5.2 and 5.3)."""
@@ -914,8 +928,8 @@ class OpenAIChat(ChatRequest):
         calls = [self.tool_call(call, part, number, choice) for number, part in enumerate(reply.tool_calls)]
         reasoning = reply.text(Reasoning)
         return {"role": "assistant", "content": reply.text(Text),
-                **({} if reasoning is None else {"reasoning_content": reasoning}),
-                **({"tool_calls": calls} if calls else {}), "refusal": reply.text(Refusal), "annotations": []}
+                **({"reasoning_content": reasoning} if reasoning else {}),
+                **({"tool_calls": calls} if calls else {}), "refusal": reply.text(Refusal) or None, "annotations": []}
 
     def choice(self, call: Call, index: int, body: Dict[str, Json], finish: Optional[str],
                cut: Sequence[str] = ()) -> Dict[str, Json]:
@@ -926,7 +940,7 @@ class OpenAIChat(ChatRequest):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
-        cut = pieces(reply.text(Text) or "", reply.chunk_size)
+        cut = [delta.piece for delta in walk(reply) if isinstance(delta.part, Text) and delta.piece]
         choices = [self.choice(call, index, {"message": self.message(call, reply, index)}, reply.stop, cut)
                    for index in range(call.choices)]
         return {**self.head(call, reply, "chat.completion"), "choices": choices, "usage": openai_usage(reply.usage),
@@ -1005,11 +1019,14 @@ class OpenAICompletions(OpenAI):
     fields = {"model": "a string!", "prompt": "a string or an array!", "stream": "a boolean", "n": "an integer",
               "stream_options": "an object", "temperature": "a number", "max_tokens": "an integer", "suffix": "a string"}
     speaks = frozenset((Text, Reasoning, Refusal))
+    streams = OpenAIChat.streams
     recorded_events = OpenAIChat.recorded_events
 
     def inputs(self, body: Json) -> List[str]:
         """The prompts; lists of token numbers have no text."""
         prompt = body.get("prompt")
+        if prompt == []:
+            raise WrongField("prompt", "an array", [])
         if isinstance(prompt, str):
             return [prompt]
         if prompt and isinstance(prompt[0], int):
@@ -1171,8 +1188,8 @@ class OpenAIModels(OpenAI):
     speaks = frozenset()
 
     def owns(self, request: Request) -> bool:
-        """Shared with Google and Anthropic."""
-        return caller(request) == "openai"
+        """`/v1/models` is shared with Google and Anthropic."""
+        return caller(request) == "openai" or not re.fullmatch("/v1/models(?:/[^/:]+)?", request.path)
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
@@ -1222,15 +1239,18 @@ class Azure(OpenAI):
                 ("x-accel-buffering", "no"), ("x-content-type-options", "nosniff"), ("x-ms-is-spilled-over", "false"),
                 ("x-ratelimit-limit-requests", "500"), ("x-ratelimit-limit-tokens", "50000"),
                 ("x-ratelimit-remaining-requests", "499"), ("x-ratelimit-remaining-tokens", "49968"),
-                ("x-ratelimit-reset-requests", "0"), ("x-ratelimit-reset-tokens", "0"))
+                ("x-ratelimit-reset-requests", "0"), ("x-ratelimit-reset-tokens", "0"),
+                ("x-ratelimit-renewalperiod-requests", "60"), ("x-ratelimit-renewalperiod-tokens", "60"),
+                ("x-ratelimit-abusepenalty-active", "False"), ("skip-error-remapping", "true"))
 
-    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
         if failure.status not in self.gateway:
-            return super().failure(failure, call)
-        kind = {"type": failure.type} if failure.type else {}
-        value = {"error": {"code": failure.code or str(failure.status), "message": failure.message, **kind}}
-        return utf8(compact(value)), self.json_type
+            return super().failure(failure, asked)
+        value = {"code": failure.code or str(failure.status), "message": failure.message}
+        if failure.type:
+            return utf8(indented({"error": {"type": failure.type, **value}})), self.json_type
+        return utf8(compact({"error": value})), self.json_type
 
     def unauthorized(self) -> Failure:
         """Azure's sentence (recorded)."""
@@ -1255,19 +1275,27 @@ class AzureChat(Azure, OpenAIChat):
         results: Json = WHOLE_FILTERS if "message" in body else {}
         if (body.get("delta") or {}).get("content"):
             results = COMPLETION_FILTERS
+        if REASONING_MODEL.match(call.model):
+            results = {}
         if finish == "content_filter":
             results = {**results, **BLOCKED}
         return {"content_filter_results": results, **super().choice(call, index, body, finish, cut)}
 
+    @staticmethod
+    def prompt_results(call: Call) -> Json:
+        """The prompt's filter results; reasoning deployments have empty ones (section 6)."""
+        return [{"content_filter_results": {}, "prompt_index": 0}] if REASONING_MODEL.match(call.model) else PROMPT_RESULTS
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The object with the prompt's filter results."""
         value = sorted_keys(super().whole(call, reply))
-        return {key: {**value, "prompt_filter_results": PROMPT_RESULTS}[key]
+        return {key: {**value, "prompt_filter_results": self.prompt_results(call)}[key]
                 for key in sorted([*value, "prompt_filter_results"])}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A chunk without choices for the prompt's filter results, then the same as OpenAI."""
-        yield "", {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": PROMPT_RESULTS}
+        yield "", {"choices": [], "created": 0, "id": "", "model": "", "object": "",
+                   "prompt_filter_results": self.prompt_results(call)}
         yield from super().events(call, reply)
 
     def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
@@ -1339,6 +1367,12 @@ def pick(value: Mapping[str, Json], name: str) -> Json:
     return value.get(snake(name)) if found is None else found
 
 
+def google_framing(query: Mapping[str, str]) -> Framing:
+    """An event stream, unless `alt`, also spelled `$alt` and with parameters, asks for JSON."""
+    alt = query.get("alt") or query.get("$alt") or "sse"
+    return GOOGLE_ARRAY if alt.split(";")[0] == "json" else GOOGLE_SSE
+
+
 class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
@@ -1357,7 +1391,7 @@ class Gemini(WireFormat):
             ("X-XSS-Protection", "0"), ("X-Frame-Options", "SAMEORIGIN"), ("X-Content-Type-Options", "nosniff"),
             ("Server-Timing", f"gfet4t7; dur={200 + int(ids('ms', 2, HEX), 16)}"))
 
-    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
         """`{"error": {"code", "message", "status", "details"}}`; in an array where the stream is one."""
         status = GOOGLE_STATUS.get(failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL")
         details: List[Json] = []
@@ -1369,13 +1403,15 @@ class Gemini(WireFormat):
                             "domain": "googleapis.com"})
         value: Json = {"error": {"code": failure.status, "message": failure.message, "status": failure.type or status,
                                  **({"details": details} if details else self.error_details)}}
-        if call and call.stream and self.framing(call) is GOOGLE_ARRAY:
+        if asked.path.endswith("streamGenerateContent") and google_framing(asked.query) is GOOGLE_ARRAY:
             value = [value]
         return self.encode(value), self.json_type
 
     def complaint(self, wrong: WrongField) -> Failure:
         """Google's way to name a field."""
-        if wrong.found is MISSING:
+        if wrong.said:
+            text = wrong.said
+        elif wrong.found is MISSING:
             text = f"* {wrong.field}: {wrong.field} is not specified"
         else:
             text = f"Invalid value at '{wrong.field or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
@@ -1401,18 +1437,24 @@ def google_text(content: Json, place: str) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     return "\n".join(part["text"] for _, part in google_parts(content, place)
-                     if part.get("text") and not part.get("thought"))
+                     if part.get("text") is not None and not part.get("thought"))
 
 
 def google_result(part: Mapping[str, Json]) -> Optional[str]:
-    """The text of a functionResponse: of its only field if that is a string, else as JSON."""
+    """The text of a functionResponse: of its `result` or `output` if that is all, else as JSON."""
     response = pick(part, "functionResponse")
     if not isinstance(response, dict):
         return None
     value = response.get("response")
-    if isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), str):
-        return str(next(iter(value.values())))
-    return compact(value)
+    if isinstance(value, dict) and set(value) in ({"result"}, {"output"}):       # what the SDKs wrap a result in
+        value = next(iter(value.values()))
+    return value if isinstance(value, str) else compact(value)
+
+
+def google_cached(usage: Usage) -> Dict[str, Json]:
+    """Counts of cached tokens, where there are any."""
+    return {"cachedContentTokenCount": usage.cached, "cacheTokensDetails": [
+        {"modality": "TEXT", "tokenCount": usage.cached}]} if usage.cached else {}
 
 
 def google_turns(body: Json) -> Iterator[Turn]:
@@ -1426,7 +1468,7 @@ def google_turns(body: Json) -> Iterator[Turn]:
     for place, content in items([contents] if isinstance(contents, dict) else contents, "contents"):
         role = content.get("role") or "user"
         if role not in ("user", "model", "function"):
-            raise WrongField(place + ".role", "one from user, model", role)
+            raise WrongField(place + ".role", "one from user, model", role, "Please use a valid role: user, model.")
         results = [google_result(part) for _, part in google_parts(content, place)]
         found = [result for result in results if result is not None]
         if role == "model":
@@ -1450,8 +1492,7 @@ class GeminiRequest(Gemini):
 
     def framing(self, call: Call) -> Framing:
         """An event stream, unless `alt` (also spelled `$alt`) asks for JSON."""
-        alt = call.query.get("alt") or call.query.get("$alt") or "sse"
-        return GOOGLE_ARRAY if alt.split(";")[0] == "json" else GOOGLE_SSE
+        return google_framing(call.query)
 
     def turns(self, body: Json) -> Iterator[Turn]:
         """System instruction and contents."""
@@ -1469,7 +1510,7 @@ class GeminiRequest(Gemini):
     def choices(self, body: Json) -> int:
         """`candidateCount`."""
         config = pick(body, "generationConfig") or {}
-        return count(config, "candidateCount" if "candidateCount" in config else "candidate_count", 8)
+        return count(config, "candidateCount" if "candidateCount" in config else "candidate_count", 8, "generationConfig.")
 
 
 class GeminiGenerate(GeminiRequest):
@@ -1478,12 +1519,14 @@ class GeminiGenerate(GeminiRequest):
     routes: Tuple[str, ...] = (GEMINI_MODEL + "(?P<verb>generateContent)", GEMINI_MODEL + "(?P<verb>streamGenerateContent)")
 
     def part(self, call: Call, delta: Delta, text: str) -> Dict[str, Json]:
-        """A part of the answer; models before Gemini 3 give a function call no id (2.4)."""
-        if isinstance(delta.part, ToolCall):
-            own = delta.part.id or (call.token(f"tool {delta.index}", 8) if re.match(r".*gemini-[3-9]", call.model) else "")
-            return {"functionCall": {"name": delta.part.name, "args": dict(delta.part.arguments),
-                                     **({"id": own} if own else {})}}
-        return {"text": text, **({"thought": True} if isinstance(delta.part, Reasoning) else {})}
+        """A part of the answer; only models since Gemini 3 give a function call an id, and sign the first (2.4, 7)."""
+        if not isinstance(delta.part, ToolCall):
+            return {"text": text, **({"thought": True} if isinstance(delta.part, Reasoning) else {})}
+        signs = re.match(r".*gemini-[3-9]", call.model)
+        own = delta.part.id or (call.token(f"tool {delta.index}", 8) if signs else "")
+        found = {"name": delta.part.name, "args": dict(delta.part.arguments), **({"id": own} if own else {})}
+        signature = base64.b64encode(call.token("signature", 48).encode()).decode()
+        return {"functionCall": found, **({"thoughtSignature": signature} if signs and delta.first else {})}
 
     def parts(self, call: Call, reply: Reply, joined: bool) -> List[Dict[str, Json]]:
         """The parts of the answer, whole or piece by piece; a function call is always whole."""
@@ -1520,8 +1563,7 @@ class GeminiGenerate(GeminiRequest):
         """Token counts; on every chunk, cumulative."""
         return {"promptTokenCount": usage.input, "candidatesTokenCount": usage.output - usage.reasoning,
                 "totalTokenCount": usage.total,
-                **({"cachedContentTokenCount": usage.cached} if usage.cached else {}),
-                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
+                **google_cached(usage), "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
                 **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {})}
 
     def envelope(self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]) -> Dict[str, Json]:
@@ -1536,12 +1578,16 @@ class GeminiGenerate(GeminiRequest):
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """A GenerateContentResponse a piece."""
+        """A GenerateContentResponse a piece, with the tokens spent so far."""
         parts, stop = self.parts(call, reply, joined=False), self.stop(reply)
+        thoughts = [bool(part.get("thought")) for part in parts]
+        usage = reply.usage
         for number, part in enumerate(parts, 1):
             last = number == len(parts)
-            spent = replace(reply.usage, output=reply.usage.output * number // len(parts),
-                            reasoning=reply.usage.reasoning * number // len(parts))
+            thought, said = sum(thoughts[:number]), number - sum(thoughts[:number])
+            reasoning = usage.reasoning * thought // (sum(thoughts) or 1) if not last else usage.reasoning
+            spoken = max(1, (usage.output - usage.reasoning) * said // (len(parts) - sum(thoughts) or 1)) if said else 0
+            spent = usage if last else replace(usage, output=min(reasoning + spoken, usage.output), reasoning=reasoning)
             for index in range(call.choices):
                 candidate = self.candidate(call, index, [part], stop if last else None, False)
                 yield "", self.envelope(call, reply, [candidate], self.usage(spent, last))
@@ -1552,7 +1598,8 @@ class GeminiCountTokens(Gemini):
 
     operation, api = "count_tokens", "countTokens"
     routes: Tuple[str, ...] = (GEMINI_MODEL + "countTokens",)
-    fields = {"contents": "an array or an object", "generateContentRequest": "an object"}
+    fields = {"contents": "an array or an object", "generateContentRequest": "an object",
+              "generate_content_request": "an object"}
 
     def turns(self, body: Json) -> Iterator[Turn]:
         """The contents to count, or those of the request to count."""
@@ -1598,6 +1645,8 @@ class GeminiBatchEmbed(GeminiEmbed):
 
     def inputs(self, body: Json) -> List[str]:
         """A text a request."""
+        if not body.get("requests"):
+            raise WrongField("requests", "an array with at least one request", body.get("requests"))
         return [google_text(request.get("content"), place + ".content")
                 for place, request in items(body.get("requests"), "requests")]
 
@@ -1625,7 +1674,8 @@ class GeminiModels(Gemini):
                 "description": "Mock model.", "inputTokenLimit": 1048576, "outputTokenLimit": 65536,
                 "supportedGenerationMethods": ["embedContent", "countTokens"] if "embedding" in name else
                 ["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"],
-                "temperature": 1, "topP": 0.95, "topK": 64, "maxTemperature": 2}
+                "temperature": 1, "topP": 0.95, "topK": 64, "maxTemperature": 2,
+                **({"thinking": True} if re.match(r"gemini-(?:2\.5|[3-9])", name) else {})}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A page of the list; the last one has no nextPageToken, or clients loop (section 7)."""
@@ -1659,7 +1709,8 @@ class Vertex(Gemini):
         """Vertex AI's sentence (quoted)."""
         return Failure(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
                             "other valid authentication credential. See "
-                            "https://developers.google.com/identity/sign-in/web/devconsole-project.")
+                            "https://developers.google.com/identity/sign-in/web/devconsole-project.",
+                       code="ACCESS_TOKEN_TYPE_UNSUPPORTED")
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
@@ -1690,7 +1741,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
             return {"trafficType": "ON_DEMAND"}
         spoken = usage.output - usage.reasoning
         return {"promptTokenCount": usage.input, "candidatesTokenCount": spoken, "totalTokenCount": usage.total,
-                **({"cachedContentTokenCount": usage.cached} if usage.cached else {}), "trafficType": "ON_DEMAND",
+                **google_cached(usage), "trafficType": "ON_DEMAND",
                 "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
                 "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": spoken}],
                 **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {})}
@@ -1704,16 +1755,15 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
 
 class VertexCountTokens(Vertex, GeminiCountTokens):
-    """countTokens, which counts characters too."""
+    """countTokens, which counts characters too for 1.5-era models (8.1)."""
 
     routes = tuple(place + "countTokens" for place in VERTEX_MODELS)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The counts."""
         value = super().whole(call, reply)
-        characters = len(re.sub(r"\s", "", call.prompt))
-        return {"totalTokens": value["totalTokens"], "totalBillableCharacters": characters,
-                "promptTokensDetails": value["promptTokensDetails"]}
+        characters = {"totalBillableCharacters": len(re.sub(r"\s", "", call.prompt))} if RATED_MODEL.match(call.model) else {}
+        return {"totalTokens": value["totalTokens"], **characters, "promptTokensDetails": value["promptTokensDetails"]}
 
 
 class VertexEmbed(Vertex, GeminiEmbed):
@@ -1742,11 +1792,12 @@ class VertexPredict(Vertex, GeminiEmbed):
     fields = {"instances": "an array!"}
 
     def inputs(self, body: Json) -> List[str]:
-        """A text an instance."""
+        """A text an instance; models of one's own take instances of any kind, which have none."""
         texts = []
-        for place, instance in items(body.get("instances"), "instances"):
-            check(instance, {"content": "a string!"}, place + ".")
-            texts.append(instance["content"])
+        for index, instance in enumerate(body.get("instances") or ()):
+            if isinstance(instance, dict):
+                check(instance, {"content": "a string"}, f"instances[{index}].")
+            texts.append(instance.get("content") or "" if isinstance(instance, dict) else "")
         return texts
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -1765,15 +1816,17 @@ class VertexModels(Vertex, GeminiModels):
         """These paths are Vertex AI's alone."""
         return True
 
-    def entry(self, name: str) -> Dict[str, Json]:
+    def entry(self, name: str, publisher: str = "google") -> Dict[str, Json]:
         """One model."""
-        return {"name": "publishers/google/models/" + name, "versionId": "default", "openSourceCategory": "PROPRIETARY",
+        return {"name": f"publishers/{publisher}/models/{name}", "versionId": "default", "openSourceCategory": "PROPRIETARY",
                 "launchStage": "GA"}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list under the name that Vertex AI gives it."""
+        if call.model:
+            return self.entry(call.model, call.params["publisher"])
         value = super().whole(call, reply)
-        return value if call.model else {"publisherModels" if key == "models" else key: inner for key, inner in value.items()}
+        return {"publisherModels" if key == "models" else key: inner for key, inner in value.items()}
 
 
 # --- Anthropic: so far only its share of `/v1/models` (wire formats, section 2.1) ---
@@ -1787,7 +1840,7 @@ class AnthropicModels(WireFormat):
 
     provider = "anthropic"
     operation = api = "models"
-    routes = (r"GET /v1/models(?:/(?P<model>[^/]+))?",)
+    routes = (r"GET /v1/models(?:/(?P<model>[^/:]+))?",)
     credentials = ("x-api-key", "authorization")
     known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
     speaks = frozenset()
@@ -1812,7 +1865,7 @@ class AnthropicModels(WireFormat):
         """The request id."""
         return (("request-id", "req_011" + ids("request", 21, ALNUM)),)
 
-    def failure(self, failure: Failure, call: Optional[Call] = None) -> Tuple[bytes, str]:
+    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
         """`{"type": "error", "error": {"type", "message"}}`."""
         kind = "api_error" if failure.status >= 500 else "invalid_request_error"
         kind = failure.type or ANTHROPIC_TYPES.get(failure.status, kind)
@@ -2028,10 +2081,10 @@ MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
 
 def conditions(match: Json, default_operation: str, place: str) -> Tuple[Condition, ...]:
     """The conditions of a `match`, in the order of MATCH_KEYS.  Without `operation` it asks for the
-    default one, unless it names a path, which says more."""
+    default one, unless it names an API or one path, which says more."""
     known_keys(match, MATCH_KEYS, place, "match")
     asked = dict(match)
-    if "operation" not in asked and "path" not in asked:
+    if not {"operation", "api"} & set(asked) and not isinstance(asked.get("path"), str):
         asked["operation"] = default_operation
     found = [MATCH_KEYS[key](key, asked[key], place) for key in MATCH_KEYS if key in asked]
     return tuple(condition for group in found for condition in group)
@@ -2064,7 +2117,7 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
         value = call.body
         for step in rest.split("."):
             if isinstance(value, list):
-                value = value[int(step)] if step.isdigit() and int(step) < len(value) else None
+                value = value[int(step)] if re.fullmatch("[0-9]{1,9}", step) and int(step) < len(value) else None
             else:
                 value = value.get(step) if isinstance(value, dict) else None
     return "" if value is None else value if isinstance(value, str) else compact(value)
@@ -2125,7 +2178,8 @@ class Neutral:
 def fill(part: Part, call: Call, groups: Mapping[str, str]) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        return replace(part, arguments=filled(part.arguments, call, groups))
+        name, own, arguments = filled([part.name, part.id, part.arguments], call, groups)
+        return ToolCall(name, arguments, own)
     return part if isinstance(part, Embedding) or "{{" not in part.text else type(part)(filled(part.text, call, groups))
 
 
@@ -2148,8 +2202,8 @@ class Answer:
             if mute or (Embedding in wire.speaks and Embedding not in form.kinds):
                 return "api", call.api, Because("one that can say what its response holds" if mute else
                                                 'another one, because its response has no "embedding"')
-        if isinstance(form, Recorded) and self.status < 400:
-            if call.stream and not (form.frames or form.values):
+        if isinstance(form, Recorded):
+            if call.stream and not (form.frames or form.values) and self.status < 400:
                 return "stream", True, Because('false, because its response has a "body" but no "events"')
             if not call.stream and form.body is MISSING:
                 return "stream", False, Because('true, because its response has "events" but no "body"')
@@ -2238,6 +2292,8 @@ def parse_neutral(spec: Mapping[str, Json], names: Iterable[str], place: str) ->
         if parts:
             fail(place, "response.embedding", "stands alone: no API answers with text and vectors")
         parts = [parse_embedding(spec["embedding"], place)]
+    if not {*PART_KINDS, "tool_calls", "parts", "embedding", "usage", "finish_reason", "extra"} & set(spec):
+        fail(place, "response", "says nothing; it needs text, tool_calls, embedding, body, events or error")
     kinds = frozenset(type(part) for part in parts)
     stop = spec.get("finish_reason", "tool_calls" if ToolCall in kinds else "stop")
     if stop not in STOPS:
@@ -2256,6 +2312,7 @@ def parse_error(spec: Mapping[str, Json], status: int, names: Iterable[str], pla
     if isinstance(error, str):
         error = {"message": error}
     known_keys(error, ("message", "type", "code", "param"), place, "response.error")
+    error = {key: value for key, value in error.items() if value is not None}
     for key, value in error.items():
         if not isinstance(value, str) and not (key == "code" and fits(value, "an integer")):
             fail(place, "response.error." + key, f"expected a string, found {shown(value)}")
@@ -2312,13 +2369,16 @@ def stored(name: str, read: ReadFile, place: str) -> Optional[bytes]:
 
 def gunzipped(data: bytes, name: str, place: str) -> bytes:
     """The content of a gzip file."""
-    unpacker = zlib.decompressobj(31)
-    try:
-        plain = unpacker.decompress(data, MAX_BODY * 4)
-    except zlib.error as error:
-        fail(place, "response.body", f"{name} is not gzip: {error}")
-    if not unpacker.eof:
-        fail(place, "response.body", f"{name} is gzip that ends too early")
+    plain = b""
+    while data or not plain:
+        unpacker = zlib.decompressobj(31)
+        try:
+            plain += unpacker.decompress(data)
+        except zlib.error as error:
+            fail(place, "response.body", f"{name} is not gzip: {error}")
+        if not unpacker.eof:
+            fail(place, "response.body", f"{name} is gzip that ends too early")
+        data = unpacker.unused_data
     return plain
 
 
@@ -2496,7 +2556,7 @@ def parse_mock(spec: Json, place: str, read: ReadFile) -> Mock:
         fail(place, "responses", "expected at least one response, found []")
     answers = tuple(parse_answer(one, groups, read, place if "response" in spec else f"{place}, responses[{index}]")
                     for index, one in enumerate(specs))
-    if all(isinstance(answer.form, Neutral) and Embedding in answer.form.kinds for answer in answers):
+    if any(isinstance(answer.form, Neutral) and Embedding in answer.form.kinds for answer in answers):
         asked = conditions(match, "embed", place)
     cycle = expect(spec.get("cycle", False), "a boolean", place, "cycle")
     return Mock(name, place, asked, answers, cycle, times, sorted_compact(spec))
@@ -2592,15 +2652,24 @@ class Library:
             fail(place, "", f"can't read @{name}: {error.strerror}")
 
     def files(self) -> List[str]:
-        """Mock files, relative and in name order; hidden ones and links to the outside are passed over."""
+        """Mock files, relative and in name order; hidden ones and folders outside are passed over."""
         found, top = [], os.path.join(self.root, "mocks")
         self.stamps[top] = stamp(top)
-        for folder, folders, names in os.walk(top):
-            folders[:] = [name for name in folders if not name.startswith(".")]
+        seen = {os.path.realpath(top)}
+        for folder, folders, names in os.walk(top, followlinks=True):
+            folders[:] = [name for name in folders if not name.startswith(".") and self.enters(os.path.join(folder, name), seen)]
             self.stamps.update({os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders})
             found += [os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
                       for name in names if name.endswith(".json") and not name.startswith(".")]
         return sorted(found, key=lambda name: name.split("/"))
+
+    def enters(self, folder: str, seen: Set[str]) -> bool:
+        """Whether a folder lies inside the directory and was not entered before, by whatever links."""
+        real = os.path.realpath(folder)
+        if real in seen or not real.startswith(self.root + os.sep):
+            return False
+        seen.add(real)
+        return True
 
     def load(self) -> Tuple[List[Mock], List[str]]:
         """All mocks, and what is wrong with those that can't be used."""
@@ -2625,6 +2694,20 @@ class Library:
         return mocks, problems
 
 
+def reader(libraries: Sequence[Library]) -> ReadFile:
+    """Reads a file from the first data directory that has it."""
+    def read(name: str, place: str) -> bytes:
+        if not libraries:
+            fail(place, "", f"@{name} needs a data directory")
+        for library in libraries[:-1]:
+            try:
+                return library.read(name, place)
+            except FileNotFoundError:
+                pass
+        return libraries[-1].read(name, place)
+    return read
+
+
 class Mocks:
     """All mocks in matching order: those added at run time, newest first, then those from files, which
     are read again when they change.  `say` gets a line whenever that goes wrong or right."""
@@ -2632,65 +2715,76 @@ class Mocks:
     def __init__(self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None) -> None:
         self.directories, self.say = tuple(directories), say
         self.lock = threading.Lock()
+        self.specs: List[Tuple[Json, str]] = []         # JSON and place of the mocks added at run time
         self.added: List[Mock] = []
         self.from_files: List[Mock] = []
         self.index = Index(())
         self.stamps: Dict[str, Stamp] = {}
-        self.next_check = 0.0
+        self.next_check = self.last_request = self.looked = 0.0
         self.fresh = False              # whether a file is so new that a further change may leave its stamp the same
+        self.problems: List[str] = []
         self.numbers = itertools.count(1)
 
     def load(self) -> List[str]:
         """Read all files; what is wrong with them, if anything is, in which case the mocks stay as they were."""
+        libraries = [Library(directory) for directory in self.directories]
         loaded: List[Mock] = []
         problems: List[str] = []
-        self.stamps = {}
-        for directory in self.directories:
-            library = Library(directory)
+        for library in libraries:
             mocks, wrong = library.load()
             loaded, problems = loaded + mocks, problems + wrong
-            self.stamps.update(library.stamps)
-        age = time.time_ns() - max((found[0] for found in self.stamps.values() if found), default=0)
-        self.fresh = 0 <= age < 50_000_000
+        try:
+            added = [parse_mock(spec, place, reader(libraries)) for spec, place in self.specs]
+        except BadMock as error:
+            problems.append(str(error))
+        self.watch(libraries)
         if not problems:
-            kept = {(mock.place, mock.source): mock.uses for mock in self.from_files}
-            self.from_files = [replace(mock, uses=kept.get((mock.place, mock.source), mock.uses)) for mock in loaded]
+            kept = {(mock.place, mock.source): mock.uses for mock in self.index.mocks}
+            self.added, self.from_files = ([replace(mock, uses=kept.get((mock.place, mock.source), mock.uses)) for mock in mocks]
+                                           for mocks in (added, loaded))
             self.index = Index([*self.added, *self.from_files])
         return problems
 
+    def watch(self, libraries: Sequence[Library]) -> None:
+        """Look at exactly the files that these libraries have read."""
+        self.stamps = {path: known for library in libraries for path, known in library.stamps.items()}
+        age = time.time_ns() - max((known[0] for known in self.stamps.values() if known), default=0)
+        self.fresh = 0 <= age < 50_000_000
+
     def refresh(self) -> None:
-        """Read the files again if one has changed.  Looking costs a stat a file, and is kept to a tenth of the time."""
-        if not self.stamps or time.monotonic() < self.next_check:
+        """Read the files again if one has changed, at every request.  Looking costs a stat a file; while requests come
+        faster than a client can change a file between two of them, that is kept to a tenth of the time."""
+        arrived = time.monotonic()
+        quiet = arrived - self.last_request > QUIET_SECONDS and self.looked < QUIET_SECONDS * 10
+        self.last_request = arrived
+        if not self.stamps or (arrived < self.next_check and not quiet):
             return
         with self.lock:
-            start = time.monotonic()
-            if start < self.next_check:
-                return
-            if self.fresh or any(stamp(path) != known for path, known in self.stamps.items()):
+            changed = self.fresh or any([stamp(path) != known for path, known in self.stamps.items()])
+            done = time.monotonic()
+            self.looked = done - arrived
+            self.next_check = done + min(0.5, 10 * self.looked)
+            if changed:
                 before = [mock.source for mock in self.from_files]
                 self.report(self.load(), before)
-            end = time.monotonic()
-            self.next_check = end + min(0.5, 10 * (end - start))
 
     def report(self, problems: List[str], before: List[str]) -> None:
         """Tell how a reload went, once a change."""
-        if problems != getattr(self, "problems", []):
+        if problems != self.problems:
             for problem in problems:
                 self.say(f"mocks not reloaded, the previous ones stay: {problem}")
-        elif not problems and before != [mock.source for mock in self.from_files]:
-            self.say(f"mocks reloaded: {len(self.from_files)} from {len(self.directories)} data directories")
+        if not problems and (self.problems or before != [mock.source for mock in self.from_files]):
+            self.say(f"mocks reloaded: {len(self.from_files)}")
         self.problems = problems
 
     def add(self, specs: Sequence[Json]) -> List[str]:
         """Add mocks in front of all others, in their order; their names.  BadMock, and none is added, if one is wrong."""
-        library = Library(self.directories[0]) if self.directories else None
-
-        def read(name: str, place: str) -> bytes:
-            return library.read(name, place) if library else fail(place, "", f"@{name} needs a data directory")
-
-        mocks = [parse_mock(spec, f"added#{next(self.numbers)}", read) for spec in specs]
+        libraries = [Library(directory) for directory in self.directories]
         with self.lock:
-            self.added = [*mocks, *self.added]
+            placed = [(spec, f"added#{next(self.numbers)}") for spec in specs]
+            mocks = [parse_mock(spec, place, reader(libraries)) for spec, place in placed]
+            self.specs, self.added = [*placed, *self.specs], [*mocks, *self.added]
+            self.stamps.update({path: known for library in libraries for path, known in library.stamps.items()})
             self.index = Index([*self.added, *self.from_files])
         return [mock.name for mock in mocks]
 
@@ -2714,9 +2808,8 @@ class Mocks:
             return f"no mock matches; none are loaded{' from ' + where if where else ''}"
         mock, differences = found
         place = "" if mock.name == mock.place else f" ({mock.place})"
-        more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         said = explained(differences[0]) if differences else "nothing differs any more"
-        return f'no mock matches; closest is "{mock.name}"{place}: {said}{more}'
+        return f'no mock matches; closest is "{mock.name}"{place}: {said}'
 
 
 class Journal:
@@ -2864,7 +2957,7 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
     if allowed:
         raise Refused(405, f"{request.path} takes {allowed}, not {request.method}", headers=(("Allow", allowed),),
                       code="method_not_allowed")
-    near, _ = nearest_path(request.path)
+    near, _ = nearest_path(request.path, request.method)
     raise Refused(404, f"unknown path {shown(request.path)}; the nearest known one is {near}", code="unknown_path")
 
 
@@ -2875,10 +2968,10 @@ def allow(path: str) -> str:
     return ", ".join([*found, "OPTIONS"]) if found else ""
 
 
-def nearest_path(path: str) -> Tuple[str, WireFormat]:
-    """The known path most like one that isn't, and whose it is."""
+def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat]:
+    """The known path most like one that isn't, of the same method if there is a choice, and whose it is."""
     def alike(known: str) -> float:
-        return difflib.SequenceMatcher(None, known.partition(" ")[2], path[:300]).ratio()
+        return difflib.SequenceMatcher(None, known, f"{method} {path[:300]}").ratio()
     return max(PATHS, key=lambda entry: alike(entry[0]))
 
 
@@ -2887,7 +2980,7 @@ def shape_of(request: Request) -> WireFormat:
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
     found = next((found for method in ("POST", "GET") for found in owners(method, request.path[:1024])), None)
-    return found[0] if found else nearest_path(request.path)[1]
+    return found[0] if found else nearest_path(request.path, request.method)[1]
 
 
 class Answerer:
@@ -2944,7 +3037,7 @@ class Answerer:
             return parse_json(request.body)
         except ValueError as error:
             detail = str(error) if request.body else "it is empty"
-            raise Refused(400, wire.bad_json.format(detail), code="invalid_json") from None
+            raise Refused(400, wire.bad_json.format(detail)) from None
 
     def refuse(self, request: Request, refused: Refused) -> Answered:
         """An error of the server itself, in the shape of the provider whose path it is or nearly is."""
@@ -2957,7 +3050,7 @@ class Answerer:
     def fail(self, wire: WireFormat, request: Request, failure: Failure, call: Optional[Call] = None) -> Answered:
         """An error in the provider's shape, for a request that could not be read as far as a mock."""
         ids: Ids = functools.partial(named_token, hashlib.sha256(request.path.encode() + request.body).hexdigest())
-        return Answered(failed(wire, failure, ids, Delivery(), call), call, note=failure.message, wire=wire)
+        return Answered(failed(wire, failure, ids, Delivery(), request), call, note=failure.message, wire=wire)
 
     def reply(self, wire: WireFormat, call: Call) -> Answered:
         """The answer of the first mock that matches, or of the fallback."""
@@ -3003,11 +3096,18 @@ def echo(call: Call) -> Reply:
     text = call.user or call.tool_result or call.system
     parts: Tuple[Part, ...] = (Text(text),)
     if call.operation == "embed":
-        size = (call.body or {}).get("dimensions") or pick(call.body or {}, "outputDimensionality") or 1536
+        size = dimensions(call)
         if not fits(size, "an integer") or not 1 <= size <= 65536:
             raise WrongField("dimensions", "an integer from 1 to 65536", size)
         parts = (Embedding(tuple(unit_vector(one, size) for one in call.inputs)),)
     return Reply(parts, "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
+
+
+def dimensions(call: Call) -> Json:
+    """How long a vector the request asks for, wherever its API says that, or the model's usual size (5.6)."""
+    places = [call.body, call.body.get("parameters"), *(call.body.get("requests") or ())[:1]]
+    asked = [place.get("dimensions") or pick(place, "outputDimensionality") for place in places if isinstance(place, dict)]
+    return next(filter(None, asked), 3072 if "embedding-3-large" in call.model or "gemini-embedding" in call.model else 1536)
 
 
 def unit_vector(text: str, size: int) -> Tuple[float, ...]:
@@ -3043,9 +3143,9 @@ def whole_response(wire: WireFormat, call: Call, body: bytes, status: int, deliv
     return Response(status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery)
 
 
-def failed(wire: WireFormat, failure: Failure, ids: Ids, delivery: Delivery, call: Optional[Call] = None) -> Response:
+def failed(wire: WireFormat, failure: Failure, ids: Ids, delivery: Delivery, asked: Union[Request, Call]) -> Response:
     """An error in the provider's shape."""
-    body, kind = wire.failure(failure, call)
+    body, kind = wire.failure(failure, asked)
     headers = (("Content-Type", kind), *wire.headers(ids, False, failure.status))
     return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
@@ -3054,8 +3154,16 @@ def replayed(wire: WireFormat, framing: Framing, recorded: Recorded) -> Iterable
     """The frames of a recorded stream: byte for byte from an event stream to one, else framed anew."""
     if recorded.frames and isinstance(framing, SSE):
         return recorded.frames
-    values = recorded.values or tuple(parse_json(data.encode()) for data in map(SSE.data, recorded.frames) if data)
+    values = recorded.values or tuple(recorded_value(data) for data in map(SSE.data, recorded.frames) if data)
     return framing.stream(wire.recorded_events(values))
+
+
+def recorded_value(data: str) -> Json:
+    """The JSON value of a recorded event's data, or the text itself if it is none, such as [DONE]."""
+    try:
+        return parse_json(data.encode())
+    except ValueError:
+        return data
 
 
 def laid_over(headers: Headers, own: Sequence[Tuple[str, Optional[str]]]) -> Headers:
@@ -3095,10 +3203,22 @@ class Head:
         """A header as a list of lower-case tokens."""
         return [item.strip().lower() for item in self.headers.get(name, "").split(",") if item.strip()]
 
-    @property
+    @functools.cached_property
     def keeps_alive(self) -> bool:
         """Whether the client wants the connection kept."""
         return "close" not in self.tokens("connection") if self.minor else "keep-alive" in self.tokens("connection")
+
+
+    @functools.cached_property
+    def where(self) -> Tuple[str, Dict[str, str]]:
+        """The path as sent, and the decoded query."""
+        return parse_target(self.target)
+
+    @functools.cached_property
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {"query": {name: masked(name, value) for name, value in self.where[1].items()},
+                "headers": {name: masked(name, value) for name, value in self.headers.items()}}
 
 
 def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
@@ -3120,6 +3240,11 @@ def check_partial(data: bytes, since: int = 0) -> None:
 
 def parse_head(data: bytes) -> Head:
     """A head, from the request line to the empty line that ends it.  Refused says what is malformed."""
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
     line, _, rest = data.partition(b"\r\n")
     check_partial(data)
     match = REQUEST_LINE.fullmatch(line)
@@ -3143,6 +3268,9 @@ def parse_head(data: bytes) -> Head:
     head = Head(method, target, min(1, int(match.group(4))), headers, frozenset(repeated))
     check_head(head)
     return head
+
+
+known_head = functools.lru_cache(maxsize=512)(new_head)     # a client sends the same head over and over
 
 
 def bad_field(fields: bytes) -> str:
@@ -3432,7 +3560,7 @@ def steps(response: Response, wire: Wire) -> Iterator[Step]:
     """A response as what happens on the socket."""
     gzip = response.status not in NO_BODY and coding_of(response, wire.accept_encoding) == "gzip"
     tail = wire.extra
-    if response.may_gzip and response.delivery.gzip == "auto" and response.status not in NO_BODY:
+    if (response.may_gzip and response.delivery.gzip == "auto" and response.status not in NO_BODY) or gzip:
         tail += (("Vary", "Accept-Encoding"),)
     if gzip:
         tail += (("Content-Encoding", "gzip"),)
@@ -3457,7 +3585,8 @@ def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: boo
         tail += (("Connection", "close"),)
     elif not wire.minor:
         tail += (("Connection", "keep-alive"),)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in tail])
+    own = {name.lower() for name, _ in response.delivery.headers} - {"x-mock-request-id", *FRAMING_HEADERS}
+    lines = "".join([f"{name}: {value}\r\n" for name, value in tail if not (own and name.lower() in own)])
     return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace") + b"\r\n"
 
 
@@ -3632,10 +3761,9 @@ class Handler(BaseHTTPRequestHandler):
                 return False
             started = time.monotonic()
             head = parse_head(data)
-            path, query = parse_target(head.target)
-            request = Request(head.method, path, query, head.headers, b"", self.server.port)
+            request = Request(head.method, *head.where, head.headers, b"", self.server.port)
             body = self.read_body(head)
-            request = replace(request, body=body) if body else request
+            request = Request(head.method, *head.where, head.headers, body, self.server.port) if body else request
             answered = self.answered(request)
         except Refused as refused:
             answered, close = self.server.core.answerer.refuse(request, refused), refused.close
@@ -3734,7 +3862,7 @@ class Handler(BaseHTTPRequestHandler):
         if "origin" in request.headers:
             extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
         wire = Wire(head.minor, keep, request.method == "HEAD", request.headers.get("accept-encoding"), extra)
-        entry = journal_entry(number, request, answered)
+        entry = journal_entry(number, request, head, answered)
         self.server.core.journal.add(entry)
         self.sent = self.events_sent = 0
         ended = "shutdown"
@@ -3813,15 +3941,14 @@ class Handler(BaseHTTPRequestHandler):
                 return
 
 
-def journal_entry(number: str, request: Request, answered: Answered) -> Dict[str, Json]:
+def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Dict[str, Json]:
     """A request as the journal keeps it, with no credential in it; `ended` is filled in later."""
     call = answered.call
-    asked = {key: getattr(call, key) if call else None for key in ("operation", "api", "model", "stream", "user")}
-    provider = answered.wire.provider if answered.wire else None
-    return {"id": number, "time": now(), "port": request.port, "method": request.method, "path": request.path,
-            "query": {name: masked(name, value) for name, value in request.query.items()},
-            "headers": {name: masked(name, value) for name, value in request.headers.items()},
-            "body": call.body if call else request.body.decode("utf-8", "replace"), "provider": provider, **asked,
+    return {"id": number, "time": now(), "port": request.port, "method": request.method, "path": request.path, **head.kept,
+            "body": call.body if call else request.body.decode("utf-8", "replace"),
+            "provider": answered.wire.provider if answered.wire else None, "operation": call.operation if call else None,
+            "api": call.api if call else None, "model": call.model if call else None,
+            "stream": call.stream if call else None, "user": call.user if call else None,
             "mock": answered.mock or None, "status": answered.response.status, "note": answered.note,
             "duration": None, "bytes_sent": 0, "events_sent": 0, "ended": None}
 

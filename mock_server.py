@@ -1817,9 +1817,12 @@ class VertexModels(Vertex, GeminiModels):
         return True
 
     def entry(self, name: str, publisher: str = "google") -> Dict[str, Json]:
-        """One model."""
-        return {"name": f"publishers/{publisher}/models/{name}", "versionId": "default", "openSourceCategory": "PROPRIETARY",
-                "launchStage": "GA"}
+        """One model, with what the vertexai SDK looks for in it (vertexai/_model_garden)."""
+        path = f"publishers/{publisher}/models/{name}"
+        kind = "text_embedding" if "embedding" in name else "text_generation"
+        return {"name": path, "versionId": "default", "openSourceCategory": "PROPRIETARY", "launchStage": "GA",
+                "publisherModelTemplate": "projects/{user-project}/locations/{location}/" + path, "predictSchemata": {
+                    "instanceSchemaUri": f"gs://google-cloud-aiplatform/schema/predict/instance/{kind}_1.0.0.yaml"}}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list under the name that Vertex AI gives it."""
@@ -2584,21 +2587,23 @@ class Index:
 
 
 def closest(mocks: Iterable[Mock], call: Call, wire: WireFormat) -> Optional[Tuple[Mock, List[Difference]]]:
-    """The mock with the fewest differences; of several the one of which most holds, then the one that
-    differs latest in the order of MATCH_KEYS, then the one whose text is most alike."""
-    order = {key: index for index, key in enumerate(MATCH_KEYS)}
-    best: List[Tuple[Tuple[int, int, int], Mock, List[Difference]]] = []
+    """The mock with the fewest differences; of several the one of which most holds, then the one whose text is much
+    like the one that came, then the one that differs latest in the order of MATCH_KEYS."""
+    ranked: Dict[Tuple[int, int], List[Tuple[Mock, List[Difference]]]] = {}
     for mock in mocks:
         differences = mock.differences(call, wire)
-        held = len(mock.conditions) + 1 - len(differences)
-        first = re.split(r"[.\[]", differences[0][0])[0] if differences else ""
-        rank = (len(differences), -held, -order.get(first, len(order)))
-        if not best or rank <= best[0][0]:
-            best = [*(best if best and rank == best[0][0] and len(best) < 50 else []), (rank, mock, differences)]
-    if not best:
+        ties = ranked.setdefault((len(differences), len(differences) - len(mock.conditions)), [])
+        if len(ties) < 200:
+            ties.append((mock, differences))
+    if not ranked:
         return None
-    _, mock, differences = max(best, key=lambda entry: likeness(entry[2]))
-    return mock, differences
+    order = {key: index for index, key in enumerate(MATCH_KEYS)}
+
+    def near(entry: Tuple[Mock, List[Difference]]) -> Tuple[float, int]:
+        first = re.split(r"[.\[]", entry[1][0][0])[0] if entry[1] else ""
+        alike = likeness(entry[1])
+        return alike if alike > 0.6 else 0.0, order.get(first, len(order))
+    return max(ranked[min(ranked)], key=near)
 
 
 def likeness(differences: Sequence[Difference]) -> float:
@@ -2760,7 +2765,7 @@ class Mocks:
         if not self.stamps or (arrived < self.next_check and not quiet):
             return
         with self.lock:
-            changed = self.fresh or any([stamp(path) != known for path, known in self.stamps.items()])
+            changed = self.fresh or any(stamp(path) != known for path, known in self.stamps.items())
             done = time.monotonic()
             self.looked = done - arrived
             self.next_check = done + min(0.5, 10 * self.looked)
@@ -3137,7 +3142,8 @@ def respond(wire: WireFormat, call: Call, outcome: Union[Reply, Recorded, Failur
     return Response(status, laid_over(headers, delivery.headers), frames=frames, may_gzip=framing.negotiated, delivery=delivery)
 
 
-def whole_response(wire: WireFormat, call: Call, body: bytes, status: int, delivery: Delivery, twin: Optional[bytes] = None) -> Response:
+def whole_response(wire: WireFormat, call: Call, body: bytes, status: int, delivery: Delivery,
+                   twin: Optional[bytes] = None) -> Response:
     """A whole body with the provider's headers."""
     headers = (("Content-Type", wire.json_type), *wire.headers(call.token, False, status))
     return Response(status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery)
@@ -4328,11 +4334,15 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
     return servers
 
 
+Stop = "queue.SimpleQueue[None]"
+
+
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
-    stop = threading.Event()
+    # Not an Event: a signal handler that sets one waits for ever if the signal came inside of wait() (queue documentation).
+    stop: Stop = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: stop.put(None))
     servers = serve(options)
     for server in servers:
         server.start()
@@ -4343,8 +4353,7 @@ def run(options: Mapping[str, Any]) -> int:
         servers[0].core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
-    while not stop.wait(1.0 if os.name == "nt" else 3600.0):
-        pass
+    wait_for(stop)
     closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
     for thread in closing:
         thread.start()
@@ -4353,14 +4362,23 @@ def run(options: Mapping[str, Any]) -> int:
     return 0
 
 
-def wait_for_end(stop: threading.Event) -> None:
+def wait_for(stop: Stop) -> None:
+    """Wait for anything in the queue; on Windows a signal is only noticed between waits."""
+    while True:
+        try:
+            return stop.get(timeout=1.0 if os.name == "nt" else 3600.0)
+        except queue.Empty:
+            pass
+
+
+def wait_for_end(stop: Stop) -> None:
     """Read standard input until it closes, then say stop."""
     try:
         while os.read(0, 65536):
             pass
     except OSError:
         pass                                # it was closed from the start
-    stop.set()
+    stop.put(None)
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

@@ -989,6 +989,13 @@ def test_the_nearest_mock_is_the_one_of_which_most_holds() -> None:
     assert 'closest is "near"' in mocks.explain(BASE, wire_of(m.OpenAIChat))
 
 
+def test_of_equally_near_mocks_a_typo_away_is_nearest() -> None:
+    mocks = m.Mocks()
+    mocks.add([{"name": "typo", "match": {"user": "Hi thera"}, "response": {"text": "x"}},
+               {"name": "other", "match": {"tool_result": {"contains": "12 degrees"}}, "response": {"text": "x"}}])
+    assert 'closest is "typo"' in mocks.explain(BASE, wire_of(m.OpenAIChat))
+
+
 def test_a_long_text_is_shown_where_it_parts() -> None:
     text = m.explained(("user", "a" * 500 + "X" + "b" * 500, "a" * 500 + "Y" + "b" * 500))
     assert "X" in text and "Y" in text and len(text) < 500
@@ -1749,15 +1756,22 @@ def test_a_signal_ends_it_within_2_seconds_with_streams_under_way_and_exit_0(fol
 
 
 def test_a_response_under_way_is_finished_at_shutdown(folder: Any) -> None:
-    directory = folder(mocks__a_DOT_json={"response": {"text": "late", "delay": 0.5}})
+    directory = folder(mocks__a_DOT_json={"response": {"text": "a b c", "pace": 0.05}})
     with launched("0", "--data", directory) as (process, ports):
-        connection = http.client.HTTPConnection("127.0.0.1", ports[0])
-        connection.request("POST", "/v1/chat/completions", json.dumps(CHAT))
-        wait_until(lambda: True)
-        process.send_signal(signal.SIGTERM)
+        connection = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=10)
+        connection.request("POST", "/v1/chat/completions", json.dumps(STREAM))
         response = connection.getresponse()
-        assert response.status == 200 and b"late" in response.read() and process.wait(5) == 0
+        response.readline()
+        process.send_signal(signal.SIGTERM)
+        assert response.read().endswith(b"data: [DONE]\n\n") and process.wait(5) == 0
         connection.close()
+
+
+def test_a_signal_right_at_the_start_ends_it_too() -> None:
+    for _ in range(5):
+        with launched("0", "--log", "off") as (process, _):
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(5) == 0
 
 
 def test_several_ports_are_several_upstreams_of_one_process(folder: Any) -> None:

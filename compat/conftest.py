@@ -1,0 +1,111 @@
+"""Starts the real server as its users do, a process on a free port, for the official SDKs to talk to.
+
+    python -m pip install -r compat/requirements.txt && python -m pytest compat
+
+A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the address of
+a server with them, for the whole module.
+"""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping, NamedTuple
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parent.parent / "mock_server.py"
+# Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
+FOREIGN = ("OPENAI_", "AZURE_OPENAI_", "GOOGLE_", "GEMINI_", "CLOUD_ML_", "MOCK_SERVER_",
+           "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+class Answer(NamedTuple):
+    """An answer as it came over the wire, nothing decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Google's packages warn of the age of Python and of themselves; that is not what is tested."""
+    config.addinivalue_line("filterwarnings", "ignore::FutureWarning")
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning")
+    config.addinivalue_line("filterwarnings", "ignore:.*deprecat:UserWarning")
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[str]:
+    """A server process; the address that it prints.  It ends when its standard input closes."""
+    command = [sys.executable, "-B", str(SCRIPT), "0", "--log", "off", "--exit-on-stdin-close", *options]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin and process.stdout
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("listening on http://127.0.0.1:"), f"the server said {line!r}, exit status {process.poll()}"
+        yield line.split()[-1]
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def environment() -> Iterator[None]:
+    """No key, address or proxy of the machine reaches a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.upper().startswith(FOREIGN)]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the module's mocks."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "mocks").mkdir()
+    (folder / "mocks" / "compat.json").write_text(json.dumps(request.module.MOCKS), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(data: Path) -> Iterator[str]:
+    """A server that answers from the module's mocks."""
+    with serving("--data", str(data)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def guarded(data: Path) -> Iterator[str]:
+    """The same, but it wants a credential."""
+    with serving("--data", str(data), "--require-auth") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[str]:
+    """A server as it comes: with the mocks and recordings in `data/`."""
+    with serving() as url:
+        yield url
+
+
+@pytest.fixture
+def post(server: str) -> Callable[..., Answer]:
+    """Sends JSON without any SDK, so that the bytes of the answer can be looked at."""
+    def send(path: str, body: Any, **headers: str) -> Answer:
+        connection = HTTPConnection(server.partition("://")[2], timeout=10)
+        try:
+            connection.request("POST", path, json.dumps(body), {
+                "Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}})
+            response = connection.getresponse()
+            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+    return send

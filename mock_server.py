@@ -4334,13 +4334,10 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
     return servers
 
 
-Stop = "queue.SimpleQueue[None]"
-
-
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
     # Not an Event: a signal handler that sets one waits for ever if the signal came inside of wait() (queue documentation).
-    stop: Stop = queue.SimpleQueue()
+    stop: "queue.SimpleQueue[None]" = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.put(None))
     servers = serve(options)
@@ -4362,7 +4359,7 @@ def run(options: Mapping[str, Any]) -> int:
     return 0
 
 
-def wait_for(stop: Stop) -> None:
+def wait_for(stop: "queue.SimpleQueue[None]") -> None:
     """Wait for anything in the queue; on Windows a signal is only noticed between waits."""
     while True:
         try:
@@ -4371,7 +4368,7 @@ def wait_for(stop: Stop) -> None:
             pass
 
 
-def wait_for_end(stop: Stop) -> None:
+def wait_for_end(stop: "queue.SimpleQueue[None]") -> None:
     """Read standard input until it closes, then say stop."""
     try:
         while os.read(0, 65536):

@@ -3581,8 +3581,12 @@ def steps(response: Response, wire: Wire) -> Iterator[Step]:
     yield Send(head, head=len(head))
     if wire.head_only:
         return
+    pace = response.delivery.pace or Pace()
+    if isinstance(response.frames, tuple) and not (gzip or pace.first or pace.between):
+        yield from prepared_chunks(response.frames, chunked)
+        return
     coded = gzip_frames(response.frames) if gzip else zip(response.frames, itertools.repeat(True))
-    yield from paced_chunks(coded, response.delivery.pace or Pace(), chunked)
+    yield from paced_chunks(coded, pace, chunked)
 
 
 def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: bool) -> bytes:
@@ -3619,6 +3623,12 @@ def paced_chunks(frames: Iterable[Tuple[bytes, bool]], pace: Pace, chunked: bool
         yield Send(b"%x\r\n%b\r\n" % (len(frame), frame) if chunked else frame, event)
     if chunked:
         yield Send(b"0\r\n\r\n")
+
+
+@functools.lru_cache(maxsize=64)
+def prepared_chunks(frames: Tuple[bytes, ...], chunked: bool) -> Tuple[Step, ...]:
+    """The steps of a recorded or remembered stream, without pauses."""
+    return tuple(paced_chunks(zip(frames, itertools.repeat(True)), Pace(), chunked))
 
 
 # === Server ==================================================================
@@ -3712,8 +3722,11 @@ LOGGED = ("time", "port", "method", "path", "provider", "operation", "api", "mod
 
 def now() -> str:
     """The time as RFC 3339 with milliseconds."""
-    seconds_now = time.time()
-    return f"{rfc3339(seconds_now)}.{int(seconds_now * 1000) % 1000:03d}Z"
+    moment = time.time()
+    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
+
+
+this_second = functools.lru_cache(maxsize=2)(rfc3339)
 
 
 def logged(entry: Mapping[str, Json]) -> str:
@@ -3878,6 +3891,9 @@ class Handler(BaseHTTPRequestHandler):
         except Vanished as vanished:
             ended = str(vanished)
             raise
+        except OSError:
+            ended = "shutdown" if self.server.stopping else "client_reset"
+            raise
         finally:
             self.release()
             entry.update(duration=round(time.monotonic() - started, 6), bytes_sent=max(0, self.sent),
@@ -3887,7 +3903,7 @@ class Handler(BaseHTTPRequestHandler):
     def perform(self, wanted: Iterable[Step], pooled: bool) -> str:
         """Do the steps: the only loop that writes or waits.  `pooled`: it is one of many writes, for which only
         so many connections have a place at the same moment."""
-        due = 0.0
+        send, due = self.connection.send, 0.0
         for step in wanted:
             if isinstance(step, Wait):
                 due = (due or time.monotonic()) + step.seconds
@@ -3897,8 +3913,15 @@ class Handler(BaseHTTPRequestHandler):
             if pooled and not due and not self.holds_place:
                 self.server.core.places.get()
                 self.holds_place = True
+            data = step.data
             self.sent -= step.head
-            self.write(step.data)
+            try:
+                taken = send(data, DONT_WAIT)
+            except BlockingIOError:
+                taken = 0
+            self.sent += taken
+            if taken < len(data):
+                self.write(data[taken:])
             self.events_sent += step.event
         return "complete"
 
@@ -3921,22 +3944,18 @@ class Handler(BaseHTTPRequestHandler):
                 raise Vanished("shutdown" if self.server.stopping else "client_closed")
 
     def write(self, data: bytes) -> None:
-        """Write all bytes; a client that takes none for too long has vanished."""
+        """Write bytes as the client takes them; one that takes none for too long has vanished."""
         rest = memoryview(data)
-        try:
-            while True:
-                try:
-                    taken = self.connection.send(rest, DONT_WAIT)
-                    self.sent += taken
-                    if taken == len(rest):
-                        return
-                    rest = rest[taken:]
-                except BlockingIOError:
-                    self.release()          # a slow reader must not keep others from writing
-                    if not ready(self.connection, WRITABLE, self.server.stall_seconds):
-                        raise Vanished("client_closed") from None
-        except OSError:
-            raise Vanished("shutdown" if self.server.stopping else "client_reset") from None
+        while rest:
+            try:
+                taken = self.connection.send(rest, DONT_WAIT)
+            except BlockingIOError:
+                self.release()              # a slow reader must not keep others from writing
+                if not ready(self.connection, WRITABLE, self.server.stall_seconds):
+                    raise Vanished("client_closed") from None
+                continue
+            self.sent += taken
+            rest = rest[taken:]
 
     def linger(self) -> None:
         """Let the client read why it was refused: closing with bytes unread would reset the connection under it."""

@@ -1505,8 +1505,26 @@ def test_pipelined_requests_are_answered_in_order_on_one_connection(raw: Any) ->
 
 def test_a_whole_answer_is_one_write_and_each_event_is_one_chunk_and_one_write(server: MockServer, raw: Any, monkeypatch: Any) -> None:
     writes: List[bytes] = []
-    plain = m.Handler.write
-    monkeypatch.setattr(m.Handler, "write", lambda self, data: (writes.append(data), plain(self, data))[1])
+    setup = m.Handler.setup
+
+    class Recording:
+        """A socket that remembers what is written to it at once."""
+
+        def __init__(self, sock: socket.socket) -> None:
+            self.sock = sock
+
+        def send(self, data: bytes, flags: int = 0) -> int:
+            writes.append(data)
+            return self.sock.send(data, flags)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.sock, name)
+
+    def recording(handler: Any) -> None:
+        setup(handler)
+        handler.connection = Recording(handler.connection)
+
+    monkeypatch.setattr(m.Handler, "setup", recording)
     client = raw().send(post())
     client.response()
     assert len(writes) == 1

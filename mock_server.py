@@ -3207,6 +3207,8 @@ class Head:
 
     def tokens(self, name: str) -> List[str]:
         """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
         return [item.strip().lower() for item in self.headers.get(name, "").split(",") if item.strip()]
 
     @functools.cached_property
@@ -3554,12 +3556,11 @@ def head_bytes(status: int, headers: Headers) -> bytes:
 
 def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     """How a response is coded: `gzip`, `identity`, or None if the client takes neither."""
-    if response.delivery.gzip == "always":
+    delivery = response.delivery
+    if delivery.gzip == "always":
         return "gzip"
-    own = any(name.lower() == "content-encoding" for name, _ in response.headers)
-    if response.delivery.gzip == "never" or not response.may_gzip or own:
-        return "identity"
-    return negotiated(accept)
+    own = delivery.headers and any(name.lower() == "content-encoding" for name, _ in delivery.headers)
+    return "identity" if delivery.gzip == "never" or not response.may_gzip or own else negotiated(accept)
 
 
 def steps(response: Response, wire: Wire) -> Iterator[Step]:
@@ -3595,8 +3596,10 @@ def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: boo
         tail += (("Connection", "close"),)
     elif not wire.minor:
         tail += (("Connection", "keep-alive"),)
-    own = {name.lower() for name, _ in response.delivery.headers} - {"x-mock-request-id", *FRAMING_HEADERS}
-    lines = "".join([f"{name}: {value}\r\n" for name, value in tail if not (own and name.lower() in own)])
+    if response.delivery.headers:
+        own = {name.lower() for name, _ in response.delivery.headers} - {"x-mock-request-id", *FRAMING_HEADERS}
+        tail = tuple(header for header in tail if header[0].lower() not in own)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in tail])
     return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace") + b"\r\n"
 
 

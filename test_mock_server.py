@@ -2,6 +2,7 @@
 
 Most are tables of samples in memory; what a socket alone can show has one socket test a property.
 """
+
 from __future__ import annotations
 
 import ast
@@ -59,8 +60,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.GeminiGenerate: ("POST", GEMINI + ":generateContent", GEMINI + ":streamGenerateContent", GOOGLE),
     m.GeminiCountTokens: ("POST", GEMINI + ":countTokens", None, GOOGLE),
     m.GeminiEmbed: ("POST", GEMINI + ":embedContent", None, {"content": {"parts": [{"text": "Hi"}]}}),
-    m.GeminiBatchEmbed: ("POST", GEMINI + ":batchEmbedContents", None,
-                         {"requests": [{"content": {"parts": [{"text": "Hi"}]}}, {"content": {"parts": [{"text": "Ho"}]}}]}),
+    m.GeminiBatchEmbed: (
+        "POST",
+        GEMINI + ":batchEmbedContents",
+        None,
+        {"requests": [{"content": {"parts": [{"text": "Hi"}]}}, {"content": {"parts": [{"text": "Ho"}]}}]},
+    ),
     m.GeminiModels: ("GET", "/v1beta/models", None, None),
     m.VertexGenerate: ("POST", VERTEX + ":generateContent", VERTEX + ":streamGenerateContent", GOOGLE),
     m.VertexCountTokens: ("POST", VERTEX + ":countTokens", None, GOOGLE),
@@ -79,16 +84,23 @@ def wire_of(kind: type) -> m.WireFormat:
     return next(wire for wire in m.WIRE_FORMATS if type(wire) is kind)
 
 
-def request_of(kind: type, stream: bool = False, more: Optional[Mapping[str, Any]] = None, query: Optional[Mapping[str, str]] = None,
-               headers: Optional[Mapping[str, str]] = None, body: Any = None) -> m.Request:
+def request_of(
+    kind: type,
+    stream: bool = False,
+    more: Optional[Mapping[str, Any]] = None,
+    query: Optional[Mapping[str, str]] = None,
+    headers: Optional[Mapping[str, str]] = None,
+    body: Any = None,
+) -> m.Request:
     """The sample request of a wire format; `more` is merged into its body, `body` (bytes or JSON) replaces it."""
     method, path, stream_path, sample = SAMPLES[kind]
     value = sample if body is None else body
     if method == "POST" and not isinstance(value, bytes):
         value = {**value, **(more or {}), **({"stream": True} if stream and path == stream_path else {})}
         value = json.dumps(value).encode()
-    return m.Request(method, (stream_path if stream else path) or path, query or {}, headers or OWNER_HEADERS.get(kind, {}),
-                     value or b"", 5001)
+    return m.Request(
+        method, (stream_path if stream else path) or path, query or {}, headers or OWNER_HEADERS.get(kind, {}), value or b"", 5001
+    )
 
 
 def call_of(kind: type, stream: bool = False, **more: Any) -> m.Call:
@@ -113,8 +125,8 @@ def ask(answers: m.Answerer, kind: type, stream: bool = False, **more: Any) -> m
     return answers.answer(request_of(kind, stream, **more)).response
 
 
-def said(kind: type, response: str, stream: bool = False, **more: Any) -> bytes:
-    """What a wire format sends for one neutral response, given as JSON text or object."""
+def said(kind: type, response: Any, stream: bool = False, **more: Any) -> bytes:
+    """What a wire format sends for one neutral response."""
     spec = {"match": {"operation": wire_of(kind).operation}, "response": response}
     found = ask(answerer(spec), kind, stream, **more)
     assert found.status == 200, bytes_of(found)
@@ -129,14 +141,22 @@ def test_every_wire_format_has_a_sample() -> None:
 
 
 PATH_OWNERS = [(sample[0], path, kind) for kind, sample in SAMPLES.items() for path in (sample[1], sample[2]) if path] + [
-    ("POST", "/chat/completions", m.OpenAIChat), ("POST", "/api/v1/chat/completions", m.OpenAIChat),
-    ("POST", "/groq/openai/v1/chat/completions", m.OpenAIChat), ("POST", "/openai/v1/chat/completions", m.AzureChat),
-    ("POST", "/openai/v1/completions", m.AzureCompletions), ("POST", "/openai/v1/embeddings", m.AzureEmbeddings),
-    ("POST", "/compat/v1/embeddings", m.OpenAIEmbeddings), ("POST", "/together/v1/completions", m.OpenAICompletions),
-    ("POST", "/openai/v1/moderations", m.AzureModerations), ("GET", "/openai/v1/models/gpt-4o", m.AzureModels),
-    ("GET", "/v1/models/meta-llama/Llama-3", m.OpenAIModels), ("GET", "/models", m.OpenAIModels),
-    ("GET", "/v1beta/models/gemini-2.5-flash", m.GeminiModels), ("POST", "/v1/models/g:generateContent", m.GeminiGenerate),
-    ("POST", "/v1beta/tunedModels/mine:generateContent", m.GeminiGenerate), ("POST", GEMINI + "%3AgenerateContent", m.GeminiGenerate),
+    ("POST", "/chat/completions", m.OpenAIChat),
+    ("POST", "/api/v1/chat/completions", m.OpenAIChat),
+    ("POST", "/groq/openai/v1/chat/completions", m.OpenAIChat),
+    ("POST", "/openai/v1/chat/completions", m.AzureChat),
+    ("POST", "/openai/v1/completions", m.AzureCompletions),
+    ("POST", "/openai/v1/embeddings", m.AzureEmbeddings),
+    ("POST", "/compat/v1/embeddings", m.OpenAIEmbeddings),
+    ("POST", "/together/v1/completions", m.OpenAICompletions),
+    ("POST", "/openai/v1/moderations", m.AzureModerations),
+    ("GET", "/openai/v1/models/gpt-4o", m.AzureModels),
+    ("GET", "/v1/models/meta-llama/Llama-3", m.OpenAIModels),
+    ("GET", "/models", m.OpenAIModels),
+    ("GET", "/v1beta/models/gemini-2.5-flash", m.GeminiModels),
+    ("POST", "/v1/models/g:generateContent", m.GeminiGenerate),
+    ("POST", "/v1beta/tunedModels/mine:generateContent", m.GeminiGenerate),
+    ("POST", GEMINI + "%3AgenerateContent", m.GeminiGenerate),
     ("POST", "/v1alpha/models/g:streamGenerateContent", m.GeminiGenerate),
     ("POST", "/v1beta1/publishers/google/models/g:generateContent", m.VertexGenerate),
     ("POST", "/v1/projects/p/locations/l/endpoints/123:streamGenerateContent", m.VertexGenerate),
@@ -151,47 +171,70 @@ def test_every_path_has_one_owner(method: str, path: str, owner: type) -> None:
     assert [type(wire) for wire, _ in m.owners(method, path) if wire.owns(request)] == [owner]
 
 
-@pytest.mark.parametrize("headers, query, owner", [
-    ({}, {}, m.OpenAIModels), ({"authorization": "Bearer k"}, {}, m.OpenAIModels),
-    ({"x-goog-api-key": "k"}, {}, m.GeminiModels), ({}, {"key": "k"}, m.GeminiModels),
-    ({"anthropic-version": "2023-06-01"}, {}, m.AnthropicModels),
-])
+@pytest.mark.parametrize(
+    "headers, query, owner",
+    [
+        ({}, {}, m.OpenAIModels),
+        ({"authorization": "Bearer k"}, {}, m.OpenAIModels),
+        ({"x-goog-api-key": "k"}, {}, m.GeminiModels),
+        ({}, {"key": "k"}, m.GeminiModels),
+        ({"anthropic-version": "2023-06-01"}, {}, m.AnthropicModels),
+    ],
+)
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/some-model"])
 def test_the_shared_models_path_is_told_apart_by_what_its_clients_send(path: str, headers: Any, query: Any, owner: type) -> None:
     assert type(m.route(m.Request("GET", path, query, headers))[0]) is owner
 
 
-@pytest.mark.parametrize("target, path, query", [
-    ("/v1//chat///completions", "/v1/chat/completions", {}),
-    ("/a?x=1&y=a+b%21&x=2&z", "/a", {"x": "2", "y": "a b!", "z": ""}),
-    ("/a?%24alt=json%3Benum-encoding%3Dint", "/a", {"$alt": "json;enum-encoding=int"}),
-    ("http://host:80/v1/models?key=k", "/v1/models", {"key": "k"}), ("/a%2Fb", "/a%2Fb", {}),
-])
+@pytest.mark.parametrize(
+    "target, path, query",
+    [
+        ("/v1//chat///completions", "/v1/chat/completions", {}),
+        ("/a?x=1&y=a+b%21&x=2&z", "/a", {"x": "2", "y": "a b!", "z": ""}),
+        ("/a?%24alt=json%3Benum-encoding%3Dint", "/a", {"$alt": "json;enum-encoding=int"}),
+        ("http://host:80/v1/models?key=k", "/v1/models", {"key": "k"}),
+        ("/a%2Fb", "/a%2Fb", {}),
+    ],
+)
 def test_a_target_is_a_path_as_sent_and_a_decoded_query(target: str, path: str, query: Any) -> None:
     assert m.parse_target(target) == (path, query)
 
 
-@pytest.mark.parametrize("path, model", [
-    (GEMINI + ":generateContent", "gemini-2.5-flash"), ("/v1beta/models/a%2Fb%3Av1%3AgenerateContent", "a/b:v1"),
-    ("/openai/deployments/my%20model/chat/completions", "my model"), ("/v1beta/tunedModels/x%25y:generateContent", "x%y"),
-])
+@pytest.mark.parametrize(
+    "path, model",
+    [
+        (GEMINI + ":generateContent", "gemini-2.5-flash"),
+        ("/v1beta/models/a%2Fb%3Av1%3AgenerateContent", "a/b:v1"),
+        ("/openai/deployments/my%20model/chat/completions", "my model"),
+        ("/v1beta/tunedModels/x%25y:generateContent", "x%y"),
+    ],
+)
 def test_a_segment_is_decoded_after_the_path_was_matched(path: str, model: str) -> None:
     assert m.route(m.Request("POST", path))[1]["model"] == model
 
 
-@pytest.mark.parametrize("path, shape, near", [
-    ("/v1/chat/completons", m.OpenAIChat, "POST /v1/chat/completions"),
-    ("/v1beta/models/g:generateContents", m.GeminiGenerate, "POST /v1beta/models/{model}:generateContent"),
-    ("/openai/deployments/d/chat/completion", m.AzureChat, "POST /openai/deployments/{model}/chat/completions"),
-])
+@pytest.mark.parametrize(
+    "path, shape, near",
+    [
+        ("/v1/chat/completons", m.OpenAIChat, "POST /v1/chat/completions"),
+        ("/v1beta/models/g:generateContents", m.GeminiGenerate, "POST /v1beta/models/{model}:generateContent"),
+        ("/openai/deployments/d/chat/completion", m.AzureChat, "POST /openai/deployments/{model}/chat/completions"),
+    ],
+)
 def test_an_unknown_path_is_told_the_nearest_known_one_in_its_providers_shape(path: str, shape: type, near: str) -> None:
     answered = answerer().answer(m.Request("POST", path, body=b"{}"))
-    assert answered.response.status == 404 and answered.wire is not None and answered.wire.provider == shape.provider  # type: ignore[attr-defined]
+    assert answered.response.status == 404 and answered.wire is not None and answered.wire.provider == shape.provider
     assert near in json.loads(answered.response.body)["error"]["message"]
 
 
-@pytest.mark.parametrize("method, path, allowed", [
-    ("GET", "/v1/chat/completions", "POST, OPTIONS"), ("POST", "/v1/models", "GET, HEAD, OPTIONS"), ("DELETE", "/", "GET, HEAD, OPTIONS")])
+@pytest.mark.parametrize(
+    "method, path, allowed",
+    [
+        ("GET", "/v1/chat/completions", "POST, OPTIONS"),
+        ("POST", "/v1/models", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/", "GET, HEAD, OPTIONS"),
+    ],
+)
 def test_a_wrong_method_gets_405_with_allow(method: str, path: str, allowed: str) -> None:
     response = answerer().answer(m.Request(method, path)).response
     assert response.status == 405 and ("Allow", allowed) in response.headers
@@ -206,72 +249,138 @@ def test_health_is_answered_at_the_root() -> None:
 TURNS = [("user", "first"), ("assistant", "one"), ("user", "second"), ("tool", "22 °C")]
 
 
-@pytest.mark.parametrize("kind, body", [
-    (m.OpenAIChat, {"model": "x", "tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom", "custom": {"name": "g"}}],
-                    "messages": [{"role": "developer", "content": "A"}, {"role": "system", "content": [{"type": "text", "text": "B"}]},
-                                 {"role": "user", "content": "first"}, {"role": "tool", "content": "old", "tool_call_id": "c"},
-                                 {"role": "assistant", "content": "one"},
-                                 {"role": "user", "content": [{"type": "text", "text": "sec"}, {"type": "image_url", "image_url": {}},
-                                                              {"type": "text", "text": "ond"}]},
-                                 {"role": "assistant", "content": None, "tool_calls": [{}]},
-                                 {"role": "tool", "content": [{"type": "text", "text": "22 °C"}], "tool_call_id": "c"}]}),
-    (m.GeminiGenerate, {"tools": [{"function_declarations": [{"name": "f"}]}, {"functionDeclarations": [{"name": "g"}]}],
-                        "system_instruction": {"parts": [{"text": "A"}, {"text": "B"}]},
-                        "contents": [{"parts": {"text": "first"}}, {"role": "function", "parts": [{"functionResponse": {"response": {"r": "old"}}}]},
-                                     {"role": "model", "parts": [{"text": "one"}]},
-                                     {"role": "user", "parts": [{"text": "sec"}, {"inlineData": {}}, {"text": "ond"}]},
-                                     {"role": "model", "parts": [{"functionCall": {"name": "f"}}]},
-                                     {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"result": "22 °C"}}}]}]}),
-])
+@pytest.mark.parametrize(
+    "kind, body",
+    [
+        (
+            m.OpenAIChat,
+            {
+                "model": "x",
+                "tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom", "custom": {"name": "g"}}],
+                "messages": [
+                    {"role": "developer", "content": "A"},
+                    {"role": "system", "content": [{"type": "text", "text": "B"}]},
+                    {"role": "user", "content": "first"},
+                    {"role": "tool", "content": "old", "tool_call_id": "c"},
+                    {"role": "assistant", "content": "one"},
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "text", "text": "sec"},
+                            {"type": "image_url", "image_url": {}},
+                            {"type": "text", "text": "ond"},
+                        ],
+                    },
+                    {"role": "assistant", "content": None, "tool_calls": [{}]},
+                    {"role": "tool", "content": [{"type": "text", "text": "22 °C"}], "tool_call_id": "c"},
+                ],
+            },
+        ),
+        (
+            m.GeminiGenerate,
+            {
+                "tools": [{"function_declarations": [{"name": "f"}]}, {"functionDeclarations": [{"name": "g"}]}],
+                "system_instruction": {"parts": [{"text": "A"}, {"text": "B"}]},
+                "contents": [
+                    {"parts": {"text": "first"}},
+                    {"role": "function", "parts": [{"functionResponse": {"response": {"r": "old"}}}]},
+                    {"role": "model", "parts": [{"text": "one"}]},
+                    {"role": "user", "parts": [{"text": "sec"}, {"inlineData": {}}, {"text": "ond"}]},
+                    {"role": "model", "parts": [{"functionCall": {"name": "f"}}]},
+                    {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"result": "22 °C"}}}]},
+                ],
+            },
+        ),
+    ],
+)
 def test_a_conversation_reads_the_same_whoever_the_provider_is(kind: type, body: Any) -> None:
     call = call_of(kind, body=body)
     assert (call.user, call.system, call.tool_result, call.turn, call.tools) == ("sec\nond", "A\nB", "22 °C", 2, ("f", "g"))
 
 
-@pytest.mark.parametrize("kind, body", [
-    (m.OpenAIChat, {"model": "x", "messages": [{"role": "user", "content": "old"}, {"role": "tool", "content": "t"},
-                                               {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}),
-    (m.GeminiGenerate, {"contents": [{"parts": [{"text": "old"}]}, {"parts": [{"functionResponse": {"response": {"a": "t"}}}]},
-                                     {"parts": [{"inlineData": {}}]}]})])
+@pytest.mark.parametrize(
+    "kind, body",
+    [
+        (
+            m.OpenAIChat,
+            {
+                "model": "x",
+                "messages": [
+                    {"role": "user", "content": "old"},
+                    {"role": "tool", "content": "t"},
+                    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
+                ],
+            },
+        ),
+        (
+            m.GeminiGenerate,
+            {
+                "contents": [
+                    {"parts": [{"text": "old"}]},
+                    {"parts": [{"functionResponse": {"response": {"a": "t"}}}]},
+                    {"parts": [{"inlineData": {}}]},
+                ]
+            },
+        ),
+    ],
+)
 def test_a_last_user_message_without_text_is_empty_and_never_an_earlier_one(kind: type, body: Any) -> None:
     call = call_of(kind, body=body)
     assert (call.user, call.tool_result) == ("", None)
 
 
-@pytest.mark.parametrize("kind, body, inputs, choices", [
-    (m.OpenAICompletions, {"model": "x", "prompt": ["a", "b"], "n": 2}, ("a", "b"), 4),
-    (m.OpenAICompletions, {"model": "x", "prompt": [1, 2, 3]}, ("",), 1),
-    (m.OpenAIEmbeddings, {"model": "x", "input": ["a", "b"]}, ("a", "b"), 1),
-    (m.OpenAIEmbeddings, {"model": "x", "input": [[1], [2]]}, ("", ""), 1),
-    (m.GeminiBatchEmbed, SAMPLES[m.GeminiBatchEmbed][3], ("Hi", "Ho"), 1),
-    (m.VertexPredict, {"instances": [{"content": "a"}, {"content": "b"}]}, ("a", "b"), 1),
-])
+@pytest.mark.parametrize(
+    "kind, body, inputs, choices",
+    [
+        (m.OpenAICompletions, {"model": "x", "prompt": ["a", "b"], "n": 2}, ("a", "b"), 4),
+        (m.OpenAICompletions, {"model": "x", "prompt": [1, 2, 3]}, ("",), 1),
+        (m.OpenAIEmbeddings, {"model": "x", "input": ["a", "b"]}, ("a", "b"), 1),
+        (m.OpenAIEmbeddings, {"model": "x", "input": [[1], [2]]}, ("", ""), 1),
+        (m.GeminiBatchEmbed, SAMPLES[m.GeminiBatchEmbed][3], ("Hi", "Ho"), 1),
+        (m.VertexPredict, {"instances": [{"content": "a"}, {"content": "b"}]}, ("a", "b"), 1),
+    ],
+)
 def test_several_inputs_are_counted_and_are_the_users_text(kind: type, body: Any, inputs: Any, choices: int) -> None:
     call = call_of(kind, body=body)
     assert (call.inputs, call.choices, call.user) == (inputs, choices, "\n".join(inputs))
 
 
 WRONG_BODIES = [
-    (m.OpenAIChat, {"messages": "hi"}, "messages"), (m.OpenAIChat, {"messages": []}, "messages"),
-    (m.OpenAIChat, {"messages": [3]}, "messages[0]"), (m.OpenAIChat, {"messages": [{"content": "x"}]}, "messages[0].role"),
+    (m.OpenAIChat, {"messages": "hi"}, "messages"),
+    (m.OpenAIChat, {"messages": []}, "messages"),
+    (m.OpenAIChat, {"messages": [3]}, "messages[0]"),
+    (m.OpenAIChat, {"messages": [{"content": "x"}]}, "messages[0].role"),
     (m.OpenAIChat, {"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
     (m.OpenAIChat, {"messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]}, "messages[0].content[0].text"),
     (m.OpenAIChat, {"messages": [{"role": "robot", "content": ""}]}, "messages[0].role"),
-    (m.OpenAIChat, {"stream": "yes"}, "stream"), (m.OpenAIChat, {"n": 0}, "n"), (m.OpenAIChat, {"n": 1.5}, "n"),
-    (m.OpenAIChat, {"model": None}, "model"), (m.OpenAIChat, {"model": 4}, "model"), (m.OpenAIChat, {"tools": {}}, "tools"),
+    (m.OpenAIChat, {"stream": "yes"}, "stream"),
+    (m.OpenAIChat, {"n": 0}, "n"),
+    (m.OpenAIChat, {"n": 1.5}, "n"),
+    (m.OpenAIChat, {"model": None}, "model"),
+    (m.OpenAIChat, {"model": 4}, "model"),
+    (m.OpenAIChat, {"tools": {}}, "tools"),
     (m.OpenAIChat, {"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
-    (m.OpenAIChat, {"temperature": "hot"}, "temperature"), (m.OpenAIChat, {"stream_options": 1}, "stream_options"),
-    (m.AzureChat, {"messages": None}, "messages"), (m.OpenAICompletions, {"prompt": {}}, "prompt"),
-    (m.OpenAICompletions, {"prompt": [None]}, "prompt[0]"), (m.OpenAIEmbeddings, {"input": []}, "input"),
-    (m.OpenAIEmbeddings, {"encoding_format": "hex"}, "encoding_format"), (m.OpenAIModerations, {"input": 1}, "input"),
-    (m.GeminiGenerate, {"contents": "hi"}, "contents"), (m.GeminiGenerate, {"contents": []}, "contents"),
+    (m.OpenAIChat, {"temperature": "hot"}, "temperature"),
+    (m.OpenAIChat, {"stream_options": 1}, "stream_options"),
+    (m.AzureChat, {"messages": None}, "messages"),
+    (m.OpenAICompletions, {"prompt": {}}, "prompt"),
+    (m.OpenAICompletions, {"prompt": [None]}, "prompt[0]"),
+    (m.OpenAIEmbeddings, {"input": []}, "input"),
+    (m.OpenAIEmbeddings, {"encoding_format": "hex"}, "encoding_format"),
+    (m.OpenAIModerations, {"input": 1}, "input"),
+    (m.GeminiGenerate, {"contents": "hi"}, "contents"),
+    (m.GeminiGenerate, {"contents": []}, "contents"),
     (m.GeminiGenerate, {"contents": [{"role": "assistant"}]}, "contents[0].role"),
     (m.GeminiGenerate, {"contents": [{"parts": [{"text": 3}]}]}, "contents[0].parts[0].text"),
     (m.GeminiGenerate, {"generationConfig": {"candidateCount": 99}}, "generationConfig.candidateCount"),
-    (m.GeminiGenerate, {"systemInstruction": 7}, "systemInstruction"), (m.VertexGenerate, {"tools": "f"}, "tools"),
-    (m.GeminiCountTokens, {"contents": []}, "contents"), (m.GeminiEmbed, {"content": 1}, "content"),
-    (m.GeminiBatchEmbed, {"requests": [1]}, "requests[0]"), (m.VertexPredict, {"instances": [{"content": 3}]}, "instances[0].content"),
-    (m.OpenAICompletions, {"prompt": []}, "prompt"), (m.GeminiBatchEmbed, {"requests": []}, "requests"),
+    (m.GeminiGenerate, {"systemInstruction": 7}, "systemInstruction"),
+    (m.VertexGenerate, {"tools": "f"}, "tools"),
+    (m.GeminiCountTokens, {"contents": []}, "contents"),
+    (m.GeminiEmbed, {"content": 1}, "content"),
+    (m.GeminiBatchEmbed, {"requests": [1]}, "requests[0]"),
+    (m.VertexPredict, {"instances": [{"content": 3}]}, "instances[0].content"),
+    (m.OpenAICompletions, {"prompt": []}, "prompt"),
+    (m.GeminiBatchEmbed, {"requests": []}, "requests"),
     (m.GeminiCountTokens, {"contents": None, "generate_content_request": True}, "generate_content_request"),
 ]
 
@@ -291,17 +400,32 @@ def test_a_missing_model_is_asked_for_at_openai_and_comes_from_the_path_at_azure
     answers = answerer({"response": {"text": "x"}})
     body = {"messages": [{"role": "user", "content": "Hi"}]}
     assert json.loads(ask(answers, m.OpenAIChat, body=body).body)["error"] == {
-        "message": "Missing required parameter: 'model'.", "type": "invalid_request_error", "param": "model",
-        "code": "missing_required_parameter"}
+        "message": "Missing required parameter: 'model'.",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": "missing_required_parameter",
+    }
     assert json.loads(ask(answers, m.AzureChat, body=body).body)["model"] == "d"
 
 
 @pytest.mark.parametrize("kind", [kind for kind, sample in SAMPLES.items() if sample[0] == "POST"])
-@pytest.mark.parametrize("body, said_so", [
-    (b"", "it is empty"), (b"{", "line 1, column 2"), (b'{"a":\n}', "line 2, column 1"), (b"\xff\xfe", "invalid UTF-8 at byte 0"),
-    (b'{"a": "\xc3"}', "invalid UTF-8"), (b"[" * 100_000, "nested deeper than 200 levels"), (b"[" * 300 + b"]" * 300, "nested deeper"),
-    (b'{"n": ' + b"9" * 10_000 + b"}", "an integer of 10000 digits"), (b'{"n": NaN}', "NaN is not JSON"), (b"[1, 2]", "an object"),
-    (b'"text"', "an object"), (b"null", "an object")])
+@pytest.mark.parametrize(
+    "body, said_so",
+    [
+        (b"", "it is empty"),
+        (b"{", "line 1, column 2"),
+        (b'{"a":\n}', "line 2, column 1"),
+        (b"\xff\xfe", "invalid UTF-8 at byte 0"),
+        (b'{"a": "\xc3"}', "invalid UTF-8"),
+        (b"[" * 100_000, "nested deeper than 200 levels"),
+        (b"[" * 300 + b"]" * 300, "nested deeper"),
+        (b'{"n": ' + b"9" * 10_000 + b"}", "an integer of 10000 digits"),
+        (b'{"n": NaN}', "NaN is not JSON"),
+        (b"[1, 2]", "an object"),
+        (b'"text"', "an object"),
+        (b"null", "an object"),
+    ],
+)
 def test_a_body_that_is_no_json_object_gets_400_that_says_where(kind: type, body: bytes, said_so: str) -> None:
     response = answerer({"response": {"text": "x"}}).answer(replace(request_of(kind), body=body)).response
     assert response.status == 400 and said_so in json.loads(response.body)["error"]["message"]
@@ -309,7 +433,7 @@ def test_a_body_that_is_no_json_object_gets_400_that_says_where(kind: type, body
 
 def test_no_value_anywhere_in_a_body_brings_the_server_down() -> None:
     answers = answerer(fallback="echo")
-    values = [None, [], {}, "", 0, -1, True, 1.5, [[[]]], [None], {"a": {}}, "\ud800", 10 ** 30]
+    values = [None, [], {}, "", 0, -1, True, 1.5, [[[]]], [None], {"a": {}}, "\ud800", 10**30]
 
     def variants(value: Any) -> Iterator[Any]:
         yield from values
@@ -318,11 +442,20 @@ def test_no_value_anywhere_in_a_body_brings_the_server_down() -> None:
                 yield from ({**value, key: inner} for inner in variants(value[key]))
         if isinstance(value, list):
             for index, item in enumerate(value):
-                yield from (value[:index] + [inner] + value[index + 1:] for inner in variants(item))
+                yield from (value[:index] + [inner] + value[index + 1 :] for inner in variants(item))
 
     for kind, (method, _, _, sample) in SAMPLES.items():
-        rich = {**sample, "tools": [{"type": "function", "function": {"name": "f"}, "functionDeclarations": [{"name": "f"}]}],
-                "n": 1, "stream_options": {"include_usage": True}, "generationConfig": {"candidateCount": 1}} if method == "POST" else None
+        rich = (
+            {
+                **sample,
+                "tools": [{"type": "function", "function": {"name": "f"}, "functionDeclarations": [{"name": "f"}]}],
+                "n": 1,
+                "stream_options": {"include_usage": True},
+                "generationConfig": {"candidateCount": 1},
+            }
+            if method == "POST"
+            else None
+        )
         for body in variants(rich) if rich else ():
             response = answers.answer(replace(request_of(kind), body=json.dumps(body).encode())).response
             assert bytes_of(response) and response.status in (200, 400), body
@@ -332,39 +465,50 @@ def test_no_value_anywhere_in_a_body_brings_the_server_down() -> None:
 
 USAGE = {"input_tokens": 9, "output_tokens": 2}
 NEUTRAL = {"text": "Hello world", "usage": USAGE}
-OPENAI_DETAILS = ('"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11,"prompt_tokens_details":{"cached_tokens":0,'
-                  '"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,'
-                  '"rejected_prediction_tokens":0}}')
+OPENAI_DETAILS = (
+    '"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11,"prompt_tokens_details":{"cached_tokens":0,'
+    '"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,'
+    '"rejected_prediction_tokens":0}}'
+)
 SAFE = '{"filtered":false,"severity":"safe"}'
 UNDETECTED = '{"detected":false,"filtered":false}'
-PROMPT_RESULTS = ('"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":%s,"jailbreak":%s,"self_harm":%s,'
-                  '"sexual":%s,"violence":%s}}]' % (SAFE, UNDETECTED, SAFE, SAFE, SAFE))
-WHOLE = {   # compact; @NAME stands for what is derived from the request
-    m.OpenAIChat: '{"id":"@id","object":"chat.completion","created":@created,"model":"gpt-4o-mini","choices":[{"index":0,"message":'
-                  '{"role":"assistant","content":"Hello world","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],'
-                  + OPENAI_DETAILS + ',"service_tier":"default","system_fingerprint":"@fingerprint"}',
-    m.OpenAICompletions: '{"id":"@id","object":"text_completion","created":@created,"model":"gpt-3.5-turbo-instruct","choices":[{"text":'
-                         '"Hello world","index":0,"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":9,'
-                         '"completion_tokens":2,"total_tokens":11}}',
-    m.AzureChat: '{"choices":[{"content_filter_results":{"hate":%s,"protected_material_code":%s,"protected_material_text":%s,"self_harm":%s,'
-                 '"sexual":%s,"violence":%s},"finish_reason":"stop","index":0,"logprobs":null,"message":{"annotations":[],"content":'
-                 '"Hello world","refusal":null,"role":"assistant"}}],"created":@created,"id":"@id","model":"d","object":"chat.completion",%s,'
-                 '"system_fingerprint":"@fingerprint","usage":{"completion_tokens":2,"completion_tokens_details":'
-                 '{"accepted_prediction_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"rejected_prediction_tokens":0},"prompt_tokens":9,'
-                 '"prompt_tokens_details":{"audio_tokens":0,"cached_tokens":0},"total_tokens":11}}'
-                 % (SAFE, UNDETECTED, UNDETECTED, SAFE, SAFE, SAFE, PROMPT_RESULTS),
-    m.GeminiGenerate: '{"candidates":[{"content":{"parts":[{"text":"Hello world"}],"role":"model"},"finishReason":"STOP","index":0}],'
-                      '"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2,"totalTokenCount":11,"promptTokensDetails":'
-                      '[{"modality":"TEXT","tokenCount":9}]},"modelVersion":"gemini-2.5-flash","responseId":"@id"}',
-    m.VertexGenerate: '{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello world"}]},"finishReason":"STOP","avgLogprobs":'
-                      '-0.25}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2,"totalTokenCount":11,"trafficType":'
-                      '"ON_DEMAND","promptTokensDetails":[{"modality":"TEXT","tokenCount":9}],"candidatesTokensDetails":[{"modality":"TEXT",'
-                      '"tokenCount":2}]},"modelVersion":"gemini-2.5-flash","createTime":"@time","responseId":"@id"}',
+PROMPT_RESULTS = (
+    '"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":%s,"jailbreak":%s,"self_harm":%s,'
+    '"sexual":%s,"violence":%s}}]' % (SAFE, UNDETECTED, SAFE, SAFE, SAFE)
+)
+WHOLE = {  # compact; @NAME stands for what is derived from the request
+    m.OpenAIChat: '{"id":"@id","object":"chat.completion","created":@created,"model":"gpt-4o-mini",'
+    '"choices":[{"index":0,"message":'
+    '{"role":"assistant","content":"Hello world","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],'
+    + OPENAI_DETAILS
+    + ',"service_tier":"default","system_fingerprint":"@fingerprint"}',
+    m.OpenAICompletions: '{"id":"@id","object":"text_completion","created":@created,"model":"gpt-3.5-turbo-instruct",'
+    '"choices":[{"text":'
+    '"Hello world","index":0,"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":9,'
+    '"completion_tokens":2,"total_tokens":11}}',
+    m.AzureChat: '{"choices":[{"content_filter_results":{"hate":%s,"protected_material_code":%s,'
+    '"protected_material_text":%s,"self_harm":%s,'
+    '"sexual":%s,"violence":%s},"finish_reason":"stop","index":0,"logprobs":null,"message":{"annotations":[],"content":'
+    '"Hello world","refusal":null,"role":"assistant"}}],"created":@created,"id":"@id","model":"d","object":"chat.completion",%s,'
+    '"system_fingerprint":"@fingerprint","usage":{"completion_tokens":2,"completion_tokens_details":'
+    '{"accepted_prediction_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"rejected_prediction_tokens":0},"prompt_tokens":9,'
+    '"prompt_tokens_details":{"audio_tokens":0,"cached_tokens":0},"total_tokens":11}}'
+    % (SAFE, UNDETECTED, UNDETECTED, SAFE, SAFE, SAFE, PROMPT_RESULTS),
+    m.GeminiGenerate: '{"candidates":[{"content":{"parts":[{"text":"Hello world"}],"role":"model"},'
+    '"finishReason":"STOP","index":0}],'
+    '"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2,"totalTokenCount":11,"promptTokensDetails":'
+    '[{"modality":"TEXT","tokenCount":9}]},"modelVersion":"gemini-2.5-flash","responseId":"@id"}',
+    m.VertexGenerate: '{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello world"}]},'
+    '"finishReason":"STOP","avgLogprobs":'
+    '-0.25}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2,"totalTokenCount":11,"trafficType":'
+    '"ON_DEMAND","promptTokensDetails":[{"modality":"TEXT","tokenCount":9}],"candidatesTokensDetails":[{"modality":"TEXT",'
+    '"tokenCount":2}]},"modelVersion":"gemini-2.5-flash","createTime":"@time","responseId":"@id"}',
     m.OpenAIEmbeddings: '{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.25,-0.5,1.0]}],"model":'
-                        '"text-embedding-3-small","usage":{"prompt_tokens":9,"total_tokens":9}}',
+    '"text-embedding-3-small","usage":{"prompt_tokens":9,"total_tokens":9}}',
     m.GeminiEmbed: '{"embedding":{"values":[0.25,-0.5,1.0]}}',
     m.GeminiBatchEmbed: '{"embeddings":[{"values":[0.25,-0.5,1.0]},{"values":[0.25,-0.5,1.0]}]}',
-    m.VertexPredict: '{"predictions":[{"embeddings":{"values":[0.25,-0.5,1.0],"statistics":{"truncated":false,"token_count":1}}}]}',
+    m.VertexPredict: '{"predictions":[{"embeddings":{"values":[0.25,-0.5,1.0],"statistics":{"truncated":false,'
+    '"token_count":1}}}]}',
     m.GeminiCountTokens: '{"totalTokens":9,"promptTokensDetails":[{"modality":"TEXT","tokenCount":9}]}',
     m.VertexCountTokens: '{"totalTokens":9,"promptTokensDetails":[{"modality":"TEXT","tokenCount":9}]}',
 }
@@ -373,8 +517,12 @@ INDENTED = (m.OpenAI, m.Gemini)
 
 def derived(text: str, sent: str) -> str:
     """Expected text with @NAME taken from what was sent, after a look at its shape."""
-    shapes = {"@id": r'"(?:id|responseId)": ?"((?:chatcmpl-|cmpl-)[A-Za-z0-9]{29}|[A-Za-z0-9_-]{22})"', "@created": r'"created": ?(1[67]\d{8})\b',
-              "@fingerprint": r'"(fp_[0-9a-f]{10})"', "@time": r'"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"'}
+    shapes = {
+        "@id": r'"(?:id|responseId)": ?"((?:chatcmpl-|cmpl-)[A-Za-z0-9]{29}|[A-Za-z0-9_-]{22})"',
+        "@created": r'"created": ?(1[67]\d{8})\b',
+        "@fingerprint": r'"(fp_[0-9a-f]{10})"',
+        "@time": r'"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"',
+    }
     for name, shape in shapes.items():
         if name in text:
             match = re.search(shape, sent)
@@ -386,15 +534,21 @@ def derived(text: str, sent: str) -> str:
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a_whole_answer_is_the_providers_byte_for_byte(kind: type) -> None:
     response = {"embedding": [0.25, -0.5, 1.0], "usage": USAGE} if m.Embedding in wire_of(kind).speaks else NEUTRAL
-    sent = said(kind, response).decode()        # type: ignore[arg-type]
+    sent = said(kind, response).decode()
     expected = derived(WHOLE[kind], sent)
     compact = kind in (m.AzureChat, m.AzureCompletions)
-    assert sent == (json.dumps(json.loads(expected), separators=(",", ":")) if compact else json.dumps(json.loads(expected), indent=2)) + "\n"
+    assert (
+        sent
+        == (json.dumps(json.loads(expected), separators=(",", ":")) if compact else json.dumps(json.loads(expected), indent=2))
+        + "\n"
+    )
 
 
 def openai_chunk(choice: str, tail: str = "") -> str:
-    return ('{"id":"@id","object":"chat.completion.chunk","created":@created,"model":"gpt-4o-mini","service_tier":"default",'
-            '"system_fingerprint":"@fingerprint","choices":[%s]%s}' % (choice, tail))
+    return (
+        '{"id":"@id","object":"chat.completion.chunk","created":@created,"model":"gpt-4o-mini","service_tier":"default",'
+        '"system_fingerprint":"@fingerprint","choices":[%s]%s}' % (choice, tail)
+    )
 
 
 def openai_choice(delta: str, finish: str = "null") -> str:
@@ -402,33 +556,70 @@ def openai_choice(delta: str, finish: str = "null") -> str:
 
 
 def azure_chunk(filters: str, delta: str, finish: str = "null") -> str:
-    return ('{"choices":[{"content_filter_results":%s,"delta":%s,"finish_reason":%s,"index":0,"logprobs":null}],"created":@created,"id":"@id",'
-            '"model":"d","object":"chat.completion.chunk","system_fingerprint":"@fingerprint"}' % (filters, delta, finish))
+    return (
+        '{"choices":[{"content_filter_results":%s,"delta":%s,"finish_reason":%s,"index":0,"logprobs":null}],'
+        '"created":@created,"id":"@id",'
+        '"model":"d","object":"chat.completion.chunk","system_fingerprint":"@fingerprint"}' % (filters, delta, finish)
+    )
 
 
 AZURE_SAFE = '{"hate":%s,"self_harm":%s,"sexual":%s,"violence":%s}' % (SAFE, SAFE, SAFE, SAFE)
-GEMINI_EVENT = ('{"candidates": [{"content": {"parts": [{"text": "%s"}],"role": "model"},%s"index": 0}],"usageMetadata": {"promptTokenCount": 9,'
-                '"candidatesTokenCount": %d,"totalTokenCount": %d,"promptTokensDetails": [{"modality": "TEXT","tokenCount": 9}]},'
-                '"modelVersion": "gemini-2.5-flash","responseId": "@id"}')
+GEMINI_EVENT = (
+    '{"candidates": [{"content": {"parts": [{"text": "%s"}],"role": "model"},%s"index": 0}],'
+    '"usageMetadata": {"promptTokenCount": 9,'
+    '"candidatesTokenCount": %d,"totalTokenCount": %d,"promptTokensDetails": [{"modality": "TEXT","tokenCount": 9}]},'
+    '"modelVersion": "gemini-2.5-flash","responseId": "@id"}'
+)
 STREAMS: Dict[type, Tuple[str, List[str]]] = {
-    m.OpenAIChat: ("\n", [openai_chunk(openai_choice('{"role":"assistant","content":"","refusal":null}')),
-                          openai_chunk(openai_choice('{"content":"Hello"}')), openai_chunk(openai_choice('{"content":" world"}')),
-                          openai_chunk(openai_choice("{}", '"stop"')), "[DONE]"]),
-    m.AzureChat: ("\n", ['{"choices":[],"created":0,"id":"","model":"","object":"",' + PROMPT_RESULTS + "}",
-                         azure_chunk("{}", '{"content":"","refusal":null,"role":"assistant"}'),
-                         azure_chunk(AZURE_SAFE, '{"content":"Hello"}'), azure_chunk(AZURE_SAFE, '{"content":" world"}'),
-                         azure_chunk("{}", "{}", '"stop"'), "[DONE]"]),
-    m.OpenAICompletions: ("\n", ['{"id":"@id","object":"text_completion","created":@created,"choices":[{"text":"%s","index":0,"logprobs":null,'
-                                 '"finish_reason":%s}],"model":"gpt-3.5-turbo-instruct"}' % part
-                                 for part in (("Hello", "null"), (" world", '"stop"'))] + ["[DONE]"]),
-    m.GeminiGenerate: ("\r\n", [GEMINI_EVENT % ("Hello", "", 1, 10), GEMINI_EVENT % (" world", '"finishReason": "STOP",', 2, 11)]),
-    m.VertexGenerate: ("\r\n", [
-        '{"candidates": [{"content": {"role": "model","parts": [{"text": "Hello"}]}}],"usageMetadata": {"trafficType": "ON_DEMAND"},'
-        '"modelVersion": "gemini-2.5-flash","createTime": "@time","responseId": "@id"}',
-        '{"candidates": [{"content": {"role": "model","parts": [{"text": " world"}]},"finishReason": "STOP"}],"usageMetadata": '
-        '{"promptTokenCount": 9,"candidatesTokenCount": 2,"totalTokenCount": 11,"trafficType": "ON_DEMAND","promptTokensDetails": '
-        '[{"modality": "TEXT","tokenCount": 9}],"candidatesTokensDetails": [{"modality": "TEXT","tokenCount": 2}]},"modelVersion": '
-        '"gemini-2.5-flash","createTime": "@time","responseId": "@id"}']),
+    m.OpenAIChat: (
+        "\n",
+        [
+            openai_chunk(openai_choice('{"role":"assistant","content":"","refusal":null}')),
+            openai_chunk(openai_choice('{"content":"Hello"}')),
+            openai_chunk(openai_choice('{"content":" world"}')),
+            openai_chunk(openai_choice("{}", '"stop"')),
+            "[DONE]",
+        ],
+    ),
+    m.AzureChat: (
+        "\n",
+        [
+            '{"choices":[],"created":0,"id":"","model":"","object":"",' + PROMPT_RESULTS + "}",
+            azure_chunk("{}", '{"content":"","refusal":null,"role":"assistant"}'),
+            azure_chunk(AZURE_SAFE, '{"content":"Hello"}'),
+            azure_chunk(AZURE_SAFE, '{"content":" world"}'),
+            azure_chunk("{}", "{}", '"stop"'),
+            "[DONE]",
+        ],
+    ),
+    m.OpenAICompletions: (
+        "\n",
+        [
+            '{"id":"@id","object":"text_completion","created":@created,"choices":[{"text":"%s","index":0,"logprobs":null,'
+            '"finish_reason":%s}],"model":"gpt-3.5-turbo-instruct"}' % part
+            for part in (("Hello", "null"), (" world", '"stop"'))
+        ]
+        + ["[DONE]"],
+    ),
+    m.GeminiGenerate: (
+        "\r\n",
+        [GEMINI_EVENT % ("Hello", "", 1, 10), GEMINI_EVENT % (" world", '"finishReason": "STOP",', 2, 11)],
+    ),
+    m.VertexGenerate: (
+        "\r\n",
+        [
+            '{"candidates": [{"content": {"role": "model","parts": [{"text": "Hello"}]}}],'
+            '"usageMetadata": {"trafficType": "ON_DEMAND"},'
+            '"modelVersion": "gemini-2.5-flash","createTime": "@time","responseId": "@id"}',
+            '{"candidates": [{"content": {"role": "model","parts": [{"text": " world"}]},"finishReason": "STOP"}],'
+            '"usageMetadata": '
+            '{"promptTokenCount": 9,"candidatesTokenCount": 2,"totalTokenCount": 11,"trafficType": "ON_DEMAND",'
+            '"promptTokensDetails": '
+            '[{"modality": "TEXT","tokenCount": 9}],"candidatesTokensDetails": [{"modality": "TEXT","tokenCount": 2}]},'
+            '"modelVersion": '
+            '"gemini-2.5-flash","createTime": "@time","responseId": "@id"}',
+        ],
+    ),
 }
 
 
@@ -436,24 +627,34 @@ STREAMS: Dict[type, Tuple[str, List[str]]] = {
 def test_a_stream_is_the_providers_byte_for_byte(kind: type) -> None:
     eol, events = STREAMS[kind]
     more = {"stream_options": {"include_obfuscation": False}} if issubclass(kind, m.OpenAIChat) else {}
-    sent = said(kind, NEUTRAL, True, more=more).decode()        # type: ignore[arg-type]
+    sent = said(kind, NEUTRAL, True, more=more).decode()
     assert sent == "".join(f"data: {derived(event, sent)}{eol}{eol}" for event in events)
 
 
 @pytest.mark.parametrize("kind", [m.OpenAIChat, m.AzureChat])
 def test_obfuscation_makes_every_chunk_one_byte_longer_than_a_multiple_of_16(kind: type) -> None:
-    chunks = [frame[6:-2] for frame in m.SSE.split(said(kind, {"text": "Ein paar Wörter, 🚀 mehr"}, True))][kind is m.AzureChat:-1]    # type: ignore[arg-type]
+    chunks = [frame[6:-2] for frame in m.SSE.split(said(kind, {"text": "Ein paar Wörter, 🚀 mehr"}, True))][
+        kind is m.AzureChat : -1
+    ]
     assert len(chunks) > 5 and all(len(chunk) % 16 == 1 and b'"obfuscation":"' in chunk for chunk in chunks)
 
 
 def test_a_google_stream_as_json_array_has_the_recorded_line_ends() -> None:
-    sent = said(m.GeminiGenerate, NEUTRAL, True, query={"alt": "json"}).decode()        # type: ignore[arg-type]
+    sent = said(m.GeminiGenerate, NEUTRAL, True, query={"alt": "json"}).decode()
     one, two = (json.dumps(json.loads(derived(event, sent)), indent=2) for event in STREAMS[m.GeminiGenerate][1])
     assert sent == f"[{one}\n,\r\n{two}\n]"
 
 
-@pytest.mark.parametrize("query, array", [({}, False), ({"alt": "sse"}, False), ({"$alt": "sse"}, False), ({"alt": "json"}, True),
-                                          ({"$alt": "json;enum-encoding=int"}, True)])
+@pytest.mark.parametrize(
+    "query, array",
+    [
+        ({}, False),
+        ({"alt": "sse"}, False),
+        ({"$alt": "sse"}, False),
+        ({"alt": "json"}, True),
+        ({"$alt": "json;enum-encoding=int"}, True),
+    ],
+)
 def test_alt_picks_the_framing_of_a_google_stream(query: Any, array: bool) -> None:
     response = ask(answerer({"response": NEUTRAL}), m.VertexGenerate, True, query=query)
     assert dict(response.headers)["Content-Type"] == ("application/json; charset=UTF-8" if array else "text/event-stream")
@@ -475,7 +676,9 @@ def merge_chat(data: List[str]) -> Any:
             if choice["delta"].get(key) is not None:
                 found["message"][key] = found["message"].get(key, "") + choice["delta"][key]
         for call in choice["delta"].get("tool_calls", ()):
-            tool = found["tools"].setdefault(call["index"], {"id": call.get("id"), "name": call["function"].get("name"), "arguments": ""})
+            tool = found["tools"].setdefault(
+                call["index"], {"id": call.get("id"), "name": call["function"].get("name"), "arguments": ""}
+            )
             tool["arguments"] += call["function"]["arguments"]
     usage = next((chunk["usage"] for chunk in chunks if chunk.get("usage")), None)
     return choices, usage, {chunk["id"] for chunk in chunks}, {chunk["created"] for chunk in chunks}
@@ -528,15 +731,25 @@ def both(kind: type, response: Any, more: Any) -> Tuple[Any, Any]:
     return read([whole]), read([json.loads(text) for text in data if text != "[DONE]"])
 
 
-CALLS = [{"name": "get_weather", "arguments": {"city": "Osló", "days": [1, 2], "deep": {"a": None}}}, {"name": "now", "arguments": {}}]
+CALLS = [
+    {"name": "get_weather", "arguments": {"city": "Osló", "days": [1, 2], "deep": {"a": None}}},
+    {"name": "now", "arguments": {}},
+]
 FORMS: Dict[str, Any] = {
-    "text": {"text": "Grüße aus 東京 🚀\n  mit  Leerraum \n"}, "empty": {"text": ""}, "space": {"text": " \n "},
-    "reasoning": {"reasoning": "Let me think.", "text": "Done."}, "refusal": {"refusal": "I can't help with that."},
-    "tool": {"tool_calls": CALLS[:1]}, "tools": {"tool_calls": CALLS}, "ids": {"tool_calls": [{**CALLS[0], "id": "call_mine"}]},
+    "text": {"text": "Grüße aus 東京 🚀\n  mit  Leerraum \n"},
+    "empty": {"text": ""},
+    "space": {"text": " \n "},
+    "reasoning": {"reasoning": "Let me think.", "text": "Done."},
+    "refusal": {"refusal": "I can't help with that."},
+    "tool": {"tool_calls": CALLS[:1]},
+    "tools": {"tool_calls": CALLS},
+    "ids": {"tool_calls": [{**CALLS[0], "id": "call_mine"}]},
     "all": {"reasoning": "Hm.", "text": "Let me look.", "tool_calls": CALLS},
     "parts": {"parts": [{"text": "a b"}, {"tool_calls": CALLS[:1]}, {"reasoning": "c d"}, {"text": "e f"}]},
-    "length": {"text": "cut", "finish_reason": "length"}, "filter": {"text": "cut", "finish_reason": "content_filter"},
-    "chunks": {"text": "0123456789", "chunk_size": 3}, "id": {"text": "x", "id": "my-id", "model": "my-model"},
+    "length": {"text": "cut", "finish_reason": "length"},
+    "filter": {"text": "cut", "finish_reason": "content_filter"},
+    "chunks": {"text": "0123456789", "chunk_size": 3},
+    "id": {"text": "x", "id": "my-id", "model": "my-model"},
     "usage": {"text": "x y", "usage": {"input_tokens": 100, "output_tokens": 20, "reasoning_tokens": 5, "cached_tokens": 60}},
 }
 
@@ -555,23 +768,35 @@ def test_a_stream_adds_up_to_the_whole_answer(kind: type, form: str, choices: in
 @pytest.mark.parametrize("kind", CHATS)
 def test_usage_is_estimated_above_zero_and_the_same_however_the_answer_comes(kind: type) -> None:
     whole, streamed = both(kind, {"text": "Hello"}, {})
-    counts = [value for key, value in whole[1].items() if key in ("prompt_tokens", "completion_tokens", "promptTokenCount", "candidatesTokenCount")]
+    counts = [
+        value
+        for key, value in whole[1].items()
+        if key in ("prompt_tokens", "completion_tokens", "promptTokenCount", "candidatesTokenCount")
+    ]
     assert whole[1] == streamed[1] and len(counts) == 2 and all(count > 0 for count in counts)
 
 
-@pytest.mark.parametrize("kind, reasons", [
-    (m.OpenAIChat, ("stop", "length", "tool_calls", "content_filter")), (m.AzureChat, ("stop", "length", "tool_calls", "content_filter")),
-    (m.GeminiGenerate, ("STOP", "MAX_TOKENS", "STOP", "SAFETY")), (m.VertexGenerate, ("STOP", "MAX_TOKENS", "STOP", "SAFETY"))])
+@pytest.mark.parametrize(
+    "kind, reasons",
+    [
+        (m.OpenAIChat, ("stop", "length", "tool_calls", "content_filter")),
+        (m.AzureChat, ("stop", "length", "tool_calls", "content_filter")),
+        (m.GeminiGenerate, ("STOP", "MAX_TOKENS", "STOP", "SAFETY")),
+        (m.VertexGenerate, ("STOP", "MAX_TOKENS", "STOP", "SAFETY")),
+    ],
+)
 def test_finish_reasons_are_translated(kind: type, reasons: Sequence[str]) -> None:
     for stop, expected in zip(m.STOPS, reasons):
-        value = json.loads(said(kind, {"text": "x", "finish_reason": stop}))        # type: ignore[arg-type]
-        assert (value.get("choices") or value.get("candidates"))[0].get("finish_reason" if "choices" in value else "finishReason") == expected
+        value = json.loads(said(kind, {"text": "x", "finish_reason": stop}))
+        assert (value.get("choices") or value.get("candidates"))[0].get(
+            "finish_reason" if "choices" in value else "finishReason"
+        ) == expected
 
 
 def test_a_refusal_without_a_field_of_its_own_is_text_with_the_providers_finish_reason() -> None:
-    candidate = json.loads(said(m.GeminiGenerate, {"refusal": "No."}))["candidates"][0]         # type: ignore[arg-type]
+    candidate = json.loads(said(m.GeminiGenerate, {"refusal": "No."}))["candidates"][0]
     assert (candidate["content"]["parts"], candidate["finishReason"]) == ([{"text": "No."}], "SAFETY")
-    choice = json.loads(said(m.OpenAICompletions, {"refusal": "No."}))["choices"][0]            # type: ignore[arg-type]
+    choice = json.loads(said(m.OpenAICompletions, {"refusal": "No."}))["choices"][0]
     assert (choice["text"], choice["finish_reason"]) == ("No.", "content_filter")
 
 
@@ -579,9 +804,11 @@ def test_a_refusal_without_a_field_of_its_own_is_text_with_the_providers_finish_
 def test_the_usage_chunk_comes_only_when_asked_for(kind: type) -> None:
     if not issubclass(kind, m.OpenAI):
         pytest.skip("Google sends usage always")
-    assert b'"usage"' not in said(kind, NEUTRAL, True)      # type: ignore[arg-type]
-    asked = [json.loads(m.SSE.data(frame)) for frame in
-             m.SSE.split(said(kind, NEUTRAL, True, more={"stream_options": {"include_usage": True}}))[:-1]]     # type: ignore[arg-type]
+    assert b'"usage"' not in said(kind, NEUTRAL, True)
+    asked = [
+        json.loads(m.SSE.data(frame))
+        for frame in m.SSE.split(said(kind, NEUTRAL, True, more={"stream_options": {"include_usage": True}}))[:-1]
+    ]
     asked = [chunk for chunk in asked if chunk["id"]]
     assert all("usage" in chunk for chunk in asked) and asked[-1]["choices"] == [] and asked[-1]["usage"]["total_tokens"] == 11
     assert [chunk["usage"] for chunk in asked[:-1]] == [None] * (len(asked) - 1)
@@ -589,17 +816,24 @@ def test_the_usage_chunk_comes_only_when_asked_for(kind: type) -> None:
 
 def test_lone_and_parallel_tool_calls_open_as_recorded() -> None:
     def deltas(calls: Any) -> List[Any]:
-        frames = m.SSE.split(said(m.OpenAIChat, {"tool_calls": calls}, True))[:-1]      # type: ignore[arg-type]
+        frames = m.SSE.split(said(m.OpenAIChat, {"tool_calls": calls}, True))[:-1]
         return [json.loads(m.SSE.data(frame))["choices"][0]["delta"] for frame in frames]
 
     lone, several = deltas(CALLS[:1]), deltas(CALLS)
-    assert list(lone[0]) == ["role", "content", "tool_calls", "refusal"] and lone[0]["tool_calls"][0]["function"]["arguments"] == ""
-    assert several[0] == {"role": "assistant", "content": None} and list(several[1]["tool_calls"][0]) == ["index", "id", "type", "function"]
+    assert (
+        list(lone[0]) == ["role", "content", "tool_calls", "refusal"] and lone[0]["tool_calls"][0]["function"]["arguments"] == ""
+    )
+    assert several[0] == {"role": "assistant", "content": None} and list(several[1]["tool_calls"][0]) == [
+        "index",
+        "id",
+        "type",
+        "function",
+    ]
     assert lone[1]["tool_calls"] == [{"index": 0, "function": {"arguments": '{"'}}]
 
 
 def test_reasoning_models_have_no_logprobs_and_no_fingerprint() -> None:
-    value = json.loads(said(m.OpenAIChat, NEUTRAL, more={"model": "gpt-5-mini"}))       # type: ignore[arg-type]
+    value = json.loads(said(m.OpenAIChat, NEUTRAL, more={"model": "gpt-5-mini"}))
     assert "logprobs" not in value["choices"][0] and value["system_fingerprint"] is None
 
 
@@ -610,8 +844,12 @@ def test_an_api_without_streams_ignores_that_one_is_asked_for() -> None:
 
 @pytest.mark.parametrize("kind", [m.GeminiGenerate, m.VertexGenerate])
 def test_tokens_of_a_google_stream_only_grow(kind: type) -> None:
-    response = {"reasoning": "think think think ", "text": "a b c", "usage": {"input_tokens": 4, "output_tokens": 3, "reasoning_tokens": 2}}
-    usages = [json.loads(m.SSE.data(frame))["usageMetadata"] for frame in m.SSE.split(said(kind, response, True))]      # type: ignore[arg-type]
+    response = {
+        "reasoning": "think think think ",
+        "text": "a b c",
+        "usage": {"input_tokens": 4, "output_tokens": 3, "reasoning_tokens": 2},
+    }
+    usages = [json.loads(m.SSE.data(frame))["usageMetadata"] for frame in m.SSE.split(said(kind, response, True))]
     for name in ("candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"):
         counts = [usage.get(name, 0) for usage in usages if "promptTokenCount" in usage]
         assert counts == sorted(counts), name
@@ -622,7 +860,9 @@ def test_gemini_3_signs_its_first_function_call_and_older_models_have_no_ids() -
     wire = wire_of(m.GeminiGenerate)
     assert [set(part) for part in wire.whole(call, reply)["candidates"][0]["content"]["parts"]] == [{"functionCall"}] * 2
     parts = wire.whole(replace(call, model="gemini-3-pro"), reply)["candidates"][0]["content"]["parts"]
-    assert [set(part) for part in parts] == [{"functionCall", "thoughtSignature"}, {"functionCall"}] and len(parts[1]["functionCall"]["id"]) == 8
+    assert [set(part) for part in parts] == [{"functionCall", "thoughtSignature"}, {"functionCall"}] and len(
+        parts[1]["functionCall"]["id"]
+    ) == 8
 
 
 def test_reasoning_deployments_of_azure_have_empty_filter_results() -> None:
@@ -633,41 +873,66 @@ def test_reasoning_deployments_of_azure_have_empty_filter_results() -> None:
 
 def test_logprobs_are_sent_when_asked_for() -> None:
     more = {"logprobs": True, "top_logprobs": 1}
-    entries = json.loads(said(m.OpenAIChat, NEUTRAL, more=more))["choices"][0]["logprobs"]["content"]       # type: ignore[arg-type]
-    streamed = [json.loads(m.SSE.data(frame))["choices"][0]["logprobs"] for frame in m.SSE.split(said(m.OpenAIChat, NEUTRAL, True, more=more))[:-1]]  # type: ignore[arg-type]
+    entries = json.loads(said(m.OpenAIChat, NEUTRAL, more=more))["choices"][0]["logprobs"]["content"]
+    streamed = [
+        json.loads(m.SSE.data(frame))["choices"][0]["logprobs"]
+        for frame in m.SSE.split(said(m.OpenAIChat, NEUTRAL, True, more=more))[:-1]
+    ]
     assert [entry["token"] for entry in entries] == ["Hello", " world"] and entries[0]["bytes"] == list(b"Hello")
     assert [entry for found in streamed if found for entry in found["content"]] == entries
 
 
 def test_safety_ratings_come_from_older_models_and_from_blocked_answers() -> None:
-    rated = json.loads(said(m.VertexGenerate, NEUTRAL, body=None).decode())     # type: ignore[arg-type]
+    rated = json.loads(said(m.VertexGenerate, NEUTRAL, body=None).decode())
     assert "safetyRatings" not in rated["candidates"][0]
     call = replace(call_of(m.VertexGenerate), model="gemini-1.5-flash-001")
     reply = m.Reply((m.Text("x"),), "stop", m.Usage(1, 1), "gemini-1.5-flash-001")
     assert set(wire_of(m.VertexGenerate).whole(call, reply)["candidates"][0]["safetyRatings"][0]) == {
-        "category", "probability", "probabilityScore", "severity", "severityScore"}
-    blocked = json.loads(said(m.GeminiGenerate, {"text": "", "finish_reason": "content_filter"}))["candidates"][0]["safetyRatings"]     # type: ignore[arg-type]
+        "category",
+        "probability",
+        "probabilityScore",
+        "severity",
+        "severityScore",
+    }
+    blocked = json.loads(said(m.GeminiGenerate, {"text": "", "finish_reason": "content_filter"}))["candidates"][0][
+        "safetyRatings"
+    ]
     assert [rating.get("blocked", False) for rating in blocked].count(True) == 1
 
 
 def test_extra_is_merged_deeply_into_the_whole_body() -> None:
-    value = json.loads(said(m.OpenAIChat, {**NEUTRAL, "extra": {"usage": {"queue_time": 1}, "x_groq": {"id": 2}}}))      # type: ignore[arg-type, dict-item]
+    value = json.loads(said(m.OpenAIChat, {**NEUTRAL, "extra": {"usage": {"queue_time": 1}, "x_groq": {"id": 2}}}))
     assert value["usage"]["queue_time"] == 1 and value["usage"]["total_tokens"] == 11 and value["x_groq"] == {"id": 2}
 
 
 def test_ids_depend_on_provider_model_and_body_but_not_on_streaming_headers_or_port() -> None:
     base = call_of(m.OpenAIChat)
-    same = [call_of(m.OpenAIChat, True), call_of(m.OpenAIChat, more={"stream_options": {"include_usage": True}}),
-            call_of(m.OpenAIChat, headers={"x-a": "b"}), replace(base, port=1)]
+    same = [
+        call_of(m.OpenAIChat, True),
+        call_of(m.OpenAIChat, more={"stream_options": {"include_usage": True}}),
+        call_of(m.OpenAIChat, headers={"x-a": "b"}),
+        replace(base, port=1),
+    ]
     other = [call_of(m.OpenAIChat, more={"temperature": 1}), call_of(m.AzureChat), call_of(m.OpenAIChat, more={"model": "x"})]
     assert {call.digest for call in same} == {base.digest} and len({call.digest for call in [base, *other]}) == 4
 
 
 def test_answers_are_the_same_in_every_process() -> None:
-    code = ("import test_mock_server as t; import mock_server as m; "
-            "print(t.hashlib.sha256(b''.join(t.said(k, t.FORMS['all'], s) for k in t.CHATS for s in (False, True))).hexdigest())")
-    runs = [subprocess.run([sys.executable, "-B", "-c", code], cwd=str(HERE), env={**os.environ, "PYTHONHASHSEED": seed},
-                           capture_output=True, text=True, check=True).stdout for seed in ("1", "2")]
+    code = (
+        "import test_mock_server as t; import mock_server as m; "
+        "print(t.hashlib.sha256(b''.join(t.said(k, t.FORMS['all'], s) for k in t.CHATS for s in (False, True))).hexdigest())"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-B", "-c", code],
+            cwd=str(HERE),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
     here = hashlib.sha256(b"".join(said(kind, FORMS["all"], stream) for kind in CHATS for stream in (False, True))).hexdigest()
     assert [run.strip() for run in runs] == [here, here]
 
@@ -676,8 +941,14 @@ def test_answers_are_the_same_in_every_process() -> None:
 
 
 @pytest.mark.parametrize("kind", [m.OpenAIEmbeddings, m.AzureEmbeddings])
-@pytest.mark.parametrize("response", [{"embedding": [0.25, -0.5, 1.0]}, {"body": {"object": "list", "data": [{"embedding": [0.25, -0.5, 1.0]}]}},
-                                      {"body": {"object": "list", "data": [{"embedding": "AACAPgAAAL8AAIA/"}]}}])
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"embedding": [0.25, -0.5, 1.0]},
+        {"body": {"object": "list", "data": [{"embedding": [0.25, -0.5, 1.0]}]}},
+        {"body": {"object": "list", "data": [{"embedding": "AACAPgAAAL8AAIA/"}]}},
+    ],
+)
 def test_an_embedding_comes_in_the_encoding_that_is_asked_for(kind: type, response: Any) -> None:
     packed = json.loads(said(kind, response, more={"encoding_format": "base64"}))["data"][0]["embedding"]
     plain = json.loads(said(kind, response))["data"][0]["embedding"]
@@ -685,7 +956,7 @@ def test_an_embedding_comes_in_the_encoding_that_is_asked_for(kind: type, respon
 
 
 def test_several_inputs_get_an_embedding_each_and_the_vectors_start_over() -> None:
-    data = json.loads(said(m.OpenAIEmbeddings, {"embedding": [[1], [2]]}, more={"input": ["a", "b", "c"]}))["data"]     # type: ignore[arg-type]
+    data = json.loads(said(m.OpenAIEmbeddings, {"embedding": [[1], [2]]}, more={"input": ["a", "b", "c"]}))["data"]
     assert [(entry["index"], entry["embedding"]) for entry in data] == [(0, [1]), (1, [2]), (2, [1])]
 
 
@@ -695,8 +966,8 @@ def test_an_echoed_embedding_has_unit_length_and_the_size_asked_for() -> None:
 
 
 def test_moderation_flags_what_a_neutral_reply_refuses() -> None:
-    assert json.loads(said(m.OpenAIModerations, {"text": "fine"}))["results"][0]["flagged"] is False       # type: ignore[arg-type]
-    assert json.loads(said(m.OpenAIModerations, {"refusal": "no"}))["results"][0]["categories"]["illicit"] is True      # type: ignore[arg-type]
+    assert json.loads(said(m.OpenAIModerations, {"text": "fine"}))["results"][0]["flagged"] is False
+    assert json.loads(said(m.OpenAIModerations, {"refusal": "no"}))["results"][0]["categories"]["illicit"] is True
 
 
 def test_models_are_answered_without_a_mock_and_one_by_name() -> None:
@@ -724,11 +995,26 @@ def test_pages_of_gemini_models_end_without_a_token() -> None:
 ERROR = {"status": 429, "error": "slow down"}
 
 
-@pytest.mark.parametrize("kind, expected", [
-    (m.OpenAIChat, '{\n  "error": {\n    "message": "slow down",\n    "type": "requests",\n    "param": null,\n    "code": "rate_limit_exceeded"\n  }\n}'),
-    (m.AzureChat, '{"error":{"code":"429","message":"slow down"}}'),
-    (m.GeminiGenerate, '{\n  "error": {\n    "code": 429,\n    "message": "slow down",\n    "status": "RESOURCE_EXHAUSTED"\n  }\n}\n'),
-    (m.VertexGenerate, '{\n  "error": {\n    "code": 429,\n    "message": "slow down",\n    "status": "RESOURCE_EXHAUSTED",\n    "details": []\n  }\n}\n')])
+@pytest.mark.parametrize(
+    "kind, expected",
+    [
+        (
+            m.OpenAIChat,
+            '{\n  "error": {\n    "message": "slow down",\n    "type": "requests",\n    "param": null,'
+            '\n    "code": "rate_limit_exceeded"\n  }\n}',
+        ),
+        (m.AzureChat, '{"error":{"code":"429","message":"slow down"}}'),
+        (
+            m.GeminiGenerate,
+            '{\n  "error": {\n    "code": 429,\n    "message": "slow down",\n    "status": "RESOURCE_EXHAUSTED"\n  }\n}\n',
+        ),
+        (
+            m.VertexGenerate,
+            '{\n  "error": {\n    "code": 429,\n    "message": "slow down",\n    "status": "RESOURCE_EXHAUSTED",'
+            '\n    "details": []\n  }\n}\n',
+        ),
+    ],
+)
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_error_has_the_providers_shape_and_layout(kind: type, expected: str, stream: bool) -> None:
     response = ask(answerer({"response": {**ERROR, "headers": {"retry-after": "1"}}}), kind, stream)
@@ -749,30 +1035,46 @@ def test_it_is_wrapped_too_when_the_request_could_not_be_read(body: bytes) -> No
 
 def test_front_door_errors_of_openai_have_another_layout() -> None:
     response = ask(answerer({"response": {"status": 404, "error": {"message": "gone", "code": "model_not_found"}}}), m.OpenAIChat)
-    assert response.body == b'{\n    "error": {\n        "message": "gone",\n        "type": "invalid_request_error",\n        "param": null,\n' \
-                            b'        "code": "model_not_found"\n    }\n}\n'
+    assert (
+        response.body
+        == b'{\n    "error": {\n        "message": "gone",\n        "type": "invalid_request_error",\n        "param": null,\n'
+        b'        "code": "model_not_found"\n    }\n}\n'
+    )
     assert dict(response.headers)["Content-Type"] == "application/json; charset=utf-8" and ("Vary", "Origin") in response.headers
 
 
-@pytest.mark.parametrize("kind, status, headers, query", [
-    (m.OpenAIChat, 401, [{"authorization": "Bearer k"}], []), (m.AzureChat, 401, [{"api-key": "k"}, {"authorization": "Bearer jwt"}], []),
-    (m.GeminiGenerate, 403, [{"x-goog-api-key": "k"}, {"authorization": "Bearer k"}], [{"key": "k"}]),
-    (m.VertexGenerate, 401, [{"authorization": "Bearer k"}, {"x-goog-api-key": "k"}], [])])
+@pytest.mark.parametrize(
+    "kind, status, headers, query",
+    [
+        (m.OpenAIChat, 401, [{"authorization": "Bearer k"}], []),
+        (m.AzureChat, 401, [{"api-key": "k"}, {"authorization": "Bearer jwt"}], []),
+        (m.GeminiGenerate, 403, [{"x-goog-api-key": "k"}, {"authorization": "Bearer k"}], [{"key": "k"}]),
+        (m.VertexGenerate, 401, [{"authorization": "Bearer k"}, {"x-goog-api-key": "k"}], []),
+    ],
+)
 def test_a_credential_is_asked_for_in_the_providers_way(kind: type, status: int, headers: Any, query: Any) -> None:
     answers = answerer({"response": {"text": "x"}}, require_auth=True)
     wrong = [{}, {"authorization": "Bearer "}, {"authorization": "Basic k"}, {"api-key": " "}]
     assert [ask(answers, kind, headers=one).status for one in wrong] == [status] * 4
-    assert [ask(answers, kind, headers=one).status for one in headers] + [ask(answers, kind, query=one).status for one in query] == \
-        [200] * (len(headers) + len(query))
+    assert [ask(answers, kind, headers=one).status for one in headers] + [
+        ask(answers, kind, query=one).status for one in query
+    ] == [200] * (len(headers) + len(query))
     assert answers.answer(m.Request("GET", "/")).response.status == 200
 
 
 # === Framings ================================================================
 
 
-@pytest.mark.parametrize("framing, data, event, expected", [
-    (m.OPENAI_SSE, "hi", "", b"data: hi\n\n"), (m.OPENAI_SSE, "a\nb", "ping", b"event: ping\ndata: a\ndata: b\n\n"),
-    (m.GOOGLE_SSE, "hi", "", b"data: hi\r\n\r\n"), (m.SSE("\r"), "hi", "", b"data: hi\r\r"), (m.OPENAI_SSE, "é\ud800", "", b"data: \xc3\xa9\\ud800\n\n")])
+@pytest.mark.parametrize(
+    "framing, data, event, expected",
+    [
+        (m.OPENAI_SSE, "hi", "", b"data: hi\n\n"),
+        (m.OPENAI_SSE, "a\nb", "ping", b"event: ping\ndata: a\ndata: b\n\n"),
+        (m.GOOGLE_SSE, "hi", "", b"data: hi\r\n\r\n"),
+        (m.SSE("\r"), "hi", "", b"data: hi\r\r"),
+        (m.OPENAI_SSE, "é\ud800", "", b"data: \xc3\xa9\\ud800\n\n"),
+    ],
+)
 def test_an_event_is_framed_and_split_byte_for_byte(framing: m.SSE, data: str, event: str, expected: bytes) -> None:
     assert framing.frame(data, event) == expected
     assert m.SSE.split(expected * 3) == [expected] * 3 and m.SSE.split(expected + b"data: cut") == [expected, b"data: cut"]
@@ -788,15 +1090,41 @@ def test_a_json_array_stream_is_one_json_value_and_splits_into_its_elements() ->
 
 # === Mocks ===================================================================
 
-BASE = m.Call("openai", "generate", "chat", "gpt-4o", False, "Hi there", "Be brief.", "22", 1, ("f", "g"), path="/v1/chat/completions",
-              query={"api-version": "1"}, headers={"x-tenant": "a"}, port=5001, body={"model": "gpt-4o", "n": 1})
+BASE = m.Call(
+    "openai",
+    "generate",
+    "chat",
+    "gpt-4o",
+    False,
+    "Hi there",
+    "Be brief.",
+    "22",
+    1,
+    ("f", "g"),
+    path="/v1/chat/completions",
+    query={"api-version": "1"},
+    headers={"x-tenant": "a"},
+    port=5001,
+    body={"model": "gpt-4o", "n": 1},
+)
 VARIANTS = {
-    "provider": replace(BASE, provider="azure"), "operation": replace(BASE, operation="embed"), "api": replace(BASE, api="completions"),
-    "model": replace(BASE, model="gpt-4o-mini"), "stream": replace(BASE, stream=True), "user": replace(BASE, user="Ho there"),
-    "system": replace(BASE, system="Be long."), "tool_result": replace(BASE, tool_result=None), "turn": replace(BASE, turn=2),
-    "tools": replace(BASE, tools=("f",)), "path": replace(BASE, path="/v1/x"), "query": replace(BASE, query={}),
-    "headers": replace(BASE, headers={"x-tenant": "b"}), "port": replace(BASE, port=5002), "body": replace(BASE, body={"model": "gpt-4o", "n": 2}),
-    "body_sha256": replace(BASE, body={"model": "gpt-4o", "n": 3})}
+    "provider": replace(BASE, provider="azure"),
+    "operation": replace(BASE, operation="embed"),
+    "api": replace(BASE, api="completions"),
+    "model": replace(BASE, model="gpt-4o-mini"),
+    "stream": replace(BASE, stream=True),
+    "user": replace(BASE, user="Ho there"),
+    "system": replace(BASE, system="Be long."),
+    "tool_result": replace(BASE, tool_result=None),
+    "turn": replace(BASE, turn=2),
+    "tools": replace(BASE, tools=("f",)),
+    "path": replace(BASE, path="/v1/x"),
+    "query": replace(BASE, query={}),
+    "headers": replace(BASE, headers={"x-tenant": "b"}),
+    "port": replace(BASE, port=5002),
+    "body": replace(BASE, body={"model": "gpt-4o", "n": 2}),
+    "body_sha256": replace(BASE, body={"model": "gpt-4o", "n": 3}),
+}
 MATCHES = {key: getattr(BASE, key) for key in VARIANTS}
 MATCHES.update(tools=["g"], body={"n": 1}, path="/v1/chat/completions")
 
@@ -818,78 +1146,151 @@ def test_a_matcher_sees_only_its_own_key(changed: str, matched: str) -> None:
     match = {"operation": sorted(m.OPERATIONS), matched: MATCHES[matched]}
     found = [re.split(r"[.\[]", key)[0] for key in differences(match, VARIANTS[changed])]
     body = {"body", "body_sha256"}
-    expected = [matched] if changed == matched or (matched == "body_sha256" and changed in body) or (
-        matched == "body" and changed == "body_sha256") else []
+    expected = (
+        [matched]
+        if changed == matched
+        or (matched == "body_sha256" and changed in body)
+        or (matched == "body" and changed == "body_sha256")
+        else []
+    )
     assert found == expected
 
 
-@pytest.mark.parametrize("matcher, holds, fails", [
-    ("a", ["a"], ["ab", "", None]), ("", [""], ["a", None]), ({"contains": "b"}, ["abc"], ["ac", None]),
-    ({"regex": "^a.c$"}, ["abc", "a c"], ["xabc", None]), ({"regex": "b"}, ["abc"], ["ac"]), ({"glob": "a*c"}, ["abc", "a\nc"], ["abcd", "xabc", None]),
-    ({"glob": "?[0-9]"}, ["a1"], ["a", "aa1"]), ({"not": "a"}, ["b", "", None], ["a"]), ({"not": {"contains": "a"}}, ["b", None], ["cat"]),
-    ({"contains": "a", "not": {"contains": "b"}}, ["ca"], ["ab", "c", None]), ({"regex": "(?i)A", "glob": "*z"}, ["az"], ["a", "z"])])
+@pytest.mark.parametrize(
+    "matcher, holds, fails",
+    [
+        ("a", ["a"], ["ab", "", None]),
+        ("", [""], ["a", None]),
+        ({"contains": "b"}, ["abc"], ["ac", None]),
+        ({"regex": "^a.c$"}, ["abc", "a c"], ["xabc", None]),
+        ({"regex": "b"}, ["abc"], ["ac"]),
+        ({"glob": "a*c"}, ["abc", "a\nc"], ["abcd", "xabc", None]),
+        ({"glob": "?[0-9]"}, ["a1"], ["a", "aa1"]),
+        ({"not": "a"}, ["b", "", None], ["a"]),
+        ({"not": {"contains": "a"}}, ["b", None], ["cat"]),
+        ({"contains": "a", "not": {"contains": "b"}}, ["ca"], ["ab", "c", None]),
+        ({"regex": "(?i)A", "glob": "*z"}, ["az"], ["a", "z"]),
+    ],
+)
 def test_a_text_matcher_holds_when_all_of_its_keys_do(matcher: Any, holds: Any, fails: Any) -> None:
     compiled = m.text_matcher(matcher, "place", "match.user")
-    assert [compiled(text) for text in holds] == [True] * len(holds) and [compiled(text) for text in fails] == [False] * len(fails)
+    assert [compiled(text) for text in holds] == [True] * len(holds) and [compiled(text) for text in fails] == [False] * len(
+        fails
+    )
 
 
-@pytest.mark.parametrize("expected, body, path", [
-    ({"a": 1}, {"a": 1, "b": 2}, None), ({"a": {"b": [1, {"c": 2}]}}, {"a": {"b": [1, {"c": 2, "d": 3}]}}, None), ({"a": 1}, {"a": 2}, "body.a"),
-    ({"a": [1]}, {"a": [1, 2]}, "body.a"), ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "body.a[1].b"), ({"a": 1}, {}, "body.a"), ({"a": None}, {}, "body.a"),
-    ({"a": True}, {"a": 1}, "body.a"), ({"a": 1}, {"a": True}, "body.a"), ({"a": 0}, {"a": False}, "body.a"), ({"a": 1}, {"a": 1.0}, None), ({}, {"a": 1}, None)])
+@pytest.mark.parametrize(
+    "expected, body, path",
+    [
+        ({"a": 1}, {"a": 1, "b": 2}, None),
+        ({"a": {"b": [1, {"c": 2}]}}, {"a": {"b": [1, {"c": 2, "d": 3}]}}, None),
+        ({"a": 1}, {"a": 2}, "body.a"),
+        ({"a": [1]}, {"a": [1, 2]}, "body.a"),
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "body.a[1].b"),
+        ({"a": 1}, {}, "body.a"),
+        ({"a": None}, {}, "body.a"),
+        ({"a": True}, {"a": 1}, "body.a"),
+        ({"a": 1}, {"a": True}, "body.a"),
+        ({"a": 0}, {"a": False}, "body.a"),
+        ({"a": 1}, {"a": 1.0}, None),
+        ({}, {"a": 1}, None),
+    ],
+)
 def test_a_body_matches_if_it_contains_the_json(expected: Any, body: Any, path: Optional[str]) -> None:
     found = m.lacking(body, expected, "body")
     assert (found and found[0]) == path
 
 
-@pytest.mark.parametrize("match, found", [
-    ({"headers": {"X-Tenant": "a"}}, []), ({"headers": {"x-tenant": None}}, ["headers.x-tenant"]), ({"headers": {"x-other": None}}, []),
-    ({"query": {"api-version": {"regex": r"\d"}}}, []), ({"query": {"API-VERSION": None}}, []), ({"provider": ["azure", "openai"]}, []),
-    ({"tools": "f"}, []), ({"tools": ["f", "h"]}, ["tools"]), ({"api": ["chat"]}, [])])
+@pytest.mark.parametrize(
+    "match, found",
+    [
+        ({"headers": {"X-Tenant": "a"}}, []),
+        ({"headers": {"x-tenant": None}}, ["headers.x-tenant"]),
+        ({"headers": {"x-other": None}}, []),
+        ({"query": {"api-version": {"regex": r"\d"}}}, []),
+        ({"query": {"API-VERSION": None}}, []),
+        ({"provider": ["azure", "openai"]}, []),
+        ({"tools": "f"}, []),
+        ({"tools": ["f", "h"]}, ["tools"]),
+        ({"api": ["chat"]}, []),
+    ],
+)
 def test_named_and_listed_matchers(match: Any, found: List[str]) -> None:
     assert differences(match, BASE) == found
 
 
 BAD_MOCKS = [
-    ({}, "mocks/a.json#1: expected either \"response\" or \"responses\", found neither"), (7, "expected an object, found 7"),
-    ({"response": {"text": "x"}, "responses": []}, "found both"), ({"respnse": {"text": "x"}}, "respnse: unknown key; did you mean 'response'?"),
+    ({}, 'mocks/a.json#1: expected either "response" or "responses", found neither'),
+    (7, "expected an object, found 7"),
+    ({"response": {"text": "x"}, "responses": []}, "found both"),
+    ({"respnse": {"text": "x"}}, "respnse: unknown key; did you mean 'response'?"),
     ({"match": {"modle": "x"}, "response": {"text": "x"}}, "match.modle: unknown key; did you mean 'model'?"),
     ({"match": {"provider": "opnai"}, "response": {"text": "x"}}, "match.provider: found \"opnai\"; did you mean 'openai'?"),
     ({"match": {"user": {"regx": "x"}}, "response": {"text": "x"}}, "match.user.regx: unknown key; did you mean 'regex'?"),
-    ({"match": {"user": {"regex": "a("}}, "response": {"text": "x"}}, "match.user.regex: not a regular expression: missing ), unterminated subpattern at character 2"),
-    ({"match": {"user": {"contains": ""}}, "response": {"text": "x"}}, "match.user.contains: expected a pattern, found an empty string"),
-    ({"match": {"user": 3}, "response": {"text": "x"}}, "match.user: expected a string or an object with contains, regex, glob or not, found 3"),
-    ({"match": {"turn": "1"}, "response": {"text": "x"}}, "match.turn: expected an integer, found \"1\""),
+    (
+        {"match": {"user": {"regex": "a("}}, "response": {"text": "x"}},
+        "match.user.regex: not a regular expression: missing ), unterminated subpattern at character 2",
+    ),
+    (
+        {"match": {"user": {"contains": ""}}, "response": {"text": "x"}},
+        "match.user.contains: expected a pattern, found an empty string",
+    ),
+    (
+        {"match": {"user": 3}, "response": {"text": "x"}},
+        "match.user: expected a string or an object with contains, regex, glob or not, found 3",
+    ),
+    ({"match": {"turn": "1"}, "response": {"text": "x"}}, 'match.turn: expected an integer, found "1"'),
     ({"match": {"stream": "no"}, "response": {"text": "x"}}, "match.stream: expected a boolean"),
     ({"match": {"body_sha256": "12"}, "response": {"text": "x"}}, "match.body_sha256: expected 64 hex digits"),
     ({"match": {"headers": ["x"]}, "response": {"text": "x"}}, "match.headers: expected an object"),
-    ({"response": {"text": 5}}, "response.text: expected a string, found 5"), ({"response": {}}, "response: says nothing; it needs text"),
+    ({"response": {"text": 5}}, "response.text: expected a string, found 5"),
+    ({"response": {}}, "response: says nothing; it needs text"),
     ({"response": {"txt": "x"}}, "response.txt: unknown key; did you mean 'text'?"),
     ({"response": {"text": "x", "body": {}}}, 'response: has both "text" and "body"; a response has one form'),
     ({"response": {"text": "x", "status": 99}}, "response.status: expected a status from 200 to 599, found 99"),
-    ({"response": {"text": "x", "finish_reason": "end"}}, "response.finish_reason: found \"end\"; known: content_filter"),
+    ({"response": {"text": "x", "finish_reason": "end"}}, 'response.finish_reason: found "end"; known: content_filter'),
     ({"response": {"text": "x", "gzip": "allways"}}, "response.gzip: found \"allways\"; did you mean 'always'?"),
     ({"response": {"text": "x", "chunk_size": 0}}, "response.chunk_size: expected characters an event, at least 1, found 0"),
     ({"response": {"text": "x", "delay": -1}}, "response.delay: expected seconds from 0 to 3600, found -1"),
     ({"response": {"text": "x", "pace": {"betwen": 1}}}, "response.pace.betwen: unknown key; did you mean 'between'?"),
     ({"response": {"text": "x", "pace": {"between": 1, "tokens_per_second": 1}}}, "has both between and tokens_per_second"),
     ({"response": {"text": "x", "headers": {"a b": "c"}}}, "response.headers.a b: is not a header name"),
-    ({"response": {"text": "x", "headers": {"a": "b\r\nc: d"}}}, "response.headers.a: holds a character that no header can carry"),
+    (
+        {"response": {"text": "x", "headers": {"a": "b\r\nc: d"}}},
+        "response.headers.a: holds a character that no header can carry",
+    ),
     ({"response": {"text": "x", "headers": {"Content-Length": 3}}}, "response.headers.Content-Length: is set by the server"),
-    ({"response": {"text": "x", "usage": {"output_token": 1}}}, "response.usage.output_token: unknown key; did you mean 'output_tokens'?"),
-    ({"response": {"text": "x", "usage": {"output_tokens": 1, "reasoning_tokens": 2}}}, "response.usage.reasoning_tokens: is a share of output_tokens (1), found 2"),
-    ({"response": {"tool_calls": {"name": "f"}}}, "response.tool_calls: expected an array"), ({"response": {"tool_calls": [{}]}}, "response.tool_calls.0.name: expected the tool's name"),
+    (
+        {"response": {"text": "x", "usage": {"output_token": 1}}},
+        "response.usage.output_token: unknown key; did you mean 'output_tokens'?",
+    ),
+    (
+        {"response": {"text": "x", "usage": {"output_tokens": 1, "reasoning_tokens": 2}}},
+        "response.usage.reasoning_tokens: is a share of output_tokens (1), found 2",
+    ),
+    ({"response": {"tool_calls": {"name": "f"}}}, "response.tool_calls: expected an array"),
+    ({"response": {"tool_calls": [{}]}}, "response.tool_calls.0.name: expected the tool's name"),
     ({"response": {"tool_calls": [{"name": "f", "arguments": "{"}]}}, "response.tool_calls.0.arguments: not JSON"),
-    ({"response": {"parts": [{"text": "a", "refusal": "b"}]}}, "response.parts.0: expected one of text, reasoning, refusal, tool_calls"),
-    ({"response": {"parts": [], "text": "a"}}, "response.parts: stands instead of \"text\""),
-    ({"response": {"embedding": [1, "2"]}}, "response.embedding: expected an array of numbers"), ({"response": {"embedding": [1], "text": "a"}}, "response.embedding: stands alone"),
+    (
+        {"response": {"parts": [{"text": "a", "refusal": "b"}]}},
+        "response.parts.0: expected one of text, reasoning, refusal, tool_calls",
+    ),
+    ({"response": {"parts": [], "text": "a"}}, 'response.parts: stands instead of "text"'),
+    ({"response": {"embedding": [1, "2"]}}, "response.embedding: expected an array of numbers"),
+    ({"response": {"embedding": [1], "text": "a"}}, "response.embedding: stands alone"),
     ({"response": {"status": 400, "error": {"massage": "x"}}}, "response.error.massage: unknown key; did you mean 'message'?"),
     ({"response": {"text": "Hi {{usr}}"}}, "response.text: unknown template {{usr}}; did you mean 'user'?"),
-    ({"response": {"tool_calls": [{"name": "f", "arguments": {"a": ["{{nope}}"]}}]}}, "response.tool_calls.0.arguments.a.0: unknown template {{nope}}"),
-    ({"response": {"body": "@x.json"}}, "response.body: no file \"@x.json\"" if False else "no file"), ({"response": {"body": "@x.txt"}}, "expected @file.json or @file.json.gz, found \"@x.txt\""),
-    ({"response": {"events": "@x.txt"}}, "expected @file.sse or @file.jsonl"), ({"response": {"events": []}}, "response.events: expected @file.sse"),
+    (
+        {"response": {"tool_calls": [{"name": "f", "arguments": {"a": ["{{nope}}"]}}]}},
+        "response.tool_calls.0.arguments.a.0: unknown template {{nope}}",
+    ),
+    ({"response": {"body": "@x.json"}}, 'response.body: no file "x.json" in the data directory'),
+    ({"response": {"body": "@x.txt"}}, 'expected @file.json or @file.json.gz, found "@x.txt"'),
+    ({"response": {"events": "@x.txt"}}, "expected @file.sse or @file.jsonl"),
+    ({"response": {"events": []}}, "response.events: expected @file.sse"),
     ({"responses": [{"text": "a"}, {"txt": "b"}]}, "mocks/a.json#1, responses[1]: response.txt: unknown key"),
-    ({"response": {"text": "x"}, "times": 0}, "times: expected a number of uses, at least 1, found 0"), ({"response": {"text": "x"}, "cycle": 1}, "cycle: expected a boolean"),
+    ({"response": {"text": "x"}, "times": 0}, "times: expected a number of uses, at least 1, found 0"),
+    ({"response": {"text": "x"}, "cycle": 1}, "cycle: expected a boolean"),
 ]
 
 
@@ -900,15 +1301,33 @@ def test_a_bad_mock_is_refused_with_its_place_and_what_would_do(spec: Any, messa
     assert message in str(caught.value) and str(caught.value).startswith("mocks/a.json#1")
 
 
-TEMPLATED = replace(BASE, body={"a": [{"b": "deep"}], "n": 1.5, "o": {"x": 1}, "t": True, "z": None}, user="weather in Oslo {{model}}")
+TEMPLATED = replace(
+    BASE, body={"a": [{"b": "deep"}], "n": 1.5, "o": {"x": 1}, "t": True, "z": None}, user="weather in Oslo {{model}}"
+)
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("{{user}}", "weather in Oslo {{model}}"), ("{{ model }}/{{turn}}", "gpt-4o/1"), ("{{system}}", "Be brief."), ("{{header.X-Tenant}}", "a"), ("{{header.none}}|", "|"),
-    ("{{body.a.0.b}}", "deep"), ("{{body.a.7.b}}{{body.x}}|", "|"), ("{{body.n}} {{body.t}} {{body.z}}", "1.5 true "), ("{{body.o}}", '{"x":1}'), ("{{city}}!", "Oslo!")])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("{{user}}", "weather in Oslo {{model}}"),
+        ("{{ model }}/{{turn}}", "gpt-4o/1"),
+        ("{{system}}", "Be brief."),
+        ("{{header.X-Tenant}}", "a"),
+        ("{{header.none}}|", "|"),
+        ("{{body.a.0.b}}", "deep"),
+        ("{{body.a.7.b}}{{body.x}}|", "|"),
+        ("{{body.n}} {{body.t}} {{body.z}}", "1.5 true "),
+        ("{{body.o}}", '{"x":1}'),
+        ("{{city}}!", "Oslo!"),
+    ],
+)
 def test_templates_are_filled_once_from_the_request(text: str, expected: str) -> None:
-    mock = mock_of({"match": {"user": {"regex": r"in (?P<city>\w+)"}}, "response": {"parts": [
-        {"text": text}, {"tool_calls": [{"name": "f", "arguments": {"deep": [text, {"x": text}]}}]}]}})
+    mock = mock_of(
+        {
+            "match": {"user": {"regex": r"in (?P<city>\w+)"}},
+            "response": {"parts": [{"text": text}, {"tool_calls": [{"name": "f", "arguments": {"deep": [text, {"x": text}]}}]}]},
+        }
+    )
     reply = mock.answers[0].to(TEMPLATED, mock.groups(TEMPLATED))
     assert isinstance(reply, m.Reply) and reply.text(m.Text) == expected
     assert reply.tool_calls[0].arguments == {"deep": [expected, {"x": expected}]}
@@ -934,7 +1353,10 @@ def test_a_mock_with_times_stops_matching_after_that_many_uses() -> None:
     assert texts_of(answerer({"response": {"text": "a"}, "times": 2}, {"response": {"text": "b"}}), 4) == ["a", "a", "b", "b"]
     spent = answerer({"name": "one", "response": {"text": "a"}, "times": 1})
     texts_of(spent, 1)
-    assert 'closest is "one" (added#1): times is 1, expected fewer than 1 uses' in json.loads(ask(spent, m.OpenAIChat).body)["error"]["message"]
+    assert (
+        'closest is "one" (added#1): times is 1, expected fewer than 1 uses'
+        in json.loads(ask(spent, m.OpenAIChat).body)["error"]["message"]
+    )
 
 
 def test_a_sequence_is_used_up_exactly_under_many_threads() -> None:
@@ -949,32 +1371,54 @@ def test_a_sequence_is_used_up_exactly_under_many_threads() -> None:
 
 
 def test_the_first_mock_that_matches_answers() -> None:
-    mocks = [{"match": {"user": {"contains": "H"}}, "response": {"text": "first"}}, {"match": {"user": "Hi", "model": "gpt-4o-mini"}, "response": {"text": "second"}}]
+    mocks = [
+        {"match": {"user": {"contains": "H"}}, "response": {"text": "first"}},
+        {"match": {"user": "Hi", "model": "gpt-4o-mini"}, "response": {"text": "second"}},
+    ]
     assert texts_of(answerer(*mocks), 1) == ["first"] and texts_of(answerer(*reversed(mocks)), 1) == ["second"]
 
 
 def test_the_index_finds_what_a_walk_over_all_mocks_finds() -> None:
     values: List[Any] = [None, "a", "b", {"contains": "a"}]
-    mocks = [{key: value for key, value in (("provider", provider), ("model", model), ("user", user)) if value is not None}
-             for provider in (None, "openai", ["azure", "openai"]) for model in values for user in values]
+    mocks = [
+        {key: value for key, value in (("provider", provider), ("model", model), ("user", user)) if value is not None}
+        for provider in (None, "openai", ["azure", "openai"])
+        for model in values
+        for user in values
+    ]
     compiled = [mock_of({"match": match, "response": {"text": "x"}}) for match in mocks]
     index = m.Index(compiled)
     for provider, model, user in itertools.product(("openai", "gemini"), ("a", "b", "ab", ""), ("a", "b", "ba", "")):
         call = replace(BASE, provider=provider, model=model, user=user)
-        assert [mock for mock in index.candidates(call) if mock.matches(call)] == [mock for mock in compiled if mock.matches(call)]
+        assert [mock for mock in index.candidates(call) if mock.matches(call)] == [
+            mock for mock in compiled if mock.matches(call)
+        ]
 
 
 def test_the_index_looks_only_at_mocks_that_may_match() -> None:
-    many = [mock_of({"match": {"provider": "openai", "model": f"m{number}", "user": f"u{number}"}, "response": {"text": "x"}}) for number in range(1000)]
+    many = [
+        mock_of({"match": {"provider": "openai", "model": f"m{number}", "user": f"u{number}"}, "response": {"text": "x"}})
+        for number in range(1000)
+    ]
     assert len(list(m.Index(many).candidates(replace(BASE, model="m7", user="u7")))) == 1
 
 
-@pytest.mark.parametrize("match, message", [
-    ({"model": "gpt-4o-mini", "user": "Hi there"}, 'no mock matches; closest is "recursion" (added#1): model is "gpt-4o", expected "gpt-4o-mini"'),
-    ({"user": "Hi where"}, 'user is "Hi there", expected "Hi where"'), ({"headers": {"x-a": "b"}}, 'headers.x-a is absent, expected "b"'),
-    ({"headers": {"x-tenant": None}}, 'headers.x-tenant is "a", expected absent'), ({"body": {"n": 2}}, "body.n is 1, expected 2"),
-    ({"user": {"regex": "^Ho"}}, 'user is "Hi there", expected {"regex": "^Ho"}'), ({"operation": "embed"}, 'operation is "generate", expected "embed"'),
-    ({"model": "x", "stream": True}, 'model is "gpt-4o", expected "x"')])
+@pytest.mark.parametrize(
+    "match, message",
+    [
+        (
+            {"model": "gpt-4o-mini", "user": "Hi there"},
+            'no mock matches; closest is "recursion" (added#1): model is "gpt-4o", expected "gpt-4o-mini"',
+        ),
+        ({"user": "Hi where"}, 'user is "Hi there", expected "Hi where"'),
+        ({"headers": {"x-a": "b"}}, 'headers.x-a is absent, expected "b"'),
+        ({"headers": {"x-tenant": None}}, 'headers.x-tenant is "a", expected absent'),
+        ({"body": {"n": 2}}, "body.n is 1, expected 2"),
+        ({"user": {"regex": "^Ho"}}, 'user is "Hi there", expected {"regex": "^Ho"}'),
+        ({"operation": "embed"}, 'operation is "generate", expected "embed"'),
+        ({"model": "x", "stream": True}, 'model is "gpt-4o", expected "x"'),
+    ],
+)
 def test_a_miss_names_the_nearest_mock_and_the_first_difference(match: Any, message: str) -> None:
     mocks = m.Mocks()
     mocks.add([{"name": "recursion", "match": match, "response": {"text": "x"}}])
@@ -983,16 +1427,28 @@ def test_a_miss_names_the_nearest_mock_and_the_first_difference(match: Any, mess
 
 def test_the_nearest_mock_is_the_one_of_which_most_holds() -> None:
     mocks = m.Mocks()
-    mocks.add([{"name": "far", "match": {"user": "Something else"}, "response": {"text": "x"}},
-               {"name": "near", "match": {"provider": "openai", "model": "gpt-4o-mini", "user": "Hi there"}, "response": {"text": "x"}},
-               {"name": "farther", "match": {"user": "Other", "model": "z"}, "response": {"text": "x"}}])
+    mocks.add(
+        [
+            {"name": "far", "match": {"user": "Something else"}, "response": {"text": "x"}},
+            {
+                "name": "near",
+                "match": {"provider": "openai", "model": "gpt-4o-mini", "user": "Hi there"},
+                "response": {"text": "x"},
+            },
+            {"name": "farther", "match": {"user": "Other", "model": "z"}, "response": {"text": "x"}},
+        ]
+    )
     assert 'closest is "near"' in mocks.explain(BASE, wire_of(m.OpenAIChat))
 
 
 def test_of_equally_near_mocks_a_typo_away_is_nearest() -> None:
     mocks = m.Mocks()
-    mocks.add([{"name": "typo", "match": {"user": "Hi thera"}, "response": {"text": "x"}},
-               {"name": "other", "match": {"tool_result": {"contains": "12 degrees"}}, "response": {"text": "x"}}])
+    mocks.add(
+        [
+            {"name": "typo", "match": {"user": "Hi thera"}, "response": {"text": "x"}},
+            {"name": "other", "match": {"tool_result": {"contains": "12 degrees"}}, "response": {"text": "x"}},
+        ]
+    )
     assert 'closest is "typo"' in mocks.explain(BASE, wire_of(m.OpenAIChat))
 
 
@@ -1014,11 +1470,15 @@ def test_a_miss_is_a_404_in_the_providers_shape_or_an_echo() -> None:
     assert json.loads(ask(answerer(fallback="echo"), m.OpenAIChat).body)["choices"][0]["message"]["content"] == "Hi"
 
 
-@pytest.mark.parametrize("kind, response, expected", [
-    (m.OpenAICompletions, {"tool_calls": CALLS}, "api is \"completions\", expected one that can say what its response holds"),
-    (m.OpenAIEmbeddings, {"text": "x"}, "api is \"embeddings\", expected one that can say what its response holds"),
-    (m.OpenAIChat, {"events": [{"a": 1}]}, 'stream is false, expected true, because its response has "events" but no "body"'),
-    (m.OpenAIChat, {"body": {"a": 1}}, 'stream is true, expected false, because its response has a "body" but no "events"')])
+@pytest.mark.parametrize(
+    "kind, response, expected",
+    [
+        (m.OpenAICompletions, {"tool_calls": CALLS}, 'api is "completions", expected one that can say what its response holds'),
+        (m.OpenAIEmbeddings, {"text": "x"}, 'api is "embeddings", expected one that can say what its response holds'),
+        (m.OpenAIChat, {"events": [{"a": 1}]}, 'stream is false, expected true, because its response has "events" but no "body"'),
+        (m.OpenAIChat, {"body": {"a": 1}}, 'stream is true, expected false, because its response has a "body" but no "events"'),
+    ],
+)
 def test_a_response_that_can_not_answer_a_request_does_not_match_it_and_says_so(kind: type, response: Any, expected: str) -> None:
     answers = answerer({"match": {"operation": ["generate", "embed"]}, "response": response})
     found = ask(answers, kind, "body" in response)
@@ -1068,13 +1528,21 @@ def test_a_recorded_error_answers_both_kinds_of_request() -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[..., str]:
     """Makes a data directory from names and contents (bytes, text, or JSON)."""
+
     def make(**files: Any) -> str:
         for name, content in files.items():
             path = tmp_path / name.replace("__", "/").replace("_DOT_", ".")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content if isinstance(content, bytes) else content.encode() if isinstance(content, str) else json.dumps(content).encode())
+            path.write_bytes(
+                content
+                if isinstance(content, bytes)
+                else content.encode()
+                if isinstance(content, str)
+                else json.dumps(content).encode()
+            )
         (tmp_path / "mocks").mkdir(exist_ok=True)
         return str(tmp_path)
+
     return make
 
 
@@ -1087,15 +1555,22 @@ def loaded(directory: str) -> m.Mocks:
 def test_recordings_are_sent_byte_for_byte(folder: Any) -> None:
     sse = b'data: {"x":1}\r\n\r\n: odd \xff bytes\n\ndata: tail'
     body = b'{ "odd" :  "layout"}'
-    mocks = loaded(folder(mocks__a_DOT_json={"response": {"body": "@r/b.json", "events": "@r/e.sse"}}, r__b_DOT_json=body, r__e_DOT_sse=sse))
+    mocks = loaded(
+        folder(mocks__a_DOT_json={"response": {"body": "@r/b.json", "events": "@r/e.sse"}}, r__b_DOT_json=body, r__e_DOT_sse=sse)
+    )
     answers = m.Answerer(mocks, m.Settings())
     assert ask(answers, m.OpenAIChat).body == body and bytes_of(ask(answers, m.OpenAIChat, True)) == sse
 
 
 def test_a_gz_twin_is_sent_as_stored_and_a_stale_one_is_refused(folder: Any) -> None:
     body, twin = b'{"a": 1}', gzip.compress(b'{"a": 1}', 1)
-    directory = folder(mocks__a_DOT_json=[{"match": {"model": "gpt-4o-mini"}, "response": {"body": "@b.json"}},
-                                          {"match": {"model": "x"}, "response": {"body": "@b.json.gz"}}], b_DOT_json=body)
+    directory = folder(
+        mocks__a_DOT_json=[
+            {"match": {"model": "gpt-4o-mini"}, "response": {"body": "@b.json"}},
+            {"match": {"model": "x"}, "response": {"body": "@b.json.gz"}},
+        ],
+        b_DOT_json=body,
+    )
     Path(directory, "b.json.gz").write_bytes(twin)
     answers = m.Answerer(loaded(directory), m.Settings())
     for model in ("gpt-4o-mini", "x"):
@@ -1108,7 +1583,10 @@ def test_a_gz_twin_is_sent_as_stored_and_a_stale_one_is_refused(folder: Any) -> 
 
 def test_a_jsonl_file_is_one_event_a_line(folder: Any) -> None:
     directory = folder(mocks__a_DOT_json={"response": {"events": "@e.jsonl"}}, e_DOT_jsonl='{"a": 1}\n\n{"b": 2}\n')
-    assert bytes_of(ask(m.Answerer(loaded(directory), m.Settings()), m.OpenAIChat, True)) == b'data: {"a":1}\n\ndata: {"b":2}\n\ndata: [DONE]\n\n'
+    assert (
+        bytes_of(ask(m.Answerer(loaded(directory), m.Settings()), m.OpenAIChat, True))
+        == b'data: {"a":1}\n\ndata: {"b":2}\n\ndata: [DONE]\n\n'
+    )
     assert "e.jsonl, line 2: Expecting" in m.Mocks([folder(e_DOT_jsonl='{"a": 1}\n{b\n')]).load()[0]
 
 
@@ -1123,11 +1601,17 @@ def test_mock_files_are_read_in_name_order_at_any_depth(folder: Any) -> None:
     assert [mock.place for mock in mocks.from_files] == ["mocks/a/z.json#1", "mocks/b.json#1", "mocks/b.json#2"]
 
 
-@pytest.mark.parametrize("content, message", [
-    ("{", "mocks/a.json: not JSON: Expecting property name enclosed in double quotes at line 1, column 2"), (b"\xff", "not JSON: invalid UTF-8 at byte 0"),
-    ([{"response": {"text": "x"}}, {"response": {"txt": "x"}}], "mocks/a.json#2: response.txt: unknown key"),
-    ({"response": {"body": "@../secret.json"}}, "@../secret.json lies outside the data directory"), ({"response": {"body": "@/etc/x.json"}}, "lies outside"),
-    ({"response": {"body": "@none.json"}}, 'response.body: no file "none.json" in the data directory')])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("{", "mocks/a.json: not JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+        (b"\xff", "not JSON: invalid UTF-8 at byte 0"),
+        ([{"response": {"text": "x"}}, {"response": {"txt": "x"}}], "mocks/a.json#2: response.txt: unknown key"),
+        ({"response": {"body": "@../secret.json"}}, "@../secret.json lies outside the data directory"),
+        ({"response": {"body": "@/etc/x.json"}}, "lies outside"),
+        ({"response": {"body": "@none.json"}}, 'response.body: no file "none.json" in the data directory'),
+    ],
+)
 def test_a_broken_mock_file_is_named_with_position_and_key(folder: Any, content: Any, message: str) -> None:
     assert message in "\n".join(m.Mocks([folder(mocks__a_DOT_json=content)]).load())
 
@@ -1152,7 +1636,7 @@ def test_changed_mocks_and_their_files_count_at_the_next_request_and_a_broken_ed
 
     def edited(content: Any) -> Any:
         folder(mocks__a_DOT_json=content)
-        mocks.next_check = mocks.last_request = 0.0          # as if the request came a moment later
+        mocks.next_check = mocks.last_request = 0.0  # as if the request came a moment later
         return texts_of(answers, 1)[0]
 
     assert edited({"response": {"text": "two"}}) == "two" and edited({"response": {"text": "six"}}) == "six"
@@ -1215,11 +1699,21 @@ def poem_body(kind: type) -> Any:
     return {"contents": [{"role": "user", "parts": [{"text": POEM}]}]}
 
 
-@pytest.mark.parametrize("kind, name", [(m.OpenAIChat, "openai_chat"), (m.AzureChat, "azure_chat"), (m.GeminiGenerate, "gemini_generate"),
-                                        (m.VertexGenerate, "vertex_generate")])
+@pytest.mark.parametrize(
+    "kind, name",
+    [
+        (m.OpenAIChat, "openai_chat"),
+        (m.AzureChat, "azure_chat"),
+        (m.GeminiGenerate, "gemini_generate"),
+        (m.VertexGenerate, "vertex_generate"),
+    ],
+)
 def test_a_recorded_poem_is_sent_as_stored_and_says_the_same_whole_and_streamed(kind: type, name: str) -> None:
     whole, stream = shipped(kind, body=poem_body(kind)), shipped(kind, True, body=poem_body(kind))
-    assert whole == (HERE / f"data/recordings/{name}.json").read_bytes() and stream == (HERE / f"data/recordings/{name}.sse").read_bytes()
+    assert (
+        whole == (HERE / f"data/recordings/{name}.json").read_bytes()
+        and stream == (HERE / f"data/recordings/{name}.sse").read_bytes()
+    )
     data = [m.SSE.data(frame) for frame in m.SSE.split(stream)]
     if issubclass(kind, m.OpenAI):
         choices, _, ids, _ = merge_chat(data)
@@ -1229,11 +1723,25 @@ def test_a_recorded_poem_is_sent_as_stored_and_says_the_same_whole_and_streamed(
         assert b"\r\n\r\n" in stream and not re.search(rb"(?<!\r)\n", stream) and b"safetyRatings" in whole
 
 
-@pytest.mark.parametrize("body", [{"contents": [{"parts": [{"text": POEM}], "role": "user"}]}, {"contents": [{"parts": [{"text": POEM}]}]},
-                                  {"contents": [{"parts": [{"text": POEM}], "role": "user"}], "generationConfig": {}}])
-@pytest.mark.parametrize("path", ["/v1beta/models/gemini-1.5-flash", "/v1beta/models/gemini-1.5-flash-001",
-                                  *(f"/v1/projects/kgateway-project/locations/{place}/publishers/google/models/gemini-1.5-flash-001"
-                                    for place in ("us", "us-central1"))])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"contents": [{"parts": [{"text": POEM}], "role": "user"}]},
+        {"contents": [{"parts": [{"text": POEM}]}]},
+        {"contents": [{"parts": [{"text": POEM}], "role": "user"}], "generationConfig": {}},
+    ],
+)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1beta/models/gemini-1.5-flash",
+        "/v1beta/models/gemini-1.5-flash-001",
+        *(
+            f"/v1/projects/kgateway-project/locations/{place}/publishers/google/models/gemini-1.5-flash-001"
+            for place in ("us", "us-central1")
+        ),
+    ],
+)
 def test_every_google_request_of_the_main_job_gets_the_poem(path: str, body: Any) -> None:
     answers = m.Answerer(loaded(str(HERE / "data")), m.Settings())
     for verb in (":generateContent", ":streamGenerateContent"):
@@ -1245,7 +1753,11 @@ def test_every_google_request_of_the_main_job_gets_the_poem(path: str, body: Any
 @pytest.mark.parametrize("stream", [False, True])
 def test_one_neutral_text_serves_every_provider(kind: type, stream: bool) -> None:
     text = "Explain recursion in one sentence."
-    body = {"model": "x", "messages": [{"role": "user", "content": text}]} if issubclass(kind, m.OpenAI) else {"contents": [{"parts": [{"text": text}]}]}
+    body = (
+        {"model": "x", "messages": [{"role": "user", "content": text}]}
+        if issubclass(kind, m.OpenAI)
+        else {"contents": [{"parts": [{"text": text}]}]}
+    )
     request = request_of(kind, stream, body=body)
     answered = m.Answerer(loaded(str(HERE / "data")), m.Settings()).answer(request)
     assert answered.mock == "one text for every provider" and answered.response.status == 200
@@ -1263,20 +1775,38 @@ def test_a_head_is_parsed() -> None:
 
 
 BAD_HEADS = [
-    (b"GET /\r\nHost: a\r\n\r\n", 400, "malformed request line"), (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request line"),
-    (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request line"), (b"G\x00T / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request line"),
-    (b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request line"), (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, "HTTP/2.0"),
-    (b"PRI * HTTP/2.0\r\n\r\n", 505, "HTTP/2.0"), (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "TLS handshake"),
-    (GET + b"X: a\r\n b\r\n\r\n", 400, "continues the one before it"), (GET + b"X : a\r\n\r\n", 400, "space before its colon"), (GET + b"Xa\r\n\r\n", 400, "has no colon"),
-    (GET + b"X: a\x00\r\n\r\n", 400, "control character"), (GET + b"X: a\rb\r\n\r\n", 400, "control character"), (GET + b"(X): a\r\n\r\n", 400, "malformed name"),
-    (GET + b"X: a\nY: b\r\n\r\n", 400, "bare LF"), (b"GET / HTTP/1.1\r\n\r\n", 400, "Host header is missing"), (GET + b"Host: a\r\n\r\n", 400, "Host header is malformed"),
-    (b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400, "Host header is malformed"), (b"FOO / HTTP/1.1\r\nHost: a\r\n\r\n", 501, 'method "FOO" is not implemented'),
-    (GET + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n", 400, "Content-Length is"), (GET + b"Content-Length: 5, 5\r\n\r\n", 400, "Content-Length is"),
-    (GET + b"Content-Length: +5\r\n\r\n", 400, "Content-Length is"), (GET + b"Content-Length: 0x5\r\n\r\n", 400, "Content-Length is"), (GET + b"Content-Length: \r\n\r\n", 400, "Content-Length is"),
-    (GET + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "contradict each other"), (GET + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501, "only chunked"),
-    (GET + b"Transfer-Encoding: xchunked\r\n\r\n", 501, "only chunked"), (GET + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "only chunked"),
-    (GET + b"Transfer-Encoding: chunked, identity\r\n\r\n", 400, "only chunked"), (b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "does not exist in HTTP/1.0"),
-    (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "request line is longer"), (GET + b"X: " + b"a" * 70_000 + b"\r\n\r\n", 431, "head is longer"),
+    (b"GET /\r\nHost: a\r\n\r\n", 400, "malformed request line"),
+    (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request line"),
+    (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request line"),
+    (b"G\x00T / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request line"),
+    (b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request line"),
+    (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, "HTTP/2.0"),
+    (b"PRI * HTTP/2.0\r\n\r\n", 505, "HTTP/2.0"),
+    (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "TLS handshake"),
+    (GET + b"X: a\r\n b\r\n\r\n", 400, "continues the one before it"),
+    (GET + b"X : a\r\n\r\n", 400, "space before its colon"),
+    (GET + b"Xa\r\n\r\n", 400, "has no colon"),
+    (GET + b"X: a\x00\r\n\r\n", 400, "control character"),
+    (GET + b"X: a\rb\r\n\r\n", 400, "control character"),
+    (GET + b"(X): a\r\n\r\n", 400, "malformed name"),
+    (GET + b"X: a\nY: b\r\n\r\n", 400, "bare LF"),
+    (b"GET / HTTP/1.1\r\n\r\n", 400, "Host header is missing"),
+    (GET + b"Host: a\r\n\r\n", 400, "Host header is malformed"),
+    (b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400, "Host header is malformed"),
+    (b"FOO / HTTP/1.1\r\nHost: a\r\n\r\n", 501, 'method "FOO" is not implemented'),
+    (GET + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n", 400, "Content-Length is"),
+    (GET + b"Content-Length: 5, 5\r\n\r\n", 400, "Content-Length is"),
+    (GET + b"Content-Length: +5\r\n\r\n", 400, "Content-Length is"),
+    (GET + b"Content-Length: 0x5\r\n\r\n", 400, "Content-Length is"),
+    (GET + b"Content-Length: \r\n\r\n", 400, "Content-Length is"),
+    (GET + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "contradict each other"),
+    (GET + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501, "only chunked"),
+    (GET + b"Transfer-Encoding: xchunked\r\n\r\n", 501, "only chunked"),
+    (GET + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "only chunked"),
+    (GET + b"Transfer-Encoding: chunked, identity\r\n\r\n", 400, "only chunked"),
+    (b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "does not exist in HTTP/1.0"),
+    (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "request line is longer"),
+    (GET + b"X: " + b"a" * 70_000 + b"\r\n\r\n", 431, "head is longer"),
     (b"GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request target"),
 ]
 
@@ -1288,8 +1818,17 @@ def test_a_malformed_head_is_refused_and_the_connection_with_it(data: bytes, sta
     assert caught.value.status == status and message in caught.value.message and caught.value.close
 
 
-@pytest.mark.parametrize("method, headers, refused", [
-    ("POST", {}, 411), ("PUT", {}, 411), ("GET", {}, None), ("POST", {"content-length": "11"}, 413), ("POST", {"content-length": "9" * 30}, 413), ("POST", {"content-length": "10"}, None)])
+@pytest.mark.parametrize(
+    "method, headers, refused",
+    [
+        ("POST", {}, 411),
+        ("PUT", {}, 411),
+        ("GET", {}, None),
+        ("POST", {"content-length": "11"}, 413),
+        ("POST", {"content-length": "9" * 30}, 413),
+        ("POST", {"content-length": "10"}, None),
+    ],
+)
 def test_the_length_of_a_body_must_be_known_and_allowed(method: str, headers: Any, refused: Optional[int]) -> None:
     try:
         m.body_reader(m.Head(method, "/", 1, headers), 10)
@@ -1309,10 +1848,21 @@ def test_a_chunked_body_reads_the_same_in_every_split() -> None:
         assert (bytes(reader.pieces), reader.rest, done[-1]) == (b"Wikipedia", b"GET", True), (one, two)
 
 
-@pytest.mark.parametrize("data, status, message", [
-    (b"x\r\n", 400, "malformed chunk size"), (b"-1\r\n", 400, "malformed chunk size"), (b"\r\n", 400, "malformed chunk size"), (b"0x4\r\n", 400, "malformed chunk size"),
-    (b"4\nWiki", 400, "bare LF"), (b"4\r\nWikiX\r\n", 400, "longer than its size"), (b"65\r\n", 413, "larger than 100 bytes"), (b"ffffffffffffffff\r\n", 413, "larger"),
-    (b"0\r\nbad trailer\r\n", 400, "malformed trailer"), (b"4" + b";" + b"a" * 5000, 400, "longer than 4096")])
+@pytest.mark.parametrize(
+    "data, status, message",
+    [
+        (b"x\r\n", 400, "malformed chunk size"),
+        (b"-1\r\n", 400, "malformed chunk size"),
+        (b"\r\n", 400, "malformed chunk size"),
+        (b"0x4\r\n", 400, "malformed chunk size"),
+        (b"4\nWiki", 400, "bare LF"),
+        (b"4\r\nWikiX\r\n", 400, "longer than its size"),
+        (b"65\r\n", 413, "larger than 100 bytes"),
+        (b"ffffffffffffffff\r\n", 413, "larger"),
+        (b"0\r\nbad trailer\r\n", 400, "malformed trailer"),
+        (b"4" + b";" + b"a" * 5000, 400, "longer than 4096"),
+    ],
+)
 def test_a_malformed_chunked_body_is_refused(data: bytes, status: int, message: str) -> None:
     with pytest.raises(m.Refused) as caught:
         m.ChunkedBody(100).feed(data)
@@ -1323,27 +1873,67 @@ RAW = zlib.compressobj(9, zlib.DEFLATED, -15)
 RAW_DEFLATE = RAW.compress(b"hello") + RAW.flush()
 
 
-@pytest.mark.parametrize("codings, data", [
-    (["gzip"], gzip.compress(b"hello")), (["x-gzip"], gzip.compress(b"hel") + gzip.compress(b"lo")), (["deflate"], zlib.compress(b"hello")), (["deflate"], RAW_DEFLATE),
-    (["identity"], b"hello"), (["deflate", "gzip"], gzip.compress(zlib.compress(b"hello")))])
+@pytest.mark.parametrize(
+    "codings, data",
+    [
+        (["gzip"], gzip.compress(b"hello")),
+        (["x-gzip"], gzip.compress(b"hel") + gzip.compress(b"lo")),
+        (["deflate"], zlib.compress(b"hello")),
+        (["deflate"], RAW_DEFLATE),
+        (["identity"], b"hello"),
+        (["deflate", "gzip"], gzip.compress(zlib.compress(b"hello"))),
+    ],
+)
 def test_content_codings_are_undone(codings: Any, data: bytes) -> None:
     assert m.decoded(data, codings, 100) == b"hello"
 
 
-@pytest.mark.parametrize("codings, data, status, message", [
-    (["br"], b"x", 415, 'Content-Encoding "br" is not known; known: gzip, deflate'), (["gzip"], b"hello", 400, "the body is not gzip"), (["gzip"], gzip.compress(b"hello")[:-1], 400, "ends too early"),
-    (["gzip"], gzip.compress(b"a" * 10_000), 413, "larger than 100 bytes once decompressed"), (["deflate"], zlib.compress(b"hi") + b"x", 400, "bytes follow"), (["gzip"], b"", 400, "ends too early")])
+@pytest.mark.parametrize(
+    "codings, data, status, message",
+    [
+        (["br"], b"x", 415, 'Content-Encoding "br" is not known; known: gzip, deflate'),
+        (["gzip"], b"hello", 400, "the body is not gzip"),
+        (["gzip"], gzip.compress(b"hello")[:-1], 400, "ends too early"),
+        (["gzip"], gzip.compress(b"a" * 10_000), 413, "larger than 100 bytes once decompressed"),
+        (["deflate"], zlib.compress(b"hi") + b"x", 400, "bytes follow"),
+        (["gzip"], b"", 400, "ends too early"),
+    ],
+)
 def test_a_body_that_is_not_what_it_says_is_refused(codings: Any, data: bytes, status: int, message: str) -> None:
     with pytest.raises(m.Refused) as caught:
         m.decoded(data, codings, 100)
     assert caught.value.status == status and message in caught.value.message
 
 
-@pytest.mark.parametrize("accept, coding", [
-    (None, "identity"), ("", "identity"), ("gzip", "gzip"), ("x-gzip", "gzip"), ("GZIP", "gzip"), ("gzip, deflate, br", "gzip"), ("br", "identity"), ("*", "gzip"),
-    ("gzip;q=0", "identity"), ("gzip;q=0.5", "gzip"), ("gzip;q=0.5, identity", "identity"), ("gzip;q=0.5, identity;q=0.4", "gzip"), ("gzip;q=1.0, *;q=0", "gzip"),
-    ("identity;q=0", None), ("identity;q=0, gzip", "gzip"), ("*;q=0", None), ("*;q=0, identity", "identity"), ("gzip;q=0, identity;q=0", None), ("gzip;q=0, *", "identity"),
-    ("gzip;q=2", "identity"), ("gzip;q=abc", "identity"), ("gzip ; q=0.001", "gzip"), ("gzip;q=0.000", "identity"), ("identity;q=0, *", "gzip")])
+@pytest.mark.parametrize(
+    "accept, coding",
+    [
+        (None, "identity"),
+        ("", "identity"),
+        ("gzip", "gzip"),
+        ("x-gzip", "gzip"),
+        ("GZIP", "gzip"),
+        ("gzip, deflate, br", "gzip"),
+        ("br", "identity"),
+        ("*", "gzip"),
+        ("gzip;q=0", "identity"),
+        ("gzip;q=0.5", "gzip"),
+        ("gzip;q=0.5, identity", "identity"),
+        ("gzip;q=0.5, identity;q=0.4", "gzip"),
+        ("gzip;q=1.0, *;q=0", "gzip"),
+        ("identity;q=0", None),
+        ("identity;q=0, gzip", "gzip"),
+        ("*;q=0", None),
+        ("*;q=0, identity", "identity"),
+        ("gzip;q=0, identity;q=0", None),
+        ("gzip;q=0, *", "identity"),
+        ("gzip;q=2", "identity"),
+        ("gzip;q=abc", "identity"),
+        ("gzip ; q=0.001", "gzip"),
+        ("gzip;q=0.000", "identity"),
+        ("identity;q=0, *", "gzip"),
+    ],
+)
 def test_gzip_is_negotiated_by_rfc_9110(accept: Optional[str], coding: Optional[str]) -> None:
     assert m.negotiated(accept) == coding
 
@@ -1360,31 +1950,84 @@ def performed(response: m.Response, **wire: Any) -> List[Any]:
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: now\r\nX-Mock-Request-Id: 1\r\n"
 
 
-@pytest.mark.parametrize("response, wire, expected", [
-    (m.Response(200, TEXT, b"hi", delivery=m.Delivery(gzip="never")), {}, [HEAD + b"Content-Length: 2\r\n\r\nhi"]),
-    (m.Response(200, TEXT, b"hi"), {}, [HEAD + b"Vary: Accept-Encoding\r\nContent-Length: 2\r\n\r\nhi"]),
-    (m.Response(200, TEXT, b"hi", may_gzip=False), {"head_only": True}, [HEAD + b"Content-Length: 2\r\n\r\n"]),
-    (m.Response(200, TEXT, b"hi", may_gzip=False), {"keep_alive": False}, [HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi"]),
-    (m.Response(200, TEXT, b"hi", may_gzip=False), {"minor": 0}, [HEAD + b"Content-Length: 2\r\nConnection: keep-alive\r\n\r\nhi"]),
-    (m.Response(204, (), b"", may_gzip=False), {}, [b"HTTP/1.1 204 No Content\r\nDate: now\r\nX-Mock-Request-Id: 1\r\n\r\n"]),
-    (m.Response(200, TEXT, b"hi", may_gzip=False, delivery=m.Delivery(delay=2.0)), {}, [2.0, HEAD + b"Content-Length: 2\r\n\r\nhi"]),
-    (m.Response(200, TEXT, b"hi", twin=b"TWIN"), {"accept_encoding": "gzip"}, [HEAD + b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nTWIN"]),
-    (m.Response(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="always")), {}, [HEAD + b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nTWIN"]),
-    (m.Response(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="never")), {"accept_encoding": "gzip"}, [HEAD + b"Content-Length: 2\r\n\r\nhi"]),
-    (m.Response(200, TEXT, frames=[b"a\n\n", b"bc"], may_gzip=False), {"accept_encoding": "gzip"}, [HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"3\r\na\n\n\r\n", b"2\r\nbc\r\n", b"0\r\n\r\n"]),
-    (m.Response(200, TEXT, frames=[b"a", b"b"], may_gzip=False), {"minor": 0}, [HEAD + b"Connection: close\r\n\r\n", b"a", b"b"]),
-    (m.Response(200, TEXT, frames=[b"a", b"b", b"c"], may_gzip=False, delivery=m.Delivery(pace=m.Pace(3.0, 0.5))), {},
-     [HEAD + b"Transfer-Encoding: chunked\r\n\r\n", 3.0, b"1\r\na\r\n", 0.5, b"1\r\nb\r\n", 0.5, b"1\r\nc\r\n", b"0\r\n\r\n"]),
-    (m.Response(200, TEXT, frames=[b"a"], may_gzip=False), {"head_only": True}, [HEAD + b"Transfer-Encoding: chunked\r\n\r\n"]),
-])
+@pytest.mark.parametrize(
+    "response, wire, expected",
+    [
+        (m.Response(200, TEXT, b"hi", delivery=m.Delivery(gzip="never")), {}, [HEAD + b"Content-Length: 2\r\n\r\nhi"]),
+        (m.Response(200, TEXT, b"hi"), {}, [HEAD + b"Vary: Accept-Encoding\r\nContent-Length: 2\r\n\r\nhi"]),
+        (m.Response(200, TEXT, b"hi", may_gzip=False), {"head_only": True}, [HEAD + b"Content-Length: 2\r\n\r\n"]),
+        (
+            m.Response(200, TEXT, b"hi", may_gzip=False),
+            {"keep_alive": False},
+            [HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi"],
+        ),
+        (
+            m.Response(200, TEXT, b"hi", may_gzip=False),
+            {"minor": 0},
+            [HEAD + b"Content-Length: 2\r\nConnection: keep-alive\r\n\r\nhi"],
+        ),
+        (m.Response(204, (), b"", may_gzip=False), {}, [b"HTTP/1.1 204 No Content\r\nDate: now\r\nX-Mock-Request-Id: 1\r\n\r\n"]),
+        (
+            m.Response(200, TEXT, b"hi", may_gzip=False, delivery=m.Delivery(delay=2.0)),
+            {},
+            [2.0, HEAD + b"Content-Length: 2\r\n\r\nhi"],
+        ),
+        (
+            m.Response(200, TEXT, b"hi", twin=b"TWIN"),
+            {"accept_encoding": "gzip"},
+            [HEAD + b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nTWIN"],
+        ),
+        (
+            m.Response(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="always")),
+            {},
+            [HEAD + b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nTWIN"],
+        ),
+        (
+            m.Response(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="never")),
+            {"accept_encoding": "gzip"},
+            [HEAD + b"Content-Length: 2\r\n\r\nhi"],
+        ),
+        (
+            m.Response(200, TEXT, frames=[b"a\n\n", b"bc"], may_gzip=False),
+            {"accept_encoding": "gzip"},
+            [HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"3\r\na\n\n\r\n", b"2\r\nbc\r\n", b"0\r\n\r\n"],
+        ),
+        (
+            m.Response(200, TEXT, frames=[b"a", b"b"], may_gzip=False),
+            {"minor": 0},
+            [HEAD + b"Connection: close\r\n\r\n", b"a", b"b"],
+        ),
+        (
+            m.Response(200, TEXT, frames=[b"a", b"b", b"c"], may_gzip=False, delivery=m.Delivery(pace=m.Pace(3.0, 0.5))),
+            {},
+            [
+                HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+                3.0,
+                b"1\r\na\r\n",
+                0.5,
+                b"1\r\nb\r\n",
+                0.5,
+                b"1\r\nc\r\n",
+                b"0\r\n\r\n",
+            ],
+        ),
+        (
+            m.Response(200, TEXT, frames=[b"a"], may_gzip=False),
+            {"head_only": True},
+            [HEAD + b"Transfer-Encoding: chunked\r\n\r\n"],
+        ),
+    ],
+)
 def test_a_response_becomes_these_steps(response: m.Response, wire: Any, expected: Any) -> None:
     assert performed(response, **wire) == expected
 
 
 def test_a_compressed_stream_is_one_member_that_is_flushed_after_every_event() -> None:
     frames = [b"data: %d\n\n" % number for number in range(5)]
-    sent = performed(m.Response(200, TEXT, frames=frames, may_gzip=False, delivery=m.Delivery(gzip="always", pace=m.Pace(0.0, 1.0))))
-    assert [step for step in sent if isinstance(step, float)] == [1.0] * 4         # none before the gzip trailer
+    sent = performed(
+        m.Response(200, TEXT, frames=frames, may_gzip=False, delivery=m.Delivery(gzip="always", pace=m.Pace(0.0, 1.0)))
+    )
+    assert [step for step in sent if isinstance(step, float)] == [1.0] * 4  # none before the gzip trailer
     unpacker = zlib.decompressobj(31)
     chunks = [step.partition(b"\r\n")[2][:-2] for step in sent[1:-1] if isinstance(step, bytes)]
     assert [unpacker.decompress(chunk) for chunk in chunks] == [*frames, b""] and unpacker.eof
@@ -1398,8 +2041,12 @@ def test_jitter_strays_by_its_share_and_is_the_same_for_the_same_seed() -> None:
 
 
 def test_the_pace_of_a_mock_goes_before_that_of_the_server() -> None:
-    answers = answerer({"match": {"model": "own"}, "response": {"text": "x", "pace": {"first": 1, "tokens_per_second": 4}}},
-                       {"match": {"model": "zero"}, "response": {"text": "x", "pace": 0}}, {"response": {"text": "x"}}, pace=0.25)
+    answers = answerer(
+        {"match": {"model": "own"}, "response": {"text": "x", "pace": {"first": 1, "tokens_per_second": 4}}},
+        {"match": {"model": "zero"}, "response": {"text": "x", "pace": 0}},
+        {"response": {"text": "x"}},
+        pace=0.25,
+    )
     paces = [ask(answers, m.OpenAIChat, True, more={"model": model}).delivery.pace for model in ("own", "zero", "none")]
     assert [(pace.first, pace.between) for pace in paces if pace] == [(1, 0.25), (0, 0), (0, 0.25)]
 
@@ -1408,7 +2055,12 @@ def test_headers_of_a_mock_replace_add_and_remove() -> None:
     headers = {"X-Request-Id": "mine", "server": None, "x-new": 5}
     sent = ask(answerer({"response": {"text": "x", "headers": headers}}), m.OpenAIChat).headers
     names = [name.lower() for name, _ in sent]
-    assert dict(sent)["X-Request-Id"] == "mine" and names.count("x-request-id") == 1 and "server" not in names and ("x-new", "5") in sent
+    assert (
+        dict(sent)["X-Request-Id"] == "mine"
+        and names.count("x-request-id") == 1
+        and "server" not in names
+        and ("x-new", "5") in sent
+    )
 
 
 def test_headers_of_a_mock_replace_those_of_the_connection_too_but_not_the_request_id() -> None:
@@ -1452,7 +2104,11 @@ class Raw:
             return status, headers, b""
         if "chunked" in headers.get("transfer-encoding", ""):
             return status, headers, b"".join(self.chunks())
-        return status, headers, self.file.read(int(headers["content-length"])) if "content-length" in headers else self.file.read()
+        return (
+            status,
+            headers,
+            self.file.read(int(headers["content-length"])) if "content-length" in headers else self.file.read(),
+        )
 
     def chunks(self) -> Iterator[bytes]:
         while True:
@@ -1482,12 +2138,15 @@ def raw(server: MockServer) -> Iterator[Callable[[], Raw]]:
     def connect() -> Raw:
         opened.append(Raw(server))
         return opened[-1]
+
     yield connect
     for client in opened:
         client.close()
 
 
-def post(body: Any = CHAT, path: str = "/v1/chat/completions", version: str = "1.1", headers: Sequence[str] = (), length: bool = True) -> bytes:
+def post(
+    body: Any = CHAT, path: str = "/v1/chat/completions", version: str = "1.1", headers: Sequence[str] = (), length: bool = True
+) -> bytes:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"POST {path} HTTP/{version}", "Host: x", *headers] + ([f"Content-Length: {len(data)}"] if length else [])
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
@@ -1497,13 +2156,17 @@ STREAM = {**CHAT, "stream": True}
 
 
 def test_pipelined_requests_are_answered_in_order_on_one_connection(raw: Any) -> None:
-    client = raw().send(b"\r\n" + b"".join(post({**CHAT, "model": f"m{number}", "stream": number % 2 == 1}) for number in range(10)))
+    client = raw().send(
+        b"\r\n" + b"".join(post({**CHAT, "model": f"m{number}", "stream": number % 2 == 1}) for number in range(10))
+    )
     for number in range(10):
         status, _, body = client.response()
         assert status == 200 and f'"m{number}"'.encode() in body
 
 
-def test_a_whole_answer_is_one_write_and_each_event_is_one_chunk_and_one_write(server: MockServer, raw: Any, monkeypatch: Any) -> None:
+def test_a_whole_answer_is_one_write_and_each_event_is_one_chunk_and_one_write(
+    server: MockServer, raw: Any, monkeypatch: Any
+) -> None:
     writes: List[bytes] = []
     setup = m.Handler.setup
 
@@ -1535,7 +2198,12 @@ def test_a_whole_answer_is_one_write_and_each_event_is_one_chunk_and_one_write(s
 
 def test_http_1_0_gets_no_chunks_and_the_connection_is_closed_or_kept_as_it_asks(raw: Any) -> None:
     status, headers, body = raw().send(post(STREAM, version="1.0")).response()
-    assert status == 200 and "transfer-encoding" not in headers and headers["connection"] == "close" and body.endswith(b"data: [DONE]\n\n")
+    assert (
+        status == 200
+        and "transfer-encoding" not in headers
+        and headers["connection"] == "close"
+        and body.endswith(b"data: [DONE]\n\n")
+    )
     assert raw().send(post(version="1.0")).response()[1]["connection"] == "close"
     kept = raw().send(post(version="1.0", headers=["Connection: keep-alive"]))
     assert kept.response()[1]["connection"] == "keep-alive" and kept.send(post(version="1.0")).response()[0] == 200
@@ -1546,10 +2214,18 @@ def test_connection_close_is_honoured(raw: Any) -> None:
     assert client.response()[1]["connection"] == "close" and client.file.read() == b""
 
 
-@pytest.mark.parametrize("headers, encode", [
-    (["Transfer-Encoding: chunked"], lambda data: b"".join(b"1\r\n%c\r\n" % byte for byte in data) + b"0\r\n\r\n"),
-    (["Content-Encoding: gzip"], gzip.compress), (["Content-Encoding: deflate"], zlib.compress),
-    (["Content-Encoding: gzip", "Transfer-Encoding: chunked"], lambda data: b"%x\r\n%b\r\n0\r\n\r\n" % (len(gzip.compress(data)), gzip.compress(data)))])
+@pytest.mark.parametrize(
+    "headers, encode",
+    [
+        (["Transfer-Encoding: chunked"], lambda data: b"".join(b"1\r\n%c\r\n" % byte for byte in data) + b"0\r\n\r\n"),
+        (["Content-Encoding: gzip"], gzip.compress),
+        (["Content-Encoding: deflate"], zlib.compress),
+        (
+            ["Content-Encoding: gzip", "Transfer-Encoding: chunked"],
+            lambda data: b"%x\r\n%b\r\n0\r\n\r\n" % (len(gzip.compress(data)), gzip.compress(data)),
+        ),
+    ],
+)
 def test_request_bodies_may_be_chunked_and_compressed(raw: Any, headers: Any, encode: Any) -> None:
     data = encode(json.dumps(CHAT).encode())
     client = raw().send(post(data, headers=headers, length=headers[-1] != "Transfer-Encoding: chunked"))
@@ -1573,9 +2249,19 @@ def test_head_is_get_without_a_body(raw: Any) -> None:
 
 
 def test_browsers_may_call_provider_paths(raw: Any) -> None:
-    status, headers, _ = raw().send(b"OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: x\r\nOrigin: http://a\r\nAccess-Control-Request-Method: POST\r\n"
-                                    b"Access-Control-Request-Headers: authorization\r\n\r\n").response()
-    assert status == 204 and headers["access-control-allow-origin"] == "*" and headers["access-control-allow-headers"] == "authorization"
+    status, headers, _ = (
+        raw()
+        .send(
+            b"OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: x\r\nOrigin: http://a\r\nAccess-Control-Request-Method: POST\r\n"
+            b"Access-Control-Request-Headers: authorization\r\n\r\n"
+        )
+        .response()
+    )
+    assert (
+        status == 204
+        and headers["access-control-allow-origin"] == "*"
+        and headers["access-control-allow-headers"] == "authorization"
+    )
     assert "POST" in headers["access-control-allow-methods"]
     assert raw().send(post(headers=["Origin: http://a"])).response()[1]["access-control-allow-origin"] == "*"
 
@@ -1591,15 +2277,27 @@ def test_neither_gzip_nor_identity_is_406_and_the_connection_lives(raw: Any) -> 
     assert client.response()[0] == 406 and client.send(post()).response()[0] == 200
 
 
-@pytest.mark.parametrize("data, status", [(data, status) for data, status, _ in BAD_HEADS if len(data) < 1000] + [
-    (b"GET / HTTP/1.1\nHost: a\n\n", 400), (post(length=False), 411), (post(headers=["Content-Encoding: br"]), 415), (post(b"{"), 400),
-    (post(b"\xff"), 400), (post(headers=["Expect: miracles"]), 417), (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400)])
+@pytest.mark.parametrize(
+    "data, status",
+    [(data, status) for data, status, _ in BAD_HEADS if len(data) < 1000]
+    + [
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+        (post(length=False), 411),
+        (post(headers=["Content-Encoding: br"]), 415),
+        (post(b"{"), 400),
+        (post(b"\xff"), 400),
+        (post(headers=["Expect: miracles"]), 417),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    ],
+)
 def test_bad_input_gets_an_answer_in_json_and_never_a_dropped_connection(raw: Any, data: bytes, status: int) -> None:
     found, headers, body = raw().send(data).response(has_body=not data.startswith(b"HEAD"))
     assert found == status and json.loads(body)["error"]["message"] and headers["content-type"].startswith("application/json")
 
 
-@pytest.mark.parametrize("data, status", [(b"GET /" + b"a" * 100_000, 414), (GET + b"X: " + b"a" * 100_000, 431), (GET + b"X: a\r\n" * 20_000, 431)])
+@pytest.mark.parametrize(
+    "data, status", [(b"GET /" + b"a" * 100_000, 414), (GET + b"X: " + b"a" * 100_000, 431), (GET + b"X: a\r\n" * 20_000, 431)]
+)
 def test_an_endless_head_is_refused_while_it_comes(raw: Any, data: bytes, status: int) -> None:
     client = raw()
     with contextlib.suppress(ConnectionError):
@@ -1632,7 +2330,9 @@ def test_a_client_that_stops_reading_is_given_up_and_delays_nobody(monkeypatch: 
         stuck = [Raw(server).send(post({**STREAM, "model": "huge"})) for _ in range(m.WRITERS + 2)]
         quick = Raw(server).send(post(STREAM))
         assert quick.response()[0] == 200
-        wait_until(lambda: [entry["ended"] for entry in server.requests if entry["model"] == "huge"] == ["client_closed"] * len(stuck))
+        wait_until(
+            lambda: [entry["ended"] for entry in server.requests if entry["model"] == "huge"] == ["client_closed"] * len(stuck)
+        )
         for client in [*stuck, quick]:
             client.close()
 
@@ -1689,11 +2389,24 @@ def test_every_response_carries_a_request_id_and_a_date(raw: Any) -> None:
 
 
 def test_the_journal_of_a_python_test_holds_what_was_sent_without_credentials(server: MockServer, raw: Any) -> None:
-    raw().send(post(headers=["Authorization: Bearer sk-secret", "X-Api-Key: sk-other"], path="/v1/chat/completions?key=sk-third")).response()
+    raw().send(
+        post(headers=["Authorization: Bearer sk-secret", "X-Api-Key: sk-other"], path="/v1/chat/completions?key=sk-third")
+    ).response()
     wait_until(lambda: server.requests[-1]["ended"] == "complete")
     entry = server.requests[-1]
-    assert (entry["provider"], entry["api"], entry["model"], entry["user"], entry["status"], entry["mock"]) == ("openai", "chat", "gpt-4o-mini", "Hi", 200, "added#1")
-    assert entry["body"] == CHAT and "sk-" not in json.dumps(entry) and hashlib.sha256(b"sk-secret").hexdigest()[:8] in entry["headers"]["authorization"]
+    assert (entry["provider"], entry["api"], entry["model"], entry["user"], entry["status"], entry["mock"]) == (
+        "openai",
+        "chat",
+        "gpt-4o-mini",
+        "Hi",
+        200,
+        "added#1",
+    )
+    assert (
+        entry["body"] == CHAT
+        and "sk-" not in json.dumps(entry)
+        and hashlib.sha256(b"sk-secret").hexdigest()[:8] in entry["headers"]["authorization"]
+    )
 
 
 def test_a_bad_mock_from_python_is_a_value_error() -> None:
@@ -1724,11 +2437,18 @@ def test_a_closed_server_leaves_no_thread_and_no_port_behind() -> None:
 
 
 @contextlib.contextmanager
-def launched(*arguments: str, env: Optional[Mapping[str, str]] = None, stderr: Any = subprocess.PIPE) -> Iterator[Tuple[Any, List[int]]]:
+def launched(
+    *arguments: str, env: Optional[Mapping[str, str]] = None, stderr: Any = subprocess.PIPE
+) -> Iterator[Tuple[Any, List[int]]]:
     """A server process and the ports that it listens on."""
     count = max(1, sum(argument.isdigit() for argument in arguments))
-    process = subprocess.Popen([sys.executable, "-B", str(HERE / "mock_server.py"), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=stderr, env={**os.environ, **(env or {})})
+    process = subprocess.Popen(
+        [sys.executable, "-B", str(HERE / "mock_server.py"), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, **(env or {})},
+    )
     try:
         assert process.stdout
         lines = [process.stdout.readline().decode() for _ in range(count)]
@@ -1743,12 +2463,20 @@ def launched(*arguments: str, env: Optional[Mapping[str, str]] = None, stderr: A
 
 
 def run(*arguments: str, env: Optional[Mapping[str, str]] = None) -> Tuple[int, str, str]:
-    done = subprocess.run([sys.executable, "-B", str(HERE / "mock_server.py"), *arguments], capture_output=True, text=True, timeout=20,
-                          stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+    done = subprocess.run(
+        [sys.executable, "-B", str(HERE / "mock_server.py"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **(env or {})},
+    )
     return done.returncode, done.stdout, done.stderr
 
 
-def fetch(port: int, method: str, path: str, body: Optional[bytes] = None, headers: Optional[Mapping[str, str]] = None) -> Tuple[int, bytes]:
+def fetch(
+    port: int, method: str, path: str, body: Optional[bytes] = None, headers: Optional[Mapping[str, str]] = None
+) -> Tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request(method, path, body, dict(headers or {}))
@@ -1797,7 +2525,12 @@ def test_several_ports_are_several_upstreams_of_one_process(folder: Any) -> None
     for sock in (first, second):
         sock.bind(("127.0.0.1", 0))
     ports = [sock.getsockname()[1] for sock in (first, second)]
-    directory = folder(mocks__a_DOT_json=[{"match": {"port": ports[0]}, "response": {"status": 429}}, {"match": {"port": ports[1]}, "response": {"text": "ok"}}])
+    directory = folder(
+        mocks__a_DOT_json=[
+            {"match": {"port": ports[0]}, "response": {"status": 429}},
+            {"match": {"port": ports[1]}, "response": {"text": "ok"}},
+        ]
+    )
     for sock in (first, second):
         sock.close()
     with launched(*map(str, ports), "--data", directory) as (_, listening):
@@ -1814,7 +2547,7 @@ def test_it_ends_when_standard_input_closes() -> None:
 def test_a_standard_error_that_nobody_reads_delays_no_answer() -> None:
     with launched("0") as (_, ports):
         path = "/v1/models/" + "x" * 900
-        assert [fetch(ports[0], "GET", path)[0] for _ in range(200)] == [200] * 200      # far more than a pipe holds
+        assert [fetch(ports[0], "GET", path)[0] for _ in range(200)] == [200] * 200  # far more than a pipe holds
 
 
 @pytest.mark.parametrize("mode", ["text", "json"])
@@ -1827,12 +2560,25 @@ def test_a_request_is_a_line_in_the_log_without_its_credentials(mode: str) -> No
         assert json.loads(line)["status"] == 404 and json.loads(line)["model"] == "gpt-4o-mini"
 
 
-@pytest.mark.parametrize("arguments, env, status, message", [
-    (["--fallbak", "echo"], {}, 2, "unknown argument '--fallbak'; did you mean '--fallback'?"), (["--fallback", "ecko"], {}, 2, "--fallback: found 'ecko'; did you mean 'echo'?"),
-    (["70000"], {}, 2, "port: expected a port from 0 to 65535, found '70000'"), (["x"], {}, 2, "expected a port"), (["--pace", "-1"], {}, 2, "--pace"), (["--pace", "nan"], {}, 2, "--pace: expected seconds"),
-    (["--data", "/nowhere-at-all"], {}, 2, "--data: no directory '/nowhere-at-all'"), (["--max-body", "0"], {}, 2, "--max-body: expected a number of bytes"), (["--log"], {}, 2, "--log"),
-    ([], {"MOCK_SERVER_FALLBACK": "x"}, 2, "MOCK_SERVER_FALLBACK: found 'x'"), ([], {"MOCK_SERVER_PORT": "a"}, 2, "MOCK_SERVER_PORT"), ([], {"MOCK_SERVER_REQUIRE_AUTH": "yes"}, 2, "expected 1 or 0"),
-    (["0", "--host", "192.0.2.1"], {}, 1, "can't listen on 192.0.2.1 port 0"), (["0", "--host", "no such host"], {}, 1, "can't listen on no such host")])
+@pytest.mark.parametrize(
+    "arguments, env, status, message",
+    [
+        (["--fallbak", "echo"], {}, 2, "unknown argument '--fallbak'; did you mean '--fallback'?"),
+        (["--fallback", "ecko"], {}, 2, "--fallback: found 'ecko'; did you mean 'echo'?"),
+        (["70000"], {}, 2, "port: expected a port from 0 to 65535, found '70000'"),
+        (["x"], {}, 2, "expected a port"),
+        (["--pace", "-1"], {}, 2, "--pace"),
+        (["--pace", "nan"], {}, 2, "--pace: expected seconds"),
+        (["--data", "/nowhere-at-all"], {}, 2, "--data: no directory '/nowhere-at-all'"),
+        (["--max-body", "0"], {}, 2, "--max-body: expected a number of bytes"),
+        (["--log"], {}, 2, "--log"),
+        ([], {"MOCK_SERVER_FALLBACK": "x"}, 2, "MOCK_SERVER_FALLBACK: found 'x'"),
+        ([], {"MOCK_SERVER_PORT": "a"}, 2, "MOCK_SERVER_PORT"),
+        ([], {"MOCK_SERVER_REQUIRE_AUTH": "yes"}, 2, "expected 1 or 0"),
+        (["0", "--host", "192.0.2.1"], {}, 1, "can't listen on 192.0.2.1 port 0"),
+        (["0", "--host", "no such host"], {}, 1, "can't listen on no such host"),
+    ],
+)
 def test_a_usage_error_is_one_line_with_what_would_do(arguments: Any, env: Any, status: int, message: str) -> None:
     code, out, err = run(*arguments, env=env)
     assert code == status and message in err and err.count("\n") == 1 and out == "" and "Traceback" not in err
@@ -1857,9 +2603,23 @@ def test_invalid_mocks_are_exit_2_at_start_and_in_a_check(folder: Any) -> None:
 
 def test_options_come_from_the_environment_unless_the_command_line_has_them(folder: Any) -> None:
     directory = folder(mocks__a_DOT_json={"response": {"text": "x"}})
-    options = m.parse_arguments(["--log", "json"], {"MOCK_SERVER_LOG": "off", "MOCK_SERVER_PORT": os.pathsep.join(["5005", "0"]), "MOCK_SERVER_PACE": "0.5",
-                                                    "MOCK_SERVER_DATA": os.pathsep.join([directory, directory]), "MOCK_SERVER_REQUIRE_AUTH": "1"})
-    assert (options["log"], options["port"], options["pace"], options["data"], options["require_auth"]) == ("json", [5005, 0], 0.5, [directory] * 2, True)
+    options = m.parse_arguments(
+        ["--log", "json"],
+        {
+            "MOCK_SERVER_LOG": "off",
+            "MOCK_SERVER_PORT": os.pathsep.join(["5005", "0"]),
+            "MOCK_SERVER_PACE": "0.5",
+            "MOCK_SERVER_DATA": os.pathsep.join([directory, directory]),
+            "MOCK_SERVER_REQUIRE_AUTH": "1",
+        },
+    )
+    assert (options["log"], options["port"], options["pace"], options["data"], options["require_auth"]) == (
+        "json",
+        [5005, 0],
+        0.5,
+        [directory] * 2,
+        True,
+    )
     assert m.parse_arguments([], {})["port"] == [5001]
 
 
@@ -1871,7 +2631,9 @@ def test_version_and_help_say_what_there_is() -> None:
 
 def test_the_script_alone_starts_without_data(tmp_path: Path) -> None:
     shutil.copy(str(HERE / "mock_server.py"), str(tmp_path))
-    process = subprocess.Popen([sys.executable, "-B", "-S", str(tmp_path / "mock_server.py"), "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-B", "-S", str(tmp_path / "mock_server.py"), "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     try:
         assert process.stdout and process.stdout.readline().startswith(b"listening on http://127.0.0.1:")
     finally:
@@ -1895,7 +2657,9 @@ def test_an_ipv6_address_is_listened_on() -> None:
 
 
 def convert(*arguments: str) -> Tuple[int, str, str]:
-    done = subprocess.run([sys.executable, "-B", str(HERE / "convert_to_gzip.py"), *arguments], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [sys.executable, "-B", str(HERE / "convert_to_gzip.py"), *arguments], capture_output=True, text=True, timeout=20
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -1906,7 +2670,12 @@ def test_a_twin_is_made_deterministically_and_checked(tmp_path: Path) -> None:
     assert convert(str(source))[0] == 0
     first = twin.read_bytes()
     os.utime(str(source), (1, 1))
-    assert convert(str(source))[0] == 0 and twin.read_bytes() == first and gzip.decompress(first) == source.read_bytes() and first[4:8] == b"\0\0\0\0"
+    assert (
+        convert(str(source))[0] == 0
+        and twin.read_bytes() == first
+        and gzip.decompress(first) == source.read_bytes()
+        and first[4:8] == b"\0\0\0\0"
+    )
     assert convert("--check", str(source))[0] == 0
     source.write_bytes(b"{}")
     assert convert("--check", str(source))[0] == 1 and "is stale" in convert("--check", str(source))[2]
@@ -1914,7 +2683,15 @@ def test_a_twin_is_made_deterministically_and_checked(tmp_path: Path) -> None:
     assert convert("--check", str(source))[0] == 1
 
 
-@pytest.mark.parametrize("arguments, status, message", [([], 2, "usage:"), (["--chek", "x"], 2, "unknown option --chek"), (["a.gz"], 2, "is a twin already"), (["/nowhere/x.json"], 1, "No such file")])
+@pytest.mark.parametrize(
+    "arguments, status, message",
+    [
+        ([], 2, "usage:"),
+        (["--chek", "x"], 2, "unknown option --chek"),
+        (["a.gz"], 2, "is a twin already"),
+        (["/nowhere/x.json"], 1, "No such file"),
+    ],
+)
 def test_a_wrong_call_of_convert_says_what_would_do(arguments: Any, status: int, message: str) -> None:
     code, _, err = convert(*arguments)
     assert code == status and message in err and "Traceback" not in err
@@ -1929,15 +2706,33 @@ def test_the_twins_that_come_with_it_are_fresh() -> None:
 
 SOURCE = (HERE / "mock_server.py").read_text(encoding="utf-8")
 TREE = ast.parse(SOURCE)
-SECTIONS = [(match.group(1), SOURCE[:match.start()].count("\n") + 1) for match in re.finditer(r"^# === (.+?) =+$", SOURCE, re.M)]
-ORDER = ["Names and limits", "Errors", "Values", "Framings", "Wire formats", "Mocks", "Answering", "Transport", "Server", "Command line"]
+SECTIONS = [(match.group(1), SOURCE[: match.start()].count("\n") + 1) for match in re.finditer(r"^# === (.+?) =+$", SOURCE, re.M)]
+ORDER = [
+    "Names and limits",
+    "Errors",
+    "Values",
+    "Framings",
+    "Wire formats",
+    "Mocks",
+    "Answering",
+    "Transport",
+    "Server",
+    "Command line",
+]
 SYSTEM_MODULES = {"socket", "select", "signal", "sys", "queue", "http", "BaseHTTPRequestHandler", "ThreadingHTTPServer"}
 CLOCK = {"time.time", "time.monotonic", "time.sleep", "time.time_ns"}
 FILES = {"os", "Path", "open"}
-FORBIDDEN = {   # what a section may not touch
-    **{name: SYSTEM_MODULES | CLOCK | FILES | {"threading"} for name in ("Names and limits", "Errors", "Values", "Framings", "Wire formats")},
-    "Mocks": SYSTEM_MODULES | {"time.sleep", "time.time"}, "Answering": SYSTEM_MODULES | CLOCK | FILES | {"threading"},
-    "Transport": SYSTEM_MODULES | CLOCK | FILES | {"threading", "WIRE_FORMATS", "Mocks", "Answerer"}, "Server": {"argparse", "WIRE_FORMATS"}, "Command line": {"socket", "select", "zlib"}}
+FORBIDDEN = {  # what a section may not touch
+    **{
+        name: SYSTEM_MODULES | CLOCK | FILES | {"threading"}
+        for name in ("Names and limits", "Errors", "Values", "Framings", "Wire formats")
+    },
+    "Mocks": SYSTEM_MODULES | {"time.sleep", "time.time"},
+    "Answering": SYSTEM_MODULES | CLOCK | FILES | {"threading"},
+    "Transport": SYSTEM_MODULES | CLOCK | FILES | {"threading", "WIRE_FORMATS", "Mocks", "Answerer"},
+    "Server": {"argparse", "WIRE_FORMATS"},
+    "Command line": {"socket", "select", "zlib"},
+}
 
 
 def section_of(line: int) -> str:
@@ -1962,36 +2757,59 @@ def test_the_sections_stand_in_order() -> None:
 
 def test_a_section_uses_only_what_stands_above_it() -> None:
     defined = definitions()
-    wrong = [f"line {node.lineno}: {section_of(node.lineno)} uses {node.id} of {defined[node.id]}" for node in ast.walk(TREE)
-             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in defined and node.lineno > SECTIONS[0][1]
-             and ORDER.index(defined[node.id]) > ORDER.index(section_of(node.lineno))]
+    wrong = [
+        f"line {node.lineno}: {section_of(node.lineno)} uses {node.id} of {defined[node.id]}"
+        for node in ast.walk(TREE)
+        if isinstance(node, ast.Name)
+        and isinstance(node.ctx, ast.Load)
+        and node.id in defined
+        and node.lineno > SECTIONS[0][1]
+        and ORDER.index(defined[node.id]) > ORDER.index(section_of(node.lineno))
+    ]
     assert wrong == []
 
 
 def test_a_section_touches_only_what_its_banner_says() -> None:
     wrong = []
     for node in ast.walk(TREE):
-        name = node.id if isinstance(node, ast.Name) else f"{node.value.id}.{node.attr}" if isinstance(node, ast.Attribute) and isinstance(
-            node.value, ast.Name) else ""
-        if name and node.lineno > SECTIONS[0][1] and name in FORBIDDEN[section_of(node.lineno)]:        # type: ignore[attr-defined]
-            wrong.append(f"line {node.lineno}: {section_of(node.lineno)} touches {name}")               # type: ignore[attr-defined]
+        name = (
+            node.id
+            if isinstance(node, ast.Name)
+            else f"{node.value.id}.{node.attr}"
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+            else ""
+        )
+        if name and node.lineno > SECTIONS[0][1] and name in FORBIDDEN[section_of(node.lineno)]:
+            wrong.append(f"line {node.lineno}: {section_of(node.lineno)} touches {name}")
     assert wrong == []
 
 
 def test_functions_and_wire_formats_stay_small() -> None:
-    long = [f"{node.name}: {(node.end_lineno or 0) - node.lineno + 1}" for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)
-            and (node.end_lineno or 0) - node.body[0].lineno + 1 > 40]
+    long = [
+        f"{node.name}: {(node.end_lineno or 0) - node.lineno + 1}"
+        for node in ast.walk(TREE)
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.body[0].lineno + 1 > 40
+    ]
     formats = {type(wire).__name__ for wire in m.WIRE_FORMATS}
-    long += [node.name for node in TREE.body if isinstance(node, ast.ClassDef) and node.name in formats and (node.end_lineno or 0) - node.lineno > 110]
+    long += [
+        node.name
+        for node in TREE.body
+        if isinstance(node, ast.ClassDef) and node.name in formats and (node.end_lineno or 0) - node.lineno > 110
+    ]
     assert long == []
 
 
 def test_everything_public_is_documented_and_only_the_standard_library_is_imported() -> None:
-    bare = [node.name for node in TREE.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and not ast.get_docstring(node)]
+    bare = [
+        node.name
+        for node in TREE.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
     assert bare == []
     if sys.version_info >= (3, 10):
         names = {alias.name for node in ast.walk(TREE) if isinstance(node, ast.Import) for alias in node.names} | {
-            node.module or "" for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)}
+            node.module or "" for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)
+        }
         assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
 
 
@@ -2006,9 +2824,15 @@ def test_a_remembered_answer_is_the_same_and_counts_as_a_use() -> None:
     assert len(answers.memory.answers) == 2 and answers.mocks.added[0].uses.count == 4
 
 
-@pytest.mark.parametrize("mock", [
-    {"response": {"text": "{{header.x-a}}"}}, {"match": {"headers": {"x-a": "1"}}, "response": {"text": "1"}}, {"responses": [{"text": "1"}, {"text": "2"}]},
-    {"response": {"text": "1"}, "times": 1}])
+@pytest.mark.parametrize(
+    "mock",
+    [
+        {"response": {"text": "{{header.x-a}}"}},
+        {"match": {"headers": {"x-a": "1"}}, "response": {"text": "1"}},
+        {"responses": [{"text": "1"}, {"text": "2"}]},
+        {"response": {"text": "1"}, "times": 1},
+    ],
+)
 def test_what_an_answer_depends_on_is_never_forgotten(mock: Any) -> None:
     answers = answerer(mock, {"response": {"text": "2"}})
     found = []
@@ -2026,7 +2850,10 @@ def test_a_new_mock_is_seen_by_a_request_that_came_before() -> None:
 
 def test_a_credential_is_asked_for_however_often_the_request_came() -> None:
     answers = answerer({"response": {"text": "x"}}, require_auth=True)
-    assert [ask(answers, m.OpenAIChat, headers=headers).status for headers in ({"authorization": "Bearer k"}, {}, {"authorization": "Bearer k"})] == [200, 401, 200]
+    assert [
+        ask(answers, m.OpenAIChat, headers=headers).status
+        for headers in ({"authorization": "Bearer k"}, {}, {"authorization": "Bearer k"})
+    ] == [200, 401, 200]
 
 
 def test_memory_stays_within_its_room() -> None:
@@ -2060,12 +2887,16 @@ def test_the_readme_lists_every_option_match_key_and_response_key() -> None:
     assert [words(row[0])[0] for row in table("match key")] == list(m.MATCH_KEYS)
     assert [words(row[0])[0] for row in table("mock key")] == list(m.MOCK_KEYS)
     forms = {"neutral": m.NEUTRAL_KEYS, "recorded": m.RECORDED_KEYS, "error": m.ERROR_KEYS, "any": m.COMMON_KEYS}
-    assert [(words(row[0])[0], row[1].strip()) for row in table("response key")] == [(key, form) for form, keys in forms.items() for key in keys]
+    assert [(words(row[0])[0], row[1].strip()) for row in table("response key")] == [
+        (key, form) for form, keys in forms.items() for key in keys
+    ]
 
 
 def test_the_readme_lists_every_provider_and_api_and_its_paths_lead_there() -> None:
     rows = [(*(words(cell)[0] for cell in row[:3]), words(row[3])) for row in table("provider")]
-    assert {row[:3] for row in rows} == {(wire.provider, wire.operation, wire.api) for wire in m.WIRE_FORMATS} and len(rows) == len(m.WIRE_FORMATS)
+    assert {row[:3] for row in rows} == {(wire.provider, wire.operation, wire.api) for wire in m.WIRE_FORMATS} and len(
+        rows
+    ) == len(m.WIRE_FORMATS)
     for provider, operation, api, paths in rows:
         for path in paths:
             if path.startswith("/") and path.count("/") > 2 and "…" not in path and "{" in path or path.endswith("models"):
@@ -2089,8 +2920,11 @@ def test_the_readmes_curl_lines_work_as_printed() -> None:
             url = next(word for word in words_ if word.startswith("http://127.0.0.1:5001/"))
             body = words_[words_.index("-d") + 1].encode() if "-d" in words_ else None
             credentials: List[Dict[str, str]] = [{}, {"Authorization": "Bearer k"}, {"api-key": "k"}, {"x-goog-api-key": "k"}]
-            answers = {fetch(server.port, "POST" if body else "GET", url[len("http://127.0.0.1:5001"):], body, headers)[1] for headers in credentials}
-            path = url[len("http://127.0.0.1:5001"):]
+            answers = {
+                fetch(server.port, "POST" if body else "GET", url[len("http://127.0.0.1:5001") :], body, headers)[1]
+                for headers in credentials
+            }
+            path = url[len("http://127.0.0.1:5001") :]
             answers.add(fetch(server.port, "POST" if body else "GET", path + ("&" if "?" in path else "?") + "key=k", body)[1])
             assert len(answers) == 1 and answers.pop().decode().startswith(expected), words_
 
@@ -2107,7 +2941,10 @@ def test_the_readmes_mocks_are_valid_and_its_python_runs(monkeypatch: Any) -> No
             self.port = int(base_url.split(":")[2].split("/")[0])
 
         def create(self, **body: Any) -> Any:
-            data = json.loads(fetch(self.port, "POST", "/v1/chat/completions", json.dumps(body).encode())[1], object_hook=lambda found: type("O", (), found))
-            return data
+            return json.loads(
+                fetch(self.port, "POST", "/v1/chat/completions", json.dumps(body).encode())[1],
+                object_hook=lambda found: type("O", (), found),
+            )
+
     code = re.findall(r"```python\n(.+?)\n```", README, re.S)[0]
-    exec(code, {"OpenAI": Client})      # noqa: S102
+    exec(code, {"OpenAI": Client})  # noqa: S102

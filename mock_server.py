@@ -4171,6 +4171,28 @@ class MockServer(ThreadingHTTPServer):
                 return
 
 
+class Stop:
+    """What the main thread waits for: one of some signals, or `set()` in another thread.
+
+    A pair of sockets, because Python runs a signal handler only once the main thread is back from the system: one
+    that comes just before a wait on a lock would be noticed after it.  The byte for set_wakeup_fd is never missed."""
+
+    def __init__(self, *signals: int) -> None:
+        self.reader, self.writer = socket.socketpair()
+        self.writer.setblocking(False)
+        signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, lambda *_: None)
+
+    def set(self) -> None:
+        """End the wait."""
+        self.writer.send(b"x")
+
+    def wait(self) -> None:
+        """Wait until it is time to stop."""
+        self.reader.recv(1)
+
+
 def shut(sock: socket.socket, how: int) -> None:
     """Shut a socket down, if it is still there."""
     try:
@@ -4358,10 +4380,7 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
-    # Not an Event: a signal handler that sets one waits for ever if the signal came inside of wait() (queue documentation).
-    stop: "queue.SimpleQueue[None]" = queue.SimpleQueue()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.put(None))
+    stop = Stop(signal.SIGINT, signal.SIGTERM)
     servers = serve(options)
     for server in servers:
         server.start()
@@ -4372,7 +4391,7 @@ def run(options: Mapping[str, Any]) -> int:
         servers[0].core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
-    wait_for(stop)
+    stop.wait()
     closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
     for thread in closing:
         thread.start()
@@ -4381,23 +4400,14 @@ def run(options: Mapping[str, Any]) -> int:
     return 0
 
 
-def wait_for(stop: "queue.SimpleQueue[None]") -> None:
-    """Wait for anything in the queue; on Windows a signal is only noticed between waits."""
-    while True:
-        try:
-            return stop.get(timeout=1.0 if os.name == "nt" else 3600.0)
-        except queue.Empty:
-            pass
-
-
-def wait_for_end(stop: "queue.SimpleQueue[None]") -> None:
+def wait_for_end(stop: Stop) -> None:
     """Read standard input until it closes, then say stop."""
     try:
         while os.read(0, 65536):
             pass
     except OSError:
         pass                                # it was closed from the start
-    stop.put(None)
+    stop.set()
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

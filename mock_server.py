@@ -3281,6 +3281,12 @@ def new_head(data: bytes) -> Head:
 known_head = functools.lru_cache(maxsize=512)(new_head)     # a client sends the same head over and over
 
 
+def path_of(data: bytes) -> str:
+    """The path that the beginning of a malformed request seems to be for, to answer in its provider's shape."""
+    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    return parse_target(match.group(1).decode())[0] if match else "/"
+
+
 def bad_field(fields: bytes) -> str:
     """What is wrong with the first malformed header line."""
     line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
@@ -3348,28 +3354,32 @@ class ChunkedBody:
 
     def __init__(self, limit: int) -> None:
         self.limit, self.pieces, self.rest = limit, bytearray(), b""
-        self.state, self.need, self.trailers = self.size, 0, 0
+        self.at = self.need = self.trailers = 0         # what of `rest` is read; bytes left of a chunk; bytes of trailers
+        self.state = self.size
 
     def feed(self, data: bytes) -> bool:
         """Take more bytes; whether the body is complete.  Refused if it is malformed or too long."""
-        self.rest += data
+        self.rest, self.at = self.rest[self.at:] + data, 0
         while self.state != self.done and self.state():
             pass
+        if self.state == self.done:
+            self.rest, self.at = self.rest[self.at:], 0
         return self.state == self.done
 
     def line(self) -> Optional[bytes]:
         """The next line, if it is complete."""
-        end = self.rest.find(b"\n")
-        if end < 0 and len(self.rest) > 4096 or end > 4096:
-            raise malformed("a chunk's head or a trailer is longer than 4096 bytes")
+        end = self.rest.find(b"\n", self.at, self.at + 4098)
         if end < 0:
+            if len(self.rest) - self.at > 4096:
+                raise malformed("a chunk's head or a trailer is longer than 4096 bytes")
             return None
-        line, self.rest = self.rest[:end + 1], self.rest[end + 1:]
+        line, self.at = self.rest[self.at:end + 1], end + 1
         if not line.endswith(b"\r\n"):
             raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
         return line[:-2]
 
     def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
         line = self.line()
         if line is None:
             return False
@@ -3383,18 +3393,20 @@ class ChunkedBody:
         return True
 
     def data(self) -> bool:
-        taken = self.rest[:self.need]
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        taken = self.rest[self.at:self.at + self.need]
         self.pieces += taken
-        self.rest = self.rest[len(taken):]
+        self.at += len(taken)
         self.need -= len(taken)
-        if self.need or len(self.rest) < 2:
+        if self.need or len(self.rest) < self.at + 2:
             return False
-        if self.rest[:2] != b"\r\n":
+        if self.rest[self.at:self.at + 2] != b"\r\n":
             raise malformed("a chunk is longer than its size says")
-        self.rest, self.state = self.rest[2:], self.size
+        self.at, self.state = self.at + 2, self.size
         return True
 
     def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
         line = self.line()
         if line is None:
             return False
@@ -3405,6 +3417,7 @@ class ChunkedBody:
         return bool(line)
 
     def done(self) -> bool:
+        """There is nothing more to read."""
         return False
 
 
@@ -3775,6 +3788,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer one request; whether the connection can be used again."""
         head: Optional[Head] = None
         request = Request("GET", "/", port=self.server.port)
+        data: Optional[bytes] = None
         close = False
         started = time.monotonic()
         try:
@@ -3782,15 +3796,15 @@ class Handler(BaseHTTPRequestHandler):
             if data is None:
                 return False
             started = time.monotonic()
+            self.server.busy(self.connection, True)
             head = parse_head(data)
             request = Request(head.method, *head.where, head.headers, b"", self.server.port)
             body = self.read_body(head)
             request = Request(head.method, *head.where, head.headers, body, self.server.port) if body else request
             answered = self.answered(request)
         except Refused as refused:
+            request = request if head else replace(request, path=path_of(data or self.buffer))
             answered, close = self.server.core.answerer.refuse(request, refused), refused.close
-        finally:
-            self.server.busy(self.connection, True)
         keep = head is not None and head.keeps_alive and not close and not self.server.stopping
         self.respond(request, head or Head("GET", "/", 1, {}), answered, keep, started)
         if close:
@@ -3887,7 +3901,7 @@ class Handler(BaseHTTPRequestHandler):
         entry = journal_entry(number, request, head, answered)
         self.server.core.journal.add(entry)
         self.sent = self.events_sent = 0
-        ended = "shutdown"
+        ended = "fault"
         try:
             pooled = answered.response.frames is not None
             ended = self.perform(steps(answered.response, wire), pooled)

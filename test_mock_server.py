@@ -2295,6 +2295,17 @@ def test_bad_input_gets_an_answer_in_json_and_never_a_dropped_connection(raw: An
     assert found == status and json.loads(body)["error"]["message"] and headers["content-type"].startswith("application/json")
 
 
+def test_a_malformed_request_is_answered_in_the_shape_of_the_provider_that_it_was_for(raw: Any) -> None:
+    for target in (GEMINI + ":generateContent", VERTEX + ":generateContent"):
+        _, _, body = raw().send(f"POST {target} HTTP/1.1\r\nHost: a\r\nBad header\r\n\r\n".encode()).response()
+        assert json.loads(body)["error"]["status"] == "INVALID_ARGUMENT"
+
+
+def test_a_body_of_very_many_chunks_is_read_in_time_that_grows_with_its_length() -> None:
+    reader = m.ChunkedBody(10**6)
+    assert reader.feed(b"1\r\nx\r\n" * 200_000 + b"0\r\n\r\n") and len(reader.pieces) == 200_000
+
+
 @pytest.mark.parametrize(
     "data, status", [(b"GET /" + b"a" * 100_000, 414), (GET + b"X: " + b"a" * 100_000, 431), (GET + b"X: a\r\n" * 20_000, 431)]
 )

@@ -3678,11 +3678,12 @@ class Log:
     delays no answer; what does not fit is counted and reported."""
 
     def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
-        self.mode, self.stream = mode, stream or sys.stderr
+        self.stream = stream or sys.stderr
+        self.mode = mode if self.stream else "off"
         self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
         self.dropped = 0
         self.thread = threading.Thread(target=self.write, name="log", daemon=True)
-        if mode != "off":
+        if self.mode != "off":
             self.thread.start()
 
     def say(self, message: str) -> None:
@@ -4392,13 +4393,21 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
     return servers
 
 
+def announce(line: str) -> None:
+    """Print a line, whether or not somebody reads it."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        pass                                # standard output is a pipe whose other end is closed
+
+
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
     stop = Stop(signal.SIGINT, signal.SIGTERM)
     servers = serve(options)
     for server in servers:
         server.start()
-        print(f"listening on {server.url}", flush=True)
+        announce(f"listening on {server.url}")
     if options["host"] not in ("127.0.0.1", "::1", "localhost"):
         servers[0].core.log.say(f"{options['host']} may be reached from other machines")
     if not servers[0].core.mocks.from_files and options["fallback"] == "error":
@@ -4442,7 +4451,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 if __name__ == "__main__":
     status = main()
-    for output in (sys.stdout, sys.stderr):
+    for output in filter(None, (sys.stdout, sys.stderr)):       # None: closed by whoever started it
         try:
             output.flush()
         except (OSError, ValueError):

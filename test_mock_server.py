@@ -2555,6 +2555,30 @@ def test_it_ends_when_standard_input_closes() -> None:
         assert process.wait(5) == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_closed_outputs_stop_nothing() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = f"exec {shlex.quote(sys.executable)} -B {shlex.quote(str(HERE / 'mock_server.py'))} {port} >&- 2>&-"
+    process = subprocess.Popen(["sh", "-c", command], stdin=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: answers(port))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port: int) -> bool:
+    """Whether a server answers on a port."""
+    try:
+        return fetch(port, "GET", "/")[0] == 200
+    except OSError:
+        return False
+
+
 def test_a_standard_error_that_nobody_reads_delays_no_answer() -> None:
     with launched("0") as (_, ports):
         path = "/v1/models/" + "x" * 900

@@ -1062,6 +1062,15 @@ def test_a_credential_is_asked_for_in_the_providers_way(kind: type, status: int,
     assert answers.answer(m.Request("GET", "/")).response.status == 200
 
 
+@pytest.mark.parametrize(
+    "value",
+    [{}, [], None, 1.5, "a\nü", {"a": {}, "b": []}, {"ü": [1, [2, {"x": True}], {}], "y": {"z": None}}, [[[]]], [{"a": 1}]],
+)
+def test_json_is_laid_out_as_the_json_module_does_it(value: Any) -> None:
+    assert m.indented(value) == json.dumps(value, indent=2, ensure_ascii=False)
+    assert m.indented(value, "    ") == json.dumps(value, indent=4, ensure_ascii=False)
+
+
 # === Framings ================================================================
 
 

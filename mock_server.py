@@ -23,6 +23,7 @@ import binascii
 import difflib
 import fnmatch
 import functools
+import gc
 import hashlib
 import itertools
 import json
@@ -2881,6 +2882,17 @@ class Answered:
     steady: bool = True
 
 
+def ahead(frames: Iterable[bytes], room: int = 256 * 1024) -> Iterable[bytes]:
+    """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are asked for, the others."""
+    rest, begun, size = iter(frames), [], 0
+    for frame in rest:
+        begun.append(frame)
+        size += len(frame) + 512            # what it takes to make even an empty one
+        if size > room:
+            return itertools.chain(begun, rest)
+    return tuple(begun)
+
+
 class Memory:
     """Answers to requests that came before, for as long as the mocks stay the same.
 
@@ -2898,25 +2910,15 @@ class Memory:
                 *[headers.get(name) for name in self.names])
 
     def keep(self, key: Any, answered: Answered) -> Answered:
-        """The answer, which is remembered: a whole one at once, a stream when it has been written out."""
+        """The answer, which is remembered.  A stream is written out first, as far as that takes no time worth
+        mentioning: a thousand that begin at once are then made once."""
         frames = answered.response.frames
-        if not answered.steady:
-            return answered
-        if frames is None or isinstance(frames, tuple):
+        if frames is not None and not isinstance(frames, tuple):
+            frames = ahead(frames)
+            answered = replace(answered, response=replace(answered.response, frames=frames))
+        if answered.steady and (frames is None or isinstance(frames, tuple)):
             self.put(key, answered, sum(map(len, frames or ())) + len(answered.response.body))
-            return answered
-        return replace(answered, response=replace(answered.response, frames=self.passing(key, answered, frames)))
-
-    def passing(self, key: Any, answered: Answered, frames: Iterable[bytes]) -> Iterator[bytes]:
-        """Frames as they are; the answer is remembered with them after the last."""
-        kept: List[bytes] = []
-        size = 0
-        for frame in frames:
-            yield frame
-            size += len(frame)
-            if size <= 1024 * 1024:
-                kept.append(frame)
-        self.put(key, replace(answered, response=replace(answered.response, frames=tuple(kept))), size)
+        return answered
 
     def put(self, key: Any, answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
@@ -4429,6 +4431,7 @@ def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
     stop = Stop(signal.SIGINT, signal.SIGTERM)
     servers = serve(options)
+    gc.freeze()                             # what is there now stays; looking through it again and again takes milliseconds
     for server in servers:
         server.start()
         announce(f"listening on {server.url}")

@@ -3977,15 +3977,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def wait_until(self, due: float) -> None:
         """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        while True:
-            left = due - time.monotonic()
-            if left <= 0:
-                return
-            if left < 0.001:
-                time.sleep(left)            # poll() rounds up to milliseconds
-                return
-            if ready(self.connection, GONE, left if left < 0.002 else left - 0.001):
-                raise Vanished("shutdown" if self.server.stopping else "client_closed")
+        left = due - time.monotonic()
+        if 0 < left < 0.002:
+            time.sleep(left)                # poll() counts in milliseconds
+        elif left > 0 and ready(self.connection, GONE, left):
+            raise Vanished("shutdown" if self.server.stopping else "client_closed")
 
     def write(self, data: bytes) -> None:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""

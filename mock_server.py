@@ -25,6 +25,7 @@ import fnmatch
 import functools
 import gc
 import hashlib
+import heapq
 import itertools
 import json
 import os
@@ -3622,8 +3623,8 @@ def steps(response: Response, wire: Wire) -> Iterator[Step]:
     if wire.head_only:
         return
     pace = response.delivery.pace or Pace()
-    if isinstance(response.frames, tuple) and not (gzip or pace.first or pace.between):
-        yield from prepared_chunks(response.frames, chunked)
+    if isinstance(response.frames, tuple) and not (gzip or pace.jitter):
+        yield from prepared_chunks(response.frames, pace.first, pace.between, chunked)
         return
     coded = gzip_frames(response.frames) if gzip else zip(response.frames, itertools.repeat(True))
     yield from paced_chunks(coded, pace, chunked)
@@ -3668,13 +3669,13 @@ def paced_chunks(frames: Iterable[Tuple[bytes, bool]], pace: Pace, chunked: bool
 
 
 @functools.lru_cache(maxsize=64)
-def prepared_chunks(frames: Tuple[bytes, ...], chunked: bool) -> Tuple[Step, ...]:
-    """The steps of a recorded or remembered stream, without pauses."""
-    return tuple(paced_chunks(zip(frames, itertools.repeat(True)), Pace(), chunked))
+def prepared_chunks(frames: Tuple[bytes, ...], first: float, between: float, chunked: bool) -> Tuple[Step, ...]:
+    """The steps of a recorded or remembered stream whose pauses are all known."""
+    return tuple(paced_chunks(zip(frames, itertools.repeat(True)), Pace(first, between), chunked))
 
 
 # === Server ==================================================================
-# Sockets, threads and time.  Handler.perform is the only loop that writes or waits.
+# Sockets, threads and time.  Handler.advance is the only loop that writes.
 
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)      # where there is none, a write waits in the kernel
 READABLE, WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
@@ -3793,7 +3794,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection = self.request
         self.buffer = b""
         self.sent = self.events_sent = 0
-        self.holds_place = False
+        self.holds_place, self.unsent = False, b""
         if self.connection.family != getattr(socket, "AF_UNIX", None):
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         idle = self.server.idle_seconds
@@ -3945,16 +3946,32 @@ class Handler(BaseHTTPRequestHandler):
             self.server.core.log.request(entry)
 
     def perform(self, wanted: Iterable[Step], pooled: bool) -> str:
-        """Do the steps: the only loop that writes or waits.  `pooled`: it is one of many writes, for which only
-        so many connections have a place at the same moment."""
-        send, due = self.connection.send, 0.0
+        """Do the steps of a response.  `pooled`: it is one of many writes, for which only so many connections have a
+        place at the same moment.  Pauses, and what follows them, are the pacer's as long as nothing blocks."""
+        going, pacer = iter(wanted), self.server.pacer
+        due = self.advance(going, pooled, 0.0)
+        while due:
+            self.release()
+            if not pacer:
+                self.wait_until(due)
+                due = self.advance(going, False, due)
+                continue
+            due = pacer.go_on(self, going, due)
+            if self.unsent:
+                self.write(self.unsent)
+                self.unsent = b""
+                due = self.advance(going, False, due)
+        return "complete"
+
+    def advance(self, wanted: Iterator[Step], pooled: bool, due: float, blocks: bool = True) -> float:
+        """Do steps until a pause, and say when it is over, or until the end, which is 0: the only loop that writes.
+
+        Without `blocks` it also ends, with what is left in `unsent`, when the client takes no more for now."""
+        send = self.connection.send
         for step in wanted:
             if isinstance(step, Wait):
-                due = (due or time.monotonic()) + step.seconds
-                self.release()
-                self.wait_until(due)
-                continue
-            if pooled and not due and not self.holds_place:
+                return (due or time.monotonic()) + step.seconds
+            if pooled and not self.holds_place:
                 self.server.core.places.get()
                 self.holds_place = True
             data = step.data
@@ -3964,10 +3981,14 @@ class Handler(BaseHTTPRequestHandler):
             except BlockingIOError:
                 taken = 0
             self.sent += taken
-            if taken < len(data):
-                self.write(data[taken:])
             self.events_sent += step.event
-        return "complete"
+            if taken < len(data):
+                self.unsent = data[taken:]
+                if not blocks:
+                    return due
+                self.write(self.unsent)
+                self.unsent = b""
+        return 0.0
 
     def release(self) -> None:
         """Give the place among the writers to another stream."""
@@ -3981,7 +4002,11 @@ class Handler(BaseHTTPRequestHandler):
         if 0 < left < 0.002:
             time.sleep(left)                # poll() counts in milliseconds
         elif left > 0 and ready(self.connection, GONE, left):
-            raise Vanished("shutdown" if self.server.stopping else "client_closed")
+            raise Vanished(self.left())
+
+    def left(self) -> str:
+        """What the journal says of a client that left in a pause."""
+        return "shutdown" if self.server.stopping else "client_closed"
 
     def write(self, data: bytes) -> None:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
@@ -4016,6 +4041,106 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
             "stream": call.stream if call else None, "user": call.user if call else None,
             "mock": answered.mock or None, "status": answered.response.status, "note": answered.note,
             "duration": None, "bytes_sent": 0, "events_sent": 0, "ended": None}
+
+
+@dataclass
+class Paused:
+    """A stream in a pause: its next steps, when they are due, and a lock that is free once its own thread is to go on."""
+
+    handler: Handler
+    wanted: Iterator[Step]
+    due: float
+    over: Any
+    error: Optional[Exception] = None
+
+
+class Pacer:
+    """One thread that goes on with every stream whose pause is over, while their own threads sleep.
+
+    A thousand threads that each wake up fifty times a second fight for the interpreter, and come late; one that
+    looks at a heap does not.  What would block is given back to the stream's own thread.  Needs epoll, which also
+    tells at once when a client leaves; where there is none, each thread waits for itself."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.thread: Optional[threading.Thread] = None
+        self.arrived: Deque[Paused] = deque()
+        self.order = itertools.count()
+        self.closed = False
+
+    def go_on(self, handler: Handler, wanted: Iterator[Step], due: float) -> float:
+        """Have a stream's steps done from `due` on; 0 at its end, or when its next steps are due if it has `unsent` bytes."""
+        with self.lock:
+            if not self.thread:
+                self.open()
+        paused = Paused(handler, wanted, due, threading.Lock())
+        paused.over.acquire()
+        self.arrived.append(paused)
+        os.write(self.bell[1], b"x")
+        paused.over.acquire()
+        if paused.error:
+            raise paused.error
+        return paused.due
+
+    def open(self) -> None:
+        """Start the thread, with the first stream that needs it."""
+        self.epoll, self.bell = select.epoll(), os.pipe()
+        self.epoll.register(self.bell[0], READABLE)
+        self.thread = threading.Thread(target=self.run, name="pacer", daemon=True)
+        self.thread.start()
+
+    def run(self) -> None:
+        """Wait for what comes first: a pause that is over, a new stream, or a client that leaves."""
+        heap: List[Tuple[float, int, Paused]] = []
+        running: Dict[int, Paused] = {}
+        while not self.closed:
+            for number, _ in self.epoll.poll(max(0.0, heap[0][0] - time.monotonic()) if heap else None):
+                if number == self.bell[0]:
+                    os.read(number, 65536)
+                elif number in running:
+                    self.end(running, number, Vanished(running[number].handler.left()))
+            while self.arrived:
+                paused = self.arrived.popleft()
+                number = paused.handler.connection.fileno()
+                running[number] = paused
+                self.epoll.register(number, GONE)
+                heapq.heappush(heap, (paused.due, next(self.order), paused))
+            now_due = time.monotonic()
+            while heap and heap[0][0] <= now_due:
+                self.resume(heap, running, heapq.heappop(heap)[2])
+
+    def resume(self, heap: List[Tuple[float, int, Paused]], running: Dict[int, Paused], paused: Paused) -> None:
+        """Go on with one stream, unless it is over."""
+        handler = paused.handler
+        number = handler.connection.fileno()
+        if running.get(number) is not paused:
+            return
+        try:
+            paused.due = handler.advance(paused.wanted, False, paused.due, blocks=False)
+        except Exception as error:          # noqa: BLE001  it is the stream's own, and goes to its thread
+            self.end(running, number, error)
+        else:
+            if handler.unsent or not paused.due:
+                self.end(running, number)
+            else:
+                heapq.heappush(heap, (paused.due, next(self.order), paused))
+
+    def end(self, running: Dict[int, Paused], number: int, error: Optional[Exception] = None) -> None:
+        """Give a stream back to its own thread."""
+        self.epoll.unregister(number)
+        paused = running.pop(number)
+        paused.error = error
+        paused.over.release()
+
+    def close(self) -> None:
+        """End the thread; all streams are over."""
+        if self.thread:
+            self.closed = True
+            os.write(self.bell[1], b"x")
+            self.thread.join(1.0)
+            self.epoll.close()
+            for number in self.bell:
+                os.close(number)
 
 
 class Core:
@@ -4059,6 +4184,7 @@ class MockServer(ThreadingHTTPServer):
         self.host, self.stopping = host, False
         self.stopped = threading.Event()
         self.lock = threading.Condition()
+        self.pacer = Pacer() if hasattr(select, "epoll") else None
         self.waiting = self.threads = 0
         self.connections: Dict[socket.socket, bool] = {}
         self.clock: Tuple[int, str] = (0, "")
@@ -4191,6 +4317,8 @@ class MockServer(ThreadingHTTPServer):
         with self.lock:
             self.lock.wait_for(lambda: not self.threads, 0.3)
         self.server_close()
+        if self.pacer and not self.threads:
+            self.pacer.close()
         self.core.log.close()
         self.stopped.set()
 

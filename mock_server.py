@@ -2677,9 +2677,11 @@ class Library:
         if os.path.isabs(name) or not path.startswith(self.root + os.sep):
             fail(place, "", f"@{name} lies outside the data directory; files are named relative to it")
         self.stamps[path] = stamp(path)
+        if os.path.exists(path) and not os.path.isfile(path):
+            fail(place, "", f"@{name} is no regular file")      # reading a pipe or a device might never end
         try:
             return Path(path).read_bytes()
-        except (IsADirectoryError, PermissionError) as error:
+        except PermissionError as error:
             fail(place, "", f"can't read @{name}: {error.strerror}")
 
     def files(self) -> List[str]:

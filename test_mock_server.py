@@ -1625,6 +1625,15 @@ def test_a_broken_mock_file_is_named_with_position_and_key(folder: Any, content:
     assert message in "\n".join(m.Mocks([folder(mocks__a_DOT_json=content)]).load())
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_among_the_mocks_hangs_nothing(folder: Any) -> None:
+    directory = folder(mocks__a_DOT_json={"response": {"body": "@pipe.json"}})
+    os.mkfifo(os.path.join(directory, "pipe.json"))
+    os.mkfifo(os.path.join(directory, "mocks", "b.json"))
+    problems = m.Mocks([directory]).load()
+    assert len(problems) == 2 and all("is no regular file" in problem for problem in problems)
+
+
 def test_links_do_not_lead_out_of_the_data_directory(folder: Any, tmp_path: Path) -> None:
     directory = folder(mocks__a_DOT_json={"response": {"body": "@link.json"}})
     outside = tmp_path.parent / (tmp_path.name + "-outside.json")

@@ -474,7 +474,7 @@ def limits(options: argparse.Namespace, plan: Plan, tools: Tools, own: Server, w
     logging, silent = ours(options.server, work, "text"), ours(options.server, work)
     with running(logging, silent):                      # both fresh: `own` has been through a lot
         answers, events = Row("answers", ""), Row("events", "")
-        for server in turns(plan.repeat, logging, silent):
+        for server in turns(plan.rounds, logging, silent):
             answers.add(server is logging, tools.wrk(server, 16, plan.seconds))
             events.add(server is logging, tools.events(server, 16, plan.seconds))
     notes.append("With the default `--log text` (to /dev/null) instead of `--log off`: "
@@ -516,6 +516,12 @@ def versions(options: argparse.Namespace) -> str:
     return f"{found[0]}, node {Tools.run(['node', '--version']).strip()}, aimock {json.loads(package.read_text())['version']}"
 
 
+def processor_time() -> Tuple[float, float]:
+    """Seconds that all processors have worked so far, and of these for this run: it and its children that have ended."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()
+    return sum(map(int, fields[1:4])) / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure mock_server.py beside another mock server.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
@@ -540,13 +546,15 @@ def main() -> None:
     for number in (signal.SIGALRM, signal.SIGTERM):
         signal.signal(number, out_of_time)
     signal.alarm(options.limit)
-    started, busy = time.monotonic(), os.getloadavg()[0]
+    started, (busy, used) = time.monotonic(), processor_time()
     with tempfile.TemporaryDirectory(prefix="mock-server-benchmark-") as folder:
         work = Path(folder)
         tools = prepared(options, work)
         rows, notes = compare(options, plan, tools, work)
-    print(f"{versions(options)}; {plan.rounds} rounds of {plan.seconds:g} s, {time.monotonic() - started:.0f} s in all; "
-          f"load average before: {busy:.1f}\n")
+    took, (busy_now, used_now) = time.monotonic() - started, processor_time()
+    others = max(0.0, busy_now - busy - (used_now - used)) / took / (os.cpu_count() or 1)
+    print(f"{versions(options)}; {plan.rounds} rounds of {plan.seconds:g} s, {took:.0f} s in all; "
+          f"meanwhile other programs took {others:.0%} of the processors\n")
     print(TABLE.format(other="baseline" if options.baseline else "aimock"))
     print("\n".join(row.line() for row in rows) + "\n")
     print("\n".join(f"- {note}" for note in [*notes, *(f"Trouble: {one}" for one in tools.trouble)]))

@@ -619,11 +619,11 @@ def check(body: Json, fields: Mapping[str, str], place: str = "") -> None:
     if not isinstance(body, dict):
         raise WrongField(place.rstrip("."), "an object", body)
     for name, kind in fields.items():
-        value = body.get(name, MISSING)
-        if value is MISSING and kind.endswith("!"):
-            raise WrongField(place + name, kind.rstrip("!"))
-        if not (value is MISSING or fits(value, kind.rstrip("!")) or (value is None and not kind.endswith("!"))):
-            raise WrongField(place + name, kind.rstrip("!"), value)
+        value = body.get(name)
+        if value is None and kind[-1] != "!":
+            continue
+        if value is None or not fits(value, kind.rstrip("!")):
+            raise WrongField(place + name, kind.rstrip("!"), body.get(name, MISSING))
 
 
 def items(value: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
@@ -3106,7 +3106,9 @@ class Answerer:
         """The delivery with the server's pace where the mock sets none, and a seed of its own for each use."""
         delivery = found.answer.delivery
         pace = delivery.pace or Pace(between=self.settings.pace)
-        return replace(delivery, pace=replace(pace, seed=f"{self.settings.seed}/{found.mock.place}/{found.used}"))
+        if pace.jitter:
+            pace = replace(pace, seed=f"{self.settings.seed}/{found.mock.place}/{found.used}")
+        return Delivery(delivery.delay, pace, delivery.gzip, delivery.headers)
 
     @staticmethod
     def options(request: Request) -> Response:

@@ -552,9 +552,9 @@ def main() -> None:
         tools = prepared(options, work)
         rows, notes = compare(options, plan, tools, work)
     took, (busy_now, used_now) = time.monotonic() - started, processor_time()
-    others = max(0.0, busy_now - busy - (used_now - used)) / took / (os.cpu_count() or 1)
+    strangers = max(0.0, busy_now - busy - (used_now - used)) / took / (os.cpu_count() or 1)
     print(f"{versions(options)}; {plan.rounds} rounds of {plan.seconds:g} s, {took:.0f} s in all; "
-          f"meanwhile other programs took {others:.0%} of the processors\n")
+          f"meanwhile other programs took {strangers:.0%} of the processors\n")
     print(TABLE.format(other="baseline" if options.baseline else "aimock"))
     print("\n".join(row.line() for row in rows) + "\n")
     print("\n".join(f"- {note}" for note in [*notes, *(f"Trouble: {one}" for one in tools.trouble)]))

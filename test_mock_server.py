@@ -2058,6 +2058,17 @@ def test_jitter_strays_by_its_share_and_is_the_same_for_the_same_seed() -> None:
     assert drawn != list(itertools.islice(m.gaps(m.Pace(1.0, 2.0, 0.5, "other")), 200))
 
 
+def test_jitter_depends_on_the_seed_of_the_server_and_is_drawn_anew_for_each_use() -> None:
+    mock = {"response": {"text": "x", "pace": {"between": 1, "jitter": 1}}}
+
+    def drawn(seed: int) -> List[Any]:
+        known = answerer(mock, seed=seed)
+        paces = [ask(known, m.OpenAIChat, True).delivery.pace for _ in range(3)]
+        return [list(itertools.islice(m.gaps(pace), 5)) for pace in paces if pace]
+
+    assert drawn(1) == drawn(1) != drawn(2) and drawn(1)[0] != drawn(1)[1] != drawn(1)[2]
+
+
 def test_the_pace_of_a_mock_goes_before_that_of_the_server() -> None:
     answers = answerer(
         {"match": {"model": "own"}, "response": {"text": "x", "pace": {"first": 1, "tokens_per_second": 4}}},

@@ -38,6 +38,7 @@ import struct
 import sys
 import threading
 import time
+import warnings
 import zlib
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -1964,10 +1965,14 @@ class TextMatcher:
 def pattern(text: str, place: str, key: str) -> "re.Pattern[str]":
     """A compiled regular expression; BadMock says where it is wrong."""
     try:
-        return re.compile(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")     # what may mean something else one day means what it does now
+            return re.compile(text)
     except re.error as error:
         at = "" if error.pos is None else f" at character {error.pos + 1}"
         fail(place, key, f"not a regular expression: {error.msg}{at}, found {shown(text)}")
+    except (OverflowError, RecursionError) as error:
+        fail(place, key, f"too large a regular expression: {error}, found {shown(text)}")
 
 
 def text_matcher(value: Json, place: str, key: str) -> TextMatcher:
@@ -2672,17 +2677,24 @@ class Library:
         self.stamps: Dict[str, Stamp] = {}
 
     def read(self, name: str, place: str) -> bytes:
-        """A file inside the directory; BadMock if the name or a link leads outside, FileNotFoundError if it's not there."""
-        path = os.path.realpath(os.path.join(self.root, name))
-        if os.path.isabs(name) or not path.startswith(self.root + os.sep):
-            fail(place, "", f"@{name} lies outside the data directory; files are named relative to it")
-        self.stamps[path] = stamp(path)
-        if os.path.exists(path) and not os.path.isfile(path):
-            fail(place, "", f"@{name} is no regular file")      # reading a pipe or a device might never end
+        """A file inside the directory; BadMock if the name or a link leads outside or it can't be read, FileNotFoundError
+        if it's not there."""
         try:
+            path = os.path.realpath(os.path.join(self.root, name))
+            if os.path.isabs(name) or not path.startswith(self.root + os.sep):
+                fail(place, "", f"@{name} lies outside the data directory; files are named relative to it")
+            self.stamps[path] = stamp(path)
+            if os.path.exists(path) and not os.path.isfile(path):
+                fail(place, "", f"@{name} is no regular file")      # reading a pipe or a device might never end
             return Path(path).read_bytes()
-        except PermissionError as error:
-            fail(place, "", f"can't read @{name}: {error.strerror}")
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(name) from None
+        except OSError as error:
+            fail(place, "", f"can't read @{name[:200]}: {error.strerror}")
+        except BadMock:
+            raise
+        except ValueError as error:         # a NUL or a lone surrogate in the name
+            fail(place, "", f"can't read @{shown(name)}: {error}")
 
     def files(self) -> List[str]:
         """Mock files, relative and in name order; hidden ones and folders outside are passed over."""

@@ -1625,6 +1625,19 @@ def test_a_broken_mock_file_is_named_with_position_and_key(folder: Any, content:
     assert message in "\n".join(m.Mocks([folder(mocks__a_DOT_json=content)]).load())
 
 
+@pytest.mark.parametrize("name", ["a\0b.json", "\ud800.json", "x" * 5000 + ".json", "mocks/a.json/b.json", "loop.json"])
+def test_a_file_name_that_leads_nowhere_is_a_bad_mock(folder: Any, tmp_path: Path, name: str) -> None:
+    os.symlink("loop.json", str(tmp_path / "loop.json"))
+    problems = m.Mocks([folder(mocks__a_DOT_json={"response": {"body": "@" + name}})]).load()
+    assert len(problems) == 1 and problems[0].startswith("mocks/a.json#1")
+
+
+@pytest.mark.parametrize("regex", ["a{99999999999999999999}", "(" * 5000 + ")" * 5000])
+def test_a_regular_expression_that_is_too_large_is_a_bad_mock(regex: str) -> None:
+    with pytest.raises(BadMock, match="match.user.regex"):
+        mock_of({"match": {"user": {"regex": regex}}, "response": {"text": "x"}})
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_named_pipe_among_the_mocks_hangs_nothing(folder: Any) -> None:
     directory = folder(mocks__a_DOT_json={"response": {"body": "@pipe.json"}})

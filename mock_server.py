@@ -199,6 +199,8 @@ def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     """JSON laid out as json.dumps(indent=2) does it, several times as fast: the json module indents in Python."""
     if isinstance(value, str):
         return quoted(value)
+    if value is None or type(value) is int:     # most of what is no text
+        return "null" if value is None else str(value)
     if not value or not isinstance(value, (dict, list)):
         return compact(value)
     inner = line + step
@@ -2914,7 +2916,7 @@ class Memory:
     An answer depends on nothing but the request and the mocks, so that an equal request need not be read, matched
     and written out again.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(self, index: Index, names: Sequence[str], room: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, index: Index, names: Sequence[str], room: int = 4 * 1024 * 1024) -> None:
         self.index, self.names, self.room, self.used = index, (*names, *index.headers), room, 0
         self.answers: Dict[Any, Answered] = {}
 
@@ -3684,7 +3686,7 @@ def paced_chunks(frames: Iterable[Tuple[bytes, bool]], pace: Pace, chunked: bool
         yield Send(b"0\r\n\r\n")
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=16)
 def prepared_chunks(frames: Tuple[bytes, ...], first: float, between: float, chunked: bool) -> Tuple[Step, ...]:
     """The steps of a recorded or remembered stream whose pauses are all known."""
     return tuple(paced_chunks(zip(frames, itertools.repeat(True)), Pace(first, between), chunked))

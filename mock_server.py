@@ -1111,8 +1111,7 @@ class OpenAICompletions(OpenAI):
 class OpenAIEmbeddings(OpenAI):
     """Embeddings (wire formats, 5.6): floats, or base64 of little-endian float32."""
 
-    operation = api = "embeddings"
-    operation = "embed"
+    operation, api = "embed", "embeddings"
     routes: Tuple[str, ...] = (r"POST /v1/embeddings", rf"POST (?!/v1/embeddings|/api/embeddings){ANY_PREFIX}/embeddings")
     fields = {"model": "a string!", "input": "a string or an array!", "encoding_format": "a string",
               "dimensions": "an integer", "user": "a string"}
@@ -4556,8 +4555,9 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
                 servers.append(MockServer(port, host=options["host"], core=servers[0].core))
             else:
                 servers.append(MockServer(port, data=data_directories(options), **{name: options[name] for name in names}))
-        except OSError as error:
-            raise OSError(f"can't listen on {options['host']} port {port}: {error.strerror or error}") from None
+        except (OSError, UnicodeError) as error:        # UnicodeError: a host that is no name
+            reason = getattr(error, "strerror", None) or error
+            raise OSError(f"can't listen on {options['host']} port {port}: {reason}") from None
     return servers
 
 

@@ -2654,6 +2654,7 @@ def test_a_request_is_a_line_in_the_log_without_its_credentials(mode: str) -> No
         ([], {"MOCK_SERVER_REQUIRE_AUTH": "yes"}, 2, "expected 1 or 0"),
         (["0", "--host", "192.0.2.1"], {}, 1, "can't listen on 192.0.2.1 port 0"),
         (["0", "--host", "no such host"], {}, 1, "can't listen on no such host"),
+        (["0", "--host", "a..b"], {}, 1, "can't listen on a..b port 0"),
     ],
 )
 def test_a_usage_error_is_one_line_with_what_would_do(arguments: Any, env: Any, status: int, message: str) -> None:

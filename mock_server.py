@@ -221,11 +221,18 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
+def _number(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
+
+
 def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
+DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_constant)
 
 
 def parse_json(data: bytes) -> Json:
@@ -1067,7 +1074,10 @@ class OpenAICompletions(OpenAI):
 
     def choices(self, body: Json) -> int:
         """Prompts times `n`, numbered prompt by prompt."""
-        return count(body, "n", 128) * len(self.inputs(body))
+        choices = count(body, "n", 128) * len(self.inputs(body))
+        if choices > 2048:
+            raise WrongField("prompt", "an array with at most 2048 completions in all", body["prompt"])
+        return choices
 
     def answer(self, reply: Reply) -> Tuple[List[str], str]:
         """The text in pieces, and the finish reason; a refusal is text that the filter stopped."""
@@ -1126,8 +1136,8 @@ class OpenAIEmbeddings(OpenAI):
 
     def turns(self, body: Json) -> List[Turn]:
         """The input counts as the user's text."""
-        if not body["input"] and isinstance(body["input"], list):
-            raise WrongField("input", "an array", [])
+        if isinstance(body["input"], list) and not 1 <= len(body["input"]) <= 2048:
+            raise WrongField("input", "an array" if not body["input"] else "an array of at most 2048 items", body["input"])
         if body.get("encoding_format") not in (None, "float", "base64"):
             raise WrongField("encoding_format", "one from float, base64", body["encoding_format"])
         return [Turn("user", "\n".join(self.inputs(body)))]
@@ -2357,12 +2367,19 @@ def parse_error(spec: Mapping[str, Json], status: int, names: Iterable[str], pla
                    None if code is None else str(code), error.get("param"))
 
 
+# Where Python's versions differ, RFC 9110; and what is not in it.
+PHRASES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content",
+           529: "Overloaded"}
+
+
 def http_phrase(status: int) -> str:
     """The standard reason phrase of a status."""
+    if status in PHRASES:
+        return PHRASES[status]
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return {529: "Overloaded"}.get(status, "Unknown")
+        return "Unknown"
 
 
 def parse_recorded(spec: Mapping[str, Json], read: ReadFile, place: str) -> Recorded:
@@ -2447,8 +2464,8 @@ def parse_pace(value: Json, place: str) -> Optional[Pace]:
     if "between" in value and "tokens_per_second" in value:
         fail(place, "response.pace", "has both between and tokens_per_second, which say the same; keep one")
     rate = value.get("tokens_per_second", 1)
-    if not fits(rate, "a number") or not 0 < rate < 1e9:
-        fail(place, "response.pace.tokens_per_second", f"expected a number above 0, found {shown(rate)}")
+    if not fits(rate, "a number") or not 1 / 3600 <= rate < 1e9:
+        fail(place, "response.pace.tokens_per_second", f"expected a number, at least one an hour, found {shown(rate)}")
     between = 1 / rate if "tokens_per_second" in value else seconds(value.get("between", 0), place, "response.pace.between")
     jitter = value.get("jitter", 0)
     if not fits(jitter, "a number") or not 0 <= jitter <= 1:
@@ -2702,12 +2719,18 @@ class Library:
         found, top = [], os.path.join(self.root, "mocks")
         self.stamps[top] = stamp(top)
         seen = {os.path.realpath(top)}
-        for folder, folders, names in os.walk(top, followlinks=True):
+        for folder, folders, names in os.walk(top, onerror=self.unreadable, followlinks=True):
             folders[:] = [name for name in folders if not name.startswith(".") and self.enters(os.path.join(folder, name), seen)]
             self.stamps.update({os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders})
             found += [os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
                       for name in names if name.endswith(".json") and not name.startswith(".")]
         return sorted(found, key=lambda name: name.split("/"))
+
+    def unreadable(self, error: OSError) -> None:
+        """Raise BadMock for a folder that can't be listed, unless there is none."""
+        if not isinstance(error, FileNotFoundError):
+            name = os.path.relpath(str(error.filename), self.root)
+            fail(name.replace(os.sep, "/"), "", f"can't read this folder: {error.strerror}")
 
     def enters(self, folder: str, seen: Set[str]) -> bool:
         """Whether a folder lies inside the directory and was not entered before, by whatever links."""
@@ -2721,7 +2744,11 @@ class Library:
         """All mocks, and what is wrong with those that can't be used."""
         mocks: List[Mock] = []
         problems: List[str] = []
-        for name in self.files():
+        try:
+            names = self.files()
+        except BadMock as error:
+            return [], [str(error)]
+        for name in names:
             try:
                 value = parse_json(self.read(name, name))
             except FileNotFoundError:
@@ -2938,7 +2965,7 @@ class Memory:
 
     def put(self, key: Any, answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
-        size += sum(len(part) for part in key if isinstance(part, (bytes, str)))
+        size += sum(len(part) for part in key if isinstance(part, (bytes, str))) + 300 * len(key[4])     # key[4]: the query
         if size > 1024 * 1024:
             return
         if self.used + size > self.room:
@@ -2966,13 +2993,23 @@ def readable(route: str) -> str:
 PATHS = tuple((readable(route), wire) for wire in WIRE_FORMATS for route in wire.routes if "(?!" not in route)
 
 
-@functools.lru_cache(maxsize=1024)
-def owners(method: str, path: str) -> Tuple[Tuple[WireFormat, Mapping[str, str]], ...]:
+Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
+
+
+def owners(method: str, path: str) -> Owners:
     """The wire formats with a route for an undecoded path, and the decoded segments that it names."""
+    return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
+
+
+def new_owners(method: str, path: str) -> Owners:
+    """The same, looked for."""
     target = ("GET" if method == "HEAD" else method) + " " + path
     found = ((wire, route.fullmatch(target)) for route, wire in ROUTES)
     return tuple((wire, {name: unquote(text) for name, text in match.groupdict().items() if text is not None})
                  for wire, match in found if match)
+
+
+known_owners = functools.lru_cache(maxsize=1024)(new_owners)
 
 
 def unquote(text: str) -> str:
@@ -2983,10 +3020,15 @@ def unquote(text: str) -> str:
     return data.decode("utf-8", "replace")
 
 
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
 def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
     """The path, undecoded with doubled slashes folded, and the decoded query; of several values of one name the last."""
-    if not target.startswith("/") and "://" in target:
-        target = "/" + target.partition("://")[2].partition("/")[2]
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end():]
+        target = target if target.startswith("/") else "/" + target
     path, _, query = target.partition("#")[0].partition("?")
     pairs = (pair.partition("=") for pair in query.split("&") if pair) if query else ()
     return re.sub("/{2,}", "/", path), {unquote(name.replace("+", " ")): unquote(value.replace("+", " "))
@@ -2996,13 +3038,13 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
 def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
     """The wire format that owns a request and the segments of its path.  Refused names the nearest path, or the
     methods that this one takes."""
-    found = owners(request.method, request.path) if len(request.path) < 1024 else ()
+    found = owners(request.method, request.path)
     for wire, params in found:
         if wire.owns(request):
             return wire, params
     allowed = allow(request.path)
     if allowed:
-        raise Refused(405, f"{request.path} takes {allowed}, not {request.method}", headers=(("Allow", allowed),),
+        raise Refused(405, f"{shown(request.path)} takes {allowed}, not {request.method}", headers=(("Allow", allowed),),
                       code="method_not_allowed")
     near, _ = nearest_path(request.path, request.method)
     raise Refused(404, f"unknown path {shown(request.path)}; the nearest known one is {near}", code="unknown_path")
@@ -3026,7 +3068,7 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
-    found = next((found for method in ("POST", "GET") for found in owners(method, request.path[:1024])), None)
+    found = next((found for method in ("POST", "GET") for found in owners(method, request.path)), None)
     return found[0] if found else nearest_path(request.path, request.method)[1]
 
 
@@ -3146,8 +3188,8 @@ def echo(call: Call) -> Reply:
     parts: Tuple[Part, ...] = (Text(text),)
     if call.operation == "embed":
         size = dimensions(call)
-        if not fits(size, "an integer") or not 1 <= size <= 65536:
-            raise WrongField("dimensions", "an integer from 1 to 65536", size)
+        if not fits(size, "an integer") or not 1 <= size <= 8192:
+            raise WrongField("dimensions", "an integer from 1 to 8192", size)
         parts = (Embedding(tuple(unit_vector(one, size) for one in call.inputs)),)
     return Reply(parts, "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
 
@@ -3253,7 +3295,7 @@ class Head:
         """A header as a list of lower-case tokens."""
         if name not in self.headers:
             return []
-        return [item.strip().lower() for item in self.headers.get(name, "").split(",") if item.strip()]
+        return [item.strip(" \t").lower() for item in self.headers[name].split(",") if item.strip(" \t")]
 
     @functools.cached_property
     def keeps_alive(self) -> bool:
@@ -3353,7 +3395,7 @@ def check_head(head: Head) -> None:
         raise malformed("the Host header is missing")
     if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
         raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
-    if not (head.target.startswith("/") or "://" in head.target or head.target == "*" or head.method == "CONNECT"):
+    if not (head.target.startswith("/") or ABSOLUTE.match(head.target) or head.target == "*" or head.method == "CONNECT"):
         raise malformed(f"malformed request target {shown(head.target)}; it begins with /")
     if head.method not in METHODS:
         raise malformed(f"method {shown(head.method)} is not implemented; known: {', '.join(METHODS)}", 501)
@@ -3373,10 +3415,10 @@ def check_transfer(head: Head) -> None:
     if not head.minor:
         raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
     codings = head.tokens("transfer-encoding")
-    if codings != ["chunked"]:
+    if head.headers["transfer-encoding"].lower() != "chunked":
         known = codings.count("chunked") == 1 and codings[-1] == "chunked"
         raise malformed(f"Transfer-Encoding is {shown(head.headers['transfer-encoding'])}; only chunked is implemented",
-                        501 if known or "chunked" not in codings else 400)
+                        501 if (known and len(codings) > 1) or "chunked" not in codings else 400)
 
 
 class SizedBody:
@@ -3503,7 +3545,9 @@ def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
 def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
     """Decompressed data, of several gzip members too; never more than `limit` bytes."""
     found = bytearray()
-    while data or not found:
+    for member in itertools.count(1):
+        if member > 100:
+            raise Refused(400, f"the body has more than 100 {coding} members", code="invalid_encoding")
         unpacker = zlib.decompressobj(bits)
         try:
             found += unpacker.decompress(data, limit + 1 - len(found))
@@ -3544,11 +3588,18 @@ def negotiated(accept: Optional[str]) -> Optional[str]:
     return "identity" if identity or (identity is None and not gzip) else None
 
 
-@functools.lru_cache(maxsize=64)
 def gzipped(body: bytes) -> bytes:
     """A body as one gzip member; the same bytes every time."""
+    return known_gzip(body) if len(body) <= 256 * 1024 else new_gzip(body)
+
+
+def new_gzip(body: bytes) -> bytes:
+    """A body, compressed."""
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
     return packer.compress(body) + packer.flush()
+
+
+known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
 def gzip_frames(frames: Iterable[bytes]) -> Iterator[Tuple[bytes, bool]]:
@@ -3628,11 +3679,12 @@ def steps(response: Response, wire: Wire) -> Iterator[Step]:
         tail += (("Vary", "Accept-Encoding"),)
     if gzip:
         tail += (("Content-Encoding", "gzip"),)
-    if response.delivery.delay:
-        yield Wait(response.delivery.delay)
+    delay = (Wait(response.delivery.delay),) if response.delivery.delay else ()
     if response.frames is None or response.status in NO_BODY:
-        yield whole_step(response, wire, tail, gzip)
+        answer = whole_step(response, wire, tail, gzip)     # before the pause: what comes after it must take no time
+        yield from (*delay, answer)
         return
+    yield from delay
     chunked = wire.minor > 0
     tail += (("Transfer-Encoding", "chunked"),) if chunked else ()
     head = complete_head(response, wire, tail, wire.keep_alive and chunked)
@@ -3852,10 +3904,11 @@ class Handler(BaseHTTPRequestHandler):
             answered, close = self.server.core.answerer.refuse(request, refused), refused.close
         keep = head is not None and head.keeps_alive and not close and not self.server.stopping
         self.respond(request, head or Head("GET", "/", 1, {}), answered, keep, started)
-        if close:
+        again = keep and bool(head and (head.minor or answered.response.frames is None)) and not self.server.stopping
+        if close or (not again and (self.buffer or ready(self.connection, READABLE, 0))):
             self.linger()
         self.server.busy(self.connection, False)
-        return keep and bool(head and (head.minor or answered.response.frames is None)) and not self.server.stopping
+        return again
 
     def answered(self, request: Request) -> Answered:
         """The answer; a bug becomes a 500 in the provider's shape and a line in the log, never a traceback."""
@@ -3890,6 +3943,8 @@ class Handler(BaseHTTPRequestHandler):
                 return head
             check_partial(self.buffer, seen)
             seen = len(self.buffer)
+            if not seen and time.monotonic() > deadline:
+                return None
             more = self.receive(deadline) if seen else self.first_bytes()
             if not more:
                 if seen:
@@ -3983,16 +4038,20 @@ class Handler(BaseHTTPRequestHandler):
     def advance(self, wanted: Iterator[Step], pooled: bool, due: float, blocks: bool = True) -> float:
         """Do steps until a pause, and say when it is over, or until the end, which is 0: the only loop that writes.
 
-        Without `blocks` it also ends, with what is left in `unsent`, when the client takes no more for now."""
+        Without `blocks` it also ends, with what is left in `unsent`, when the client takes no more for now, or when
+        more follows without a pause."""
         send = self.connection.send
-        for step in wanted:
+        for number, step in enumerate(wanted):
             if isinstance(step, Wait):
                 return (due or time.monotonic()) + step.seconds
-            if pooled and not self.holds_place:
-                self.server.core.places.get()
-                self.holds_place = True
+            if pooled and number:
+                self.take_turn(number)
             data = step.data
             self.sent -= step.head
+            if number and not blocks:           # a burst, which would keep all other streams from being on time
+                self.unsent = data
+                self.events_sent += step.event
+                return due
             try:
                 taken = send(data, DONT_WAIT)
             except BlockingIOError:
@@ -4007,11 +4066,20 @@ class Handler(BaseHTTPRequestHandler):
                 self.unsent = b""
         return 0.0
 
+    def take_turn(self, number: int) -> None:
+        """Have a place among the writers; after every 64 events it is another's turn."""
+        places = self.server.core.places
+        if self.holds_place and number % 64 == 0 and places.waiting:
+            self.release()
+        if not self.holds_place:
+            places.take()
+            self.holds_place = True
+
     def release(self) -> None:
         """Give the place among the writers to another stream."""
         if self.holds_place:
             self.holds_place = False
-            self.server.core.places.put(None)
+            self.server.core.places.give()
 
     def wait_until(self, due: float) -> None:
         """Wait until a moment of the monotonic clock, unless the client leaves first."""
@@ -4040,7 +4108,7 @@ class Handler(BaseHTTPRequestHandler):
             rest = rest[taken:]
 
     def linger(self) -> None:
-        """Let the client read why it was refused: closing with bytes unread would reset the connection under it."""
+        """Let the client read its answer: closing with bytes unread would reset the connection under it."""
         deadline = time.monotonic() + self.server.linger_seconds
         self.connection.shutdown(socket.SHUT_WR)
         while ready(self.connection, READABLE, deadline - time.monotonic()):
@@ -4052,7 +4120,7 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
     """A request as the journal keeps it, with no credential in it; `ended` is filled in later."""
     call = answered.call
     return {"id": number, "time": now(), "port": request.port, "method": request.method, "path": request.path, **head.kept,
-            "body": call.body if call else request.body.decode("utf-8", "replace"),
+            "body": call.body if call and len(request.body) <= 65536 else request.body[:65536].decode("utf-8", "replace"),
             "provider": answered.wire.provider if answered.wire else None, "operation": call.operation if call else None,
             "api": call.api if call else None, "model": call.model if call else None,
             "stream": call.stream if call else None, "user": call.user if call else None,
@@ -4111,7 +4179,7 @@ class Pacer:
         heap: List[Tuple[float, int, Paused]] = []
         running: Dict[int, Paused] = {}
         while not self.closed:
-            for number, _ in self.epoll.poll(max(0.0, heap[0][0] - time.monotonic()) if heap else None):
+            for number, _ in self.epoll.poll(min(3600.0, max(0.0, heap[0][0] - time.monotonic())) if heap else None):
                 if number == self.bell[0]:
                     os.read(number, 65536)
                 elif number in running:
@@ -4160,6 +4228,36 @@ class Pacer:
                 os.close(number)
 
 
+class Places:
+    """So many streams may write without pauses at the same moment; the others get their turn in order.
+
+    Not a semaphore: whoever gives a place back and asks again at once would always get it."""
+
+    def __init__(self, free: int) -> None:
+        self.lock = threading.Lock()
+        self.free = free
+        self.waiting: Deque[Any] = deque()
+
+    def take(self) -> None:
+        """Wait for a place.  Those who have one give it back after 64 events, or when their client reads too slowly."""
+        with self.lock:
+            if self.free:
+                self.free -= 1
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            self.waiting.append(turn)
+        turn.acquire()
+
+    def give(self) -> None:
+        """Hand a place to who waits longest."""
+        with self.lock:
+            if self.waiting:
+                self.waiting.popleft().release()
+            else:
+                self.free += 1
+
+
 class Core:
     """What all ports of a process share: mocks, answers, journal, log, and places for unpaced streams."""
 
@@ -4171,9 +4269,7 @@ class Core:
             raise BadMock("\n".join(problems))
         self.answerer = Answerer(self.mocks, settings)
         self.journal, self.numbers = Journal(), itertools.count(1)
-        self.places: "queue.SimpleQueue[None]" = queue.SimpleQueue()
-        for _ in range(WRITERS):
-            self.places.put(None)
+        self.places = Places(WRITERS)
 
 
 class MockServer(ThreadingHTTPServer):
@@ -4524,7 +4620,8 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
             return option.default
         if not option.many:
             return option.read(text, option.variable)
-        return [option.read(part, option.variable) for part in text.split(os.pathsep) if part]
+        found = [option.read(part, option.variable) for part in text.split(os.pathsep) if part]
+        return found or option.default
     if option.many:
         return [option.read(text, option.flag) for text in given]
     return option.read(given, option.flag)
@@ -4561,10 +4658,11 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
     return servers
 
 
-def announce(line: str) -> None:
-    """Print a line, whether or not somebody reads it."""
+def announce(lines: Sequence[str]) -> None:
+    """Print lines, whether or not somebody reads them."""
     try:
-        print(line, flush=True)
+        for line in lines:
+            print(line, flush=True)
     except OSError:
         pass                                # standard output is a pipe whose other end is closed
 
@@ -4573,10 +4671,9 @@ def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
     stop = Stop(signal.SIGINT, signal.SIGTERM)
     servers = serve(options)
+    lines = [f"listening on {server.start().url}" for server in servers]
+    threading.Thread(target=announce, args=(lines,), daemon=True).start()       # a full pipe must not keep it from stopping
     gc.freeze()                             # what is there now stays; looking through it again and again takes milliseconds
-    for server in servers:
-        server.start()
-        announce(f"listening on {server.url}")
     if options["host"] not in ("127.0.0.1", "::1", "localhost"):
         servers[0].core.log.say(f"{options['host']} may be reached from other machines")
     if not servers[0].core.mocks.from_files and options["fallback"] == "error":
@@ -4602,27 +4699,40 @@ def wait_for_end(stop: Stop) -> None:
     stop.set()
 
 
+def open_standard_streams() -> None:
+    """Open what whoever started the server has closed, before a socket gets its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def complain(message: str) -> None:
+    """A line on standard error, if there is one."""
+    if sys.stderr:
+        print(message, file=sys.stderr)
+
+
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """The command line; the exit status: 0, 1 (the system says no) or 2 (usage, or mocks that can't be used)."""
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
         return check_mocks(data_directories(options)) if options["check"] else run(options)
     except UsageError as error:
-        print(f"mock_server.py: {error}", file=sys.stderr)
+        complain(f"mock_server.py: {error}")
         return 2
     except BadMock as error:
-        print(f"mock_server.py: invalid mocks:\n{error}", file=sys.stderr)
+        complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2
     except OSError as error:
-        print(f"mock_server.py: {error}", file=sys.stderr)
+        complain(f"mock_server.py: {error}")
         return 1
 
 
 if __name__ == "__main__":
+    open_standard_streams()
     status = main()
-    for output in filter(None, (sys.stdout, sys.stderr)):       # None: closed by whoever started it
-        try:
-            output.flush()
-        except (OSError, ValueError):
-            pass
+    if status and sys.stderr:
+        sys.stderr.flush()
     os._exit(status)        # threads may still be in a write that no client takes; nothing waits for them

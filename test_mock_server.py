@@ -240,6 +240,10 @@ def test_a_wrong_method_gets_405_with_allow(method: str, path: str, allowed: str
     assert response.status == 405 and ("Allow", allowed) in response.headers
 
 
+def test_a_very_long_segment_is_a_name_like_any_other() -> None:
+    assert answerer().answer(m.Request("GET", "/v1/models/" + "x" * 5000)).response.status == 200
+
+
 def test_health_is_answered_at_the_root() -> None:
     assert json.loads(answerer().answer(m.Request("GET", "/")).response.body) == {"status": "healthy", "service": "mock-provider"}
 
@@ -368,6 +372,8 @@ WRONG_BODIES = [
     (m.OpenAIEmbeddings, {"input": []}, "input"),
     (m.OpenAIEmbeddings, {"encoding_format": "hex"}, "encoding_format"),
     (m.OpenAIModerations, {"input": 1}, "input"),
+    (m.OpenAIEmbeddings, {"input": ["a"] * 3000}, "input"),
+    (m.OpenAICompletions, {"prompt": ["a"] * 100, "n": 100}, "prompt"),
     (m.GeminiGenerate, {"contents": "hi"}, "contents"),
     (m.GeminiGenerate, {"contents": []}, "contents"),
     (m.GeminiGenerate, {"contents": [{"role": "assistant"}]}, "contents[0].role"),
@@ -421,6 +427,7 @@ def test_a_missing_model_is_asked_for_at_openai_and_comes_from_the_path_at_azure
         (b"[" * 300 + b"]" * 300, "nested deeper"),
         (b'{"n": ' + b"9" * 10_000 + b"}", "an integer of 10000 digits"),
         (b'{"n": NaN}', "NaN is not JSON"),
+        (b'{"n": 1e400}', "too large a number"),
         (b"[1, 2]", "an object"),
         (b'"text"', "an object"),
         (b"null", "an object"),
@@ -1647,6 +1654,18 @@ def test_a_named_pipe_among_the_mocks_hangs_nothing(folder: Any) -> None:
     assert len(problems) == 2 and all("is no regular file" in problem for problem in problems)
 
 
+def test_a_folder_that_can_not_be_listed_keeps_the_mocks(folder: Any, monkeypatch: Any) -> None:
+    mocks = loaded(folder(mocks__a_DOT_json={"response": {"text": "x"}}))
+    walk = os.walk
+
+    def failing(top: str, onerror: Any = None, **more: Any) -> Any:
+        onerror(PermissionError(13, "Permission denied", top))
+        return walk(top, onerror=onerror, **more)
+
+    monkeypatch.setattr(os, "walk", failing)
+    assert "mocks: can't read this folder: Permission denied" in mocks.load()[0] and len(mocks.from_files) == 1
+
+
 def test_links_do_not_lead_out_of_the_data_directory(folder: Any, tmp_path: Path) -> None:
     directory = folder(mocks__a_DOT_json={"response": {"body": "@link.json"}})
     outside = tmp_path.parent / (tmp_path.name + "-outside.json")
@@ -1839,6 +1858,9 @@ BAD_HEADS = [
     (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "request line is longer"),
     (GET + b"X: " + b"a" * 70_000 + b"\r\n\r\n", 431, "head is longer"),
     (b"GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request target"),
+    (b"GET a?u=http://b/v1/models HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed request target"),
+    (GET + b"Transfer-Encoding: chunked\xa0\r\n\r\n", 501, "only chunked"),
+    (GET + b"Transfer-Encoding: chunked,\r\n\r\n", 400, "only chunked"),
 ]
 
 
@@ -2425,6 +2447,50 @@ def test_pauses_are_kept_and_events_leave_when_they_are_due(server: MockServer) 
     client.close()
 
 
+def test_fast_readers_of_long_streams_leave_their_place_to_others(server: MockServer) -> None:
+    server.mock(match={"model": "endless"}, response={"text": "word " * 20_000})
+    readers = [Raw(server).send(post({**STREAM, "model": "endless", "n": 8})) for _ in range(m.WRITERS)]
+    stop = threading.Event()
+
+    def drain(client: Raw) -> None:
+        with contextlib.suppress(OSError):
+            while not stop.is_set() and client.sock.recv(1 << 20):
+                pass
+
+    threads = [threading.Thread(target=drain, args=(client,)) for client in readers]
+    for thread in threads:
+        thread.start()
+    quick = Raw(server).send(post(STREAM))
+    assert quick.response()[0] == 200
+    assert not all(entry["ended"] for entry in server.requests if entry["model"] == "endless")
+    stop.set()
+    for client in [*readers, quick]:
+        client.sock.close()
+    for thread in threads:
+        thread.join(10)
+
+
+def test_a_burst_after_a_delay_does_not_hold_up_paced_streams(server: MockServer) -> None:
+    server.mock(match={"model": "burst"}, response={"text": "word " * 30_000, "delay": 0.01})
+    server.mock(match={"model": "paced"}, response={"text": "a b c", "pace": 0.01})
+    burst = Raw(server).send(post({**STREAM, "model": "burst", "n": 4}))
+    paced = Raw(server).send(post({**STREAM, "model": "paced"}))
+    assert paced.response()[2].endswith(b"data: [DONE]\n\n")
+    assert [entry["ended"] for entry in server.requests if entry["model"] == "burst"] == [None]
+    for client in (burst, paced):
+        client.close()
+
+
+@pytest.mark.parametrize("extra", [b"\r\n", b"x" * 100_000])
+@pytest.mark.parametrize("version, headers", [("1.1", ["Connection: close"]), ("1.0", [])])
+def test_an_answer_is_not_lost_when_bytes_follow_the_last_request(
+    server: MockServer, raw: Any, extra: bytes, version: str, headers: Any
+) -> None:
+    server.mock(match={"model": "large"}, response={"text": "x" * 500_000})
+    client = raw().send(post({**CHAT, "model": "large"}, version=version, headers=headers) + extra)
+    assert b"x" * 500_000 in client.response()[2]
+
+
 def test_a_bug_is_a_500_in_the_providers_shape_and_the_connection_lives(server: MockServer, raw: Any, monkeypatch: Any) -> None:
     plain = m.Answerer.reply
     monkeypatch.setattr(m.Answerer, "reply", lambda self, wire, call: 1 // 0)
@@ -2589,6 +2655,39 @@ def test_several_ports_are_several_upstreams_of_one_process(folder: Any) -> None
     with launched(*map(str, ports), "--data", directory) as (_, listening):
         assert listening == ports
         assert [fetch(port, "POST", "/v1/chat/completions", json.dumps(CHAT).encode())[0] for port in ports] == [429, 200]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_it_ends_at_once_when_standard_input_was_closed_from_the_start() -> None:
+    script = shlex.quote(str(HERE / "mock_server.py"))
+    command = f"exec {shlex.quote(sys.executable)} -B {script} 0 --exit-on-stdin-close <&-"
+    assert subprocess.run(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=10).returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pipe that can be filled")
+def test_a_full_standard_output_keeps_it_from_nothing() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x")
+    os.set_blocking(writer, True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-B", str(HERE / "mock_server.py"), str(port), "--log", "off"], stdout=writer)
+    try:
+        wait_until(lambda: answers(port))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+        os.close(writer)
 
 
 def test_it_ends_when_standard_input_closes() -> None:

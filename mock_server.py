@@ -3801,7 +3801,9 @@ class Log:
             self.dropped += 1
             return
         text = line if isinstance(line, str) else compact(line)
-        self.lines.put(text.replace("\n", "\\n").replace("\r", "\\r") + "\n")
+        if not text.isprintable():          # a model may have any name; none may steer the terminal
+            text = "".join([letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text])
+        self.lines.put(text + "\n")
 
     def write(self) -> None:
         """Write what is queued, many lines at once, until None comes."""
@@ -4272,6 +4274,17 @@ class Core:
         self.places = Places(WRITERS)
 
 
+def check_options(fallback: str, pace: float, max_body: int, log: str) -> None:
+    """Raise ValueError for a keyword of MockServer that can't be followed."""
+    for name, value, known in (("fallback", fallback, ("error", "echo")), ("log", log, ("text", "json", "off"))):
+        if value not in known:
+            raise ValueError(f"{name}: found {value!r}; {nearest(str(value), known)}")
+    if not fits(pace, "a number") or not 0 <= pace <= 3600:
+        raise ValueError(f"pace: expected seconds from 0 to 3600, found {pace!r}")
+    if not fits(max_body, "an integer") or max_body < 1:
+        raise ValueError(f"max_body: expected a number of bytes, found {max_body!r}")
+
+
 class MockServer(ThreadingHTTPServer):
     """A mock LLM server on one port.
 
@@ -4279,7 +4292,8 @@ class MockServer(ThreadingHTTPServer):
     but those of `mock()`.  The other options are those of the command line.  As a context manager it serves in
     the background; `start()` and `close()` do the same.  `core` is that of another server, of which this is one more port.
 
-    Raises BadMock if the data directory holds a mock that can't be used, OSError if the port is taken."""
+    Raises BadMock if the data directory holds a mock that can't be used, ValueError for an option that can't be
+    followed, OSError if the port is taken."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -4291,7 +4305,11 @@ class MockServer(ThreadingHTTPServer):
                  fallback: str = "error", pace: float = 0.0, require_auth: bool = False, max_body: int = MAX_BODY,
                  seed: int = 0, log: str = "off", core: Optional[Core] = None) -> None:
         if not core:
+            check_options(fallback, pace, max_body, log)
             directories = [os.fspath(data)] if isinstance(data, (str, os.PathLike)) else [os.fspath(one) for one in data]
+            for directory in directories:
+                if not os.path.isdir(directory):
+                    raise ValueError(f"data: no directory {directory!r}")
             core = Core(directories, Settings(fallback, pace, require_auth, seed), max_body, Log(log))
         self.core = core
         self.host, self.stopping = host, False

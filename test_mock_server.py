@@ -2533,6 +2533,33 @@ def test_a_bad_mock_from_python_is_a_value_error() -> None:
         server.mock(match={"user": "x"}, respnse={"text": "x"})
 
 
+@pytest.mark.parametrize(
+    "options", [{"fallback": "eco"}, {"log": "txt"}, {"pace": -1}, {"max_body": 0}, {"data": "/nowhere-at-all"}, {"pace": "1"}]
+)
+def test_an_option_from_python_that_can_not_be_followed_is_a_value_error(options: Any) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        MockServer(**options)
+
+
+def test_the_log_holds_no_control_characters() -> None:
+    class Stream:
+        """Remembers what is written to it."""
+
+        text = ""
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+        def flush(self) -> None:
+            pass
+
+    stream: Any = Stream()
+    log = m.Log("text", stream)
+    log.say("model \x1b[31m\n\u2028 Grüße")
+    log.close()
+    assert stream.text == "model \\x1b[31m\\n\\u2028 Grüße\n"
+
+
 def test_mocks_added_later_come_first() -> None:
     with MockServer() as server:
         for text in ("old", "new"):

@@ -88,6 +88,7 @@ SPARE_THREADS = 32              # threads that stay to wait for the next connect
 WRITERS = 4                     # unpaced streams that write at the same moment (design, section 11)
 LOG_LINES = 10_000              # log lines that may wait for a slow standard error
 QUIET_SECONDS = 0.0001          # no client answers, changes a file and asks again within this
+RETRY_SECONDS = 1               # what a rate limit tells a client to wait: short, for tests do
 JOURNAL = 1000                  # requests that MockServer.requests remembers
 
 Json = Any
@@ -171,6 +172,21 @@ def explained(difference: Difference) -> str:
     return f"{key} is {shown(got, part)}, expected {shown(expected, part)}"
 
 
+# Where Python's versions differ, RFC 9110; and what is not in it.
+PHRASES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content",
+           529: "Overloaded"}
+
+
+def http_phrase(status: int) -> str:
+    """The standard reason phrase of a status."""
+    if status in PHRASES:
+        return PHRASES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
 def masked(name: str, value: str) -> str:
     """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
     SHA-256, so that two of them can be compared without being known."""
@@ -186,12 +202,15 @@ def masked(name: str, value: str) -> str:
 # Frozen dataclasses that the layers hand to each other, and JSON in and out.  May touch json.
 
 ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+LOWER = "abcdefghijklmnopqrstuvwxyz"
 HEX = "0123456789abcdef"
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 BASE64URL = ALNUM + "-_"
 
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 sorted_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 quoted = json.encoder.encode_basestring
+loose = json.JSONEncoder(ensure_ascii=False).encode
 spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 
 
@@ -327,6 +346,7 @@ class Call:
     turn: int = 0
     tools: Tuple[str, ...] = ()
     inputs: Tuple[str, ...] = ()            # what is embedded, completed or moderated, one by one
+    schema: Json = None                     # JSON schema that the answer's text is to fit
     choices: int = 1
     prompt: str = ""                        # all text of the conversation
     path: str = ""
@@ -405,7 +425,14 @@ class Embedding:
         return self.vectors[index % len(self.vectors)]
 
 
-Part = Union[Text, Reasoning, Refusal, ToolCall, Embedding]
+@dataclass(frozen=True)
+class Structure:
+    """Text that is a JSON value, in a mock; a reply holds it as Text."""
+
+    value: Json
+
+
+Part = Union[Text, Reasoning, Refusal, ToolCall, Embedding, Structure]
 
 
 @dataclass(frozen=True)
@@ -449,13 +476,22 @@ class Reply:
 
 @dataclass(frozen=True)
 class Failure:
-    """An error in no provider's form; what is None gets the provider's default for the status."""
+    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an empty message and
+    what is None are the provider's own for that kind, or for the kind that the status stands for."""
 
     status: int
     message: str
     type: Optional[str] = None
     code: Optional[str] = None
     param: Optional[str] = None
+    kind: str = ""
+
+
+# Kinds of errors that every provider has in some form, with the statuses that stand for them in a mock.
+ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
+    "authentication": (401,), "permission": (403,), "not_found": (404,), "timeout": (504, 408), "rate_limit": (429,),
+    "server_error": (500,), "overloaded": (503, 529), "context_length": (), "content_filter": ()}
+STATUS_KINDS = {status: kind for kind, statuses in ERROR_KINDS.items() for status in statuses}
 
 
 @dataclass(frozen=True)
@@ -467,6 +503,18 @@ class Recorded:
     twin: Optional[bytes] = None
     frames: Tuple[bytes, ...] = ()
     values: Tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A stream that ends with an error after some events of its content; a whole answer is the error alone."""
+
+    content: Union[Reply, Recorded]
+    failure: Failure
+    after: int
+
+
+Outcome = Union[Reply, Recorded, Failure, Broken]
 
 
 @dataclass(frozen=True)
@@ -527,14 +575,14 @@ def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
     return words.findall(text)
 
 
-def walk(reply: Reply) -> Iterator[Delta]:
-    """A reply as a model streams it, part by part; a part without text is one empty piece."""
+def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
+    """A reply as a model streams it, part by part; a part without text is one empty piece.  `layout` writes arguments."""
     kinds = [type(part) for part in reply.parts]
     for index, part in enumerate(reply.parts):
         if isinstance(part, Embedding):
             continue
         if isinstance(part, ToolCall):
-            cut = pieces(compact(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
+            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
         else:
             cut = pieces(part.text, reply.chunk_size)
         for number, piece in enumerate(cut or [""]):
@@ -549,6 +597,7 @@ class SSE:
     """Server-sent events (WHATWG HTML, 9.2): `eol` ends each line, an empty line each event."""
 
     negotiated = False          # no provider compresses an event stream by default (wire formats, section 4)
+    streams = True              # whether the content type is the stream's, not that of a whole body
 
     def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
         self.eol, self.layout = eol, layout
@@ -585,6 +634,7 @@ class JsonArray:
     (wire formats, section 7, recorded)."""
 
     negotiated = True           # Google flushes its gzip after each element (wire formats, section 4)
+    streams = False
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as elements, one a frame, and the closing bracket as one more."""
@@ -600,10 +650,75 @@ class JsonArray:
         return cast(List[Json], parse_json(data))
 
 
+class NDJSON:
+    """One compact JSON value a line, as Ollama streams (wire formats, section 13)."""
+
+    negotiated, streams = False, True
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as lines; names are not sent."""
+        for _, value in events:
+            yield utf8(compact(value) + "\n")
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The values of such a stream."""
+        return [parse_json(line) for line in data.split(b"\n") if line]
+
+
+class EventStream:
+    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1): prelude with lengths and
+    their CRC, headers, payload, CRC of all.  An event whose name ends in Exception is an exception message."""
+
+    negotiated, streams = False, True
+
+    @staticmethod
+    def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
+        """One message; all header values are strings (type 7)."""
+        packed = b"".join(struct.pack(">B", len(utf8(name))) + utf8(name) + b"\x07" + struct.pack(">H", len(utf8(value))) + utf8(value)
+                          for name, value in headers)
+        prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
+        data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
+        return data + struct.pack(">I", zlib.crc32(data))
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as messages: name and payload, its keys sorted."""
+        for name, value in events:
+            kind = "exception" if name.endswith("Exception") else "event"
+            yield self.message(((f":{kind}-type", name), (":content-type", "application/json"), (":message-type", kind)),
+                               utf8(sorted_compact(value)))
+
+    @staticmethod
+    def split(data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
+        """The messages of such a stream: headers and payload.  ValueError for a wrong checksum or a message cut off."""
+        found = []
+        while data:
+            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
+                raise ValueError("the last message is cut off")
+            total, length, check = struct.unpack(">III", data[:12])
+            if zlib.crc32(data[:8]) != check or zlib.crc32(data[:total - 4]) != struct.unpack(">I", data[total - 4:total])[0]:
+                raise ValueError("a checksum is wrong")
+            found.append((EventStream.headers(data[12:12 + length]), data[12 + length:total - 4]))
+            data = data[total:]
+        return found
+
+    @staticmethod
+    def headers(data: bytes) -> Dict[str, str]:
+        """The headers of a message by name."""
+        found = {}
+        while data:
+            name, data = data[1:1 + data[0]], data[1 + data[0]:]
+            size = 3 + struct.unpack(">H", data[1:3])[0]        # after the type, which is always 7
+            found[name.decode()], data = data[3:size].decode(), data[size:]
+        return found
+
+
 OPENAI_SSE = SSE()
 GOOGLE_SSE = SSE("\r\n", spaced)
 GOOGLE_ARRAY = JsonArray()
-Framing = Union[SSE, JsonArray]
+JSON_LINES = NDJSON()
+AWS_EVENTS = EventStream()
+Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 # === Wire formats ============================================================
 # One class an API; a dialect is a subclass whose differences are data; defining a class registers
@@ -611,7 +726,7 @@ Framing = Union[SSE, JsonArray]
 
 WIRE_FORMATS: List["WireFormat"] = []
 KINDS: Mapping[str, Tuple[type, ...]] = {
-    "a string": (str,), "a boolean": (bool,), "an integer": (int,), "a number": (int, float), "an array": (list,),
+    "a string": (str,), "a string, or an object": (str, dict), "a boolean": (bool,), "an integer": (int,), "a number": (int, float), "an array": (list,),
     "an object": (dict,), "a string or an array": (str, list), "a string or an object": (str, dict),
     "an array or an object": (list, dict)}
 Ids = Callable[[str, int, str], str]        # (label, length, alphabet) → an id
@@ -659,10 +774,13 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
             "prompt": "\n".join(turn.text for turn in turns)}
 
 
-def bearer(value: str) -> str:
-    """The token of an Authorization header; empty for another scheme or an empty token."""
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
     scheme, _, key = value.strip().partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
+    return key.strip() if scheme.lower() in schemes else ""
+
+
+RESOURCE = re.compile(r"^/v\w+/|:\w+$")       # what a path has around the name of a Google resource
 
 
 def uuid(ids: Ids, label: str) -> str:
@@ -683,7 +801,10 @@ class WireFormat:
     routes: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
-    credentials: Tuple[str, ...] = ("authorization",)     # headers, or `?name` for the query
+    credentials: Tuple[str, ...] = ("authorization",)     # headers, or `?name` for the query; none where none is asked for
+    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
+    errors: Mapping[str, Failure] = {}      # the provider's own errors, by kind; also no_key, a missing credential
+    refusals = ("no_key", "authentication")     # what is said of a missing and of an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
@@ -707,7 +828,8 @@ class WireFormat:
         return Call(self.provider, self.operation, self.api, self.model(params, body), self.streams(params, body),
                     **conversation(turns), tools=tuple(self.tools(body or {})), inputs=tuple(self.inputs(body or {})),
                     choices=self.choices(body or {}), path=request.path, query=request.query,
-                    headers=request.headers, port=request.port, params=params, body=body)
+                    headers=request.headers, port=request.port, params=params, body=body,
+                    schema=self.schema(body) if request.method == "POST" else None)
 
     def model(self, params: Mapping[str, str], body: Json) -> str:
         """The model or deployment that is asked."""
@@ -733,12 +855,20 @@ class WireFormat:
         """How many answers are asked for."""
         return 1
 
+    def schema(self, body: Json) -> Json:
+        """The JSON schema that the text of the answer is to fit, or None."""
+        return None
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The streamed answer: event names and JSON values (or text that is no JSON)."""
+        raise NotImplementedError
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """What a stream says of an error after `sent` events."""
         raise NotImplementedError
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
@@ -761,23 +891,39 @@ class WireFormat:
         """Response headers besides Content-Type that clients read."""
         return ()
 
-    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
-        """An error body and its content type."""
+    def counts(self, reply: Reply) -> Headers:
+        """Response headers that tell of the answer itself."""
+        return ()
+
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """An error body, and the headers that belong to it."""
         raise NotImplementedError
 
     def complaint(self, wrong: WrongField) -> Failure:
         """What the provider says of a field that is missing or wrong."""
         raise NotImplementedError
 
-    def unauthorized(self) -> Failure:
-        """What the provider says when the credential is missing."""
-        raise NotImplementedError
+    def settled(self, failure: Failure, asked: Union[Request, Call]) -> Failure:
+        """An error with what it leaves open: the provider's own for its kind."""
+        own = self.errors.get(failure.kind or STATUS_KINDS.get(failure.status, ""), Failure(0, ""))
+        usual = next(iter(ERROR_KINDS.get(failure.kind, ())), 400)
+        status = failure.status or own.status or usual
+        named = own if status == own.status else Failure(0, "")
+        said = own.message.replace("{model}", getattr(asked, "model", "")).replace("{path}", RESOURCE.sub("", asked.path))
+        return Failure(status, failure.message or said or http_phrase(status), *(
+            getattr(named if getattr(failure, name) is None else failure, name) for name in ("type", "code", "param")))
+
+    def unauthorized(self, request: Request) -> Failure:
+        """What the provider says when the credential is missing or can't be one."""
+        missing, unusable = self.refusals
+        given = any(request.headers.get(name, "").strip() for name in self.credentials)
+        return Failure(0, "", kind=unusable if given else missing)
 
     def credential(self, request: Request) -> str:
         """The credential that came with the request, or an empty string."""
         for name in self.credentials:
             value = request.query.get(name[1:], "") if name[0] == "?" else request.headers.get(name, "")
-            key = bearer(value) if name == "authorization" else value.strip()
+            key = scheme_key(value, self.schemes) if name == "authorization" else value.strip()
             if key:
                 return key
         return ""
@@ -787,6 +933,8 @@ def caller(request: Request) -> str:
     """Whose client calls a path that several providers share (wire formats, section 2.1)."""
     if "anthropic-version" in request.headers:
         return "anthropic"
+    if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
+        return "mistral"
     return "google" if "x-goog-api-key" in request.headers or "key" in request.query else "openai"
 
 
@@ -797,6 +945,26 @@ ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)/ope
 REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
 
 
+OPENAI_ERRORS = {
+    "no_key": Failure(401, "You didn't provide an API key. You need to provide your API key in an Authorization header "
+                           "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank "
+                           "username) if you're accessing the API from your browser and are prompted for a username and "
+                           "password. You can obtain an API key from https://platform.openai.com/account/api-keys.", code=""),
+    "authentication": Failure(401, "Incorrect API key provided: sk-****. You can find your API key at "
+                                   "https://platform.openai.com/account/api-keys.", code="invalid_api_key"),
+    "permission": Failure(403, "Project `proj_mock` does not have access to model `{model}`", code="model_not_found"),
+    "not_found": Failure(404, "The model `{model}` does not exist or you do not have access to it.", code="model_not_found"),
+    "rate_limit": Failure(429, "Rate limit reached for {model} in organization org-mock on requests per min (RPM): Limit 10000, "
+                               "Used 10000, Requested 1. Please try again in 1s. Visit "
+                               "https://platform.openai.com/account/rate-limits to learn more.", "requests", "rate_limit_exceeded"),
+    "server_error": Failure(500, "The server had an error while processing your request. Sorry about that!"),
+    "overloaded": Failure(503, "The server is currently overloaded with other requests. Sorry about that! Please retry your "
+                               "requests after a brief wait."),
+    "context_length": Failure(400, "This model's maximum context length is 128000 tokens. However, your messages resulted in "
+                                   "128001 tokens. Please reduce the length of the messages.",
+                              code="context_length_exceeded", param="messages")}
+
+
 class OpenAI(WireFormat):
     """What all APIs of OpenAI share: headers, errors, credential."""
 
@@ -804,8 +972,7 @@ class OpenAI(WireFormat):
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     front_door = (401, 404)             # errors that never reach the engine have another layout (5.8, recorded)
-    types = {429: "requests"}           # error types by status; others are invalid_request_error or server_error
-    codes = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
+    errors: Mapping[str, Failure] = OPENAI_ERRORS
 
     def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
         """Request id, processing time, version and rate limits (5.1, recorded)."""
@@ -816,22 +983,29 @@ class OpenAI(WireFormat):
             return (request_id, ("Vary", "Origin"), *shared)
         engine = (request_id, ("openai-organization", "mock-organization"),
                   ("openai-processing-ms", str(100 + int(ids("ms", 2, HEX), 16))), ("openai-version", "2020-10-01"))
-        if self.operation not in ("generate", "embed"):
+        if self.operation not in ("generate", "embed") or (stream and self.api == "responses"):
             return (*engine, *shared)
-        return (*engine,
+        left, reset = ("0", "1s") if status == 429 else ("9999", "8.64s")
+        return (*engine, *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
                 ("x-ratelimit-limit-requests", "10000"), ("x-ratelimit-limit-tokens", "200000"),
-                ("x-ratelimit-remaining-requests", "9999"), ("x-ratelimit-remaining-tokens", "199968"),
-                ("x-ratelimit-reset-requests", "8.64s"), ("x-ratelimit-reset-tokens", "9ms"), *shared)
+                ("x-ratelimit-remaining-requests", left), ("x-ratelimit-remaining-tokens", "199968"),
+                ("x-ratelimit-reset-requests", reset), ("x-ratelimit-reset-tokens", "9ms"), *shared)
 
-    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
-        """`{"error": {"message", "type", "param", "code"}}`, all four always there (5.8)."""
+    def error(self, failure: Failure) -> Dict[str, Json]:
+        """The inner object of an error: message, type, param and code, all four always there (5.8)."""
         kind = "server_error" if failure.status >= 500 else "invalid_request_error"
-        value = {"error": {"message": failure.message, "type": failure.type or self.types.get(failure.status, kind),
-                           "param": failure.param,
-                           "code": (self.codes.get(failure.status) if failure.code is None else failure.code) or None}}
+        return {"message": failure.message, "type": failure.type or kind, "param": failure.param, "code": failure.code or None}
+
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """`{"error": {…}}` in one of two layouts."""
+        value = {"error": self.error(failure)}
         if failure.status in self.front_door:
-            return utf8(indented(value, "    ") + "\n"), "application/json; charset=utf-8"
-        return utf8(indented(value)), self.json_type
+            return utf8(indented(value, "    ") + "\n"), (("Content-Type", "application/json; charset=utf-8"),)
+        return utf8(indented(value)), (("Content-Type", self.json_type),)
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One event that holds an error (3.3); nothing follows it."""
+        yield "", {"error": self.error(failure)}
 
     def complaint(self, wrong: WrongField) -> Failure:
         """OpenAI's own sentences, with the field as `param`."""
@@ -847,14 +1021,6 @@ class OpenAI(WireFormat):
         elif " from " in wrong.expected:
             text, code = f"Invalid '{field}': expected {wrong.expected}, but got {shown(wrong.found)} instead.", "invalid_value"
         return Failure(400, text, "invalid_request_error", code, field or None)
-
-    def unauthorized(self) -> Failure:
-        """The sentence that the real API sends without a key."""
-        return Failure(401, "You didn't provide an API key. You need to provide your API key in an Authorization header "
-                            "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank "
-                            "username) if you're accessing the API from your browser and are prompted for a username and "
-                            "password. You can obtain an API key from https://platform.openai.com/account/api-keys.",
-                       "invalid_request_error", code="")
 
 
 def openai_text(content: Json, place: str) -> str:
@@ -877,6 +1043,13 @@ def openai_usage(usage: Usage) -> Dict[str, Json]:
             "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": 0,
                                           "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}}
+
+
+def within(value: Json, *names: str) -> Json:
+    """What lies inside nested objects, or None where one of them is missing or none."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def count(body: Json, name: str, most: int, place: str = "") -> int:
@@ -925,6 +1098,10 @@ class ChatRequest(OpenAI):
                 raise WrongField(place + ".role", "one from " + ", ".join(CHAT_ROLES), message["role"])
             yield Turn(CHAT_ROLES[message["role"]], openai_text(message.get("content"), place + ".content"))
 
+    def owns(self, request: Request) -> bool:
+        """Mistral's own client gets Mistral's dialect."""
+        return caller(request) != "mistral"
+
     def tools(self, body: Json) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
         for place, tool in items(body.get("tools"), "tools"):
@@ -940,6 +1117,10 @@ class ChatRequest(OpenAI):
     def choices(self, body: Json) -> int:
         """`n`."""
         return count(body, "n", 128)
+
+    def schema(self, body: Json) -> Json:
+        """`response_format.json_schema.schema`."""
+        return within(body, "response_format", "json_schema", "schema")
 
     def streams(self, params: Mapping[str, str], body: Json) -> bool:
         """`stream`."""
@@ -1126,6 +1307,7 @@ class OpenAIEmbeddings(OpenAI):
     fields = {"model": "a string!", "input": "a string or an array!", "encoding_format": "a string",
               "dimensions": "an integer", "user": "a string"}
     speaks = frozenset((Embedding,))
+    owns = ChatRequest.owns
 
     def inputs(self, body: Json) -> List[str]:
         """The texts to embed; token numbers have no text."""
@@ -1226,7 +1408,7 @@ class OpenAIModels(OpenAI):
     speaks = frozenset()
 
     def owns(self, request: Request) -> bool:
-        """`/v1/models` is shared with Google and Anthropic."""
+        """`/v1/models` is shared with Google, Anthropic and Mistral."""
         return caller(request) == "openai" or not re.fullmatch("/v1/models(?:/[^/:]+)?", request.path)
 
     def entry(self, name: str) -> Dict[str, Json]:
@@ -1261,18 +1443,39 @@ def sorted_keys(value: Json) -> Json:
     return [sorted_keys(item) for item in value] if isinstance(value, list) else value
 
 
+AZURE_KEY = Failure(401, "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key "
+                         "for an active subscription and use a correct regional API endpoint for your resource.")
+AZURE_ERRORS = {
+    **OPENAI_ERRORS, "no_key": AZURE_KEY, "authentication": AZURE_KEY,
+    "not_found": Failure(404, "The API deployment for this resource does not exist. If you created the deployment within the "
+                              "last 5 minutes, please wait a moment and try again.", code="DeploymentNotFound"),
+    "rate_limit": Failure(429, "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-10-21 have "
+                               "exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after 1 second. "
+                               "Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase the "
+                               "default rate limit."),
+    "content_filter": Failure(400, "The response was filtered due to the prompt triggering Azure OpenAI's content management "
+                                   "policy. Please modify your prompt and retry. To learn more about our content filtering "
+                                   "policies please read our documentation: https://go.microsoft.com/fwlink/?linkid=2198766",
+                              code="content_filter", param="prompt")}
+
+
 class Azure(OpenAI):
     """What all APIs of Azure OpenAI share: headers, errors of its own gateway, two kinds of credential."""
 
     provider = "azure"
     credentials = ("api-key", "authorization")
+    errors = AZURE_ERRORS
     gateway = (401, 404, 429)           # answered before the engine, in a shape of their own (section 6)
+
+    def owns(self, request: Request) -> bool:
+        """These paths are Azure's alone."""
+        return True
 
     def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
         """Request ids, region and rate limits (section 6, recorded)."""
         apim = ("apim-request-id", uuid(ids, "apim"))
         if status in self.gateway:
-            return (apim,)
+            return (apim, ("retry-after", str(RETRY_SECONDS))) if status == 429 else (apim,)
         return (apim, ("x-request-id", uuid(ids, "request")), ("x-ms-region", "East US 2"), ("x-ms-rai-invoked", "true"),
                 ("x-accel-buffering", "no"), ("x-content-type-options", "nosniff"), ("x-ms-is-spilled-over", "false"),
                 ("x-ratelimit-limit-requests", "500"), ("x-ratelimit-limit-tokens", "50000"),
@@ -1281,19 +1484,21 @@ class Azure(OpenAI):
                 ("x-ratelimit-renewalperiod-requests", "60"), ("x-ratelimit-renewalperiod-tokens", "60"),
                 ("x-ratelimit-abusepenalty-active", "False"), ("skip-error-remapping", "true"))
 
-    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
+        kind: Headers = (("Content-Type", self.json_type),)
+        if failure.code == "content_filter":
+            inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": {**PROMPT_FILTERS, **BLOCKED}}
+            return utf8(compact({"error": {"message": failure.message, "type": None, "param": failure.param, "code": failure.code,
+                                           "status": failure.status, "innererror": inner}})), kind
         if failure.status not in self.gateway:
-            return super().failure(failure, asked)
+            return super().failure(failure, asked, ids)
         value = {"code": failure.code or str(failure.status), "message": failure.message}
+        if failure.code == "DeploymentNotFound":        # recorded: without Content-Type
+            return utf8(indented({"error": {"type": failure.type or "invalid_request_error", **value}})), ()
         if failure.type:
-            return utf8(indented({"error": {"type": failure.type, **value}})), self.json_type
-        return utf8(compact({"error": value})), self.json_type
-
-    def unauthorized(self) -> Failure:
-        """Azure's sentence (recorded)."""
-        return Failure(401, "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a "
-                            "valid key for an active subscription and use a correct regional API endpoint for your resource.")
+            return utf8(indented({"error": {"type": failure.type, **value}})), kind
+        return utf8(compact({"error": value})), kind
 
 
 class AzureChat(Azure, OpenAIChat):
@@ -1375,10 +1580,6 @@ class AzureModels(Azure, OpenAIModels):
 
     routes = (r"GET /openai/(?:v1/)?models(?:/(?P<model>[^/]+))?",)
 
-    def owns(self, request: Request) -> bool:
-        """These paths are Azure's alone."""
-        return True
-
 
 # --- Gemini API (wire formats, section 7) ---
 
@@ -1387,6 +1588,7 @@ GEMINI_MODEL = r"POST /(?:v1beta|v1alpha|v1)/(?:models|tunedModels)/(?P<model>[^
 GOOGLE_STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
                  409: "ABORTED", 412: "FAILED_PRECONDITION", 429: "RESOURCE_EXHAUSTED", 499: "CANCELLED",
                  500: "INTERNAL", 501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
+GOOGLE_RPC = "type.googleapis.com/google.rpc."
 GOOGLE_STOPS = {"stop": "STOP", "length": "MAX_TOKENS", "tool_calls": "STOP", "content_filter": "SAFETY"}
 SAFETY = ("HARM_CATEGORY_HATE_SPEECH", "HARM_CATEGORY_DANGEROUS_CONTENT", "HARM_CATEGORY_HARASSMENT",
           "HARM_CATEGORY_SEXUALLY_EXPLICIT")
@@ -1411,11 +1613,32 @@ def google_framing(query: Mapping[str, str]) -> Framing:
     return GOOGLE_ARRAY if alt.split(";")[0] == "json" else GOOGLE_SSE
 
 
+GEMINI_KEY = Failure(403, "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or "
+                          "other form of API consumer identity to call this API.")
+GEMINI_ERRORS = {
+    "no_key": GEMINI_KEY,
+    "authentication": Failure(400, "API key not valid. Please pass a valid API key.", code="API_KEY_INVALID"),
+    "permission": Failure(403, "The caller does not have permission"),
+    "not_found": Failure(404, "models/{model} is not found for API version v1beta, or is not supported for generateContent. Call "
+                              "ModelService.ListModels to see the list of available models and their supported methods."),
+    "timeout": Failure(504, "Deadline expired before operation could complete."),
+    "rate_limit": Failure(429, "You exceeded your current quota, please check your plan and billing details. For more information "
+                               "on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n* Quota exceeded for "
+                               "metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 10\n"
+                               "Please retry in 1s."),
+    "server_error": Failure(500, "An internal error has occurred. Please retry or report in "
+                                 "https://developers.generativeai.google/guide/troubleshooting"),
+    "overloaded": Failure(503, "The model is overloaded. Please try again later."),
+    "context_length": Failure(400, "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).")}
+
+
 class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
     credentials = ("x-goog-api-key", "?key", "authorization")
+    errors = GEMINI_ERRORS
+    refusals = ("no_key", "no_key")
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     json_type = "application/json; charset=UTF-8"
@@ -1429,21 +1652,30 @@ class Gemini(WireFormat):
             ("X-XSS-Protection", "0"), ("X-Frame-Options", "SAMEORIGIN"), ("X-Content-Type-Options", "nosniff"),
             ("Server-Timing", f"gfet4t7; dur={200 + int(ids('ms', 2, HEX), 16)}"))
 
-    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
-        """`{"error": {"code", "message", "status", "details"}}`; in an array where the stream is one."""
+    def error(self, failure: Failure) -> Dict[str, Json]:
+        """`{"error": {"code", "message", "status", "details"}}`, with a delay to wait for where there is a rate limit."""
         status = GOOGLE_STATUS.get(failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL")
         details: List[Json] = []
         if failure.param:
-            details.append({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [
+            details.append({"@type": GOOGLE_RPC + "BadRequest", "fieldViolations": [
                 {"field": failure.param, "description": failure.message}]})
         if failure.code:
-            details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": failure.code,
-                            "domain": "googleapis.com"})
-        value: Json = {"error": {"code": failure.status, "message": failure.message, "status": failure.type or status,
-                                 **({"details": details} if details else self.error_details)}}
+            details.append({"@type": GOOGLE_RPC + "ErrorInfo", "reason": failure.code, "domain": "googleapis.com"})
+        if failure.status == 429:
+            details.append({"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{RETRY_SECONDS}s"})
+        return {"error": {"code": failure.status, "message": failure.message, "status": failure.type or status,
+                          **({"details": details} if details else self.error_details)}}
+
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """The error; in an array where the stream is one."""
+        value: Json = self.error(failure)
         if asked.path.endswith("streamGenerateContent") and google_framing(asked.query) is GOOGLE_ARRAY:
             value = [value]
-        return self.encode(value), self.json_type
+        return self.encode(value), (("Content-Type", self.json_type),)
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One event or element that holds the error (3.3)."""
+        yield "", self.error(failure)
 
     def complaint(self, wrong: WrongField) -> Failure:
         """Google's way to name a field."""
@@ -1454,11 +1686,6 @@ class Gemini(WireFormat):
         else:
             text = f"Invalid value at '{wrong.field or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
         return Failure(400, text, param=wrong.field or "body")
-
-    def unauthorized(self) -> Failure:
-        """The Gemini API's sentence (quoted from real runs)."""
-        return Failure(403, "Method doesn't allow unregistered callers (callers without established identity). Please use "
-                            "API Key or other form of API consumer identity to call this API.")
 
 
 def google_parts(content: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
@@ -1545,6 +1772,11 @@ class GeminiRequest(Gemini):
                 check(declared, {"name": "a string!"}, where + ".")
                 yield declared["name"]
 
+    def schema(self, body: Json) -> Json:
+        """`generationConfig.responseJsonSchema`, or `responseSchema`, whose type names are in capitals."""
+        config = pick(body, "generationConfig") or {}
+        return next(filter(None, (pick(config, name) for name in ("responseJsonSchema", "responseSchema"))), None)
+
     def choices(self, body: Json) -> int:
         """`candidateCount`."""
         config = pick(body, "generationConfig") or {}
@@ -1610,13 +1842,23 @@ class GeminiGenerate(GeminiRequest):
                 "responseId": reply.id or call.token("id", 22, BASE64URL)}
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The GenerateContentResponse."""
+        """The GenerateContentResponse; an answer of nothing that a filter stopped is a blocked prompt."""
+        if not reply.parts and reply.stop == "content_filter":
+            return self.blocked(call, reply)
         parts, stop = self.parts(call, reply, joined=True), self.stop(reply)
         candidates = [self.candidate(call, index, parts, stop, True) for index in range(call.choices)]
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
+    def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """What a blocked prompt gets: no candidate, but why (section 7)."""
+        value = self.envelope(call, reply, [], self.usage(replace(reply.usage, output=0, reasoning=0), True))
+        return {"promptFeedback": {"blockReason": "SAFETY"}, **{key: value[key] for key in value if key != "candidates"}}
+
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A GenerateContentResponse a piece, with the tokens spent so far."""
+        if not reply.parts and reply.stop == "content_filter":
+            yield "", self.blocked(call, reply)
+            return
         parts, stop = self.parts(call, reply, joined=False), self.stop(reply)
         thoughts = [bool(part.get("thought")) for part in parts]
         usage = reply.usage
@@ -1736,19 +1978,23 @@ VERTEX_MODELS = tuple(place + r"/(?P<model>[^/:]+?)" + COLON for place in (
     r"POST " + VERTEX_PLACE + r"/endpoints", r"POST /(?:v1beta1|v1)/publishers/(?P<publisher>[^/]+)/models"))
 
 
+VERTEX_KEY = Failure(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+                          "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+                     code="ACCESS_TOKEN_TYPE_UNSUPPORTED")
+VERTEX_ERRORS = {
+    **GEMINI_ERRORS, "no_key": VERTEX_KEY, "authentication": VERTEX_KEY,
+    "not_found": Failure(404, "Publisher Model `{path}` not found."),
+    "rate_limit": Failure(429, "Resource exhausted. Please try again later. Please refer to "
+                               "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details.")}
+
+
 class Vertex(Gemini):
     """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys; details on every error."""
 
     provider = "vertex_ai"
     credentials = ("authorization", "x-goog-api-key", "?key")
+    errors = VERTEX_ERRORS
     error_details = {"details": []}
-
-    def unauthorized(self) -> Failure:
-        """Vertex AI's sentence (quoted)."""
-        return Failure(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
-                            "other valid authentication credential. See "
-                            "https://developers.google.com/identity/sign-in/web/devconsole-project.",
-                       code="ACCESS_TOKEN_TYPE_UNSUPPORTED")
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
@@ -1870,24 +2116,753 @@ class VertexModels(Vertex, GeminiModels):
         return {"publisherModels" if key == "models" else key: inner for key, inner in value.items()}
 
 
-# --- Anthropic: so far only its share of `/v1/models` (wire formats, section 2.1) ---
+# --- OpenAI Responses (wire formats, 5.5) ---
 
-ANTHROPIC_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error",
-                   413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error"}
+RESPONSE_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 
 
-class AnthropicModels(WireFormat):
-    """Models, for clients that say `anthropic-version`."""
+def response_output(output: Json, place: str) -> str:
+    """The text of a tool's output: a string, parts, or anything else as JSON."""
+    if isinstance(output, (str, list)):
+        return openai_text(output, place)
+    return "" if output is None else compact(output)
+
+
+def response_turns(body: Json) -> Iterator[Turn]:
+    """Instructions and input; what a model said in one go, in however many items, is one assistant's turn."""
+    instructions, given = body.get("instructions"), body.get("input")
+    if instructions is not None:
+        yield Turn("system", openai_text(instructions, "instructions") if isinstance(instructions, str) else "\n".join(
+            openai_text(item.get("content"), place + ".content") for place, item in items(instructions, "instructions")))
+    if isinstance(given, str):
+        yield Turn("user", given)
+        return
+    said = False
+    for place, item in items(given, "input"):
+        kind = item.get("type") or "message"
+        if not isinstance(kind, str):
+            raise WrongField(place + ".type", "a string", kind)
+        if kind == "message":
+            check(item, {"role": "a string!"}, place + ".")
+            role = RESPONSE_ROLES.get(item["role"])
+            if not role:
+                raise WrongField(place + ".role", "one from " + ", ".join(RESPONSE_ROLES), item["role"])
+            yield Turn("more" if said and role == "assistant" else role, openai_text(item.get("content"), place + ".content"))
+            said = role == "assistant"
+        elif kind.endswith("_output"):
+            yield Turn("tool", response_output(item.get("output"), place + ".output"))
+            said = False
+        elif kind != "item_reference":
+            yield Turn("more" if said else "assistant", "")
+            said = True
+
+
+class ResponsesRequest(OpenAI):
+    """How a Responses request reads."""
+
+    api = "responses"
+    fields = {"model": "a string!", "input": "a string or an array", "instructions": "a string or an array",
+              "stream": "a boolean", "stream_options": "an object", "tools": "an array", "tool_choice": "a string or an object",
+              "text": "an object", "reasoning": "an object", "previous_response_id": "a string", "store": "a boolean",
+              "max_output_tokens": "an integer", "temperature": "a number", "top_p": "a number", "metadata": "an object",
+              "parallel_tool_calls": "a boolean", "include": "an array", "background": "a boolean", "user": "a string"}
+    errors = {**OPENAI_ERRORS,
+              "not_found": Failure(400, "The requested model '{model}' does not exist.", code="model_not_found", param="model"),
+              "context_length": Failure(400, "Your input exceeds the context window of this model. Please adjust your input and try "
+                                             "again.", code="context_length_exceeded", param="input")}
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """Instructions and input, which may be missing where something else stands for it."""
+        if body.get("input") is None and not {"prompt", "previous_response_id", "conversation"} & set(body):
+            raise WrongField("input", "a string or an array")
+        return response_turns(body)
+
+    def tools(self, body: Json) -> Iterator[str]:
+        """Names of functions and custom tools; the type of a hosted one."""
+        for place, tool in items(body.get("tools"), "tools"):
+            check(tool, {"type": "a string!", "name": "a string" + "!" * (tool.get("type") in ("function", "custom"))}, place + ".")
+            yield tool.get("name") or tool["type"]
+
+    def schema(self, body: Json) -> Json:
+        """`text.format.schema`."""
+        return within(body, "text", "format", "schema")
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """`stream`."""
+        return bool(body.get("stream"))
+
+
+class ResponseObjects(ResponsesRequest):
+    """The objects of the Responses API: the response, its output items and what they hold."""
+
+    # status of the response and what is incomplete about it
+    outcomes = {"stop": ("completed", None), "tool_calls": ("completed", None),
+                "length": ("incomplete", "max_output_tokens"), "content_filter": ("incomplete", "content_filter")}
+
+    def id(self, call: Call, prefix: str, label: str) -> str:
+        """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
+        own = call.token(label, 24, HEX)
+        return f"{prefix}_{call.token('response', 16, HEX)}00{call.second:08x}{own[:4]}819{own[7:]}"
+
+    def response(self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None) -> Dict[str, Json]:
+        """The response object; it repeats most of the request."""
+        body, reason = call.body, self.outcomes[reply.stop][1] if status == "incomplete" else None
+        asked = {name: body[name] for name in RESPONSE_DEFAULTS if body.get(name) is not None}
+        done = status in ("completed", "incomplete")
+        given: Dict[str, Json] = {
+            **RESPONSE_DEFAULTS, **asked, "id": reply.id or self.id(call, "resp", "id"), "object": "response",
+            "created_at": call.second, "status": status, "completed_at": call.second + 1 if status == "completed" else None,
+            "incomplete_details": {"reason": reason} if reason else None, "model": reply.model, "output": output, "usage": usage,
+            "reasoning": {**RESPONSE_DEFAULTS["reasoning"], **(body.get("reasoning") or {})},
+            "text": {**RESPONSE_DEFAULTS["text"], **(body.get("text") or {})},
+            "service_tier": "default" if done else "auto"}
+        return {name: given[name] for name in RESPONSE_ORDER}
+
+    def usage(self, usage: Usage) -> Dict[str, Json]:
+        """Token counts with their details."""
+        return {"input_tokens": usage.input, "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
+                "output_tokens": usage.output, "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+                "total_tokens": usage.total}
+
+    def item(self, call: Call, part: Part, index: int, status: str, content: Optional[List[Json]] = None) -> Dict[str, Json]:
+        """One output item; `content` is that of a message or the summary of a reasoning, None for all of it."""
+        if isinstance(part, ToolCall):
+            return {"id": self.id(call, "fc", f"item {index}"), "type": "function_call", "status": status,
+                    "arguments": compact(part.arguments) if content is None else "",
+                    "call_id": part.id or "call_" + call.token(f"tool {index}", 24), "name": part.name}
+        found = [self.part(part, getattr(part, "text", ""))] if content is None else content
+        if isinstance(part, Reasoning):
+            return {"id": self.id(call, "rs", f"item {index}"), "type": "reasoning",
+                    "summary": found if part.text else []}
+        return {"id": self.id(call, "msg", f"item {index}"), "type": "message", "status": status, "content": found,
+                "role": "assistant"}
+
+    @staticmethod
+    def part(part: Part, text: str) -> Dict[str, Json]:
+        """What an item holds: output text, a refusal, or a part of a summary."""
+        if isinstance(part, Reasoning):
+            return {"type": "summary_text", "text": text}
+        if isinstance(part, Refusal):
+            return {"type": "refusal", "refusal": text}
+        return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
+
+    def output(self, call: Call, reply: Reply) -> List[Json]:
+        """All output items; the last one is as incomplete as the response."""
+        status, last = self.outcomes[reply.stop][0], len(reply.parts) - 1
+        return [self.item(call, part, index, status if index == last else "completed") for index, part in enumerate(reply.parts)]
+
+
+class OpenAIResponses(ResponseObjects):
+    """The Responses API, whole and streamed; nothing is stored (wire formats, 5.5)."""
+
+    routes: Tuple[str, ...] = (r"POST /v1/responses", rf"POST (?!/v1/responses|/openai/responses){ANY_PREFIX}/responses")
+    ending = ""
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The response object."""
+        return self.response(call, reply, self.output(call, reply), self.outcomes[reply.stop][0], self.usage(reply.usage))
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events with their sequence numbers."""
+        status, output = self.outcomes[reply.stop][0], self.output(call, reply)
+        begun = self.response(call, reply, [], "in_progress")
+        ended = self.response(call, reply, output, status, self.usage(reply.usage))
+        said = itertools.chain(
+            (("response.created", {"response": begun}), ("response.in_progress", {"response": begun})),
+            itertools.chain.from_iterable(
+                self.item_events(call, reply, list(deltas), output[index])
+                for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index)),
+            ((f"response.{status}", {"response": ended}),))
+        for number, (name, value) in enumerate(said):
+            yield name, {"type": name, **value, "sequence_number": number}
+
+    def item_events(self, call: Call, reply: Reply, deltas: List[Delta], item: Dict[str, Json]) -> Iterator[Tuple[str, Dict[str, Json]]]:
+        """The events of one output item, from added to done (5.5, recorded)."""
+        part, index = deltas[0].part, deltas[0].index
+        where: Dict[str, Json] = {"item_id": item["id"], "output_index": index}
+        yield "response.output_item.added", {"item": self.item(call, part, index, "in_progress", []), "output_index": index}
+        if isinstance(part, ToolCall):
+            for number, delta in enumerate(deltas):
+                yield "response.function_call_arguments.delta", {
+                    "delta": delta.piece, **where, **self.obfuscated(call, delta.piece, index + number)}
+            yield "response.function_call_arguments.done", {"arguments": item["arguments"], **where}
+        elif isinstance(part, (Text, Refusal)) or (isinstance(part, Reasoning) and part.text):
+            yield from self.part_events(call, deltas, where)
+        yield "response.output_item.done", {"item": item, "output_index": index}
+
+    def part_events(self, call: Call, deltas: List[Delta], where: Dict[str, Json]) -> Iterator[Tuple[str, Dict[str, Json]]]:
+        """The events of one content or summary part."""
+        part = deltas[0].part
+        text = getattr(part, "text", "")
+        names = {Text: ("content_part", "output_text", "text"), Refusal: ("content_part", "refusal", "refusal"),
+                 Reasoning: ("reasoning_summary_part", "reasoning_summary_text", "text")}
+        holder, name, key = names[type(part)]
+        place: Dict[str, Json] = {("summary_index" if isinstance(part, Reasoning) else "content_index"): 0, **where}
+        probabilities: Dict[str, Json] = {"logprobs": []} if isinstance(part, Text) else {}
+        yield f"response.{holder}.added", {**place, "part": self.part(part, "")}
+        for number, delta in enumerate(deltas):
+            if delta.piece:
+                yield f"response.{name}.delta", {**place, "delta": delta.piece, **probabilities,
+                                                 **self.obfuscated(call, delta.piece, delta.index + number)}
+        yield f"response.{name}.done", {**place, **probabilities, key: text}
+        yield f"response.{holder}.done", {**place, "part": self.part(part, text)}
+
+    @staticmethod
+    def obfuscated(call: Call, piece: str, number: int) -> Dict[str, Json]:
+        """Padding up to a multiple of 16 characters, unless the request wants none (5.5, recorded)."""
+        if within(call.body, "stream_options", "include_obfuscation") is False:
+            return {}
+        start = number * 16 % 1008
+        return {"obfuscation": call.pads[start:start + (-len(piece)) % 16]}
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The event `error`, nested, which is the form that the SDKs raise on (5.5, verified)."""
+        error = self.error(failure)
+        yield "error", {"type": "error", "error": {key: error[key] for key in ("type", "code", "message", "param")},
+                        "sequence_number": sent}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Each under the name that is its type."""
+        return named_by_type(values)
+
+
+def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+    """Recorded values under the names that are their types; those without are no events and pass as they are."""
+    return ((value.get("type") or "" if isinstance(value, dict) else "", value) for value in values)
+
+
+RESPONSE_DEFAULTS: Mapping[str, Json] = {
+    "background": False, "frequency_penalty": 0.0, "instructions": None, "max_output_tokens": None, "max_tool_calls": None,
+    "parallel_tool_calls": True, "presence_penalty": 0.0, "previous_response_id": None, "prompt_cache_key": None,
+    "prompt_cache_retention": "in_memory", "reasoning": {"context": None, "effort": None, "summary": None},
+    "safety_identifier": None, "store": True, "temperature": 1.0, "text": {"format": {"type": "text"}, "verbosity": "medium"},
+    "tool_choice": "auto", "tools": [], "top_logprobs": 0, "top_p": 1.0, "truncation": "disabled", "user": None, "metadata": {},
+    "billing": {"payer": "developer"}, "error": None, "moderation": None}
+RESPONSE_ORDER = (
+    "id", "object", "created_at", "status", "background", "billing", "completed_at", "error", "frequency_penalty",
+    "incomplete_details", "instructions", "max_output_tokens", "max_tool_calls", "model", "moderation", "output",
+    "parallel_tool_calls", "presence_penalty", "previous_response_id", "prompt_cache_key", "prompt_cache_retention", "reasoning",
+    "safety_identifier", "service_tier", "store", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p",
+    "truncation", "usage", "user", "metadata")
+
+
+class OpenAIInputTokens(ResponsesRequest):
+    """The input tokens of a Responses request."""
+
+    operation, api = "count_tokens", "input_tokens"
+    routes: Tuple[str, ...] = (r"POST /v1/responses/input_tokens", rf"POST (?!/v1/responses|/openai/){ANY_PREFIX}/responses/input_tokens")
+    fields = {**ResponsesRequest.fields, "model": "a string"}
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """Never."""
+        return False
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"object": "response.input_tokens", "input_tokens": reply.usage.input}
+
+
+class AzureResponses(Azure, OpenAIResponses):
+    """Responses on Azure, with content filters (section 6)."""
+
+    routes = (r"POST /openai/(?:v1/)?responses",)
+    errors = {**AZURE_ERRORS, "context_length": ResponsesRequest.errors["context_length"]}
+
+    def response(self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None) -> Dict[str, Json]:
+        """The response object; once it has ended, with what the filters found."""
+        value = super().response(call, reply, output, status, usage)
+        if status == "in_progress":
+            return {**value, "content_filters": None}
+        blocked = reply.stop == "content_filter"
+        sources = (("prompt", False, PROMPT_FILTERS), ("completion", blocked, {**COMPLETION_FILTERS, **(BLOCKED if blocked else {})}))
+        return {**value, "content_filters": [
+            {"blocked": stopped, "source_type": source, "content_filter_raw": [], "content_filter_results": found,
+             "content_filter_offsets": {"start_offset": 0, "end_offset": len(reply.text(Text) or ""), "check_offset": 0}}
+            for source, stopped, found in sources]}
+
+
+# --- The OpenAI-compatible paths of Google (wire formats, 7 and 8.3) ---
+
+
+class GoogleCompatible(Gemini):
+    """What they share: Google's credentials and headers; errors are Google's, in an array of one (section 7)."""
+
+    layout = staticmethod(sorted_compact)
+    ending = ""
+    json_type = "application/json"
+    bad_json = OpenAI.bad_json
+
+    def owns(self, request: Request) -> bool:
+        """These paths are Google's alone."""
+        return True
+
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """`[{"error": {…}}]`."""
+        return utf8(indented([self.error(failure)]) + "\n"), (("Content-Type", self.json_type),)
+
+
+class GeminiChat(GoogleCompatible, OpenAIChat):
+    """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or probabilities."""
+
+    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/chat/completions",)
+
+    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """With an id in the style of responseId."""
+        return {**super().head(call, reply, kind), "id": reply.id or call.token("id", 22, BASE64URL)}
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Nothing."""
+        return {}
+
+    def choice(self, call: Call, index: int, body: Dict[str, Json], finish: Optional[str],
+               cut: Sequence[str] = ()) -> Dict[str, Json]:
+        """A choice; the finish reason is there from the start."""
+        return {"index": index, **body, "finish_reason": finish}
+
+    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+        """Keys in order, no padding."""
+        return cast(Dict[str, Json], sorted_keys(chunk))
+
+
+class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
+    """Embeddings in OpenAI's shape."""
+
+    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/embeddings",)
+
+
+class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
+    """Models in OpenAI's shape."""
+
+    routes = (r"GET /(?:v1beta|v1alpha)/openai/models(?:/(?P<model>.+))?",)
+    known = tuple("models/" + name for name in GeminiModels.known)
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {"id": name, "object": "model", "owned_by": "google"}
+
+
+class VertexChat(Vertex, GeminiChat):
+    """Chat completions at Vertex AI's endpoint `openapi`, with an empty fingerprint and the traffic type (8.3)."""
+
+    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/chat/completions",)
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """An empty fingerprint."""
+        return {"system_fingerprint": ""}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """With the traffic type in its usage."""
+        return merged(super().whole(call, reply), {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}})
+
+    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+        """The same on the chunk that has one."""
+        extra = {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}} if chunk.get("usage") else {}
+        return super().padded(call, merged(chunk, extra), number)
+
+
+class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
+    """Embeddings in OpenAI's shape."""
+
+    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/embeddings",)
+
+
+# --- Mistral, for its own client (wire formats, section 12) ---
+
+
+def pydantic_said(wrong: WrongField) -> Tuple[str, str]:
+    """What pydantic, in which several providers are written, says of a field: type and message."""
+    if wrong.found is MISSING:
+        return "missing", "Field required"
+    names = {"a string": "string", "an integer": "integer", "an array": "list", "an object": "dictionary", "a boolean": "boolean",
+             "a number": "number"}
+    if wrong.expected in names:
+        return names[wrong.expected].replace("dictionary", "dict") + "_type", f"Input should be a valid {names[wrong.expected]}"
+    return "value_error", f"Input should be {wrong.expected}"
+
+
+def location(field: str) -> List[Union[str, int]]:
+    """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
+    return [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", field)]
+
+
+class Mistral(OpenAI):
+    """What Mistral does in its own way, for clients that are known by their User-Agent."""
+
+    layout = staticmethod(compact)
+    ending = ""
+    stream_type = "text/event-stream; charset=utf-8"
+    errors = {"authentication": Failure(401, "Unauthorized"), "no_key": Failure(401, "Unauthorized"),
+              "not_found": Failure(400, "Invalid model: {model}", "invalid_model", "1500"),
+              "rate_limit": Failure(429, "Rate limit exceeded", "rate_limited", "1300"),
+              "server_error": Failure(500, "Internal server error", "internal_server_error", "3000"),
+              "overloaded": Failure(503, "Service unavailable.", "internal_server_error", "3505"),
+              "context_length": Failure(400, "Prompt contains 128001 tokens, too large for model with 128000 maximum context length",
+                                        "invalid_request_prompt", "3051")}
+
+    def owns(self, request: Request) -> bool:
+        """Paths that it shares with OpenAI are its own for its client."""
+        return caller(request) == "mistral"
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """Correlation id, latencies and rate limits (section 12, recorded)."""
+        own = uuid(ids, "correlation")
+        request_id = f"019a{own[4:14]}7{own[15:]}"
+        left = "0" if status == 429 else "9"
+        return (("mistral-correlation-id", request_id), ("x-kong-request-id", request_id), ("x-kong-proxy-latency", "8"),
+                ("x-kong-upstream-latency", str(200 + int(ids("ms", 2, HEX), 16))),
+                ("x-ratelimit-limit-req-10-second", "10"), ("x-ratelimit-remaining-req-10-second", left),
+                ("x-ratelimit-limit-tokens-minute", "500000"), ("x-ratelimit-remaining-tokens-minute", "499900"),
+                ("Server", "cloudflare"))
+
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """`{"detail"}` from the front, else an object of its own (section 12)."""
+        kind: Headers = (("Content-Type", self.json_type),)
+        if failure.status == 401:
+            return utf8(compact({"detail": failure.message})), kind
+        if failure.status == 422 and failure.param is not None:
+            detail = {"type": failure.type or "value_error", "loc": ["body", *location(failure.param)], "msg": failure.message}
+            return utf8(compact({"detail": [detail]})), kind
+        return utf8(compact(self.error(failure))), kind
+
+    def error(self, failure: Failure) -> Dict[str, Json]:
+        """The flat object of an error."""
+        named = failure.type or ("invalid_request_error" if failure.status < 500 else "internal_server_error")
+        return {"object": "error", "message": failure.message, "type": named, "param": failure.param, "code": failure.code,
+                "raw_status_code": failure.status}
+
+    def complaint(self, wrong: WrongField) -> Failure:
+        """422 with the place of the field."""
+        kind, said = pydantic_said(wrong)
+        return Failure(422, said, kind, param=wrong.field)
+
+
+class MistralChat(Mistral, OpenAIChat):
+    """Chat completions: bare ids, tool calls in one piece, the last chunk with finish reason and usage."""
+
+    routes: Tuple[str, ...] = OpenAIChat.routes
+    stops = {"content_filter": "error"}
+
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A tool call; its id has 9 characters, as Mistral demands of clients too."""
+        own = part.id or call.token(f"tool {choice} {number}", 9)
+        return {"id": own, "function": {"name": part.name, "arguments": compact(part.arguments)}, "index": number}
+
+    def content(self, parts: Sequence[Tuple[Part, str]]) -> Json:
+        """Content: text, or a list with thoughts where there are any."""
+        if not any(isinstance(part, Reasoning) for part, _ in parts):
+            return "".join(text for _, text in parts)
+        return [{"type": "thinking", "thinking": [{"type": "text", "text": text}]} if isinstance(part, Reasoning) else
+                {"type": "text", "text": text} for part, text in parts]
+
+    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """With an id of 32 hex digits."""
+        return {**super().head(call, reply, kind), "id": reply.id or call.token("id", 32, HEX)}
+
+    def spent(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts."""
+        return {"prompt_tokens": reply.usage.input, "total_tokens": reply.usage.total, "completion_tokens": reply.usage.output}
+
+    def calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
+        """All tool calls."""
+        return [self.tool_call(call, part, number, choice) for number, part in enumerate(reply.tool_calls)]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `chat.completion` object."""
+        said = [(part, part.text) for part in reply.parts if isinstance(part, (Text, Reasoning, Refusal))]
+        choices = [{"index": index, "message": {"role": "assistant", "tool_calls": self.calls(call, reply, index) or None,
+                                                "content": self.content(said)},
+                    "finish_reason": self.stops.get(reply.stop, reply.stop)} for index in range(call.choices)]
+        return {**self.head(call, reply, "chat.completion"), "choices": choices, "usage": self.spent(reply)}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Chunks; usage is on the last one of each choice, unasked."""
+        head = self.head(call, reply, "chat.completion.chunk")
+        for index in range(call.choices):
+            pieces_ = [delta for delta in walk(reply) if not isinstance(delta.part, ToolCall) and delta.piece]
+            deltas = [{"role": "assistant", "content": ""}, *({"content": self.content([(delta.part, delta.piece)])} for delta in pieces_)]
+            for number, delta in enumerate(deltas):
+                chunk = {**head, "choices": [{"index": index, "delta": delta, "finish_reason": None}]}
+                yield "", {**chunk, "p": self.pad(call, number)} if number else chunk
+            calls = self.calls(call, reply, index)
+            last = {"index": index, "delta": {"content": "", **({"tool_calls": calls} if calls else {})},
+                    "finish_reason": self.stops.get(reply.stop, reply.stop)}
+            yield "", {**head, "choices": [last], "usage": self.spent(reply), "p": self.pad(call, len(deltas))}
+        yield "", "[DONE]"
+
+    @staticmethod
+    def pad(call: Call, number: int) -> str:
+        """A beginning of the alphabet and digits, as long as the request says."""
+        return (LOWER + "0123456789")[:1 + int(call.token(f"pad {number}", 2, HEX), 16) % 36]
+
+
+class MistralFIM(MistralChat):
+    """Fill in the middle: a prompt, and a suffix that the answer leads to."""
+
+    api = "fim"
+    routes = (r"POST (?:/.+)?/v1/fim/completions",)
+    fields = {"model": "a string!", "prompt": "a string!", "suffix": "a string", "stream": "a boolean"}
+
+    def owns(self, request: Request) -> bool:
+        """The path is Mistral's alone."""
+        return True
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """The prompt counts as the user's text."""
+        yield Turn("user", body["prompt"])
+
+
+class MistralEmbeddings(Mistral, OpenAIEmbeddings):
+    """Embeddings, with an id."""
+
+    routes = OpenAIEmbeddings.routes
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list of embeddings."""
+        value = super().whole(call, reply)
+        return {"id": call.token("id", 32, HEX), "object": "list", "data": value["data"], "model": value["model"],
+                "usage": {**value["usage"], "completion_tokens": 0}}
+
+
+class MistralModels(Mistral, OpenAIModels):
+    """Models, with what they can do."""
+
+    routes = (OpenAIModels.routes[0],)
+    known = ("mistral-small-latest", "mistral-large-latest", "magistral-medium-latest", "codestral-latest", "mistral-embed")
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        chats = "embed" not in name
+        return {**super().entry(name), "owned_by": "mistralai", "capabilities": {
+            "completion_chat": chats, "function_calling": chats, "completion_fim": "codestral" in name, "fine_tuning": False,
+            "vision": False, "classification": False}, "name": name, "max_context_length": 131072, "aliases": [], "type": "base"}
+
+
+# --- Anthropic (wire formats, section 9) ---
+
+ANTHROPIC_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 408: "timeout_error",
+                   413: "request_too_large", 429: "rate_limit_error", 504: "timeout_error", 529: "overloaded_error"}
+ANTHROPIC_ERRORS = {
+    "no_key": Failure(401, "x-api-key header is required"), "authentication": Failure(401, "invalid x-api-key"),
+    "permission": Failure(403, "Your API key does not have permission to use the specified resource."),
+    "not_found": Failure(404, "model: {model}"), "timeout": Failure(504, "Request timed out"),
+    "rate_limit": Failure(429, "This request would exceed your organization's rate limit of 50 requests per minute. For details, "
+                               "refer to: https://docs.claude.com/en/api/rate-limits."),
+    "server_error": Failure(500, "Internal server error"), "overloaded": Failure(529, "Overloaded", "overloaded_error"),
+    "context_length": Failure(400, "prompt is too long: 200001 tokens > 200000 maximum")}
+
+
+class Anthropic(WireFormat):
+    """What all APIs of Anthropic share: headers, errors, two ways to send a key."""
 
     provider = "anthropic"
+    credentials: Tuple[str, ...] = ("x-api-key", "authorization")
+    errors: Mapping[str, Failure] = ANTHROPIC_ERRORS
+    bad_json = "The request body is not valid JSON: {}"
+    request_id = "req_011"
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """Request id, organisation and rate limits, which are reset at a second made from the request (recorded)."""
+        reset = rfc3339(1_760_000_000 + int(ids("reset", 6, HEX), 16)) + "Z"
+        limits = tuple((f"anthropic-ratelimit-{name}-{key}", value) for name, most, left in (
+            ("requests", "50", "0" if status == 429 else "49"), ("tokens", "480000", "479000"),
+            ("input-tokens", "400000", "399000"), ("output-tokens", "80000", "80000"))
+            for key, value in (("limit", most), ("remaining", left), ("reset", reset)))
+        return (*((("Cache-Control", "no-cache"),) if stream else ()), ("request-id", self.request_id + ids("request", 21, BASE58)),
+                *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
+                *(limits if self.operation == "generate" else ()),
+                ("anthropic-organization-id", uuid(ids, "organization")), ("x-robots-tag", "none"), ("Server", "cloudflare"))
+
+    def error(self, failure: Failure, ids: Ids) -> Dict[str, Json]:
+        """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
+        kind = "api_error" if failure.status >= 500 else "invalid_request_error"
+        return {"type": "error", "error": {"type": failure.type or ANTHROPIC_TYPES.get(failure.status, kind),
+                                           "message": failure.message}, "request_id": self.request_id + ids("request", 21, BASE58)}
+
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """The error, compact."""
+        return utf8(compact(self.error(failure, ids))), (("Content-Type", self.json_type),)
+
+    def complaint(self, wrong: WrongField) -> Failure:
+        """The field and what pydantic says of it."""
+        place = ".".join(map(str, location(wrong.field))) or "body"
+        return Failure(400, f"{place}: {pydantic_said(wrong)[1]}", "invalid_request_error")
+
+
+def anthropic_text(content: Json, place: str) -> Tuple[str, List[str], bool]:
+    """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
+    if content is None or isinstance(content, str):
+        return content or "", [], True
+    texts, results, other = [], [], False
+    for where, block in items(content, place):
+        check(block, {"type": "a string!", "text": "a string"}, where + ".")
+        if block["type"] == "tool_result":
+            results.append(anthropic_text(block.get("content"), where + ".content")[0])
+            continue
+        other = True
+        if block["type"] == "text" and block.get("text") is not None:
+            texts.append(block["text"])
+    return "\n".join(texts), results, other
+
+
+class AnthropicRequest(Anthropic):
+    """How a messages request reads."""
+
+    api = "messages"
+    fields: Mapping[str, str] = {
+        "model": "a string!", "messages": "an array!", "max_tokens": "an integer!", "system": "a string or an array",
+        "stream": "a boolean", "tools": "an array", "tool_choice": "an object", "temperature": "a number", "top_p": "a number",
+        "top_k": "an integer", "stop_sequences": "an array", "metadata": "an object", "thinking": "an object"}
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """System prompt and messages; a message of only tool results is no user message."""
+        if body.get("system") is not None:
+            yield Turn("system", anthropic_text(body["system"], "system")[0])
+        if not body["messages"]:
+            raise WrongField("messages", "a list of at least one message", [])
+        for place, message in items(body["messages"], "messages"):
+            check(message, {"role": "a string!", "content": "a string or an array!"}, place + ".")
+            text, results, other = anthropic_text(message["content"], place + ".content")
+            if message["role"] not in ("user", "assistant", "system"):
+                raise WrongField(place + ".role", "'user' or 'assistant'", message["role"])
+            if message["role"] != "user" or other or not results:
+                yield Turn(message["role"], text)
+            for result in results:
+                yield Turn("tool", result)
+
+    def tools(self, body: Json) -> Iterator[str]:
+        """Names of the tools."""
+        for place, tool in items(body.get("tools"), "tools"):
+            check(tool, {"name": "a string!"}, place + ".")
+            yield tool["name"]
+
+    def schema(self, body: Json) -> Json:
+        """`output_config.format.schema`, or the older `output_format.schema`."""
+        return within(body, "output_config", "format", "schema") or within(body, "output_format", "schema")
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """`stream`."""
+        return bool(body.get("stream"))
+
+
+class AnthropicMessages(AnthropicRequest):
+    """Messages, whole and streamed (section 9)."""
+
+    routes: Tuple[str, ...] = (r"POST /v1/messages", r"POST /(?!v1/messages).+/v1/messages")
+    stream_type = "text/event-stream; charset=utf-8"
+    prefix = "msg_01"
+    stops = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
+
+    def block(self, call: Call, part: Part, index: int, whole: bool) -> Dict[str, Json]:
+        """One content block, whole or as it starts."""
+        if isinstance(part, ToolCall):
+            return {"type": "tool_use", "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58), "name": part.name,
+                    "input": dict(part.arguments) if whole else {}, "caller": {"type": "direct"}}
+        text = getattr(part, "text", "") if whole else ""
+        if isinstance(part, Reasoning):
+            return {"type": "thinking", "thinking": text, "signature": self.signature(call, index) if whole else ""}
+        return {"type": "text", "text": text}
+
+    @staticmethod
+    def signature(call: Call, index: int) -> str:
+        """What proves a thought to be the model's own: any base64."""
+        return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
+
+    def stop(self, reply: Reply) -> str:
+        """The stop reason; a refusal has one of its own."""
+        refused = reply.stop == "stop" and reply.text(Refusal) is not None
+        return self.stops["content_filter" if refused else reply.stop]
+
+    def usage(self, usage: Usage) -> Dict[str, Json]:
+        """Token counts; those read from the cache are not among the input."""
+        details = {"output_tokens_details": {"thinking_tokens": usage.reasoning}} if usage.reasoning else {}
+        return {"input_tokens": usage.input - usage.cached, "cache_creation_input_tokens": 0,
+                "cache_read_input_tokens": usage.cached, "output_tokens": usage.output, **details}
+
+    def message(self, call: Call, reply: Reply, content: List[Json], stop: Optional[str], output: int) -> Dict[str, Json]:
+        """The message object."""
+        usage = self.usage(replace(reply.usage, output=output, reasoning=reply.usage.reasoning if stop else 0))
+        counts = {key: usage.pop(key) for key in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")}
+        cache = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
+        return {"model": reply.model, "id": reply.id or self.prefix + call.token("id", 22, BASE58), "type": "message",
+                "role": "assistant", "content": content, "stop_reason": stop, "stop_sequence": None, "stop_details": None,
+                "usage": {**counts, "cache_creation": cache, **usage, "service_tier": "standard", "inference_geo": "not_available"}}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The message."""
+        content = [self.block(call, part, index, True) for index, part in enumerate(reply.parts)]
+        return self.message(call, reply, content, self.stop(reply), reply.usage.output)
+
+    def deltas(self, call: Call, part: Part, index: int, cut: Iterable[Delta]) -> Iterator[Dict[str, Json]]:
+        """The deltas of one block."""
+        if isinstance(part, ToolCall):
+            yield {"type": "input_json_delta", "partial_json": ""}
+            for delta in cut if part.arguments else ():
+                yield {"type": "input_json_delta", "partial_json": delta.piece}
+            return
+        kind, key = ("thinking_delta", "thinking") if isinstance(part, Reasoning) else ("text_delta", "text")
+        yield from ({"type": kind, key: delta.piece} for delta in cut if delta.piece)
+        if isinstance(part, Reasoning):
+            yield {"type": "signature_delta", "signature": self.signature(call, index)}
+
+    def values(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+        """The events of a stream, as they are without a ping and padding."""
+        yield {"type": "message_start", "message": self.message(call, reply, [], None, min(1, reply.usage.output))}
+        for index, cut in itertools.groupby(walk(reply, loose), key=lambda delta: delta.index):
+            part = reply.parts[index]
+            yield {"type": "content_block_start", "index": index, "content_block": self.block(call, part, index, False)}
+            for delta in self.deltas(call, part, index, cut):
+                yield {"type": "content_block_delta", "index": index, "delta": delta}
+            yield {"type": "content_block_stop", "index": index}
+        yield {"type": "message_delta", "delta": {"stop_reason": self.stop(reply), "stop_sequence": None, "stop_details": None},
+               "usage": self.usage(reply.usage)}
+        yield {"type": "message_stop"}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events, padded by up to 15 spaces, and a ping after the first block's start (recorded)."""
+        pinged = False
+        for number, value in enumerate(self.values(call, reply)):
+            spaces = int(call.pads[number % 1024].encode().hex(), 16) % 16
+            yield value["type"], compact(value)[:-1] + " " * spaces + "}"
+            if value["type"] == "content_block_start" and not pinged:
+                pinged = True
+                yield "ping", '{"type": "ping"}'
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The event `error`."""
+        yield "error", self.error(failure, call.token)
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Each under the name that is its type: SDKs skip one without a name (3.3)."""
+        return named_by_type(values)
+
+
+class AnthropicCountTokens(AnthropicRequest):
+    """The input tokens of a messages request."""
+
+    operation, api = "count_tokens", "count_tokens"
+    routes: Tuple[str, ...] = (r"POST /v1/messages/count_tokens", r"POST /(?!v1/messages).+/v1/messages/count_tokens")
+    fields = {**AnthropicRequest.fields, "max_tokens": "an integer"}
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """Never."""
+        return False
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"input_tokens": reply.usage.input}
+
+
+class AnthropicModels(Anthropic):
+    """Models, for clients that say `anthropic-version`."""
+
     operation = api = "models"
     routes = (r"GET /v1/models(?:/(?P<model>[^/:]+))?",)
-    credentials = ("x-api-key", "authorization")
     known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
     speaks = frozenset()
 
     def owns(self, request: Request) -> bool:
-        """Shared with OpenAI and Google."""
+        """Shared with OpenAI, Google and Mistral."""
         return caller(request) == "anthropic"
 
     def entry(self, name: str) -> Dict[str, Json]:
@@ -1902,19 +2877,806 @@ class AnthropicModels(WireFormat):
         return {"data": [self.entry(name) for name in self.known], "has_more": False,
                 "first_id": self.known[0], "last_id": self.known[-1]}
 
+
+# --- Claude on Vertex AI (wire formats, 8.2) ---
+
+VERTEX_CLAUDE = r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>anthropic)/models/(?P<model>(?!count-tokens)[^/:]+?)" + COLON
+
+
+class OnVertex(Anthropic):
+    """What Claude does otherwise on Vertex AI: Google's front asks for the credential, in Google's shape."""
+
+    provider = "vertex_ai"
+    credentials = Vertex.credentials
+    errors = {**ANTHROPIC_ERRORS, "no_key": VERTEX_KEY, "authentication": VERTEX_KEY, "not_found": VERTEX_ERRORS["not_found"],
+              "rate_limit": Failure(429, "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model with "
+                                         "base model: {model}. Please submit a quota increase request. "
+                                         "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.")}
+    request_id = "req_vrtx_011"
+    front = (401, 403, 404, 429)
+
     def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
-        """The request id."""
-        return (("request-id", "req_011" + ids("request", 21, ALNUM)),)
+        """The request id; Google's front adds its own."""
+        return (("request-id", self.request_id + ids("request", 21, BASE58)), ("Vary", "Origin"), ("Vary", "X-Origin"),
+                ("Vary", "Referer"), ("X-Content-Type-Options", "nosniff"))
 
-    def failure(self, failure: Failure, asked: Union[Request, Call]) -> Tuple[bytes, str]:
-        """`{"type": "error", "error": {"type", "message"}}`."""
-        kind = "api_error" if failure.status >= 500 else "invalid_request_error"
-        kind = failure.type or ANTHROPIC_TYPES.get(failure.status, kind)
-        return self.encode({"type": "error", "error": {"type": kind, "message": failure.message}}), self.json_type
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """Google's shape from the front, Anthropic's from the model."""
+        return VERTEX_FRONT.failure(failure, asked, ids) if failure.status in self.front else super().failure(failure, asked, ids)
 
-    def unauthorized(self) -> Failure:
-        """Anthropic's sentence."""
-        return Failure(401, "x-api-key header is required")
+
+VERTEX_FRONT = Vertex()
+
+
+class VertexMessages(OnVertex, AnthropicMessages):
+    """Messages on Vertex AI: model and streaming are in the path."""
+
+    routes = (VERTEX_CLAUDE + "(?P<verb>rawPredict)", VERTEX_CLAUDE + "(?P<verb>streamRawPredict)")
+    fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    prefix = "msg_vrtx_01"
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """The verb says it."""
+        return params["verb"] == "streamRawPredict"
+
+
+class VertexClaudeCount(OnVertex, AnthropicCountTokens):
+    """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
+
+    routes = (r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>anthropic)/models/count-tokens" + COLON + "rawPredict",)
+
+
+# --- AWS Bedrock (wire formats, section 10) ---
+
+BEDROCK_TYPES = {400: "ValidationException", 401: "UnrecognizedClientException", 403: "AccessDeniedException",
+                 404: "ResourceNotFoundException", 408: "ModelTimeoutException", 409: "ConflictException",
+                 424: "ModelErrorException", 429: "ThrottlingException", 503: "ServiceUnavailableException"}
+BEDROCK_ERRORS = {
+    "no_key": Failure(403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
+    "authentication": Failure(403, "The security token included in the request is invalid.", "UnrecognizedClientException"),
+    "permission": Failure(403, "You don't have access to the model with the specified model ID.", "AccessDeniedException"),
+    "not_found": Failure(400, "The provided model identifier is invalid."),
+    "timeout": Failure(408, "Model has timed out in processing the request. Try your request again."),
+    "rate_limit": Failure(429, "Too many requests, please wait before trying again."),
+    "server_error": Failure(500, "The system encountered an unexpected error during processing. Try your request again."),
+    "overloaded": Failure(503, "The service is unable to process your request right now. Try your request again."),
+    "context_length": Failure(400, "Input is too long for requested model.")}
+BEDROCK_PADS = LOWER + LOWER.upper() + "0123456789"
+
+
+class Bedrock(WireFormat):
+    """What all APIs of Bedrock share: headers, errors by type in a header, SigV4 or a key, the binary event stream."""
+
+    provider = "bedrock"
+    schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
+    errors: Mapping[str, Failure] = BEDROCK_ERRORS
+    layout: Callable[..., str] = staticmethod(sorted_compact)
+    stream_type = "application/vnd.amazon.eventstream"
+    bad_json = "Unable to parse the request body as JSON: {}"
+
+    def framing(self, call: Call) -> Framing:
+        """The binary event stream."""
+        return AWS_EVENTS
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """The request id; of an invoke stream also the type of what is inside."""
+        inside = (("X-Amzn-Bedrock-Content-Type", "application/json"),) if stream and self.api == "invoke" else ()
+        return (("x-amzn-RequestId", uuid(ids, "request")), *inside)
+
+    def counts(self, reply: Reply) -> Headers:
+        """Token counts and latency, which invoke tells in headers."""
+        if self.api != "invoke":
+            return ()
+        return (("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
+                ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)), ("X-Amzn-Bedrock-Invocation-Latency", "408"))
+
+    @staticmethod
+    def kind(failure: Failure) -> str:
+        """The type of an error, such as ThrottlingException."""
+        return failure.type or BEDROCK_TYPES.get(
+            failure.status, "ValidationException" if failure.status < 500 else "InternalServerException")
+
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """`{"message"}`, the type in x-amzn-ErrorType (10.2, recorded)."""
+        return utf8(compact({"message": failure.message})), (
+            ("Content-Type", self.json_type),
+            ("x-amzn-ErrorType", self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/"))
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """An exception message, its type in lower camel case (10.1)."""
+        kind = self.kind(failure) if self.kind(failure).endswith("Exception") else "InternalServerException"
+        yield kind[0].lower() + kind[1:], {"message": failure.message}
+
+    def complaint(self, wrong: WrongField) -> Failure:
+        """AWS's way to name a field."""
+        wanted = "not be null" if wrong.found is MISSING else f"be {wrong.expected}, found {shown(wrong.found)}"
+        return Failure(400, f"1 validation error detected: Value at '{wrong.field or 'body'}' failed to satisfy constraint: "
+                            f"Member must {wanted}")
+
+    @staticmethod
+    def pad(call: Call, number: int) -> str:
+        """The padding `p` of an event: a beginning of letters and digits (10.1, recorded)."""
+        return BEDROCK_PADS[:int(call.token(f"pad {number}", 2, HEX), 16) % 62]
+
+
+def bedrock_blocks(content: Json, place: str) -> Tuple[str, List[str], bool]:
+    """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
+    texts, results, other = [], [], False
+    for where, block in items(content, place):
+        check(block, {"text": "a string", "toolResult": "an object"}, where + ".")
+        result = block.get("toolResult")
+        if result is None:
+            other = True
+            texts += [block["text"]] if block.get("text") is not None else []
+            continue
+        parts = [part for _, part in items(result.get("content"), where + ".toolResult.content")]
+        results.append("\n".join(part["text"] if isinstance(part.get("text"), str) else compact(part["json"])
+                                 for part in parts if isinstance(part.get("text"), str) or "json" in part))
+    return "\n".join(texts), results, other
+
+
+class ConverseRequest(Bedrock):
+    """How a Converse request reads."""
+
+    api = "converse"
+    fields: Mapping[str, str] = {"messages": "an array!", "system": "an array", "inferenceConfig": "an object",
+                                 "toolConfig": "an object", "additionalModelRequestFields": "an object", "outputConfig": "an object"}
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """System blocks and messages; a message of only tool results is no user message."""
+        if body.get("system") is not None:
+            yield Turn("system", bedrock_blocks(body["system"], "system")[0])
+        if not body["messages"]:
+            raise WrongField("messages", "an array of at least one message", [])
+        for place, message in items(body["messages"], "messages"):
+            check(message, {"role": "a string!", "content": "an array!"}, place + ".")
+            if message["role"] not in ("user", "assistant", "system"):
+                raise WrongField(place + ".role", "one from user, assistant", message["role"])
+            text, results, other = bedrock_blocks(message["content"], place + ".content")
+            if message["role"] != "user" or other or not results:
+                yield Turn(message["role"], text)
+            for result in results:
+                yield Turn("tool", result)
+
+    def tools(self, body: Json) -> Iterator[str]:
+        """Names of the tools."""
+        for place, tool in items(within(body, "toolConfig", "tools"), "toolConfig.tools"):
+            check(tool, {"toolSpec": "an object"}, place + ".")
+            if "toolSpec" in tool:
+                check(tool["toolSpec"], {"name": "a string!"}, place + ".toolSpec.")
+                yield tool["toolSpec"]["name"]
+
+    def schema(self, body: Json) -> Json:
+        """`outputConfig.textFormat.structure.jsonSchema.schema`, which is JSON text."""
+        text = within(body, "outputConfig", "textFormat", "structure", "jsonSchema", "schema")
+        try:
+            return parse_json(utf8(text)) if isinstance(text, str) else text
+        except ValueError as error:
+            raise WrongField("outputConfig.textFormat.structure.jsonSchema.schema", f"JSON ({error})", text) from None
+
+
+class BedrockConverse(ConverseRequest):
+    """converse and converse-stream (section 10)."""
+
+    routes: Tuple[str, ...] = (r"POST /model/(?P<model>[^/]+)/(?P<verb>converse)", r"POST /model/(?P<model>[^/]+)/(?P<verb>converse-stream)")
+    stops = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "content_filtered"}
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """The operation says it."""
+        return params["verb"].endswith("stream")
+
+    def block(self, call: Call, part: Part, index: int) -> Dict[str, Json]:
+        """One content block."""
+        if isinstance(part, ToolCall):
+            return {"toolUse": {"toolUseId": self.tool_id(call, part, index), "name": part.name, "input": dict(part.arguments)}}
+        if isinstance(part, Reasoning):
+            return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": AnthropicMessages.signature(call, index)}}}
+        return {"text": getattr(part, "text", "")}
+
+    @staticmethod
+    def tool_id(call: Call, part: ToolCall, index: int) -> str:
+        """The id of a tool call."""
+        return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
+
+    def stop(self, reply: Reply) -> str:
+        """The stop reason; a refusal is text that a filter stopped."""
+        refused = reply.stop == "stop" and reply.text(Refusal) is not None
+        return self.stops["content_filter" if refused else reply.stop]
+
+    def usage(self, usage: Usage) -> Dict[str, Json]:
+        """Token counts; those read from the cache are not among the input."""
+        cached = {"cacheReadInputTokens": usage.cached, "cacheWriteInputTokens": 0} if usage.cached else {}
+        return {"inputTokens": usage.input - usage.cached, "outputTokens": usage.output, "totalTokens": usage.total, **cached}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The output message with metrics."""
+        content = [self.block(call, part, index) for index, part in enumerate(reply.parts)]
+        return {"metrics": {"latencyMs": 408}, "output": {"message": {"content": content, "role": "assistant"}},
+                "stopReason": self.stop(reply), "usage": self.usage(reply.usage)}
+
+    def deltas(self, call: Call, delta: Delta) -> Dict[str, Json]:
+        """The delta of one piece."""
+        if isinstance(delta.part, ToolCall):
+            return {"toolUse": {"input": delta.piece}}
+        return {"reasoningContent": {"text": delta.piece}} if isinstance(delta.part, Reasoning) else {"text": delta.piece}
+
+    def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Dict[str, Json]]]:
+        """The events of a stream without their padding, in order (10.1, recorded)."""
+        yield "messageStart", {"role": "assistant"}
+        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+            part = reply.parts[index]
+            if isinstance(part, ToolCall):
+                start = {"toolUse": {"name": part.name, "toolUseId": self.tool_id(call, part, index)}}
+                yield "contentBlockStart", {"contentBlockIndex": index, "start": start}
+            for delta in cut:
+                yield "contentBlockDelta", {"contentBlockIndex": index, "delta": self.deltas(call, delta)}
+            if isinstance(part, Reasoning):
+                signature = {"reasoningContent": {"signature": AnthropicMessages.signature(call, index)}}
+                yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signature}
+            yield "contentBlockStop", {"contentBlockIndex": index}
+        yield "messageStop", {"stopReason": self.stop(reply)}
+        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": self.usage(reply.usage)}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events with their padding."""
+        for number, (name, value) in enumerate(self.values(call, reply)):
+            yield name, {**value, "p": self.pad(call, number)}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is in them."""
+        known = {"role": "messageStart", "start": "contentBlockStart", "delta": "contentBlockDelta",
+                 "stopReason": "messageStop", "usage": "metadata", "contentBlockIndex": "contentBlockStop"}
+        for value in values:
+            name = next((known[key] for key in known if isinstance(value, dict) and key in value), "")
+            if not name and isinstance(value, dict) and len(value) == 1:
+                name, value = next(iter(value.items()))
+            if name:
+                yield name, value
+
+
+class BedrockCountTokens(Bedrock):
+    """CountTokens, of a Converse or an InvokeModel request."""
+
+    operation, api = "count_tokens", "count-tokens"
+    routes = (r"POST /model/(?P<model>[^/]+)/count-tokens",)
+    fields = {"input": "an object!"}
+
+    def turns(self, body: Json) -> Iterable[Turn]:
+        """The conversation of the request inside."""
+        given = body["input"].get("converse")
+        if given is None:
+            text = within(body, "input", "invokeModel", "body")
+            try:
+                given = parse_json(base64.b64decode(text)) if isinstance(text, str) else None
+            except ValueError as error:
+                raise WrongField("input.invokeModel.body", f"base64 of JSON ({error})", text) from None
+            return invoked_turns(given)
+        check(given, ConverseRequest.fields, "input.converse.")
+        return ConverseRequest().turns(given)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"inputTokens": reply.usage.input}
+
+
+def invoked_turns(body: Json) -> Iterator[Turn]:
+    """What can be read of an InvokeModel body whose maker has no wire format here: a prompt, or messages with texts."""
+    body = body if isinstance(body, dict) else {}
+    prompt = next((body[name] for name in ("prompt", "inputText") if isinstance(body.get(name), str)), None)
+    if prompt is not None:
+        yield Turn("user", prompt)
+    for message in body["messages"] if isinstance(body.get("messages"), list) else ():
+        content = message.get("content") if isinstance(message, dict) else None
+        parts = content if isinstance(content, list) else [{"text": content}]
+        texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+        role = message.get("role") if isinstance(message, dict) else ""
+        yield Turn(role if role in ("system", "user", "assistant", "tool") else "user", "\n".join(texts))
+
+
+# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an ARN, is taken for Claude.
+OTHER_MAKERS = r"(?:[^/]*(?:[./]|%2[Ff]))?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|openai|qwen|stability|twelvelabs|writer|zai)\."
+INVOKED = r"POST /model/(?P<model>%s)/(?P<verb>invoke)", r"POST /model/(?P<model>%s)/(?P<verb>invoke-with-response-stream)"
+
+
+def invoke_routes(model: str) -> Tuple[str, ...]:
+    """The paths of InvokeModel, whole and streamed, for models of a pattern."""
+    return tuple(route % model for route in INVOKED)
+
+
+class BedrockInvoke(Bedrock):
+    """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
+
+    api = "invoke"
+    layout = staticmethod(compact)
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """The operation says it."""
+        return params["verb"] != "invoke"
+
+    def chunks(self, values: Iterable[Json], call: Optional[Call] = None) -> Iterator[Tuple[str, Json]]:
+        """The maker's events as chunks, with padding where there is a call to make it from."""
+        for number, value in enumerate(values):
+            packed = base64.b64encode(utf8(value if isinstance(value, str) else compact(value))).decode()
+            yield "chunk", {"bytes": packed, "p": self.pad(call, number) if call else "abcdefgh"}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """The maker's events."""
+        return self.chunks(values)
+
+
+class BedrockClaude(BedrockInvoke, AnthropicMessages):
+    """InvokeModel for Claude: messages without ping and padding, with metrics at the end (10.1)."""
+
+    routes = invoke_routes(rf"(?!{OTHER_MAKERS})[^/]+")
+    fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    prefix = "msg_bdrk_01"
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Anthropic's events in chunks."""
+        metrics = {"inputTokenCount": reply.usage.input - reply.usage.cached, "outputTokenCount": reply.usage.output,
+                   "invocationLatency": 300, "firstByteLatency": 100}
+        return self.chunks(({**value, "amazon-bedrock-invocationMetrics": metrics} if value["type"] == "message_stop" else value
+                            for value in self.values(call, reply)), call)
+
+
+class BedrockNova(BedrockInvoke, BedrockConverse):
+    """InvokeModel for Amazon Nova, which speaks as Converse does; its events hold their names."""
+
+    routes = invoke_routes(r"[^/]*amazon\.nova-[^/]*")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The output, without metrics."""
+        value = super().whole(call, reply)
+        return {key: value[key] for key in ("output", "stopReason", "usage")}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Converse's events in chunks."""
+        return self.chunks(({name: value} for name, value in self.values(call, reply)), call)
+
+
+class BedrockOther(BedrockInvoke):
+    """InvokeModel for the models of other makers: recorded bodies and events only."""
+
+    routes = invoke_routes(rf"(?={OTHER_MAKERS})(?![^/]*(?:amazon\.nova-|amazon\.titan-embed|cohere\.embed))[^/]+")
+    speaks = frozenset()
+
+    def turns(self, body: Json) -> Iterable[Turn]:
+        """A prompt, or messages with texts."""
+        return invoked_turns(body)
+
+
+class BedrockTitanEmbed(BedrockInvoke):
+    """InvokeModel for Amazon's text embedding models."""
+
+    operation = "embed"
+    routes = invoke_routes(r"[^/]*amazon\.titan-embed[^/]*")[:1]
+    fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
+    speaks = frozenset((Embedding,))
+
+    def inputs(self, body: Json) -> List[str]:
+        """The one text; an image has none."""
+        return [body.get("inputText") or ""]
+
+    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
+        """One an input."""
+        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
+        return [list(embedding.of(index)) for index in range(len(call.inputs))]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embedding, twice as the real one."""
+        vector = self.vectors(call, reply)[0]
+        return {"embedding": vector, "embeddingsByType": {"float": vector}, "inputTextTokenCount": reply.usage.input}
+
+
+class BedrockCohereEmbed(BedrockTitanEmbed):
+    """InvokeModel for Cohere's embedding models."""
+
+    routes = invoke_routes(r"[^/]*cohere\.embed[^/]*")[:1]
+    fields = {"texts": "an array", "input_type": "a string"}
+
+    def inputs(self, body: Json) -> List[str]:
+        """The texts."""
+        return texts_of(body.get("texts"), "texts")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embeddings."""
+        return {"embeddings": self.vectors(call, reply), "id": uuid(call.token, "id"), "response_type": "embeddings_floats",
+                "texts": list(call.inputs)}
+
+
+def texts_of(value: Json, place: str) -> List[str]:
+    """An array of strings; WrongField for anything else in it."""
+    for index, item in enumerate(value or ()):
+        if not isinstance(item, str):
+            raise WrongField(f"{place}[{index}]", "a string", item)
+    return list(value or ())
+
+
+# --- Cohere v2 (wire formats, section 11) ---
+
+
+class Cohere(WireFormat):
+    """What all APIs of Cohere share: headers and errors."""
+
+    provider = "cohere"
+    errors = {"no_key": Failure(401, "no api key supplied"), "authentication": Failure(401, "invalid api token"),
+              "not_found": Failure(404, "model '{model}' not found, make sure the correct model ID was used and that you have "
+                                        "access to the model."),
+              "rate_limit": Failure(429, "You are using a Trial key, which is limited to 20 API calls / minute. You can continue to "
+                                         "use the Trial key for free or upgrade to a Production key with higher rate limits at "
+                                         "'https://dashboard.cohere.com/api-keys'."),
+              "server_error": Failure(500, "internal server error"), "overloaded": Failure(503, "service unavailable"),
+              "context_length": Failure(400, "too many tokens: total number of tokens in the prompt cannot exceed 128000 - received "
+                                             "128001. Try using a shorter prompt or a smaller max_tokens value.")}
+    bad_json = "invalid json syntax: {}"
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """Trace id, limits and what keeps an answer out of caches (section 11, recorded)."""
+        return (("x-debug-trace-id", ids("trace", 32, HEX)), ("access-control-expose-headers", "X-Debug-Trace-ID"),
+                ("cache-control", "no-cache, no-store, no-transform, must-revalidate, private, max-age=0"),
+                ("expires", "Thu, 01 Jan 1970 00:00:00 GMT"), ("pragma", "no-cache"), ("x-accel-expires", "0"),
+                ("x-endpoint-monthly-call-limit", "1000"), ("x-trial-endpoint-call-limit", "20"),
+                ("x-trial-endpoint-call-remaining", "0" if status == 429 else "19"), ("Server", "envoy"), ("Vary", "Origin"))
+
+    def counts(self, reply: Reply) -> Headers:
+        """Tokens of a whole answer."""
+        return (("num_tokens", str(reply.usage.total)),)
+
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """`{"id", "message"}`."""
+        return utf8(compact({"id": uuid(ids, "error"), "message": failure.message})), (("Content-Type", self.json_type),)
+
+    def complaint(self, wrong: WrongField) -> Failure:
+        """The field in a sentence."""
+        if wrong.found is MISSING:
+            return Failure(400, f"invalid request: {wrong.field}: a value is required")
+        return Failure(400, f"invalid type: parameter {wrong.field or 'body'} is of type {kind_of(wrong.found)} but should be "
+                            f"{wrong.expected}.")
+
+
+class CohereChat(Cohere):
+    """Chat, whole and streamed; text beside tool calls is the tool plan."""
+
+    api = "chat"
+    routes = (r"POST /v2/chat", r"POST /(?!v2/).+/v2/chat")
+    fields = {"model": "a string!", "messages": "an array!", "stream": "a boolean", "tools": "an array", "documents": "an array",
+              "response_format": "an object", "max_tokens": "an integer", "temperature": "a number"}
+    stops = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL", "content_filter": "ERROR"}
+    turns = ChatRequest.turns
+    tools = ChatRequest.tools
+    streams = ChatRequest.streams
+
+    def schema(self, body: Json) -> Json:
+        """`response_format.json_schema`, or `schema` as it was called first."""
+        return within(body, "response_format", "json_schema") or within(body, "response_format", "schema")
+
+    def tool_call(self, call: Call, part: ToolCall, index: int, whole: bool) -> Dict[str, Json]:
+        """A tool call; its id begins with the name of the function."""
+        own = part.id or f"{part.name}_{call.token(f'tool {index}', 12, LOWER + '0123456789')}"
+        return {"id": own, "type": "function", "function": {
+            "name": part.name, "arguments": compact(part.arguments) if whole else ""}}
+
+    def block(self, part: Part, text: str) -> Dict[str, Json]:
+        """One block of content."""
+        return {"type": "thinking", "thinking": text} if isinstance(part, Reasoning) else {"type": "text", "text": text}
+
+    def stop(self, reply: Reply) -> str:
+        """The finish reason; a refusal is text that ends with ERROR, for Cohere has no field for it."""
+        refused = reply.stop == "stop" and reply.text(Refusal) is not None
+        return self.stops["content_filter" if refused else reply.stop]
+
+    def usage(self, usage: Usage) -> Dict[str, Json]:
+        """What is billed and what there was."""
+        counts = {"input_tokens": usage.input, "output_tokens": usage.output}
+        return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
+
+    def planned(self, reply: Reply, part: Part) -> bool:
+        """Whether a part belongs to the tool plan."""
+        return bool(reply.tool_calls) and isinstance(part, (Text, Refusal))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The message with its usage."""
+        calls = [self.tool_call(call, part, index, True) for index, part in enumerate(reply.tool_calls)]
+        plan = "".join(part.text for part in reply.parts if isinstance(part, (Text, Refusal)) and self.planned(reply, part))
+        content = [self.block(part, getattr(part, "text", "")) for part in reply.parts
+                   if not isinstance(part, ToolCall) and not self.planned(reply, part)]
+        message = {"role": "assistant", **({"content": content} if content or not calls else {}),
+                   **({"tool_plan": plan} if plan else {}), **({"tool_calls": calls} if calls else {})}
+        return {"id": reply.id or uuid(call.token, "id"), "message": message, "finish_reason": self.stop(reply),
+                "usage": self.usage(reply.usage)}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events under the names of their types, then `[DONE]`."""
+        begun = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
+        yield "message-start", {"id": reply.id or uuid(call.token, "id"), "type": "message-start", "delta": {"message": begun}}
+        blocks = tools = 0
+        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+            part = reply.parts[index]
+            tool, planned = isinstance(part, ToolCall), self.planned(reply, part)
+            for name, value in self.part_events(call, part, tools if tool else blocks, list(cut), planned):
+                yield name, {"type": name, **value}
+            blocks, tools = blocks + (not tool and not planned), tools + tool
+        yield "message-end", {"type": "message-end", "delta": {"finish_reason": self.stop(reply), "usage": self.usage(reply.usage)}}
+        yield "", "[DONE]"
+
+    def part_events(self, call: Call, part: Part, number: int, cut: List[Delta], planned: bool) -> Iterator[Tuple[str, Dict[str, Json]]]:
+        """The events of one part, the type of each apart."""
+        if planned:
+            yield from (("tool-plan-delta", {"delta": {"message": {"tool_plan": delta.piece}}}) for delta in cut if delta.piece)
+            return
+        if isinstance(part, ToolCall):
+            start: Dict[str, Json] = {"tool_calls": self.tool_call(call, part, number, False)}
+            inner = [{"tool_calls": {"function": {"arguments": delta.piece}}} for delta in cut]
+        else:
+            key = "thinking" if isinstance(part, Reasoning) else "text"
+            start = {"content": self.block(part, "")}
+            inner = [{"content": {key: delta.piece}} for delta in cut if delta.piece]
+        kind = "tool-call" if isinstance(part, ToolCall) else "content"
+        yield f"{kind}-start", {"index": number, "delta": {"message": start}}
+        yield from ((f"{kind}-delta", {"index": number, "delta": {"message": message}}) for message in inner)
+        yield f"{kind}-end", {"index": number}
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The end of the message, with the error in it."""
+        yield "message-end", {"type": "message-end", "delta": {"error": failure.message, "finish_reason": "ERROR"}}
+        yield "", "[DONE]"
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Each under the name that is its type, and `[DONE]` if they don't end with it."""
+        return itertools.chain(named_by_type(values), () if values and values[-1] == "[DONE]" else (("", "[DONE]"),))
+
+
+class CohereEmbed(Cohere):
+    """Embeddings, in each of the types that the request asks for."""
+
+    operation, api = "embed", "embed"
+    routes = (r"POST /v2/embed", r"POST /(?!v2/).+/v2/embed")
+    fields = {"model": "a string!", "texts": "an array", "images": "an array", "inputs": "an array", "input_type": "a string",
+              "embedding_types": "an array", "output_dimension": "an integer"}
+    speaks = frozenset((Embedding,))
+    types: Mapping[str, Callable[[Sequence[float]], Json]] = {
+        "float": list, "base64": lambda vector: base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode(),
+        "int8": lambda vector: [max(-128, min(127, round(value * 127))) for value in vector],
+        "uint8": lambda vector: [max(0, min(255, round(value * 127) + 128)) for value in vector],
+        "binary": lambda vector: [byte - 128 for byte in signs(vector)], "ubinary": lambda vector: list(signs(vector))}
+
+    def inputs(self, body: Json) -> List[str]:
+        """The texts; an image has none."""
+        if body.get("texts") is not None:
+            return texts_of(body["texts"], "texts")
+        if body.get("inputs") is not None:
+            return [openai_text(item.get("content"), place + ".content") for place, item in items(body["inputs"], "inputs")]
+        if not body.get("images"):
+            raise WrongField("texts", "an array")
+        return [""] * len(body["images"])
+
+    def turns(self, body: Json) -> List[Turn]:
+        """The texts count as the user's."""
+        for index, name in enumerate(body.get("embedding_types") or ()):
+            if name not in self.types:
+                raise WrongField(f"embedding_types[{index}]", "one of " + ", ".join(self.types), name)
+        return [Turn("user", "\n".join(self.inputs(body)))]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embeddings by type."""
+        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
+        vectors = [embedding.of(index) for index in range(len(call.inputs))]
+        wanted = call.body.get("embedding_types") or ["float"]
+        return {"id": reply.id or uuid(call.token, "id"),
+                "embeddings": {name: [self.types[name](vector) for vector in vectors] for name in wanted},
+                "texts": list(call.inputs), "meta": {"api_version": {"version": "2"},
+                                                     "billed_units": {"input_tokens": reply.usage.input}},
+                "response_type": "embeddings_by_type"}
+
+
+def signs(vector: Sequence[float]) -> bytes:
+    """A bit a number, set where it is above 0, eight to a byte."""
+    bits = "".join("1" if value > 0 else "0" for value in vector)
+    return bytes(int(bits[at:at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8))
+
+
+# --- Ollama (wire formats, section 13) ---
+
+
+class Ollama(WireFormat):
+    """What all APIs of Ollama share: no credential, errors of one key, lines of JSON."""
+
+    provider = "ollama"
+    credentials = ()
+    json_type = "application/json; charset=utf-8"
+    stream_type = "application/x-ndjson"
+    errors = {"authentication": Failure(401, "unauthorized"), "not_found": Failure(404, "model '{model}' not found"),
+              "rate_limit": Failure(429, "too many requests"), "server_error": Failure(500, "llama runner process has terminated"),
+              "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
+              "context_length": Failure(400, "the input length exceeds the context length")}
+    bad_json = "{}"
+    fields: Mapping[str, str] = {"model": "a string!", "stream": "a boolean", "options": "an object"}
+
+    def framing(self, call: Call) -> Framing:
+        """Lines of JSON."""
+        return JSON_LINES
+
+    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+        """`{"error"}`."""
+        return utf8(compact({"error": failure.message})), (("Content-Type", self.json_type),)
+
+    def complaint(self, wrong: WrongField) -> Failure:
+        """What is required, or what Go's decoder says."""
+        if wrong.found is MISSING:
+            return Failure(400, f"{wrong.field} is required")
+        return Failure(400, f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.field or 'body'}: expected "
+                            f"{wrong.expected}")
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One line that holds an error."""
+        yield "", {"error": failure.message}
+
+    def schema(self, body: Json) -> Json:
+        """`format`, where it is a schema."""
+        return body["format"] if isinstance(body.get("format"), dict) else None
+
+    @staticmethod
+    def times(call: Call, reply: Reply) -> Dict[str, int]:
+        """Durations in nanoseconds and token counts; those of 0 are left out."""
+        load, prompt, spoken = (10_000_000 + int(call.token(name, 6, HEX), 16) for name in ("load", "prompt", "eval"))
+        return {"total_duration": load + prompt + spoken, "load_duration": load, "prompt_eval_count": reply.usage.input,
+                "prompt_eval_duration": prompt, "eval_count": reply.usage.output, "eval_duration": spoken}
+
+    @staticmethod
+    def created(call: Call, number: int) -> str:
+        """A time to the nanosecond, trailing zeros cut, that moves on with each line."""
+        nanoseconds = int(call.digest[:7], 16) + number * 21_345_678
+        whole, part = divmod(nanoseconds, 1_000_000_000)
+        return f"{rfc3339(call.second + whole)}.{part:09d}".rstrip("0").rstrip(".") + "Z"
+
+
+class OllamaChat(Ollama):
+    """chat: streamed unless the request says otherwise."""
+
+    api = "chat"
+    routes: Tuple[str, ...] = (r"POST /api/chat", r"POST /(?!api/).+/api/chat")
+    fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
+    tools = ChatRequest.tools
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """The messages; images lie apart from their text."""
+        for place, message in items(body["messages"], "messages"):
+            check(message, {"role": "a string!", "content": "a string", "images": "an array"}, place + ".")
+            if message["role"] not in CHAT_ROLES:
+                raise WrongField(place + ".role", "one from system, user, assistant, tool", message["role"])
+            yield Turn(CHAT_ROLES[message["role"]], message.get("content") or "")
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """Yes, unless `stream` is false."""
+        return body.get("stream") is not False
+
+    def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
+        """What an object of the answer says: the texts of these parts, and their tool calls."""
+        message: Dict[str, Json] = {"role": "assistant", "content": "".join(
+            text for _, part, text in parts if isinstance(part, (Text, Refusal)))}
+        thought = "".join(text for _, part, text in parts if isinstance(part, Reasoning))
+        calls = [{"id": part.id or "call_" + call.token(f"tool {index}", 8, LOWER + "0123456789"), "function": {
+            "index": index, "name": part.name, "arguments": dict(part.arguments)}}
+            for index, part, _ in parts if isinstance(part, ToolCall)]
+        return {"message": {**message, **({"thinking": thought} if thought else {}), **({"tool_calls": calls} if calls else {})}}
+
+    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """What only the end tells."""
+        return {"done": True, "done_reason": "length" if reply.stop == "length" else "stop", **self.times(call, reply)}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The one object."""
+        tools = itertools.count()
+        parts = [(next(tools) if isinstance(part, ToolCall) else 0, part, getattr(part, "text", "")) for part in reply.parts]
+        return {"model": reply.model, "created_at": self.created(call, 0), **self.said(call, parts), **self.finished(call, reply)}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """A line a piece, a tool call in one; the last has the counts."""
+        number, tools = 0, itertools.count()
+        for delta in walk(reply):
+            if not delta.head and isinstance(delta.part, ToolCall) or not delta.piece:
+                continue
+            said = self.said(call, [(next(tools) if isinstance(delta.part, ToolCall) else 0, delta.part, delta.piece)])
+            yield "", {"model": reply.model, "created_at": self.created(call, number), **said, "done": False}
+            number += 1
+        yield "", {"model": reply.model, "created_at": self.created(call, number), **self.said(call, ()), **self.finished(call, reply)}
+
+
+class OllamaGenerate(OllamaChat):
+    """generate: a prompt instead of messages."""
+
+    api = "generate"
+    routes = (r"POST /api/generate", r"POST /(?!api/).+/api/generate")
+    fields = {**Ollama.fields, "prompt": "a string", "system": "a string", "suffix": "a string", "images": "an array"}
+    speaks = frozenset((Text, Reasoning, Refusal))
+
+    def tools(self, body: Json) -> Iterable[str]:
+        """None."""
+        return ()
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """System text and prompt."""
+        if body.get("system") is not None:
+            yield Turn("system", body["system"])
+        yield Turn("user", body.get("prompt") or "")
+
+    def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
+        """The texts, at the top level."""
+        message = super().said(call, parts)["message"]
+        return {"response": message["content"], **({"thinking": message["thinking"]} if "thinking" in message else {})}
+
+    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """With the tokens of the context."""
+        value = super().finished(call, reply)
+        context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
+        return {"done": value.pop("done"), "done_reason": value.pop("done_reason"), "context": context, **value}
+
+
+class OllamaEmbed(Ollama):
+    """embed: a vector an input."""
+
+    operation, api = "embed", "embed"
+    routes: Tuple[str, ...] = (r"POST /api/embed", r"POST /(?!api/).+/api/embed")
+    fields: Mapping[str, str] = {**Ollama.fields, "input": "a string or an array!"}
+    speaks = frozenset((Embedding,))
+
+    def inputs(self, body: Json) -> List[str]:
+        """One text, or several."""
+        return [body["input"]] if isinstance(body["input"], str) else texts_of(body["input"], "input")
+
+    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
+        """One an input."""
+        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
+        return [list(embedding.of(index)) for index in range(len(call.inputs))]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embeddings with their times."""
+        times = self.times(call, reply)
+        return {"model": reply.model, "embeddings": self.vectors(call, reply),
+                **{key: times[key] for key in ("total_duration", "load_duration", "prompt_eval_count")}}
+
+
+class OllamaEmbeddings(OllamaEmbed):
+    """The older embeddings: one prompt, one vector."""
+
+    api = "embeddings"
+    routes = (r"POST /api/embeddings",)
+    fields = {**Ollama.fields, "prompt": "a string!"}
+
+    def inputs(self, body: Json) -> List[str]:
+        """The prompt."""
+        return [body["prompt"]]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embedding."""
+        return {"embedding": self.vectors(call, reply)[0]}
+
+
+class OllamaTags(Ollama):
+    """tags: the models that are there."""
+
+    operation, api = "models", "tags"
+    routes: Tuple[str, ...] = (r"GET /api/tags",)
+    speaks = frozenset()
+    known = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list."""
+        details = {"parent_model": "", "format": "gguf", "family": "llama", "families": ["llama"], "parameter_size": "3.2B",
+                   "quantization_level": "Q4_K_M"}
+        return {"models": [{"name": name, "model": name, "modified_at": "2026-08-26T20:15:12.123456789Z", "size": 2019393189,
+                            "digest": token(name, 64, HEX), "details": details} for name in self.known]}
+
+
+class OllamaVersion(OllamaTags):
+    """version."""
+
+    api = "version"
+    routes = (r"GET /api/version",)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The version whose answers these are like."""
+        return {"version": "0.12.0"}
 
 # === Mocks ===================================================================
 # Matchers (a match is an empty list of differences), templates, loading, uses, journal.  May touch
@@ -2182,7 +3944,7 @@ def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
 NEUTRAL_KEYS = ("text", "tool_calls", "reasoning", "refusal", "parts", "embedding", "finish_reason", "usage", "model",
                 "id", "chunk_size", "extra")
 RECORDED_KEYS = ("body", "events")
-ERROR_KEYS = ("error",)
+ERROR_KEYS = ("error", "after_events")
 COMMON_KEYS = ("status", "headers", "delay", "pace", "gzip")
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + COMMON_KEYS
 PART_KINDS: Mapping[str, Callable[[str], Part]] = {"text": Text, "reasoning": Reasoning, "refusal": Refusal}
@@ -2225,6 +3987,8 @@ def fill(part: Part, call: Call, groups: Mapping[str, str]) -> Part:
     if isinstance(part, ToolCall):
         name, own, arguments = filled([part.name, part.id, part.arguments], call, groups)
         return ToolCall(name, arguments, own)
+    if isinstance(part, Structure):
+        return Text(compact(filled(part.value, call, groups)))
     return part if isinstance(part, Embedding) or "{{" not in part.text else type(part)(filled(part.text, call, groups))
 
 
@@ -2238,6 +4002,8 @@ class Answer:
     form: Form
     status: int
     delivery: Delivery
+    failure: Optional[Failure] = None       # what breaks its stream off
+    after_events: int = 0
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why this answer can't be given to this call, if it can't."""
@@ -2250,17 +4016,18 @@ class Answer:
         if isinstance(form, Recorded):
             if call.stream and not (form.frames or form.values) and self.status < 400:
                 return "stream", True, Because('false, because its response has a "body" but no "events"')
-            if not call.stream and form.body is MISSING:
+            if not call.stream and form.body is MISSING and self.failure is None:
                 return "stream", False, Because('true, because its response has "events" but no "body"')
         return None
 
-    def to(self, call: Call, groups: Mapping[str, str]) -> Union[Reply, Recorded, Failure]:
+    def to(self, call: Call, groups: Mapping[str, str]) -> Outcome:
         """What is answered to one call."""
-        if isinstance(self.form, Neutral):
-            return self.form.reply(call, groups)
         if isinstance(self.form, Failure):
             return replace(self.form, message=filled(self.form.message, call, groups))
-        return self.form
+        content = self.form.reply(call, groups) if isinstance(self.form, Neutral) else self.form
+        if self.failure is None:
+            return content
+        return Broken(content, replace(self.failure, message=filled(self.failure.message, call, groups)), self.after_events)
 
 
 def parse_part(key: str, value: Json, place: str, where: str) -> List[Part]:
@@ -2268,8 +4035,10 @@ def parse_part(key: str, value: Json, place: str, where: str) -> List[Part]:
     if key == "tool_calls":
         return [parse_tool_call(call, place, f"{where}.{index}")
                 for index, call in enumerate(expect(value, "an array", place, where))]
+    if key == "text" and isinstance(value, (dict, list)):
+        return [Structure(value)]
     kind = PART_KINDS[key]
-    return [kind(expect(value, "a string", place, where))]
+    return [kind(expect(value, "a string, or an object" if key == "text" else "a string", place, where))]
 
 
 def parse_tool_call(value: Json, place: str, where: str) -> ToolCall:
@@ -2339,7 +4108,7 @@ def parse_neutral(spec: Mapping[str, Json], names: Iterable[str], place: str) ->
         parts = [parse_embedding(spec["embedding"], place)]
     if not {*PART_KINDS, "tool_calls", "parts", "embedding", "usage", "finish_reason", "extra"} & set(spec):
         fail(place, "response", "says nothing; it needs text, tool_calls, embedding, body, events or error")
-    kinds = frozenset(type(part) for part in parts)
+    kinds = frozenset(Text if isinstance(part, Structure) else type(part) for part in parts)
     stop = spec.get("finish_reason", "tool_calls" if ToolCall in kinds else "stop")
     if stop not in STOPS:
         fail(place, "response.finish_reason", f"found {shown(stop)}; {nearest(str(stop), STOPS)}")
@@ -2351,35 +4120,24 @@ def parse_neutral(spec: Mapping[str, Json], names: Iterable[str], place: str) ->
                    expect(spec.get("extra", {}), "an object", place, "response.extra"), kinds)
 
 
-def parse_error(spec: Mapping[str, Json], status: int, names: Iterable[str], place: str) -> Failure:
-    """An error response from its JSON."""
-    error = spec.get("error", http_phrase(status))
+def parse_error(spec: Mapping[str, Json], names: Iterable[str], place: str) -> Failure:
+    """An error response from its JSON; what it leaves out is the provider's own."""
+    error = spec.get("error", {})
     if isinstance(error, str):
         error = {"message": error}
-    known_keys(error, ("message", "type", "code", "param"), place, "response.error")
+    known_keys(error, ("message", "type", "code", "param", "kind"), place, "response.error")
     error = {key: value for key, value in error.items() if value is not None}
     for key, value in error.items():
         if not isinstance(value, str) and not (key == "code" and fits(value, "an integer")):
             fail(place, "response.error." + key, f"expected a string, found {shown(value)}")
+    kind = error.get("kind", "")
+    if kind and kind not in ERROR_KINDS:
+        fail(place, "response.error.kind", f"found {shown(kind)}; {nearest(kind, ERROR_KINDS)}")
     check_templates(error.get("message"), names, place, "response.error.message")
-    code = error.get("code")
-    return Failure(status, error.get("message", http_phrase(status)), error.get("type"),
-                   None if code is None else str(code), error.get("param"))
-
-
-# Where Python's versions differ, RFC 9110; and what is not in it.
-PHRASES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content",
-           529: "Overloaded"}
-
-
-def http_phrase(status: int) -> str:
-    """The standard reason phrase of a status."""
-    if status in PHRASES:
-        return PHRASES[status]
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+    status, code = spec.get("status", 0 if kind else 500), error.get("code")
+    if status < 400 and status:
+        fail(place, "response.status", f"expected a status of 400 or above beside error, found {shown(status)}")
+    return Failure(status, error.get("message", ""), error.get("type"), None if code is None else str(code), error.get("param"), kind)
 
 
 def parse_recorded(spec: Mapping[str, Json], read: ReadFile, place: str) -> Recorded:
@@ -2496,11 +4254,15 @@ def parse_headers(value: Json, place: str) -> Tuple[Tuple[str, Optional[str]], .
 def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -> Answer:
     """One `response` from its JSON."""
     known_keys(spec, RESPONSE_KEYS, place, "response")
-    forms = [keys for keys in (NEUTRAL_KEYS, RECORDED_KEYS, ERROR_KEYS) if set(keys) & set(spec)]
-    if len(forms) > 1:
-        both = [next(key for key in keys if key in spec) for keys in forms]
-        fail(place, "response", f'has both "{both[0]}" and "{both[1]}"; a response has one form')
-    status = spec.get("status", 500 if "error" in spec else 200)
+    forms = [keys for keys in (NEUTRAL_KEYS, RECORDED_KEYS, ("error",)) if set(keys) & set(spec)]
+    both = [next(key for key in keys if key in spec) for keys in forms]
+    breaks = "after_events" in spec
+    if len(forms) > 1 + (breaks and "error" in both):
+        hint = '; with "after_events" the error comes in mid-stream' if "error" in both and not breaks else ""
+        fail(place, "response", f'has both "{both[0]}" and "{both[1]}"; a response has one form{hint}')
+    if breaks and both[-1:] != ["error"]:
+        fail(place, "response.after_events", 'is when an error comes, but there is no "error"')
+    status = spec.get("status", 200)
     if not fits(status, "an integer") or not 200 <= status <= 599:
         fail(place, "response.status", f"expected a status from 200 to 599, found {shown(status)}")
     if not forms and status < 400:
@@ -2510,11 +4272,28 @@ def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -
         fail(place, "response.gzip", f"found {shown(gzip)}; {nearest(str(gzip), ('auto', 'always', 'never'))}")
     delivery = Delivery(seconds(spec.get("delay", 0), place, "response.delay"), parse_pace(spec.get("pace"), place), gzip,
                         parse_headers(spec.get("headers", {}), place))
+    if breaks:
+        return parse_broken(spec, names, read, place, delivery)
     if NEUTRAL_KEYS in forms:
         return Answer(parse_neutral(spec, names, place), status, delivery)
     if RECORDED_KEYS in forms:
         return Answer(parse_recorded(spec, read, place), status, delivery)
-    return Answer(parse_error(spec, status, names, place), status, delivery)
+    failure = parse_error(spec, names, place)
+    return Answer(failure, failure.status or 400, delivery)
+
+
+def parse_broken(spec: Mapping[str, Json], names: Iterable[str], read: ReadFile, place: str, delivery: Delivery) -> Answer:
+    """A response whose stream an error breaks off; without content of its own it says what the user said."""
+    after = spec["after_events"]
+    if not fits(after, "an integer") or not 0 <= after < 1_000_000:
+        fail(place, "response.after_events", f"expected a number of events, found {shown(after)}")
+    form: Form
+    if set(RECORDED_KEYS) & set(spec):
+        form = parse_recorded(spec, read, place)
+    else:
+        neutral = spec if set(NEUTRAL_KEYS) & set(spec) else {"text": "{{user}}"}
+        form = parse_neutral(neutral, names, place)
+    return Answer(form, 200, delivery, parse_error(spec, names, place), after)
 
 
 # --- A mock ---
@@ -2974,7 +4753,7 @@ class Memory:
         self.used += size + 2048            # about what the objects take
 
 
-OWNER_HEADERS = ("anthropic-version", "x-goog-api-key", "access-control-request-method", "access-control-request-headers")
+OWNER_HEADERS = ("anthropic-version", "user-agent", "x-goog-api-key", "access-control-request-method", "access-control-request-headers")
 CREDENTIALS = tuple(sorted({name for wire in WIRE_FORMATS for name in wire.credentials if name[0] != "?"}))
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ROUTES = tuple((re.compile(route), wire) for wire in WIRE_FORMATS for route in wire.routes)
@@ -3107,8 +4886,8 @@ class Answerer:
             return self.refuse(request, refused)
         call: Optional[Call] = None
         try:
-            if self.settings.require_auth and not wire.credential(request):
-                return self.fail(wire, request, wire.unauthorized())
+            if self.settings.require_auth and wire.credentials and not wire.credential(request):
+                return self.fail(wire, request, wire.unauthorized(request))
             body = self.body(wire, request)
             call = wire.read(request, params, body)
             return self.reply(wire, call)
@@ -3139,6 +4918,7 @@ class Answerer:
     def fail(self, wire: WireFormat, request: Request, failure: Failure, call: Optional[Call] = None) -> Answered:
         """An error in the provider's shape, for a request that could not be read as far as a mock."""
         ids: Ids = functools.partial(named_token, hashlib.sha256(request.path.encode() + request.body).hexdigest())
+        failure = wire.settled(failure, request)
         return Answered(failed(wire, failure, ids, Delivery(), request), call, note=failure.message, wire=wire)
 
     def reply(self, wire: WireFormat, call: Call) -> Answered:
@@ -3147,11 +4927,11 @@ class Answerer:
         if found:
             outcome = found.answer.to(call, found.mock.groups(call))
             response = respond(wire, call, outcome, found.answer.status, self.paced(found))
-            return Answered(response, call, found.mock.name, "", wire, found.mock.uses, steady)
+            return Answered(response, call, found.mock.name, unfit(call, outcome), wire, found.mock.uses, steady)
         delivery = Delivery(pace=Pace(between=self.settings.pace))
         if call.operation == "models":
             return Answered(respond(wire, call, echo(call), 200, delivery), call, wire=wire, steady=steady)
-        if self.settings.fallback == "echo":
+        if self.settings.fallback == "echo" and wire.speaks:
             return Answered(respond(wire, call, echo(call), 200, delivery), call, note="echo", wire=wire, steady=steady)
         message = self.mocks.explain(call, wire)
         failure = Failure(404, message, code="mock_not_found")
@@ -3209,45 +4989,145 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
     return tuple(round(value / norm, 8) for value in raw)
 
 
-def respond(wire: WireFormat, call: Call, outcome: Union[Reply, Recorded, Failure], status: int,
-            delivery: Delivery) -> Response:
+JSON_TYPES: Mapping[str, Callable[[Json], bool]] = {
+    "object": lambda value: isinstance(value, dict), "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str), "boolean": lambda value: isinstance(value, bool),
+    "number": lambda value: fits(value, "a number"), "null": lambda value: value is None,
+    "integer": lambda value: fits(value, "an integer") or (isinstance(value, float) and value.is_integer())}
+# Keywords that compare a value with a number: what they apply to, how it is measured, what must hold.
+MEASURES: Tuple[Tuple[str, Any, Callable[[Any], float], Callable[[float, float], bool], str], ...] = (
+    ("minimum", (int, float), float, lambda got, bound: got >= bound, "at least"),
+    ("maximum", (int, float), float, lambda got, bound: got <= bound, "at most"),
+    ("exclusiveMinimum", (int, float), float, lambda got, bound: got > bound, "more than"),
+    ("exclusiveMaximum", (int, float), float, lambda got, bound: got < bound, "less than"),
+    ("minLength", str, len, lambda got, bound: got >= bound, "a length of at least"),
+    ("maxLength", str, len, lambda got, bound: got <= bound, "a length of at most"),
+    ("minItems", list, len, lambda got, bound: got >= bound, "at least so many items:"),
+    ("maxItems", list, len, lambda got, bound: got <= bound, "at most so many items:"))
+
+
+def misfit(value: Json, schema: Json, root: Json, place: str, levels: int = 0) -> str:
+    """The first way in which a value does not fit a JSON schema, with its place, or an empty string.
+
+    Known are the keywords that providers take for structured output; type names may be in capitals and `nullable` may
+    stand beside them, as in Google's schemas.  A keyword that is not known holds."""
+    if not isinstance(schema, dict):
+        return f"{place} is not wanted" if schema is False else ""
+    if levels > DEPTH_LIMIT or (value is None and schema.get("nullable") is True):
+        return ""
+    if isinstance(schema.get("$ref"), str):
+        names = schema["$ref"].lstrip("#/").split("/") if schema["$ref"] != "#" else []
+        return misfit(value, within(root, *names), root, place, levels + 1)
+    kinds = schema.get("type")
+    names = [str(name).lower() for name in (kinds if isinstance(kinds, list) else [kinds])] if kinds else []
+    if names and not any(JSON_TYPES.get(name, lambda value: True)(value) for name in names):
+        return f"{place} is {shown(value)}, expected {' or '.join(names)}"
+    for keyword, allowed in (("enum", schema.get("enum")), ("const", [schema["const"]] if "const" in schema else None)):
+        if isinstance(allowed, list) and value not in allowed:
+            return f"{place} is {shown(value)}, expected {'one of ' + shown(allowed) if keyword == 'enum' else shown(allowed[0])}"
+    for name, kind, measure, holds, said in MEASURES:
+        bound = schema.get(name)
+        if fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool) and not holds(measure(value), bound):
+            return f"{place} is {shown(value)}, expected {said} {bound}"
+    return next(filter(None, misfit_inside(value, schema, root, place, levels + 1)), "")
+
+
+def misfit_inside(value: Json, schema: Mapping[str, Json], root: Json, place: str, levels: int) -> Iterator[str]:
+    """The same of what lies inside the value, and of the schemas that this one is made of."""
+    properties = schema.get("properties") if isinstance(schema.get("properties"), dict) else {}
+    if isinstance(value, dict):
+        for name in schema.get("required") or ():
+            if name not in value:
+                yield f"{place}.{name} is missing"
+        for name, member in value.items():
+            rule = (properties or {}).get(name, schema.get("additionalProperties", True))
+            said = misfit(member, rule, root, f"{place}.{name}", levels)
+            yield f"{said}; {nearest(name, properties or ())}" if rule is False and properties else said
+    if isinstance(value, list):
+        first = schema.get("prefixItems") or []
+        for index, item in enumerate(value):
+            yield misfit(item, first[index] if index < len(first) else schema.get("items", True), root, f"{place}[{index}]", levels)
+    for part in schema.get("allOf") or ():
+        yield misfit(value, part, root, place, levels)
+    for name in ("anyOf", "oneOf"):
+        said = [misfit(value, part, root, place, levels) for part in schema.get(name) or ()]
+        if said and all(said):
+            yield f"{place} fits none of {name}: {said[0]}"
+
+
+def unfit(call: Call, outcome: Outcome) -> str:
+    """Why an answer's text is not what the JSON schema in the request asks for, or an empty string."""
+    text = outcome.text(Text) if isinstance(outcome, Reply) and call.schema is not None else None
+    if text is None:
+        return ""
+    try:
+        problem = misfit(parse_json(utf8(text)), call.schema, call.schema, "text")
+    except ValueError as error:
+        problem = f"text is not JSON: {error}"
+    return f"the answer does not fit the request's JSON schema: {problem}" if problem else ""
+
+
+def respond(wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery) -> Response:
     """An outcome in the provider's bytes, whole or streamed as the call asks."""
+    if isinstance(outcome, Broken) and not call.stream:
+        outcome = outcome.failure
     if isinstance(outcome, Failure):
-        return failed(wire, outcome, call.token, delivery, call)
-    if isinstance(outcome, Recorded) and (not call.stream or not (outcome.frames or outcome.values)):
-        body, twin = outcome.body, outcome.twin
-        data = body if isinstance(body, bytes) else wire.encode(body)
-        adapted = wire.adapted(call, data)
-        return whole_response(wire, call, adapted, status, delivery, twin if adapted is data else None)
-    if isinstance(outcome, Reply) and not call.stream:
-        return whole_response(wire, call, wire.encode(merged(wire.whole(call, outcome), outcome.extra)), status, delivery)
+        if outcome.kind == "content_filter" and not outcome.status and outcome.kind not in wire.errors:
+            outcome, status = Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model), 200
+        else:
+            return failed(wire, wire.settled(outcome, call), call.token, delivery, call)
+    if call.stream and not (isinstance(outcome, Recorded) and not (outcome.frames or outcome.values)):
+        return streamed(wire, call, outcome, status, delivery)
+    if isinstance(outcome, Reply):
+        return whole_response(wire, call, wire.encode(merged(wire.whole(call, outcome), outcome.extra)), status, delivery,
+                              counts=wire.counts(outcome))
+    assert isinstance(outcome, Recorded)
+    data = outcome.body if isinstance(outcome.body, bytes) else wire.encode(outcome.body)
+    adapted = wire.adapted(call, data)
+    return whole_response(wire, call, adapted, status, delivery, outcome.twin if adapted is data else None)
+
+
+def streamed(wire: WireFormat, call: Call, outcome: Union[Reply, Recorded, Broken], status: int, delivery: Delivery) -> Response:
+    """A stream with the provider's headers."""
     framing = wire.framing(call)
-    headers = (("Content-Type", wire.stream_type if isinstance(framing, SSE) else wire.json_type),
-               *wire.headers(call.token, isinstance(framing, SSE), status))
-    frames = framing.stream(wire.events(call, outcome)) if isinstance(outcome, Reply) else replayed(wire, framing, outcome)
+    headers = (("Content-Type", wire.stream_type if framing.streams else wire.json_type),
+               *wire.headers(call.token, framing.streams, status))
+    content = outcome.content if isinstance(outcome, Broken) else outcome
+    if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):       # byte for byte
+        frames: Iterable[bytes] = content.frames
+        if isinstance(outcome, Broken):
+            frames = (*content.frames[:outcome.after], *framing.stream(broken_off(wire, call, outcome, content.frames)))
+    else:
+        events = wire.events(call, content) if isinstance(content, Reply) else wire.recorded_events(recorded_values(content))
+        if isinstance(outcome, Broken):
+            begun = tuple(itertools.islice(events, outcome.after))
+            events = itertools.chain(begun, broken_off(wire, call, outcome, begun))
+        frames = framing.stream(events)
     return Response(status, laid_over(headers, delivery.headers), frames=frames, may_gzip=framing.negotiated, delivery=delivery)
 
 
+def broken_off(wire: WireFormat, call: Call, broken: Broken, events: Sequence[Any]) -> Iterator[Tuple[str, Json]]:
+    """The events that break a stream off after as many as there are, but no more than were asked for."""
+    return wire.interruption(call, wire.settled(broken.failure, call), min(broken.after, len(events)))
+
+
 def whole_response(wire: WireFormat, call: Call, body: bytes, status: int, delivery: Delivery,
-                   twin: Optional[bytes] = None) -> Response:
+                   twin: Optional[bytes] = None, counts: Headers = ()) -> Response:
     """A whole body with the provider's headers."""
-    headers = (("Content-Type", wire.json_type), *wire.headers(call.token, False, status))
+    headers = (("Content-Type", wire.json_type), *wire.headers(call.token, False, status), *counts)
     return Response(status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery)
 
 
 def failed(wire: WireFormat, failure: Failure, ids: Ids, delivery: Delivery, asked: Union[Request, Call]) -> Response:
     """An error in the provider's shape."""
-    body, kind = wire.failure(failure, asked)
-    headers = (("Content-Type", kind), *wire.headers(ids, False, failure.status))
+    body, own = wire.failure(failure, asked, ids)
+    headers = (*own, *wire.headers(ids, False, failure.status))
     return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
-def replayed(wire: WireFormat, framing: Framing, recorded: Recorded) -> Iterable[bytes]:
-    """The frames of a recorded stream: byte for byte from an event stream to one, else framed anew."""
-    if recorded.frames and isinstance(framing, SSE):
-        return recorded.frames
-    values = recorded.values or tuple(recorded_value(data) for data in map(SSE.data, recorded.frames) if data)
-    return framing.stream(wire.recorded_events(values))
+def recorded_values(recorded: Recorded) -> Sequence[Json]:
+    """The JSON values of a recorded stream's events, to be framed anew."""
+    return recorded.values or tuple(recorded_value(data) for data in map(SSE.data, recorded.frames) if data)
 
 
 def recorded_value(data: str) -> Json:

@@ -695,8 +695,8 @@ class EventStream:
         while data:
             if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
                 raise ValueError("the last message is cut off")
-            total, length, check = struct.unpack(">III", data[:12])
-            if zlib.crc32(data[:8]) != check or zlib.crc32(data[:total - 4]) != struct.unpack(">I", data[total - 4:total])[0]:
+            total, length, crc = struct.unpack(">III", data[:12])
+            if zlib.crc32(data[:8]) != crc or zlib.crc32(data[:total - 4]) != struct.unpack(">I", data[total - 4:total])[0]:
                 raise ValueError("a checksum is wrong")
             found.append((EventStream.headers(data[12:12 + length]), data[12 + length:total - 4]))
             data = data[total:]
@@ -3180,7 +3180,7 @@ INVOKED = r"POST /model/(?P<model>%s)/(?P<verb>invoke)", r"POST /model/(?P<model
 
 def invoke_routes(model: str) -> Tuple[str, ...]:
     """The paths of InvokeModel, whole and streamed, for models of a pattern."""
-    return tuple(route % model for route in INVOKED)
+    return tuple(path % model for path in INVOKED)
 
 
 class BedrockInvoke(Bedrock):
@@ -4763,13 +4763,14 @@ DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
 def readable(route: str) -> str:
     """A route as people write it: the first of its alternatives, groups as {name}."""
-    text = re.sub(r"\(\?P<verb>(\w+)\)", r"\1", route.replace(COLON, ":"))
+    text = re.sub(r"\(\?P<verb>([\w-]+)\)", r"\1", route.replace(COLON, ":"))
     text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"{\1}", text)
-    text = re.sub(r"\(\?:/[^()]*\)\?", "", text)
+    text = re.sub(r"\(\?:[^()]*\)\?", "", text)
     return re.sub(r"\(\?:([^|()]*)[^()]*\)", r"\1", text)
 
 
-PATHS = tuple((readable(route), wire) for wire in WIRE_FORMATS for route in wire.routes if "(?!" not in route)
+PATHS = tuple(reversed(list({readable(route): wire for wire in reversed(WIRE_FORMATS) for route in reversed(wire.routes)
+                             if "(?" not in readable(route)}.items())))
 
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
@@ -4825,7 +4826,7 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
     if allowed:
         raise Refused(405, f"{shown(request.path)} takes {allowed}, not {request.method}", headers=(("Allow", allowed),),
                       code="method_not_allowed")
-    near, _ = nearest_path(request.path, request.method)
+    near = nearest_path(request.path, request.method)[0]
     raise Refused(404, f"unknown path {shown(request.path)}; the nearest known one is {near}", code="unknown_path")
 
 
@@ -4836,11 +4837,15 @@ def allow(path: str) -> str:
     return ", ".join([*found, "OPTIONS"]) if found else ""
 
 
-def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat]:
-    """The known path most like one that isn't, of the same method if there is a choice, and whose it is."""
-    def alike(known: str) -> float:
-        return difflib.SequenceMatcher(None, known, f"{method} {path[:300]}").ratio()
-    return max(PATHS, key=lambda entry: alike(entry[0]))
+def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
+    """The known path most like one that isn't, of the same method if there is a choice, whose it is, and how alike, up to 1."""
+    wanted = difflib.SequenceMatcher(None, "", f"{method} {path[:300]}")
+    best = PATHS[0][0], PATHS[0][1], 0.0
+    for known, wire in PATHS:
+        wanted.set_seq1(known)
+        if wanted.real_quick_ratio() > best[2] and wanted.quick_ratio() > best[2] and wanted.ratio() > best[2]:
+            best = known, wire, wanted.ratio()
+    return best
 
 
 def shape_of(request: Request) -> WireFormat:
@@ -4848,7 +4853,10 @@ def shape_of(request: Request) -> WireFormat:
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
     found = next((found for method in ("POST", "GET") for found in owners(method, request.path)), None)
-    return found[0] if found else nearest_path(request.path, request.method)[1]
+    if found:
+        return found[0]
+    _, wire, alike = nearest_path(request.path, request.method)
+    return wire if alike > 0.75 else DEFAULT_SHAPE
 
 
 class Answerer:

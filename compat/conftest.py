@@ -7,6 +7,8 @@ a server with them, for the whole module.
 """
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import os
 import subprocess
@@ -20,8 +22,8 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parent.parent / "mock_server.py"
 # Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
-FOREIGN = ("OPENAI_", "AZURE_OPENAI_", "GOOGLE_", "GEMINI_", "CLOUD_ML_", "MOCK_SERVER_",
-           "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+FOREIGN = ("OPENAI_", "AZURE_OPENAI_", "GOOGLE_", "GEMINI_", "CLOUD_ML_", "ANTHROPIC_", "AWS_", "BEDROCK_", "COHERE_", "CO_API_",
+           "MISTRAL_", "OLLAMA_", "MOCK_SERVER_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 class Answer(NamedTuple):
@@ -30,6 +32,47 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+async def settled(value: Any) -> Any:
+    """What a call of an SDK comes to: what is awaitable is awaited, what streams is read to its end."""
+    if inspect.isawaitable(value):
+        value = await value
+    if hasattr(value, "__anext__"):
+        return [item async for item in value]
+    return list(value) if hasattr(value, "__next__") else value
+
+
+class Plain:
+    """An SDK's client whose calls are plain, whether it is async or not: one test for both."""
+
+    def __init__(self, sdk: Any) -> None:
+        self.sdk = sdk
+        self.loop = asyncio.new_event_loop()
+
+    def __call__(self, job: Callable[[Any], Any]) -> Any:
+        """What a job makes of the client, settled."""
+        return self.loop.run_until_complete(settled(job(self.sdk)))
+
+    def opened(self, job: Callable[[Any], Any], then: Callable[[Any], Any]) -> Any:
+        """The same with a job that gives a context manager; `then` gets what that opens."""
+        async def both() -> Any:
+            manager = job(self.sdk)
+            if hasattr(manager, "__aenter__"):
+                async with manager as stream:
+                    return await settled(then(stream))
+            with manager as stream:
+                return await settled(then(stream))
+        return self.loop.run_until_complete(both())
+
+    def __enter__(self) -> Plain:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if hasattr(self.sdk, "close"):
+            self(lambda sdk: sdk.close())
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:

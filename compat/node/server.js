@@ -1,0 +1,51 @@
+// Starts the real server as its users do, a process on a free port, for the official SDKs to talk to.
+//
+//     npm install && node --test
+//
+// PYTHON is the interpreter (default python3), MOCK_SERVER the path of the script (default: two folders up).
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const PYTHON = process.env.PYTHON ?? "python3";
+const SCRIPT = process.env.MOCK_SERVER ?? fileURLToPath(new URL("../../mock_server.py", import.meta.url));
+// Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
+const FOREIGN = /^(OPENAI|AZURE|ANTHROPIC|CLAUDE|AWS|GOOGLE|GCLOUD|GCP|GCE|GEMINI|CLOUD_ML|VERTEX|COHERE|MISTRAL|AI_|MOCK_SERVER_|(https?|all|no)_proxy$)/i;
+
+for (const name of Object.keys(process.env).filter(name => FOREIGN.test(name))) delete process.env[name];
+const environment = { ...process.env };
+
+const folder = mkdtempSync(join(tmpdir(), "mock-server-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+// Neither do files of the machine reach a test: credentials and settings are looked for in an empty home.
+for (const name of ["HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME"]) process.env[name] = join(folder, "home");
+process.env.AWS_EC2_METADATA_DISABLED = "true";
+
+/** A server with these mocks for the suite that asks for it.  It ends when its standard input closes. */
+export function serving(mocks, ...options) {
+  const server = { url: "" };
+  const data = mkdtempSync(join(folder, "data-"));
+  let child, exited;
+  before(async () => {
+    mkdirSync(join(data, "mocks"));
+    writeFileSync(join(data, "mocks", "compat.json"), JSON.stringify(mocks));
+    child = spawn(PYTHON, ["-B", SCRIPT, "0", "--log", "off", "--exit-on-stdin-close", "--data", data, ...options],
+      { env: environment, stdio: ["pipe", "pipe", "inherit"] });
+    exited = once(child, "exit");
+    const { value: line } = await createInterface(child.stdout)[Symbol.asyncIterator]().next();
+    assert.match(line ?? "nothing", /^listening on http:\/\/127\.0\.0\.1:\d+$/, "what the server said first");
+    server.url = line.split(" ").at(-1);
+  });
+  after(async () => {
+    child.stdin.end();
+    assert.deepEqual(await exited, [0, null], "exit status and signal of the server");
+  });
+  return server;
+}

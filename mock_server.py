@@ -1449,6 +1449,7 @@ AZURE_ERRORS = {
     **OPENAI_ERRORS, "no_key": AZURE_KEY, "authentication": AZURE_KEY,
     "not_found": Failure(404, "The API deployment for this resource does not exist. If you created the deployment within the "
                               "last 5 minutes, please wait a moment and try again.", code="DeploymentNotFound"),
+    "permission": Failure(403, "Access denied due to Virtual Network/Firewall rules."),
     "rate_limit": Failure(429, "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-10-21 have "
                                "exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after 1 second. "
                                "Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase the "
@@ -1465,7 +1466,7 @@ class Azure(OpenAI):
     provider = "azure"
     credentials = ("api-key", "authorization")
     errors = AZURE_ERRORS
-    gateway = (401, 404, 429)           # answered before the engine, in a shape of their own (section 6)
+    gateway = (401, 403, 404, 429)      # answered before the engine, in a shape of their own (section 6)
 
     def owns(self, request: Request) -> bool:
         """These paths are Azure's alone."""
@@ -1652,8 +1653,18 @@ class Gemini(WireFormat):
             ("X-XSS-Protection", "0"), ("X-Frame-Options", "SAMEORIGIN"), ("X-Content-Type-Options", "nosniff"),
             ("Server-Timing", f"gfet4t7; dur={200 + int(ids('ms', 2, HEX), 16)}"))
 
-    def error(self, failure: Failure) -> Dict[str, Json]:
-        """`{"error": {"code", "message", "status", "details"}}`, with a delay to wait for where there is a rate limit."""
+    def exceeded(self, model: str) -> List[Json]:
+        """The details of a rate limit: which it was, where to read of it, and how long to wait (section 7, quoted)."""
+        return [{"@type": GOOGLE_RPC + "QuotaFailure", "violations": [
+                    {"quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
+                     "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+                     "quotaDimensions": {"location": "global", "model": model}, "quotaValue": "10"}]},
+                {"@type": GOOGLE_RPC + "Help", "links": [{"description": "Learn more about Gemini API quotas",
+                                                          "url": "https://ai.google.dev/gemini-api/docs/rate-limits"}]},
+                {"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{RETRY_SECONDS}s"}]
+
+    def google_error(self, failure: Failure, asked: Union[Request, Call]) -> Dict[str, Json]:
+        """`{"error": {"code", "message", "status", "details"}}`."""
         status = GOOGLE_STATUS.get(failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL")
         details: List[Json] = []
         if failure.param:
@@ -1662,20 +1673,20 @@ class Gemini(WireFormat):
         if failure.code:
             details.append({"@type": GOOGLE_RPC + "ErrorInfo", "reason": failure.code, "domain": "googleapis.com"})
         if failure.status == 429:
-            details.append({"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{RETRY_SECONDS}s"})
+            details += self.exceeded(getattr(asked, "model", ""))
         return {"error": {"code": failure.status, "message": failure.message, "status": failure.type or status,
                           **({"details": details} if details else self.error_details)}}
 
     def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
         """The error; in an array where the stream is one."""
-        value: Json = self.error(failure)
+        value: Json = self.google_error(failure, asked)
         if asked.path.endswith("streamGenerateContent") and google_framing(asked.query) is GOOGLE_ARRAY:
             value = [value]
         return self.encode(value), (("Content-Type", self.json_type),)
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One event or element that holds the error (3.3)."""
-        yield "", self.error(failure)
+        yield "", self.google_error(failure, call)
 
     def complaint(self, wrong: WrongField) -> Failure:
         """Google's way to name a field."""
@@ -1995,6 +2006,10 @@ class Vertex(Gemini):
     credentials = ("authorization", "x-goog-api-key", "?key")
     errors = VERTEX_ERRORS
     error_details = {"details": []}
+
+    def exceeded(self, model: str) -> List[Json]:
+        """How long to wait, and no more."""
+        return super().exceeded(model)[-1:]
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
@@ -2399,7 +2414,7 @@ class GoogleCompatible(Gemini):
 
     def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
         """`[{"error": {…}}]`."""
-        return utf8(indented([self.error(failure)]) + "\n"), (("Content-Type", self.json_type),)
+        return utf8(indented([self.google_error(failure, asked)]) + "\n"), (("Content-Type", self.json_type),)
 
 
 class GeminiChat(GoogleCompatible, OpenAIChat):
@@ -2676,8 +2691,10 @@ class Anthropic(WireFormat):
     def error(self, failure: Failure, ids: Ids) -> Dict[str, Json]:
         """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
         kind = "api_error" if failure.status >= 500 else "invalid_request_error"
+        details = {"details": {"error_code": failure.code}} if failure.code else {}
         return {"type": "error", "error": {"type": failure.type or ANTHROPIC_TYPES.get(failure.status, kind),
-                                           "message": failure.message}, "request_id": self.request_id + ids("request", 21, BASE58)}
+                                           "message": failure.message, **details},
+                "request_id": self.request_id + ids("request", 21, BASE58)}
 
     def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
         """The error, compact."""
@@ -2718,6 +2735,8 @@ class AnthropicRequest(Anthropic):
         """System prompt and messages; a message of only tool results is no user message."""
         if body.get("system") is not None:
             yield Turn("system", anthropic_text(body["system"], "system")[0])
+        if within(body, "thread", "type") == "continue":        # the SDK then sends the whole conversation (anthropic-py 2.13)
+            raise Refused(404, "Thread not found: nothing is stored here", code="thread_not_found")
         if not body["messages"]:
             raise WrongField("messages", "a list of at least one message", [])
         for place, message in items(body["messages"], "messages"):
@@ -3453,7 +3472,7 @@ class CohereEmbed(Cohere):
     def turns(self, body: Json) -> List[Turn]:
         """The texts count as the user's."""
         for index, name in enumerate(body.get("embedding_types") or ()):
-            if name not in self.types:
+            if not isinstance(name, str) or name not in self.types:
                 raise WrongField(f"embedding_types[{index}]", "one of " + ", ".join(self.types), name)
         return [Turn("user", "\n".join(self.inputs(body)))]
 

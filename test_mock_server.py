@@ -396,6 +396,118 @@ TURNS = [("user", "first"), ("assistant", "one"), ("user", "second"), ("tool", "
                 ],
             },
         ),
+        (
+            m.OpenAIResponses,
+            {
+                "model": "x",
+                "instructions": "A",
+                "tools": [{"type": "function", "name": "f", "parameters": {}}, {"type": "custom", "name": "g"}],
+                "input": [
+                    {"role": "developer", "content": [{"type": "input_text", "text": "B"}]},
+                    {"role": "user", "content": "first"},
+                    {"type": "function_call_output", "call_id": "c", "output": "old"},
+                    {"type": "reasoning", "id": "rs_1", "summary": []},
+                    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "one"}]},
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "input_text", "text": "sec"},
+                            {"type": "input_image", "image_url": "data:"},
+                            {"type": "input_file", "file_id": "f"},
+                            {"type": "input_text", "text": "ond"},
+                        ],
+                    },
+                    {"type": "reasoning", "id": "rs_2", "summary": []},
+                    {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                    {"type": "function_call", "call_id": "d", "name": "g", "arguments": "{}"},
+                    {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "22 °C"}]},
+                ],
+            },
+        ),
+        (
+            m.AnthropicMessages,
+            {
+                "model": "x",
+                "max_tokens": 1,
+                "system": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}],
+                "tools": [{"name": "f", "input_schema": {}}, {"type": "web_search_20250305", "name": "g"}],
+                "messages": [
+                    {"role": "user", "content": "first"},
+                    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "old"}]},
+                    {"role": "assistant", "content": [{"type": "thinking", "thinking": "h", "signature": "s"}, {"type": "text", "text": "one"}]},
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "text", "text": "sec"},
+                            {"type": "image", "source": {}},
+                            {"type": "document", "source": {}},
+                            {"type": "text", "text": "ond"},
+                        ],
+                    },
+                    {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]},
+                    {
+                        "role": "user",
+                        "content": [{"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "22 °C"}]}],
+                    },
+                ],
+            },
+        ),
+        (
+            m.BedrockConverse,
+            {
+                "system": [{"text": "A"}, {"text": "B"}, {"cachePoint": {"type": "default"}}],
+                "toolConfig": {"tools": [{"toolSpec": {"name": "f"}}, {"toolSpec": {"name": "g"}}, {"cachePoint": {}}]},
+                "messages": [
+                    {"role": "user", "content": [{"text": "first"}]},
+                    {"role": "user", "content": [{"toolResult": {"toolUseId": "t", "content": [{"text": "old"}]}}]},
+                    {"role": "assistant", "content": [{"reasoningContent": {}}, {"text": "one"}]},
+                    {"role": "user", "content": [{"text": "sec"}, {"image": {}}, {"document": {}}, {"text": "ond"}]},
+                    {"role": "assistant", "content": [{"toolUse": {"toolUseId": "t", "name": "f", "input": {}}}]},
+                    {"role": "user", "content": [{"toolResult": {"toolUseId": "t", "content": [{"text": "22 °C"}]}}]},
+                ],
+            },
+        ),
+        (
+            m.CohereChat,
+            {
+                "model": "x",
+                "tools": [{"type": "function", "function": {"name": name}} for name in "fg"],
+                "messages": [
+                    {"role": "system", "content": "A"},
+                    {"role": "system", "content": [{"type": "text", "text": "B"}]},
+                    {"role": "user", "content": "first"},
+                    {"role": "tool", "tool_call_id": "t", "content": "old"},
+                    {"role": "assistant", "content": "one"},
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "text", "text": "sec"},
+                            {"type": "image_url", "image_url": {}},
+                            {"type": "text", "text": "ond"},
+                        ],
+                    },
+                    {"role": "assistant", "tool_plan": "p", "tool_calls": [{}]},
+                    {"role": "tool", "tool_call_id": "t", "content": [{"type": "text", "text": "22 °C"}]},
+                ],
+            },
+        ),
+        (
+            m.OllamaChat,
+            {
+                "model": "x",
+                "tools": [{"type": "function", "function": {"name": name}} for name in "fg"],
+                "messages": [
+                    {"role": "system", "content": "A"},
+                    {"role": "system", "content": "B"},
+                    {"role": "user", "content": "first"},
+                    {"role": "tool", "tool_name": "f", "content": "old"},
+                    {"role": "assistant", "content": "one"},
+                    {"role": "user", "content": "sec\nond", "images": ["aGk="]},
+                    {"role": "assistant", "content": "", "tool_calls": [{}]},
+                    {"role": "tool", "tool_name": "f", "content": "22 °C"},
+                ],
+            },
+        ),
     ],
 )
 def test_a_conversation_reads_the_same_whoever_the_provider_is(kind: type, body: Any) -> None:
@@ -427,6 +539,61 @@ def test_a_conversation_reads_the_same_whoever_the_provider_is(kind: type, body:
                 ]
             },
         ),
+        (
+            m.OpenAIResponses,
+            {
+                "model": "x",
+                "input": [
+                    {"role": "user", "content": "old"},
+                    {"type": "function_call_output", "call_id": "c", "output": "t"},
+                    {"role": "user", "content": [{"type": "input_image", "image_url": "x"}]},
+                ],
+            },
+        ),
+        (
+            m.AnthropicMessages,
+            {
+                "model": "x",
+                "max_tokens": 1,
+                "messages": [
+                    {"role": "user", "content": "old"},
+                    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "t"}]},
+                    {"role": "user", "content": [{"type": "image", "source": {}}]},
+                ],
+            },
+        ),
+        (
+            m.BedrockConverse,
+            {
+                "messages": [
+                    {"role": "user", "content": [{"text": "old"}]},
+                    {"role": "user", "content": [{"toolResult": {"content": [{"text": "t"}]}}]},
+                    {"role": "user", "content": [{"image": {}}]},
+                ]
+            },
+        ),
+        (
+            m.CohereChat,
+            {
+                "model": "x",
+                "messages": [
+                    {"role": "user", "content": "old"},
+                    {"role": "tool", "content": "t"},
+                    {"role": "user", "content": [{"type": "image_url", "image_url": {}}]},
+                ],
+            },
+        ),
+        (
+            m.OllamaChat,
+            {
+                "model": "x",
+                "messages": [
+                    {"role": "user", "content": "old"},
+                    {"role": "tool", "content": "t"},
+                    {"role": "user", "content": "", "images": ["aGk="]},
+                ],
+            },
+        ),
     ],
 )
 def test_a_last_user_message_without_text_is_empty_and_never_an_earlier_one(kind: type, body: Any) -> None:
@@ -443,6 +610,17 @@ def test_a_last_user_message_without_text_is_empty_and_never_an_earlier_one(kind
         (m.OpenAIEmbeddings, {"model": "x", "input": [[1], [2]]}, ("", ""), 1),
         (m.GeminiBatchEmbed, SAMPLES[m.GeminiBatchEmbed][3], ("Hi", "Ho"), 1),
         (m.VertexPredict, {"instances": [{"content": "a"}, {"content": "b"}]}, ("a", "b"), 1),
+        (m.BedrockCohereEmbed, {"texts": ["a", "b"]}, ("a", "b"), 1),
+        (m.CohereEmbed, {"model": "x", "texts": ["a", "b"]}, ("a", "b"), 1),
+        (m.CohereEmbed, {"model": "x", "images": ["data:"]}, ("",), 1),
+        (
+            m.CohereEmbed,
+            {"model": "x", "inputs": [{"content": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {}}]}]},
+            ("a",),
+            1,
+        ),
+        (m.OllamaEmbed, {"model": "x", "input": ["a", "b"]}, ("a", "b"), 1),
+        (m.OllamaEmbeddings, {"model": "x", "prompt": "a"}, ("a",), 1),
     ],
 )
 def test_several_inputs_are_counted_and_are_the_users_text(kind: type, body: Any, inputs: Any, choices: int) -> None:
@@ -489,18 +667,49 @@ WRONG_BODIES = [
     (m.OpenAICompletions, {"prompt": []}, "prompt"),
     (m.GeminiBatchEmbed, {"requests": []}, "requests"),
     (m.GeminiCountTokens, {"contents": None, "generate_content_request": True}, "generate_content_request"),
+    (m.OpenAIResponses, {"input": None}, "input"),
+    (m.OpenAIResponses, {"input": [{"role": "robot"}]}, "input[0].role"),
+    (m.OpenAIResponses, {"input": [{"type": 3}]}, "input[0].type"),
+    (m.OpenAIResponses, {"tools": [{"type": "function"}]}, "tools[0].name"),
+    (m.AnthropicMessages, {"max_tokens": None}, "max_tokens"),
+    (m.AnthropicMessages, {"max_tokens": "many"}, "max_tokens"),
+    (m.AnthropicMessages, {"messages": [{"role": "robot", "content": ""}]}, "messages.0.role"),
+    (m.AnthropicMessages, {"messages": [{"role": "user"}]}, "messages.0.content"),
+    (m.AnthropicMessages, {"messages": []}, "messages"),
+    (m.AnthropicCountTokens, {"system": 3}, "system"),
+    (m.VertexMessages, {"messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]}, "messages.0.content.0.text"),
+    (m.BedrockClaude, {"max_tokens": None}, "max_tokens"),
+    (m.BedrockConverse, {"messages": None}, "messages"),
+    (m.BedrockConverse, {"messages": [{"role": "user", "content": [{"text": 1}]}]}, "messages[0].content[0].text"),
+    (m.BedrockConverse, {"toolConfig": {"tools": [{"toolSpec": {}}]}}, "toolConfig.tools[0].toolSpec.name"),
+    (m.BedrockCountTokens, {"input": {"converse": {}}}, "input.converse.messages"),
+    (m.BedrockCountTokens, {"input": {"invokeModel": {"body": "e30!"}}}, "input.invokeModel.body"),
+    (m.CohereChat, {"messages": None}, "messages"),
+    (m.CohereChat, {"temperature": "hot"}, "temperature"),
+    (m.CohereEmbed, {"texts": None}, "texts"),
+    (m.CohereEmbed, {"embedding_types": ["hex"]}, "embedding_types[0]"),
+    (m.MistralChat, {"model": None}, "body.model"),
+    (m.MistralChat, {"messages": [{"content": "x"}]}, "body.messages.0.role"),
+    (m.OllamaChat, {"model": None}, "model"),
+    (m.OllamaChat, {"messages": [{"role": "user", "content": []}]}, "messages[0].content"),
+    (m.OllamaEmbed, {"input": [1]}, "input[0]"),
+    (m.GeminiChat, {"model": 4}, "model"),
 ]
 
 
 @pytest.mark.parametrize("kind, more, field", WRONG_BODIES)
 def test_a_wrong_field_is_named_in_the_providers_shape(kind: type, more: Any, field: str) -> None:
     response = ask(answerer({"response": {"text": "x"}}), kind, more=more)
-    error = json.loads(response.body)["error"]
-    assert response.status == 400
+    assert response.status == (422 if issubclass(kind, m.Mistral) else 400)
+    value = json.loads(response.body)
     if issubclass(kind, m.Gemini):
+        error = (value[0] if isinstance(value, list) else value)["error"]
         assert error["status"] == "INVALID_ARGUMENT" and error["details"][0]["fieldViolations"][0]["field"] == field
-    else:
+    elif issubclass(kind, m.OpenAI) and not issubclass(kind, m.Mistral):
+        error = value["error"]
         assert error["type"] == "invalid_request_error" and error["param"] == field and field in error["message"]
+    else:
+        assert re.search(rf"(?<![\w.]){re.escape(field)}(?![\w.])", complaint_of(response.body)), response.body
 
 
 def test_a_missing_model_is_asked_for_at_openai_and_comes_from_the_path_at_azure() -> None:
@@ -1307,6 +1516,201 @@ def test_pages_of_gemini_models_end_without_a_token() -> None:
 ERROR = {"status": 429, "error": "slow down"}
 
 
+# Errors of every kind, as (status, type or the like, where the provider's sentence begins); None: an answer that says it.
+OPENAI_SAYS: Dict[str, Any] = {
+    "authentication": (401, "invalid_api_key", "Incorrect API key provided"),
+    "permission": (403, "model_not_found", "Project `proj_mock` does not have access to model `gpt-4o-mini`"),
+    "not_found": (404, "model_not_found", "The model `gpt-4o-mini` does not exist"),
+    "timeout": (504, "server_error", "Gateway Timeout"),
+    "rate_limit": (429, "rate_limit_exceeded", "Rate limit reached for gpt-4o-mini"),
+    "server_error": (500, "server_error", "The server had an error"),
+    "overloaded": (503, "server_error", "The server is currently overloaded"),
+    "context_length": (400, "context_length_exceeded", "This model's maximum context length"),
+    "content_filter": None,
+}
+GEMINI_SAYS: Dict[str, Any] = {
+    "authentication": (400, "INVALID_ARGUMENT", "API key not valid"),
+    "permission": (403, "PERMISSION_DENIED", "The caller does not have permission"),
+    "not_found": (404, "NOT_FOUND", "models/gemini-2.5-flash is not found for API version v1beta"),
+    "timeout": (504, "DEADLINE_EXCEEDED", "Deadline expired"),
+    "rate_limit": (429, "RESOURCE_EXHAUSTED", "You exceeded your current quota"),
+    "server_error": (500, "INTERNAL", "An internal error has occurred"),
+    "overloaded": (503, "UNAVAILABLE", "The model is overloaded"),
+    "context_length": (400, "INVALID_ARGUMENT", "The input token count"),
+    "content_filter": None,
+}
+ANTHROPIC_SAYS: Dict[str, Any] = {
+    "authentication": (401, "authentication_error", "invalid x-api-key"),
+    "permission": (403, "permission_error", "Your API key does not have permission"),
+    "not_found": (404, "not_found_error", "model: claude-sonnet-4-5"),
+    "timeout": (504, "timeout_error", "Request timed out"),
+    "rate_limit": (429, "rate_limit_error", "This request would exceed"),
+    "server_error": (500, "api_error", "Internal server error"),
+    "overloaded": (529, "overloaded_error", "Overloaded"),
+    "context_length": (400, "invalid_request_error", "prompt is too long"),
+    "content_filter": None,
+}
+BEDROCK_SAYS: Dict[str, Any] = {
+    "authentication": (403, "UnrecognizedClientException", "The security token"),
+    "permission": (403, "AccessDeniedException", "You don't have access"),
+    "not_found": (400, "ValidationException", "The provided model identifier is invalid."),
+    "timeout": (408, "ModelTimeoutException", "Model has timed out"),
+    "rate_limit": (429, "ThrottlingException", "Too many requests"),
+    "server_error": (500, "InternalServerException", "The system encountered"),
+    "overloaded": (503, "ServiceUnavailableException", "The service is unable"),
+    "context_length": (400, "ValidationException", "Input is too long"),
+    "content_filter": None,
+}
+AZURE_SAYS = {
+    **OPENAI_SAYS,
+    "authentication": (401, "401", "Access denied due to invalid subscription key"),
+    "permission": (403, "403", "Access denied due to Virtual Network"),
+    "not_found": (404, "DeploymentNotFound", "The API deployment for this resource does not exist"),
+    "rate_limit": (429, "429", "Requests to the ChatCompletions_Create Operation"),
+    "content_filter": (400, "content_filter", "The response was filtered"),
+}
+VERTEX_SAYS = {
+    **GEMINI_SAYS,
+    "authentication": (401, "UNAUTHENTICATED", "Request had invalid authentication credentials"),
+    "not_found": (404, "NOT_FOUND", "Publisher Model `projects/p/locations/us/publishers/google/models/gemini-2.5-flash` not found."),
+    "rate_limit": (429, "RESOURCE_EXHAUSTED", "Resource exhausted"),
+}
+SAYS: Dict[type, Dict[str, Any]] = {
+    m.OpenAIChat: OPENAI_SAYS,
+    m.OpenAICompletions: {kind: row and (*row[:2], row[2].replace("gpt-4o-mini", "gpt-3.5-turbo-instruct")) for kind, row in OPENAI_SAYS.items()},
+    m.OpenAIResponses: {
+        **OPENAI_SAYS,
+        "not_found": (400, "model_not_found", "The requested model 'gpt-4o-mini' does not exist."),
+        "context_length": (400, "context_length_exceeded", "Your input exceeds the context window"),
+    },
+    m.AzureChat: AZURE_SAYS,
+    m.AzureCompletions: AZURE_SAYS,
+    m.AzureResponses: {**AZURE_SAYS, "context_length": (400, "context_length_exceeded", "Your input exceeds the context window")},
+    m.GeminiGenerate: GEMINI_SAYS,
+    m.GeminiChat: {**GEMINI_SAYS, "not_found": (404, "NOT_FOUND", "models/gpt-4o-mini is not found")},
+    m.VertexGenerate: VERTEX_SAYS,
+    m.VertexChat: {**VERTEX_SAYS, "not_found": (404, "NOT_FOUND", "Publisher Model")},
+    m.AnthropicMessages: ANTHROPIC_SAYS,
+    m.VertexMessages: {
+        **ANTHROPIC_SAYS,
+        "authentication": VERTEX_SAYS["authentication"],
+        "permission": (403, "PERMISSION_DENIED", "Your API key"),
+        "not_found": (404, "NOT_FOUND", "Publisher Model `projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929`"),
+        "rate_limit": (429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com"),
+    },
+    m.BedrockConverse: BEDROCK_SAYS,
+    m.BedrockClaude: BEDROCK_SAYS,
+    m.BedrockNova: BEDROCK_SAYS,
+    m.CohereChat: {
+        "authentication": (401, None, "invalid api token"),
+        "permission": (403, None, "Forbidden"),
+        "not_found": (404, None, "model 'command-a-03-2025' not found"),
+        "timeout": (504, None, "Gateway Timeout"),
+        "rate_limit": (429, None, "You are using a Trial key"),
+        "server_error": (500, None, "internal server error"),
+        "overloaded": (503, None, "service unavailable"),
+        "context_length": (400, None, "too many tokens"),
+        "content_filter": None,
+    },
+    m.MistralChat: {
+        "authentication": (401, None, "Unauthorized"),
+        "permission": (403, "invalid_request_error", "Forbidden"),
+        "not_found": (400, "invalid_model", "Invalid model: mistral-small-latest"),
+        "timeout": (504, "internal_server_error", "Gateway Timeout"),
+        "rate_limit": (429, "rate_limited", "Rate limit exceeded"),
+        "server_error": (500, "internal_server_error", "Internal server error"),
+        "overloaded": (503, "internal_server_error", "Service unavailable."),
+        "context_length": (400, "invalid_request_prompt", "Prompt contains"),
+        "content_filter": None,
+    },
+    m.OllamaChat: {
+        "authentication": (401, None, "unauthorized"),
+        "permission": (403, None, "Forbidden"),
+        "not_found": (404, None, "model 'llama3.2' not found"),
+        "timeout": (504, None, "Gateway Timeout"),
+        "rate_limit": (429, None, "too many requests"),
+        "server_error": (500, None, "llama runner process has terminated"),
+        "overloaded": (503, None, "server busy, please try again.  maximum pending requests exceeded"),
+        "context_length": (400, None, "the input length exceeds"),
+        "content_filter": None,
+    },
+}
+SAYS[m.OllamaGenerate] = SAYS[m.OllamaChat]
+SAYS[m.MistralFIM] = {kind: row and (*row[:2], row[2].replace("mistral-small", "codestral")) for kind, row in SAYS[m.MistralChat].items()}
+
+
+def type_of(response: m.Response) -> Optional[str]:
+    """What names an error in the provider's way: its code, type or status, or the type in Bedrock's header."""
+    header = dict(response.headers).get("x-amzn-ErrorType")
+    if header:
+        return header.partition(":")[0]
+    value = json.loads(response.body)
+    value = value[0] if isinstance(value, list) else value
+    error = value.get("error", value)
+    if not isinstance(error, dict):
+        return None
+    return error.get("status") if isinstance(error.get("status"), str) else (
+        error.get("type") if value.get("object") == "error" else error.get("code") or error.get("type"))
+
+
+def test_every_api_that_says_something_has_its_errors_of_every_kind() -> None:
+    assert set(SAYS) == set(GENERATE) and all(list(rows) == list(m.ERROR_KINDS) for rows in SAYS.values())
+
+
+@pytest.mark.parametrize("kind, error", [(kind, error) for kind in SAYS for error in m.ERROR_KINDS if SAYS[kind][error]])
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_of_a_kind_is_the_providers_own(kind: type, error: str, stream: bool) -> None:
+    response = ask(answerer({"response": {"error": {"kind": error}}}), kind, stream)
+    status, named, said_so = SAYS[kind][error]
+    assert (response.status, type_of(response)) == (status, named) and complaint_of(response.body).startswith(said_so)
+    bare = ask(answerer({"response": {"status": status}}), kind, stream)
+    if status in m.ERROR_KINDS[error]:
+        assert bare.body == response.body
+    own = ask(answerer({"response": {"error": {"kind": error, "message": "mine"}}}), kind, stream)
+    assert own.status == status and complaint_of(own.body) == "mine" and type_of(own) == named
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SAYS if not SAYS[kind]["content_filter"]])
+def test_what_a_filter_stopped_is_an_answer_that_says_so_where_the_provider_does_it_that_way(kind: type) -> None:
+    answers = answerer({"response": {"error": {"kind": "content_filter"}}})
+    whole, stream = ask(answers, kind), ask(answers, kind, True)
+    reasons = b'"SAFETY"|"refusal"|"content_filtered"|"content_filter"|"ERROR"|"error"|"done_reason":"stop"'
+    assert whole.status == stream.status == 200
+    assert re.search(reasons, re.sub(rb'": +"', b'":"', whole.body)) and re.search(reasons, decoded(kind, stream))
+
+
+def decoded(kind: type, response: m.Response) -> bytes:
+    """The JSON of a stream's events, unpacked."""
+    return b"\n".join(json.dumps(value, separators=(",", ":")).encode() for _, value in events_of(kind, bytes_of(response)))
+
+
+@pytest.mark.parametrize(
+    "kind, headers, details",
+    [
+        (m.OpenAIChat, {"retry-after": "1", "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1s"}, None),
+        (m.OpenAIResponses, {"retry-after": "1", "x-ratelimit-remaining-requests": "0"}, None),
+        (m.AzureChat, {"retry-after": "1"}, None),
+        (m.GeminiGenerate, {}, ["QuotaFailure", "Help", "RetryInfo"]),
+        (m.VertexGenerate, {}, ["RetryInfo"]),
+        (m.GeminiChat, {}, ["QuotaFailure", "Help", "RetryInfo"]),
+        (m.VertexMessages, {}, ["RetryInfo"]),
+        (m.AnthropicMessages, {"retry-after": "1", "anthropic-ratelimit-requests-remaining": "0"}, None),
+        (m.MistralChat, {"x-ratelimit-remaining-req-10-second": "0"}, None),
+        (m.CohereChat, {"x-trial-endpoint-call-remaining": "0"}, None),
+    ],
+)
+def test_a_rate_limit_says_how_long_to_wait_in_the_providers_way(kind: type, headers: Any, details: Any) -> None:
+    response = ask(answerer({"response": {"status": 429}}), kind)
+    assert {name: dict(response.headers).get(name) for name in headers} == headers
+    if details:
+        value = json.loads(response.body)
+        error = (value[0] if isinstance(value, list) else value)["error"]
+        assert [detail["@type"].rpartition(".")[2] for detail in error["details"]] == details
+        assert error["details"][-1]["retryDelay"] == "1s" and "retry-after" not in dict(response.headers)
+    mine = ask(answerer({"response": {"status": 429, "headers": {"Retry-After": "7"}}}), kind)
+    assert [value for name, value in mine.headers if name.lower() == "retry-after"] == ["7"]
+
+
 @pytest.mark.parametrize(
     "kind, expected",
     [
@@ -1317,20 +1721,99 @@ ERROR = {"status": 429, "error": "slow down"}
         ),
         (m.AzureChat, '{"error":{"code":"429","message":"slow down"}}'),
         (
-            m.GeminiGenerate,
-            '{\n  "error": {\n    "code": 429,\n    "message": "slow down",\n    "status": "RESOURCE_EXHAUSTED"\n  }\n}\n',
-        ),
-        (
             m.VertexGenerate,
             '{\n  "error": {\n    "code": 429,\n    "message": "slow down",\n    "status": "RESOURCE_EXHAUSTED",'
-            '\n    "details": []\n  }\n}\n',
+            '\n    "details": [\n      {\n        "@type": "type.googleapis.com/google.rpc.RetryInfo",'
+            '\n        "retryDelay": "1s"\n      }\n    ]\n  }\n}\n',
+        ),
+        (m.AnthropicMessages, '{"type":"error","error":{"type":"rate_limit_error","message":"slow down"},"request_id":"@request-id"}'),
+        (m.BedrockConverse, '{"message":"slow down"}'),
+        (m.BedrockClaude, '{"message":"slow down"}'),
+        (m.CohereChat, '{"id":"@uuid","message":"slow down"}'),
+        (m.OllamaChat, '{"error":"slow down"}'),
+        (
+            m.MistralChat,
+            '{"object":"error","message":"slow down","type":"rate_limited","param":null,"code":"1300","raw_status_code":429}',
         ),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_error_has_the_providers_shape_and_layout(kind: type, expected: str, stream: bool) -> None:
     response = ask(answerer({"response": {**ERROR, "headers": {"retry-after": "1"}}}), kind, stream)
-    assert response.status == 429 and response.body.decode() == expected and ("retry-after", "1") in response.headers
+    expected = expected.replace("@request-id", dict(response.headers).get("request-id", ""))
+    sent = re.sub("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", "@uuid", response.body.decode())
+    assert response.status == 429 and sent == expected and ("retry-after", "1") in response.headers
+
+
+@pytest.mark.parametrize("body, said_so", [({"thread": {"type": "continue"}}, True), ({"thread": {"type": "create"}}, False)])
+def test_a_thread_of_anthropics_is_not_found_so_that_the_sdk_sends_all_of_it(body: Any, said_so: bool) -> None:
+    response = ask(answerer({"response": {"text": "x"}}), m.AnthropicMessages, more=body)
+    assert (response.status == 404) == said_so == (b'"details":{"error_code":"thread_not_found"}' in response.body)
+
+
+# --- Errors in mid-stream ---
+
+BREAKS: Dict[type, List[Tuple[str, Any]]] = {  # the event that says it, as (name, value); @ is what is not looked at
+    m.OpenAIChat: [("", {"error": {"message": "boom", "type": "server_error", "param": None, "code": None}})],
+    m.OpenAICompletions: [("", {"error": {"message": "boom", "type": "server_error", "param": None, "code": None}})],
+    m.OpenAIResponses: [
+        ("error", {"type": "error", "error": {"type": "server_error", "code": None, "message": "boom", "param": None}, "sequence_number": 2})
+    ],
+    m.GeminiGenerate: [("", {"error": {"code": 503, "message": "boom", "status": "UNAVAILABLE"}})],
+    m.VertexGenerate: [("", {"error": {"code": 503, "message": "boom", "status": "UNAVAILABLE", "details": []}})],
+    m.AnthropicMessages: [("error", {"type": "error", "error": {"type": "overloaded_error", "message": "boom"}, "request_id": "@"})],
+    m.BedrockConverse: [("serviceUnavailableException", {"message": "boom"})],
+    m.BedrockClaude: [("serviceUnavailableException", {"message": "boom"})],
+    m.BedrockNova: [("serviceUnavailableException", {"message": "boom"})],
+    m.CohereChat: [("message-end", {"type": "message-end", "delta": {"error": "boom", "finish_reason": "ERROR"}})],
+    m.MistralChat: [
+        (
+            "",
+            {
+                "error": {
+                    "object": "error",
+                    "message": "boom",
+                    "type": "internal_server_error",
+                    "param": None,
+                    "code": "3505",
+                    "raw_status_code": 503,
+                }
+            },
+        )
+    ],
+    m.OllamaChat: [("", {"error": "boom"})],
+}
+BREAKS[m.AzureChat] = BREAKS[m.AzureCompletions] = BREAKS[m.OpenAIChat]
+BREAKS[m.AzureResponses] = BREAKS[m.OpenAIResponses]
+BREAKS[m.GeminiChat], BREAKS[m.VertexChat] = BREAKS[m.GeminiGenerate], BREAKS[m.VertexGenerate]
+BREAKS[m.VertexMessages] = BREAKS[m.AnthropicMessages]
+BREAKS[m.OllamaGenerate], BREAKS[m.MistralFIM] = BREAKS[m.OllamaChat], BREAKS[m.MistralChat]
+
+
+@pytest.mark.parametrize("kind", GENERATE)
+@pytest.mark.parametrize("content", [{"text": "one two three four"}, {}])
+def test_an_error_in_mid_stream_comes_as_the_provider_sends_it(kind: type, content: Any) -> None:
+    response = {**content, "error": {"kind": "overloaded", "message": "boom"}, "after_events": 2}
+
+    def asked(response: Any, stream: bool) -> m.Response:
+        request = request_of(kind, stream)
+        request = replace(request, body=request.body.replace(b'"Hi"', b'"one two three four"'))
+        return answerer({"response": response}).answer(request).response
+
+    whole, stream = asked(response, False), asked(response, True)
+    assert whole.status in (503, 529) and complaint_of(whole.body) == "boom" and stream.status == 200
+    events = events_of(kind, bytes_of(stream))
+    intact = events_of(kind, bytes_of(asked({"text": "one two three four"}, True)))
+    said_so = [(name, {**value, **({"request_id": "@"} if "request_id" in value else {})}) for name, value in events[2:]]
+    assert events[:2] == intact[:2] and said_so == BREAKS[kind]
+    assert not bytes_of(stream).endswith(b"[DONE]\n\n") or kind is m.CohereChat
+
+
+def test_recorded_events_too_can_be_broken_off() -> None:
+    events = [{"type": "message_start", "n": 1}, {"type": "ping"}, {"type": "message_stop"}]
+    answers = answerer({"response": {"events": events, "error": {"kind": "overloaded"}, "after_events": 1}})
+    assert [name for name, _ in events_of(m.AnthropicMessages, bytes_of(ask(answers, m.AnthropicMessages, True)))] == ["message_start", "error"]
+    assert ask(answers, m.AnthropicMessages).status == 529
 
 
 def test_a_google_error_on_the_json_array_stream_is_wrapped_in_an_array() -> None:
@@ -1362,6 +1845,15 @@ def test_front_door_errors_of_openai_have_another_layout() -> None:
         (m.AzureChat, 401, [{"api-key": "k"}, {"authorization": "Bearer jwt"}], []),
         (m.GeminiGenerate, 403, [{"x-goog-api-key": "k"}, {"authorization": "Bearer k"}], [{"key": "k"}]),
         (m.VertexGenerate, 401, [{"authorization": "Bearer k"}, {"x-goog-api-key": "k"}], []),
+        (m.OpenAIResponses, 401, [{"authorization": "Bearer k"}], []),
+        (m.GeminiChat, 403, [{"authorization": "Bearer k"}, {"x-goog-api-key": "k"}], []),
+        (m.VertexChat, 401, [{"authorization": "Bearer k"}], []),
+        (m.AnthropicMessages, 401, [{"x-api-key": "k"}, {"authorization": "Bearer k"}], []),
+        (m.VertexMessages, 401, [{"authorization": "Bearer k"}], []),
+        (m.BedrockConverse, 403, [{"authorization": "AWS4-HMAC-SHA256 Credential=a/b"}, {"authorization": "Bearer k"}], []),
+        (m.BedrockClaude, 403, [{"authorization": "AWS4-HMAC-SHA256 Credential=a/b"}, {"authorization": "Bearer k"}], []),
+        (m.CohereChat, 401, [{"authorization": "Bearer k"}], []),
+        (m.MistralChat, 401, [{"authorization": "Bearer k"}], []),
     ],
 )
 def test_a_credential_is_asked_for_in_the_providers_way(kind: type, status: int, headers: Any, query: Any) -> None:
@@ -1372,6 +1864,27 @@ def test_a_credential_is_asked_for_in_the_providers_way(kind: type, status: int,
         ask(answers, kind, query=one).status for one in query
     ] == [200] * (len(headers) + len(query))
     assert answers.answer(m.Request("GET", "/")).response.status == 200
+
+
+@pytest.mark.parametrize(
+    "kind, missing, unusable",
+    [
+        (m.OpenAIChat, "You didn't provide an API key.", "Incorrect API key provided"),
+        (m.AnthropicMessages, "x-api-key header is required", "invalid x-api-key"),
+        (m.BedrockConverse, "Missing Authentication Token", "The security token included in the request is invalid."),
+        (m.CohereChat, "no api key supplied", "invalid api token"),
+        (m.MistralChat, "Unauthorized", "Unauthorized"),
+        (m.GeminiGenerate, "Method doesn't allow unregistered callers", "Method doesn't allow unregistered callers"),
+    ],
+)
+def test_a_credential_that_can_not_be_one_is_told_apart_from_none(kind: type, missing: str, unusable: str) -> None:
+    answers = answerer({"response": {"text": "x"}}, require_auth=True)
+    for headers, said_so in (({}, missing), ({"authorization": "Basic k"}, unusable)):
+        assert complaint_of(ask(answers, kind, headers=headers).body).startswith(said_so)
+
+
+def test_ollama_asks_for_no_credential() -> None:
+    assert ask(answerer({"response": {"text": "x"}}, require_auth=True), m.OllamaChat).status == 200
 
 
 @pytest.mark.parametrize(
@@ -1407,6 +1920,29 @@ def test_a_json_array_stream_is_one_json_value_and_splits_into_its_elements() ->
         values = [{"n": number} for number in range(count)]
         sent = b"".join(m.GOOGLE_ARRAY.stream(("", value) for value in values))
         assert m.JsonArray.split(sent) == json.loads(sent) == values
+
+
+FRAME = bytes.fromhex(  # wire formats, 10.1, verified with botocore
+    "00000081000000526cc176930b3a6576656e742d7479706507000c6d657373616765537461727"
+    "40d3a636f6e74656e742d747970650700106170706c69636174696f6e2f6a736f6e0d3a6d65737361"
+    "67652d747970650700056576656e747b2270223a2261626364222c22726f6c65223a22617373697374616e74227df512a005"
+)
+
+
+def test_an_aws_event_is_framed_byte_for_byte_and_splits_back() -> None:
+    assert list(m.AWS_EVENTS.stream([("messageStart", {"role": "assistant", "p": "abcd"})])) == [FRAME]
+    headers = {":event-type": "messageStart", ":content-type": "application/json", ":message-type": "event"}
+    assert m.EventStream.split(FRAME * 2) == [(headers, b'{"p":"abcd","role":"assistant"}')] * 2
+    thrown = b"".join(m.AWS_EVENTS.stream([("throttlingException", {"message": "ü"})]))
+    assert m.EventStream.split(thrown)[0][0][":exception-type"] == "throttlingException"
+    for broken in (FRAME[:-1], FRAME[:5], FRAME[:20] + b"x" + FRAME[21:], FRAME[:3] + b"\x82" + FRAME[4:]):
+        with pytest.raises(ValueError):
+            m.EventStream.split(broken)
+
+
+def test_lines_of_json_are_framed_and_split_byte_for_byte() -> None:
+    sent = b"".join(m.JSON_LINES.stream([("", {"a": "ü\n"}), ("x", {"b": None})]))
+    assert sent == '{"a":"ü\\n"}\n{"b":null}\n'.encode() and m.NDJSON.split(sent) == [{"a": "ü\n"}, {"b": None}]
 
 
 # === Mocks ===================================================================

@@ -96,6 +96,9 @@ var (
 		"context_length", "content_filter"}
 )
 
+// statuses are those that stand for the same kind of error everywhere; 404 stands for several things.
+var statuses = map[int]string{403: "permission", 429: "rate_limit", 500: "server_error", 404: ""}
+
 // contents are answers that every way can express; stop is the neutral finish reason.
 var contents = []struct {
 	name     string
@@ -130,8 +133,8 @@ func mocks() []object {
 	found := []object{
 		{"match": object{"user": "call", "tool_result": object{"contains": "12 degrees"}}, "response": object{"text": "It is 12 degrees in Oslo."}},
 		{"match": object{"user": "call"}, "response": object{"text": "I will look.", "tool_calls": []object{oslo, rome}}},
-		{"match": object{"user": "again", "turn": 1}, "response": object{"text": "You said text."}},
-		{"match": object{"user": "again", "turn": 2}, "response": object{"text": "You said again."}},
+		{"match": object{"user": "again"}, "response": object{"text": "First you said {{body.contents.0.parts.0.text}}."}},
+		{"match": object{"user": "which model"}, "response": object{"text": "{{model}}"}},
 		{"match": object{"user": "structure"}, "response": object{"text": object{"city": "Oslo", "degrees": 12}}},
 		{"match": object{"user": "break"}, "response": object{"text": counted, "error": object{"kind": "overloaded"}, "after_events": 6}},
 		{"match": object{"user": "order"}, "response": object{"error": object{"kind": "server_error", "message": "as ordered"}}},
@@ -147,6 +150,9 @@ func mocks() []object {
 	}
 	for _, kind := range kinds {
 		found = append(found, object{"match": object{"user": kind}, "response": object{"error": object{"kind": kind}}})
+	}
+	for status := range statuses {
+		found = append(found, object{"match": object{"user": fmt.Sprint("status ", status)}, "response": object{"status": status}})
 	}
 	for _, way := range ways {
 		for _, stream := range []bool{false, true} {
@@ -307,6 +313,20 @@ func TestAnErrorSaysWhatTheMockSays(t *testing.T) {
 		_, err := ask(t.Context(), question{user: "order"})
 		got, _ := way.failure(err)
 		equal(t, failure{status: got.status, message: got.message}, failure{status: 500, message: "as ordered"})
+	})
+}
+
+func TestABareStatusIsTheErrorOfItsKind(t *testing.T) {
+	eachWay(t, func(t *testing.T, way way) {
+		ask := way.connect(spot{url: plain})
+		for status, kind := range statuses {
+			_, err := ask(t.Context(), question{user: fmt.Sprint("status ", status)})
+			got, _ := way.failure(err)
+			equal(t, got.status, status)
+			if kind != "" {
+				equal(t, got.code, way.errors[kind].code)
+			}
+		}
 	})
 }
 

@@ -124,7 +124,9 @@ func geminiReply(chunks []*genai.GenerateContentResponse) (reply, []*genai.Part)
 	found, parts := reply{}, []*genai.Part{}
 	for _, chunk := range chunks {
 		found.id, found.model = chunk.ResponseID, chunk.ModelVersion
-		found.text += chunk.Text()
+		if chunk.PromptFeedback != nil {
+			found.stop = string(chunk.PromptFeedback.BlockReason)
+		}
 		if tokens := chunk.UsageMetadata; tokens != nil {
 			found.usage = usage{int64(tokens.PromptTokenCount), int64(tokens.CandidatesTokenCount + tokens.ThoughtsTokenCount),
 				int64(tokens.ThoughtsTokenCount), int64(tokens.CachedContentTokenCount)}
@@ -140,6 +142,8 @@ func geminiReply(chunks []*genai.GenerateContentResponse) (reply, []*genai.Part)
 			for _, part := range candidate.Content.Parts {
 				if part.Thought {
 					found.reasoning += part.Text
+				} else {
+					found.text += part.Text
 				}
 				parts = append(parts, part)
 			}
@@ -213,8 +217,8 @@ func TestAGenaiChatRemembersWhatWasSaid(t *testing.T) {
 			equal(t, err, nil)
 			said += chunk.Text()
 		}
-		equal(t, said, "You said text.")
-		equal(t, must[*genai.GenerateContentResponse](t)(chat.SendMessage(t.Context(), genai.Part{Text: "again"})).Text(), "You said again.")
+		equal(t, said, "First you said text.")
+		equal(t, must[*genai.GenerateContentResponse](t)(chat.SendMessage(t.Context(), genai.Part{Text: "again"})).Text(), said)
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/openai/openai-go/v3/packages/ssestream"
 	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared"
+	"google.golang.org/genai"
 )
 
 const azureVersion = "2024-10-21"
@@ -72,6 +73,9 @@ var openaiWays = []way{
 	chatWay("openai chat", "gpt-4o-mini", under("/v1"), openaiErrors),
 	chatWay("openai chat at an azure deployment", "gpt-4o-mini", deployed, azureErrors),
 	chatWay("openai chat at azure v1", "gpt-4o-mini", under("/openai/v1"), azureErrors),
+	chatWay("openai chat at gemini", "gemini-2.5-flash", under("/v1beta/openai"), geminiErrors),
+	chatWay("openai chat at vertex", "google/gemini-2.5-flash",
+		under("/v1/projects/my-project/locations/us-central1/endpoints/openapi"), vertexErrors),
 	responsesWay("openai responses", under("/v1"), responsesErrors),
 	responsesWay("openai responses at azure", deployed, azureResponsesErrors),
 	responsesWay("openai responses at azure v1", under("/openai/v1"), azureResponsesErrors),
@@ -115,6 +119,11 @@ func openaiFailure(err error) (failure, bool) {
 	var own *openai.Error
 	if !errors.As(err, &own) {
 		return failure{}, false
+	}
+	// Google's answers are arrays, in which the SDK finds nothing but leaves the body to read.
+	var google []struct{ Error genai.APIError }
+	if own.Message == "" && json.NewDecoder(own.Response.Body).Decode(&google) == nil {
+		return failure{own.StatusCode, google[0].Error.Status, google[0].Error.Message, own.Response.Header}, true
 	}
 	code := own.Type
 	if own.Code != "" && code != "" {

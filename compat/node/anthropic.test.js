@@ -1,0 +1,146 @@
+// @anthropic-ai/sdk and its clients for Vertex AI and Bedrock: messages, whole, streamed and by the stream helper.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { TOOL, fails, suite } from "./behaviours.js";
+
+import { AnthropicBedrock } from "@anthropic-ai/bedrock-sdk";
+import Anthropic, { APIError, AuthenticationError, BadRequestError, InternalServerError, NotFoundError, PermissionDeniedError,
+  RateLimitError } from "@anthropic-ai/sdk";
+import { betaZodTool } from "@anthropic-ai/sdk/helpers/beta/zod";
+import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
+import { AnthropicVertex } from "@anthropic-ai/vertex-sdk";
+import { z } from "zod";
+
+const ERRORS = {
+  authentication: [AuthenticationError, 401, { type: "authentication_error" }],
+  permission: [PermissionDeniedError, 403, { type: "permission_error" }], not_found: [NotFoundError, 404, { type: "not_found_error", message: /claude-mock-1/ }],
+  rate_limit: [RateLimitError, 429, { type: "rate_limit_error" }], overloaded: [InternalServerError, 529, { type: "overloaded_error" }],
+  server_error: [InternalServerError, 500, { type: "api_error" }], timeout: [InternalServerError, 504, { type: "timeout_error" }],
+  context_length: [BadRequestError, 400, { type: "invalid_request_error", message: /prompt is too long/ }] };
+// Google's front answers in Google's words, of which this SDK knows only the status.
+const VERTEX = {
+  ...ERRORS, authentication: [AuthenticationError, 401, { message: /UNAUTHENTICATED/ }],
+  permission: [PermissionDeniedError, 403, { message: /PERMISSION_DENIED/ }], not_found: [NotFoundError, 404, { message: /NOT_FOUND/ }],
+  rate_limit: [RateLimitError, 429, { message: /RESOURCE_EXHAUSTED/ }] };
+const BEDROCK = {
+  authentication: [PermissionDeniedError, 403, { message: /security token/ }], permission: [PermissionDeniedError, 403],
+  not_found: [BadRequestError, 400, { message: /model identifier is invalid/ }], rate_limit: [RateLimitError, 429],
+  overloaded: [InternalServerError, 503], server_error: [InternalServerError, 500], timeout: [APIError, 408],
+  context_length: [BadRequestError, 400, { message: /Input is too long/ }] };
+const Weather = z.object({ city: z.string(), degrees: z.int() });
+
+function asking(model, { user, tools, schema, past }) {
+  return {
+    model, max_tokens: 2048, thinking: { type: "enabled", budget_tokens: 1024 }, messages: [{ role: "user", content: user }, ...(past ?? [])],
+    ...(tools ? { tools: [{ name: TOOL.name, description: TOOL.description, input_schema: TOOL.parameters }] } : {}),
+    ...(schema ? { output_config: { format: zodOutputFormat(Weather) } } : {}) };
+}
+
+function answered(message) {
+  const of = type => message.content.filter(block => block.type === type);
+  const { usage } = message;
+  return {
+    id: message.id, text: of("text").map(block => block.text).join(""), reasoning: of("thinking").map(block => block.thinking).join(""),
+    refusal: "", calls: of("tool_use").map(({ id, name, input }) => ({ id, name, arguments: input })), stop: message.stop_reason,
+    parsed: message.parsed_output ?? undefined, raw: message.content, signatures: of("thinking").map(block => block.signature),
+    usage: {
+      input: usage.input_tokens + usage.cache_read_input_tokens, output: usage.output_tokens, cached: usage.cache_read_input_tokens,
+      reasoning: usage.output_tokens_details?.thinking_tokens } };
+}
+
+const PIECES = { text_delta: "text", thinking_delta: "thinking", signature_delta: "signature", input_json_delta: "partial_json" };
+
+/** The events of a stream put together by hand. */
+async function gathered(events, seen) {
+  let message;
+  const json = [];
+  for await (const event of events) {
+    if (event.type === "message_start") message = event.message;
+    if (event.type === "content_block_start") message.content[event.index] = event.content_block;
+    if (event.type === "content_block_delta") {
+      const name = PIECES[event.delta.type], piece = event.delta[name];
+      if (name === "partial_json") json[event.index] = (json[event.index] ?? "") + piece;
+      else message.content[event.index][name] += piece;
+      if (name === "text") seen.push(piece);
+    }
+    if (event.type === "content_block_stop" && json[event.index] !== undefined) message.content[event.index].input = JSON.parse(json[event.index] || "{}");
+    if (event.type === "message_delta") message = { ...message, ...event.delta, usage: { ...message.usage, ...event.usage } };
+  }
+  return answered(message);
+}
+
+// Models that the SDK does not know: of those it knows it warns one day that they are old.
+const messages = model => ({
+  model,
+  modes: {
+    whole: async (client, question) => answered(await client.messages[question.schema ? "parse" : "create"](asking(model, question))),
+    streamed: async (client, question, seen) => {
+      const answer = await gathered(await client.messages.create({ ...asking(model, question), stream: true }), seen);
+      return { ...answer, parsed: question.schema && JSON.parse(answer.text) };
+    },
+    helped: async (client, question) => answered(await client.messages.stream(asking(model, question)).finalMessage()) },
+  follow: ({ raw, calls }, results) => [{ role: "assistant", content: raw }, { role: "user", content: calls.map(({ id }, index) =>
+    ({ type: "tool_result", tool_use_id: id, content: results[index] })) }],
+  stops: { stop: "end_turn", length: "max_tokens", tool_calls: "tool_use", content_filter: "refusal" },
+  refused: { text: "I can't help with that.", stop: "refusal" } });
+
+const WAYS = [
+  { name: "Anthropic", ...messages("claude-mock-1"), errors: ERRORS, denied: [AuthenticationError, 401, { message: /x-api-key header is required/ }],
+    broken: [APIError, undefined, { type: "overloaded_error" }],
+    connect: (url, { key, retries }) => new Anthropic({ baseURL: url, apiKey: key || null, maxRetries: retries,
+      ...(key ? {} : { defaultHeaders: { authorization: null, "x-api-key": null } }) }) },
+  { name: "AnthropicVertex", ...messages("claude-mock-1@20270101"), errors: VERTEX, broken: [APIError, undefined, { type: "overloaded_error" }],
+    connect: (url, { key, retries }) => new AnthropicVertex({ baseURL: `${url}/v1`, region: "europe-west1", projectId: "p", maxRetries: retries,
+      authClient: { getRequestHeaders: async () => new Headers(key ? { authorization: `Bearer ${key}` } : {}) } }) },
+  { name: "AnthropicBedrock, signed", ...messages("anthropic.claude-mock-1-20270101-v1:0"), errors: BEDROCK,
+    denied: [PermissionDeniedError, 403, { message: /Missing Authentication Token/ }], broken: [APIError, undefined, { type: "serviceUnavailableException" }],
+    connect: (url, { key, retries }) => new AnthropicBedrock({ baseURL: url, awsRegion: "eu-west-1", maxRetries: retries, skipAuth: !key,
+      awsAccessKey: key, awsSecretKey: "secret" }) },
+  { name: "AnthropicBedrock with a key", ...messages("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-mock-1-20270101-v1:0"),
+    errors: BEDROCK, denied: [PermissionDeniedError, 403], broken: [APIError, undefined, { type: "serviceUnavailableException" }],
+    connect: (url, { key, retries }) => new AnthropicBedrock({ baseURL: url, awsRegion: "eu-west-1", maxRetries: retries, skipAuth: !key, apiKey: key }) },
+];
+const DEGREES = { Oslo: "12 degrees", "Rome — «Roma»": "21 degrees" };
+const IDS = { Anthropic: /^msg_01\w{22}$/, AnthropicVertex: /^msg_vrtx_01\w{22}$/, AnthropicBedrock: /^msg_bdrk_01\w{22}$/ };
+
+suite("@anthropic-ai", WAYS, server => {
+  const every = (check, ways = WAYS) => Promise.all(ways.map(way => check(way.connect(server.url, { key: "key", retries: 0 }), way)));
+  const [direct, vertex] = WAYS;
+
+  test("the SDK's own loop runs the tools and reaches the answer", () => every(async (client, { model }) => {
+    const asked = [];
+    const tool = betaZodTool({ name: TOOL.name, description: TOOL.description, inputSchema: z.object({ city: z.string() }),
+      run: ({ city }) => (asked.push(city), DEGREES[city]) });
+    const last = await client.beta.messages.toolRunner({ ...asking(model, { user: "think" }), tools: [tool] });
+    assert.deepEqual(last.content.map(block => block.text), ["Rome is warmer."]);
+    assert.deepEqual(asked, Object.keys(DEGREES));
+  }));
+
+  test("ids are the provider's own, and thoughts are signed", () => every(async (client, { name, modes: { whole } }) => {
+    const { id, signatures } = await whole(client, { user: "think", tools: true });
+    assert.match(id, IDS[name.split(",")[0].split(" ")[0]]);
+    assert.match(signatures[0], /^[A-Za-z0-9+/]{40,}=*$/);
+  }));
+
+  test("a miss says why", () => every((client, { name, modes: { whole } }) => fails(
+    whole(client, { user: "helo" }), [NotFoundError, 404, { message: /no mock matches.*hello/ }], name)));
+
+  test("a rate limit says how long to wait", () => every(async (client, { modes: { whole } }) => {
+    const { headers, requestID } = await whole(client, { user: "fail rate_limit" }).catch(error => error);
+    assert.ok(Number(headers.get("retry-after")) > 0);
+    assert.equal(headers.get("anthropic-ratelimit-requests-remaining"), "0");
+    assert.match(requestID, /^req_011\w{21}$/);
+  }, [direct]));
+
+  test("tokens are counted", () => every(async (client, { model }) => assert.deepEqual(
+    await client.messages.countTokens({ model, messages: [{ role: "user", content: "count" }] }).then(({ input_tokens }) => input_tokens), 31),
+  [direct, vertex]));
+
+  test("models are listed and any can be retrieved", () => every(async client => {
+    const names = [];
+    for await (const { id } of client.models.list()) names.push(id);
+    assert.ok(names.length && names.every(name => name.startsWith("claude-")), names.join());
+    assert.equal((await client.models.retrieve("claude-mine")).id, "claude-mine");
+  }, [direct]));
+}, [{ match: { operation: "count_tokens", user: "count" }, response: { text: "", usage: { input_tokens: 31 } } }]);

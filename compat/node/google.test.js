@@ -1,0 +1,137 @@
+// @google/genai: the Gemini API, and Vertex AI in a project and in express mode.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { SCHEMA, TEXT, TOOL, fails, suite } from "./behaviours.js";
+
+import { ApiError, GoogleGenAI } from "@google/genai";
+
+const MODEL = "gemini-3-flash-preview";
+const GEMINI = {
+  authentication: [ApiError, 400, { message: /API_KEY_INVALID/ }], permission: [ApiError, 403, { message: /PERMISSION_DENIED/ }],
+  not_found: [ApiError, 404, { message: /models\/gemini-3-flash-preview is not found/ }],
+  rate_limit: [ApiError, 429, { message: /RESOURCE_EXHAUSTED.*"retryDelay":"\d+s"/s }], overloaded: [ApiError, 503, { message: /UNAVAILABLE/ }],
+  server_error: [ApiError, 500, { message: /INTERNAL/ }], timeout: [ApiError, 504, { message: /DEADLINE_EXCEEDED/ }],
+  context_length: [ApiError, 400, { message: /input token count/ }] };
+const VERTEX = {
+  ...GEMINI, authentication: [ApiError, 401, { message: /UNAUTHENTICATED/ }], not_found: [ApiError, 404, { message: /Publisher Model `[^`]+gemini-3-flash-preview` not found/ }] };
+
+const options = (url, { key, retries }, header) => ({
+  baseUrl: url, ...(key ? {} : { headers: { [header]: "" } }),
+  ...(retries ? { retryOptions: { attempts: retries + 1, initialDelay: 0.001, jitter: 0 } } : {}) });
+
+function asking({ user, tools, schema, past }) {
+  const contents = [{ role: "user", parts: [{ text: user }] }, ...(past ?? [])];
+  const config = {
+    thinkingConfig: { includeThoughts: true },
+    ...(tools ? { tools: [{ functionDeclarations: [{ name: TOOL.name, description: TOOL.description, parametersJsonSchema: TOOL.parameters }] }] } : {}),
+    ...(schema ? { responseMimeType: "application/json", responseJsonSchema: SCHEMA } : {}) };
+  return { model: MODEL, contents, config };
+}
+
+const partsOf = chunk => chunk.candidates?.[0].content?.parts ?? [];
+const textOf = (parts, thought) => parts.filter(part => Boolean(part.thought) === thought).map(part => part.text ?? "").join("");
+
+/** One answer, whole or the chunks of one. */
+function answered(chunks, { schema }) {
+  const parts = chunks.flatMap(partsOf), text = textOf(parts, false);
+  const last = chunks.at(-1), { usageMetadata: usage } = last;
+  assert.deepEqual(new Set(chunks.map(chunk => chunk.responseId)), new Set([last.responseId]));
+  return {
+    id: last.responseId, text, reasoning: textOf(parts, true), refusal: "", raw: parts, parsed: schema && JSON.parse(text),
+    stop: last.candidates?.[0].finishReason ?? last.promptFeedback.blockReason,       // of the answer or of the prompt
+    calls: chunks.flatMap(chunk => chunk.functionCalls ?? []).map(({ id, name, args }) => ({ id, name, arguments: args })),
+    usage: {
+      input: usage.promptTokenCount, output: (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0),
+      reasoning: usage.thoughtsTokenCount, cached: usage.cachedContentTokenCount } };
+}
+
+async function gathered(stream, seen, question) {
+  const chunks = [];
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    seen.push(textOf(partsOf(chunk), false));
+  }
+  return answered(chunks, question);
+}
+
+const generate = {
+  modes: {
+    whole: async (client, question) => answered([await client.models.generateContent(asking(question))], question),
+    streamed: async (client, question, seen) => gathered(await client.models.generateContentStream(asking(question)), seen, question),
+    helped: async (client, question) => {
+      const { contents, ...others } = asking(question);
+      const session = client.chats.create({ ...others, history: contents.slice(0, -1) });
+      return gathered(await session.sendMessageStream({ message: contents.at(-1).parts }), [], question);
+    } },
+  follow: ({ raw, calls }, results) => [{ role: "model", parts: raw }, { role: "user", parts: calls.map(({ id, name }, index) =>
+    ({ functionResponse: { id, name, response: { output: results[index] } } })) }],
+  stops: { stop: "STOP", length: "MAX_TOKENS", tool_calls: "STOP", content_filter: "SAFETY" },
+  refused: { text: "I can't help with that.", stop: "SAFETY" },
+  broken: [ApiError, 503, { message: /UNAVAILABLE/ }],
+  embed: async (client, contents) => (await client.models.embedContent({ model: "text-embedding-005", contents })).embeddings.map(({ values }) => values) };
+
+const WAYS = [
+  { name: "Gemini", ...generate, errors: GEMINI, denied: [ApiError, 403, { message: /unregistered callers/ }],
+    connect: (url, asked) => new GoogleGenAI({ vertexai: false, apiKey: "key", httpOptions: options(url, asked, "x-goog-api-key") }) },
+  { name: "Vertex AI", ...generate, errors: VERTEX,
+    connect: (url, asked) => new GoogleGenAI({ vertexai: true, project: "p", location: "europe-west1", httpOptions: options(url, asked, "authorization"),
+      googleAuthOptions: { authClient: { getRequestHeaders: async () => new Headers({ authorization: "Bearer key" }) } } }) },
+  { name: "Vertex AI, express mode", ...generate, errors: VERTEX,
+    connect: (url, asked) => new GoogleGenAI({ vertexai: true, apiKey: "key", httpOptions: options(url, asked, "x-goog-api-key") }) },
+];
+
+const DEGREES = { Oslo: "12 degrees", "Rome — «Roma»": "21 degrees" };
+
+suite("@google/genai", WAYS, server => {
+  const every = (check, ways = WAYS) => Promise.all(ways.map(way => check(way.connect(server.url, { key: "key", retries: 0 }), way)));
+
+  test("the SDK's own accessors find text and calls", () => every(async client => {
+    const hello = await client.models.generateContent({ model: MODEL, contents: "hello" });
+    assert.deepEqual([hello.text, hello.functionCalls, hello.modelVersion], [TEXT, undefined, MODEL]);
+    let text = "";
+    for await (const chunk of await client.models.generateContentStream({ model: MODEL, contents: "hello" })) text += chunk.text ?? "";
+    assert.equal(text, TEXT);
+  }));
+
+  test("the SDK's own loop runs the tools and reaches the answer", () => every(async client => {
+    const asked = [];
+    const tool = {
+      tool: async () => ({ functionDeclarations: [{ name: TOOL.name, parametersJsonSchema: TOOL.parameters }] }),
+      callTool: async calls => calls.map(({ id, name, args: { city } }) => (asked.push(city), { functionResponse: { id, name, response: { output: DEGREES[city] } } })) };
+    const question = { model: MODEL, contents: "think", config: { tools: [tool] } };
+    assert.equal((await client.models.generateContent(question)).text, "Rome is warmer.");
+    const texts = [];
+    for await (const chunk of await client.models.generateContentStream(question)) texts.push(textOf(partsOf(chunk), false));
+    assert.ok(texts.join("").endsWith("Rome is warmer."), texts.join(""));
+    assert.deepEqual(asked, [...Object.keys(DEGREES), ...Object.keys(DEGREES)]);
+  }));
+
+  test("a chat remembers what was said", () => every(async client => {
+    const chat = client.chats.create({ model: MODEL });
+    assert.equal((await chat.sendMessage({ message: "hello" })).text, TEXT);
+    assert.equal((await chat.sendMessage({ message: "again" })).text, "You said hello.");
+    assert.equal(chat.getHistory().length, 4);
+  }));
+
+  test("candidates are numbered and equal", () => every(async client => {
+    const { candidates } = await client.models.generateContent({ model: MODEL, contents: "hello", config: { candidateCount: 2 } });
+    assert.deepEqual(candidates.map(({ index, content }) => [index ?? 0, content.parts[0].text]), [[0, TEXT], [1, TEXT]]);
+  }));
+
+  test("a miss says why", () => every((client, { name, modes: { whole } }) => fails(
+    whole(client, { user: "helo" }), [ApiError, 404, { message: /no mock matches.*hello/ }], name)));
+
+  test("tokens are counted", () => every(async client =>
+    assert.equal((await client.models.countTokens({ model: MODEL, contents: "count" })).totalTokens, 31)));
+
+  test("models are listed and any can be retrieved", () => every(async client => {
+    const names = [];
+    for await (const { name } of await client.models.list()) names.push(name);
+    assert.ok(names.length && names.every(name => name.startsWith("models/")), names.join());
+    assert.equal((await client.models.get({ model: "gemini-mine" })).name, "models/gemini-mine");
+  }, WAYS.slice(0, 1)));
+}, [
+  { match: { operation: "count_tokens", user: "count" }, response: { text: "", usage: { input_tokens: 31 } } },
+  { match: { user: "again", turn: 1 }, response: { text: "You said hello." } },
+]);

@@ -2290,7 +2290,8 @@ class OpenAIResponses(ResponseObjects):
                 for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index)),
             ((f"response.{status}", {"response": ended}),))
         for number, (name, value) in enumerate(said):
-            yield name, {"type": name, **value, "sequence_number": number}
+            rest = sorted({**value, "sequence_number": number}.items())         # recorded: the type, then keys in order
+            yield name, {"type": name, **dict(rest)}
 
     def item_events(self, call: Call, reply: Reply, deltas: List[Delta], item: Dict[str, Json]) -> Iterator[Tuple[str, Dict[str, Json]]]:
         """The events of one output item, from added to done (5.5, recorded)."""

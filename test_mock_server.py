@@ -628,6 +628,33 @@ def test_several_inputs_are_counted_and_are_the_users_text(kind: type, body: Any
     assert (call.inputs, call.choices, call.user) == (inputs, choices, "\n".join(inputs))
 
 
+@pytest.mark.parametrize(
+    "items, turns",
+    [
+        ([], 0),
+        ([{"role": "assistant", "content": "a"}], 1),
+        ([{"type": "reasoning"}, {"role": "assistant", "content": "a"}, {"type": "function_call"}], 1),
+        ([{"type": "function_call"}, {"type": "function_call"}, {"type": "function_call_output", "output": "o"}, {"type": "function_call"}], 2),
+        ([{"type": "item_reference", "id": "x"}], 0),
+    ],
+)
+def test_what_a_model_said_in_one_go_is_one_turn_at_responses(items: Any, turns: int) -> None:
+    assert call_of(m.OpenAIResponses, body={"model": "x", "input": [{"role": "user", "content": "q"}, *items]}).turn == turns
+
+
+def test_a_responses_request_may_go_on_from_an_earlier_one() -> None:
+    output = [{"type": "function_call_output", "call_id": "c", "output": {"degrees": 7}}]
+    call = call_of(m.OpenAIResponses, body={"model": "x", "previous_response_id": "resp_1", "input": output})
+    assert (call.user, call.tool_result) == ("", '{"degrees":7}')
+    assert call_of(m.OpenAIResponses, body={"model": "x", "prompt": {"id": "pmpt_1"}}).user == ""
+
+
+@pytest.mark.parametrize("body, user", [({"prompt": "Hi"}, "Hi"), ({"inputText": "Hi"}, "Hi"), ({"messages": [{"role": "user", "content": [
+    {"text": "Hi"}]}]}, "Hi"), ({"messages": [{"role": "user", "content": "Hi"}]}, "Hi"), ({"messages": [3]}, ""), ({"other": 1}, "")])
+def test_a_prompt_is_found_in_whatever_body_a_maker_has(body: Any, user: str) -> None:
+    assert call_of(m.BedrockOther, body=body).user == user
+
+
 WRONG_BODIES = [
     (m.OpenAIChat, {"messages": "hi"}, "messages"),
     (m.OpenAIChat, {"messages": []}, "messages"),
@@ -839,7 +866,69 @@ WHOLE = {  # compact; @NAME stands for what is derived from the request
     m.GeminiCountTokens: '{"totalTokens":9,"promptTokensDetails":[{"modality":"TEXT","tokenCount":9}]}',
     m.VertexCountTokens: '{"totalTokens":9,"promptTokensDetails":[{"modality":"TEXT","tokenCount":9}]}',
 }
-INDENTED = (m.OpenAI, m.Gemini)
+RESPONSE = (
+    '{"id":"@resp","object":"response","created_at":@created_at,"status":"%s","background":false,"billing":{"payer":"developer"},'
+    '"completed_at":%s,"error":null,"frequency_penalty":0.0,"incomplete_details":null,"instructions":"Be brief.",'
+    '"max_output_tokens":null,"max_tool_calls":null,"model":"gpt-4o-mini","moderation":null,"output":[%s],'
+    '"parallel_tool_calls":true,"presence_penalty":0.0,"previous_response_id":null,"prompt_cache_key":null,'
+    '"prompt_cache_retention":"in_memory","reasoning":{"context":null,"effort":null,"summary":null},"safety_identifier":null,'
+    '"service_tier":"%s","store":true,"temperature":1.0,"text":{"format":{"type":"text"},"verbosity":"medium"},'
+    '"tool_choice":"auto","tools":[],"top_logprobs":0,"top_p":1.0,"truncation":"disabled","usage":%s,"user":null,"metadata":{}}'
+)
+RESPONSE_USAGE = (
+    '{"input_tokens":9,"input_tokens_details":{"cache_write_tokens":0,"cached_tokens":0},"output_tokens":2,'
+    '"output_tokens_details":{"reasoning_tokens":0},"total_tokens":11}'
+)
+RESPONSE_ITEM = '{"id":"@msg","type":"message","status":"%s","content":[%s],"role":"assistant"}'
+OUTPUT_TEXT = '{"type":"output_text","annotations":[],"logprobs":[],"text":"%s"}'
+RESPONSE_DONE = RESPONSE % (
+    "completed",
+    "@completed_at",
+    RESPONSE_ITEM % ("completed", OUTPUT_TEXT % "Hello world"),
+    "default",
+    RESPONSE_USAGE,
+)
+CLAUDE_MESSAGE = (
+    '{"model":"claude-sonnet-4-5","id":"@claude","type":"message","role":"assistant","content":[%s],"stop_reason":%s,'
+    '"stop_sequence":null,"stop_details":null,"usage":{"input_tokens":9,"cache_creation_input_tokens":0,'
+    '"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},'
+    '"output_tokens":%d,"service_tier":"standard","inference_geo":"not_available"}}'
+)
+COHERE_USAGE = (
+    '"usage":{"billed_units":{"input_tokens":9,"output_tokens":2},"tokens":{"input_tokens":9,"output_tokens":2},"cached_tokens":0}'
+)
+OLLAMA_TIMES = (
+    '"total_duration":@total,"load_duration":@load,"prompt_eval_count":9,"prompt_eval_duration":@prompt,"eval_count":2,'
+    '"eval_duration":@eval}'
+)
+EXACT = {  # byte for byte as it is sent; @NAME stands for what is derived from the request
+    m.AnthropicMessages: CLAUDE_MESSAGE % ('{"type":"text","text":"Hello world"}', '"end_turn"', 2),
+    m.BedrockClaude: CLAUDE_MESSAGE.replace("claude-sonnet-4-5", "anthropic.claude-sonnet-4-5-20250929-v1:0")
+    % ('{"type":"text","text":"Hello world"}', '"end_turn"', 2),
+    m.AnthropicCountTokens: '{"input_tokens":9}',
+    m.BedrockConverse: '{"metrics":{"latencyMs":408},"output":{"message":{"content":[{"text":"Hello world"}],"role":"assistant"}},'
+    '"stopReason":"end_turn","usage":{"inputTokens":9,"outputTokens":2,"totalTokens":11}}',
+    m.BedrockCountTokens: '{"inputTokens":9}',
+    m.BedrockTitanEmbed: '{"embedding":[0.25,-0.5,1.0],"embeddingsByType":{"float":[0.25,-0.5,1.0]},"inputTextTokenCount":9}',
+    m.CohereChat: '{"id":"@uuid","message":{"role":"assistant","content":[{"type":"text","text":"Hello world"}]},'
+    '"finish_reason":"COMPLETE",%s}' % COHERE_USAGE,
+    m.CohereEmbed: '{"id":"@uuid","embeddings":{"float":[[0.25,-0.5,1.0]]},"texts":["Hi"],"meta":{"api_version":{"version":"2"},'
+    '"billed_units":{"input_tokens":9}},"response_type":"embeddings_by_type"}',
+    m.MistralChat: '{"id":"@hex","object":"chat.completion","created":@created,"model":"mistral-small-latest","choices":[{"index":0,'
+    '"message":{"role":"assistant","tool_calls":null,"content":"Hello world"},"finish_reason":"stop"}],'
+    '"usage":{"prompt_tokens":9,"total_tokens":11,"completion_tokens":2}}',
+    m.OllamaChat: '{"model":"llama3.2","created_at":"@when","message":{"role":"assistant","content":"Hello world"},"done":true,'
+    '"done_reason":"stop",' + OLLAMA_TIMES,
+    m.OllamaGenerate: '{"model":"llama3.2","created_at":"@when","response":"Hello world","done":true,"done_reason":"stop",'
+    '"context":[@context],' + OLLAMA_TIMES,
+    m.OllamaEmbeddings: '{"embedding":[0.25,-0.5,1.0]}',
+    m.OllamaEmbed: '{"model":"nomic-embed-text","embeddings":[[0.25,-0.5,1.0]],"total_duration":@total,"load_duration":@load,'
+    '"prompt_eval_count":9}',
+    m.OpenAIInputTokens: '{\n  "object": "response.input_tokens",\n  "input_tokens": 9\n}\n',
+    m.OpenAIResponses: json.dumps(json.loads(re.sub(r":(@\w+)", r':"\1"', RESPONSE_DONE)), indent=2)
+    .replace('"@created_at"', "@created_at")
+    .replace('"@completed_at"', "@completed_at"),
+}
 
 
 def derived(text: str, sent: str) -> str:
@@ -849,12 +938,22 @@ def derived(text: str, sent: str) -> str:
         "@created": r'"created": ?(1[67]\d{8})\b',
         "@fingerprint": r'"(fp_[0-9a-f]{10})"',
         "@time": r'"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"',
+        "@resp": r'"id": ?"(resp_[0-9a-f]{16}00[0-9a-f]{12}819[0-9a-f]{17})"',
+        "@msg": r'"id": ?"(msg_[0-9a-f]{16}00[0-9a-f]{12}819[0-9a-f]{17})"',
+        "@created_at": r'"created_at": ?(1[67]\d{8})\b',
+        "@completed_at": r'"completed_at": ?(1[67]\d{8})\b',
+        "@claude": r'"id":"(msg_(?:bdrk_|vrtx_)?01[1-9A-HJ-NP-Za-km-z]{22})"',
+        "@uuid": r'"id":"([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12})"',
+        "@hex": r'"id":"([0-9a-f]{32})"',
+        "@when": r'"created_at":"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,8}[1-9])?Z)"',
+        "@context": r'"context":\[(\d+,\d+,\d+)\]',
+        **{"@" + name.partition("_")[0]: rf'"{name}_duration":(\d+)' for name in ("total", "load", "prompt_eval", "eval")},
     }
     for name, shape in shapes.items():
-        if name in text:
+        if re.search(name + r"\b", text):
             match = re.search(shape, sent)
             assert match, (name, sent)
-            text = text.replace(name, match.group(1))
+            text = re.sub(name + r"\b", match.group(1), text)
     return text
 
 
@@ -869,6 +968,13 @@ def test_a_whole_answer_is_the_providers_byte_for_byte(kind: type) -> None:
         == (json.dumps(json.loads(expected), separators=(",", ":")) if compact else json.dumps(json.loads(expected), indent=2))
         + "\n"
     )
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_a_whole_answer_is_sent_byte_for_byte(kind: type) -> None:
+    response = {"embedding": [0.25, -0.5, 1.0], "usage": USAGE} if m.Embedding in wire_of(kind).speaks else NEUTRAL
+    sent = said(kind, response).decode()
+    assert sent == derived(EXACT[kind], sent)
 
 
 def openai_chunk(choice: str, tail: str = "") -> str:
@@ -948,6 +1054,239 @@ STREAMS: Dict[type, Tuple[str, List[str]]] = {
         ],
     ),
 }
+
+
+def response_event(name: str, rest: str) -> str:
+    return 'event: response.%s\ndata: {"type":"response.%s",%s}\n\n' % (name, name, rest)
+
+
+def anthropic_event(name: str, rest: str = "") -> str:
+    return 'event: %s\ndata: {"type":"%s"%s}\n\n' % (name, name, rest)
+
+
+def cohere_event(name: str, rest: str, first: str = "") -> str:
+    return 'event: %s\ndata: {%s"type":"%s",%s}\n\n' % (name, first, name, rest)
+
+
+def mistral_chunk(delta: str, finish: str = "null", rest: str = "") -> str:
+    return (
+        'data: {"id":"@hex","object":"chat.completion.chunk","created":@created,"model":"mistral-small-latest","choices":[{"index":0,'
+        '"delta":%s,"finish_reason":%s}]%s}\n\n' % (delta, finish, rest)
+    )
+
+
+BEGUN = RESPONSE % ("in_progress", "null", "", "auto", "null")
+EXACT_STREAMS = {  # byte for byte, but for padding and, at Ollama, times
+    m.OpenAIResponses: "".join(
+        [
+            response_event("created", f'"response":{BEGUN},"sequence_number":0'),
+            response_event("in_progress", f'"response":{BEGUN},"sequence_number":1'),
+            response_event(
+                "output_item.added", '"item":%s,"output_index":0,"sequence_number":2' % (RESPONSE_ITEM % ("in_progress", ""))
+            ),
+            response_event(
+                "content_part.added",
+                '"content_index":0,"item_id":"@msg","output_index":0,"part":%s,"sequence_number":3' % (OUTPUT_TEXT % ""),
+            ),
+            response_event(
+                "output_text.delta",
+                '"content_index":0,"delta":"Hello","item_id":"@msg","logprobs":[],"output_index":0,"sequence_number":4',
+            ),
+            response_event(
+                "output_text.delta",
+                '"content_index":0,"delta":" world","item_id":"@msg","logprobs":[],"output_index":0,"sequence_number":5',
+            ),
+            response_event(
+                "output_text.done",
+                '"content_index":0,"item_id":"@msg","logprobs":[],"output_index":0,"sequence_number":6,"text":"Hello world"',
+            ),
+            response_event(
+                "content_part.done",
+                '"content_index":0,"item_id":"@msg","output_index":0,"part":%s,"sequence_number":7' % (OUTPUT_TEXT % "Hello world"),
+            ),
+            response_event(
+                "output_item.done",
+                '"item":%s,"output_index":0,"sequence_number":8' % (RESPONSE_ITEM % ("completed", OUTPUT_TEXT % "Hello world")),
+            ),
+            response_event("completed", f'"response":{RESPONSE_DONE},"sequence_number":9'),
+        ]
+    ),
+    m.AnthropicMessages: "".join(
+        [
+            anthropic_event("message_start", ',"message":' + CLAUDE_MESSAGE % ("", "null", 1)),
+            anthropic_event("content_block_start", ',"index":0,"content_block":{"type":"text","text":""}'),
+            'event: ping\ndata: {"type": "ping"}\n\n',
+            anthropic_event("content_block_delta", ',"index":0,"delta":{"type":"text_delta","text":"Hello"}'),
+            anthropic_event("content_block_delta", ',"index":0,"delta":{"type":"text_delta","text":" world"}'),
+            anthropic_event("content_block_stop", ',"index":0'),
+            anthropic_event(
+                "message_delta",
+                ',"delta":{"stop_reason":"end_turn","stop_sequence":null,"stop_details":null},"usage":{"input_tokens":9,'
+                '"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":2}',
+            ),
+            anthropic_event("message_stop"),
+        ]
+    ),
+    m.CohereChat: "".join(
+        [
+            cohere_event(
+                "message-start",
+                '"delta":{"message":{"role":"assistant","content":[],"tool_plan":"","tool_calls":[],"citations":[]}}',
+                '"id":"@uuid",',
+            ),
+            cohere_event("content-start", '"index":0,"delta":{"message":{"content":{"type":"text","text":""}}}'),
+            cohere_event("content-delta", '"index":0,"delta":{"message":{"content":{"text":"Hello"}}}'),
+            cohere_event("content-delta", '"index":0,"delta":{"message":{"content":{"text":" world"}}}'),
+            cohere_event("content-end", '"index":0'),
+            cohere_event("message-end", '"delta":{"finish_reason":"COMPLETE",%s}' % COHERE_USAGE),
+            "data: [DONE]\n\n",
+        ]
+    ),
+    m.MistralChat: "".join(
+        [
+            mistral_chunk('{"role":"assistant","content":""}'),
+            mistral_chunk('{"content":"Hello"}'),
+            mistral_chunk('{"content":" world"}'),
+            mistral_chunk('{"content":""}', '"stop"', ',"usage":{"prompt_tokens":9,"total_tokens":11,"completion_tokens":2}'),
+            "data: [DONE]\n\n",
+        ]
+    ),
+    m.OllamaChat: '{"model":"llama3.2","created_at":"","message":{"role":"assistant","content":"Hello"},"done":false}\n'
+    '{"model":"llama3.2","created_at":"","message":{"role":"assistant","content":" world"},"done":false}\n'
+    '{"model":"llama3.2","created_at":"","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop",'
+    + OLLAMA_TIMES
+    + "\n",
+}
+PADDING = {  # what pads each API's events
+    m.OpenAIResponses: (r'"obfuscation":"[A-Za-z0-9]{0,15}",', ""),
+    m.AnthropicMessages: (r" {1,15}}\n", "}\n"),
+    m.MistralChat: (r',"p":"[a-z0-9]{1,36}"', ""),
+    m.OllamaChat: (r'"created_at":"[^"]+"', '"created_at":""'),
+    m.CohereChat: ("^$", ""),
+}
+
+
+@pytest.mark.parametrize("kind", EXACT_STREAMS)
+def test_a_stream_is_sent_byte_for_byte(kind: type) -> None:
+    sent = said(kind, NEUTRAL, True).decode()
+    padding, bare = PADDING[kind]
+    assert re.sub(padding, bare, sent) == derived(EXACT_STREAMS[kind], sent)
+    assert kind is m.CohereChat or re.search(padding, sent)
+
+
+CONVERSE_EVENTS: List[Tuple[str, Any]] = [
+    ("messageStart", {"role": "assistant"}),
+    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"reasoningContent": {"text": "Hm."}}}),
+    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"reasoningContent": {"signature": "@"}}}),
+    ("contentBlockStop", {"contentBlockIndex": 0}),
+    ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "Hello"}}),
+    ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": " world"}}),
+    ("contentBlockStop", {"contentBlockIndex": 1}),
+    ("contentBlockStart", {"contentBlockIndex": 2, "start": {"toolUse": {"name": "now", "toolUseId": "@"}}}),
+    ("contentBlockDelta", {"contentBlockIndex": 2, "delta": {"toolUse": {"input": "{}"}}}),
+    ("contentBlockStop", {"contentBlockIndex": 2}),
+    ("messageStop", {"stopReason": "tool_use"}),
+    ("metadata", {"metrics": {"latencyMs": 625}, "usage": {"inputTokens": 9, "outputTokens": 2, "totalTokens": 11}}),
+]
+
+
+def test_a_converse_stream_has_its_events_in_order() -> None:
+    response = {"reasoning": "Hm.", "text": "Hello world", "tool_calls": [{"name": "now"}], "usage": USAGE}
+    events = events_of(m.BedrockConverse, said(m.BedrockConverse, response, True))
+    hidden = json.loads(re.sub(r'("signature"|"toolUseId"): "[^"]+"', r'\1: "@"', json.dumps(events)))
+    assert [tuple(event) for event in hidden] == CONVERSE_EVENTS
+    nova = events_of(m.BedrockNova, said(m.BedrockNova, response, True))
+    assert [next(iter(value)) for _, value in nova] == [name for name, _ in CONVERSE_EVENTS]
+
+
+def test_claude_on_bedrock_streams_without_ping_and_with_metrics_at_the_end() -> None:
+    values = [value for _, value in events_of(m.BedrockClaude, said(m.BedrockClaude, NEUTRAL, True))]
+    assert "ping" not in {value["type"] for value in values} and values[-1] == {
+        "type": "message_stop",
+        "amazon-bedrock-invocationMetrics": {
+            "inputTokenCount": 9, "outputTokenCount": 2, "invocationLatency": 300, "firstByteLatency": 100
+        },
+    }
+
+
+def test_a_tool_without_arguments_is_one_empty_delta_at_anthropic() -> None:
+    events = events_of(m.AnthropicMessages, said(m.AnthropicMessages, {"tool_calls": [{"name": "now"}]}, True))
+    assert [value["delta"] for name, value in events if name == "content_block_delta"] == [
+        {"type": "input_json_delta", "partial_json": ""}
+    ]
+
+
+IDS = {  # of answers and tool calls: prefix, length, alphabet (wire formats, 2.4)
+    m.OpenAIChat: ("chatcmpl-[A-Za-z0-9]{29}", "call_[A-Za-z0-9]{24}"),
+    m.AzureChat: ("chatcmpl-[A-Za-z0-9]{29}", "call_[A-Za-z0-9]{24}"),
+    m.GeminiChat: ("[A-Za-z0-9_-]{22}", "call_[A-Za-z0-9]{24}"),
+    m.OpenAIResponses: ("resp_[0-9a-f]{50}", "call_[A-Za-z0-9]{24}"),
+    m.AnthropicMessages: ("msg_01[1-9A-HJ-NP-Za-km-z]{22}", "toolu_01[1-9A-HJ-NP-Za-km-z]{22}"),
+    m.VertexMessages: ("msg_vrtx_01[1-9A-HJ-NP-Za-km-z]{22}", "toolu_01[1-9A-HJ-NP-Za-km-z]{22}"),
+    m.BedrockClaude: ("msg_bdrk_01[1-9A-HJ-NP-Za-km-z]{22}", "toolu_01[1-9A-HJ-NP-Za-km-z]{22}"),
+    m.BedrockConverse: (None, "tooluse_[A-Za-z0-9_-]{22}"),
+    m.CohereChat: ("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "now_[a-z0-9]{12}"),
+    m.MistralChat: ("[0-9a-f]{32}", "[A-Za-z0-9]{9}"),
+    m.OllamaChat: (None, "call_[a-z0-9]{8}"),
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_have_the_providers_form_and_are_the_same_in_every_event(kind: type) -> None:
+    whole = said(kind, {"tool_calls": [{"name": "now"}]}).decode()
+    events = json.dumps([value for _, value in events_of(kind, said(kind, {"tool_calls": [{"name": "now"}]}, True))])
+    answer, tool = IDS[kind]
+    if answer:
+        own = json.loads(whole)["id"]
+        ids = set(re.findall(r'(?<!item_)"(?:id|responseId)": "(%s)"' % answer, events))
+        assert re.fullmatch(answer, own) and ids == {own}
+    assert len(set(re.findall(rf'"(?:id|call_id|toolUseId)": ?"({tool})"', whole + events))) == 1
+
+
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+HEADERS = {  # what clients read of the headers of a whole answer (and, after it, of a stream), with a pattern for each value
+    m.OpenAIChat: ("application/json", "text/event-stream; charset=utf-8", {
+        "x-request-id": "req_[0-9a-f]{32}", "openai-processing-ms": "[0-9]+", "openai-version": "2020-10-01",
+        "x-ratelimit-limit-requests": "[0-9]+", "x-ratelimit-reset-requests": "8.64s"}),
+    m.OpenAIResponses: ("application/json", "text/event-stream; charset=utf-8", {
+        "x-request-id": "req_[0-9a-f]{32}", "openai-processing-ms": "[0-9]+", "openai-version": "2020-10-01"}),
+    m.OpenAICompletions: ("application/json", "text/event-stream", {"x-request-id": "req_[0-9a-f]{32}"}),
+    m.AzureChat: ("application/json", "text/event-stream; charset=utf-8", {
+        "apim-request-id": UUID, "x-request-id": UUID, "x-ms-region": ".+", "x-ratelimit-remaining-requests": "[0-9]+"}),
+    m.GeminiGenerate: ("application/json; charset=UTF-8", "text/event-stream", {"Server-Timing": "gfet4t7; dur=[0-9]+"}),
+    m.GeminiChat: ("application/json", "text/event-stream; charset=utf-8", {"Server-Timing": "gfet4t7; dur=[0-9]+"}),
+    m.VertexMessages: ("application/json", "text/event-stream; charset=utf-8", {"request-id": "req_vrtx_011[1-9A-HJ-NP-Za-km-z]{21}"}),
+    m.AnthropicMessages: ("application/json", "text/event-stream; charset=utf-8", {
+        "request-id": "req_011[1-9A-HJ-NP-Za-km-z]{21}", "anthropic-organization-id": UUID,
+        "anthropic-ratelimit-requests-limit": "[0-9]+", "anthropic-ratelimit-input-tokens-remaining": "[0-9]+",
+        "anthropic-ratelimit-output-tokens-reset": r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"}),
+    m.BedrockConverse: ("application/json", "application/vnd.amazon.eventstream", {"x-amzn-RequestId": UUID}),
+    m.BedrockClaude: ("application/json", "application/vnd.amazon.eventstream", {"x-amzn-RequestId": UUID}),
+    m.CohereChat: ("application/json", "text/event-stream", {
+        "x-debug-trace-id": "[0-9a-f]{32}", "x-trial-endpoint-call-remaining": "[0-9]+", "x-endpoint-monthly-call-limit": "[0-9]+"}),
+    m.MistralChat: ("application/json", "text/event-stream; charset=utf-8", {
+        "mistral-correlation-id": UUID, "x-kong-request-id": UUID, "x-ratelimit-remaining-req-10-second": "[0-9]+"}),
+    m.OllamaChat: ("application/json; charset=utf-8", "application/x-ndjson", {}),
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_headers_that_clients_read_are_there_and_the_same_each_time(kind: type, stream: bool) -> None:
+    answers = answerer({"response": NEUTRAL})
+    headers = ask(answers, kind, stream).headers
+    found = dict(headers)
+    assert found["Content-Type"] == HEADERS[kind][stream]
+    assert all(re.fullmatch(pattern, found[name]) for name, pattern in HEADERS[kind][2].items()), headers
+    assert headers == ask(answerer({"response": NEUTRAL}), kind, stream).headers
+
+
+def test_token_counts_stand_in_headers_where_the_provider_puts_them() -> None:
+    found = dict(ask(answerer({"response": NEUTRAL}), m.BedrockClaude).headers)
+    assert (found["X-Amzn-Bedrock-Input-Token-Count"], found["X-Amzn-Bedrock-Output-Token-Count"]) == ("9", "2")
+    assert dict(ask(answerer({"response": NEUTRAL}), m.CohereChat).headers)["num_tokens"] == "11"
+    inside = dict(ask(answerer({"response": NEUTRAL}), m.BedrockClaude, True).headers)
+    assert inside["X-Amzn-Bedrock-Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize("kind", STREAMS)
@@ -1421,6 +1760,88 @@ def test_safety_ratings_come_from_older_models_and_from_blocked_answers() -> Non
     assert [rating.get("blocked", False) for rating in blocked].count(True) == 1
 
 
+WEATHER = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "degrees": {"type": "integer"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+SCHEMAS: Dict[type, Any] = {  # how each API is told the schema that the answer is to fit
+    m.OpenAIChat: {"response_format": {"type": "json_schema", "json_schema": {"name": "w", "schema": WEATHER, "strict": True}}},
+    m.OpenAIResponses: {"text": {"format": {"type": "json_schema", "name": "w", "schema": WEATHER}}},
+    m.GeminiGenerate: {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": WEATHER}},
+    m.VertexGenerate: {
+        "generation_config": {
+            "response_schema": {"type": "OBJECT", "properties": {"city": {"type": "STRING"}, "degrees": {"type": "INTEGER"}},
+                                "required": ["city"], "propertyOrdering": ["city"]}
+        }
+    },
+    m.AnthropicMessages: {"output_config": {"format": {"type": "json_schema", "schema": WEATHER}}},
+    m.BedrockClaude: {"output_format": {"type": "json_schema", "schema": WEATHER}},
+    m.BedrockConverse: {
+        "outputConfig": {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": json.dumps(WEATHER)}}}}
+    },
+    m.CohereChat: {"response_format": {"type": "json_object", "json_schema": WEATHER}},
+    m.MistralChat: {"response_format": {"type": "json_schema", "json_schema": {"name": "w", "schema": WEATHER}}},
+    m.OllamaChat: {"format": WEATHER},
+}
+SCHEMAS[m.OllamaGenerate] = SCHEMAS[m.OllamaChat]
+SCHEMAS[m.AzureChat] = SCHEMAS[m.GeminiChat] = SCHEMAS[m.OpenAIChat]
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_an_object_is_answered_as_json_text_and_the_log_says_when_it_does_not_fit_the_schema(kind: type) -> None:
+    for stream in (False, True):
+        answers = answerer({"response": {"text": {"city": "{{user}}", "degrees": 7}}})
+        answered = answers.answer(request_of(kind, stream, more=SCHEMAS[kind]))
+        assert answered.note == "" and answered.response.status == 200
+        assert stream or r'{\"city\":\"Hi\",\"degrees\":7}' in answered.response.body.decode()
+        wrong = answerer({"response": {"text": {"city": "Oslo", "degrees": "warm"}}})
+        note = wrong.answer(request_of(kind, stream, more=SCHEMAS[kind])).note
+        assert note == 'the answer does not fit the request\'s JSON schema: text.degrees is "warm", expected integer'
+        plain = answerer({"response": {"text": "{no json"}}).answer(request_of(kind, stream, more=SCHEMAS[kind]))
+        assert "text is not JSON" in plain.note and plain.response.status == 200
+
+
+@pytest.mark.parametrize(
+    "value, schema, said_so",
+    [
+        ({"city": "Oslo"}, WEATHER, ""),
+        ({}, WEATHER, "v.city is missing"),
+        ({"city": "Oslo", "citty": 1}, WEATHER, "v.citty is not wanted; did you mean 'city'?"),
+        ([1, "a"], {"type": "array", "items": {"type": "integer"}}, 'v[1] is "a", expected integer'),
+        ([1, "a"], {"prefixItems": [{"type": "string"}]}, "v[0] is 1, expected string"),
+        ([1], {"minItems": 2}, "v is [1], expected at least so many items: 2"),
+        (True, {"type": "integer"}, "v is true, expected integer"),
+        (1.0, {"type": "integer"}, ""),
+        (None, {"type": ["string", "null"]}, ""),
+        (None, {"type": "STRING", "nullable": True}, ""),
+        (None, {"type": "STRING"}, "v is null, expected string"),
+        ("c", {"enum": ["a", "b"]}, 'v is "c", expected one of ["a", "b"]'),
+        (2, {"const": 1}, "v is 2, expected 1"),
+        (5, {"minimum": 6}, "v is 5, expected at least 6"),
+        (5, {"exclusiveMaximum": 5}, "v is 5, expected less than 5"),
+        ("abc", {"maxLength": 2}, 'v is "abc", expected a length of at most 2'),
+        (1, {"anyOf": [{"type": "string"}, {"type": "null"}]}, "v fits none of anyOf: v is 1, expected string"),
+        (1, {"allOf": [{"type": "integer"}, {"minimum": 2}]}, "v is 1, expected at least 2"),
+        ({"a": {"a": 1}}, {"$defs": {"n": {"properties": {"a": {"$ref": "#/$defs/n"}}, "type": "object"}}, "$ref": "#/$defs/n"},
+         "v.a.a is 1, expected object"),
+        (1, {"$ref": "#"}, ""),
+        (1, {"type": "unheard-of"}, ""),
+        (1, "no schema", ""),
+    ],
+)
+def test_a_value_is_held_against_a_json_schema(value: Any, schema: Any, said_so: str) -> None:
+    assert m.misfit(value, schema, schema, "v") == said_so
+
+
+def test_the_log_says_when_an_answer_does_not_fit(capfd: Any) -> None:
+    with MockServer(log="text") as server:
+        server.mock(response={"text": {"city": 1}})
+        fetch(server.port, "POST", "/v1/chat/completions", json.dumps({**CHAT, **SCHEMAS[m.OpenAIChat]}).encode())
+    assert "does not fit the request's JSON schema: text.city is 1, expected string" in capfd.readouterr().err
+
+
 def test_extra_is_merged_deeply_into_the_whole_body() -> None:
     value = json.loads(said(m.OpenAIChat, {**NEUTRAL, "extra": {"usage": {"queue_time": 1}, "x_groq": {"id": 2}}}))
     assert value["usage"]["queue_time"] == 1 and value["usage"]["total_tokens"] == 11 and value["x_groq"] == {"id": 2}
@@ -1474,6 +1895,34 @@ def test_an_embedding_comes_in_the_encoding_that_is_asked_for(kind: type, respon
     packed = json.loads(said(kind, response, more={"encoding_format": "base64"}))["data"][0]["embedding"]
     plain = json.loads(said(kind, response))["data"][0]["embedding"]
     assert packed == "AACAPgAAAL8AAIA/" and plain == [0.25, -0.5, 1.0]
+
+
+@pytest.mark.parametrize("kind", EMBEDS)
+def test_every_api_that_embeds_gives_the_vector_of_the_mock(kind: type) -> None:
+    value = said(kind, {"embedding": [0.25, -0.5, 1.0]})
+    assert json.dumps([0.25, -0.5, 1.0], separators=(",", ":")) in re.sub(rb"\s", b"", value).decode()
+
+
+@pytest.mark.parametrize(
+    "name, vector, expected",
+    [
+        ("float", [0.25, -0.5], [0.25, -0.5]),
+        ("base64", [0.25, -0.5, 1.0], "AACAPgAAAL8AAIA/"),
+        ("int8", [1, -1, 0, 2], [127, -127, 0, 127]),
+        ("uint8", [1, -1, 0, -2], [255, 1, 128, 0]),
+        ("ubinary", [1, -1, 1, 1, 0, 0, 0, 0, 1], [176, 128]),
+        ("binary", [1, -1, 1, 1, 0, 0, 0, 0, 1], [48, 0]),
+    ],
+)
+def test_cohere_embeds_in_the_types_that_are_asked_for(name: str, vector: Any, expected: Any) -> None:
+    value = json.loads(said(m.CohereEmbed, {"embedding": vector}, more={"embedding_types": [name]}))
+    assert value["embeddings"] == {name: [expected]}
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+def test_every_api_that_counts_gives_the_input_tokens_of_the_mock(kind: type) -> None:
+    assert re.search(rb"\b1234\b", said(kind, {"usage": {"input_tokens": 1234}}))
+    assert call_of(kind).user == "Hi"
 
 
 def test_several_inputs_get_an_embedding_each_and_the_vectors_start_over() -> None:
@@ -2077,6 +2526,12 @@ def test_named_and_listed_matchers(match: Any, found: List[str]) -> None:
 
 
 BAD_MOCKS = [
+    ({"response": {"error": {"kind": "overload"}}}, "response.error.kind: found \"overload\"; did you mean 'overloaded'?"),
+    ({"response": {"text": "x", "error": "boom"}}, 'has both "text" and "error"; a response has one form; with "after_events" the error'),
+    ({"response": {"text": "x", "after_events": 1}}, 'response.after_events: is when an error comes, but there is no "error"'),
+    ({"response": {"text": "x", "error": "boom", "after_events": -1}}, "response.after_events: expected a number of events, found -1"),
+    ({"response": {"text": "x", "body": {}, "error": "boom", "after_events": 1}}, 'has both "text" and "body"'),
+    ({"response": {"status": 200, "error": "boom"}}, "response.status: expected a status of 400 or above beside error, found 200"),
     ({}, 'mocks/a.json#1: expected either "response" or "responses", found neither'),
     (7, "expected an object, found 7"),
     ({"response": {"text": "x"}, "responses": []}, "found both"),
@@ -2100,7 +2555,7 @@ BAD_MOCKS = [
     ({"match": {"stream": "no"}, "response": {"text": "x"}}, "match.stream: expected a boolean"),
     ({"match": {"body_sha256": "12"}, "response": {"text": "x"}}, "match.body_sha256: expected 64 hex digits"),
     ({"match": {"headers": ["x"]}, "response": {"text": "x"}}, "match.headers: expected an object"),
-    ({"response": {"text": 5}}, "response.text: expected a string, found 5"),
+    ({"response": {"text": 5}}, "response.text: expected a string, or an object, found 5"),
     ({"response": {}}, "response: says nothing; it needs text"),
     ({"response": {"txt": "x"}}, "response.txt: unknown key; did you mean 'text'?"),
     ({"response": {"text": "x", "body": {}}}, 'response: has both "text" and "body"; a response has one form'),
@@ -2357,6 +2812,39 @@ def test_an_operation_is_generate_unless_the_mock_says_otherwise() -> None:
 def test_recorded_events_are_framed_as_the_provider_does_and_completed(events: Any) -> None:
     answers = answerer({"response": {"events": events}})
     assert bytes_of(ask(answers, m.OpenAIChat, True)) == 'data: {"a":1}\n\ndata: {"b":"ü"}\n\ndata: [DONE]\n\n'.encode()
+
+
+@pytest.mark.parametrize(
+    "kind, events, names",
+    [
+        (m.OpenAIResponses, [{"type": "response.created"}, {"type": "response.completed"}], ["response.created", "response.completed"]),
+        (m.AnthropicMessages, [{"type": "message_start"}, {"type": "message_stop"}], ["message_start", "message_stop"]),
+        (m.BedrockClaude, [{"type": "message_start"}, {"type": "message_stop"}], ["chunk", "chunk"]),
+        (m.BedrockOther, [{"generation": "a"}, {"generation": "b"}], ["chunk", "chunk"]),
+        (m.CohereChat, [{"type": "message-start"}, {"type": "message-end"}], ["message-start", "message-end"]),
+        (m.OllamaChat, [{"done": False}, {"done": True}], ["", ""]),
+        (m.MistralChat, [{"id": "1"}, {"id": "2"}], ["", ""]),
+    ],
+)
+def test_recorded_events_are_framed_under_their_names(kind: type, events: Any, names: Any) -> None:
+    sent = bytes_of(ask(answerer({"response": {"events": events}}), kind, True))
+    assert events_of(kind, sent) == list(zip(names, events))
+    assert sent.endswith(b"data: [DONE]\n\n") == (kind in (m.CohereChat, m.MistralChat))
+
+
+def test_recorded_converse_events_come_as_boto3_gives_them_or_bare() -> None:
+    bare = [value for _, value in CONVERSE_EVENTS]
+    for events in (bare, [{name: value} for name, value in CONVERSE_EVENTS]):
+        sent = bytes_of(ask(answerer({"response": {"events": events}}), m.BedrockConverse, True))
+        assert events_of(m.BedrockConverse, sent) == CONVERSE_EVENTS
+
+
+def test_a_model_whose_maker_has_no_format_here_answers_recorded_bodies_and_says_so_of_others() -> None:
+    recorded = {"match": {"user": "Hi"}, "response": {"body": {"generation": "Hello"}}}
+    assert ask(answerer(recorded), m.BedrockOther).body == b'{"generation":"Hello"}'
+    for answers in (answerer({"response": {"text": "x"}}), answerer(fallback="echo")):
+        assert ask(answers, m.BedrockOther).status == 404
+    assert "one that can say what its response holds" in complaint_of(ask(answerer({"response": {"text": "x"}}), m.BedrockOther).body)
 
 
 def test_recorded_events_follow_googles_framings_too() -> None:

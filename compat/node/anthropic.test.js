@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { TOOL, fails, suite } from "./behaviours.js";
+import { DEGREES, TOOL, fails, suite } from "./behaviours.js";
+import { answered, asking, follow, gathered, parsed, refused, stops } from "./claude.js";
 
 import { AnthropicBedrock } from "@anthropic-ai/bedrock-sdk";
 import Anthropic, { APIError, AuthenticationError, BadRequestError, InternalServerError, NotFoundError, PermissionDeniedError,
   RateLimitError } from "@anthropic-ai/sdk";
 import { betaZodTool } from "@anthropic-ai/sdk/helpers/beta/zod";
-import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
 import { AnthropicVertex } from "@anthropic-ai/vertex-sdk";
 import { z } from "zod";
 
@@ -28,62 +28,14 @@ const BEDROCK = {
   not_found: [BadRequestError, 400, { message: /model identifier is invalid/ }], rate_limit: [RateLimitError, 429],
   overloaded: [InternalServerError, 503], server_error: [InternalServerError, 500], timeout: [APIError, 408],
   context_length: [BadRequestError, 400, { message: /Input is too long/ }] };
-const Weather = z.object({ city: z.string(), degrees: z.int() });
-
-function asking(model, { user, tools, schema, past }) {
-  return {
-    model, max_tokens: 2048, thinking: { type: "enabled", budget_tokens: 1024 }, messages: [{ role: "user", content: user }, ...(past ?? [])],
-    ...(tools ? { tools: [{ name: TOOL.name, description: TOOL.description, input_schema: TOOL.parameters }] } : {}),
-    ...(schema ? { output_config: { format: zodOutputFormat(Weather) } } : {}) };
-}
-
-function answered(message) {
-  const of = type => message.content.filter(block => block.type === type);
-  const { usage } = message;
-  return {
-    id: message.id, text: of("text").map(block => block.text).join(""), reasoning: of("thinking").map(block => block.thinking).join(""),
-    refusal: "", calls: of("tool_use").map(({ id, name, input }) => ({ id, name, arguments: input })), stop: message.stop_reason,
-    parsed: message.parsed_output ?? undefined, raw: message.content, signatures: of("thinking").map(block => block.signature),
-    usage: {
-      input: usage.input_tokens + usage.cache_read_input_tokens, output: usage.output_tokens, cached: usage.cache_read_input_tokens,
-      reasoning: usage.output_tokens_details?.thinking_tokens } };
-}
-
-const PIECES = { text_delta: "text", thinking_delta: "thinking", signature_delta: "signature", input_json_delta: "partial_json" };
-
-/** The events of a stream put together by hand. */
-async function gathered(events, seen) {
-  let message;
-  const json = [];
-  for await (const event of events) {
-    if (event.type === "message_start") message = event.message;
-    if (event.type === "content_block_start") message.content[event.index] = event.content_block;
-    if (event.type === "content_block_delta") {
-      const name = PIECES[event.delta.type], piece = event.delta[name];
-      if (name === "partial_json") json[event.index] = (json[event.index] ?? "") + piece;
-      else message.content[event.index][name] += piece;
-      if (name === "text") seen.push(piece);
-    }
-    if (event.type === "content_block_stop" && json[event.index] !== undefined) message.content[event.index].input = JSON.parse(json[event.index] || "{}");
-    if (event.type === "message_delta") message = { ...message, ...event.delta, usage: { ...message.usage, ...event.usage } };
-  }
-  return answered(message);
-}
 
 // Models that the SDK does not know: of those it knows it warns one day that they are old.
 const messages = model => ({
-  model,
+  model, follow, refused, stops,
   modes: {
     whole: async (client, question) => answered(await client.messages[question.schema ? "parse" : "create"](asking(model, question))),
-    streamed: async (client, question, seen) => {
-      const answer = await gathered(await client.messages.create({ ...asking(model, question), stream: true }), seen);
-      return { ...answer, parsed: question.schema && JSON.parse(answer.text) };
-    },
-    helped: async (client, question) => answered(await client.messages.stream(asking(model, question)).finalMessage()) },
-  follow: ({ raw, calls }, results) => [{ role: "assistant", content: raw }, { role: "user", content: calls.map(({ id }, index) =>
-    ({ type: "tool_result", tool_use_id: id, content: results[index] })) }],
-  stops: { stop: "end_turn", length: "max_tokens", tool_calls: "tool_use", content_filter: "refusal" },
-  refused: { text: "I can't help with that.", stop: "refusal" } });
+    streamed: async (client, question, seen) => parsed(await gathered(await client.messages.create({ ...asking(model, question), stream: true }), seen), question),
+    helped: async (client, question) => answered(await client.messages.stream(asking(model, question)).finalMessage()) } });
 
 const WAYS = [
   { name: "Anthropic", ...messages("claude-mock-1"), errors: ERRORS, denied: [AuthenticationError, 401, { message: /x-api-key header is required/ }],
@@ -101,7 +53,6 @@ const WAYS = [
     errors: BEDROCK, denied: [PermissionDeniedError, 403], broken: [APIError, undefined, { type: "serviceUnavailableException" }],
     connect: (url, { key, retries }) => new AnthropicBedrock({ baseURL: url, awsRegion: "eu-west-1", maxRetries: retries, skipAuth: !key, apiKey: key }) },
 ];
-const DEGREES = { Oslo: "12 degrees", "Rome — «Roma»": "21 degrees" };
 const IDS = { Anthropic: /^msg_01\w{22}$/, AnthropicVertex: /^msg_vrtx_01\w{22}$/, AnthropicBedrock: /^msg_bdrk_01\w{22}$/ };
 
 suite("@anthropic-ai", WAYS, server => {

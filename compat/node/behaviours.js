@@ -28,8 +28,9 @@ export const TOOL = {
   parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"], additionalProperties: false } };
 export const KINDS = ["authentication", "permission", "not_found", "rate_limit", "overloaded", "server_error", "timeout",
   "context_length", "content_filter"];
+export const DEGREES = { Oslo: "12 degrees", "Rome — «Roma»": "21 degrees" };
 
-const CALLS = ["Oslo", "Rome — «Roma»"].map(city => ({ name: "get_weather", arguments: { city } }));
+const CALLS = Object.keys(DEGREES).map(city => ({ name: "get_weather", arguments: { city } }));
 const VECTORS = { one: [0.25, -0.5, 1], two: [1, 0, -0.125] };     // exact in 32 bits
 const USAGE = { input_tokens: 12, output_tokens: 9, reasoning_tokens: 4, cached_tokens: 8 };
 const STOPS = ["stop", "length", "content_filter"];
@@ -102,7 +103,7 @@ function behaves(way, server, guarded) {
     const question = { user: "think", tools: true };
     for (const [mode, ask] of Object.entries(way.modes)) {
       const answer = await ask(client(), question, []);
-      const next = await ask(client(), { ...question, past: way.follow(answer, ["12 degrees", "21 degrees"]) }, []);
+      const next = await ask(client(), { ...question, past: way.follow(answer, Object.values(DEGREES)) }, []);
       holds(next, { text: "Rome is warmer.", calls: [], stop: way.stops.stop }, mode);
     }
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { SCHEMA, TEXT, TOOL, fails, suite } from "./behaviours.js";
+import { DEGREES, SCHEMA, TEXT, TOOL, fails, suite } from "./behaviours.js";
 
 import { ApiError, GoogleGenAI } from "@google/genai";
 
@@ -80,8 +80,6 @@ const WAYS = [
   { name: "Vertex AI, express mode", ...generate, errors: VERTEX,
     connect: (url, asked) => new GoogleGenAI({ vertexai: true, apiKey: "key", httpOptions: options(url, asked, "x-goog-api-key") }) },
 ];
-
-const DEGREES = { Oslo: "12 degrees", "Rome — «Roma»": "21 degrees" };
 
 suite("@google/genai", WAYS, server => {
   const every = (check, ways = WAYS) => Promise.all(ways.map(way => check(way.connect(server.url, { key: "key", retries: 0 }), way)));

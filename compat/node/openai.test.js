@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { TEXT, TOOL, fails, suite } from "./behaviours.js";
+import { DEGREES, TEXT, TOOL, fails, suite } from "./behaviours.js";
 
 import OpenAI, { APIError, AuthenticationError, AzureOpenAI, BadRequestError, InternalServerError, NotFoundError,
   PermissionDeniedError, RateLimitError } from "openai";
@@ -161,8 +161,6 @@ const WAYS = [
   { name: "OpenAI chat at Vertex AI", connect: openai("/v1beta1/projects/p/locations/global/endpoints/openapi"), errors: GOOGLE, ...chat,
     embed: undefined },
 ];
-
-const DEGREES = { Oslo: "12 degrees", "Rome — «Roma»": "21 degrees" };
 
 suite("openai", WAYS, server => {
   const every = check => Promise.all(WAYS.map(way => check(way.connect(server.url, { key: "key", retries: 0 }), way)));

@@ -584,7 +584,7 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delt
         if isinstance(part, ToolCall):
             cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
         else:
-            cut = pieces(part.text, reply.chunk_size)
+            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
         for number, piece in enumerate(cut or [""]):
             yield Delta(index, part, piece, number == 0, kinds.index(kinds[index]) == index)
 
@@ -675,8 +675,9 @@ class EventStream:
     @staticmethod
     def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
         """One message; all header values are strings (type 7)."""
-        packed = b"".join(struct.pack(">B", len(utf8(name))) + utf8(name) + b"\x07" + struct.pack(">H", len(utf8(value))) + utf8(value)
-                          for name, value in headers)
+        named = ((utf8(name), utf8(value)) for name, value in headers)
+        packed = b"".join(struct.pack(">B", len(name)) + name + b"\x07" + struct.pack(">H", len(value)) + value
+                          for name, value in named)
         prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
         data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
         return data + struct.pack(">I", zlib.crc32(data))
@@ -726,7 +727,7 @@ Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 WIRE_FORMATS: List["WireFormat"] = []
 KINDS: Mapping[str, Tuple[type, ...]] = {
-    "a string": (str,), "a string, or an object": (str, dict), "a boolean": (bool,), "an integer": (int,), "a number": (int, float), "an array": (list,),
+    "a string": (str,), "a boolean": (bool,), "an integer": (int,), "a number": (int, float), "an array": (list,),
     "an object": (dict,), "a string or an array": (str, list), "a string or an object": (str, dict),
     "an array or an object": (list, dict)}
 Ids = Callable[[str, int, str], str]        # (label, length, alphabet) → an id
@@ -956,7 +957,8 @@ OPENAI_ERRORS = {
     "not_found": Failure(404, "The model `{model}` does not exist or you do not have access to it.", code="model_not_found"),
     "rate_limit": Failure(429, "Rate limit reached for {model} in organization org-mock on requests per min (RPM): Limit 10000, "
                                "Used 10000, Requested 1. Please try again in 1s. Visit "
-                               "https://platform.openai.com/account/rate-limits to learn more.", "requests", "rate_limit_exceeded"),
+                               "https://platform.openai.com/account/rate-limits to learn more.",
+                          "requests", "rate_limit_exceeded"),
     "server_error": Failure(500, "The server had an error while processing your request. Sorry about that!"),
     "overloaded": Failure(503, "The server is currently overloaded with other requests. Sorry about that! Please retry your "
                                "requests after a brief wait."),
@@ -1403,7 +1405,7 @@ class OpenAIModels(OpenAI):
     operation = api = "models"
     routes: Tuple[str, ...] = (r"GET /v1/models(?:/(?P<model>.+))?",
                                r"GET (?!/openai/|/v\d)(?:/.+/v1|/[^/]+)?/models(?:/(?P<model>[^/]+))?")
-    known = ("gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini", "gpt-5", "gpt-5-mini", "o4-mini",
+    known: Tuple[str, ...] = ("gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini", "gpt-5", "gpt-5-mini", "o4-mini",
              "gpt-3.5-turbo-instruct", "omni-moderation-latest", "text-embedding-3-large", "text-embedding-3-small")
     speaks = frozenset()
 
@@ -1614,8 +1616,8 @@ def google_framing(query: Mapping[str, str]) -> Framing:
     return GOOGLE_ARRAY if alt.split(";")[0] == "json" else GOOGLE_SSE
 
 
-GEMINI_KEY = Failure(403, "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or "
-                          "other form of API consumer identity to call this API.")
+GEMINI_KEY = Failure(403, "Method doesn't allow unregistered callers (callers without established identity). Please use API Key "
+                          "or other form of API consumer identity to call this API.")
 GEMINI_ERRORS = {
     "no_key": GEMINI_KEY,
     "authentication": Failure(400, "API key not valid. Please pass a valid API key.", code="API_KEY_INVALID"),
@@ -1623,9 +1625,9 @@ GEMINI_ERRORS = {
     "not_found": Failure(404, "models/{model} is not found for API version v1beta, or is not supported for generateContent. Call "
                               "ModelService.ListModels to see the list of available models and their supported methods."),
     "timeout": Failure(504, "Deadline expired before operation could complete."),
-    "rate_limit": Failure(429, "You exceeded your current quota, please check your plan and billing details. For more information "
-                               "on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n* Quota exceeded for "
-                               "metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 10\n"
+    "rate_limit": Failure(429, "You exceeded your current quota, please check your plan and billing details. For more "
+                               "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n* Quota "
+                               "exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 10\n"
                                "Please retry in 1s."),
     "server_error": Failure(500, "An internal error has occurred. Please retry or report in "
                                  "https://developers.generativeai.google/guide/troubleshooting"),
@@ -1638,7 +1640,7 @@ class Gemini(WireFormat):
 
     provider = "gemini"
     credentials = ("x-goog-api-key", "?key", "authorization")
-    errors = GEMINI_ERRORS
+    errors: Mapping[str, Failure] = GEMINI_ERRORS
     refusals = ("no_key", "no_key")
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
@@ -2004,7 +2006,7 @@ class Vertex(Gemini):
 
     provider = "vertex_ai"
     credentials = ("authorization", "x-goog-api-key", "?key")
-    errors = VERTEX_ERRORS
+    errors: Mapping[str, Failure] = VERTEX_ERRORS
     error_details = {"details": []}
 
     def exceeded(self, model: str) -> List[Json]:
@@ -2183,8 +2185,8 @@ class ResponsesRequest(OpenAI):
               "parallel_tool_calls": "a boolean", "include": "an array", "background": "a boolean", "user": "a string"}
     errors = {**OPENAI_ERRORS,
               "not_found": Failure(400, "The requested model '{model}' does not exist.", code="model_not_found", param="model"),
-              "context_length": Failure(400, "Your input exceeds the context window of this model. Please adjust your input and try "
-                                             "again.", code="context_length_exceeded", param="input")}
+              "context_length": Failure(400, "Your input exceeds the context window of this model. Please adjust your input "
+                                             "and try again.", code="context_length_exceeded", param="input")}
 
     def turns(self, body: Json) -> Iterator[Turn]:
         """Instructions and input, which may be missing where something else stands for it."""
@@ -2195,7 +2197,8 @@ class ResponsesRequest(OpenAI):
     def tools(self, body: Json) -> Iterator[str]:
         """Names of functions and custom tools; the type of a hosted one."""
         for place, tool in items(body.get("tools"), "tools"):
-            check(tool, {"type": "a string!", "name": "a string" + "!" * (tool.get("type") in ("function", "custom"))}, place + ".")
+            named = "a string!" if tool.get("type") in ("function", "custom") else "a string"
+            check(tool, {"type": "a string!", "name": named}, place + ".")
             yield tool.get("name") or tool["type"]
 
     def schema(self, body: Json) -> Json:
@@ -2286,14 +2289,14 @@ class OpenAIResponses(ResponseObjects):
         said = itertools.chain(
             (("response.created", {"response": begun}), ("response.in_progress", {"response": begun})),
             itertools.chain.from_iterable(
-                self.item_events(call, reply, list(deltas), output[index])
+                self.item_events(call, list(deltas), output[index])
                 for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index)),
             ((f"response.{status}", {"response": ended}),))
         for number, (name, value) in enumerate(said):
             rest = sorted({**value, "sequence_number": number}.items())         # recorded: the type, then keys in order
             yield name, {"type": name, **dict(rest)}
 
-    def item_events(self, call: Call, reply: Reply, deltas: List[Delta], item: Dict[str, Json]) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    def item_events(self, call: Call, deltas: List[Delta], item: Dict[str, Json]) -> Iterator[Tuple[str, Dict[str, Json]]]:
         """The events of one output item, from added to done (5.5, recorded)."""
         part, index = deltas[0].part, deltas[0].index
         where: Dict[str, Json] = {"item_id": item["id"], "output_index": index}
@@ -2367,7 +2370,8 @@ class OpenAIInputTokens(ResponsesRequest):
     """The input tokens of a Responses request."""
 
     operation, api = "count_tokens", "input_tokens"
-    routes: Tuple[str, ...] = (r"POST /v1/responses/input_tokens", rf"POST (?!/v1/responses|/openai/){ANY_PREFIX}/responses/input_tokens")
+    routes: Tuple[str, ...] = (r"POST /v1/responses/input_tokens",
+                               rf"POST (?!/v1/responses|/openai/){ANY_PREFIX}/responses/input_tokens")
     fields = {**ResponsesRequest.fields, "model": "a string"}
 
     def streams(self, params: Mapping[str, str], body: Json) -> bool:
@@ -2391,7 +2395,8 @@ class AzureResponses(Azure, OpenAIResponses):
         if status == "in_progress":
             return {**value, "content_filters": None}
         blocked = reply.stop == "content_filter"
-        sources = (("prompt", False, PROMPT_FILTERS), ("completion", blocked, {**COMPLETION_FILTERS, **(BLOCKED if blocked else {})}))
+        said = {**COMPLETION_FILTERS, **(BLOCKED if blocked else {})}
+        sources = (("prompt", False, PROMPT_FILTERS), ("completion", blocked, said))
         return {**value, "content_filters": [
             {"blocked": stopped, "source_type": source, "content_filter_raw": [], "content_filter_results": found,
              "content_filter_offsets": {"start_offset": 0, "end_offset": len(reply.text(Text) or ""), "check_offset": 0}}
@@ -2513,8 +2518,8 @@ class Mistral(OpenAI):
               "rate_limit": Failure(429, "Rate limit exceeded", "rate_limited", "1300"),
               "server_error": Failure(500, "Internal server error", "internal_server_error", "3000"),
               "overloaded": Failure(503, "Service unavailable.", "internal_server_error", "3505"),
-              "context_length": Failure(400, "Prompt contains 128001 tokens, too large for model with 128000 maximum context length",
-                                        "invalid_request_prompt", "3051")}
+              "context_length": Failure(400, "Prompt contains 128001 tokens, too large for model with 128000 maximum context "
+                                             "length", "invalid_request_prompt", "3051")}
 
     def owns(self, request: Request) -> bool:
         """Paths that it shares with OpenAI are its own for its client."""
@@ -2595,8 +2600,9 @@ class MistralChat(Mistral, OpenAIChat):
         """Chunks; usage is on the last one of each choice, unasked."""
         head = self.head(call, reply, "chat.completion.chunk")
         for index in range(call.choices):
-            pieces_ = [delta for delta in walk(reply) if not isinstance(delta.part, ToolCall) and delta.piece]
-            deltas = [{"role": "assistant", "content": ""}, *({"content": self.content([(delta.part, delta.piece)])} for delta in pieces_)]
+            deltas = [{"role": "assistant", "content": ""}, *(
+                {"content": self.content([(delta.part, delta.piece)])} for delta in walk(reply)
+                if not isinstance(delta.part, ToolCall) and delta.piece)]
             for number, delta in enumerate(deltas):
                 chunk = {**head, "choices": [{"index": index, "delta": delta, "finish_reason": None}]}
                 yield "", {**chunk, "p": self.pad(call, number)} if number else chunk
@@ -2684,7 +2690,8 @@ class Anthropic(WireFormat):
             ("requests", "50", "0" if status == 429 else "49"), ("tokens", "480000", "479000"),
             ("input-tokens", "400000", "399000"), ("output-tokens", "80000", "80000"))
             for key, value in (("limit", most), ("remaining", left), ("reset", reset)))
-        return (*((("Cache-Control", "no-cache"),) if stream else ()), ("request-id", self.request_id + ids("request", 21, BASE58)),
+        return (*((("Cache-Control", "no-cache"),) if stream else ()),
+                ("request-id", self.request_id + ids("request", 21, BASE58)),
                 *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
                 *(limits if self.operation == "generate" else ()),
                 ("anthropic-organization-id", uuid(ids, "organization")), ("x-robots-tag", "none"), ("Server", "cloudflare"))
@@ -2806,7 +2813,8 @@ class AnthropicMessages(AnthropicRequest):
         cache = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
         return {"model": reply.model, "id": reply.id or self.prefix + call.token("id", 22, BASE58), "type": "message",
                 "role": "assistant", "content": content, "stop_reason": stop, "stop_sequence": None, "stop_details": None,
-                "usage": {**counts, "cache_creation": cache, **usage, "service_tier": "standard", "inference_geo": "not_available"}}
+                "usage": {**counts, "cache_creation": cache, **usage, "service_tier": "standard",
+                          "inference_geo": "not_available"}}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The message."""
@@ -2900,7 +2908,8 @@ class AnthropicModels(Anthropic):
 
 # --- Claude on Vertex AI (wire formats, 8.2) ---
 
-VERTEX_CLAUDE = r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>anthropic)/models/(?P<model>(?!count-tokens)[^/:]+?)" + COLON
+VERTEX_CLAUDE = (r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>anthropic)/models/(?P<model>(?!count-tokens)[^/:]+?)"
+                 + COLON)
 
 
 class OnVertex(Anthropic):
@@ -2909,8 +2918,8 @@ class OnVertex(Anthropic):
     provider = "vertex_ai"
     credentials = Vertex.credentials
     errors = {**ANTHROPIC_ERRORS, "no_key": VERTEX_KEY, "authentication": VERTEX_KEY, "not_found": VERTEX_ERRORS["not_found"],
-              "rate_limit": Failure(429, "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model with "
-                                         "base model: {model}. Please submit a quota increase request. "
+              "rate_limit": Failure(429, "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model "
+                                         "with base model: {model}. Please submit a quota increase request. "
                                          "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.")}
     request_id = "req_vrtx_011"
     front = (401, 403, 404, 429)
@@ -3039,8 +3048,9 @@ class ConverseRequest(Bedrock):
     """How a Converse request reads."""
 
     api = "converse"
-    fields: Mapping[str, str] = {"messages": "an array!", "system": "an array", "inferenceConfig": "an object",
-                                 "toolConfig": "an object", "additionalModelRequestFields": "an object", "outputConfig": "an object"}
+    fields: Mapping[str, str] = {
+        "messages": "an array!", "system": "an array", "inferenceConfig": "an object", "toolConfig": "an object",
+        "additionalModelRequestFields": "an object", "outputConfig": "an object"}
 
     def turns(self, body: Json) -> Iterator[Turn]:
         """System blocks and messages; a message of only tool results is no user message."""
@@ -3078,7 +3088,8 @@ class ConverseRequest(Bedrock):
 class BedrockConverse(ConverseRequest):
     """converse and converse-stream (section 10)."""
 
-    routes: Tuple[str, ...] = (r"POST /model/(?P<model>[^/]+)/(?P<verb>converse)", r"POST /model/(?P<model>[^/]+)/(?P<verb>converse-stream)")
+    routes: Tuple[str, ...] = (r"POST /model/(?P<model>[^/]+)/(?P<verb>converse)",
+                               r"POST /model/(?P<model>[^/]+)/(?P<verb>converse-stream)")
     stops = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "content_filtered"}
 
     def streams(self, params: Mapping[str, str], body: Json) -> bool:
@@ -3090,7 +3101,8 @@ class BedrockConverse(ConverseRequest):
         if isinstance(part, ToolCall):
             return {"toolUse": {"toolUseId": self.tool_id(call, part, index), "name": part.name, "input": dict(part.arguments)}}
         if isinstance(part, Reasoning):
-            return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": AnthropicMessages.signature(call, index)}}}
+            signature = AnthropicMessages.signature(call, index)
+            return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": signature}}}
         return {"text": getattr(part, "text", "")}
 
     @staticmethod
@@ -3194,7 +3206,8 @@ def invoked_turns(body: Json) -> Iterator[Turn]:
 
 
 # Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an ARN, is taken for Claude.
-OTHER_MAKERS = r"(?:[^/]*(?:[./]|%2[Ff]))?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|openai|qwen|stability|twelvelabs|writer|zai)\."
+OTHER_MAKERS = (r"(?:[^/]*(?:[./]|%2[Ff]))?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
+                r"openai|qwen|stability|twelvelabs|writer|zai)\.")
 INVOKED = r"POST /model/(?P<model>%s)/(?P<verb>invoke)", r"POST /model/(?P<model>%s)/(?P<verb>invoke-with-response-stream)"
 
 
@@ -3322,12 +3335,12 @@ class Cohere(WireFormat):
     errors = {"no_key": Failure(401, "no api key supplied"), "authentication": Failure(401, "invalid api token"),
               "not_found": Failure(404, "model '{model}' not found, make sure the correct model ID was used and that you have "
                                         "access to the model."),
-              "rate_limit": Failure(429, "You are using a Trial key, which is limited to 20 API calls / minute. You can continue to "
-                                         "use the Trial key for free or upgrade to a Production key with higher rate limits at "
-                                         "'https://dashboard.cohere.com/api-keys'."),
+              "rate_limit": Failure(429, "You are using a Trial key, which is limited to 20 API calls / minute. You can continue "
+                                         "to use the Trial key for free or upgrade to a Production key with higher rate limits "
+                                         "at 'https://dashboard.cohere.com/api-keys'."),
               "server_error": Failure(500, "internal server error"), "overloaded": Failure(503, "service unavailable"),
-              "context_length": Failure(400, "too many tokens: total number of tokens in the prompt cannot exceed 128000 - received "
-                                             "128001. Try using a shorter prompt or a smaller max_tokens value.")}
+              "context_length": Failure(400, "too many tokens: total number of tokens in the prompt cannot exceed 128000 - "
+                                             "received 128001. Try using a shorter prompt or a smaller max_tokens value.")}
     bad_json = "invalid json syntax: {}"
 
     def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
@@ -3416,17 +3429,19 @@ class CohereChat(Cohere):
             for name, value in self.part_events(call, part, tools if tool else blocks, list(cut), planned):
                 yield name, {"type": name, **value}
             blocks, tools = blocks + (not tool and not planned), tools + tool
-        yield "message-end", {"type": "message-end", "delta": {"finish_reason": self.stop(reply), "usage": self.usage(reply.usage)}}
+        ended = {"finish_reason": self.stop(reply), "usage": self.usage(reply.usage)}
+        yield "message-end", {"type": "message-end", "delta": ended}
         yield "", "[DONE]"
 
-    def part_events(self, call: Call, part: Part, number: int, cut: List[Delta], planned: bool) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    def part_events(self, call: Call, part: Part, number: int, cut: List[Delta],
+                    planned: bool) -> Iterator[Tuple[str, Dict[str, Json]]]:
         """The events of one part, the type of each apart."""
         if planned:
             yield from (("tool-plan-delta", {"delta": {"message": {"tool_plan": delta.piece}}}) for delta in cut if delta.piece)
             return
         if isinstance(part, ToolCall):
             start: Dict[str, Json] = {"tool_calls": self.tool_call(call, part, number, False)}
-            inner = [{"tool_calls": {"function": {"arguments": delta.piece}}} for delta in cut]
+            inner: List[Dict[str, Json]] = [{"tool_calls": {"function": {"arguments": delta.piece}}} for delta in cut]
         else:
             key = "thinking" if isinstance(part, Reasoning) else "text"
             start = {"content": self.block(part, "")}
@@ -3506,7 +3521,8 @@ class Ollama(WireFormat):
     json_type = "application/json; charset=utf-8"
     stream_type = "application/x-ndjson"
     errors = {"authentication": Failure(401, "unauthorized"), "not_found": Failure(404, "model '{model}' not found"),
-              "rate_limit": Failure(429, "too many requests"), "server_error": Failure(500, "llama runner process has terminated"),
+              "rate_limit": Failure(429, "too many requests"),
+              "server_error": Failure(500, "llama runner process has terminated"),
               "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
               "context_length": Failure(400, "the input length exceeds the context length")}
     bad_json = "{}"
@@ -3524,8 +3540,8 @@ class Ollama(WireFormat):
         """What is required, or what Go's decoder says."""
         if wrong.found is MISSING:
             return Failure(400, f"{wrong.field} is required")
-        return Failure(400, f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.field or 'body'}: expected "
-                            f"{wrong.expected}")
+        return Failure(400, f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.field or 'body'}: "
+                            f"expected {wrong.expected}")
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One line that holds an error."""
@@ -3556,7 +3572,10 @@ class OllamaChat(Ollama):
     api = "chat"
     routes: Tuple[str, ...] = (r"POST /api/chat", r"POST /(?!api/).+/api/chat")
     fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
-    tools = ChatRequest.tools
+
+    def tools(self, body: Json) -> Iterable[str]:
+        """Names of functions."""
+        return ChatRequest.tools(cast(ChatRequest, self), body)
 
     def turns(self, body: Json) -> Iterator[Turn]:
         """The messages; images lie apart from their text."""
@@ -3599,7 +3618,8 @@ class OllamaChat(Ollama):
             said = self.said(call, [(next(tools) if isinstance(delta.part, ToolCall) else 0, delta.part, delta.piece)])
             yield "", {"model": reply.model, "created_at": self.created(call, number), **said, "done": False}
             number += 1
-        yield "", {"model": reply.model, "created_at": self.created(call, number), **self.said(call, ()), **self.finished(call, reply)}
+        yield "", {"model": reply.model, "created_at": self.created(call, number), **self.said(call, ()),
+                   **self.finished(call, reply)}
 
 
 class OllamaGenerate(OllamaChat):
@@ -4058,7 +4078,7 @@ def parse_part(key: str, value: Json, place: str, where: str) -> List[Part]:
     if key == "text" and isinstance(value, (dict, list)):
         return [Structure(value)]
     kind = PART_KINDS[key]
-    return [kind(expect(value, "a string, or an object" if key == "text" else "a string", place, where))]
+    return [kind(expect(value, "a string or an object" if key == "text" else "a string", place, where))]
 
 
 def parse_tool_call(value: Json, place: str, where: str) -> ToolCall:
@@ -4157,7 +4177,8 @@ def parse_error(spec: Mapping[str, Json], names: Iterable[str], place: str) -> F
     status, code = spec.get("status", 0 if kind else 500), error.get("code")
     if status < 400 and status:
         fail(place, "response.status", f"expected a status of 400 or above beside error, found {shown(status)}")
-    return Failure(status, error.get("message", ""), error.get("type"), None if code is None else str(code), error.get("param"), kind)
+    return Failure(status, error.get("message", ""), error.get("type"), None if code is None else str(code), error.get("param"),
+                   kind)
 
 
 def parse_recorded(spec: Mapping[str, Json], read: ReadFile, place: str) -> Recorded:
@@ -4773,7 +4794,8 @@ class Memory:
         self.used += size + 2048            # about what the objects take
 
 
-OWNER_HEADERS = ("anthropic-version", "user-agent", "x-goog-api-key", "access-control-request-method", "access-control-request-headers")
+OWNER_HEADERS = ("anthropic-version", "user-agent", "x-goog-api-key", "access-control-request-method",
+                 "access-control-request-headers")
 CREDENTIALS = tuple(sorted({name for wire in WIRE_FORMATS for name in wire.credentials if name[0] != "?"}))
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ROUTES = tuple((re.compile(route), wire) for wire in WIRE_FORMATS for route in wire.routes)
@@ -5054,8 +5076,9 @@ def misfit(value: Json, schema: Json, root: Json, place: str, levels: int = 0) -
         if isinstance(allowed, list) and value not in allowed:
             return f"{place} is {shown(value)}, expected {'one of ' + shown(allowed) if keyword == 'enum' else shown(allowed[0])}"
     for name, kind, measure, holds, said in MEASURES:
-        bound = schema.get(name)
-        if fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool) and not holds(measure(value), bound):
+        bound: Any = schema.get(name)
+        measured = fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool)
+        if measured and not holds(measure(value), bound):
             return f"{place} is {shown(value)}, expected {said} {bound}"
     return next(filter(None, misfit_inside(value, schema, root, place, levels + 1)), "")
 
@@ -5074,13 +5097,14 @@ def misfit_inside(value: Json, schema: Mapping[str, Json], root: Json, place: st
     if isinstance(value, list):
         first = schema.get("prefixItems") or []
         for index, item in enumerate(value):
-            yield misfit(item, first[index] if index < len(first) else schema.get("items", True), root, f"{place}[{index}]", levels)
+            rule = first[index] if index < len(first) else schema.get("items", True)
+            yield misfit(item, rule, root, f"{place}[{index}]", levels)
     for part in schema.get("allOf") or ():
         yield misfit(value, part, root, place, levels)
     for name in ("anyOf", "oneOf"):
-        said = [misfit(value, part, root, place, levels) for part in schema.get(name) or ()]
-        if said and all(said):
-            yield f"{place} fits none of {name}: {said[0]}"
+        problems = [misfit(value, part, root, place, levels) for part in schema.get(name) or ()]
+        if problems and all(problems):
+            yield f"{place} fits none of {name}: {problems[0]}"
 
 
 def unfit(call: Call, outcome: Outcome) -> str:
@@ -5756,7 +5780,7 @@ def logged(entry: Mapping[str, Json]) -> str:
     """One request as a line of text."""
     what = " ".join(str(entry[key]) for key in ("provider", "api", "model") if entry[key])
     events = f" {entry['events_sent']} events" if entry["stream"] else ""
-    said = f" \"{entry['mock']}\"" if entry["mock"] else f" {entry['note']}" if entry["note"] else ""
+    said = (f" \"{entry['mock']}\"" if entry["mock"] else "") + (f" {entry['note']}" if entry["note"] else "")
     ended = "" if entry["ended"] == "complete" else " " + str(entry["ended"])
     return (f"{entry['time']} {entry['port']} {entry['method']} {entry['path']} {entry['status']}{ended} "
             f"{entry['duration'] * 1000:.1f}ms {entry['bytes_sent']}B{events}{' ' + what if what else ''}{said}")

@@ -78,7 +78,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.VertexBatchEmbed: ("POST", VERTEX + ":batchEmbedContents", None, {"requests": [{"content": {"parts": [{"text": "Hi"}]}}]}),
     m.VertexPredict: ("POST", VERTEX + ":predict", None, {"instances": [{"content": "Hi"}]}),
     m.VertexModels: ("GET", "/v1beta1/publishers/google/models", None, None),
-    m.OpenAIResponses: ("POST", "/v1/responses", "/v1/responses", {"model": "gpt-4o-mini", "instructions": "Be brief.", "input": "Hi"}),
+    m.OpenAIResponses: (
+        "POST",
+        "/v1/responses",
+        "/v1/responses",
+        {"model": "gpt-4o-mini", "instructions": "Be brief.", "input": "Hi"},
+    ),
     m.OpenAIInputTokens: ("POST", "/v1/responses/input_tokens", None, {"model": "gpt-4o-mini", "input": "Hi"}),
     m.AzureResponses: ("POST", "/openai/v1/responses", "/openai/v1/responses", {"model": "d", "input": "Hi"}),
     m.GeminiChat: ("POST", "/v1beta/openai/chat/completions", "/v1beta/openai/chat/completions", CHAT),
@@ -116,7 +121,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"prompt": "Hi"},
     ),
     m.BedrockTitanEmbed: ("POST", "/model/amazon.titan-embed-text-v2%3A0/invoke", None, {"inputText": "Hi"}),
-    m.BedrockCohereEmbed: ("POST", "/model/cohere.embed-english-v3/invoke", None, {"texts": ["Hi"], "input_type": "search_query"}),
+    m.BedrockCohereEmbed: (
+        "POST",
+        "/model/cohere.embed-english-v3/invoke",
+        None,
+        {"texts": ["Hi"], "input_type": "search_query"},
+    ),
     m.CohereChat: ("POST", "/v2/chat", "/v2/chat", {**CHAT, "model": "command-a-03-2025"}),
     m.CohereEmbed: ("POST", "/v2/embed", None, {"model": "embed-v4.0", "input_type": "search_query", "texts": ["Hi"]}),
     m.OllamaChat: ("POST", "/api/chat", "/api/chat", {**CHAT, "model": "llama3.2", "stream": False}),
@@ -434,7 +444,10 @@ TURNS = [("user", "first"), ("assistant", "one"), ("user", "second"), ("tool", "
                 "messages": [
                     {"role": "user", "content": "first"},
                     {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "old"}]},
-                    {"role": "assistant", "content": [{"type": "thinking", "thinking": "h", "signature": "s"}, {"type": "text", "text": "one"}]},
+                    {
+                        "role": "assistant",
+                        "content": [{"type": "thinking", "thinking": "h", "signature": "s"}, {"type": "text", "text": "one"}],
+                    },
                     {
                         "role": "user",
                         "content": [
@@ -634,7 +647,15 @@ def test_several_inputs_are_counted_and_are_the_users_text(kind: type, body: Any
         ([], 0),
         ([{"role": "assistant", "content": "a"}], 1),
         ([{"type": "reasoning"}, {"role": "assistant", "content": "a"}, {"type": "function_call"}], 1),
-        ([{"type": "function_call"}, {"type": "function_call"}, {"type": "function_call_output", "output": "o"}, {"type": "function_call"}], 2),
+        (
+            [
+                {"type": "function_call"},
+                {"type": "function_call"},
+                {"type": "function_call_output", "output": "o"},
+                {"type": "function_call"},
+            ],
+            2,
+        ),
         ([{"type": "item_reference", "id": "x"}], 0),
     ],
 )
@@ -649,8 +670,17 @@ def test_a_responses_request_may_go_on_from_an_earlier_one() -> None:
     assert call_of(m.OpenAIResponses, body={"model": "x", "prompt": {"id": "pmpt_1"}}).user == ""
 
 
-@pytest.mark.parametrize("body, user", [({"prompt": "Hi"}, "Hi"), ({"inputText": "Hi"}, "Hi"), ({"messages": [{"role": "user", "content": [
-    {"text": "Hi"}]}]}, "Hi"), ({"messages": [{"role": "user", "content": "Hi"}]}, "Hi"), ({"messages": [3]}, ""), ({"other": 1}, "")])
+@pytest.mark.parametrize(
+    "body, user",
+    [
+        ({"prompt": "Hi"}, "Hi"),
+        ({"inputText": "Hi"}, "Hi"),
+        ({"messages": [{"role": "user", "content": [{"text": "Hi"}]}]}, "Hi"),
+        ({"messages": [{"role": "user", "content": "Hi"}]}, "Hi"),
+        ({"messages": [3]}, ""),
+        ({"other": 1}, ""),
+    ],
+)
 def test_a_prompt_is_found_in_whatever_body_a_maker_has(body: Any, user: str) -> None:
     assert call_of(m.BedrockOther, body=body).user == user
 
@@ -894,9 +924,8 @@ CLAUDE_MESSAGE = (
     '"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},'
     '"output_tokens":%d,"service_tier":"standard","inference_geo":"not_available"}}'
 )
-COHERE_USAGE = (
-    '"usage":{"billed_units":{"input_tokens":9,"output_tokens":2},"tokens":{"input_tokens":9,"output_tokens":2},"cached_tokens":0}'
-)
+COHERE_TOKENS = '{"input_tokens":9,"output_tokens":2}'
+COHERE_USAGE = f'"usage":{{"billed_units":{COHERE_TOKENS},"tokens":{COHERE_TOKENS},"cached_tokens":0}}'
 OLLAMA_TIMES = (
     '"total_duration":@total,"load_duration":@load,"prompt_eval_count":9,"prompt_eval_duration":@prompt,"eval_count":2,'
     '"eval_duration":@eval}'
@@ -906,7 +935,8 @@ EXACT = {  # byte for byte as it is sent; @NAME stands for what is derived from 
     m.BedrockClaude: CLAUDE_MESSAGE.replace("claude-sonnet-4-5", "anthropic.claude-sonnet-4-5-20250929-v1:0")
     % ('{"type":"text","text":"Hello world"}', '"end_turn"', 2),
     m.AnthropicCountTokens: '{"input_tokens":9}',
-    m.BedrockConverse: '{"metrics":{"latencyMs":408},"output":{"message":{"content":[{"text":"Hello world"}],"role":"assistant"}},'
+    m.BedrockConverse: '{"metrics":{"latencyMs":408},"output":{"message":{"content":[{"text":"Hello world"}],'
+    '"role":"assistant"}},'
     '"stopReason":"end_turn","usage":{"inputTokens":9,"outputTokens":2,"totalTokens":11}}',
     m.BedrockCountTokens: '{"inputTokens":9}',
     m.BedrockTitanEmbed: '{"embedding":[0.25,-0.5,1.0],"embeddingsByType":{"float":[0.25,-0.5,1.0]},"inputTextTokenCount":9}',
@@ -914,7 +944,8 @@ EXACT = {  # byte for byte as it is sent; @NAME stands for what is derived from 
     '"finish_reason":"COMPLETE",%s}' % COHERE_USAGE,
     m.CohereEmbed: '{"id":"@uuid","embeddings":{"float":[[0.25,-0.5,1.0]]},"texts":["Hi"],"meta":{"api_version":{"version":"2"},'
     '"billed_units":{"input_tokens":9}},"response_type":"embeddings_by_type"}',
-    m.MistralChat: '{"id":"@hex","object":"chat.completion","created":@created,"model":"mistral-small-latest","choices":[{"index":0,'
+    m.MistralChat: '{"id":"@hex","object":"chat.completion","created":@created,"model":"mistral-small-latest",'
+    '"choices":[{"index":0,'
     '"message":{"role":"assistant","tool_calls":null,"content":"Hello world"},"finish_reason":"stop"}],'
     '"usage":{"prompt_tokens":9,"total_tokens":11,"completion_tokens":2}}',
     m.OllamaChat: '{"model":"llama3.2","created_at":"@when","message":{"role":"assistant","content":"Hello world"},"done":true,'
@@ -1070,7 +1101,8 @@ def cohere_event(name: str, rest: str, first: str = "") -> str:
 
 def mistral_chunk(delta: str, finish: str = "null", rest: str = "") -> str:
     return (
-        'data: {"id":"@hex","object":"chat.completion.chunk","created":@created,"model":"mistral-small-latest","choices":[{"index":0,'
+        'data: {"id":"@hex","object":"chat.completion.chunk","created":@created,"model":"mistral-small-latest",'
+        '"choices":[{"index":0,'
         '"delta":%s,"finish_reason":%s}]%s}\n\n' % (delta, finish, rest)
     )
 
@@ -1102,7 +1134,8 @@ EXACT_STREAMS = {  # byte for byte, but for padding and, at Ollama, times
             ),
             response_event(
                 "content_part.done",
-                '"content_index":0,"item_id":"@msg","output_index":0,"part":%s,"sequence_number":7' % (OUTPUT_TEXT % "Hello world"),
+                '"content_index":0,"item_id":"@msg","output_index":0,"part":%s,"sequence_number":7'
+                % (OUTPUT_TEXT % "Hello world"),
             ),
             response_event(
                 "output_item.done",
@@ -1204,7 +1237,10 @@ def test_claude_on_bedrock_streams_without_ping_and_with_metrics_at_the_end() ->
     assert "ping" not in {value["type"] for value in values} and values[-1] == {
         "type": "message_stop",
         "amazon-bedrock-invocationMetrics": {
-            "inputTokenCount": 9, "outputTokenCount": 2, "invocationLatency": 300, "firstByteLatency": 100
+            "inputTokenCount": 9,
+            "outputTokenCount": 2,
+            "invocationLatency": 300,
+            "firstByteLatency": 100,
         },
     }
 
@@ -1245,27 +1281,62 @@ def test_ids_have_the_providers_form_and_are_the_same_in_every_event(kind: type)
 
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 HEADERS = {  # what clients read of the headers of a whole answer (and, after it, of a stream), with a pattern for each value
-    m.OpenAIChat: ("application/json", "text/event-stream; charset=utf-8", {
-        "x-request-id": "req_[0-9a-f]{32}", "openai-processing-ms": "[0-9]+", "openai-version": "2020-10-01",
-        "x-ratelimit-limit-requests": "[0-9]+", "x-ratelimit-reset-requests": "8.64s"}),
-    m.OpenAIResponses: ("application/json", "text/event-stream; charset=utf-8", {
-        "x-request-id": "req_[0-9a-f]{32}", "openai-processing-ms": "[0-9]+", "openai-version": "2020-10-01"}),
+    m.OpenAIChat: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {
+            "x-request-id": "req_[0-9a-f]{32}",
+            "openai-processing-ms": "[0-9]+",
+            "openai-version": "2020-10-01",
+            "x-ratelimit-limit-requests": "[0-9]+",
+            "x-ratelimit-reset-requests": "8.64s",
+        },
+    ),
+    m.OpenAIResponses: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {"x-request-id": "req_[0-9a-f]{32}", "openai-processing-ms": "[0-9]+", "openai-version": "2020-10-01"},
+    ),
     m.OpenAICompletions: ("application/json", "text/event-stream", {"x-request-id": "req_[0-9a-f]{32}"}),
-    m.AzureChat: ("application/json", "text/event-stream; charset=utf-8", {
-        "apim-request-id": UUID, "x-request-id": UUID, "x-ms-region": ".+", "x-ratelimit-remaining-requests": "[0-9]+"}),
+    m.AzureChat: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {"apim-request-id": UUID, "x-request-id": UUID, "x-ms-region": ".+", "x-ratelimit-remaining-requests": "[0-9]+"},
+    ),
     m.GeminiGenerate: ("application/json; charset=UTF-8", "text/event-stream", {"Server-Timing": "gfet4t7; dur=[0-9]+"}),
     m.GeminiChat: ("application/json", "text/event-stream; charset=utf-8", {"Server-Timing": "gfet4t7; dur=[0-9]+"}),
-    m.VertexMessages: ("application/json", "text/event-stream; charset=utf-8", {"request-id": "req_vrtx_011[1-9A-HJ-NP-Za-km-z]{21}"}),
-    m.AnthropicMessages: ("application/json", "text/event-stream; charset=utf-8", {
-        "request-id": "req_011[1-9A-HJ-NP-Za-km-z]{21}", "anthropic-organization-id": UUID,
-        "anthropic-ratelimit-requests-limit": "[0-9]+", "anthropic-ratelimit-input-tokens-remaining": "[0-9]+",
-        "anthropic-ratelimit-output-tokens-reset": r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"}),
+    m.VertexMessages: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {"request-id": "req_vrtx_011[1-9A-HJ-NP-Za-km-z]{21}"},
+    ),
+    m.AnthropicMessages: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {
+            "request-id": "req_011[1-9A-HJ-NP-Za-km-z]{21}",
+            "anthropic-organization-id": UUID,
+            "anthropic-ratelimit-requests-limit": "[0-9]+",
+            "anthropic-ratelimit-input-tokens-remaining": "[0-9]+",
+            "anthropic-ratelimit-output-tokens-reset": r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+        },
+    ),
     m.BedrockConverse: ("application/json", "application/vnd.amazon.eventstream", {"x-amzn-RequestId": UUID}),
     m.BedrockClaude: ("application/json", "application/vnd.amazon.eventstream", {"x-amzn-RequestId": UUID}),
-    m.CohereChat: ("application/json", "text/event-stream", {
-        "x-debug-trace-id": "[0-9a-f]{32}", "x-trial-endpoint-call-remaining": "[0-9]+", "x-endpoint-monthly-call-limit": "[0-9]+"}),
-    m.MistralChat: ("application/json", "text/event-stream; charset=utf-8", {
-        "mistral-correlation-id": UUID, "x-kong-request-id": UUID, "x-ratelimit-remaining-req-10-second": "[0-9]+"}),
+    m.CohereChat: (
+        "application/json",
+        "text/event-stream",
+        {
+            "x-debug-trace-id": "[0-9a-f]{32}",
+            "x-trial-endpoint-call-remaining": "[0-9]+",
+            "x-endpoint-monthly-call-limit": "[0-9]+",
+        },
+    ),
+    m.MistralChat: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {"mistral-correlation-id": UUID, "x-kong-request-id": UUID, "x-ratelimit-remaining-req-10-second": "[0-9]+"},
+    ),
     m.OllamaChat: ("application/json; charset=utf-8", "application/x-ndjson", {}),
 }
 
@@ -1417,9 +1488,7 @@ def join_responses(events: List[Any]) -> Any:
             texts[place, inner] = texts.get((place, inner), "") + event["delta"]
             assert (len(event["delta"]) + len(event["obfuscation"])) % 16 == 0
         elif kind.endswith(("text.done", "refusal.done", "arguments.done")):
-            assert texts.pop((place, inner), "") == next(
-                event[key] for key in ("text", "refusal", "arguments") if key in event
-            )
+            assert texts.pop((place, inner), "") == next(event[key] for key in ("text", "refusal", "arguments") if key in event)
         elif kind == "response.output_item.done":
             assert event["item"]["id"] == items[place]["id"] and event["item"]["type"] == items[place]["type"]
             items[place] = event["item"]
@@ -1443,9 +1512,16 @@ def join_anthropic(events: List[Any]) -> Any:
         elif event["type"] == "content_block_delta":
             delta, block = event["delta"], message["content"][event["index"]]
             kind = delta.pop("type")
-            assert len(delta) == 1 and kind == {
-                "text": "text_delta", "thinking": "thinking_delta", "signature": "signature_delta", "partial_json": "input_json_delta"
-            }[next(iter(delta))]
+            assert (
+                len(delta) == 1
+                and kind
+                == {
+                    "text": "text_delta",
+                    "thinking": "thinking_delta",
+                    "signature": "signature_delta",
+                    "partial_json": "input_json_delta",
+                }[next(iter(delta))]
+            )
             for key, piece in delta.items():
                 block["partial" if key == "partial_json" else key] += piece
         elif event["type"] == "content_block_stop":
@@ -1467,14 +1543,14 @@ def join_converse(events: List[Tuple[str, Any]]) -> Any:
         if name == "contentBlockStart":
             blocks[index] = {"toolUse": {**value["start"]["toolUse"], "input": ""}}
         elif name == "contentBlockDelta":
-            (kind, piece), = value["delta"].items()
+            ((kind, piece),) = value["delta"].items()
             if kind == "text":
                 blocks.setdefault(index, {"text": ""})["text"] += piece
             elif kind == "toolUse":
                 blocks[index]["toolUse"]["input"] += piece["input"]
             else:
                 found = blocks.setdefault(index, {"reasoningContent": {"reasoningText": {"text": ""}}})["reasoningContent"]
-                (key, text), = piece.items()
+                ((key, text),) = piece.items()
                 found["reasoningText"][key] = found["reasoningText"].get(key, "") + text
     for block in blocks.values():
         if "toolUse" in block:
@@ -1495,7 +1571,7 @@ def join_cohere(events: List[Any]) -> Any:
             assert event["index"] == len(content)
             content.append(inner["content"])
         elif event["type"] == "content-delta":
-            (key, piece), = inner["content"].items()
+            ((key, piece),) = inner["content"].items()
             content[event["index"]][key] += piece
         elif event["type"] == "tool-plan-delta":
             plan += inner["tool_plan"]
@@ -1504,8 +1580,12 @@ def join_cohere(events: List[Any]) -> Any:
             calls.append(inner["tool_calls"])
         elif event["type"] == "tool-call-delta":
             calls[event["index"]]["function"]["arguments"] += inner["tool_calls"]["function"]["arguments"]
-    message = {"role": "assistant", **({"content": content} if content or not calls else {}),
-               **({"tool_plan": plan} if plan else {}), **({"tool_calls": calls} if calls else {})}
+    message = {
+        "role": "assistant",
+        **({"content": content} if content or not calls else {}),
+        **({"tool_plan": plan} if plan else {}),
+        **({"tool_calls": calls} if calls else {}),
+    }
     end = events[-1]["delta"]
     return {"id": events[0]["id"], "message": message, "finish_reason": end["finish_reason"], "usage": end["usage"]}
 
@@ -1772,8 +1852,12 @@ SCHEMAS: Dict[type, Any] = {  # how each API is told the schema that the answer 
     m.GeminiGenerate: {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": WEATHER}},
     m.VertexGenerate: {
         "generation_config": {
-            "response_schema": {"type": "OBJECT", "properties": {"city": {"type": "STRING"}, "degrees": {"type": "INTEGER"}},
-                                "required": ["city"], "propertyOrdering": ["city"]}
+            "response_schema": {
+                "type": "OBJECT",
+                "properties": {"city": {"type": "STRING"}, "degrees": {"type": "INTEGER"}},
+                "required": ["city"],
+                "propertyOrdering": ["city"],
+            }
         }
     },
     m.AnthropicMessages: {"output_config": {"format": {"type": "json_schema", "schema": WEATHER}}},
@@ -1795,7 +1879,7 @@ def test_an_object_is_answered_as_json_text_and_the_log_says_when_it_does_not_fi
         answers = answerer({"response": {"text": {"city": "{{user}}", "degrees": 7}}})
         answered = answers.answer(request_of(kind, stream, more=SCHEMAS[kind]))
         assert answered.note == "" and answered.response.status == 200
-        assert stream or r'{\"city\":\"Hi\",\"degrees\":7}' in answered.response.body.decode()
+        assert stream or r"{\"city\":\"Hi\",\"degrees\":7}" in answered.response.body.decode()
         wrong = answerer({"response": {"text": {"city": "Oslo", "degrees": "warm"}}})
         note = wrong.answer(request_of(kind, stream, more=SCHEMAS[kind])).note
         assert note == 'the answer does not fit the request\'s JSON schema: text.degrees is "warm", expected integer'
@@ -1824,8 +1908,11 @@ def test_an_object_is_answered_as_json_text_and_the_log_says_when_it_does_not_fi
         ("abc", {"maxLength": 2}, 'v is "abc", expected a length of at most 2'),
         (1, {"anyOf": [{"type": "string"}, {"type": "null"}]}, "v fits none of anyOf: v is 1, expected string"),
         (1, {"allOf": [{"type": "integer"}, {"minimum": 2}]}, "v is 1, expected at least 2"),
-        ({"a": {"a": 1}}, {"$defs": {"n": {"properties": {"a": {"$ref": "#/$defs/n"}}, "type": "object"}}, "$ref": "#/$defs/n"},
-         "v.a.a is 1, expected object"),
+        (
+            {"a": {"a": 1}},
+            {"$defs": {"n": {"properties": {"a": {"$ref": "#/$defs/n"}}, "type": "object"}}, "$ref": "#/$defs/n"},
+            "v.a.a is 1, expected object",
+        ),
         (1, {"$ref": "#"}, ""),
         (1, {"type": "unheard-of"}, ""),
         (1, "no schema", ""),
@@ -2021,12 +2108,18 @@ AZURE_SAYS = {
 VERTEX_SAYS = {
     **GEMINI_SAYS,
     "authentication": (401, "UNAUTHENTICATED", "Request had invalid authentication credentials"),
-    "not_found": (404, "NOT_FOUND", "Publisher Model `projects/p/locations/us/publishers/google/models/gemini-2.5-flash` not found."),
+    "not_found": (
+        404,
+        "NOT_FOUND",
+        "Publisher Model `projects/p/locations/us/publishers/google/models/gemini-2.5-flash` not found.",
+    ),
     "rate_limit": (429, "RESOURCE_EXHAUSTED", "Resource exhausted"),
 }
 SAYS: Dict[type, Dict[str, Any]] = {
     m.OpenAIChat: OPENAI_SAYS,
-    m.OpenAICompletions: {kind: row and (*row[:2], row[2].replace("gpt-4o-mini", "gpt-3.5-turbo-instruct")) for kind, row in OPENAI_SAYS.items()},
+    m.OpenAICompletions: {
+        kind: row and (*row[:2], row[2].replace("gpt-4o-mini", "gpt-3.5-turbo-instruct")) for kind, row in OPENAI_SAYS.items()
+    },
     m.OpenAIResponses: {
         **OPENAI_SAYS,
         "not_found": (400, "model_not_found", "The requested model 'gpt-4o-mini' does not exist."),
@@ -2044,7 +2137,11 @@ SAYS: Dict[type, Dict[str, Any]] = {
         **ANTHROPIC_SAYS,
         "authentication": VERTEX_SAYS["authentication"],
         "permission": (403, "PERMISSION_DENIED", "Your API key"),
-        "not_found": (404, "NOT_FOUND", "Publisher Model `projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929`"),
+        "not_found": (
+            404,
+            "NOT_FOUND",
+            "Publisher Model `projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929`",
+        ),
         "rate_limit": (429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com"),
     },
     m.BedrockConverse: BEDROCK_SAYS,
@@ -2085,7 +2182,9 @@ SAYS: Dict[type, Dict[str, Any]] = {
     },
 }
 SAYS[m.OllamaGenerate] = SAYS[m.OllamaChat]
-SAYS[m.MistralFIM] = {kind: row and (*row[:2], row[2].replace("mistral-small", "codestral")) for kind, row in SAYS[m.MistralChat].items()}
+SAYS[m.MistralFIM] = {
+    kind: row and (*row[:2], row[2].replace("mistral-small", "codestral")) for kind, row in SAYS[m.MistralChat].items()
+}
 
 
 def type_of(response: m.Response) -> Optional[str]:
@@ -2098,8 +2197,11 @@ def type_of(response: m.Response) -> Optional[str]:
     error = value.get("error", value)
     if not isinstance(error, dict):
         return None
-    return error.get("status") if isinstance(error.get("status"), str) else (
-        error.get("type") if value.get("object") == "error" else error.get("code") or error.get("type"))
+    return (
+        error.get("status")
+        if isinstance(error.get("status"), str)
+        else (error.get("type") if value.get("object") == "error" else error.get("code") or error.get("type"))
+    )
 
 
 def test_every_api_that_says_something_has_its_errors_of_every_kind() -> None:
@@ -2175,7 +2277,10 @@ def test_a_rate_limit_says_how_long_to_wait_in_the_providers_way(kind: type, hea
             '\n    "details": [\n      {\n        "@type": "type.googleapis.com/google.rpc.RetryInfo",'
             '\n        "retryDelay": "1s"\n      }\n    ]\n  }\n}\n',
         ),
-        (m.AnthropicMessages, '{"type":"error","error":{"type":"rate_limit_error","message":"slow down"},"request_id":"@request-id"}'),
+        (
+            m.AnthropicMessages,
+            '{"type":"error","error":{"type":"rate_limit_error","message":"slow down"},"request_id":"@request-id"}',
+        ),
         (m.BedrockConverse, '{"message":"slow down"}'),
         (m.BedrockClaude, '{"message":"slow down"}'),
         (m.CohereChat, '{"id":"@uuid","message":"slow down"}'),
@@ -2206,11 +2311,20 @@ BREAKS: Dict[type, List[Tuple[str, Any]]] = {  # the event that says it, as (nam
     m.OpenAIChat: [("", {"error": {"message": "boom", "type": "server_error", "param": None, "code": None}})],
     m.OpenAICompletions: [("", {"error": {"message": "boom", "type": "server_error", "param": None, "code": None}})],
     m.OpenAIResponses: [
-        ("error", {"type": "error", "error": {"type": "server_error", "code": None, "message": "boom", "param": None}, "sequence_number": 2})
+        (
+            "error",
+            {
+                "type": "error",
+                "error": {"type": "server_error", "code": None, "message": "boom", "param": None},
+                "sequence_number": 2,
+            },
+        )
     ],
     m.GeminiGenerate: [("", {"error": {"code": 503, "message": "boom", "status": "UNAVAILABLE"}})],
     m.VertexGenerate: [("", {"error": {"code": 503, "message": "boom", "status": "UNAVAILABLE", "details": []}})],
-    m.AnthropicMessages: [("error", {"type": "error", "error": {"type": "overloaded_error", "message": "boom"}, "request_id": "@"})],
+    m.AnthropicMessages: [
+        ("error", {"type": "error", "error": {"type": "overloaded_error", "message": "boom"}, "request_id": "@"})
+    ],
     m.BedrockConverse: [("serviceUnavailableException", {"message": "boom"})],
     m.BedrockClaude: [("serviceUnavailableException", {"message": "boom"})],
     m.BedrockNova: [("serviceUnavailableException", {"message": "boom"})],
@@ -2261,7 +2375,10 @@ def test_an_error_in_mid_stream_comes_as_the_provider_sends_it(kind: type, conte
 def test_recorded_events_too_can_be_broken_off() -> None:
     events = [{"type": "message_start", "n": 1}, {"type": "ping"}, {"type": "message_stop"}]
     answers = answerer({"response": {"events": events, "error": {"kind": "overloaded"}, "after_events": 1}})
-    assert [name for name, _ in events_of(m.AnthropicMessages, bytes_of(ask(answers, m.AnthropicMessages, True)))] == ["message_start", "error"]
+    assert [name for name, _ in events_of(m.AnthropicMessages, bytes_of(ask(answers, m.AnthropicMessages, True)))] == [
+        "message_start",
+        "error",
+    ]
     assert ask(answers, m.AnthropicMessages).status == 529
 
 
@@ -2527,11 +2644,20 @@ def test_named_and_listed_matchers(match: Any, found: List[str]) -> None:
 
 BAD_MOCKS = [
     ({"response": {"error": {"kind": "overload"}}}, "response.error.kind: found \"overload\"; did you mean 'overloaded'?"),
-    ({"response": {"text": "x", "error": "boom"}}, 'has both "text" and "error"; a response has one form; with "after_events" the error'),
+    (
+        {"response": {"text": "x", "error": "boom"}},
+        'has both "text" and "error"; a response has one form; with "after_events" the error',
+    ),
     ({"response": {"text": "x", "after_events": 1}}, 'response.after_events: is when an error comes, but there is no "error"'),
-    ({"response": {"text": "x", "error": "boom", "after_events": -1}}, "response.after_events: expected a number of events, found -1"),
+    (
+        {"response": {"text": "x", "error": "boom", "after_events": -1}},
+        "response.after_events: expected a number of events, found -1",
+    ),
     ({"response": {"text": "x", "body": {}, "error": "boom", "after_events": 1}}, 'has both "text" and "body"'),
-    ({"response": {"status": 200, "error": "boom"}}, "response.status: expected a status of 400 or above beside error, found 200"),
+    (
+        {"response": {"status": 200, "error": "boom"}},
+        "response.status: expected a status of 400 or above beside error, found 200",
+    ),
     ({}, 'mocks/a.json#1: expected either "response" or "responses", found neither'),
     (7, "expected an object, found 7"),
     ({"response": {"text": "x"}, "responses": []}, "found both"),
@@ -2555,7 +2681,7 @@ BAD_MOCKS = [
     ({"match": {"stream": "no"}, "response": {"text": "x"}}, "match.stream: expected a boolean"),
     ({"match": {"body_sha256": "12"}, "response": {"text": "x"}}, "match.body_sha256: expected 64 hex digits"),
     ({"match": {"headers": ["x"]}, "response": {"text": "x"}}, "match.headers: expected an object"),
-    ({"response": {"text": 5}}, "response.text: expected a string, or an object, found 5"),
+    ({"response": {"text": 5}}, "response.text: expected a string or an object, found 5"),
     ({"response": {}}, "response: says nothing; it needs text"),
     ({"response": {"txt": "x"}}, "response.txt: unknown key; did you mean 'text'?"),
     ({"response": {"text": "x", "body": {}}}, 'response: has both "text" and "body"; a response has one form'),
@@ -2817,7 +2943,11 @@ def test_recorded_events_are_framed_as_the_provider_does_and_completed(events: A
 @pytest.mark.parametrize(
     "kind, events, names",
     [
-        (m.OpenAIResponses, [{"type": "response.created"}, {"type": "response.completed"}], ["response.created", "response.completed"]),
+        (
+            m.OpenAIResponses,
+            [{"type": "response.created"}, {"type": "response.completed"}],
+            ["response.created", "response.completed"],
+        ),
         (m.AnthropicMessages, [{"type": "message_start"}, {"type": "message_stop"}], ["message_start", "message_stop"]),
         (m.BedrockClaude, [{"type": "message_start"}, {"type": "message_stop"}], ["chunk", "chunk"]),
         (m.BedrockOther, [{"generation": "a"}, {"generation": "b"}], ["chunk", "chunk"]),
@@ -2844,7 +2974,9 @@ def test_a_model_whose_maker_has_no_format_here_answers_recorded_bodies_and_says
     assert ask(answerer(recorded), m.BedrockOther).body == b'{"generation":"Hello"}'
     for answers in (answerer({"response": {"text": "x"}}), answerer(fallback="echo")):
         assert ask(answers, m.BedrockOther).status == 404
-    assert "one that can say what its response holds" in complaint_of(ask(answerer({"response": {"text": "x"}}), m.BedrockOther).body)
+    assert "one that can say what its response holds" in complaint_of(
+        ask(answerer({"response": {"text": "x"}}), m.BedrockOther).body
+    )
 
 
 def test_recorded_events_follow_googles_framings_too() -> None:

@@ -3,8 +3,8 @@
 
     python3 mock_server.py 5001
 
-answers HTTP requests the way OpenAI, Azure OpenAI, the Gemini API and Vertex AI do, whole and
-streamed, from the mocks in `data/`.  From Python:
+answers HTTP requests the way OpenAI, Azure OpenAI, the Gemini API, Vertex AI, Anthropic, AWS Bedrock,
+Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `data/`.  From Python:
 
     from mock_server import MockServer
 
@@ -1036,6 +1036,9 @@ def openai_text(content: Json, place: str) -> str:
         check(part, {"type": "a string!", "text": "a string"}, where + ".")
         if part["type"] in ("text", "input_text", "output_text") and part.get("text") is not None:
             texts.append(part["text"])
+        if part["type"] == "document":      # how Cohere's clients send the result of a tool
+            data = within(part, "document", "data")
+            texts.append(data if isinstance(data, str) else compact(data))
     return "\n".join(texts)
 
 
@@ -1627,8 +1630,8 @@ GEMINI_ERRORS = {
     "timeout": Failure(504, "Deadline expired before operation could complete."),
     "rate_limit": Failure(429, "You exceeded your current quota, please check your plan and billing details. For more "
                                "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n* Quota "
-                               "exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 10\n"
-                               "Please retry in 1s."),
+                               "exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, "
+                               "limit: 10\nPlease retry in 1s."),
     "server_error": Failure(500, "An internal error has occurred. Please retry or report in "
                                  "https://developers.generativeai.google/guide/troubleshooting"),
     "overloaded": Failure(503, "The model is overloaded. Please try again later."),
@@ -5085,24 +5088,24 @@ def misfit(value: Json, schema: Json, root: Json, place: str, levels: int = 0) -
 
 def misfit_inside(value: Json, schema: Mapping[str, Json], root: Json, place: str, levels: int) -> Iterator[str]:
     """The same of what lies inside the value, and of the schemas that this one is made of."""
-    properties = schema.get("properties") if isinstance(schema.get("properties"), dict) else {}
+    lists: Dict[str, List[Any]] = {name: found if isinstance(found, list) else [] for name, found in schema.items()}
+    properties = schema.get("properties")
+    properties = properties if isinstance(properties, dict) else {}
     if isinstance(value, dict):
-        for name in schema.get("required") or ():
-            if name not in value:
-                yield f"{place}.{name} is missing"
+        yield from (f"{place}.{name} is missing" for name in lists.get("required", ()) if isinstance(name, str) and name not in value)
         for name, member in value.items():
-            rule = (properties or {}).get(name, schema.get("additionalProperties", True))
+            rule = properties.get(name, schema.get("additionalProperties", True))
             said = misfit(member, rule, root, f"{place}.{name}", levels)
-            yield f"{said}; {nearest(name, properties or ())}" if rule is False and properties else said
+            yield f"{said}; {nearest(name, properties)}" if rule is False and properties else said
     if isinstance(value, list):
-        first = schema.get("prefixItems") or []
+        first = lists.get("prefixItems", [])
         for index, item in enumerate(value):
             rule = first[index] if index < len(first) else schema.get("items", True)
             yield misfit(item, rule, root, f"{place}[{index}]", levels)
-    for part in schema.get("allOf") or ():
+    for part in lists.get("allOf", ()):
         yield misfit(value, part, root, place, levels)
     for name in ("anyOf", "oneOf"):
-        problems = [misfit(value, part, root, place, levels) for part in schema.get(name) or ()]
+        problems = [misfit(value, part, root, place, levels) for part in lists.get(name, ())]
         if problems and all(problems):
             yield f"{place} fits none of {name}: {problems[0]}"
 

@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import hashlib
 import http.client
+import importlib.util
 import itertools
 import json
 import os
@@ -663,6 +664,13 @@ def test_what_a_model_said_in_one_go_is_one_turn_at_responses(items: Any, turns:
     assert call_of(m.OpenAIResponses, body={"model": "x", "input": [{"role": "user", "content": "q"}, *items]}).turn == turns
 
 
+@pytest.mark.parametrize("data, text", [("22 °C", "22 °C"), ({"degrees": 22}, '{"degrees":22}')])
+def test_a_tool_result_may_be_a_document_at_cohere(data: Any, text: str) -> None:
+    content = [{"type": "document", "document": {"data": data}}]
+    messages = [*CHAT["messages"], {"role": "tool", "tool_call_id": "t", "content": content}]
+    assert call_of(m.CohereChat, more={"messages": messages}).tool_result == text
+
+
 def test_a_responses_request_may_go_on_from_an_earlier_one() -> None:
     output = [{"type": "function_call_output", "call_id": "c", "output": {"degrees": 7}}]
     call = call_of(m.OpenAIResponses, body={"model": "x", "previous_response_id": "resp_1", "input": output})
@@ -810,9 +818,29 @@ def test_a_body_that_is_json_but_no_object_is_refused_as_such(kind: type, body: 
     assert response.status in (400, 422) and re.search("an object|valid dictionary|null", said_so), said_so
 
 
+SCHEMA = {"type": "object", "properties": {"a": {"enum": [1], "anyOf": [{"$ref": "#/a"}]}}, "required": ["a"]}
+TOOLS = [{"type": "function", "name": "f", "function": {"name": "f"}, "functionDeclarations": [{"name": "f"}]}]
+RICH: Dict[type, Any] = {  # what more a body may hold that is read
+    m.ChatRequest: {"tools": TOOLS, "n": 1, "response_format": {"json_schema": {"schema": SCHEMA}}},
+    m.OpenAICompletions: {"n": 1, "stream_options": {"include_usage": True}},
+    m.ResponsesRequest: {"tools": TOOLS, "text": {"format": {"schema": SCHEMA}}, "reasoning": {"effort": "low"}},
+    m.GeminiRequest: {"tools": TOOLS, "generationConfig": {"candidateCount": 1, "responseSchema": SCHEMA}},
+    m.AnthropicRequest: {"tools": TOOLS, "output_config": {"format": {"schema": SCHEMA}}, "thread": {"type": "create"}},
+    m.ConverseRequest: {
+        "toolConfig": {"tools": [{"toolSpec": {"name": "f"}}]},
+        "outputConfig": {"textFormat": {"structure": {"jsonSchema": {"schema": json.dumps(SCHEMA)}}}},
+    },
+    m.CohereChat: {"tools": TOOLS, "response_format": {"json_schema": SCHEMA}},
+    m.CohereEmbed: {"embedding_types": ["float"], "inputs": [{"content": [{"type": "text", "text": "Hi"}]}]},
+    m.OllamaChat: {"tools": TOOLS, "format": SCHEMA},
+    m.OllamaGenerate: {"format": SCHEMA},
+}
+
+
 def test_no_value_anywhere_in_a_body_brings_the_server_down() -> None:
-    answers = answerer(fallback="echo")
-    values = [None, [], {}, "", 0, -1, True, 1.5, [[[]]], [None], {"a": {}}, "\ud800", 10**30]
+    any_ = {"operation": sorted(m.OPERATIONS - {"embed"})}
+    answers = answerer({"match": any_, "response": {"text": "{}"}}, {"response": {"embedding": [1]}})
+    values = [None, [], {}, "", 0, True, 1.5, [None], {"a": {}}, "\ud800", 10**30]
 
     def variants(value: Any) -> Iterator[Any]:
         yield from values
@@ -824,23 +852,8 @@ def test_no_value_anywhere_in_a_body_brings_the_server_down() -> None:
                 yield from (value[:index] + [inner] + value[index + 1 :] for inner in variants(item))
 
     for kind, (method, _, _, sample) in SAMPLES.items():
-        rich = (
-            {
-                **sample,
-                "tools": [{"type": "function", "function": {"name": "f"}, "functionDeclarations": [{"name": "f"}]}],
-                "n": 1,
-                "stream_options": {"include_usage": True},
-                "generationConfig": {"candidateCount": 1, "responseSchema": {"type": "OBJECT"}},
-                "toolConfig": {"tools": [{"toolSpec": {"name": "f"}}]},
-                "text": {"format": {"schema": {"type": "object", "properties": {"a": {"enum": [1]}}}}},
-                "response_format": {"json_schema": {"schema": {"type": "object", "required": ["a"]}}},
-                "format": {"type": "object", "anyOf": [{"$ref": "#/a"}]},
-                "embedding_types": ["float"],
-            }
-            if method == "POST"
-            else None
-        )
-        for body in variants(rich) if rich else ():
+        rich = {key: value for base, more in RICH.items() if issubclass(kind, base) for key, value in more.items()}
+        for body in variants({**sample, **rich}) if method == "POST" else ():
             response = answers.answer(replace(request_of(kind), body=json.dumps(body).encode())).response
             assert bytes_of(response) and response.status in (200, 400, 404, 422), (kind, body)
 
@@ -4561,8 +4574,8 @@ def test_the_readme_lists_every_provider_and_api_and_its_paths_lead_there() -> N
     ) == len(m.WIRE_FORMATS)
     for provider, operation, api, paths in rows:
         for path in paths:
-            if path.startswith("/") and path.count("/") > 2 and "…" not in path and "{" in path or path.endswith("models"):
-                method = "GET" if api == "models" else "POST"
+            if path.startswith("/") and path.count("/") > 1 and "…" not in path and path not in ("/v1", "/v1alpha", "/v1beta1"):
+                method = "GET" if operation == "models" else "POST"
                 headers = {"anthropic-version": "1"} if provider == "anthropic" else {}
                 wire = m.route(m.Request(method, re.sub(r"\{\w+\}", "x", path), headers=headers))[0]
                 assert (wire.provider, wire.operation, wire.api) == (provider, operation, api), path
@@ -4576,7 +4589,7 @@ def curl_lines() -> List[Tuple[List[str], str]]:
 
 def test_the_readmes_curl_lines_work_as_printed() -> None:
     lines = curl_lines()
-    assert len(lines) == 11
+    assert len(lines) == 16
     with MockServer(data=str(HERE / "data")) as server:
         for words_, expected in lines:
             url = next(word for word in words_ if word.startswith("http://127.0.0.1:5001/"))
@@ -4591,9 +4604,60 @@ def test_the_readmes_curl_lines_work_as_printed() -> None:
             assert len(answers) == 1 and answers.pop().decode().startswith(expected), words_
 
 
+def test_the_readme_lists_every_kind_of_error_with_its_status() -> None:
+    kinds = [m.OpenAIChat, m.AzureChat, m.GeminiGenerate, m.VertexGenerate, m.AnthropicMessages, m.BedrockConverse]
+    rows = table("kind")
+    assert [words(row[0])[0] for row in rows] == list(m.ERROR_KINDS)
+    for row in rows:
+        error = words(row[0])[0]
+        listed = [int(re.findall("[0-9]+", cell)[0]) for cell in row[1:7]]
+        answers = answerer({"response": {"error": {"kind": error}}})
+        assert listed == [ask(answers, kind).status for kind in kinds], error
+        assert sorted(map(int, re.findall("[0-9]+", row[7]))) == sorted(m.ERROR_KINDS[error])
+
+
+def test_the_readmes_new_provider_works_once_its_class_is_in_the_file(tmp_path: Path) -> None:
+    section = README.split("## Add a provider")[1]
+    code, row = re.findall(r"```python\n(.+?)```", section, re.S)[:2]
+    marker = "# === Mocks ==="
+    (tmp_path / "extended.py").write_text(SOURCE.replace(marker, f"{code}\n\n{marker}"), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("extended", str(tmp_path / "extended.py"))
+    assert spec and spec.loader
+    sys.modules["extended"] = x = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(x)
+        method, path, stream_path, body = eval(f"{{{row}}}", {"m": x})[x.Parrot]  # noqa: S307
+        mocks = x.Mocks()
+        mocks.add(
+            [
+                {"match": {"user": "Hi", "model": "polly", "provider": "parrot"}, "response": {"text": "Hi {{user}}!"}},
+                {"match": {"user": "busy"}, "response": {"status": 429}},
+                {"match": {"user": "fall"}, "response": {"text": "a b c", "error": "dropped", "after_events": 1}},
+            ]
+        )
+        answers = x.Answerer(mocks, x.Settings())
+
+        def squawk(**more: Any) -> Any:
+            request = x.Request(method, path, body=json.dumps({**body, **more}).encode())
+            return answers.answer(request).response
+
+        assert json.loads(squawk().body)["squawk"] == "Hi Hi!"
+        lines = x.NDJSON.split(b"".join(squawk(stream=True).frames))
+        assert (
+            "".join(line.get("squawk", "") for line in lines) == "Hi Hi!" and lines[-1]["id"] == json.loads(squawk().body)["id"]
+        )
+        assert (squawk(say="busy").status, squawk(say="busy").body) == (429, b'{"ruffled":"Too many crackers."}')
+        assert squawk(say=3).body == b'{"ruffled":"say should be a string"}'
+        assert x.NDJSON.split(b"".join(squawk(say="fall", stream=True).frames)) == [{"squawk": "a"}, {"ruffled": "dropped"}]
+        assert b'user is \\"Ho\\", expected \\"Hi\\"' in squawk(say="Ho").body
+    finally:
+        del sys.modules["extended"]
+
+
 def test_the_readmes_mocks_are_valid_and_its_python_runs(monkeypatch: Any) -> None:
-    for spec in json.loads(re.findall(r"```json\n(.+?)\n```", README, re.S)[0]):
-        mock_of(spec)
+    for block in re.findall(r"```json\n(.+?)\n```", README, re.S):
+        for spec in json.loads(block):
+            mock_of(spec)
 
     class Client:
         """Just enough of the OpenAI SDK."""

@@ -4884,13 +4884,24 @@ def allow(path: str) -> str:
 
 def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it is, and how alike, up to 1."""
-    wanted = difflib.SequenceMatcher(None, "", f"{method} {path[:300]}")
     best = PATHS[0][0], PATHS[0][1], 0.0
     for known, wire in PATHS:
-        wanted.set_seq1(known)
+        wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
         if wanted.real_quick_ratio() > best[2] and wanted.quick_ratio() > best[2] and wanted.ratio() > best[2]:
             best = known, wire, wanted.ratio()
     return best
+
+
+def nameless(path: str, known: str) -> str:
+    """A path with {model} and the like where a known path of as many segments has them."""
+    given, names = path.replace("%3A", ":").split("/"), known.split("/")
+    if len(given) != len(names):
+        return path
+    named = []
+    for segment, name in zip(given, names):
+        holder, colon, _ = name.partition(":")
+        named.append(holder + (colon + segment.rpartition(":")[2] if colon else "") if name.startswith("{") else segment)
+    return "/".join(named)
 
 
 def shape_of(request: Request) -> WireFormat:
@@ -5092,7 +5103,9 @@ def misfit_inside(value: Json, schema: Mapping[str, Json], root: Json, place: st
     properties = schema.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     if isinstance(value, dict):
-        yield from (f"{place}.{name} is missing" for name in lists.get("required", ()) if isinstance(name, str) and name not in value)
+        for name in lists.get("required", ()):
+            if isinstance(name, str) and name not in value:
+                yield f"{place}.{name} is missing"
         for name, member in value.items():
             rule = properties.get(name, schema.get("additionalProperties", True))
             said = misfit(member, rule, root, f"{place}.{name}", levels)

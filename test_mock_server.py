@@ -2234,6 +2234,34 @@ def test_an_error_of_a_kind_is_the_providers_own(kind: type, error: str, stream:
     assert own.status == status and complaint_of(own.body) == "mine" and type_of(own) == named
 
 
+@pytest.mark.parametrize("kind", GENERATE)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_miss_is_a_404_that_explains_in_every_providers_shape(kind: type, stream: bool) -> None:
+    response = ask(answerer({"name": "the one", "match": {"user": "Ho"}, "response": {"text": "x"}}), kind, stream)
+    said_so = 'no mock matches; closest is "the one" (added#1): user is "Hi", expected "Ho"'
+    assert response.status == 404 and complaint_of(response.body) == said_so
+    header = dict(response.headers).get("x-amzn-ErrorType", "ResourceNotFoundException:")
+    assert header.startswith("ResourceNotFoundException:")
+
+
+@pytest.mark.parametrize(
+    "path, kind",
+    [
+        ("/v1/respones", m.OpenAIResponses),
+        ("/v1/message", m.AnthropicMessages),
+        (BEDROCK + "/convers", m.BedrockConverse),
+        ("/v2/chatt", m.CohereChat),
+        ("/api/chats", m.OllamaChat),
+        (VERTEX_CLAUDE + ":rawPredicts", m.VertexMessages),
+        ("/nothing/like/it", m.OpenAIChat),
+    ],
+)
+def test_an_unknown_path_has_the_shape_of_the_provider_that_it_nearly_is(path: str, kind: type) -> None:
+    answered = answerer().answer(m.Request("POST", path, body=b"{}"))
+    assert answered.wire is not None and answered.wire.provider == wire_of(kind).provider and answered.response.status == 404
+    assert complaint_of(answered.response.body).startswith(f'unknown path "{path}"; the nearest known one is POST /')
+
+
 @pytest.mark.parametrize("kind", [kind for kind in SAYS if not SAYS[kind]["content_filter"]])
 def test_what_a_filter_stopped_is_an_answer_that_says_so_where_the_provider_does_it_that_way(kind: type) -> None:
     answers = answerer({"response": {"error": {"kind": "content_filter"}}})

@@ -40,7 +40,7 @@ import threading
 import time
 import warnings
 import zlib
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -69,8 +69,8 @@ from typing import (
 # === Names and limits ========================================================
 # Version, defaults, bounds.  Touches nothing.
 
-__version__ = "0.1.0"
-__all__ = ["BadMock", "MockServer", "__version__"]
+__version__ = "0.2.0"
+__all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
 DEFAULT_PORT = 5001
 HEAD_LIMIT = 64 * 1024          # bytes of a request's head; above it 431
@@ -89,7 +89,12 @@ WRITERS = 4                     # unpaced streams that write at the same moment 
 LOG_LINES = 10_000              # log lines that may wait for a slow standard error
 QUIET_SECONDS = 0.0001          # no client answers, changes a file and asks again within this
 RETRY_SECONDS = 1               # what a rate limit tells a client to wait: short, for tests do
-JOURNAL = 1000                  # requests that MockServer.requests remembers
+JOURNAL = 1000                  # default of --journal: requests that a session remembers
+JOURNAL_BODY = 64 * 1024        # bytes of a request's body that the journal keeps
+JOURNAL_ROOM = 64 * 1024 * 1024     # bytes of all that it keeps, about
+SESSIONS = 1000                 # sessions that are kept; then the one that was unused for longest is forgotten
+WAIT_SECONDS = 600.0            # longest wait for a request that a test may ask for
+LIVE_BACKLOG = 10_000           # events that may wait for a slow reader of the live journal
 
 Json = Any
 Headers = Tuple[Tuple[str, str], ...]
@@ -313,7 +318,7 @@ def estimate(text: str) -> int:
 class Request:
     """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
     decoded, `headers` by lower-case name (repeated ones joined with ", "), `body` decoded from
-    its transfer and content codings."""
+    its transfer and content codings.  `path` is without the session's prefix."""
 
     method: str
     path: str
@@ -321,6 +326,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     port: int = 0
+    session: str = ""               # from the prefix /@NAME or the header X-Mock-Session
+    peer: str = ""                  # the client's address
 
 
 @dataclass(frozen=True)
@@ -353,6 +360,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
+    session: str = ""
     params: Mapping[str, str] = field(default_factory=dict)     # named groups of the route
     body: Json = None
 
@@ -530,23 +538,30 @@ class Pace:
 @dataclass(frozen=True)
 class Delivery:
     """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
-    (auto, always, never), and headers that replace the server's own (None removes one)."""
+    (auto, always, never), headers that replace the server's own (None removes one), and whether a test
+    releases each event after the first."""
 
     delay: float = 0.0
     pace: Optional[Pace] = None
     gzip: str = "auto"
     headers: Tuple[Tuple[str, Optional[str]], ...] = ()
+    gate: bool = False
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A place in a stream that is passed only when its gate lets it."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """What goes to the socket, before any coding: either `body`, or `frames` (one an event).
-    `may_gzip` says whether the client's Accept-Encoding is asked."""
+    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a Hold where
+    the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
 
     status: int
     headers: Headers
     body: bytes = b""
-    frames: Optional[Iterable[bytes]] = None
+    frames: Optional[Iterable[Union[bytes, Hold]]] = None
     twin: Optional[bytes] = None
     may_gzip: bool = True
     delivery: Delivery = Delivery()
@@ -829,7 +844,7 @@ class WireFormat:
         return Call(self.provider, self.operation, self.api, self.model(params, body), self.streams(params, body),
                     **conversation(turns), tools=tuple(self.tools(body or {})), inputs=tuple(self.inputs(body or {})),
                     choices=self.choices(body or {}), path=request.path, query=request.query,
-                    headers=request.headers, port=request.port, params=params, body=body,
+                    headers=request.headers, port=request.port, session=request.session, params=params, body=body,
                     schema=self.schema(body) if request.method == "POST" else None)
 
     def model(self, params: Mapping[str, str], body: Json) -> str:
@@ -2471,6 +2486,13 @@ class VertexChat(Vertex, GeminiChat):
 
     routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/chat/completions",)
 
+    def settled(self, failure: Failure, asked: Union[Request, Call]) -> Failure:
+        """With the model that is not found in place of the path, which names none."""
+        found, path = super().settled(failure, asked), RESOURCE.sub("", asked.path)
+        publisher, _, name = getattr(asked, "model", "").rpartition("/")
+        model = f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"
+        return replace(found, message=found.message.replace(f"`{path}`", f"`{model}`"))
+
     def tail(self, call: Call) -> Dict[str, Json]:
         """An empty fingerprint."""
         return {"system_fingerprint": ""}
@@ -3925,16 +3947,16 @@ MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
     "provider": match_name(PROVIDERS), "operation": match_name(OPERATIONS), "api": match_name(APIS),
     "model": match_text, "stream": match_exact("a boolean"), "user": match_text, "system": match_text,
     "tool_result": match_text, "turn": match_exact("an integer"), "tools": match_tools, "path": match_text,
-    "query": match_named, "headers": match_named, "port": match_exact("an integer"), "body": match_body,
-    "body_sha256": match_sha256}
+    "query": match_named, "headers": match_named, "port": match_exact("an integer"), "session": match_exact("a string"),
+    "body": match_body, "body_sha256": match_sha256}
 
 
 def conditions(match: Json, default_operation: str, place: str) -> Tuple[Condition, ...]:
     """The conditions of a `match`, in the order of MATCH_KEYS.  Without `operation` it asks for the
-    default one, unless it names an API or one path, which says more."""
+    default one, if that is given, unless it names an API or one path, which says more."""
     known_keys(match, MATCH_KEYS, place, "match")
     asked = dict(match)
-    if not {"operation", "api"} & set(asked) and not isinstance(asked.get("path"), str):
+    if default_operation and not {"operation", "api"} & set(asked) and not isinstance(asked.get("path"), str):
         asked["operation"] = default_operation
     found = [MATCH_KEYS[key](key, asked[key], place) for key in MATCH_KEYS if key in asked]
     return tuple(condition for group in found for condition in group)
@@ -3988,7 +4010,8 @@ NEUTRAL_KEYS = ("text", "tool_calls", "reasoning", "refusal", "parts", "embeddin
                 "id", "chunk_size", "extra")
 RECORDED_KEYS = ("body", "events")
 ERROR_KEYS = ("error", "after_events")
-COMMON_KEYS = ("status", "headers", "delay", "pace", "gzip")
+DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "gate")
+COMMON_KEYS = ("status", *DELIVERY_KEYS)
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + COMMON_KEYS
 PART_KINDS: Mapping[str, Callable[[str], Part]] = {"text": Text, "reasoning": Reasoning, "refusal": Refusal}
 STOPS = ("stop", "length", "tool_calls", "content_filter")
@@ -4295,6 +4318,16 @@ def parse_headers(value: Json, place: str) -> Tuple[Tuple[str, Optional[str]], .
     return tuple(found)
 
 
+def parse_delivery(spec: Mapping[str, Json], place: str) -> Delivery:
+    """How a response travels, from its JSON."""
+    gzip = spec.get("gzip", "auto")
+    if gzip not in ("auto", "always", "never"):
+        fail(place, "response.gzip", f"found {shown(gzip)}; {nearest(str(gzip), ('auto', 'always', 'never'))}")
+    return Delivery(seconds(spec.get("delay", 0), place, "response.delay"), parse_pace(spec.get("pace"), place), gzip,
+                    parse_headers(spec.get("headers", {}), place),
+                    expect(spec.get("gate", False), "a boolean", place, "response.gate"))
+
+
 def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -> Answer:
     """One `response` from its JSON."""
     known_keys(spec, RESPONSE_KEYS, place, "response")
@@ -4311,11 +4344,7 @@ def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -
         fail(place, "response.status", f"expected a status from 200 to 599, found {shown(status)}")
     if not forms and status < 400:
         fail(place, "response", "says nothing; it needs text, tool_calls, embedding, body, events or error")
-    gzip = spec.get("gzip", "auto")
-    if gzip not in ("auto", "always", "never"):
-        fail(place, "response.gzip", f"found {shown(gzip)}; {nearest(str(gzip), ('auto', 'always', 'never'))}")
-    delivery = Delivery(seconds(spec.get("delay", 0), place, "response.delay"), parse_pace(spec.get("pace"), place), gzip,
-                        parse_headers(spec.get("headers", {}), place))
+    delivery = parse_delivery(spec, place)
     if breaks:
         return parse_broken(spec, names, read, place, delivery)
     if NEUTRAL_KEYS in forms:
@@ -4355,7 +4384,8 @@ class Uses:
 
 @dataclass(frozen=True, eq=False)
 class Mock:
-    """Which calls it answers and with what.  `place` is file and position, `source` its JSON."""
+    """Which calls it answers and with what.  `place` is file and position, `source` its JSON.  How often it was used
+    is each session's own to know."""
 
     name: str
     place: str
@@ -4364,7 +4394,16 @@ class Mock:
     cycle: bool = False
     times: Optional[int] = None
     source: str = ""
-    uses: Uses = field(default_factory=Uses)
+
+    @property
+    def id(self) -> str:
+        """What the control API calls it: its place, without a # if it was added at run time."""
+        return self.place.replace("added#", "added-")
+
+    @property
+    def key(self) -> Tuple[str, str]:
+        """What stays the same when it is read again and is as it was."""
+        return self.place, self.source
 
     @functools.cached_property
     def steady(self) -> bool:
@@ -4383,22 +4422,22 @@ class Mock:
                 return False
         return True
 
-    def differences(self, call: Call, wire: WireFormat) -> List[Difference]:
-        """Everything that keeps this mock from answering this call; empty for a match."""
+    def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
+        """Everything that keeps this mock from answering this call after `used` uses; empty for a match."""
         found = [condition.difference(call) for condition in self.conditions]
-        spent = self.times is not None and self.uses.count >= self.times
-        found.append(("times", self.uses.count, Because(f"fewer than {self.times} uses")) if spent else None)
-        found.append(self.answer(self.uses.count).lacks(wire, call))
+        spent = self.times is not None and used >= self.times
+        found.append(("times", used, Because(f"fewer than {self.times} uses")) if spent else None)
+        found.append(self.answer(used).lacks(wire, call))
         return [difference for difference in found if difference]
 
-    def claim(self, call: Call, wire: WireFormat) -> Optional[Tuple[Answer, int]]:
+    def claim(self, call: Call, wire: WireFormat, uses: Uses) -> Optional[Tuple[Answer, int]]:
         """The answer for a call that matches and the number of the use, counted from 0; None if there is none for it."""
-        with self.uses.lock:
-            used = self.uses.count
+        with uses.lock:
+            used = uses.count
             answer = self.answer(used)
             if (self.times is not None and used >= self.times) or answer.lacks(wire, call):
                 return None
-            self.uses.count = used + 1
+            uses.count = used + 1
         return answer, used
 
     def groups(self, call: Call) -> Dict[str, str]:
@@ -4458,24 +4497,62 @@ class Index:
         return [mock for _, mock in sorted(itertools.chain.from_iterable(found), key=lambda entry: entry[0])]
 
 
-def closest(mocks: Iterable[Mock], call: Call, wire: WireFormat) -> Optional[Tuple[Mock, List[Difference]]]:
-    """The mock with the fewest differences; of several the one of which most holds, then the one whose text is much
-    like the one that came, then the one that differs latest in the order of MATCH_KEYS."""
-    ranked: Dict[Tuple[int, int], List[Tuple[Mock, List[Difference]]]] = {}
+@dataclass(frozen=True)
+class NearMiss:
+    """A mock that nearly matched, and everything that keeps it from it."""
+
+    mock: Mock
+    differences: Tuple[Difference, ...]
+
+    @property
+    def said(self) -> str:
+        """Name, place and the first difference in words."""
+        place = "" if self.mock.name == self.mock.place else f" ({self.mock.place})"
+        said = explained(self.differences[0]) if self.differences else "nothing differs any more"
+        return f'"{self.mock.name}"{place}: {said}'
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {"mock": self.mock.name, "place": self.mock.place,
+                "differences": [difference_json(*one) for one in self.differences]}
+
+
+def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
+    """One difference: key, got, expected; of long texts what is around the place where they part, and that place."""
+    secret = key.split(".")[-1]
+    got = masked(secret, got) if secret in SECRETS and isinstance(got, str) else got
+    values = {"got": got, "expected": expected}
+    found: Dict[str, Json] = {"key": key}
+    texts = [value for value in values.values() if isinstance(value, str) and not isinstance(value, Because)]
+    if len(texts) == 2 and max(map(len, texts)) > 200:
+        part = next((index for index, pair in enumerate(zip(*texts)) if pair[0] != pair[1]), min(map(len, texts)))
+        found["differs_at"] = part
+        values = {name: text[max(0, part - 80):part + 80] for name, text in values.items()}
+    found.update({name: None if value is MISSING else value for name, value in values.items()})
+    return found
+
+
+def near_misses(mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int],
+                most: int = 3) -> List[NearMiss]:
+    """The mocks with the fewest differences, nearest first; of several those of which most holds, then those whose text is
+    much like the one that came, then those that differ latest in the order of MATCH_KEYS."""
+    ranked: Dict[Tuple[int, int], List[NearMiss]] = {}
     for mock in mocks:
-        differences = mock.differences(call, wire)
+        differences = mock.differences(call, wire, used(mock))
         ties = ranked.setdefault((len(differences), len(differences) - len(mock.conditions)), [])
         if len(ties) < 200:
-            ties.append((mock, differences))
-    if not ranked:
-        return None
+            ties.append(NearMiss(mock, tuple(differences)))
     order = {key: index for index, key in enumerate(MATCH_KEYS)}
 
-    def near(entry: Tuple[Mock, List[Difference]]) -> Tuple[float, int]:
-        first = re.split(r"[.\[]", entry[1][0][0])[0] if entry[1] else ""
-        alike = likeness(entry[1])
+    def near(miss: NearMiss) -> Tuple[float, int]:
+        first = re.split(r"[.\[]", miss.differences[0][0])[0] if miss.differences else ""
+        alike = likeness(miss.differences)
         return alike if alike > 0.6 else 0.0, order.get(first, len(order))
-    return max(ranked[min(ranked)], key=near)
+    found: List[NearMiss] = []
+    for rank in sorted(ranked):
+        if len(found) < most:
+            found += sorted(ranked[rank], key=near, reverse=True)[:most - len(found)]
+    return found
 
 
 def likeness(differences: Sequence[Difference]) -> float:
@@ -4494,6 +4571,7 @@ class Found:
     mock: Mock
     answer: Answer
     used: int
+    uses: Uses
 
 
 # --- Loading ---
@@ -4604,15 +4682,34 @@ def reader(libraries: Sequence[Library]) -> ReadFile:
     return read
 
 
+class Session:
+    """What one session has of its own: mocks added at run time, and how often each mock was used.  `memory` is the
+    answerer's."""
+
+    def __init__(self) -> None:
+        self.specs: List[Tuple[Json, str]] = []         # JSON and place of the mocks added at run time
+        self.index = Index(())
+        self.uses: Dict[Tuple[str, str], Uses] = {}
+        self.memory: Any = None
+
+    def uses_of(self, mock: Mock) -> Uses:
+        """How often it has used a mock."""
+        found = self.uses.get(mock.key)
+        return found or self.uses.setdefault(mock.key, Uses())      # setdefault: two threads get the same
+
+    def hold(self, mocks: Sequence[Mock]) -> None:
+        """Have these mocks of its own, from now on."""
+        self.index = Index(mocks)
+
+
 class Mocks:
-    """All mocks in matching order: those added at run time, newest first, then those from files, which
+    """All mocks in matching order: those that a session added at run time, newest first, then those from files, which
     are read again when they change.  `say` gets a line whenever that goes wrong or right."""
 
     def __init__(self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None) -> None:
         self.directories, self.say = tuple(directories), say
         self.lock = threading.Lock()
-        self.specs: List[Tuple[Json, str]] = []         # JSON and place of the mocks added at run time
-        self.added: List[Mock] = []
+        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session()})
         self.from_files: List[Mock] = []
         self.index = Index(())
         self.stamps: Dict[str, Stamp] = {}
@@ -4620,6 +4717,17 @@ class Mocks:
         self.fresh = False              # whether a file is so new that a further change may leave its stamp the same
         self.problems: List[str] = []
         self.numbers = itertools.count(1)
+
+    def session(self, name: str) -> Session:
+        """A session, which begins when it is first asked for."""
+        if not name:
+            return self.sessions[""]
+        with self.lock:
+            found = self.sessions.setdefault(name, Session())
+            self.sessions.move_to_end(name)
+            if len(self.sessions) > SESSIONS:
+                del self.sessions[next(old for old in self.sessions if old)]
+        return found
 
     def load(self) -> List[str]:
         """Read all files; what is wrong with them, if anything is, in which case the mocks stay as they were."""
@@ -4629,16 +4737,16 @@ class Mocks:
         for library in libraries:
             mocks, wrong = library.load()
             loaded, problems = loaded + mocks, problems + wrong
+        sessions = list(self.sessions.values())
         try:
-            added = [parse_mock(spec, place, reader(libraries)) for spec, place in self.specs]
+            added = [[parse_mock(spec, place, reader(libraries)) for spec, place in session.specs] for session in sessions]
         except BadMock as error:
             problems.append(str(error))
         self.watch(libraries)
         if not problems:
-            kept = {(mock.place, mock.source): mock.uses for mock in self.index.mocks}
-            self.added, self.from_files = ([replace(mock, uses=kept.get((mock.place, mock.source), mock.uses)) for mock in mocks]
-                                           for mocks in (added, loaded))
-            self.index = Index([*self.added, *self.from_files])
+            for session, mocks in zip(sessions, added):
+                session.hold(mocks)
+            self.from_files, self.index = loaded, Index(loaded)
         return problems
 
     def watch(self, libraries: Sequence[Library]) -> None:
@@ -4673,50 +4781,277 @@ class Mocks:
             self.say(f"mocks reloaded: {len(self.from_files)}")
         self.problems = problems
 
-    def add(self, specs: Sequence[Json]) -> List[str]:
-        """Add mocks in front of all others, in their order; their names.  BadMock, and none is added, if one is wrong."""
+    def add(self, specs: Sequence[Json], session: str = "") -> List[Mock]:
+        """Add mocks in front of all others of a session, in their order.  BadMock, and none is added, if one is wrong."""
         libraries = [Library(directory) for directory in self.directories]
+        holder = self.session(session)
         with self.lock:
             placed = [(spec, f"added#{next(self.numbers)}") for spec in specs]
             mocks = [parse_mock(spec, place, reader(libraries)) for spec, place in placed]
-            self.specs, self.added = [*placed, *self.specs], [*mocks, *self.added]
+            holder.specs = [*placed, *holder.specs]
+            holder.hold([*mocks, *holder.index.mocks])
             self.stamps.update({path: known for library in libraries for path, known in library.stamps.items()})
-            self.index = Index([*self.added, *self.from_files])
-        return [mock.name for mock in mocks]
+        return mocks
+
+    def remove(self, ids: Iterable[str], session: str = "") -> int:
+        """Take away mocks that a session added, by their ids; how many there were."""
+        holder, wanted = self.session(session), set(ids)
+        with self.lock:
+            kept = [mock for mock in holder.index.mocks if mock.id not in wanted]
+            gone = len(holder.index.mocks) - len(kept)
+            places = {mock.place for mock in kept}
+            holder.specs = [(spec, place) for spec, place in holder.specs if place in places]
+            holder.hold(kept)
+        return gone
+
+    def reset(self, session: str = "") -> None:
+        """Forget a session's mocks and how often it used any."""
+        with self.lock:
+            if session:
+                self.sessions.pop(session, None)
+            else:
+                self.sessions[""] = Session()
+                self.sessions.move_to_end("", last=False)
+
+    def all(self, session: str = "") -> List[Mock]:
+        """A session's mocks and those from files, in matching order."""
+        return [*self.session(session).index.mocks, *self.index.mocks]
 
     def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find the same."""
-        steady = True
-        for mock in self.index.candidates(call):
+        steady, session = True, self.session(call.session)
+        own = session.index
+        candidates = self.index.candidates(call)
+        for mock in itertools.chain(own.candidates(call), candidates) if own.mocks else candidates:
             if not mock.matches(call):
                 continue
             steady = steady and mock.steady
-            claimed = mock.claim(call, wire)
+            uses = session.uses_of(mock)
+            claimed = mock.claim(call, wire, uses)
             if claimed:
-                return Found(mock, *claimed), steady
+                return Found(mock, *claimed, uses), steady
         return None, steady
 
-    def explain(self, call: Call, wire: WireFormat) -> str:
+    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
+        """The three mocks that came nearest to matching."""
+        session = self.session(call.session)
+        return near_misses(self.all(call.session), call, wire, lambda mock: session.uses_of(mock).count)
+
+    def explain(self, near: Sequence[NearMiss]) -> str:
         """Why no mock matches: the closest one and the first thing that differs."""
-        found = closest(self.index.mocks, call, wire)
-        if not found:
+        if not near:
             where = " and ".join(os.path.join(name, "mocks") for name in map(os.path.basename, self.directories))
             return f"no mock matches; none are loaded{' from ' + where if where else ''}"
-        mock, differences = found
-        place = "" if mock.name == mock.place else f" ({mock.place})"
-        said = explained(differences[0]) if differences else "nothing differs any more"
-        return f'no mock matches; closest is "{mock.name}"{place}: {said}'
+        return f"no mock matches; closest is {near[0].said}"
+
+
+# --- The journal ---
+
+ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
+
+
+class Gate:
+    """Lets so many events of a stream out as a test has released.  `wake` is called when there are more."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.free = 0
+        self.wake: Callable[[], None] = lambda: None
+
+    def release(self, events: int = 1) -> None:
+        """Let more events out."""
+        with self.lock:
+            self.free += events
+        self.wake()
+
+    def take(self) -> bool:
+        """Let one event out, if one more may go."""
+        with self.lock:
+            if not self.free:
+                return False
+            self.free -= 1
+            return True
+
+
+class Feed(Gate):
+    """A stream that somebody fills while it runs: what is put in goes out in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: Deque[Optional[bytes]] = deque()
+        self.dropped = 0
+
+    def put(self, frame: Optional[bytes]) -> None:
+        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped, past a bound."""
+        if frame is not None and len(self.waiting) >= LIVE_BACKLOG:
+            self.dropped += 1
+            return
+        self.waiting.append(frame)
+        self.release()
+
+    def frames(self) -> Iterator[Union[bytes, Hold]]:
+        """A comment at once, then each frame as it is put in."""
+        yield b": live\n\n"
+        while True:
+            yield Hold()
+            frame = self.waiting.popleft()
+            if frame is None:
+                return
+            if self.dropped:
+                frame, self.dropped = f": {self.dropped} events dropped, they are read too slowly\n\n".encode() + frame, 0
+            yield frame
+
+
+class Entry:
+    """One request in the journal: `data` is what is shown of it, `call` what matching needs, `gate` what holds its stream."""
+
+    __slots__ = ("data", "call", "gate", "size", "kept")
+
+    def __init__(self, data: Dict[str, Json], call: Call, size: int) -> None:
+        self.data, self.call, self.size = data, call, size
+        self.gate: Optional[Gate] = None
+        self.kept = True
+
+    def matches(self, wanted: Sequence[Condition], ended: Optional[str]) -> bool:
+        """Whether it fulfils conditions, and has ended in the way that is asked for."""
+        return (ended is None or self.data["ended"] == ended) and all(one.holds(one.get(self.call)) for one in wanted)
 
 
 class Journal:
-    """The newest requests, oldest first; credentials in it are masked."""
+    """The newest requests of each session, oldest first, and counts of all requests; what is kept is bounded by number and
+    by bytes.  Waiting costs nothing: who waits is woken when a request comes or ends."""
 
-    def __init__(self, size: int = JOURNAL) -> None:
-        self.entries: Deque[Dict[str, Json]] = deque(maxlen=size)
+    def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
+        self.size, self.room, self.used, self.kept = size, room, 0, 0
+        self.sessions: Dict[str, Deque[Entry]] = {}
+        self.order: Deque[Entry] = deque()
+        self.changed = threading.Condition()            # its lock may be taken again by who holds it
+        self.waiting = 0
+        self.closed = False
+        self.feeds: List[Tuple[str, Feed]] = []
+        self.started = time.monotonic()
+        self.running = 0
+        self.requests: Dict[Tuple[str, str, str, str], int] = {}        # by provider, API, status and matched
+        self.ends: Dict[str, int] = {}
+        self.totals = {"bytes_sent": 0, "events_sent": 0, "duration": 0.0}
 
-    def add(self, entry: Dict[str, Json]) -> None:
+    def add(self, entry: Entry) -> None:
         """Remember one request."""
-        self.entries.append(entry)
+        name = entry.data["session"] or ""
+        with self.changed:
+            self.running += 1
+            if self.size:
+                own = self.sessions.setdefault(name, deque())
+                own.append(entry)
+                self.order.append(entry)
+                self.used += entry.size
+                self.kept += 1
+                if len(own) > self.size:
+                    self.forget(own.popleft())
+                while self.used > self.room or (self.order and not self.order[0].kept):
+                    oldest = self.order.popleft()
+                    if oldest.kept:
+                        self.sessions[oldest.data["session"] or ""].popleft()
+                        self.forget(oldest)
+                if len(self.order) > 2 * self.kept + 1000:
+                    self.order = deque(other for other in self.order if other.kept)
+            self.tell(entry)
+
+    def forget(self, entry: Entry) -> None:
+        """What goes with an entry that is dropped."""
+        entry.kept = False
+        self.used -= entry.size
+        self.kept -= 1
+        name = entry.data["session"] or ""
+        if name and not self.sessions.get(name):
+            self.sessions.pop(name, None)
+
+    def end(self, entry: Entry, **facts: Json) -> None:
+        """Say how a request ended."""
+        data = entry.data
+        key = str(data["provider"]), str(data["api"]), str(data["status"]), "true" if data["mock"] else "false"
+        with self.changed:
+            data.update(facts)
+            self.running -= 1
+            self.requests[key] = self.requests.get(key, 0) + 1
+            self.ends[data["ended"]] = self.ends.get(data["ended"], 0) + 1
+            for name in self.totals:
+                self.totals[name] += data[name]
+            self.tell(entry)
+
+    def tell(self, entry: Entry) -> None:
+        """Wake those who wait, and send the entry to those who watch."""
+        if self.waiting:
+            self.changed.notify_all()
+        for session, feed in self.feeds:
+            if session in ("*", entry.data["session"] or ""):
+                feed.put(OPENAI_SSE.frame(compact(entry.data), "request" if entry.data["ended"] is None else "ended"))
+
+    def watch(self, session: str) -> Feed:
+        """A feed of what happens from now on."""
+        feed = Feed()
+        with self.changed:
+            if self.closed:
+                feed.put(None)
+            self.feeds.append((session, feed))
+        return feed
+
+    def unwatch(self, feed: Gate) -> None:
+        """Nobody reads this feed any more."""
+        with self.changed:
+            self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
+
+    def entries(self, session: str = "") -> List[Entry]:
+        """A session's requests, oldest first; of all sessions for `*`."""
+        with self.changed:
+            if session == "*":
+                return [entry for entry in self.order if entry.kept]
+            return list(self.sessions.get(session, ()))
+
+    def find(self, number: str) -> Optional[Entry]:
+        """A request by its id."""
+        with self.changed:
+            return next((entry for entry in self.order if entry.kept and entry.data["id"] == number), None)
+
+    def clear(self, session: str = "") -> int:
+        """Forget a session's requests, or all for `*`; how many there were."""
+        with self.changed:
+            names = list(self.sessions) if session == "*" else [session]
+            gone = [entry for name in names for entry in self.sessions.pop(name, ())]
+            for entry in gone:
+                self.forget(entry)
+            self.order = deque(entry for entry in self.order if entry.kept)
+        return len(gone)
+
+    def wait(self, session: str, wanted: Sequence[Condition], count: int, ended: Optional[str],
+             timeout: float) -> Tuple[List[Entry], bool]:
+        """The requests that match, once there are `count` of them; and false if there were not in time."""
+        def enough() -> bool:
+            return self.closed or len(self.matching(session, wanted, ended)) >= count
+        with self.changed:
+            self.waiting += 1
+            try:
+                self.changed.wait_for(enough, timeout)
+            finally:
+                self.waiting -= 1
+            found = self.matching(session, wanted, ended)
+        return found, len(found) >= count
+
+    def matching(self, session: str, wanted: Sequence[Condition], ended: Optional[str] = None) -> List[Entry]:
+        """The requests of a session that match."""
+        return [entry for entry in self.entries(session) if entry.matches(wanted, ended)]
+
+    def uptime(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.started
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+            for _, feed in self.feeds:
+                feed.put(None)
 
 
 # === Answering ===============================================================
@@ -4732,12 +5067,14 @@ class Settings:
     pace: float = 0.0
     require_auth: bool = False
     seed: int = 0
+    host: str = "127.0.0.1"
+    control_token: str = ""
 
 
 @dataclass(frozen=True)
 class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.  `steady` says that an
-    equal request will get an equal one."""
+    equal request will get an equal one, `feed` fills a stream while it runs, `control` marks the control API's own."""
 
     response: Response
     call: Optional[Call] = None
@@ -4746,27 +5083,35 @@ class Answered:
     wire: Optional[WireFormat] = None
     uses: Optional[Uses] = None
     steady: bool = True
+    near: Tuple[NearMiss, ...] = ()
+    unmatched: bool = False
+    feed: Optional[Feed] = None
+    control: bool = False
 
 
-def ahead(frames: Iterable[bytes], room: int = 256 * 1024) -> Iterable[bytes]:
+Frames = Iterable[Union[bytes, Hold]]
+
+
+def ahead(frames: Frames, room: int = 256 * 1024) -> Frames:
     """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are asked for, the others."""
     rest, begun, size = iter(frames), [], 0
     for frame in rest:
         begun.append(frame)
-        size += len(frame) + 512            # what it takes to make even an empty one
+        size += 512 + (0 if isinstance(frame, Hold) else len(frame))        # 512: what it takes to make even an empty one
         if size > room:
             return itertools.chain(begun, rest)
     return tuple(begun)
 
 
 class Memory:
-    """Answers to requests that came before, for as long as the mocks stay the same.
+    """Answers to requests that came before, for as long as the mocks of the session and of the files stay the same.
 
     An answer depends on nothing but the request and the mocks, so that an equal request need not be read, matched
     and written out again.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(self, index: Index, names: Sequence[str], room: int = 4 * 1024 * 1024) -> None:
-        self.index, self.names, self.room, self.used = index, (*names, *index.headers), room, 0
+    def __init__(self, own: Index, files: Index, names: Sequence[str], room: int = 4 * 1024 * 1024) -> None:
+        self.own, self.files, self.room, self.used = own, files, room, 0
+        self.names = (*names, *own.headers, *files.headers)
         self.answers: Dict[Any, Answered] = {}
 
     def key(self, request: Request) -> Any:
@@ -4783,7 +5128,8 @@ class Memory:
             frames = ahead(frames)
             answered = replace(answered, response=replace(answered.response, frames=frames))
         if answered.steady and (frames is None or isinstance(frames, tuple)):
-            self.put(key, answered, sum(map(len, frames or ())) + len(answered.response.body))
+            size = sum(len(frame) for frame in frames or () if not isinstance(frame, Hold))
+            self.put(key, answered, size + len(answered.response.body))
         return answered
 
     def put(self, key: Any, answered: Answered, size: int) -> None:
@@ -4915,24 +5261,330 @@ def shape_of(request: Request) -> WireFormat:
     return wire if alike > 0.75 else DEFAULT_SHAPE
 
 
+# --- The control API ---
+
+
+def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
+    """JSON for a test."""
+    return Response(status, (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers),
+                    utf8(compact(value) + "\n"))
+
+
+NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
+
+
+def own_name(host: str, served: str) -> bool:
+    """Whether a Host header names this server: loopback, the address that it listens on, or a number, which no DNS can rebind."""
+    name = re.sub(r":\d+$", "", host.strip().lower())
+    return name in ("", "localhost", served.lower()) or NUMERIC_HOST.fullmatch(name) is not None
+
+
+def on_loopback(peer: str) -> bool:
+    """Whether a client's address is this machine's own."""
+    return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
+
+
+ControlRoute = Tuple[str, str, str, str]        # method, path below /__mock__, method of Control, what it does
+
+
+class Control:
+    """The control API: what tests see and steer, under /__mock__/ (README, "Control API").
+
+    For clients on loopback only, unless they have the token; a Host or an Origin that is not the server's own is refused, so
+    that no web page that somebody happens to look at can use it."""
+
+    ROUTES: Tuple[ControlRoute, ...] = (
+        ("GET", r"/", "page", "the inspector, a live view for people"),
+        ("GET", r"/health", "health", "version, uptime, mocks, problems with mock files"),
+        ("GET", r"/requests", "requests", "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`"),
+        ("DELETE", r"/requests", "forget", "empty the journal"),
+        ("POST", r"/requests/count", "count", "`{\"match\"}` → `{\"count\"}`"),
+        ("POST", r"/requests/wait", "wait",
+         "`{\"match\", \"count\", \"ended\", \"timeout\"}` → those requests, as soon as they are there; else 408"),
+        ("POST", r"/requests/(?P<id>[^/]+)/release", "release", "`{\"events\"}`: let gated events out"),
+        ("GET", r"/requests/live", "live", "the journal as an event stream"),
+        ("GET", r"/mocks", "mocks_loaded", "what is loaded, in matching order, with use counts"),
+        ("POST", r"/mocks", "add", "add one mock or an array of them → 201 with ids"),
+        ("DELETE", r"/mocks", "remove_all", "remove those added at run time"),
+        ("DELETE", r"/mocks/(?P<id>[^/]+)", "remove", "remove one of them"),
+        ("POST", r"/reset", "reset", "forget journal, run-time mocks and how often mocks were used"),
+        ("GET", r"/metrics", "metrics", "counts for Prometheus"))
+
+    def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
+        self.mocks, self.journal, self.settings = mocks, journal, settings
+
+    def answer(self, request: Request) -> Answered:
+        """The response to a control request; a refusal says what is wrong."""
+        try:
+            self.admit(request)
+            action, params = self.route(request)
+            found = getattr(self, action)(request, **params)
+            return found if isinstance(found, Answered) else Answered(found, control=True)
+        except Refused as refused:
+            error = {"error": {"message": refused.message, "code": refused.code or "bad_request"}}
+            return Answered(control_response(refused.status, error, refused.headers), control=True)
+        except BadMock as error:
+            return Answered(control_response(400, {"error": {"message": str(error), "code": "bad_mock"}}), control=True)
+
+    def admit(self, request: Request) -> None:
+        """Refuse who may not use the control API."""
+        headers, token = request.headers, self.settings.control_token
+        given = scheme_key(headers.get("authorization", ""), ("bearer",))
+        trusted = bool(token) and given == token
+        if not trusted and not on_loopback(request.peer):
+            raise Refused(403, "the control API answers clients on loopback, and others that send the bearer token of "
+                               "--control-token", code="not_loopback")
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not trusted and not own_name(host, self.settings.host):
+            raise Refused(403, f"Host is {shown(host)}, which is not this server's own name; use localhost or its address",
+                          code="foreign_host")
+        if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
+            raise Refused(403, f"Origin is {shown(origin)}; the control API answers no other origin", code="foreign_origin")
+
+    def route(self, request: Request) -> Tuple[str, Mapping[str, str]]:
+        """The action that a path asks for, and its parameters."""
+        path = request.path[len("/__mock__"):] or "/"
+        method = "GET" if request.method == "HEAD" else request.method
+        found = [(known, action, match) for known, pattern, action, _ in self.ROUTES
+                 for match in [re.fullmatch(pattern, path)] if match]
+        for known, action, match in found:
+            if known == method:
+                return action, {name: unquote(text) for name, text in match.groupdict().items()}
+        if found:
+            allowed = ", ".join(sorted({known for known, _, _ in found}))
+            raise Refused(405, f"{request.path} takes {allowed}, not {request.method}", headers=(("Allow", allowed),),
+                          code="method_not_allowed")
+        paths = {"/__mock__" + re.sub(r"\(\?P<id>[^)]+\)", "ID", pattern) for _, pattern, _, _ in self.ROUTES}
+        raise Refused(404, f"unknown control path {shown(request.path)}; {nearest(request.path, paths)}", code="unknown_path")
+
+    def session(self, request: Request) -> str:
+        """The session that is meant: of the query, else of the request."""
+        return request.query.get("session", request.session)
+
+    def given(self, request: Request, keys: Iterable[str]) -> Dict[str, Json]:
+        """The body, an object with no other keys; an empty one is one without any."""
+        try:
+            return known_keys(parse_json(request.body) if request.body.strip() else {}, keys, "body", "")
+        except BadMock:
+            raise
+        except ValueError as error:
+            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
+
+    def number(self, text: Json, name: str, least: int, most: int = 1_000_000) -> int:
+        """A whole number of the query or the body."""
+        value = int(text) if isinstance(text, str) and re.fullmatch("[0-9]{1,9}", text) else text
+        if not fits(value, "an integer") or not least <= value <= most:
+            raise Refused(400, f"{name}: expected a whole number from {least} to {most}, found {shown(text)}", code="bad_value")
+        return cast(int, value)
+
+    # --- what there is ---
+
+    def page(self, request: Request) -> Response:
+        """The inspector."""
+        policy = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+        return Response(200, (("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"),
+                              ("Content-Security-Policy", policy)), utf8(INSPECTOR))
+
+    def health(self, request: Request) -> Response:
+        """Version, uptime, mocks, problems."""
+        return control_response(200, {
+            "status": "ok" if not self.mocks.problems else "mocks not reloaded", "version": __version__,
+            "uptime": round(self.journal.uptime(), 3), "mocks": len(self.mocks.all(request.session)),
+            "load_errors": self.mocks.problems})
+
+    def requests(self, request: Request) -> Response:
+        """The journal."""
+        known_keys(dict(request.query), ("unmatched", "limit", "mock", "session"), "query", "")
+        found = [entry.data for entry in self.journal.entries(self.session(request))]
+        if request.query.get("unmatched", "0") not in ("", "0"):
+            found = [data for data in found if data["unmatched"]]
+        if "mock" in request.query:
+            found = [data for data in found if data["mock"] == request.query["mock"]]
+        if "limit" in request.query:
+            limit = self.number(request.query["limit"], "limit", 0)
+            found = found[-limit:] if limit else []
+        return control_response(200, {"requests": found})
+
+    def forget(self, request: Request) -> Response:
+        """Empty the journal."""
+        return control_response(200, {"deleted": self.journal.clear(self.session(request))})
+
+    def count(self, request: Request) -> Response:
+        """How many requests match."""
+        given = self.given(request, ("match",))
+        wanted = conditions(given.get("match", {}), "", "body")
+        return control_response(200, {"count": len(self.journal.matching(self.session(request), wanted))})
+
+    def wait(self, request: Request) -> Response:
+        """Requests that match, once there are enough."""
+        given = self.given(request, ("match", "count", "ended", "timeout"))
+        wanted = conditions(given.get("match", {}), "", "body")
+        ended, timeout = given.get("ended"), given.get("timeout", 5)
+        if ended is not None and ended not in ENDS:
+            raise Refused(400, f"ended: found {shown(ended)}; {nearest(str(ended), ENDS)}", code="bad_value")
+        if not fits(timeout, "a number") or not 0 <= timeout <= WAIT_SECONDS:
+            raise Refused(400, f"timeout: expected seconds from 0 to {WAIT_SECONDS:g}, found {shown(timeout)}", code="bad_value")
+        number, session = self.number(given.get("count", 1), "count", 1), self.session(request)
+        found, enough = self.journal.wait(session, wanted, number, ended, timeout)
+        if enough:
+            return control_response(200, {"requests": [entry.data for entry in found]})
+        seen = [entry.data for entry in self.journal.entries(session)][-20:]
+        message = f"{len(found)} of {number} requests came within {timeout:g} seconds; what came instead is in requests"
+        error = {"message": message, "code": "timeout"}
+        return control_response(408, {"error": error, "matched": len(found), "requests": seen})
+
+    def release(self, request: Request, id: str) -> Response:
+        """Let events of a gated stream out."""
+        events = self.number(self.given(request, ("events",)).get("events", 1), "events", 1)
+        entry = self.journal.find(id)
+        if not entry:
+            raise Refused(404, f"no request {shown(id)} in the journal; X-Mock-Request-Id of its answer says which it was",
+                          code="unknown_request")
+        if not entry.gate or entry.data["ended"]:
+            reason = f"has ended: {entry.data['ended']}" if entry.gate else 'has no gate; its mock needs "gate": true'
+            raise Refused(409, f"request {id} {reason}", code="no_gate")
+        entry.gate.release(events)
+        return control_response(200, {"released": events})
+
+    def live(self, request: Request) -> Answered:
+        """An event when a request comes and one when it has ended."""
+        feed = self.journal.watch(self.session(request))
+        response = Response(200, (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")), frames=feed.frames(),
+                            may_gzip=False)
+        return Answered(response, feed=feed, control=True)
+
+    def mocks_loaded(self, request: Request) -> Response:
+        """All mocks, in matching order."""
+        session = self.mocks.session(self.session(request))
+        return control_response(200, {"mocks": [
+            {"id": mock.id, "name": mock.name, "uses": session.uses_of(mock).count, "source": parse_json(utf8(mock.source))}
+            for mock in self.mocks.all(self.session(request))]})
+
+    def add(self, request: Request) -> Response:
+        """Add mocks."""
+        try:
+            given = parse_json(request.body)
+        except ValueError as error:
+            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
+        mocks = self.mocks.add(given if isinstance(given, list) else [given], self.session(request))
+        return control_response(201, {"ids": [mock.id for mock in mocks]})
+
+    def remove_all(self, request: Request) -> Response:
+        """Remove all that were added at run time."""
+        session = self.session(request)
+        ids = [mock.id for mock in self.mocks.session(session).index.mocks]
+        return control_response(200, {"deleted": self.mocks.remove(ids, session)})
+
+    def remove(self, request: Request, id: str) -> Response:
+        """Remove one of them."""
+        if self.mocks.remove([id], self.session(request)):
+            return control_response(200, {"deleted": 1})
+        if any(mock.id == id for mock in self.mocks.index.mocks):
+            raise Refused(409, f"{id} comes from a file; remove it there", code="not_added")
+        known = [mock.id for mock in self.mocks.session(self.session(request)).index.mocks]
+        raise Refused(404, f"no mock {shown(id)} was added; {nearest(id, known) if known else 'none was'}", code="unknown_mock")
+
+    def reset(self, request: Request) -> Response:
+        """Forget what a session, or for `*` every one, has gathered."""
+        session = self.session(request)
+        self.journal.clear(session)
+        for name in list(self.mocks.sessions) if session == "*" else [session]:
+            self.mocks.reset(name)
+        return control_response(200, {"reset": session or None})
+
+    def metrics(self, request: Request) -> Response:
+        """Counts in Prometheus' text format, version 0.0.4."""
+        journal = self.journal
+        labels = ("provider", "api", "status", "matched")
+        with journal.changed:
+            requests: Samples = [(dict(zip(labels, key)), count) for key, count in sorted(journal.requests.items())]
+            ends: Samples = [({"ended": name}, count) for name, count in sorted(journal.ends.items())]
+            totals, running, kept = dict(journal.totals), journal.running, journal.kept
+        families: Tuple[Tuple[str, str, str, Samples], ...] = (
+            ("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
+            ("uptime_seconds", "gauge", "Seconds since the start.", [({}, round(journal.uptime(), 3))]),
+            ("requests_total", "counter", "Requests answered.", requests),
+            ("requests_ended_total", "counter", "Requests by how their answer ended on the socket.", ends),
+            ("requests_in_flight", "gauge", "Requests that are being answered.", [({}, running)]),
+            ("request_seconds_total", "counter", "Seconds that answering took, added up.", [({}, round(totals["duration"], 6))]),
+            ("bytes_sent_total", "counter", "Bytes of bodies sent, framing included.", [({}, totals["bytes_sent"])]),
+            ("events_sent_total", "counter", "Events of streams sent.", [({}, totals["events_sent"])]),
+            ("journal_entries", "gauge", "Requests in the journal.", [({}, kept)]),
+            ("sessions", "gauge", "Sessions, the nameless one among them.", [({}, len(self.mocks.sessions))]),
+            ("mocks", "gauge", "Mocks from files.", [({}, len(self.mocks.index.mocks))]))
+        body = "".join(metric_family("mock_server_" + name, kind, about, samples) for name, kind, about, samples in families)
+        return Response(200, (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),), utf8(body))
+
+
+Samples = Sequence[Tuple[Mapping[str, str], float]]
+
+
+def metric_family(name: str, kind: str, about: str, samples: Samples) -> str:
+    """One metric with its help, type and samples; label values are of this file's own making and need no escapes."""
+    lines = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
+    for labels, value in samples:
+        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        lines.append(f"{name}{'{' + inner + '}' if inner else ''} {value!r}")
+    return "\n".join(lines) + "\n"
+
+
+INSPECTOR = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
+body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222;background:#fff}
+table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
+tr.miss td{background:#fff3f0}pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}summary{cursor:pointer}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}}
+</style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
+<table><thead><tr><th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>ended</th></tr></thead>
+<tbody id="rows"></tbody></table>
+<script>
+const rows = document.getElementById("rows"), state = document.getElementById("state");
+const cell = (row, text) => { const td = row.insertCell(); td.textContent = text ?? ""; return td; };
+function show(entry) {
+  const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
+  row.id = "r" + entry.id; row.replaceChildren(); row.className = entry.unmatched ? "miss" : "";
+  cell(row, entry.id);
+  const what = cell(row, ""), more = document.createElement("details");
+  const head = document.createElement("summary"), pre = document.createElement("pre");
+  head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
+  pre.textContent = JSON.stringify(entry, null, 2);
+  more.append(head, pre); what.append(more);
+  cell(row, entry.model); cell(row, entry.status); cell(row, entry.mock ?? entry.note); cell(row, entry.ended ?? "…");
+  while (rows.rows.length > 500) rows.deleteRow(-1);
+}
+fetch("requests?session=*").then(answer => answer.json()).then(found => found.requests.forEach(show));
+const live = new EventSource("requests/live?session=*");
+live.onopen = () => state.textContent = "live"; live.onerror = () => state.textContent = "disconnected";
+for (const name of ["request", "ended"]) live.addEventListener(name, event => show(JSON.parse(event.data)));
+</script></body></html>
+"""
+
+
 class Answerer:
     """Answers requests from mocks; one for all ports of a process."""
 
-    def __init__(self, mocks: Mocks, settings: Settings) -> None:
-        self.mocks, self.settings = mocks, settings
-        self.memory = Memory(Index(()), ())
+    def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
+        self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, whatever it is; from memory, if it came before."""
         self.mocks.refresh()
-        memory = self.memory
-        if memory.index is not self.mocks.index:
+        if request.path.startswith("/__mock__"):
+            return Control(self.mocks, self.journal, self.settings).answer(request)
+        if "x-mock-response" in request.headers:
+            return self.fresh(request)
+        session = self.mocks.session(request.session)
+        memory = session.memory
+        if memory is None or memory.own is not session.index or memory.files is not self.mocks.index:
             names = (*OWNER_HEADERS, *CREDENTIALS) if self.settings.require_auth else OWNER_HEADERS
-            memory = self.memory = Memory(self.mocks.index, names)
+            memory = session.memory = Memory(session.index, self.mocks.index, names,
+                                             256 * 1024 if request.session else 4 * 1024 * 1024)
         key = memory.key(request)
-        known = memory.answers.get(key)
+        known: Optional[Answered] = memory.answers.get(key)
         if known is None:
-            return memory.keep(key, self.fresh(request))
+            kept: Answered = memory.keep(key, self.fresh(request))
+            return kept
         if known.uses:
             with known.uses.lock:
                 known.uses.count += 1
@@ -4986,28 +5638,43 @@ class Answerer:
         return Answered(failed(wire, failure, ids, Delivery(), request), call, note=failure.message, wire=wire)
 
     def reply(self, wire: WireFormat, call: Call) -> Answered:
-        """The answer of the first mock that matches, or of the fallback."""
+        """The answer that the request brings along, of the first mock that matches, or of the fallback."""
+        own, overlay = brought_along(call)
+        if own:
+            outcome = own.to(call, {})
+            response = respond(wire, call, outcome, own.status, self.paced(own.delivery, "header/0"))
+            return Answered(response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False)
         found, steady = self.mocks.find(call, wire)
         if found:
             outcome = found.answer.to(call, found.mock.groups(call))
-            response = respond(wire, call, outcome, found.answer.status, self.paced(found))
-            return Answered(response, call, found.mock.name, unfit(call, outcome), wire, found.mock.uses, steady)
-        delivery = Delivery(pace=Pace(between=self.settings.pace))
+            delivery = self.paced(overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}")
+            response = respond(wire, call, outcome, found.answer.status, delivery)
+            return Answered(response, call, found.mock.name, unfit(call, outcome), wire, found.uses, steady)
+        delivery = self.paced(overlaid(Delivery(), overlay), "fallback/0")
         if call.operation == "models":
             return Answered(respond(wire, call, echo(call), 200, delivery), call, wire=wire, steady=steady)
         if self.settings.fallback == "echo" and wire.speaks:
-            return Answered(respond(wire, call, echo(call), 200, delivery), call, note="echo", wire=wire, steady=steady)
-        message = self.mocks.explain(call, wire)
-        failure = Failure(404, message, code="mock_not_found")
-        return Answered(failed(wire, failure, call.token, Delivery(), call), call, note=message, wire=wire, steady=steady)
+            return Answered(respond(wire, call, echo(call), 200, delivery), call, note="echo", wire=wire, steady=steady,
+                            unmatched=True)
+        return self.miss(wire, call, steady)
 
-    def paced(self, found: Found) -> Delivery:
-        """The delivery with the server's pace where the mock sets none, and a seed of its own for each use."""
-        delivery = found.answer.delivery
+    def miss(self, wire: WireFormat, call: Call, steady: bool) -> Answered:
+        """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
+        near = self.mocks.near(call, wire)
+        message = self.mocks.explain(near)
+        response = failed(wire, wire.settled(Failure(404, message, code="mock_not_found"), call), call.token, Delivery(), call)
+        end = response.body.rindex(b"}")            # in the provider's layout, one member more
+        body = response.body[:end].rstrip() + utf8(',"near_misses":' + compact([miss.json() for miss in near]))
+        response = replace(response, body=body + response.body[len(response.body[:end].rstrip()):])
+        note = "; then ".join([message, *(miss.said for miss in near[1:])])
+        return Answered(response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True)
+
+    def paced(self, delivery: Delivery, use: str) -> Delivery:
+        """A delivery with the server's pace where it sets none, and a seed of its own for each use."""
         pace = delivery.pace or Pace(between=self.settings.pace)
         if pace.jitter:
-            pace = replace(pace, seed=f"{self.settings.seed}/{found.mock.place}/{found.used}")
-        return Delivery(delivery.delay, pace, delivery.gzip, delivery.headers)
+            pace = replace(pace, seed=f"{self.settings.seed}/{use}")
+        return replace(delivery, pace=pace)
 
     @staticmethod
     def options(request: Request) -> Response:
@@ -5019,6 +5686,33 @@ class Answerer:
             headers += (("Access-Control-Allow-Methods", allowed), ("Access-Control-Allow-Headers", wanted),
                         ("Access-Control-Max-Age", "86400"))
         return Response(204, headers, may_gzip=False)
+
+
+def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
+    """The answer in the header X-Mock-Response, or how the matching mock's is to travel if that is all it says."""
+    text = call.headers.get("x-mock-response")
+    if text is None:
+        return None, {}
+    try:
+        spec = parse_json(text.encode("latin-1", "replace") if not text.isascii() else text.encode())
+        if isinstance(spec, dict) and spec and set(spec) <= set(DELIVERY_KEYS):
+            parse_delivery(spec, "X-Mock-Response")
+            return None, spec
+        return parse_answer(spec, (), no_file, "X-Mock-Response"), {}
+    except BadMock as error:
+        raise Refused(400, str(error), code="bad_mock_response") from None
+    except ValueError as error:
+        raise Refused(400, f"X-Mock-Response: not JSON: {error}", code="bad_mock_response") from None
+
+
+def no_file(name: str, place: str) -> bytes:
+    """Refuses to read: a header may name no files."""
+    fail(place, "", f"@{name} is a file, and a header may name none; put it in a mock")
+
+
+def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
+    """A delivery with what a header says of it in place of its own."""
+    return replace(delivery, **{key: getattr(parse_delivery(spec, "X-Mock-Response"), key) for key in spec}) if spec else delivery
 
 
 def named_token(seed: str, label: str, length: int, alphabet: str = ALNUM) -> str:
@@ -5228,6 +5922,9 @@ HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]
 NO_BODY = (204, 304)
 
 
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
 @dataclass(frozen=True)
 class Head:
     """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name; `repeated` are the names
@@ -5253,8 +5950,20 @@ class Head:
 
     @functools.cached_property
     def where(self) -> Tuple[str, Dict[str, str]]:
-        """The path as sent, and the decoded query."""
-        return parse_target(self.target)
+        """The path as sent, without the prefix of a session, and the decoded query."""
+        path, query = parse_target(self.target)
+        found = SESSION_PREFIX.match(path)
+        return ((found.group(2) or "/") if found else path), query
+
+    @functools.cached_property
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.  Refused for a name that is none."""
+        found = SESSION_PREFIX.match(parse_target(self.target)[0])
+        name = unquote(found.group(1)) if found else self.headers.get("x-mock-session", "").strip()
+        if name == "*" or len(name) > 100 or not name.isprintable():
+            raise Refused(400, f"the session is {shown(name)}, expected a name of up to 100 printable characters, and not *",
+                          code="bad_session")
+        return name
 
     @functools.cached_property
     def kept(self) -> Dict[str, Dict[str, str]]:
@@ -5550,14 +6259,17 @@ def new_gzip(body: bytes) -> bytes:
 known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
-def gzip_frames(frames: Iterable[bytes]) -> Iterator[Tuple[bytes, bool]]:
+Frame = Union[bytes, Hold]
+
+
+def gzip_frames(frames: Iterable[Frame]) -> Iterator[Tuple[Frame, bool]]:
     """Frames as one gzip member: (bytes, true), and at the end its trailer with false.
 
     Each frame is flushed: without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
     reading the stream sees nothing (zlib manual, deflate())."""
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
     for frame in frames:
-        yield packer.compress(frame) + packer.flush(zlib.Z_SYNC_FLUSH), True
+        yield frame if isinstance(frame, Hold) else packer.compress(frame) + packer.flush(zlib.Z_SYNC_FLUSH), True
     yield packer.flush(), False
 
 
@@ -5578,7 +6290,7 @@ class Wait:
     seconds: float
 
 
-Step = Union[Send, Wait]
+Step = Union[Send, Wait, Hold]
 
 
 @dataclass(frozen=True)
@@ -5639,11 +6351,12 @@ def steps(response: Response, wire: Wire) -> Iterator[Step]:
     yield Send(head, head=len(head))
     if wire.head_only:
         return
-    pace = response.delivery.pace or Pace()
-    if isinstance(response.frames, tuple) and not (gzip or pace.jitter):
-        yield from prepared_chunks(response.frames, pace.first, pace.between, chunked)
+    pace, frames = response.delivery.pace or Pace(), response.frames
+    if isinstance(frames, tuple) and not (gzip or pace.jitter or response.delivery.gate):
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
         return
-    coded = gzip_frames(response.frames) if gzip else zip(response.frames, itertools.repeat(True))
+    frames = gated(frames) if response.delivery.gate else frames
+    coded = gzip_frames(frames) if gzip else zip(frames, itertools.repeat(True))
     yield from paced_chunks(coded, pace, chunked)
 
 
@@ -5673,10 +6386,21 @@ def whole_step(response: Response, wire: Wire, tail: Headers, gzip: bool) -> Sen
     return Send(head if wire.head_only else head + body, head=len(head))
 
 
-def paced_chunks(frames: Iterable[Tuple[bytes, bool]], pace: Pace, chunked: bool) -> Iterator[Step]:
+def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Frames that wait to be released, each but the first."""
+    for number, frame in enumerate(frames):
+        if number:
+            yield Hold()
+        yield frame
+
+
+def paced_chunks(frames: Iterable[Tuple[Frame, bool]], pace: Pace, chunked: bool) -> Iterator[Step]:
     """Frames as chunks, each one write; those that are events are due when the pace says.  Then the last chunk."""
     pauses = gaps(pace) if pace.first or pace.between else None
     for frame, event in frames:
+        if isinstance(frame, Hold):
+            yield frame
+            continue
         pause = next(pauses) if pauses and event else 0.0
         if pause:
             yield Wait(pause)
@@ -5711,6 +6435,27 @@ def ready(sock: socket.socket, events: int, timeout: float) -> int:
     poller.register(sock, events)
     found = poller.poll(max(0.0, timeout) * 1000)
     return found[0][1] if found else 0
+
+
+HELD = -1.0             # what a stream is due that waits at a gate
+
+
+def rings(sock: socket.socket, bell: socket.socket) -> bool:
+    """Wait until a bell rings; false if the other side of the socket ends first."""
+    if not hasattr(select, "poll"):                 # Windows
+        return bool(select.select([bell], [], [])[0])
+    poller = select.poll()
+    poller.register(sock, GONE)
+    poller.register(bell, READABLE)
+    return bell.fileno() in dict(poller.poll())
+
+
+def ring(rope: socket.socket) -> None:
+    """Ring a bell, if it is still there."""
+    try:
+        rope.send(b"x")
+    except OSError:
+        pass                            # nobody waits any more, or it rings already
 
 
 class Vanished(Exception):
@@ -5779,7 +6524,7 @@ class Log:
             self.thread.join(0.5)
 
 
-LOGGED = ("time", "port", "method", "path", "provider", "operation", "api", "model", "stream", "mock", "status",
+LOGGED = ("time", "port", "session", "method", "path", "provider", "operation", "api", "model", "stream", "mock", "status",
           "duration", "bytes_sent", "events_sent", "ended", "note")
 
 
@@ -5798,7 +6543,8 @@ def logged(entry: Mapping[str, Json]) -> str:
     events = f" {entry['events_sent']} events" if entry["stream"] else ""
     said = (f" \"{entry['mock']}\"" if entry["mock"] else "") + (f" {entry['note']}" if entry["note"] else "")
     ended = "" if entry["ended"] == "complete" else " " + str(entry["ended"])
-    return (f"{entry['time']} {entry['port']} {entry['method']} {entry['path']} {entry['status']}{ended} "
+    path = (f"/@{entry['session']}" if entry["session"] else "") + str(entry["path"])
+    return (f"{entry['time']} {entry['port']} {entry['method']} {path} {entry['status']}{ended} "
             f"{entry['duration'] * 1000:.1f}ms {entry['bytes_sent']}B{events}{' ' + what if what else ''}{said}")
 
 
@@ -5814,6 +6560,8 @@ class Handler(BaseHTTPRequestHandler):
         self.buffer = b""
         self.sent = self.events_sent = 0
         self.holds_place, self.unsent = False, b""
+        self.blocked, self.peer = 0.0, str(self.client_address[0]) if self.client_address else ""
+        self.gate, self.entry = Gate(), cast(Optional[Entry], None)
         if self.connection.family != getattr(socket, "AF_UNIX", None):
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         idle = self.server.idle_seconds
@@ -5845,9 +6593,10 @@ class Handler(BaseHTTPRequestHandler):
             started = time.monotonic()
             self.server.busy(self.connection, True)
             head = parse_head(data)
-            request = Request(head.method, *head.where, head.headers, b"", self.server.port)
-            body = self.read_body(head)
-            request = Request(head.method, *head.where, head.headers, body, self.server.port) if body else request
+            request = Request(head.method, *head.where, head.headers, b"", self.server.port, "", self.peer)
+            session, body = head.session, self.read_body(head)
+            if body or session:
+                request = Request(head.method, *head.where, head.headers, body, self.server.port, session, self.peer)
             answered = self.answered(request)
         except Refused as refused:
             request = request if head else replace(request, path=path_of(data or self.buffer))
@@ -5943,14 +6692,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def respond(self, request: Request, head: Head, answered: Answered, keep: bool, started: float) -> None:
         """Write a response, with its entry in the journal and the log."""
-        number = str(next(self.server.core.numbers))
+        number, journal = str(next(self.server.core.numbers)), self.server.core.journal
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
-        if "origin" in request.headers:
+        if "origin" in request.headers and not answered.control:
             extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
         wire = Wire(head.minor, keep, request.method == "HEAD", request.headers.get("accept-encoding"), extra)
-        entry = journal_entry(number, request, head, answered)
-        self.server.core.journal.add(entry)
-        self.sent = self.events_sent = 0
+        entry = None if answered.control else journal_entry(number, request, head, answered)
+        self.gate, self.entry = answered.feed or Gate(), entry
+        if entry:
+            entry.gate = self.gate if answered.response.delivery.gate and answered.response.frames is not None else None
+            journal.add(entry)
+        self.sent, self.events_sent, self.blocked = 0, 0, 0.0
         ended = "fault"
         try:
             pooled = answered.response.frames is not None
@@ -5963,9 +6715,14 @@ class Handler(BaseHTTPRequestHandler):
             raise
         finally:
             self.release()
-            entry.update(duration=round(time.monotonic() - started, 6), bytes_sent=max(0, self.sent),
-                         events_sent=self.events_sent, ended=ended)
-            self.server.core.log.request(entry)
+            if entry:
+                total = entry.data["events_total"]
+                journal.end(entry, duration=round(time.monotonic() - started, 6), bytes_sent=max(0, self.sent), ended=ended,
+                            events_sent=self.events_sent, blocked=round(self.blocked, 6),
+                            events_total=self.events_sent if total is None and ended == "complete" else total)
+                self.server.core.log.request(entry.data)
+            elif answered.feed:
+                journal.unwatch(answered.feed)
 
     def perform(self, wanted: Iterable[Step], pooled: bool) -> str:
         """Do the steps of a response.  `pooled`: it is one of many writes, for which only so many connections have a
@@ -5974,6 +6731,10 @@ class Handler(BaseHTTPRequestHandler):
         due = self.advance(going, pooled, 0.0)
         while due:
             self.release()
+            if due == HELD:
+                self.wait_released()
+                due = self.advance(going, False, 0.0)
+                continue
             if not pacer:
                 self.wait_until(due)
                 due = self.advance(going, False, due)
@@ -5986,7 +6747,8 @@ class Handler(BaseHTTPRequestHandler):
         return "complete"
 
     def advance(self, wanted: Iterator[Step], pooled: bool, due: float, blocks: bool = True) -> float:
-        """Do steps until a pause, and say when it is over, or until the end, which is 0: the only loop that writes.
+        """Do steps until a pause, and say when it is over, until a gate, which is HELD, or until the end, which is 0: the only
+        loop that writes.
 
         Without `blocks` it also ends, with what is left in `unsent`, when the client takes no more for now, or when
         more follows without a pause."""
@@ -5994,6 +6756,10 @@ class Handler(BaseHTTPRequestHandler):
         for number, step in enumerate(wanted):
             if isinstance(step, Wait):
                 return (due or time.monotonic()) + step.seconds
+            if isinstance(step, Hold):
+                if self.gate.take():
+                    continue
+                return HELD
             if pooled and number:
                 self.take_turn(number)
             data = step.data
@@ -6039,6 +6805,23 @@ class Handler(BaseHTTPRequestHandler):
         elif left > 0 and ready(self.connection, GONE, left):
             raise Vanished(self.left())
 
+    def wait_released(self) -> None:
+        """Wait until the gate lets an event out, unless the client leaves first."""
+        if self.entry:                      # a test may want to know how far it has come
+            self.entry.data.update(events_sent=self.events_sent, bytes_sent=max(0, self.sent))
+        bell, rope = socket.socketpair()
+        rope.setblocking(False)
+        self.gate.wake = functools.partial(ring, rope)
+        try:
+            while not self.gate.take():
+                if not rings(self.connection, bell):
+                    raise Vanished(self.left())
+                bell.recv(4096)
+        finally:
+            self.gate.wake = lambda: None
+            bell.close()
+            rope.close()
+
     def left(self) -> str:
         """What the journal says of a client that left in a pause."""
         return "shutdown" if self.server.stopping else "client_closed"
@@ -6051,7 +6834,10 @@ class Handler(BaseHTTPRequestHandler):
                 taken = self.connection.send(rest, DONT_WAIT)
             except BlockingIOError:
                 self.release()              # a slow reader must not keep others from writing
-                if not ready(self.connection, WRITABLE, self.server.stall_seconds):
+                since = time.monotonic()
+                taken = ready(self.connection, WRITABLE, self.server.stall_seconds)
+                self.blocked += time.monotonic() - since
+                if not taken:
                     raise Vanished("client_closed") from None
                 continue
             self.sent += taken
@@ -6066,16 +6852,29 @@ class Handler(BaseHTTPRequestHandler):
                 return
 
 
-def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Dict[str, Json]:
-    """A request as the journal keeps it, with no credential in it; `ended` is filled in later."""
-    call = answered.call
-    return {"id": number, "time": now(), "port": request.port, "method": request.method, "path": request.path, **head.kept,
-            "body": call.body if call and len(request.body) <= 65536 else request.body[:65536].decode("utf-8", "replace"),
-            "provider": answered.wire.provider if answered.wire else None, "operation": call.operation if call else None,
-            "api": call.api if call else None, "model": call.model if call else None,
-            "stream": call.stream if call else None, "user": call.user if call else None,
-            "mock": answered.mock or None, "status": answered.response.status, "note": answered.note,
-            "duration": None, "bytes_sent": 0, "events_sent": 0, "ended": None}
+def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
+    """A request as the journal keeps it, with no credential in it; how it ended is filled in later."""
+    call, body = answered.call, request.body
+    if call is None:
+        wire = answered.wire
+        call = Call(wire.provider if wire else "", "", "", "", path=request.path)
+    whole = len(body) <= JOURNAL_BODY
+    frames = answered.response.frames
+    data = {"id": number, "time": now(), "port": request.port, "session": request.session or None, "method": request.method,
+            "path": request.path, **head.kept,
+            "body": call.body if answered.call and whole else body[:JOURNAL_BODY].decode("utf-8", "replace"),
+            "provider": call.provider or None, "operation": call.operation or None, "api": call.api or None,
+            "model": call.model if answered.call else None, "stream": call.stream if answered.call else None,
+            "user": call.user[:JOURNAL_BODY] if answered.call else None, "mock": answered.mock or None,
+            "status": answered.response.status, "unmatched": answered.unmatched,
+            "near_misses": [miss.json() for miss in answered.near], "note": answered.note, "duration": None, "bytes_sent": 0,
+            "events_sent": 0, "events_total": len(frames) if isinstance(frames, tuple) else None if frames is not None else 0,
+            "blocked": 0.0, "ended": None}
+    kept = object.__new__(Call)         # a copy at a tenth of the cost of dataclasses.replace, for this is done for every request
+    kept.__dict__.update(call.__dict__, **head.kept, port=request.port, session=request.session)
+    if not whole:
+        kept.__dict__.update(body=None, prompt="", inputs=(), user=call.user[:JOURNAL_BODY], system=call.system[:JOURNAL_BODY])
+    return Entry(data, kept, 3000 + 8 * min(len(body), JOURNAL_BODY))
 
 
 @dataclass
@@ -6155,7 +6954,7 @@ class Pacer:
         except Exception as error:          # noqa: BLE001  it is the stream's own, and goes to its thread
             self.end(running, number, error)
         else:
-            if handler.unsent or not paused.due:
+            if handler.unsent or paused.due <= 0:
                 self.end(running, number)
             else:
                 heapq.heappush(heap, (paused.due, next(self.order), paused))
@@ -6211,18 +7010,18 @@ class Places:
 class Core:
     """What all ports of a process share: mocks, answers, journal, log, and places for unpaced streams."""
 
-    def __init__(self, directories: Sequence[str], settings: Settings, max_body: int, log: Log) -> None:
-        self.log, self.max_body = log, max_body
+    def __init__(self, directories: Sequence[str], settings: Settings, max_body: int, log: Log, journal: int) -> None:
+        self.log, self.max_body, self.ports = log, max_body, 0
         self.mocks = Mocks(directories, log.say)
         problems = self.mocks.load()
         if problems:
             raise BadMock("\n".join(problems))
-        self.answerer = Answerer(self.mocks, settings)
-        self.journal, self.numbers = Journal(), itertools.count(1)
+        self.journal, self.numbers = Journal(journal), itertools.count(1)
+        self.answerer = Answerer(self.mocks, settings, self.journal)
         self.places = Places(WRITERS)
 
 
-def check_options(fallback: str, pace: float, max_body: int, log: str) -> None:
+def check_options(fallback: str, pace: float, max_body: int, log: str, journal: int) -> None:
     """Raise ValueError for a keyword of MockServer that can't be followed."""
     for name, value, known in (("fallback", fallback, ("error", "echo")), ("log", log, ("text", "json", "off"))):
         if value not in known:
@@ -6231,6 +7030,8 @@ def check_options(fallback: str, pace: float, max_body: int, log: str) -> None:
         raise ValueError(f"pace: expected seconds from 0 to 3600, found {pace!r}")
     if not fits(max_body, "an integer") or max_body < 1:
         raise ValueError(f"max_body: expected a number of bytes, found {max_body!r}")
+    if not fits(journal, "an integer") or journal < 0:
+        raise ValueError(f"journal: expected a number of requests, found {journal!r}")
 
 
 class MockServer(ThreadingHTTPServer):
@@ -6251,14 +7052,16 @@ class MockServer(ThreadingHTTPServer):
 
     def __init__(self, port: int = 0, *, host: str = "127.0.0.1", data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
                  fallback: str = "error", pace: float = 0.0, require_auth: bool = False, max_body: int = MAX_BODY,
-                 seed: int = 0, log: str = "off", core: Optional[Core] = None) -> None:
+                 seed: int = 0, log: str = "off", journal: int = JOURNAL, control_token: str = "",
+                 core: Optional[Core] = None) -> None:
         if not core:
-            check_options(fallback, pace, max_body, log)
+            check_options(fallback, pace, max_body, log, journal)
             directories = [os.fspath(data)] if isinstance(data, (str, os.PathLike)) else [os.fspath(one) for one in data]
             for directory in directories:
                 if not os.path.isdir(directory):
                     raise ValueError(f"data: no directory {directory!r}")
-            core = Core(directories, Settings(fallback, pace, require_auth, seed), max_body, Log(log))
+            settings = Settings(fallback, pace, require_auth, seed, host, control_token)
+            core = Core(directories, settings, max_body, Log(log), journal)
         self.core = core
         self.host, self.stopping = host, False
         self.stopped = threading.Event()
@@ -6270,6 +7073,7 @@ class MockServer(ThreadingHTTPServer):
         self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
+        core.ports += 1
 
     @property
     def url(self) -> str:
@@ -6278,15 +7082,35 @@ class MockServer(ThreadingHTTPServer):
 
     @property
     def requests(self) -> List[Dict[str, Json]]:
-        """The journal: every request so far, oldest first, with credentials masked."""
-        return list(self.core.journal.entries)
+        """The journal: the newest requests without a session, oldest first, with credentials masked."""
+        return self.session("").requests
 
     def mock(self, match: Optional[Mapping[str, Json]] = None, response: Optional[Mapping[str, Json]] = None,
              **more: Json) -> str:
         """Add a mock in front of all others and give its name; `more` is `responses`, `times` and the like.
         ValueError says what is wrong with it."""
-        spec = {**({} if match is None else {"match": match}), **({} if response is None else {"response": response}), **more}
-        return self.core.mocks.add([spec])[0]
+        return self.session("").mock(match, response, **more)
+
+    def wait_for(self, match: Optional[Mapping[str, Json]] = None, count: int = 1, ended: Optional[str] = None,
+                 timeout: float = 5.0) -> List[Dict[str, Json]]:
+        """The requests that match, as soon as there are `count` of them that have ended as asked; TimeoutError, with what
+        came instead, if there are not in time."""
+        return self.session("").wait_for(match, count, ended, timeout)
+
+    def release(self, number: str, events: int = 1) -> None:
+        """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no such stream."""
+        entry = self.core.journal.find(str(number))
+        if not entry or not entry.gate:
+            raise KeyError(f"no gated stream {number!r} in the journal")
+        entry.gate.release(events)
+
+    def reset(self) -> None:
+        """Forget journal, mocks added at run time, and how often mocks were used; all of that without a session."""
+        self.session("").reset()
+
+    def session(self, name: str) -> "SessionView":
+        """A session: its own address, mocks and journal."""
+        return SessionView(self, name)
 
     # --- life ---
 
@@ -6384,6 +7208,9 @@ class MockServer(ThreadingHTTPServer):
         if self.stopped.is_set():
             return
         self.stopping = True
+        self.core.ports -= 1
+        if not self.core.ports:
+            self.core.journal.close()
         deadline = time.monotonic() + grace
         self.wake_acceptors()
         for connection, is_busy in list(self.connections.items()):
@@ -6413,6 +7240,47 @@ class MockServer(ThreadingHTTPServer):
                 socket.create_connection(("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port), 0.1).close()
             except OSError:
                 return
+
+
+class SessionView:
+    """One session of a server, for a test that shares the server with others: `url` leads to it, and `mock`, `requests`,
+    `wait_for` and `reset` concern it alone.  An empty name is what is without a session."""
+
+    def __init__(self, server: MockServer, name: str) -> None:
+        self.server, self.name = server, name
+
+    @property
+    def url(self) -> str:
+        """`http://host:port/@name`, without a slash at its end."""
+        return self.server.url + (f"/@{self.name}" if self.name else "")
+
+    @property
+    def requests(self) -> List[Dict[str, Json]]:
+        """Its requests, oldest first."""
+        return [entry.data for entry in self.server.core.journal.entries(self.name)]
+
+    def mock(self, match: Optional[Mapping[str, Json]] = None, response: Optional[Mapping[str, Json]] = None,
+             **more: Json) -> str:
+        """Add a mock in front of its others and give its name; ValueError says what is wrong with it."""
+        spec = {**({} if match is None else {"match": match}), **({} if response is None else {"response": response}), **more}
+        return self.server.core.mocks.add([spec], self.name)[0].name
+
+    def wait_for(self, match: Optional[Mapping[str, Json]] = None, count: int = 1, ended: Optional[str] = None,
+                 timeout: float = 5.0) -> List[Dict[str, Json]]:
+        """Its requests that match, as soon as there are `count` of them; TimeoutError says what came instead."""
+        wanted = conditions(dict(match or {}), "", "match")
+        if ended is not None and ended not in ENDS:
+            raise ValueError(f"ended: found {ended!r}; {nearest(str(ended), ENDS)}")
+        found, enough = self.server.core.journal.wait(self.name, wanted, count, ended, timeout)
+        if not enough:
+            seen = ", ".join(f"{data['method']} {data['path']} ({data['ended']})" for data in self.requests[-10:]) or "nothing"
+            raise TimeoutError(f"{len(found)} of {count} requests came within {timeout:g} seconds; there was {seen}")
+        return [entry.data for entry in found]
+
+    def reset(self) -> None:
+        """Forget its journal, its mocks and how often it used any."""
+        self.server.core.journal.clear(self.name)
+        self.server.core.mocks.reset(self.name)
 
 
 class Stop:
@@ -6466,6 +7334,14 @@ def a_size(text: str) -> int:
     if int(text) < 1:
         raise ValueError
     return int(text)
+
+
+def a_count(text: str) -> int:
+    """A number of things, maybe none."""
+    value = int(text)
+    if not 0 <= value <= 10 ** 9:
+        raise ValueError
+    return value
 
 
 def a_port(text: str) -> int:
@@ -6540,7 +7416,10 @@ OPTIONS = (
     Option("--pace", "SECONDS", a_number, "seconds from 0 to 3600", 0.0, "pause between streamed events where a mock sets none"),
     Option("--require-auth", "", a_flag, "1 or 0", False, "401 in the provider's shape without the provider's credential"),
     Option("--seed", "N", int, "a whole number", 0, "seed of everything random (jitter)"),
+    Option("--control-token", "TOKEN", str, "a token", "",
+           "let clients that are not on loopback use the control API with this bearer token"),
     Option("--max-body", "BYTES", a_size, "a number of bytes", MAX_BODY, "largest request body; above it 413"),
+    Option("--journal", "N", a_count, "a number of requests", JOURNAL, "how many requests a session remembers"),
     Option("--log", "text|json|off", one_of("text", "json", "off"), "text, json or off", "text", "request log on standard error"),
     Option("--exit-on-stdin-close", "", a_flag, "1 or 0", False,
            "stop when standard input closes, so that no server outlives its test"),
@@ -6610,7 +7489,7 @@ def check_mocks(directories: Sequence[str]) -> int:
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
     """The servers that the options ask for, one a port, already listening."""
-    names = ("host", "fallback", "pace", "require_auth", "max_body", "seed", "log")
+    names = ("host", "fallback", "pace", "require_auth", "max_body", "seed", "log", "journal", "control_token")
     servers: List[MockServer] = []
     for port in options["port"]:
         try:

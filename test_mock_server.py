@@ -14,6 +14,7 @@ import importlib.util
 import itertools
 import json
 import os
+import queue
 import re
 import shlex
 import shutil
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -196,6 +198,11 @@ def answerer(*mocks: Any, **settings: Any) -> m.Answerer:
     known = m.Mocks()
     known.add(list(mocks))
     return m.Answerer(known, m.Settings(**settings))
+
+
+def uses_of(mocks: m.Mocks, session: str = "") -> int:
+    """How often a session used its first mock."""
+    return mocks.session(session).uses_of(mocks.all(session)[0]).count
 
 
 def bytes_of(response: m.Response) -> bytes:
@@ -2144,7 +2151,10 @@ SAYS: Dict[type, Dict[str, Any]] = {
     m.GeminiGenerate: GEMINI_SAYS,
     m.GeminiChat: {**GEMINI_SAYS, "not_found": (404, "NOT_FOUND", "models/gpt-4o-mini is not found")},
     m.VertexGenerate: VERTEX_SAYS,
-    m.VertexChat: {**VERTEX_SAYS, "not_found": (404, "NOT_FOUND", "Publisher Model")},
+    m.VertexChat: {
+        **VERTEX_SAYS,
+        "not_found": (404, "NOT_FOUND", "Publisher Model `projects/p/locations/us/publishers/google/models/gpt-4o-mini`"),
+    },
     m.AnthropicMessages: ANTHROPIC_SAYS,
     m.VertexMessages: {
         **ANTHROPIC_SAYS,
@@ -2569,6 +2579,7 @@ BASE = m.Call(
     query={"api-version": "1"},
     headers={"x-tenant": "a"},
     port=5001,
+    session="checkout",
     body={"model": "gpt-4o", "n": 1},
 )
 VARIANTS = {
@@ -2586,6 +2597,7 @@ VARIANTS = {
     "query": replace(BASE, query={}),
     "headers": replace(BASE, headers={"x-tenant": "b"}),
     "port": replace(BASE, port=5002),
+    "session": replace(BASE, session="other"),
     "body": replace(BASE, body={"model": "gpt-4o", "n": 2}),
     "body_sha256": replace(BASE, body={"model": "gpt-4o", "n": 3}),
 }
@@ -2901,7 +2913,7 @@ def test_the_index_looks_only_at_mocks_that_may_match() -> None:
 def test_a_miss_names_the_nearest_mock_and_the_first_difference(match: Any, message: str) -> None:
     mocks = m.Mocks()
     mocks.add([{"name": "recursion", "match": match, "response": {"text": "x"}}])
-    assert message in mocks.explain(BASE, wire_of(m.OpenAIChat))
+    assert message in mocks.explain(mocks.near(replace(BASE, session=""), wire_of(m.OpenAIChat)))
 
 
 def test_the_nearest_mock_is_the_one_of_which_most_holds() -> None:
@@ -2917,7 +2929,7 @@ def test_the_nearest_mock_is_the_one_of_which_most_holds() -> None:
             {"name": "farther", "match": {"user": "Other", "model": "z"}, "response": {"text": "x"}},
         ]
     )
-    assert 'closest is "near"' in mocks.explain(BASE, wire_of(m.OpenAIChat))
+    assert 'closest is "near"' in mocks.explain(mocks.near(replace(BASE, session=""), wire_of(m.OpenAIChat)))
 
 
 def test_of_equally_near_mocks_a_typo_away_is_nearest() -> None:
@@ -2928,7 +2940,7 @@ def test_of_equally_near_mocks_a_typo_away_is_nearest() -> None:
             {"name": "other", "match": {"tool_result": {"contains": "12 degrees"}}, "response": {"text": "x"}},
         ]
     )
-    assert 'closest is "typo"' in mocks.explain(BASE, wire_of(m.OpenAIChat))
+    assert 'closest is "typo"' in mocks.explain(mocks.near(replace(BASE, session=""), wire_of(m.OpenAIChat)))
 
 
 def test_a_long_text_is_shown_where_it_parts() -> None:
@@ -2939,7 +2951,9 @@ def test_a_long_text_is_shown_where_it_parts() -> None:
 def test_a_miss_never_shows_a_credential() -> None:
     mocks = m.Mocks()
     mocks.add([{"match": {"headers": {"authorization": "Bearer x"}}, "response": {"text": "x"}}])
-    said_so = mocks.explain(replace(BASE, headers={"authorization": "Bearer sk-secret"}), wire_of(m.OpenAIChat))
+    said_so = mocks.explain(
+        mocks.near(replace(BASE, session="", headers={"authorization": "Bearer sk-secret"}), wire_of(m.OpenAIChat))
+    )
     assert "sk-secret" not in said_so and hashlib.sha256(b"sk-secret").hexdigest()[:8] in said_so
 
 
@@ -3225,7 +3239,7 @@ def test_files_of_a_mock_added_at_run_time_are_watched_too(folder: Any) -> None:
     assert texts_of(answers, 1) == ["one"]
     folder(b_DOT_json={"choices": [{"message": {"content": "three"}}]})
     mocks.next_check = mocks.last_request = 0.0
-    assert texts_of(answers, 1) == ["three"] and mocks.added[0].uses.count == 2
+    assert texts_of(answers, 1) == ["three"] and uses_of(mocks) == 2
 
 
 def test_a_reload_keeps_the_place_in_the_sequence_of_a_mock_that_stayed(folder: Any) -> None:
@@ -4078,6 +4092,656 @@ def test_a_closed_server_leaves_no_thread_and_no_port_behind() -> None:
         socket.create_connection(("127.0.0.1", server.port), 1)
 
 
+# === Control API, journal, sessions, gates ===================================
+
+ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def chat(
+    port: int, user: str = "Hi", prefix: str = "", headers: Optional[Mapping[str, str]] = None, **more: Any
+) -> Tuple[int, Any]:
+    """A chat completion over a socket: status, and the text of the answer or the whole error."""
+    body = {**ASK, "messages": [{"role": "user", "content": user}], **more}
+    status, data = fetch(port, "POST", prefix + "/v1/chat/completions", json.dumps(body).encode(), headers)
+    if status != 200 or more.get("stream"):
+        return status, data
+    return status, json.loads(data)["choices"][0]["message"]["content"]
+
+
+def control(port: int, method: str, path: str, body: Any = None, headers: Optional[Mapping[str, str]] = None) -> Tuple[int, Any]:
+    """A control request: status and JSON."""
+    prefix, _, rest = path.rpartition("/__mock__")
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    status, answer = fetch(port, method, f"{prefix}/__mock__/{rest.lstrip('/')}", data, headers)
+    return status, json.loads(answer) if answer else None
+
+
+JOURNAL_KEYS = [
+    *("id", "time", "port", "session", "method", "path", "query", "headers", "body", "provider", "operation", "api", "model"),
+    *("stream", "user", "mock", "status", "unmatched", "near_misses", "note", "duration", "bytes_sent", "events_sent"),
+    *("events_total", "blocked", "ended"),
+]
+
+
+def test_the_journal_says_what_was_sent_and_what_became_of_the_answer(server: MockServer) -> None:
+    chat(server.port, headers={"Authorization": "Bearer sk-secret", "Cookie": "a=b"})
+    entry = server.wait_for(ended="complete")[0]
+    assert list(entry) == JOURNAL_KEYS
+    assert {key: entry[key] for key in JOURNAL_KEYS[3:14] if key not in ("headers", "body")} == {
+        "method": "POST", "path": "/v1/chat/completions", "query": {}, "session": None, "provider": "openai",
+        "operation": "generate", "api": "chat", "model": "gpt-4o-mini", "stream": False,
+    }  # fmt: skip
+    assert (entry["body"], entry["user"], entry["mock"], entry["status"], entry["unmatched"]) == (
+        ASK,
+        "Hi",
+        "added#1",
+        200,
+        False,
+    )
+    assert entry["bytes_sent"] > 500 and (entry["events_sent"], entry["events_total"], entry["near_misses"]) == (0, 0, [])
+    digest = hashlib.sha256(b"sk-secret").hexdigest()[:8]
+    assert entry["headers"]["authorization"] == f"Bearer *** (sha256 {digest})" and "a=b" not in json.dumps(entry)
+
+
+def test_credentials_are_masked_wherever_they_could_be_shown() -> None:
+    with MockServer(log="json") as server:
+        server.mock(match={"headers": {"authorization": "Bearer other"}}, response={"text": "x"})
+        headers = {**dict.fromkeys(m.CREDENTIALS, "sk-secret-1"), "authorization": "Bearer sk-secret-1"}
+        answer = fetch(
+            server.port,
+            "POST",
+            "/v1/chat/completions?key=sk-secret-1&access_token=sk-secret-1",
+            json.dumps(ASK).encode(),
+            headers,
+        )
+        _, journal = fetch(server.port, "GET", "/__mock__/requests")
+        assert b"sk-secret" not in answer[1] + journal
+        entry = server.core.journal.entries()[0]
+        assert "sk-secret" not in str(entry.call.headers) + str(entry.call.query)
+
+
+def test_unmatched_refused_and_unread_requests_are_in_the_journal_too(server: MockServer, raw: Any) -> None:
+    server.mock(match={"user": "Ho"}, response={"text": "x"})
+    fetch(server.port, "POST", "/v1/embeddings", b'{"model": "m", "input": "x"}')
+    fetch(server.port, "POST", "/v1/chat/completions", b"{")
+    fetch(server.port, "POST", "/nowhere", b"{}")
+    raw().send(b"NONSENSE\r\n\r\n").response()
+    found = server.wait_for(count=4)
+    assert [(entry["status"], entry["unmatched"], entry["mock"]) for entry in found] == [
+        (404, True, None), (400, False, None), (404, False, None), (400, False, None)
+    ]  # fmt: skip
+    assert [entry["provider"] for entry in found[:3]] == ["openai"] * 3 and found[1]["body"] == "{"
+
+
+def test_the_journal_is_bounded_by_number_and_its_bodies_by_size() -> None:
+    with MockServer(journal=3) as server:
+        server.mock(response={"text": "x"})
+        for number in range(5):
+            chat(server.port, user=str(number) + "x" * (number == 4) * 100_000)
+        found = server.wait_for(count=3)
+        assert [entry["user"][0] for entry in found] == ["2", "3", "4"]
+        assert len(found[-1]["body"]) == m.JOURNAL_BODY and len(found[-1]["user"]) == m.JOURNAL_BODY
+    with MockServer(journal=0) as server:
+        chat(server.port)
+        assert server.requests == [] and control(server.port, "GET", "requests")[1] == {"requests": []}
+
+
+def entry_of(number: int, session: str = "", size: int = 100, **more: Any) -> m.Entry:
+    data = {
+        "id": str(number),
+        "session": session or None,
+        "ended": None,
+        "provider": "openai",
+        "api": "chat",
+        "status": 200,
+        "mock": None,
+    }
+    return m.Entry({**data, **more}, replace(BASE, session=session), size)
+
+
+def test_the_journal_stays_flat_however_many_requests_and_sessions_come() -> None:
+    journal = m.Journal(size=10, room=5000)
+    journal.add(entry_of(0, "old"))
+    for number in range(1, 30_000):
+        journal.add(entry_of(number, f"s{number % 3}"))
+        assert journal.used <= 5000 and journal.kept <= 31 and len(journal.order) <= 1100
+    assert len(journal.entries("s0")) == 10 and [entry.data["id"] for entry in journal.entries("old")] == ["0"]
+    for number in range(200):
+        journal.add(entry_of(number, f"session {number}", size=500))
+    assert journal.used <= 5000 and len(journal.sessions) <= 11 and len(journal.entries("*")) <= 10
+
+
+@pytest.mark.parametrize(
+    "end, ended",
+    [
+        (lambda client: client.sock.shutdown(socket.SHUT_RDWR), "client_closed"),
+        (
+            lambda client: (
+                client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, m.struct.pack("ii", 1, 0)),
+                client.file.close(),
+                client.sock.close(),
+            ),
+            "client_",
+        ),
+    ],
+)
+def test_the_journal_says_when_a_client_left_and_how_much_it_got(server: MockServer, raw: Any, end: Any, ended: str) -> None:
+    server.mock(response={"text": "one two three", "pace": {"first": 0, "between": 30}})
+    client = raw().send(post(json.dumps({**ASK, "stream": True}).encode()))
+    for _ in range(8):
+        client.file.readline()
+    end(client)
+    entry = server.wait_for({"stream": True}, timeout=5)[0]
+    for _ in range(500):
+        if entry["ended"]:
+            break
+        server.core.journal.wait("", (), 1, "client_closed", 0.01)
+    assert entry["ended"].startswith(ended) and entry["events_sent"] == 1 and entry["events_total"] == 6
+
+
+def test_requests_can_be_filtered_counted_and_forgotten(server: MockServer) -> None:
+    server.mock(name="ho", match={"user": "Ho"}, response={"text": "x"})
+    for user in ("Hi", "Ho", "Ho"):
+        chat(server.port, user=user)
+    fetch(server.port, "POST", "/v1/embeddings", b'{"model": "m", "input": "x"}')
+    server.wait_for(count=4, ended="complete")
+
+    def users(query: str) -> List[str]:
+        return [entry["user"] for entry in control(server.port, "GET", "requests" + query)[1]["requests"]]
+
+    assert users("") == ["Hi", "Ho", "Ho", "x"] and users("?limit=2") == ["Ho", "x"] and users("?limit=0") == []
+    assert users("?unmatched=1") == ["x"] and users("?mock=ho") == ["Ho", "Ho"] and users("?mock=ho&limit=1") == ["Ho"]
+
+    def count(**match: Any) -> int:
+        return control(server.port, "POST", "requests/count", {"match": match})[1]["count"]
+
+    assert (count(), count(user="Ho"), count(operation="embed"), count(user={"regex": "^H"}, model="gpt-4o-mini")) == (4, 2, 1, 3)
+    assert count(body={"messages": [{"content": "Hi"}]}) == 1 and count(headers={"host": {"contains": "127.0.0.1"}}) == 4
+    assert control(server.port, "DELETE", "requests")[1] == {"deleted": 4} and count() == 0
+
+
+def test_waiting_ends_as_soon_as_the_requests_are_there(server: MockServer) -> None:
+    answers: "queue.Queue[Any]" = queue.Queue()
+    wanted = {"match": {"user": "later"}, "count": 2, "ended": "complete", "timeout": 30}
+    waiter = threading.Thread(target=lambda: answers.put(control(server.port, "POST", "requests/wait", wanted)))
+    waiter.start()
+    for user in ("later", "sooner", "later"):
+        chat(server.port, user=user)
+    status, found = answers.get(timeout=10)
+    waiter.join()
+    assert status == 200 and [entry["user"] for entry in found["requests"]] == ["later", "later"]
+
+
+def test_waiting_in_vain_is_408_with_what_came_instead(server: MockServer) -> None:
+    chat(server.port, user="other")
+    status, found = control(server.port, "POST", "requests/wait", {"match": {"user": "never"}, "timeout": 0.01})
+    assert status == 408 and found["error"]["message"].startswith("0 of 1 requests came within 0.01 seconds")
+    assert [entry["user"] for entry in found["requests"]] == ["other"]
+    with pytest.raises(TimeoutError, match=r"0 of 1 requests came within 0.01 seconds; there was POST /v1/chat/completions"):
+        server.wait_for({"user": "never"}, timeout=0.01)
+
+
+def test_who_waits_is_let_go_when_the_server_closes() -> None:
+    answers: "queue.Queue[Any]" = queue.Queue()
+    with MockServer() as server:
+        waiter = threading.Thread(target=lambda: answers.put(control(server.port, "POST", "requests/wait", {"timeout": 500})))
+        waiter.start()
+        while not server.core.journal.waiting:
+            threading.Event().wait(0.001)
+    assert answers.get(timeout=10)[0] == 408
+    waiter.join()
+
+
+def test_mocks_are_added_listed_used_and_removed(server: MockServer) -> None:
+    status, found = control(
+        server.port,
+        "POST",
+        "mocks",
+        [{"name": "b", "match": {"user": "Hi"}, "response": {"text": "B"}}, {"name": "c", "response": {"text": "C"}}],
+    )
+    assert status == 201 and len(found["ids"]) == 2
+    assert (chat(server.port)[1], chat(server.port, user="x")[1], chat(server.port, user="y")[1]) == ("B", "C", "C")
+    listed = control(server.port, "GET", "mocks")[1]["mocks"]
+    assert [(mock["name"], mock["uses"]) for mock in listed] == [("b", 1), ("c", 2), ("added#1", 0)]
+    assert [mock["id"] for mock in listed[:2]] == found["ids"] and listed[0]["source"]["match"] == {"user": "Hi"}
+    assert control(server.port, "DELETE", "mocks/" + found["ids"][0])[0] == 200 and chat(server.port)[1] == "C"
+    assert control(server.port, "DELETE", "mocks")[1] == {"deleted": 2} and chat(server.port)[0] == 404
+
+
+def test_a_mock_from_a_file_is_listed_but_not_removed(folder: Any) -> None:
+    with MockServer(data=str(folder(mocks__a_DOT_json=[{"name": "f", "response": {"text": "F"}}]))) as server:
+        server.mock(response={"text": "added"})
+        mocks = control(server.port, "GET", "mocks")[1]["mocks"]
+        assert [mock["id"] for mock in mocks] == ["added-1", "mocks/a.json#1"]
+        status, found = control(server.port, "DELETE", "mocks/mocks%2Fa.json%231")
+        assert status == 409 and "comes from a file" in found["error"]["message"]
+        control(server.port, "DELETE", "mocks")
+        assert chat(server.port)[1] == "F"
+
+
+def test_a_reset_forgets_journal_mocks_and_sequences(folder: Any) -> None:
+    data = folder(mocks__a_DOT_json=[{"responses": [{"text": "1"}, {"text": "2"}], "times": 2}])
+    with MockServer(data=str(data)) as server:
+        server.mock(match={"user": "x"}, response={"text": "added"})
+        assert [chat(server.port)[1], chat(server.port)[1], chat(server.port)[0], chat(server.port, user="x")[1]] == [
+            "1",
+            "2",
+            404,
+            "added",
+        ]
+        assert control(server.port, "POST", "reset")[0] == 200 and server.requests == []
+        assert [chat(server.port)[1], chat(server.port)[1], chat(server.port, user="x")[0]] == ["1", "2", 404]
+
+
+BAD_CONTROL = [
+    ("POST", "mocks", b"{", 400, "not JSON"),
+    (
+        "POST",
+        "mocks",
+        {"match": {"modle": "x"}, "response": {"text": "x"}},
+        400,
+        "match.modle: unknown key; did you mean 'model'?",
+    ),
+    ("POST", "mocks", {"response": {}}, 400, "says nothing"),
+    ("POST", "mocks", {"response": {"body": "@../x.json"}}, 400, "@../x.json"),
+    ("POST", "mocks", 3, 400, "expected an object"),
+    ("POST", "requests/count", {"match": {"user": {"regex": "("}}}, 400, "not a regular expression"),
+    ("POST", "requests/count", {"mach": {}}, 400, "mach: unknown key; did you mean 'match'?"),
+    ("POST", "requests/count", [], 400, "expected an object"),
+    ("POST", "requests/wait", {"count": 0}, 400, "count: expected a whole number from 1"),
+    ("POST", "requests/wait", {"timeout": "soon"}, 400, "timeout: expected seconds from 0 to 600"),
+    ("POST", "requests/wait", {"ended": "completed"}, 400, "did you mean 'complete'?"),
+    ("POST", "requests/1/release", {}, 404, "no request"),
+    ("GET", "requests?limit=many", None, 400, "limit: expected a whole number"),
+    ("GET", "requests?unmached=1", None, 400, "unmached: unknown key; did you mean 'unmatched'?"),
+    ("DELETE", "mocks/nope", None, 404, "no mock"),
+    ("GET", "request", None, 404, "did you mean '/__mock__/requests'?"),
+    ("PUT", "mocks", {}, 405, "takes DELETE, GET, POST"),
+    ("GET", "reset", None, 405, "takes POST"),
+]
+
+
+@pytest.mark.parametrize("method, path, body, status, said_so", BAD_CONTROL)
+def test_a_bad_control_request_is_told_what_is_wrong(method: str, path: str, body: Any, status: int, said_so: str) -> None:
+    with MockServer() as server:
+        found, answer = control(server.port, method, path, body)
+        assert found == status and said_so in answer["error"]["message"], answer
+        assert server.requests == []
+
+
+def test_a_bad_mock_is_refused_with_the_same_message_as_in_a_file(folder: Any) -> None:
+    spec = {"match": {"modle": "x"}, "response": {"text": "x"}}
+    problems = m.Mocks([str(folder(mocks__a_DOT_json=[spec]))]).load()
+    with MockServer() as server:
+        said_so = control(server.port, "POST", "mocks", spec)[1]["error"]["message"]
+    assert said_so.replace("added#1", "mocks/a.json#1") == problems[0]
+
+
+@pytest.mark.parametrize(
+    "peer, headers, token, status, code",
+    [
+        ("127.0.0.1", {"host": "localhost:1"}, "", 200, None),
+        ("::1", {"host": "[::1]:1"}, "", 200, None),
+        ("127.0.0.1", {"host": "127.0.0.1:1", "origin": "http://127.0.0.1:1"}, "", 200, None),
+        ("127.0.0.1", {"host": "mock.internal:1"}, "", 200, None),  # the name that it was told to listen on
+        ("10.0.0.7", {"host": "10.0.0.1:1"}, "", 403, "not_loopback"),
+        ("10.0.0.7", {"host": "10.0.0.1:1"}, "secret", 403, "not_loopback"),
+        ("10.0.0.7", {"host": "10.0.0.1:1", "authorization": "Bearer wrong"}, "secret", 403, "not_loopback"),
+        ("10.0.0.7", {"host": "any.name:1", "authorization": "Bearer secret"}, "secret", 200, None),
+        ("10.0.0.7", {"host": "10.0.0.1:1", "authorization": "Bearer "}, "", 403, "not_loopback"),
+        ("127.0.0.1", {"host": "evil.example:1"}, "", 403, "foreign_host"),
+        ("127.0.0.1", {"host": "localhost.evil.example"}, "", 403, "foreign_host"),
+        ("127.0.0.1", {"host": "localhost:1", "origin": "http://evil.example"}, "", 403, "foreign_origin"),
+        ("127.0.0.1", {"host": "localhost:1", "origin": "http://localhost:3000"}, "", 403, "foreign_origin"),
+        ("127.0.0.1", {"host": "localhost:1", "origin": "null"}, "", 403, "foreign_origin"),
+    ],
+)
+def test_the_control_api_admits_loopback_or_a_token_and_no_foreign_page(
+    peer: str, headers: Any, token: str, status: int, code: Any
+) -> None:
+    answers = m.Answerer(m.Mocks(), m.Settings(host="mock.internal", control_token=token))
+    response = answers.answer(m.Request("GET", "/__mock__/health", headers=headers, peer=peer)).response
+    assert response.status == status and json.loads(response.body).get("error", {}).get("code") == code
+
+
+def test_no_web_page_may_read_what_the_control_api_says(server: MockServer, raw: Any) -> None:
+    for origin, status in ((f"http://127.0.0.1:{server.port}", 200), ("http://evil.example", 403)):
+        head = f"GET /__mock__/health HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nOrigin: {origin}\r\n\r\n"
+        found, headers, _ = raw().send(head.encode()).response()
+        assert found == status and "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/__mock__/health", "/__mock__%2Fhealth", "/%5F_mock__/health", "/v1/../__mock__/health", "/openai/__mock__"]
+)
+def test_nothing_of_it_is_reachable_through_a_provider_path(path: str) -> None:
+    response = answerer().answer(m.Request("GET", path, peer="127.0.0.1")).response
+    assert response.status in (404, 405) and b"uptime" not in response.body
+
+
+def test_the_health_says_what_is_wrong_with_mock_files(folder: Any) -> None:
+    data = folder(mocks__a_DOT_json=[{"response": {"text": "x"}}])
+    with MockServer(data=str(data)) as server:
+        status, found = control(server.port, "GET", "health")
+        assert status == 200 and (found["status"], found["version"], found["mocks"], found["load_errors"]) == (
+            "ok",
+            m.__version__,
+            1,
+            [],
+        )
+        folder(mocks__a_DOT_json=[{"response": {}}])
+        found = control(server.port, "GET", "health")[1]
+        assert "mocks/a.json#1" in found["load_errors"][0] and found["mocks"] == 1
+
+
+def test_metrics_count_in_prometheus_text_format(server: MockServer) -> None:
+    chat(server.port)
+    chat(server.port, stream=True)
+    fetch(server.port, "POST", "/v1/embeddings", b'{"model": "m", "input": "x"}')
+    server.wait_for(count=3, ended="complete")
+    _, text = fetch(server.port, "GET", "/__mock__/metrics")
+    lines = text.decode().splitlines()
+    assert 'mock_server_requests_total{provider="openai",api="chat",status="200",matched="true"} 2' in lines
+    assert 'mock_server_requests_total{provider="openai",api="embeddings",status="404",matched="false"} 1' in lines
+    assert 'mock_server_requests_ended_total{ended="complete"} 3' in lines and "mock_server_requests_in_flight 0" in lines
+    assert "# TYPE mock_server_requests_total counter" in lines and "mock_server_events_sent_total 4" in lines
+
+
+def test_the_live_journal_tells_of_each_request_when_it_comes_and_when_it_ends(server: MockServer, raw: Any) -> None:
+    host = f"Host: 127.0.0.1:{server.port}\r\n\r\n"
+    watcher = raw().send(f"GET /__mock__/requests/live HTTP/1.1\r\n{host}".encode())
+    while watcher.file.readline() != b"\r\n":
+        pass
+    chunks = watcher.chunks()
+    assert next(chunks) == b": live\n\n"
+    chat(server.port, user="Hi")
+    chat(server.port, user="elsewhere", prefix="/@other")
+    chat(server.port, user="Ho")
+    frames = [next(chunks) for _ in range(4)]
+    told = [(re.match(rb"event: (\w+)", frame).group(1), json.loads(m.SSE.data(frame))) for frame in frames]  # type: ignore[union-attr]
+    assert [(name, entry["user"], entry["ended"]) for name, entry in told] == [
+        (b"request", "Hi", None), (b"ended", "Hi", "complete"), (b"request", "Ho", None), (b"ended", "Ho", "complete")
+    ]  # fmt: skip
+    watcher.close()
+    while server.core.journal.feeds:
+        chat(server.port)
+
+
+def test_a_live_journal_ends_with_the_server_and_delays_no_shutdown(raw: Any) -> None:
+    with MockServer() as server:
+        client = Raw(server)
+        client.send(f"GET /__mock__/requests/live HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode())
+        client.file.readline()
+    assert client.file.read().endswith(b"0\r\n\r\n")
+    client.close()
+
+
+def test_a_slow_reader_of_the_live_journal_is_told_what_it_missed(monkeypatch: Any) -> None:
+    monkeypatch.setattr(m, "LIVE_BACKLOG", 2)
+    feed = m.Feed()
+    for number in range(5):
+        feed.put(b"%d" % number)
+    feed.waiting.append(None)
+    assert [frame for frame in feed.frames() if not isinstance(frame, m.Hold)] == [
+        b": live\n\n", b": 3 events dropped, they are read too slowly\n\n0", b"1"
+    ]  # fmt: skip
+
+
+def test_the_inspector_is_a_page_that_needs_nothing_else(server: MockServer) -> None:
+    status, page = fetch(server.port, "GET", "/__mock__/")
+    assert status == 200 and b"requests/live" in page and not re.search(rb"(?:src|href)=", page)
+
+
+# --- Near misses ---
+
+
+def test_a_miss_tells_the_three_nearest_mocks_with_every_difference_everywhere() -> None:
+    specs = [
+        {
+            "name": "far",
+            "match": {"user": "a", "system": "b", "model": "c", "stream": True, "turn": 7},
+            "response": {"text": "x"},
+        },
+        {"name": "long", "match": {"user": "x" * 300 + "y"}, "response": {"text": "x"}},
+        {"name": "near", "match": {"model": "gpt-4o-mini", "user": "Ho"}, "response": {"text": "x"}},
+        {"name": "both", "match": {"model": "gpt-4o", "user": "Ho"}, "response": {"text": "x"}},
+    ]
+    with MockServer(log="json") as server:
+        server.core.mocks.add(specs)
+        _, body = chat(server.port, user="x" * 300 + "z")
+        misses = json.loads(body)["near_misses"]
+        assert server.wait_for()[0]["near_misses"] == misses
+    assert [miss["mock"] for miss in misses] == ["near", "long", "both"] or [miss["mock"] for miss in misses] == [
+        "long",
+        "near",
+        "both",
+    ]
+    found = {miss["mock"]: miss["differences"] for miss in misses}
+    assert found["long"] == [{"key": "user", "differs_at": 300, "got": "x" * 80 + "z", "expected": "x" * 80 + "y"}]
+    assert [(one["key"], one["got"], one["expected"]) for one in found["both"]][0] == ("model", "gpt-4o-mini", "gpt-4o")
+    assert len(found["both"]) == 2
+
+
+def test_the_log_names_the_near_misses(capfd: Any) -> None:
+    with MockServer(log="text") as server:
+        for name in ("one", "two"):
+            server.mock(name=name, match={"user": name}, response={"text": "x"})
+        chat(server.port, user="three")
+    line = capfd.readouterr().err
+    assert line.count('user is "three"') == 2 and '; then "one"' in line or '; then "two"' in line
+
+
+# --- Sessions ---
+
+
+def test_a_session_is_named_by_a_path_prefix_or_by_a_header(server: MockServer) -> None:
+    view = server.session("checkout")
+    view.mock(match={"session": "checkout"}, response={"text": "its own"})
+    assert chat(server.port)[1] == "pong"
+    assert chat(server.port, prefix="/@checkout")[1] == chat(server.port, headers={"X-Mock-Session": "checkout"})[1] == "its own"
+    assert (
+        chat(server.port, prefix="/%40checkout")[1]
+        == chat(server.port, prefix="/@checkout", headers={"X-Mock-Session": "x"})[1]
+        == "its own"
+    )
+    entries = view.wait_for(count=4)
+    assert {entry["path"] for entry in entries} == {"/v1/chat/completions"} and {entry["session"] for entry in entries} == {
+        "checkout"
+    }
+    assert len(server.requests) == 1 and view.url == server.url + "/@checkout"
+    assert control(server.port, "GET", "/@checkout/__mock__/requests") == control(server.port, "GET", "requests?session=checkout")
+    assert len(control(server.port, "GET", "requests?session=*")[1]["requests"]) == 5
+    assert control(server.port, "GET", "/@checkout/__mock__/mocks")[1]["mocks"][0]["uses"] == 4
+
+
+def test_a_session_falls_back_to_the_mocks_from_files_with_a_sequence_of_its_own(folder: Any) -> None:
+    data = folder(mocks__a_DOT_json=[{"responses": [{"text": "1"}, {"text": "2"}], "times": 2}])
+    with MockServer(data=str(data)) as server:
+        assert [chat(server.port, prefix=prefix)[1] for prefix in ("/@a", "/@b", "", "/@a", "/@b", "")] == [
+            "1",
+            "1",
+            "1",
+            "2",
+            "2",
+            "2",
+        ]
+        assert chat(server.port, prefix="/@a")[0] == 404
+        server.session("a").reset()
+        assert chat(server.port, prefix="/@a")[1] == "1" and chat(server.port, prefix="/@b")[0] == 404
+
+
+def test_50_parallel_tests_share_a_server_without_seeing_each_other(server: MockServer) -> None:
+    wrong: List[Any] = []
+
+    def test(number: int) -> None:
+        view = server.session(f"test {number}")
+        prefix = view.url[len(server.url) :].replace(" ", "%20")
+        control(
+            server.port, "POST", prefix + "/__mock__/mocks", {"responses": [{"text": f"{number} {turn}"} for turn in range(3)]}
+        )
+        said_so = [chat(server.port, user=f"user {number}", prefix=prefix)[1] for _ in range(3)]
+        users = {entry["user"] for entry in view.wait_for(count=3, ended="complete")}
+        if said_so != [f"{number} {turn}" for turn in range(3)] or users != {f"user {number}"} or len(view.requests) != 3:
+            wrong.append((number, said_so, users))
+
+    threads = [threading.Thread(target=test, args=(number,)) for number in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == [] and server.requests == []
+
+
+@pytest.mark.parametrize("headers, prefix", [({"X-Mock-Session": "*"}, ""), ({}, "/@*"), ({}, "/@" + "x" * 101), ({}, "/@a%00b")])
+def test_a_session_needs_a_name(server: MockServer, headers: Any, prefix: str) -> None:
+    status, body = chat(server.port, prefix=prefix, headers=headers)
+    assert status == 400 and "expected a name of up to 100 printable characters" in complaint_of(body)
+
+
+def test_the_sessions_that_were_unused_for_longest_are_forgotten(monkeypatch: Any) -> None:
+    monkeypatch.setattr(m, "SESSIONS", 3)
+    mocks = m.Mocks()
+    for name in ("a", "b", "a", "c", "d"):
+        mocks.session(name)
+    assert list(mocks.sessions) == ["", "c", "d"] or list(mocks.sessions) == ["", "a", "c", "d"][-3:]
+
+
+# --- X-Mock-Response and several ports ---
+
+
+@pytest.mark.parametrize(
+    "header, status, said_so",
+    [
+        ('{"text": "mine"}', 200, "mine"),
+        ('{"text": "to {{user}}"}', 200, "to Hi"),
+        ('{"error": {"kind": "rate_limit"}}', 429, "Rate limit reached"),
+        ('{"status": 503}', 503, "overloaded"),
+        ('{"delay": 0, "headers": {"x-a": "b"}}', 200, "pong"),
+        ("{", 400, "X-Mock-Response: not JSON"),
+        ('{"txet": "x"}', 400, "did you mean 'text'?"),
+        ('{"body": "@recordings/openai_chat.json"}', 400, "a header may name none"),
+        ('{"gzip": "maybe"}', 400, "response.gzip"),
+    ],
+)
+def test_a_request_may_bring_its_answer_along(server: MockServer, header: str, status: int, said_so: str) -> None:
+    for _ in range(2):
+        found, answer = chat(server.port, headers={"X-Mock-Response": header})
+        assert found == status and said_so in (answer if found == 200 else complaint_of(answer))
+    assert chat(server.port)[1] == "pong"
+
+
+def test_what_a_header_says_of_the_delivery_goes_before_the_mock(server: MockServer, raw: Any) -> None:
+    headers = ['X-Mock-Response: {"headers": {"x-a": "b"}, "gzip": "always"}']
+    status, found, body = raw().send(post(json.dumps(ASK).encode(), headers=headers)).response()
+    assert status == 200 and found["x-a"] == "b" and b"pong" in gzip.decompress(body)
+
+
+def test_a_failover_is_asserted_from_one_journal() -> None:
+    with MockServer() as first, MockServer(core=first.core) as second:
+        first.mock(match={"port": first.port}, response={"status": 429})
+        first.mock(match={"port": second.port}, response={"text": "from the second"})
+        answers = [chat(port) for port in (first.port, second.port)]  # what a gateway does
+        assert [status for status, _ in answers] == [429, 200]
+        assert [(entry["port"], entry["status"]) for entry in first.wait_for(count=2)] == [(first.port, 429), (second.port, 200)]
+
+
+# --- Gates ---
+
+
+class Proxy:
+    """A gateway: forwards one request, and passes the answer on as it comes, or buffered."""
+
+    def __init__(self, port: int, buffering: bool) -> None:
+        self.upstream, self.buffering = port, buffering
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self) -> None:
+        client, _ = self.listener.accept()
+        with client, socket.create_connection(("127.0.0.1", self.upstream), 10) as upstream:
+            upstream.sendall(client.recv(65536))
+            held = b""
+            while True:
+                data = upstream.recv(65536)
+                held += data
+                if data and not self.buffering:
+                    client.sendall(data)
+                if not data or data.endswith(b"0\r\n\r\n"):
+                    break
+            if self.buffering:
+                client.sendall(held)
+
+    def close(self) -> None:
+        self.thread.join()
+        self.listener.close()
+
+
+@pytest.mark.parametrize("buffering", [False, True])
+def test_a_gate_tells_a_gateway_that_buffers_from_one_that_streams(server: MockServer, buffering: bool) -> None:
+    server.mock(response={"text": "one two three", "gate": True})
+    proxy = Proxy(server.port, buffering)
+    client = socket.create_connection(("127.0.0.1", proxy.port), 10)
+    client.sendall(post(json.dumps({**ASK, "stream": True}).encode()))
+    entry = server.wait_for({"stream": True})[0]
+    release = f"requests/{entry['id']}/release"
+    client.settimeout(10 if not buffering else 0.2)
+    try:
+        early = client.recv(65536)
+        while b"data: " not in early:
+            early += client.recv(65536)
+    except socket.timeout:
+        early = b""
+    assert (b"data: " in early) is not buffering and b"[DONE]" not in early and entry["ended"] is None
+    assert entry["events_sent"] <= 1 and entry["events_total"] == 6
+    assert control(server.port, "POST", release, {"events": 2})[1] == {"released": 2}
+    assert control(server.port, "POST", release)[0] == control(server.port, "POST", release, {"events": 2})[0] == 200
+    client.settimeout(10)
+    rest = early
+    while not rest.endswith(b"0\r\n\r\n"):
+        rest += client.recv(65536)
+    proxy.close()
+    client.close()
+    assert rest.count(b"data: ") == 6 and server.wait_for({"stream": True}, ended="complete")[0]["events_sent"] == 6
+    assert control(server.port, "POST", release)[0] == 409
+
+
+def test_a_gated_stream_ends_when_its_client_leaves_and_when_the_server_closes(raw: Any, server: MockServer) -> None:
+    server.mock(response={"text": "one two three", "gate": True})
+    client = raw().send(post(json.dumps({**ASK, "stream": True}).encode()))
+    client.file.readline()
+    client.sock.shutdown(socket.SHUT_RDWR)
+    assert server.wait_for(ended="client_closed")[0]["events_sent"] == 1
+    with MockServer() as other:
+        other.mock(response={"text": "one two three", "gate": True})
+        second = Raw(other).send(post(json.dumps({**ASK, "stream": True}).encode()))
+        second.file.readline()
+        journal = other.core.journal
+    assert journal.entries()[0].data["ended"] == "shutdown"
+    second.close()
+
+
+@pytest.mark.parametrize("more", [{"pace": 0.001}, {"gzip": "always"}])
+def test_a_gate_goes_with_pace_and_gzip(server: MockServer, raw: Any, more: Any) -> None:
+    server.mock(response={"text": "one two three", "gate": True, **more})
+    client = raw().send(post(json.dumps({**ASK, "stream": True}).encode()))
+    entry = server.wait_for({"stream": True})[0]
+    server.release(entry["id"], 5)
+    _, headers, body = client.response()
+    body = gzip.decompress(body) if headers.get("content-encoding") else body
+    assert body.endswith(b"data: [DONE]\n\n") and server.wait_for({"stream": True}, ended="complete")
+
+
+def test_a_whole_answer_has_no_gate(server: MockServer) -> None:
+    server.mock(response={"text": "one", "gate": True})
+    assert chat(server.port)[1] == "one"
+    number = server.wait_for(ended="complete")[0]["id"]
+    assert control(server.port, "POST", f"requests/{number}/release")[0] == 409
+    with pytest.raises(KeyError):
+        server.release(number)
+
+
 # === Command line ============================================================
 
 
@@ -4524,7 +5188,7 @@ def test_a_remembered_answer_is_the_same_and_counts_as_a_use() -> None:
     for stream in (False, True):
         first, second = (bytes_of(ask(answers, m.OpenAIChat, stream)) for _ in range(2))
         assert first == second
-    assert len(answers.memory.answers) == 2 and answers.mocks.added[0].uses.count == 4
+    assert len(answers.mocks.session("").memory.answers) == 2 and uses_of(answers.mocks) == 4
 
 
 @pytest.mark.parametrize(
@@ -4562,10 +5226,10 @@ def test_a_credential_is_asked_for_however_often_the_request_came() -> None:
 def test_memory_stays_within_its_room() -> None:
     answers = answerer(fallback="echo")
     answers.answer(m.Request("GET", "/"))
-    answers.memory.room = 100_000
+    answers.mocks.session("").memory.room = 100_000
     for number in range(200):
         ask(answers, m.OpenAIChat, more={"seed": number})
-        assert answers.memory.used <= 110_000 and len(answers.memory.answers) < 60
+        assert answers.mocks.session("").memory.used <= 110_000 and len(answers.mocks.session("").memory.answers) < 60
 
 
 # === README ==================================================================
@@ -4615,21 +5279,55 @@ def curl_lines() -> List[Tuple[List[str], str]]:
     return [(shlex.split(command), expected) for command, expected in found]
 
 
+def run_curl(port: int, words_: List[str], query: str = "", credential: Optional[Mapping[str, str]] = None) -> bytes:
+    """What a curl command gets from a server on this port."""
+    url = next(word for word in words_ if word.startswith("http://127.0.0.1:5001/"))[len("http://127.0.0.1:5001") :]
+    after = [(words_[index - 1], word) for index, word in enumerate(words_) if index]
+    headers = dict(word.split(": ", 1) for flag, word in after if flag == "-H")
+    body = next((word.encode() for flag, word in after if flag == "-d"), None)
+    method = next((word for flag, word in after if flag == "-X"), "POST" if body else "GET")
+    url += ("&" if "?" in url else "?") * bool(query) + query
+    return fetch(port, method, url, body, {**headers, **(credential or {})})[1]
+
+
 def test_the_readmes_curl_lines_work_as_printed() -> None:
     lines = curl_lines()
-    assert len(lines) == 16
+    assert len(lines) == 22
     with MockServer(data=str(HERE / "data")) as server:
         for words_, expected in lines:
-            url = next(word for word in words_ if word.startswith("http://127.0.0.1:5001/"))
-            body = words_[words_.index("-d") + 1].encode() if "-d" in words_ else None
-            credentials: List[Dict[str, str]] = [{}, {"Authorization": "Bearer k"}, {"api-key": "k"}, {"x-goog-api-key": "k"}]
-            answers = {
-                fetch(server.port, "POST" if body else "GET", url[len("http://127.0.0.1:5001") :], body, headers)[1]
-                for headers in credentials
-            }
-            path = url[len("http://127.0.0.1:5001") :]
-            answers.add(fetch(server.port, "POST" if body else "GET", path + ("&" if "?" in path else "?") + "key=k", body)[1])
+            assert run_curl(server.port, words_).decode().startswith(expected), words_
+
+
+def test_the_readmes_curl_lines_get_the_same_with_any_credential_or_none() -> None:
+    with MockServer(data=str(HERE / "data")) as server:
+        for words_, expected in curl_lines():
+            if "__mock__" in " ".join(words_) or '"ping"' in " ".join(words_):
+                continue
+            credentials = [{"Authorization": "Bearer k"}, {"api-key": "k"}, {"x-goog-api-key": "k"}, {"x-api-key": "k"}]
+            answers = {run_curl(server.port, words_, "", one) for one in credentials} | {run_curl(server.port, words_, "key=k")}
             assert len(answers) == 1 and answers.pop().decode().startswith(expected), words_
+
+
+def test_the_readme_lists_every_control_route_and_journal_key() -> None:
+    routes = [words(row[0])[0] for row in table("route")]
+    assert routes == [
+        f"{method} /__mock__{re.sub('[(][?]P<id>[^)]+[)]', 'ID', pattern)}" for method, pattern, _, _ in m.Control.ROUTES
+    ]
+    listed = set(words(README.split("A journal entry has")[1].split("Refused and unmatched")[0]))
+    assert set(JOURNAL_KEYS) | set(m.ENDS) <= listed
+
+
+def test_the_readmes_fixture_gives_each_test_a_session_of_its_own() -> None:
+    code = re.findall(r"```python\n(.+?)\n```", README, re.S)[1]
+    found: Dict[str, Any] = {"MockServer": MockServer, "pytest": types.SimpleNamespace(fixture=lambda function: function)}
+    exec(code, found)  # noqa: S102
+    request = types.SimpleNamespace(node=types.SimpleNamespace(name="test_one"))
+    running = found["llm"](request)
+    session = next(running)
+    session.mock(response={"text": "pong"})
+    assert chat(session.server.port, prefix="/@test_one")[1] == "pong" and len(session.requests) == 1
+    assert next(running, None) is None and session.requests == []
+    session.server.close()
 
 
 def test_the_readme_lists_every_kind_of_error_with_its_status() -> None:

@@ -22,7 +22,7 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parent.parent / "mock_server.py"
 # Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
-FOREIGN = ("OPENAI_", "AZURE_OPENAI_", "GOOGLE_", "GEMINI_", "CLOUD_ML_", "ANTHROPIC_", "AWS_", "BEDROCK_", "COHERE_", "CO_API_",
+FOREIGN = ("OPENAI_", "AZURE_OPENAI_", "GOOGLE_", "GEMINI_", "CLOUD_ML_", "ANTHROPIC_", "AWS_", "COHERE_", "CO_API_",
            "MISTRAL_", "OLLAMA_", "MOCK_SERVER_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -34,13 +34,22 @@ class Answer(NamedTuple):
     body: bytes
 
 
+async def drained(stream: Any) -> Any:
+    """All of a stream.  It is closed however it ends: one that is merely dropped may be collected while httpcore holds the
+    lock that closing it needs, and then waits forever."""
+    try:
+        return [item async for item in stream] if hasattr(stream, "__anext__") else list(stream)
+    finally:
+        close = getattr(stream, "aclose", getattr(stream, "close", None))
+        await settled(close() if close else None)
+
+
 async def settled(value: Any) -> Any:
     """What a call of an SDK comes to: what is awaitable is awaited, what streams is read to its end."""
     if inspect.isawaitable(value):
         value = await value
-    if hasattr(value, "__anext__"):
-        return [item async for item in value]
-    return list(value) if hasattr(value, "__next__") else value
+    streams = hasattr(value, "__anext__") or hasattr(value, "__next__")
+    return await drained(value) if streams else value
 
 
 class Plain:
@@ -69,13 +78,14 @@ class Plain:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if hasattr(self.sdk, "close"):
-            self(lambda sdk: sdk.close())
+        for name in ("close",) if hasattr(self.sdk, "close") else ("__aexit__", "__exit__"):
+            if hasattr(self.sdk, name):
+                self(lambda sdk, name=name: getattr(sdk, name)(*() if name == "close" else (None, None, None)))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
 
-def anonymous(kind: Callable[..., Any], **options: Any) -> Any:
+def anonymous(kind: Callable[..., Any]) -> Any:
     """An HTTP client that takes the credential away from every request; the SDKs themselves won't go without one."""
     def strip(request: Any) -> None:
         for name in ("authorization", "api-key", "x-api-key"):
@@ -84,7 +94,7 @@ def anonymous(kind: Callable[..., Any], **options: Any) -> Any:
     async def async_strip(request: Any) -> None:
         strip(request)
 
-    return kind(event_hooks={"request": [async_strip if hasattr(kind, "aclose") else strip]}, **options)
+    return kind(event_hooks={"request": [async_strip if hasattr(kind, "aclose") else strip]})
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -64,6 +64,7 @@ MOCKS = [
     *({"match": {"user": f"call {name}", "tool_result": {"contains": "12 degrees"}},
        "response": {"text": "It is 12 degrees in Oslo."}} for name in CALLS),
     {"match": {"user": "hello"}, "response": {"text": TEXT}},
+    {"match": {"user": "again", "turn": 1}, "response": {"text": "You said hello."}},
     {"match": {"user": "one\ntwo", "system": "Be brief.\nBe kind.", "turn": 2}, "response": {"text": "All of it was read."}},
     {"match": {"user": "spend"}, "response": {"text": TEXT, "usage": {
         "input_tokens": 12, "output_tokens": 9, "reasoning_tokens": 4, "cached_tokens": 8}}},
@@ -264,6 +265,15 @@ def test_the_tool_runner_calls_and_goes_on(server: str, provider: str, stream: b
     with connect(provider, server) as client:
         runner = client.sdk.beta.messages.tool_runner(**asking("call parallel"), tools=[get_weather], stream=stream)
         assert [block.text for block in runner.until_done().content] == ["It is 12 degrees in Oslo."]
+
+
+@anthropics_own
+def test_a_thread_goes_on_though_the_server_keeps_none(client: Plain) -> None:
+    if not hasattr(client.sdk.beta.messages, "thread"):
+        pytest.skip("this version has no threads")
+    thread = client.sdk.beta.messages.thread(model=MODEL, max_tokens=1024)
+    said = [texts(client(lambda _, user=user: thread.send({"role": "user", "content": user}))) for user in ("hello", "again")]
+    assert said == [[TEXT], ["You said hello."]]
 
 
 @every_way

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 
 import boto3
@@ -328,10 +329,10 @@ def test_an_error_raises_the_clients_own_exception(client: Any, form: str, kind:
     assert error["Error"]["Message"]
 
 
-def broken(stream: Iterable[Dict[str, Any]]) -> Tuple[List[Dict[str, Any]], Dict[str, Any]]:
+def broken(stream: Any) -> Tuple[List[Dict[str, Any]], Dict[str, Any]]:
     """The events before an error in mid-stream, and the error."""
     found = []
-    with pytest.raises(EventStreamError) as caught:
+    with closing(stream), pytest.raises(EventStreamError) as caught:
         for event in stream:
             found.append(event)
     return found, caught.value.response["Error"]

@@ -8,6 +8,7 @@ import openai
 import pytest
 from conftest import Plain, anonymous
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
+from openai.types.responses import ResponseFunctionCallArgumentsDoneEvent
 from pydantic import BaseModel
 
 MODEL = "gpt-5-mini"
@@ -268,7 +269,10 @@ def test_the_answer_repeats_what_was_asked(client: Plain) -> None:
 @pytest.mark.parametrize("user", ["hello", "everything", "refuse", "spend", "end length"])
 def test_responses_pass_the_sdks_strict_validation(server: str, way: str, user: str) -> None:
     with connect(way, server, _strict_response_validation=True) as client:
-        assert whole(client, user, tools=[TOOL]).output and events(client, user, tools=[TOOL])
+        assert whole(client, user, tools=[TOOL]).output
+        if user == "everything" and "name" in ResponseFunctionCallArgumentsDoneEvent.model_fields:
+            pytest.skip("version 2 wants a name in response.function_call_arguments.done, where the API sends none")
+        assert events(client, user, tools=[TOOL])
 
 
 @pytest.mark.parametrize("client", ["openai", "openai, async"], indirect=True)

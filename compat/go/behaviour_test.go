@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -59,6 +60,7 @@ type way struct {
 	stops   map[string]string           // its own finish reasons, by the neutral one; also of a refusal
 	refuses bool                        // has a field for refusals
 	silent  bool                        // whole answers do not name a model
+	waits   bool                        // a rate limit says in a header when to try again; of ways whose errors have headers
 	said    func(usage) usage           // what of a usage it can say; all if nil
 	errors  map[string]failure          // its own errors, by kind; those with status 200 are answers
 	broken  func(error) (failure, bool) // an error in mid-stream, where the SDK tells it otherwise
@@ -131,9 +133,11 @@ func called(cities ...string) []call {
 // mocks says what the servers answer.
 func mocks() []object {
 	found := []object{
-		{"match": object{"user": "call", "tool_result": object{"contains": "12 degrees"}}, "response": object{"text": "It is 12 degrees in Oslo."}},
+		{"match": object{"user": "call", "tool_result": object{"contains": "12 degrees"}},
+			"response": object{"text": "It is 12 degrees in Oslo."}},
 		{"match": object{"user": "call"}, "response": object{"text": "I will look.", "tool_calls": []object{oslo, rome}}},
 		{"match": object{"user": "again"}, "response": object{"text": "First you said {{body.contents.0.parts.0.text}}."}},
+		{"match": object{"user": object{"regex": "number (?P<number>.+)"}}, "response": object{"text": "{{number}} it is."}},
 		{"match": object{"user": "which model"}, "response": object{"text": "{{model}}"}},
 		{"match": object{"user": "structure"}, "response": object{"text": object{"city": "Oslo", "degrees": 12}}},
 		{"match": object{"user": "break"}, "response": object{"text": counted, "error": object{"kind": "overloaded"}, "after_events": 6}},
@@ -190,9 +194,8 @@ func eachWay(t *testing.T, test func(*testing.T, way)) {
 
 // wholeAndStreamed runs a test for a whole and for a streamed answer.
 func wholeAndStreamed(t *testing.T, test func(t *testing.T, stream bool)) {
-	for name, stream := range map[string]bool{"whole": false, "streamed": true} {
-		t.Run(name, func(t *testing.T) { test(t, stream) })
-	}
+	t.Run("whole", func(t *testing.T) { test(t, false) })
+	t.Run("streamed", func(t *testing.T) { test(t, true) })
 }
 
 // expected is what a way makes of a reply that is given in neutral terms.
@@ -244,7 +247,8 @@ func TestAnswersHaveIdsModelsAndUsage(t *testing.T) {
 		if first.usage.input <= 0 || first.usage.output <= 0 {
 			t.Errorf("usage %+v", first.usage)
 		}
-		if first.calls[0].id == first.calls[1].id && first.calls[0].id != "" {
+		equal(t, len(first.calls), 2)
+		if len(first.calls) == 2 && first.calls[0].id == first.calls[1].id && first.calls[0].id != "" {
 			t.Errorf("both calls have the id %q", first.calls[0].id)
 		}
 	})
@@ -326,6 +330,36 @@ func TestABareStatusIsTheErrorOfItsKind(t *testing.T) {
 			if kind != "" {
 				equal(t, got.code, way.errors[kind].code)
 			}
+		}
+	})
+}
+
+func TestARateLimitSaysWhenToTryAgain(t *testing.T) {
+	eachWay(t, func(t *testing.T, way way) {
+		_, err := way.connect(spot{url: plain})(t.Context(), question{user: "rate_limit"})
+		if got, _ := way.failure(err); got.header != nil {
+			seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
+			equal(t, err == nil && seconds > 0, way.waits)
+		}
+	})
+}
+
+func TestManyQuestionsAtOnceAllGetTheirAnswers(t *testing.T) {
+	eachWay(t, func(t *testing.T, way way) {
+		errs := make(chan error)
+		for number := range 20 {
+			// A client each: all streams of one client for Bedrock decode into the same buffer (smithy-go 1.28.8).
+			ask := way.connect(spot{url: plain})
+			go func() {
+				found, err := ask(t.Context(), question{user: fmt.Sprint("number ", number), stream: number%2 == 0})
+				if err == nil && found.text != fmt.Sprint(number, " it is.") {
+					err = fmt.Errorf("%d got %q", number, found.text)
+				}
+				errs <- err
+			}()
+		}
+		for range 20 {
+			equal(t, <-errs, nil)
 		}
 	})
 }

@@ -57,13 +57,16 @@ var (
 		"content_filter": {status: 200}}
 	// The Responses API knows another sentence for a model that is not there.
 	responsesErrors = with(openaiErrors, map[string]failure{
-		"not_found":      {status: 400, code: "invalid_request_error model_not_found", message: "The requested model 'gpt-4o-mini' does not exist."},
-		"context_length": {status: 400, code: "invalid_request_error context_length_exceeded", message: "exceeds the context window of this model"}})
+		"not_found": {status: 400, code: "invalid_request_error model_not_found",
+			message: "The requested model 'gpt-4o-mini' does not exist."},
+		"context_length": {status: 400, code: "invalid_request_error context_length_exceeded",
+			message: "exceeds the context window of this model"}})
 	azureErrors = with(openaiErrors, map[string]failure{
 		"no key":         {status: 401, code: "401"},
 		"authentication": {status: 401, code: "401", message: "Access denied due to invalid subscription key"},
 		"permission":     {status: 403, code: "403"},
-		"not_found":      {status: 404, code: "invalid_request_error DeploymentNotFound", message: "The API deployment for this resource does not exist"},
+		"not_found": {status: 404, code: "invalid_request_error DeploymentNotFound",
+			message: "The API deployment for this resource does not exist"},
 		"rate_limit":     {status: 429, code: "429", message: "Please retry after"},
 		"content_filter": {status: 400, code: "content_filter", message: "content management policy"}})
 	azureResponsesErrors = with(azureErrors, map[string]failure{"context_length": responsesErrors["context_length"]})
@@ -93,12 +96,13 @@ func with(errors, others map[string]failure) map[string]failure {
 }
 
 func chatWay(name, model string, connect connection, errors map[string]failure) way {
-	return way{name: name, stops: chatStops, refuses: true, errors: errors, failure: openaiFailure, broken: openaiBroken,
+	return way{name: name, stops: chatStops, refuses: true, errors: errors, waits: errors["overloaded"].code == "server_error",
+		failure: openaiFailure, broken: openaiBroken,
 		connect: func(spot spot) asker { return chat{dial(spot, connect), model}.ask }}
 }
 
 func responsesWay(name string, connect connection, errors map[string]failure) way {
-	return way{name: name, stops: responsesStops, refuses: true, errors: errors, failure: openaiFailure, broken: openaiBroken,
+	return way{name: name, stops: responsesStops, refuses: true, waits: true, errors: errors, failure: openaiFailure, broken: openaiBroken,
 		connect: func(spot spot) asker { return responder{dial(spot, connect)}.ask }}
 }
 
@@ -122,7 +126,7 @@ func openaiFailure(err error) (failure, bool) {
 	}
 	// Google's answers are arrays, in which the SDK finds nothing but leaves the body to read.
 	var google []struct{ Error genai.APIError }
-	if own.Message == "" && json.NewDecoder(own.Response.Body).Decode(&google) == nil {
+	if own.Message == "" && json.NewDecoder(own.Response.Body).Decode(&google) == nil && len(google) > 0 {
 		return failure{own.StatusCode, google[0].Error.Status, google[0].Error.Message, own.Response.Header}, true
 	}
 	code := own.Type
@@ -155,7 +159,8 @@ type chat struct {
 }
 
 func (c chat) ask(ctx context.Context, asked question) (reply, error) {
-	params := openai.ChatCompletionNewParams{Model: c.model, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(asked.user)},
+	params := openai.ChatCompletionNewParams{Model: c.model,
+		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(asked.user)},
 		Tools: []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{
 			Name: "get_weather", Parameters: place})}}
 	if asked.schema {
@@ -182,7 +187,7 @@ func (c chat) ask(ctx context.Context, asked question) (reply, error) {
 func (c chat) complete(ctx context.Context, params openai.ChatCompletionNewParams, streamed bool) (openai.ChatCompletion, string, error) {
 	if !streamed {
 		completion, err := c.client.Chat.Completions.New(ctx, params)
-		if err != nil {
+		if err != nil || len(completion.Choices) == 0 {
 			return openai.ChatCompletion{}, "", err
 		}
 		return *completion, extra(completion.Choices[0].Message.JSON.ExtraFields, "reasoning_content"), nil
@@ -325,6 +330,28 @@ func TestOpenaiEmbedsEachInputInBothEncodings(t *testing.T) {
 				equal(t, answer.Usage.TotalTokens > 0, true)
 			})
 		}
+	})
+}
+
+func TestResponsesCountTheTokensThatTheMockSays(t *testing.T) {
+	client := dial(spot{url: plain}, under("/v1"))
+	answer := must[*responses.InputTokenCountResponse](t)(client.Responses.InputTokens.Count(t.Context(), responses.InputTokenCountParams{
+		Model: openai.String("gpt-4o-mini"), Input: responses.InputTokenCountParamsInputUnion{OfString: openai.String("count")}}))
+	equal(t, answer.InputTokens, 31)
+}
+
+func TestTwoChoicesAreAccumulatedApart(t *testing.T) {
+	eachConnection(t, func(t *testing.T, client openai.Client) {
+		params := openai.ChatCompletionNewParams{Model: "gpt-4o-mini", N: openai.Int(2),
+			Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("text")}}
+		wholeAndStreamed(t, func(t *testing.T, stream bool) {
+			completion, _, err := chat{client, "gpt-4o-mini"}.complete(t.Context(), params, stream)
+			equal(t, err, nil)
+			equal(t, len(completion.Choices), 2)
+			for index, choice := range completion.Choices {
+				equal(t, []any{choice.Index, choice.Message.Content, choice.FinishReason}, []any{int64(index), text, "stop"})
+			}
+		})
 	})
 }
 

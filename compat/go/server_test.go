@@ -93,7 +93,8 @@ func setting(name, usual string) string {
 // start starts a server; the address that it prints, and what ends it: closing its standard input.
 func start(options ...string) (string, func() error, error) {
 	script := setting("MOCK_SERVER", filepath.Join("..", "..", "mock_server.py"))
-	command := exec.Command(setting("PYTHON", "python3"), append([]string{script, "0", "--log", "off", "--exit-on-stdin-close"}, options...)...)
+	options = append([]string{script, "0", "--log", "off", "--exit-on-stdin-close"}, options...)
+	command := exec.Command(setting("PYTHON", "python3"), options...)
 	command.Stderr = os.Stderr
 	input, err := command.StdinPipe()
 	if err != nil {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DEGREES, TOOL, fails, suite } from "./behaviours.js";
+import { DEGREES, TOOL, each, fails, suite } from "./behaviours.js";
 import { answered, asking, follow, gathered, parsed, refused, stops } from "./claude.js";
 
 import { AnthropicBedrock } from "@anthropic-ai/bedrock-sdk";
@@ -14,14 +14,17 @@ import { z } from "zod";
 
 const ERRORS = {
   authentication: [AuthenticationError, 401, { type: "authentication_error" }],
-  permission: [PermissionDeniedError, 403, { type: "permission_error" }], not_found: [NotFoundError, 404, { type: "not_found_error", message: /claude-mock-1/ }],
-  rate_limit: [RateLimitError, 429, { type: "rate_limit_error" }], overloaded: [InternalServerError, 529, { type: "overloaded_error" }],
+  permission: [PermissionDeniedError, 403, { type: "permission_error" }],
+  not_found: [NotFoundError, 404, { type: "not_found_error", message: /claude-mock-1/ }],
+  rate_limit: [RateLimitError, 429, { type: "rate_limit_error" }],
+  overloaded: [InternalServerError, 529, { type: "overloaded_error" }],
   server_error: [InternalServerError, 500, { type: "api_error" }], timeout: [InternalServerError, 504, { type: "timeout_error" }],
   context_length: [BadRequestError, 400, { type: "invalid_request_error", message: /prompt is too long/ }] };
 // Google's front answers in Google's words, of which this SDK knows only the status.
 const VERTEX = {
   ...ERRORS, authentication: [AuthenticationError, 401, { message: /UNAUTHENTICATED/ }],
-  permission: [PermissionDeniedError, 403, { message: /PERMISSION_DENIED/ }], not_found: [NotFoundError, 404, { message: /NOT_FOUND/ }],
+  permission: [PermissionDeniedError, 403, { message: /PERMISSION_DENIED/ }],
+  not_found: [NotFoundError, 404, { message: /NOT_FOUND/ }],
   rate_limit: [RateLimitError, 429, { message: /RESOURCE_EXHAUSTED/ }] };
 const BEDROCK = {
   authentication: [PermissionDeniedError, 403, { message: /security token/ }], permission: [PermissionDeniedError, 403],
@@ -33,30 +36,37 @@ const BEDROCK = {
 const messages = model => ({
   model, follow, refused, stops,
   modes: {
-    whole: async (client, question) => answered(await client.messages[question.schema ? "parse" : "create"](asking(model, question))),
-    streamed: async (client, question, seen) => parsed(await gathered(await client.messages.create({ ...asking(model, question), stream: true }), seen), question),
+    whole: async (client, question) =>
+      answered(await client.messages[question.schema ? "parse" : "create"](asking(model, question))),
+    streamed: async (client, question, seen) =>
+      parsed(await gathered(await client.messages.create({ ...asking(model, question), stream: true }), seen), question),
     helped: async (client, question) => answered(await client.messages.stream(asking(model, question)).finalMessage()) } });
 
+/** Credentials of Google, or none. */
+const google = key => ({ getRequestHeaders: async () => new Headers(key ? { authorization: `Bearer ${key}` } : {}) });
+const amazon = {
+  errors: BEDROCK, ids: /^msg_bdrk_01\w{22}$/, denied: [PermissionDeniedError, 403, { message: /Missing Authentication Token/ }],
+  broken: [APIError, undefined, { type: "serviceUnavailableException" }] };
+const broken = [APIError, undefined, { type: "overloaded_error" }];
 const WAYS = [
-  { name: "Anthropic", ...messages("claude-mock-1"), errors: ERRORS, denied: [AuthenticationError, 401, { message: /x-api-key header is required/ }],
-    broken: [APIError, undefined, { type: "overloaded_error" }],
+  { name: "Anthropic", ...messages("claude-mock-1"), errors: ERRORS, broken, ids: /^msg_01\w{22}$/,
+    denied: [AuthenticationError, 401, { message: /x-api-key header is required/ }],
     connect: (url, { key, retries }) => new Anthropic({ baseURL: url, apiKey: key || null, maxRetries: retries,
       ...(key ? {} : { defaultHeaders: { authorization: null, "x-api-key": null } }) }) },
-  { name: "AnthropicVertex", ...messages("claude-mock-1@20270101"), errors: VERTEX, broken: [APIError, undefined, { type: "overloaded_error" }],
-    connect: (url, { key, retries }) => new AnthropicVertex({ baseURL: `${url}/v1`, region: "europe-west1", projectId: "p", maxRetries: retries,
-      authClient: { getRequestHeaders: async () => new Headers(key ? { authorization: `Bearer ${key}` } : {}) } }) },
-  { name: "AnthropicBedrock, signed", ...messages("anthropic.claude-mock-1-20270101-v1:0"), errors: BEDROCK,
-    denied: [PermissionDeniedError, 403, { message: /Missing Authentication Token/ }], broken: [APIError, undefined, { type: "serviceUnavailableException" }],
-    connect: (url, { key, retries }) => new AnthropicBedrock({ baseURL: url, awsRegion: "eu-west-1", maxRetries: retries, skipAuth: !key,
-      awsAccessKey: key, awsSecretKey: "secret" }) },
-  { name: "AnthropicBedrock with a key", ...messages("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-mock-1-20270101-v1:0"),
-    errors: BEDROCK, denied: [PermissionDeniedError, 403], broken: [APIError, undefined, { type: "serviceUnavailableException" }],
-    connect: (url, { key, retries }) => new AnthropicBedrock({ baseURL: url, awsRegion: "eu-west-1", maxRetries: retries, skipAuth: !key, apiKey: key }) },
+  { name: "AnthropicVertex", ...messages("claude-mock-1@20270101"), errors: VERTEX, broken, ids: /^msg_vrtx_01\w{22}$/,
+    connect: (url, { key, retries }) => new AnthropicVertex({ baseURL: `${url}/v1`, region: "europe-west1", projectId: "p",
+      maxRetries: retries, authClient: google(key) }) },
+  { name: "AnthropicBedrock, signed", ...messages("anthropic.claude-mock-1-20270101-v1:0"), ...amazon,
+    connect: (url, { key, retries }) => new AnthropicBedrock({ baseURL: url, awsRegion: "eu-west-1", maxRetries: retries,
+      skipAuth: !key, awsAccessKey: key, awsSecretKey: "secret" }) },
+  { name: "AnthropicBedrock with a key", ...amazon,
+    ...messages("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-mock-1-20270101-v1:0"),
+    connect: (url, { key, retries }) => new AnthropicBedrock({ baseURL: url, awsRegion: "eu-west-1", maxRetries: retries,
+      skipAuth: !key, apiKey: key }) },
 ];
-const IDS = { Anthropic: /^msg_01\w{22}$/, AnthropicVertex: /^msg_vrtx_01\w{22}$/, AnthropicBedrock: /^msg_bdrk_01\w{22}$/ };
 
 suite("@anthropic-ai", WAYS, server => {
-  const every = (check, ways = WAYS) => Promise.all(ways.map(way => check(way.connect(server.url, { key: "key", retries: 0 }), way)));
+  const every = (check, ways = WAYS) => each(ways, server, check);
   const [direct, vertex] = WAYS;
 
   test("the SDK's own loop runs the tools and reaches the answer", () => every(async (client, { model }) => {
@@ -68,9 +78,9 @@ suite("@anthropic-ai", WAYS, server => {
     assert.deepEqual(asked, Object.keys(DEGREES));
   }));
 
-  test("ids are the provider's own, and thoughts are signed", () => every(async (client, { name, modes: { whole } }) => {
+  test("ids are the provider's own, and thoughts are signed", () => every(async (client, { ids, modes: { whole } }) => {
     const { id, signatures } = await whole(client, { user: "think", tools: true });
-    assert.match(id, IDS[name.split(",")[0].split(" ")[0]]);
+    assert.match(id, ids);
     assert.match(signatures[0], /^[A-Za-z0-9+/]{40,}=*$/);
   }));
 
@@ -84,9 +94,10 @@ suite("@anthropic-ai", WAYS, server => {
     assert.match(requestID, /^req_011\w{21}$/);
   }, [direct]));
 
-  test("tokens are counted", () => every(async (client, { model }) => assert.deepEqual(
-    await client.messages.countTokens({ model, messages: [{ role: "user", content: "count" }] }).then(({ input_tokens }) => input_tokens), 31),
-  [direct, vertex]));
+  test("tokens are counted", () => every(async (client, { model }) => {
+    const { input_tokens } = await client.messages.countTokens({ model, messages: [{ role: "user", content: "count" }] });
+    assert.equal(input_tokens, 31);
+  }, [direct, vertex]));
 
   test("models are listed and any can be retrieved", () => every(async client => {
     const names = [];

@@ -2,29 +2,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DEGREES, SCHEMA, TEXT, TOOL, fails, suite } from "./behaviours.js";
+import { DEGREES, REFUSAL, SCHEMA, TEXT, TOOL, each, fails, replays, suite } from "./behaviours.js";
 
 import { ApiError, GoogleGenAI } from "@google/genai";
 
 const MODEL = "gemini-3-flash-preview";
+/** An error: all that this SDK tells is a status and the body. */
+const raises = (status, message) => [ApiError, status, { message }];
 const GEMINI = {
-  authentication: [ApiError, 400, { message: /API_KEY_INVALID/ }], permission: [ApiError, 403, { message: /PERMISSION_DENIED/ }],
-  not_found: [ApiError, 404, { message: /models\/gemini-3-flash-preview is not found/ }],
-  rate_limit: [ApiError, 429, { message: /RESOURCE_EXHAUSTED.*"retryDelay":"\d+s"/s }], overloaded: [ApiError, 503, { message: /UNAVAILABLE/ }],
-  server_error: [ApiError, 500, { message: /INTERNAL/ }], timeout: [ApiError, 504, { message: /DEADLINE_EXCEEDED/ }],
-  context_length: [ApiError, 400, { message: /input token count/ }] };
+  authentication: raises(400, /API_KEY_INVALID/), permission: raises(403, /PERMISSION_DENIED/),
+  not_found: raises(404, /models\/gemini-3-flash-preview is not found/),
+  rate_limit: raises(429, /RESOURCE_EXHAUSTED.*"retryDelay":"\d+s"/), overloaded: raises(503, /UNAVAILABLE/),
+  server_error: raises(500, /INTERNAL/), timeout: raises(504, /DEADLINE_EXCEEDED/),
+  context_length: raises(400, /input token count/) };
 const VERTEX = {
-  ...GEMINI, authentication: [ApiError, 401, { message: /UNAUTHENTICATED/ }], not_found: [ApiError, 404, { message: /Publisher Model `[^`]+gemini-3-flash-preview` not found/ }] };
+  ...GEMINI, authentication: raises(401, /UNAUTHENTICATED/),
+  not_found: raises(404, /Publisher Model `[^`]+gemini-3-flash-preview` not found/) };
 
-const options = (url, { key, retries }, header) => ({
-  baseUrl: url, ...(key ? {} : { headers: { [header]: "" } }),
-  ...(retries ? { retryOptions: { attempts: retries + 1, initialDelay: 0.001, jitter: 0 } } : {}) });
+const DECLARATION = { name: TOOL.name, description: TOOL.description, parametersJsonSchema: TOOL.parameters };
 
 function asking({ user, tools, schema, past }) {
   const contents = [{ role: "user", parts: [{ text: user }] }, ...(past ?? [])];
   const config = {
-    thinkingConfig: { includeThoughts: true },
-    ...(tools ? { tools: [{ functionDeclarations: [{ name: TOOL.name, description: TOOL.description, parametersJsonSchema: TOOL.parameters }] }] } : {}),
+    thinkingConfig: { includeThoughts: true }, ...(tools ? { tools: [{ functionDeclarations: [DECLARATION] }] } : {}),
     ...(schema ? { responseMimeType: "application/json", responseJsonSchema: SCHEMA } : {}) };
   return { model: MODEL, contents, config };
 }
@@ -58,45 +58,57 @@ async function gathered(stream, seen, question) {
 const generate = {
   modes: {
     whole: async (client, question) => answered([await client.models.generateContent(asking(question))], question),
-    streamed: async (client, question, seen) => gathered(await client.models.generateContentStream(asking(question)), seen, question),
+    streamed: async (client, question, seen) =>
+      gathered(await client.models.generateContentStream(asking(question)), seen, question),
     helped: async (client, question) => {
       const { contents, ...others } = asking(question);
       const session = client.chats.create({ ...others, history: contents.slice(0, -1) });
       return gathered(await session.sendMessageStream({ message: contents.at(-1).parts }), [], question);
     } },
-  follow: ({ raw, calls }, results) => [{ role: "model", parts: raw }, { role: "user", parts: calls.map(({ id, name }, index) =>
-    ({ functionResponse: { id, name, response: { output: results[index] } } })) }],
+  follow: ({ raw, calls }, results) => [{ role: "model", parts: raw }, { role: "user", parts: calls.map(
+    ({ id, name }, index) => ({ functionResponse: { id, name, response: { output: results[index] } } })) }],
   stops: { stop: "STOP", length: "MAX_TOKENS", tool_calls: "STOP", content_filter: "SAFETY" },
-  refused: { text: "I can't help with that.", stop: "SAFETY" },
-  broken: [ApiError, 503, { message: /UNAVAILABLE/ }],
-  embed: async (client, contents) => (await client.models.embedContent({ model: "text-embedding-005", contents })).embeddings.map(({ values }) => values) };
+  refused: { text: REFUSAL, stop: "SAFETY" },
+  broken: raises(503, /UNAVAILABLE/),
+  embed: async (client, contents) =>
+    (await client.models.embedContent({ model: "text-embedding-005", contents })).embeddings.map(({ values }) => values) };
 
+/** A client; without a key its header is empty. */
+const connect = (mode, header) => (url, { key, retries }) => new GoogleGenAI({ ...mode, httpOptions: {
+  baseUrl: url, ...(key ? {} : { headers: { [header]: "" } }),
+  ...(retries ? { retryOptions: { attempts: retries + 1, initialDelay: 0.001, jitter: 0 } } : {}) } });
+const authClient = { getRequestHeaders: async () => new Headers({ authorization: "Bearer key" }) };
+const project = { project: "p", location: "europe-west1", googleAuthOptions: { authClient } };
 const WAYS = [
-  { name: "Gemini", ...generate, errors: GEMINI, denied: [ApiError, 403, { message: /unregistered callers/ }],
-    connect: (url, asked) => new GoogleGenAI({ vertexai: false, apiKey: "key", httpOptions: options(url, asked, "x-goog-api-key") }) },
-  { name: "Vertex AI", ...generate, errors: VERTEX,
-    connect: (url, asked) => new GoogleGenAI({ vertexai: true, project: "p", location: "europe-west1", httpOptions: options(url, asked, "authorization"),
-      googleAuthOptions: { authClient: { getRequestHeaders: async () => new Headers({ authorization: "Bearer key" }) } } }) },
+  { name: "Gemini", ...generate, errors: GEMINI, denied: raises(403, /unregistered callers/),
+    connect: connect({ vertexai: false, apiKey: "key" }, "x-goog-api-key") },
+  { name: "Vertex AI", ...generate, errors: VERTEX, connect: connect({ vertexai: true, ...project }, "authorization") },
   { name: "Vertex AI, express mode", ...generate, errors: VERTEX,
-    connect: (url, asked) => new GoogleGenAI({ vertexai: true, apiKey: "key", httpOptions: options(url, asked, "x-goog-api-key") }) },
+    connect: connect({ vertexai: true, apiKey: "key" }, "x-goog-api-key") },
 ];
 
 suite("@google/genai", WAYS, server => {
-  const every = (check, ways = WAYS) => Promise.all(ways.map(way => check(way.connect(server.url, { key: "key", retries: 0 }), way)));
+  const every = (check, ways = WAYS) => each(ways, server, check);
+
+  replays(WAYS);
 
   test("the SDK's own accessors find text and calls", () => every(async client => {
     const hello = await client.models.generateContent({ model: MODEL, contents: "hello" });
     assert.deepEqual([hello.text, hello.functionCalls, hello.modelVersion], [TEXT, undefined, MODEL]);
     let text = "";
-    for await (const chunk of await client.models.generateContentStream({ model: MODEL, contents: "hello" })) text += chunk.text ?? "";
+    const chunks = await client.models.generateContentStream({ model: MODEL, contents: "hello" });
+    for await (const chunk of chunks) text += chunk.text ?? "";
     assert.equal(text, TEXT);
   }));
 
   test("the SDK's own loop runs the tools and reaches the answer", () => every(async client => {
     const asked = [];
     const tool = {
-      tool: async () => ({ functionDeclarations: [{ name: TOOL.name, parametersJsonSchema: TOOL.parameters }] }),
-      callTool: async calls => calls.map(({ id, name, args: { city } }) => (asked.push(city), { functionResponse: { id, name, response: { output: DEGREES[city] } } })) };
+      tool: async () => ({ functionDeclarations: [DECLARATION] }),
+      callTool: async calls => calls.map(({ id, name, args: { city } }) => {
+        asked.push(city);
+        return { functionResponse: { id, name, response: { output: DEGREES[city] } } };
+      }) };
     const question = { model: MODEL, contents: "think", config: { tools: [tool] } };
     assert.equal((await client.models.generateContent(question)).text, "Rome is warmer.");
     const texts = [];
@@ -113,12 +125,13 @@ suite("@google/genai", WAYS, server => {
   }));
 
   test("candidates are numbered and equal", () => every(async client => {
-    const { candidates } = await client.models.generateContent({ model: MODEL, contents: "hello", config: { candidateCount: 2 } });
+    const question = { model: MODEL, contents: "hello", config: { candidateCount: 2 } };
+    const { candidates } = await client.models.generateContent(question);
     assert.deepEqual(candidates.map(({ index, content }) => [index ?? 0, content.parts[0].text]), [[0, TEXT], [1, TEXT]]);
   }));
 
   test("a miss says why", () => every((client, { name, modes: { whole } }) => fails(
-    whole(client, { user: "helo" }), [ApiError, 404, { message: /no mock matches.*hello/ }], name)));
+    whole(client, { user: "helo" }), raises(404, /no mock matches.*hello/), name)));
 
   test("tokens are counted", () => every(async client =>
     assert.equal((await client.models.countTokens({ model: MODEL, contents: "count" })).totalTokens, 31)));

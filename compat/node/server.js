@@ -16,7 +16,8 @@ import { fileURLToPath } from "node:url";
 const PYTHON = process.env.PYTHON ?? "python3";
 const SCRIPT = process.env.MOCK_SERVER ?? fileURLToPath(new URL("../../mock_server.py", import.meta.url));
 // Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
-const FOREIGN = /^(OPENAI|AZURE|ANTHROPIC|CLAUDE|AWS|GOOGLE|GCLOUD|GCP|GCE|GEMINI|CLOUD_ML|VERTEX|COHERE|MISTRAL|AI_|MOCK_SERVER_|(https?|all|no)_proxy$)/i;
+const FOREIGN = new RegExp("^(OPENAI|AZURE|ANTHROPIC|CLAUDE|AWS|GOOGLE|GCLOUD|GCP|GCE|GEMINI|CLOUD_ML|VERTEX|COHERE|MISTRAL|" +
+  "AI_|MOCK_SERVER_|(https?|all|no)_proxy$)", "i");
 
 for (const name of Object.keys(process.env).filter(name => FOREIGN.test(name))) delete process.env[name];
 const environment = { ...process.env };
@@ -26,17 +27,23 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 // Neither do files of the machine reach a test: credentials and settings are looked for in an empty home.
 for (const name of ["HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME"]) process.env[name] = join(folder, "home");
-process.env.AWS_EC2_METADATA_DISABLED = "true";
+Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: "true", AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" });
 
-/** A server with these mocks for the suite that asks for it.  It ends when its standard input closes. */
+/** A data directory with these mocks. */
+function written(mocks) {
+  const data = mkdtempSync(join(folder, "data-"));
+  mkdirSync(join(data, "mocks"));
+  writeFileSync(join(data, "mocks", "compat.json"), JSON.stringify(mocks));
+  return data;
+}
+
+/** A server with these mocks, or with those it comes with, for the suite that asks for it.  It ends when its input closes. */
 export function serving(mocks, ...options) {
   const server = { url: "" };
-  const data = mkdtempSync(join(folder, "data-"));
   let child, exited;
   before(async () => {
-    mkdirSync(join(data, "mocks"));
-    writeFileSync(join(data, "mocks", "compat.json"), JSON.stringify(mocks));
-    child = spawn(PYTHON, ["-B", SCRIPT, "0", "--log", "off", "--exit-on-stdin-close", "--data", data, ...options],
+    const data = mocks ? ["--data", written(mocks)] : [];
+    child = spawn(PYTHON, ["-B", SCRIPT, "0", "--log", "off", "--exit-on-stdin-close", ...data, ...options],
       { env: environment, stdio: ["pipe", "pipe", "inherit"] });
     exited = once(child, "exit");
     const { value: line } = await createInterface(child.stdout)[Symbol.asyncIterator]().next();

@@ -28,6 +28,7 @@ import hashlib
 import heapq
 import itertools
 import json
+import math
 import os
 import queue
 import re
@@ -41,11 +42,12 @@ import time
 import warnings
 import zlib
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Deque,
@@ -65,6 +67,9 @@ from typing import (
     Union,
     cast,
 )
+
+if TYPE_CHECKING:
+    import ssl
 
 # === Names and limits ========================================================
 # Version, defaults, bounds.  Touches nothing.
@@ -493,6 +498,7 @@ class Failure:
     code: Optional[str] = None
     param: Optional[str] = None
     kind: str = ""
+    wait: int = RETRY_SECONDS       # what a rate limit tells a client to wait, in seconds
 
 
 # Kinds of errors that every provider has in some form, with the statuses that stand for them in a mock.
@@ -536,16 +542,54 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """How an answer breaks: one of FAULTS, after how many events (None: where the fault would have it), and how likely."""
+
+    kind: str
+    after: Optional[int] = None
+    probability: float = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the same bytes are cut anew on the wire: bytes a write (or `utf8`, `eol`: inside a character or a line end),
+    events a write, line ends, comments, no space after the field name, chunk extensions, trailers, and how gzip is
+    flushed (event, block, members)."""
+
+    split: Union[int, str] = 0
+    coalesce: int = 1
+    eol: str = ""
+    comments: bool = False
+    no_space: bool = False
+    chunk_extensions: bool = False
+    trailers: bool = False
+    gzip: str = ""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A rate limit that was looked at: requests in a window, how many are left, seconds until it starts anew, and the Unix
+    second of that."""
+
+    requests: int
+    left: int
+    wait: int
+    reset: int
+
+
+@dataclass(frozen=True)
 class Delivery:
     """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
-    (auto, always, never), headers that replace the server's own (None removes one), and whether a test
-    releases each event after the first."""
+    (auto, always, never), headers that replace the server's own (None removes one), whether a test
+    releases each event after the first, how it is cut on the wire, and how it breaks."""
 
     delay: float = 0.0
     pace: Optional[Pace] = None
     gzip: str = "auto"
     headers: Tuple[Tuple[str, Optional[str]], ...] = ()
     gate: bool = False
+    wire: Plan = Plan()
+    fault: Optional[Fault] = None
 
 
 @dataclass(frozen=True)
@@ -637,6 +681,24 @@ class SSE:
         cuts = [0] + ends + ([len(data)] if not ends or ends[-1] < len(data) else [])
         return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
 
+    LINE = re.compile(rb"\r\n|\n|\r")
+
+    @classmethod
+    def recut(cls, frame: bytes, plan: Plan) -> bytes:
+        """The same event with other line ends, a comment before it, or no space after field names."""
+        if plan.no_space:
+            frame = re.sub(rb"(?m)^(data|event|id|retry): ", rb"\1:", cls.LINE.sub(b"\n", frame) if plan.eol else frame)
+        eol = plan.eol.encode() or (cls.LINE.search(frame) or cls.LINE.search(b"\n"))[0]       # type: ignore[index]
+        frame = cls.LINE.sub(eol, frame) if plan.eol else frame
+        return b": comment" + eol * 2 + frame if plan.comments else frame
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same event with its JSON cut off in the middle."""
+        text = frame.rstrip(b"\r\n")
+        start = text.find(b"data:")
+        return text[:start + (len(text) - start + 6) // 2] + frame[len(text):]
+
     @classmethod
     def data(cls, frame: bytes) -> str:
         """The data of one frame: its `data` fields joined with newlines."""
@@ -660,6 +722,11 @@ class JsonArray:
         yield b"]" if mark != b"[" else b"[]"
 
     @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same element, cut off in the middle."""
+        return frame[:len(frame) // 2] + b"\n"
+
+    @staticmethod
     def split(data: bytes) -> List[Json]:
         """The elements of such a stream."""
         return cast(List[Json], parse_json(data))
@@ -674,6 +741,11 @@ class NDJSON:
         """Events as lines; names are not sent."""
         for _, value in events:
             yield utf8(compact(value) + "\n")
+
+    @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same line, cut off in the middle."""
+        return frame[:len(frame) // 2] + b"\n"
 
     @staticmethod
     def split(data: bytes) -> List[Json]:
@@ -717,6 +789,12 @@ class EventStream:
             found.append((EventStream.headers(data[12:12 + length]), data[12 + length:total - 4]))
             data = data[total:]
         return found
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same message, in order but for its payload, whose JSON is cut off in the middle."""
+        headers, payload = cls.split(frame)[0]
+        return cls.message(tuple(headers.items()), payload[:len(payload) // 2])
 
     @staticmethod
     def headers(data: bytes) -> Dict[str, str]:
@@ -911,6 +989,11 @@ class WireFormat:
         """Response headers that tell of the answer itself."""
         return ()
 
+    def limits(self, limit: Limit) -> Headers:
+        """The rate-limit headers of a limit that counts, in place of those that only look like it; with nothing left also
+        `retry-after`, where the provider sends it."""
+        return ()
+
     def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
         """An error body, and the headers that belong to it."""
         raise NotImplementedError
@@ -926,8 +1009,10 @@ class WireFormat:
         status = failure.status or own.status or usual
         named = own if status == own.status else Failure(0, "")
         said = own.message.replace("{model}", getattr(asked, "model", "")).replace("{path}", RESOURCE.sub("", asked.path))
-        return Failure(status, failure.message or said or http_phrase(status), *(
-            getattr(named if getattr(failure, name) is None else failure, name) for name in ("type", "code", "param")))
+        said = said.replace("{wait}", str(failure.wait))
+        kind, code, param = (getattr(named if getattr(failure, name) is None else failure, name)
+                             for name in ("type", "code", "param"))
+        return Failure(status, failure.message or said or http_phrase(status), kind, code, param, wait=failure.wait)
 
     def unauthorized(self, request: Request) -> Failure:
         """What the provider says when the credential is missing or can't be one."""
@@ -971,7 +1056,7 @@ OPENAI_ERRORS = {
     "permission": Failure(403, "Project `proj_mock` does not have access to model `{model}`", code="model_not_found"),
     "not_found": Failure(404, "The model `{model}` does not exist or you do not have access to it.", code="model_not_found"),
     "rate_limit": Failure(429, "Rate limit reached for {model} in organization org-mock on requests per min (RPM): Limit 10000, "
-                               "Used 10000, Requested 1. Please try again in 1s. Visit "
+                               "Used 10000, Requested 1. Please try again in {wait}s. Visit "
                                "https://platform.openai.com/account/rate-limits to learn more.",
                           "requests", "rate_limit_exceeded"),
     "server_error": Failure(500, "The server had an error while processing your request. Sorry about that!"),
@@ -980,6 +1065,18 @@ OPENAI_ERRORS = {
     "context_length": Failure(400, "This model's maximum context length is 128000 tokens. However, your messages resulted in "
                                    "128001 tokens. Please reduce the length of the messages.",
                               code="context_length_exceeded", param="messages")}
+
+
+def go_duration(whole: int) -> str:
+    """Whole seconds as Go writes a duration: `1m13s`."""
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h" * bool(hours) + f"{minutes}m" * bool(hours or minutes) + f"{rest}s"
+
+
+def retry_after(limit: Limit) -> Headers:
+    """`retry-after`, if nothing is left."""
+    return () if limit.left else (("retry-after", str(limit.wait)),)
 
 
 class OpenAI(WireFormat):
@@ -1007,6 +1104,11 @@ class OpenAI(WireFormat):
                 ("x-ratelimit-limit-requests", "10000"), ("x-ratelimit-limit-tokens", "200000"),
                 ("x-ratelimit-remaining-requests", left), ("x-ratelimit-remaining-tokens", "199968"),
                 ("x-ratelimit-reset-requests", reset), ("x-ratelimit-reset-tokens", "9ms"), *shared)
+
+    def limits(self, limit: Limit) -> Headers:
+        """Requests, and the time until there are new ones as Go writes a duration (5.1)."""
+        return (("x-ratelimit-limit-requests", str(limit.requests)), ("x-ratelimit-remaining-requests", str(limit.left)),
+                ("x-ratelimit-reset-requests", go_duration(limit.wait)), *retry_after(limit))
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The inner object of an error: message, type, param and code, all four always there (5.8)."""
@@ -1471,9 +1573,9 @@ AZURE_ERRORS = {
                               "last 5 minutes, please wait a moment and try again.", code="DeploymentNotFound"),
     "permission": Failure(403, "Access denied due to Virtual Network/Firewall rules."),
     "rate_limit": Failure(429, "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-10-21 have "
-                               "exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after 1 second. "
-                               "Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase the "
-                               "default rate limit."),
+                               "exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after {wait} "
+                               "seconds. Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase "
+                               "the default rate limit."),
     "content_filter": Failure(400, "The response was filtered due to the prompt triggering Azure OpenAI's content management "
                                    "policy. Please modify your prompt and retry. To learn more about our content filtering "
                                    "policies please read our documentation: https://go.microsoft.com/fwlink/?linkid=2198766",
@@ -1504,6 +1606,11 @@ class Azure(OpenAI):
                 ("x-ratelimit-reset-requests", "0"), ("x-ratelimit-reset-tokens", "0"),
                 ("x-ratelimit-renewalperiod-requests", "60"), ("x-ratelimit-renewalperiod-tokens", "60"),
                 ("x-ratelimit-abusepenalty-active", "False"), ("skip-error-remapping", "true"))
+
+    def limits(self, limit: Limit) -> Headers:
+        """The same with bare seconds (section 6)."""
+        return tuple((name, str(limit.wait) if name == "x-ratelimit-reset-requests" else value)
+                     for name, value in super().limits(limit))
 
     def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
@@ -1646,7 +1753,7 @@ GEMINI_ERRORS = {
     "rate_limit": Failure(429, "You exceeded your current quota, please check your plan and billing details. For more "
                                "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n* Quota "
                                "exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, "
-                               "limit: 10\nPlease retry in 1s."),
+                               "limit: 10\nPlease retry in {wait}s."),
     "server_error": Failure(500, "An internal error has occurred. Please retry or report in "
                                  "https://developers.generativeai.google/guide/troubleshooting"),
     "overloaded": Failure(503, "The model is overloaded. Please try again later."),
@@ -1673,7 +1780,7 @@ class Gemini(WireFormat):
             ("X-XSS-Protection", "0"), ("X-Frame-Options", "SAMEORIGIN"), ("X-Content-Type-Options", "nosniff"),
             ("Server-Timing", f"gfet4t7; dur={200 + int(ids('ms', 2, HEX), 16)}"))
 
-    def exceeded(self, model: str) -> List[Json]:
+    def exceeded(self, model: str, wait: int) -> List[Json]:
         """The details of a rate limit: which it was, where to read of it, and how long to wait (section 7, quoted)."""
         return [{"@type": GOOGLE_RPC + "QuotaFailure", "violations": [
                     {"quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
@@ -1681,7 +1788,7 @@ class Gemini(WireFormat):
                      "quotaDimensions": {"location": "global", "model": model}, "quotaValue": "10"}]},
                 {"@type": GOOGLE_RPC + "Help", "links": [{"description": "Learn more about Gemini API quotas",
                                                           "url": "https://ai.google.dev/gemini-api/docs/rate-limits"}]},
-                {"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{RETRY_SECONDS}s"}]
+                {"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{wait}s"}]
 
     def google_error(self, failure: Failure, asked: Union[Request, Call]) -> Dict[str, Json]:
         """`{"error": {"code", "message", "status", "details"}}`."""
@@ -1693,7 +1800,7 @@ class Gemini(WireFormat):
         if failure.code:
             details.append({"@type": GOOGLE_RPC + "ErrorInfo", "reason": failure.code, "domain": "googleapis.com"})
         if failure.status == 429:
-            details += self.exceeded(getattr(asked, "model", ""))
+            details += self.exceeded(getattr(asked, "model", ""), failure.wait)
         return {"error": {"code": failure.status, "message": failure.message, "status": failure.type or status,
                           **({"details": details} if details else self.error_details)}}
 
@@ -2027,9 +2134,9 @@ class Vertex(Gemini):
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     error_details = {"details": []}
 
-    def exceeded(self, model: str) -> List[Json]:
+    def exceeded(self, model: str, wait: int) -> List[Json]:
         """How long to wait, and no more."""
-        return super().exceeded(model)[-1:]
+        return super().exceeded(model, wait)[-1:]
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
@@ -2561,6 +2668,11 @@ class Mistral(OpenAI):
                 ("x-ratelimit-limit-tokens-minute", "500000"), ("x-ratelimit-remaining-tokens-minute", "499900"),
                 ("Server", "cloudflare"))
 
+    def limits(self, limit: Limit) -> Headers:
+        """Requests in its shortest window."""
+        return (("x-ratelimit-limit-req-10-second", str(limit.requests)),
+                ("x-ratelimit-remaining-req-10-second", str(limit.left)), *retry_after(limit))
+
     def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
         """`{"detail"}` from the front, else an object of its own (section 12)."""
         kind: Headers = (("Content-Type", self.json_type),)
@@ -2720,6 +2832,12 @@ class Anthropic(WireFormat):
                 *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
                 *(limits if self.operation == "generate" else ()),
                 ("anthropic-organization-id", uuid(ids, "organization")), ("x-robots-tag", "none"), ("Server", "cloudflare"))
+
+    def limits(self, limit: Limit) -> Headers:
+        """Requests, and the moment at which there are new ones."""
+        name = "anthropic-ratelimit-requests-"
+        return ((name + "limit", str(limit.requests)), (name + "remaining", str(limit.left)),
+                (name + "reset", rfc3339(limit.reset) + "Z"), *retry_after(limit))
 
     def error(self, failure: Failure, ids: Ids) -> Dict[str, Json]:
         """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
@@ -2947,6 +3065,7 @@ class OnVertex(Anthropic):
                                          "with base model: {model}. Please submit a quota increase request. "
                                          "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.")}
     request_id = "req_vrtx_011"
+    limits = Vertex.limits
     front = (401, 403, 404, 429)
 
     def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
@@ -3375,6 +3494,11 @@ class Cohere(WireFormat):
                 ("expires", "Thu, 01 Jan 1970 00:00:00 GMT"), ("pragma", "no-cache"), ("x-accel-expires", "0"),
                 ("x-endpoint-monthly-call-limit", "1000"), ("x-trial-endpoint-call-limit", "20"),
                 ("x-trial-endpoint-call-remaining", "0" if status == 429 else "19"), ("Server", "envoy"), ("Vary", "Origin"))
+
+    def limits(self, limit: Limit) -> Headers:
+        """Calls of the trial key."""
+        return (("x-trial-endpoint-call-limit", str(limit.requests)), ("x-trial-endpoint-call-remaining", str(limit.left)),
+                *retry_after(limit))
 
     def counts(self, reply: Reply) -> Headers:
         """Tokens of a whole answer."""
@@ -4010,9 +4134,17 @@ NEUTRAL_KEYS = ("text", "tool_calls", "reasoning", "refusal", "parts", "embeddin
                 "id", "chunk_size", "extra")
 RECORDED_KEYS = ("body", "events")
 ERROR_KEYS = ("error", "after_events")
-DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "gate")
+FAULT_KEYS = ("fault", "probability")
+DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate")
 COMMON_KEYS = ("status", *DELIVERY_KEYS)
-RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + COMMON_KEYS
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+FAULTS = ("reset", "close", "hang", "truncate", "malformed", "garbage", "bad_gzip", "drip")
+WIRE_PLANS: Mapping[str, Plan] = {
+    "whole": Plan(coalesce=1_000_000), "event": Plan(), "byte": Plan(split=1), "utf8": Plan(split="utf8"),
+    "eol": Plan(split="eol"),
+    "crlf": Plan(eol="\r\n"), "cr": Plan(eol="\r"), "comments": Plan(comments=True), "no_space": Plan(no_space=True),
+    "extensions": Plan(chunk_extensions=True), "trailers": Plan(trailers=True), "gzip-event": Plan(gzip="event"),
+    "gzip-block": Plan(gzip="block"), "gzip-members": Plan(gzip="members"), "coalesce": Plan(coalesce=3)}
 PART_KINDS: Mapping[str, Callable[[str], Part]] = {"text": Text, "reasoning": Reasoning, "refusal": Refusal}
 STOPS = ("stop", "length", "tool_calls", "content_filter")
 ReadFile = Callable[[str, str], bytes]      # (name, place) → bytes of a file in the data directory
@@ -4325,7 +4457,49 @@ def parse_delivery(spec: Mapping[str, Json], place: str) -> Delivery:
         fail(place, "response.gzip", f"found {shown(gzip)}; {nearest(str(gzip), ('auto', 'always', 'never'))}")
     return Delivery(seconds(spec.get("delay", 0), place, "response.delay"), parse_pace(spec.get("pace"), place), gzip,
                     parse_headers(spec.get("headers", {}), place),
-                    expect(spec.get("gate", False), "a boolean", place, "response.gate"))
+                    expect(spec.get("gate", False), "a boolean", place, "response.gate"),
+                    parse_plan(spec.get("wire", {}), place), parse_fault(spec, place))
+
+
+def parse_fault(spec: Mapping[str, Json], place: str) -> Optional[Fault]:
+    """How a response breaks, from its JSON."""
+    if "fault" not in spec:
+        if "probability" in spec:
+            fail(place, "response.probability", 'is how likely a fault is, but there is no "fault"')
+        return None
+    kind, probability = spec["fault"], spec.get("probability", 1)
+    if kind not in FAULTS:
+        fail(place, "response.fault", f"found {shown(kind)}; {nearest(str(kind), FAULTS)}")
+    if not fits(probability, "a number") or not 0 <= probability <= 1:
+        fail(place, "response.probability", f"expected a number from 0 to 1, found {shown(probability)}")
+    return Fault(kind, parse_after(spec, place) if "after_events" in spec else None, float(probability))
+
+
+def parse_after(spec: Mapping[str, Json], place: str) -> int:
+    """After how many events something happens."""
+    after = spec["after_events"]
+    if not fits(after, "an integer") or not 0 <= after < 1_000_000:
+        fail(place, "response.after_events", f"expected a number of events, found {shown(after)}")
+    return cast(int, after)
+
+
+def parse_plan(value: Json, place: str) -> Plan:
+    """A wire plan from its JSON: the name of one, or an object."""
+    if isinstance(value, str):
+        if value not in WIRE_PLANS:
+            fail(place, "response.wire", f"found {shown(value)}; {nearest(value, WIRE_PLANS)}")
+        return WIRE_PLANS[value]
+    known_keys(value, [one.name for one in fields(Plan)], place, "response.wire")
+    for key, allowed in (("split", ("utf8", "eol")), ("eol", ("\n", "\r\n", "\r")), ("gzip", ("event", "block", "members"))):
+        found = value.get(key, allowed[0])
+        if found not in allowed and not (key == "split" and fits(found, "an integer") and found > 0):
+            more = "a number of bytes, " if key == "split" else ""
+            fail(place, f"response.wire.{key}", f"expected {more}{' or '.join(map(repr, allowed))}, found {shown(found)}")
+    for key in ("comments", "no_space", "chunk_extensions", "trailers"):
+        expect(value.get(key, False), "a boolean", place, f"response.wire.{key}")
+    if not fits(value.get("coalesce", 1), "an integer") or value.get("coalesce", 1) < 1:
+        fail(place, "response.wire.coalesce", f"expected a number of events, found {shown(value['coalesce'])}")
+    return Plan(**value)
 
 
 def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -> Answer:
@@ -4333,17 +4507,17 @@ def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -
     known_keys(spec, RESPONSE_KEYS, place, "response")
     forms = [keys for keys in (NEUTRAL_KEYS, RECORDED_KEYS, ("error",)) if set(keys) & set(spec)]
     both = [next(key for key in keys if key in spec) for keys in forms]
-    breaks = "after_events" in spec
-    if len(forms) > 1 + (breaks and "error" in both):
+    faulty, breaks = "fault" in spec, "after_events" in spec and "error" in spec and "fault" not in spec
+    if len(forms) > 1 + breaks:
         hint = '; with "after_events" the error comes in mid-stream' if "error" in both and not breaks else ""
         fail(place, "response", f'has both "{both[0]}" and "{both[1]}"; a response has one form{hint}')
-    if breaks and both[-1:] != ["error"]:
-        fail(place, "response.after_events", 'is when an error comes, but there is no "error"')
+    if "after_events" in spec and not (breaks or faulty):
+        fail(place, "response.after_events", 'is when an error or a fault comes, but there is neither "error" nor "fault"')
     status = spec.get("status", 200)
     if not fits(status, "an integer") or not 200 <= status <= 599:
         fail(place, "response.status", f"expected a status from 200 to 599, found {shown(status)}")
-    if not forms and status < 400:
-        fail(place, "response", "says nothing; it needs text, tool_calls, embedding, body, events or error")
+    if not forms and status < 400 and not faulty:
+        fail(place, "response", "says nothing; it needs text, tool_calls, embedding, body, events, error or fault")
     delivery = parse_delivery(spec, place)
     if breaks:
         return parse_broken(spec, names, read, place, delivery)
@@ -4351,15 +4525,15 @@ def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -
         return Answer(parse_neutral(spec, names, place), status, delivery)
     if RECORDED_KEYS in forms:
         return Answer(parse_recorded(spec, read, place), status, delivery)
+    if not forms and status < 400:
+        return Answer(parse_neutral({"text": "{{user}}"}, names, place), status, delivery)
     failure = parse_error(spec, names, place)
     return Answer(failure, failure.status or 400, delivery)
 
 
 def parse_broken(spec: Mapping[str, Json], names: Iterable[str], read: ReadFile, place: str, delivery: Delivery) -> Answer:
     """A response whose stream an error breaks off; without content of its own it says what the user said."""
-    after = spec["after_events"]
-    if not fits(after, "an integer") or not 0 <= after < 1_000_000:
-        fail(place, "response.after_events", f"expected a number of events, found {shown(after)}")
+    after = parse_after(spec, place)
     form: Form
     if set(RECORDED_KEYS) & set(spec):
         form = parse_recorded(spec, read, place)
@@ -4371,15 +4545,30 @@ def parse_broken(spec: Mapping[str, Json], names: Iterable[str], read: ReadFile,
 
 # --- A mock ---
 
-MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times")
+MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
 
 
 class Uses:
-    """How often a mock has answered; outlives a reload that leaves the mock as it was."""
+    """How often a mock has answered, and how often in the window of its rate limit; outlives a reload that leaves the mock
+    as it was."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
+        self.window_end = 0.0           # of the monotonic clock
+        self.in_window = 0
+
+    def admit(self, requests: int, per: float) -> Limit:
+        """Count one request against a limit: what is left after it, or -1 if there was nothing left for it.  The window is
+        fixed, and begins with the first request."""
+        now_ = time.monotonic()
+        with self.lock:
+            if now_ >= self.window_end:
+                self.window_end, self.in_window = now_ + per, 0
+            left = requests - self.in_window - 1
+            self.in_window += left >= 0
+            wait = self.window_end - now_
+        return Limit(requests, max(left, -1), max(1, math.ceil(wait)), math.ceil(time.time_ns() / 1e9 + wait))
 
 
 @dataclass(frozen=True, eq=False)
@@ -4394,6 +4583,7 @@ class Mock:
     cycle: bool = False
     times: Optional[int] = None
     source: str = ""
+    limit: Optional[Tuple[int, float]] = None       # requests, and the seconds in which there may be so many
 
     @property
     def id(self) -> str:
@@ -4408,8 +4598,9 @@ class Mock:
     @functools.cached_property
     def steady(self) -> bool:
         """Whether equal calls get equal answers from it, however often and with whatever headers they come."""
-        drawn = any(answer.delivery.pace and answer.delivery.pace.jitter for answer in self.answers)
-        return not (drawn or self.times or len(self.answers) > 1 or "{{" in self.source and "header." in self.source)
+        drawn = any((answer.delivery.pace and answer.delivery.pace.jitter) or answer.delivery.fault for answer in self.answers)
+        counted = self.limit or self.times or len(self.answers) > 1
+        return not (drawn or counted or "{{" in self.source and "header." in self.source)
 
     def answer(self, used: int) -> Answer:
         """The answer after `used` uses: in turn, then the last again, or all over with `cycle`."""
@@ -4473,7 +4664,20 @@ def parse_mock(spec: Json, place: str, read: ReadFile) -> Mock:
     if any(isinstance(answer.form, Neutral) and Embedding in answer.form.kinds for answer in answers):
         asked = conditions(match, "embed", place)
     cycle = expect(spec.get("cycle", False), "a boolean", place, "cycle")
-    return Mock(name, place, asked, answers, cycle, times, sorted_compact(spec))
+    return Mock(name, place, asked, answers, cycle, times, sorted_compact(spec), parse_limit(spec.get("limit"), place))
+
+
+def parse_limit(value: Json, place: str) -> Optional[Tuple[int, float]]:
+    """A rate limit from its JSON: requests, and the seconds in which there may be so many."""
+    if value is None:
+        return None
+    known_keys(value, ("requests", "per"), place, "limit")
+    requests, per = value.get("requests"), value.get("per", 60)
+    if not fits(requests, "an integer") or requests < 0:
+        fail(place, "limit.requests", f"expected a number of requests, found {shown(requests)}")
+    if not fits(per, "a number") or not 0 < per <= 86400:
+        fail(place, "limit.per", f"expected seconds, above 0 and up to a day, found {shown(per)}")
+    return requests, float(per)
 
 
 class Index:
@@ -4572,6 +4776,7 @@ class Found:
     answer: Answer
     used: int
     uses: Uses
+    limit: Optional[Limit] = None
 
 
 # --- Loading ---
@@ -4827,9 +5032,13 @@ class Mocks:
                 continue
             steady = steady and mock.steady
             uses = session.uses_of(mock)
+            limit = uses.admit(*mock.limit) if mock.limit and not mock.differences(call, wire, uses.count) else None
+            if limit and limit.left < 0:
+                failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
+                return Found(mock, Answer(failure, 429, Delivery()), uses.count, uses, replace(limit, left=0)), steady
             claimed = mock.claim(call, wire, uses)
             if claimed:
-                return Found(mock, *claimed, uses), steady
+                return Found(mock, *claimed, uses, limit), steady
         return None, steady
 
     def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
@@ -5308,7 +5517,8 @@ class Control:
         ("DELETE", r"/mocks", "remove_all", "remove those added at run time"),
         ("DELETE", r"/mocks/(?P<id>[^/]+)", "remove", "remove one of them"),
         ("POST", r"/reset", "reset", "forget journal, run-time mocks and how often mocks were used"),
-        ("GET", r"/metrics", "metrics", "counts for Prometheus"))
+        ("GET", r"/metrics", "metrics", "counts for Prometheus"),
+        ("GET", r"/wire-plans", "wire_plans", "the named wire plans, so that a test can loop over them"))
 
     def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
         self.mocks, self.journal, self.settings = mocks, journal, settings
@@ -5492,6 +5702,12 @@ class Control:
             self.mocks.reset(name)
         return control_response(200, {"reset": session or None})
 
+    def wire_plans(self, request: Request) -> Response:
+        """The named plans with what they change."""
+        usual = asdict(Plan())
+        return control_response(200, {name: {key: value for key, value in asdict(plan).items() if value != usual[key]}
+                                      for name, plan in WIRE_PLANS.items()})
+
     def metrics(self, request: Request) -> Response:
         """Counts in Prometheus' text format, version 0.0.4."""
         journal = self.journal
@@ -5642,18 +5858,22 @@ class Answerer:
         own, overlay = brought_along(call)
         if own:
             outcome = own.to(call, {})
-            response = respond(wire, call, outcome, own.status, self.paced(own.delivery, "header/0"))
+            response = respond(wire, call, outcome, own.status, self.drawn(own.delivery, "header/0"))
             return Answered(response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False)
         found, steady = self.mocks.find(call, wire)
         if found:
             outcome = found.answer.to(call, found.mock.groups(call))
-            delivery = self.paced(overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}")
+            delivery = self.drawn(overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}")
             response = respond(wire, call, outcome, found.answer.status, delivery)
+            if found.limit:
+                own_headers = tuple(delivery.headers)
+                counted = laid_over(response.headers, wire.limits(found.limit))
+                response = replace(response, headers=laid_over(counted, own_headers))
             return Answered(response, call, found.mock.name, unfit(call, outcome), wire, found.uses, steady)
-        delivery = self.paced(overlaid(Delivery(), overlay), "fallback/0")
+        delivery = self.drawn(overlaid(Delivery(), overlay), "fallback/0")
         if call.operation == "models":
             return Answered(respond(wire, call, echo(call), 200, delivery), call, wire=wire, steady=steady)
-        if self.settings.fallback == "echo" and wire.speaks:
+        if wire.speaks and (self.settings.fallback == "echo" or "fault" in overlay):
             return Answered(respond(wire, call, echo(call), 200, delivery), call, note="echo", wire=wire, steady=steady,
                             unmatched=True)
         return self.miss(wire, call, steady)
@@ -5669,12 +5889,16 @@ class Answerer:
         note = "; then ".join([message, *(miss.said for miss in near[1:])])
         return Answered(response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True)
 
-    def paced(self, delivery: Delivery, use: str) -> Delivery:
-        """A delivery with the server's pace where it sets none, and a seed of its own for each use."""
-        pace = delivery.pace or Pace(between=self.settings.pace)
+    def drawn(self, delivery: Delivery, use: str) -> Delivery:
+        """A delivery with the server's pace where it sets none, a seed of its own for each use, and its fault only if the
+        draw for this use will have it."""
+        pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
-        return replace(delivery, pace=pace)
+        if fault and fault.probability < 1:
+            digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
+            fault = fault if int.from_bytes(digest[:4], "big") / 2 ** 32 < fault.probability else None
+        return replace(delivery, pace=pace, fault=fault)
 
     @staticmethod
     def options(request: Request) -> Response:
@@ -5695,7 +5919,7 @@ def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
         return None, {}
     try:
         spec = parse_json(text.encode("latin-1", "replace") if not text.isascii() else text.encode())
-        if isinstance(spec, dict) and spec and set(spec) <= set(DELIVERY_KEYS):
+        if isinstance(spec, dict) and spec and set(spec) <= {*DELIVERY_KEYS, *FAULT_KEYS, "after_events"}:
             parse_delivery(spec, "X-Mock-Response")
             return None, spec
         return parse_answer(spec, (), no_file, "X-Mock-Response"), {}
@@ -5712,7 +5936,8 @@ def no_file(name: str, place: str) -> bytes:
 
 def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
     """A delivery with what a header says of it in place of its own."""
-    return replace(delivery, **{key: getattr(parse_delivery(spec, "X-Mock-Response"), key) for key in spec}) if spec else delivery
+    given = parse_delivery(spec, "X-Mock-Response")
+    return replace(delivery, **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")})
 
 
 def named_token(seed: str, label: str, length: int, alphabet: str = ALNUM) -> str:
@@ -5830,6 +6055,18 @@ def unfit(call: Call, outcome: Outcome) -> str:
 
 
 def respond(wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery) -> Response:
+    """An outcome in the provider's bytes, whole or streamed as the call asks; malformed, if that is its fault."""
+    response = written(wire, call, outcome, status, delivery)
+    if not delivery.fault or delivery.fault.kind != "malformed":
+        return response
+    if response.frames is None:
+        return replace(response, body=response.body[:len(response.body) // 2], twin=None)
+    frames, tear = [frame for frame in response.frames if isinstance(frame, bytes)], wire.framing(call).tear
+    after = len(frames) // 2 if delivery.fault.after is None else delivery.fault.after
+    return replace(response, frames=tuple(tear(frame) if index == after else frame for index, frame in enumerate(frames)))
+
+
+def written(wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery) -> Response:
     """An outcome in the provider's bytes, whole or streamed as the call asks."""
     if isinstance(outcome, Broken) and not call.stream:
         outcome = outcome.failure
@@ -5865,6 +6102,8 @@ def streamed(wire: WireFormat, call: Call, outcome: Union[Reply, Recorded, Broke
             begun = tuple(itertools.islice(events, outcome.after))
             events = itertools.chain(begun, broken_off(wire, call, outcome, begun))
         frames = framing.stream(events)
+    if isinstance(framing, SSE) and (delivery.wire.eol or delivery.wire.comments or delivery.wire.no_space):
+        frames = tuple(framing.recut(frame, delivery.wire) for frame in frames)
     return Response(status, laid_over(headers, delivery.headers), frames=frames, may_gzip=framing.negotiated, delivery=delivery)
 
 
@@ -6260,27 +6499,72 @@ known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
 Frame = Union[bytes, Hold]
+Group = Tuple[Frame, int]               # bytes, and how many events lie in them
 
 
-def gzip_frames(frames: Iterable[Frame]) -> Iterator[Tuple[Frame, bool]]:
-    """Frames as one gzip member: (bytes, true), and at the end its trailer with false.
-
-    Each frame is flushed: without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
-    reading the stream sees nothing (zlib manual, deflate())."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
+    """Frames, up to so many joined into one."""
+    held: List[bytes] = []
     for frame in frames:
-        yield frame if isinstance(frame, Hold) else packer.compress(frame) + packer.flush(zlib.Z_SYNC_FLUSH), True
-    yield packer.flush(), False
+        if isinstance(frame, bytes):
+            held.append(frame)
+        if held and (isinstance(frame, Hold) or len(held) >= most):
+            yield b"".join(held), len(held)
+            held = []
+        if isinstance(frame, Hold):
+            yield frame, 0
+    if held:
+        yield b"".join(held), len(held)
+
+
+def gzip_groups(groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None) -> Iterator[Group]:
+    """Groups as gzip, whose trailer is a group without events.
+
+    Flushed after each (`event`): without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
+    reading the stream sees nothing (zlib manual, deflate()); only when the buffer fills (`block`); or each a member of its
+    own (`members`).  After `honest` events it is gzip no more."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    waiting = seen = 0
+    for frame, events in groups:
+        if isinstance(frame, Hold):
+            yield frame, 0
+            continue
+        if honest is not None and seen + events > honest:
+            yield frame, events
+            continue
+        seen += events
+        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        data += packer.flush(zlib.Z_SYNC_FLUSH) if mode == "event" else b""
+        waiting += events
+        if data:
+            yield data, waiting
+            waiting = 0
+    if mode != "members" and honest is None:
+        yield packer.flush(), waiting
+
+
+CUTS = {"utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"), "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)")}
+
+
+def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
+    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
+    if not split or not data:
+        return [data]
+    if isinstance(split, int):
+        return [data[at:at + split] for at in range(0, len(data), split)]
+    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
+    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
 
 
 @dataclass(frozen=True)
 class Send:
-    """Bytes that go out in one write, `head` of them before the body; `event` says that they hold one of a
-    stream's frames."""
+    """Bytes that go out in one write, `head` of them before the body; `events` of a stream end with them, and `last` says
+    that the stream does."""
 
     data: bytes
-    event: bool = False
+    events: int = 0
     head: int = 0
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -6290,7 +6574,19 @@ class Wait:
     seconds: float
 
 
-Step = Union[Send, Wait, Hold]
+@dataclass(frozen=True)
+class Hang:
+    """Nothing more, until the client leaves."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The answer ends here, before its end: `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+
+    how: str
+
+
+Step = Union[Send, Wait, Hold, Hang, Cut]
 
 
 @dataclass(frozen=True)
@@ -6327,37 +6623,56 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     delivery = response.delivery
     if delivery.gzip == "always":
         return "gzip"
+    if delivery.wire.gzip and delivery.gzip == "auto":
+        return negotiated(accept)
     own = delivery.headers and any(name.lower() == "content-encoding" for name, _ in delivery.headers)
     return "identity" if delivery.gzip == "never" or not response.may_gzip or own else negotiated(accept)
 
 
-def steps(response: Response, wire: Wire) -> Iterator[Step]:
-    """A response as what happens on the socket."""
+def steps(response: Response, wire: Wire) -> Iterable[Step]:
+    """A response as what happens on the socket, faults included."""
+    fault, made = response.delivery.fault, plain_steps(response, wire)
+    return FAULT_STEPS[fault.kind](made, fault, wire) if fault else made
+
+
+def plain_steps(response: Response, wire: Wire) -> Iterator[Step]:
+    """A response as what happens on the socket if nothing goes wrong."""
+    delivery = response.delivery
+    lies = delivery.fault is not None and delivery.fault.kind == "bad_gzip"
     gzip = response.status not in NO_BODY and coding_of(response, wire.accept_encoding) == "gzip"
     tail = wire.extra
-    if (response.may_gzip and response.delivery.gzip == "auto" and response.status not in NO_BODY) or gzip:
+    negotiates = delivery.gzip == "auto" and (response.may_gzip or bool(delivery.wire.gzip))
+    if response.status not in NO_BODY and (negotiates or gzip):
         tail += (("Vary", "Accept-Encoding"),)
-    if gzip:
+    if gzip or lies:
         tail += (("Content-Encoding", "gzip"),)
-    delay = (Wait(response.delivery.delay),) if response.delivery.delay else ()
+    delay = (Wait(delivery.delay),) if delivery.delay else ()
     if response.frames is None or response.status in NO_BODY:
-        answer = whole_step(response, wire, tail, gzip)     # before the pause: what comes after it must take no time
-        yield from (*delay, answer)
+        answer = whole_steps(response, wire, tail, gzip and not lies)   # before the pause: what comes after takes no time
+        yield from (*delay, *answer)
         return
     yield from delay
     chunked = wire.minor > 0
     tail += (("Transfer-Encoding", "chunked"),) if chunked else ()
+    tail += (("Trailer", TRAILER[0]),) if chunked and delivery.wire.trailers else ()
     head = complete_head(response, wire, tail, wire.keep_alive and chunked)
     yield Send(head, head=len(head))
     if wire.head_only:
         return
-    pace, frames = response.delivery.pace or Pace(), response.frames
-    if isinstance(frames, tuple) and not (gzip or pace.jitter or response.delivery.gate):
+    pace, frames = delivery.pace or Pace(), response.frames
+    if isinstance(frames, tuple) and delivery.wire == USUAL_PLAN and not (gzip or lies or pace.jitter or delivery.gate):
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
         return
-    frames = gated(frames) if response.delivery.gate else frames
-    coded = gzip_frames(frames) if gzip else zip(frames, itertools.repeat(True))
-    yield from paced_chunks(coded, pace, chunked)
+    groups = coalesced(gated(frames) if delivery.gate else frames, delivery.wire.coalesce)
+    if lies:
+        groups = gzip_groups(groups, "event", (delivery.fault and delivery.fault.after) or 0)
+    elif gzip:
+        groups = gzip_groups(groups, delivery.wire.gzip or "event")
+    yield from paced_chunks(groups, pace, chunked, delivery.wire, gzip)
+
+
+USUAL_PLAN = Plan()
+TRAILER = "X-Mock-Trailer", "the end"
 
 
 def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: bool) -> bytes:
@@ -6373,17 +6688,21 @@ def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: boo
     return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace") + b"\r\n"
 
 
-def whole_step(response: Response, wire: Wire, tail: Headers, gzip: bool) -> Send:
-    """A response without a stream, as one write."""
-    body = response.body
-    if gzip:
+def whole_steps(response: Response, wire: Wire, tail: Headers, gzip: bool) -> List[Step]:
+    """A response without a stream, as one write unless its plan cuts it."""
+    body, plan = response.body, response.delivery.wire
+    if gzip and plan.gzip == "members":
+        body = new_gzip(body[:len(body) // 2]) + new_gzip(body[len(body) // 2:])
+    elif gzip:
         body = response.twin or gzipped(body)
     if response.status in NO_BODY:
         body = b""
     else:
         tail += (("Content-Length", str(len(body))),)
     head = complete_head(response, wire, tail, wire.keep_alive)
-    return Send(head if wire.head_only else head + body, head=len(head))
+    if wire.head_only or not plan.split or not body:
+        return [Send(head if wire.head_only else head + body, head=len(head))]
+    return [Send(head, head=len(head)), *map(Send, cut_up(body, plan.split))]
 
 
 def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -6394,25 +6713,127 @@ def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def paced_chunks(frames: Iterable[Tuple[Frame, bool]], pace: Pace, chunked: bool) -> Iterator[Step]:
-    """Frames as chunks, each one write; those that are events are due when the pace says.  Then the last chunk."""
+def paced_chunks(groups: Iterable[Group], pace: Pace, chunked: bool, plan: Plan = Plan(), gzip: bool = False) -> Iterator[Step]:
+    """Groups of events as chunks, each one write, or several where the plan cuts them; due when the pace says.  Then the
+    last chunk."""
     pauses = gaps(pace) if pace.first or pace.between else None
-    for frame, event in frames:
+    split = "" if gzip and isinstance(plan.split, str) else plan.split         # no characters and line ends in gzip
+    extension = b';wire="plan"' if plan.chunk_extensions else b""
+    for frame, events in groups:
         if isinstance(frame, Hold):
             yield frame
             continue
-        pause = next(pauses) if pauses and event else 0.0
+        pause = sum(next(pauses) for _ in range(events)) if pauses else 0.0
         if pause:
             yield Wait(pause)
-        yield Send(b"%x\r\n%b\r\n" % (len(frame), frame) if chunked else frame, event)
+        cut = cut_up(frame, split)
+        for number, piece in enumerate(cut, 1):
+            data = b"%x%b\r\n%b\r\n" % (len(piece), extension, piece) if chunked else piece
+            yield Send(data, events if number == len(cut) else 0)
     if chunked:
-        yield Send(b"0\r\n\r\n")
+        trailer = f"{TRAILER[0]}: {TRAILER[1]}\r\n".encode() if plan.trailers else b""
+        yield Send(b"0%b\r\n%b\r\n" % (extension, trailer), last=True)
 
 
 @functools.lru_cache(maxsize=16)
-def prepared_chunks(frames: Tuple[bytes, ...], first: float, between: float, chunked: bool) -> Tuple[Step, ...]:
+def prepared_chunks(frames: Tuple[Frame, ...], first: float, between: float, chunked: bool) -> Tuple[Step, ...]:
     """The steps of a recorded or remembered stream whose pauses are all known."""
-    return tuple(paced_chunks(zip(frames, itertools.repeat(True)), Pace(first, between), chunked))
+    return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
+
+
+# --- Faults ---
+
+FaultSteps = Callable[[Iterable[Step], Fault, Wire], Iterator[Step]]
+FAULT_STEPS: Dict[str, FaultSteps] = {}
+GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
+
+
+def a_fault(kind: str) -> Callable[[FaultSteps], FaultSteps]:
+    """Registers what a fault of FAULTS does to the steps of an answer."""
+    def registered(made: FaultSteps) -> FaultSteps:
+        FAULT_STEPS[kind] = made
+        return made
+    return registered
+
+
+def steps_until(made: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
+    """The steps up to so many events; none at all without a number, or for a whole answer, which has none."""
+    sent = 0
+    for step in made if after is not None else ():
+        whole = isinstance(step, Send) and 0 < step.head < len(step.data)
+        if whole or (isinstance(step, Send) and (step.last or (step.events and sent + step.events > (after or 0)))):
+            return
+        sent += step.events if isinstance(step, Send) else 0
+        yield step
+
+
+@a_fault("reset")
+def resetting(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The connection is reset."""
+    yield from steps_until(made, fault.after)
+    yield Cut("reset")
+
+
+@a_fault("close")
+def closing(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The connection is closed, in a stream without the last chunk."""
+    yield from steps_until(made, fault.after)
+    yield Cut("close")
+
+
+@a_fault("hang")
+def hanging(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """Nothing more comes, until the client leaves."""
+    yield from steps_until(made, fault.after)
+    yield Hang()
+
+
+@a_fault("garbage")
+def garbling(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """Bytes that are no HTTP, then the end of the connection."""
+    yield from steps_until(made, fault.after)
+    yield Send(GARBAGE)
+    yield Cut("close")
+
+
+@a_fault("truncate")
+def truncating(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """Of a whole answer half the bytes that it promised; of a stream so many events, by default half, and the last chunk, so
+    that it ends cleanly without the provider's last events."""
+    known = list(made)
+    sends = [step for step in known if isinstance(step, Send)]
+    events = sum(step.events for step in sends)
+    if any(0 < step.head < len(step.data) for step in sends) or not (events or any(step.last for step in sends)):
+        whole = b"".join(step.data for step in sends)
+        head = sum(step.head for step in sends)
+        yield from (step for step in known if isinstance(step, Wait))
+        yield Send(whole[:head + (len(whole) - head) // 2], head=head)
+        yield Cut("close")
+        return
+    yield from steps_until(known, events // 2 if fault.after is None else fault.after)
+    if not wire.minor:
+        yield Cut("close")
+    yield Send(b"0\r\n\r\n", last=True)
+    yield Cut("kept")
+
+
+@a_fault("malformed")
+@a_fault("bad_gzip")
+def as_it_is(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The steps as they are: what is wrong lies in the bytes."""
+    yield from made
+
+
+@a_fault("drip")
+def dripping(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The same bytes, one a write."""
+    for step in made:
+        if not isinstance(step, Send):
+            yield step
+            continue
+        for at in range(len(step.data)):
+            ends = at + 1 == len(step.data)
+            yield Send(step.data[at:at + 1], step.events if ends else 0, int(at < step.head), step.last and ends)
 
 
 # === Server ==================================================================
@@ -6423,8 +6844,10 @@ READABLE, WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
 GONE = getattr(select, "POLLRDHUP", 0)              # the client has closed; elsewhere only a reset is noticed
 
 
-def ready(sock: socket.socket, events: int, timeout: float) -> int:
+def ready(sock: Any, events: int, timeout: float) -> int:
     """Wait until one of the poll events, or the other side's end, holds of a socket; 0 if none does in time."""
+    if isinstance(sock, TLSConnection) and events == READABLE and sock.pending():
+        return READABLE
     if not hasattr(select, "poll"):                 # Windows
         if not events:
             time.sleep(timeout)
@@ -6437,10 +6860,138 @@ def ready(sock: socket.socket, events: int, timeout: float) -> int:
     return found[0][1] if found else 0
 
 
+class TLSConnection:
+    """A TLS connection with the methods of a socket that the server uses, none of which blocks but `recv`, which waits for
+    as long as SO_RCVTIMEO says."""
+
+    def __init__(self, sock: "ssl.SSLSocket") -> None:
+        self.sock, self.family, self.timeout = sock, sock.family, IDLE_SECONDS
+        sock.setblocking(False)
+
+    def fileno(self) -> int:
+        """The descriptor, -1 once it is closed."""
+        return self.sock.fileno()
+
+    def pending(self) -> int:
+        """Bytes that are decrypted and not yet read: poll() knows nothing of them."""
+        return self.sock.pending()
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:
+        """The socket's option; SO_RCVTIMEO is kept here."""
+        if option == socket.SO_RCVTIMEO:
+            first, second = struct.unpack("ll", value) if len(value) == struct.calcsize("ll") else (value[0], 0)
+            self.timeout = first + second / 1e6
+            return
+        self.sock.setsockopt(level, option, value)
+
+    def send(self, data: Union[bytes, memoryview], flags: int = 0) -> int:
+        """Bytes taken; BlockingIOError if none can be for now."""
+        import ssl
+        try:
+            return self.sock.send(data)
+        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            raise BlockingIOError("TLS can take nothing for now") from None
+
+    def recv(self, size: int) -> bytes:
+        """Bytes, none at the end; BlockingIOError after the timeout."""
+        import ssl
+        deadline = time.monotonic() + self.timeout
+        while True:
+            try:
+                return self.sock.recv(size)
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+            except ssl.SSLWantReadError:
+                if not ready(self.sock, READABLE, deadline - time.monotonic()):
+                    raise BlockingIOError("nothing came in time") from None
+            except ssl.SSLWantWriteError:
+                ready(self.sock, WRITABLE, deadline - time.monotonic())
+
+    def shutdown(self, how: int) -> None:
+        """Say goodbye as TLS does it, if there is somebody to say it to, then end the connection."""
+        if how == socket.SHUT_WR:
+            try:
+                self.sock.unwrap()
+            except (OSError, ValueError):
+                pass                        # it wants the other side's answer, which nothing waits for
+        socket.socket.shutdown(self.sock, how)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.sock.close()
+
+
+def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
+    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM; made by the openssl program.
+    OSError says what is missing."""
+    import ipaddress
+    import subprocess
+    import tempfile
+    known: Dict[str, str] = {}
+    for name in names:
+        try:
+            known.setdefault(f"IP:{ipaddress.ip_address(name)}", "")
+        except ValueError:
+            known.setdefault(f"DNS:{name}", "")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("settings", "key.pem", "cert.pem")]
+        Path(paths[0]).write_text(
+            "[req]\nprompt=no\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\nCN=mock_server.py\n[ext]\n"
+            "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\nextendedKeyUsage=serverAuth\n"
+            f"subjectKeyIdentifier=hash\nsubjectAltName={','.join(known)}\n", encoding="ascii")
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-sha256",
+                   "-days", "365", "-config", paths[0], "-keyout", paths[1], "-out", paths[2]]
+        try:
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+        except FileNotFoundError:
+            raise OSError("there is no openssl program to make a certificate with; install it, or give --cert and --key"
+                          ) from None
+        except subprocess.SubprocessError as error:
+            said = (getattr(error, "stderr", None) or b"").decode("utf-8", "replace").strip().splitlines()
+            raise OSError(f"openssl made no certificate: {said[-1] if said else error}") from None
+        return Path(paths[2]).read_text("ascii"), Path(paths[1]).read_text("ascii")
+
+
+def tls_context(cert: str, key: str) -> "ssl.SSLContext":
+    """What a server needs for TLS, from the files of a certificate and its key.  OSError names the file that is wrong."""
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    for name, path in (("certificate", cert), ("key", key)):
+        try:
+            Path(path).read_bytes()
+        except OSError as error:
+            raise OSError(f"can't read the {name} {path}: {error.strerror}") from None
+    try:
+        context.load_cert_chain(cert, key, password=lambda: "")     # an encrypted key is an error, not a question
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise OSError(f"{cert} and {key} are no certificate and its key: {reason}") from None
+    return context
+
+
+def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLContext", str]:
+    """A context with a certificate made for the names, and the certificate as PEM, which is also written to `out`."""
+    import tempfile
+    cert, key = make_certificate(names)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
+        for path, text in zip(paths, (cert, key)):
+            Path(path).write_text(text, encoding="ascii")
+        context = tls_context(*paths)
+    if out:
+        try:
+            Path(out).write_text(cert, encoding="ascii")
+        except OSError as error:
+            raise OSError(f"can't write the certificate to {out}: {error.strerror}") from None
+    return context, cert
+
+
 HELD = -1.0             # what a stream is due that waits at a gate
 
 
-def rings(sock: socket.socket, bell: socket.socket) -> bool:
+def rings(sock: Any, bell: socket.socket) -> bool:
     """Wait until a bell rings; false if the other side of the socket ends first."""
     if not hasattr(select, "poll"):                 # Windows
         return bool(select.select([bell], [], [])[0])
@@ -6456,6 +7007,10 @@ def ring(rope: socket.socket) -> None:
         rope.send(b"x")
     except OSError:
         pass                            # nobody waits any more, or it rings already
+
+
+class Broke(Exception):
+    """A fault has ended an answer; it says how."""
 
 
 class Vanished(Exception):
@@ -6562,6 +7117,7 @@ class Handler(BaseHTTPRequestHandler):
         self.holds_place, self.unsent = False, b""
         self.blocked, self.peer = 0.0, str(self.client_address[0]) if self.client_address else ""
         self.gate, self.entry = Gate(), cast(Optional[Entry], None)
+        self.hangs, self.broke = False, ""
         if self.connection.family != getattr(socket, "AF_UNIX", None):
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         idle = self.server.idle_seconds
@@ -6575,6 +7131,19 @@ class Handler(BaseHTTPRequestHandler):
                 pass
         except (OSError, Vanished):
             pass                            # the client is gone; there is nobody to tell
+        except Broke as broke:
+            self.end(str(broke))
+
+    def end(self, how: str) -> None:
+        """End the connection as a fault will have it."""
+        try:
+            if how == "reset":              # close() then sends RST (socket(7), SO_LINGER)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+            else:
+                self.linger()
+        except OSError:
+            pass
 
     def finish(self) -> None:
         """Nothing is buffered."""
@@ -6710,6 +7279,9 @@ class Handler(BaseHTTPRequestHandler):
         except Vanished as vanished:
             ended = str(vanished)
             raise
+        except Broke as broke:
+            if str(broke) != "kept":
+                raise
         except OSError:
             ended = "shutdown" if self.server.stopping else "client_reset"
             raise
@@ -6760,20 +7332,25 @@ class Handler(BaseHTTPRequestHandler):
                 if self.gate.take():
                     continue
                 return HELD
+            if isinstance(step, Hang):
+                self.gate, self.hangs = Gate(), True
+                return HELD
+            if isinstance(step, Cut):
+                raise Broke(step.how)
             if pooled and number:
                 self.take_turn(number)
             data = step.data
             self.sent -= step.head
             if number and not blocks:           # a burst, which would keep all other streams from being on time
                 self.unsent = data
-                self.events_sent += step.event
+                self.events_sent += step.events
                 return due
             try:
                 taken = send(data, DONT_WAIT)
             except BlockingIOError:
                 taken = 0
             self.sent += taken
-            self.events_sent += step.event
+            self.events_sent += step.events
             if taken < len(data):
                 self.unsent = data[taken:]
                 if not blocks:
@@ -6807,6 +7384,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def wait_released(self) -> None:
         """Wait until the gate lets an event out, unless the client leaves first."""
+        if self.hangs:                      # so that a shutdown need not wait for it
+            self.server.busy(self.connection, False)
         if self.entry:                      # a test may want to know how far it has come
             self.entry.data.update(events_sent=self.events_sent, bytes_sent=max(0, self.sent))
         bell, rope = socket.socketpair()
@@ -6858,7 +7437,7 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
     if call is None:
         wire = answered.wire
         call = Call(wire.provider if wire else "", "", "", "", path=request.path)
-    whole = len(body) <= JOURNAL_BODY
+    whole, fault = len(body) <= JOURNAL_BODY, answered.response.delivery.fault
     frames = answered.response.frames
     data = {"id": number, "time": now(), "port": request.port, "session": request.session or None, "method": request.method,
             "path": request.path, **head.kept,
@@ -6866,7 +7445,7 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
             "provider": call.provider or None, "operation": call.operation or None, "api": call.api or None,
             "model": call.model if answered.call else None, "stream": call.stream if answered.call else None,
             "user": call.user[:JOURNAL_BODY] if answered.call else None, "mock": answered.mock or None,
-            "status": answered.response.status, "unmatched": answered.unmatched,
+            "fault": fault.kind if fault else None, "status": answered.response.status, "unmatched": answered.unmatched,
             "near_misses": [miss.json() for miss in answered.near], "note": answered.note, "duration": None, "bytes_sent": 0,
             "events_sent": 0, "events_total": len(frames) if isinstance(frames, tuple) else None if frames is not None else 0,
             "blocked": 0.0, "ended": None}
@@ -7019,6 +7598,8 @@ class Core:
         self.journal, self.numbers = Journal(journal), itertools.count(1)
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.places = Places(WRITERS)
+        self.tls: "Optional[ssl.SSLContext]" = None
+        self.tls_cert = ""
 
 
 def check_options(fallback: str, pace: float, max_body: int, log: str, journal: int) -> None:
@@ -7053,7 +7634,8 @@ class MockServer(ThreadingHTTPServer):
     def __init__(self, port: int = 0, *, host: str = "127.0.0.1", data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
                  fallback: str = "error", pace: float = 0.0, require_auth: bool = False, max_body: int = MAX_BODY,
                  seed: int = 0, log: str = "off", journal: int = JOURNAL, control_token: str = "",
-                 core: Optional[Core] = None) -> None:
+                 tls: bool = False, cert: Optional[str] = None, key: Optional[str] = None, tls_name: Sequence[str] = (),
+                 tls_cert_out: Optional[str] = None, core: Optional[Core] = None) -> None:
         if not core:
             check_options(fallback, pace, max_body, log, journal)
             directories = [os.fspath(data)] if isinstance(data, (str, os.PathLike)) else [os.fspath(one) for one in data]
@@ -7062,6 +7644,11 @@ class MockServer(ThreadingHTTPServer):
                     raise ValueError(f"data: no directory {directory!r}")
             settings = Settings(fallback, pace, require_auth, seed, host, control_token)
             core = Core(directories, settings, max_body, Log(log), journal)
+            if cert and key and tls:
+                core.tls, core.tls_cert = tls_context(cert, key), Path(cert).read_text("ascii", "replace")
+            elif tls:
+                names = ["localhost", "127.0.0.1", "::1", host, *([tls_name] if isinstance(tls_name, str) else tls_name)]
+                core.tls, core.tls_cert = self_signed(names, tls_cert_out)
         self.core = core
         self.host, self.stopping = host, False
         self.stopped = threading.Event()
@@ -7077,8 +7664,13 @@ class MockServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """`http://host:port`, without a slash at its end."""
-        return f"http://{'[' + self.host + ']' if ':' in self.host else self.host}:{self.port}"
+        """`http://host:port`, or `https://…`, without a slash at its end."""
+        return f"http{'s' if self.core.tls else ''}://{'[' + self.host + ']' if ':' in self.host else self.host}:{self.port}"
+
+    @property
+    def tls_cert(self) -> str:
+        """The certificate as PEM, for clients to trust; empty without TLS."""
+        return self.core.tls_cert
 
     @property
     def requests(self) -> List[Dict[str, Json]]:
@@ -7178,17 +7770,46 @@ class MockServer(ThreadingHTTPServer):
             self.threads -= 1
             self.lock.notify_all()
 
-    def serve(self, connection: socket.socket, address: Any) -> None:
+    def serve(self, plain: socket.socket, address: Any) -> None:
         """Serve one connection."""
-        self.connections[connection] = False
+        connection: Any = plain
+        self.connections[plain] = False
         try:
-            if not self.stopping:
+            if self.core.tls:
+                connection = self.sealed(plain)
+            if connection and not self.stopping:
                 self.finish_request(connection, address)
         except Exception as error:          # noqa: BLE001  the thread must live on
             self.core.log.say(f"internal error: {type(error).__name__}: {error}; please report it")
         finally:
+            self.connections.pop(plain, None)
             self.connections.pop(connection, None)
-            self.shutdown_request(connection)
+            self.shutdown_request(connection or plain)
+
+    def sealed(self, plain: socket.socket) -> Optional[TLSConnection]:
+        """The connection with TLS, once its client has shaken hands; None if it won't, in time or at all.  One that speaks
+        plain HTTP is told so."""
+        import ssl
+        plain.settimeout(self.head_seconds)
+        try:
+            first = plain.recv(1, socket.MSG_PEEK)
+            if first == b"\x16" and self.core.tls:
+                sealed = TLSConnection(self.core.tls.wrap_socket(plain, server_side=True))
+                self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
+                return sealed
+            if first:
+                refused = Refused(400, f"this port speaks TLS; use https://, as in {self.url}", code="tls_required")
+                answered = self.core.answerer.refuse(Request("GET", "/"), refused)
+                made = steps(answered.response, Wire(keep_alive=False, extra=(("Date", self.date()),)))
+                plain.sendall(b"".join(step.data for step in made if isinstance(step, Send)))
+                plain.shutdown(socket.SHUT_WR)
+                while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
+                    pass                    # closing with bytes unread would reset the connection under the answer
+        except ssl.SSLError as error:
+            self.core.log.say(f"TLS handshake failed: {error.reason or error}")
+        except OSError:
+            pass                            # gone, or too slow
+        return None
 
     def busy(self, connection: socket.socket, is_busy: bool) -> None:
         """Note whether a connection has a request under way: at shutdown the others are closed first."""
@@ -7351,6 +7972,13 @@ def a_port(text: str) -> int:
     return int(text)
 
 
+def a_name(text: str) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not re.fullmatch(r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,250})|[0-9A-Fa-f:.]+", text):
+        raise ValueError
+    return text
+
+
 def a_folder(text: str) -> str:
     """A directory that exists."""
     if not os.path.isdir(text):
@@ -7415,7 +8043,12 @@ OPTIONS = (
            "a request that no mock matches: 404 that explains, or an echo of it"),
     Option("--pace", "SECONDS", a_number, "seconds from 0 to 3600", 0.0, "pause between streamed events where a mock sets none"),
     Option("--require-auth", "", a_flag, "1 or 0", False, "401 in the provider's shape without the provider's credential"),
-    Option("--seed", "N", int, "a whole number", 0, "seed of everything random (jitter)"),
+    Option("--tls", "", a_flag, "1 or 0", False, "serve HTTPS, with a certificate made at start by openssl unless one is given"),
+    Option("--cert", "FILE", str, "a file", None, "certificate for --tls, with --key"),
+    Option("--key", "FILE", str, "a file", None, "its key"),
+    Option("--tls-name", "NAME", a_name, "a name or an address", None, "further name in the certificate made at start", True),
+    Option("--tls-cert-out", "FILE", str, "a file", None, "where to write that certificate, so that clients can trust it"),
+    Option("--seed", "N", int, "a whole number", 0, "seed of everything random (jitter, faults by probability)"),
     Option("--control-token", "TOKEN", str, "a token", "",
            "let clients that are not on loopback use the control API with this bearer token"),
     Option("--max-body", "BYTES", a_size, "a number of bytes", MAX_BODY, "largest request body; above it 413"),
@@ -7438,7 +8071,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
             raise UsageError(message)
 
     parser = Parser(prog="mock_server.py", allow_abbrev=False, description="A mock LLM server: OpenAI, Azure OpenAI, "
-                    "Gemini and Vertex AI, without keys, money or network.", epilog="Each option can also be set as "
+                    "Gemini, Vertex AI, Anthropic, Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
+                    epilog="Each option can also be set as "
                     "MOCK_SERVER_<OPTION>; repeatable ones are split at the path separator, flags take 1 or 0.")
     for option in OPTIONS:
         words = option.help + ("" if option.default in (None, False) else f" (default: {shown(option.default).strip('[]')})")
@@ -7454,7 +8088,21 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     if unknown:
         flags = [option.flag for option in OPTIONS if option.flag[0] == "-"] + ["--version", "--help"]
         raise UsageError(f"unknown argument {unknown[0]!r}; {nearest(unknown[0].partition('=')[0], flags)}")
-    return {option.name: option_value(option, getattr(given, option.name), environment) for option in OPTIONS}
+    options = {option.name: option_value(option, getattr(given, option.name), environment) for option in OPTIONS}
+    check_tls(options)
+    return options
+
+
+def check_tls(options: Mapping[str, Any]) -> None:
+    """Raise UsageError for options of TLS that don't go together."""
+    if bool(options["cert"]) != bool(options["key"]):
+        raise UsageError("--cert and --key go together; give both, or neither for a certificate made at start")
+    for name in ("cert", "tls_name", "tls_cert_out"):
+        if options[name] and not options["tls"]:
+            raise UsageError(f"--{name.replace('_', '-')} needs --tls")
+    for name in ("tls_name", "tls_cert_out"):
+        if options[name] and options["cert"]:
+            raise UsageError(f"--{name.replace('_', '-')} is for a certificate made at start; leave it out, or --cert and --key")
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
@@ -7489,15 +8137,19 @@ def check_mocks(directories: Sequence[str]) -> int:
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
     """The servers that the options ask for, one a port, already listening."""
-    names = ("host", "fallback", "pace", "require_auth", "max_body", "seed", "log", "journal", "control_token")
+    names = ("host", "fallback", "pace", "require_auth", "max_body", "seed", "log", "journal", "control_token", "tls", "cert",
+             "key", "tls_cert_out")
     servers: List[MockServer] = []
     for port in options["port"]:
         try:
             if servers:
                 servers.append(MockServer(port, host=options["host"], core=servers[0].core))
             else:
-                servers.append(MockServer(port, data=data_directories(options), **{name: options[name] for name in names}))
+                servers.append(MockServer(port, data=data_directories(options), tls_name=options["tls_name"] or (),
+                                          **{name: options[name] for name in names}))
         except (OSError, UnicodeError) as error:        # UnicodeError: a host that is no name
+            if isinstance(error, OSError) and error.errno is None:      # of this file's own making, and a sentence already
+                raise
             reason = getattr(error, "strerror", None) or error
             raise OSError(f"can't listen on {options['host']} port {port}: {reason}") from None
     return servers

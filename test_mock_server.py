@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import gzip
 import hashlib
 import http.client
@@ -20,6 +21,7 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -2701,7 +2703,10 @@ BAD_MOCKS = [
         {"response": {"text": "x", "error": "boom"}},
         'has both "text" and "error"; a response has one form; with "after_events" the error',
     ),
-    ({"response": {"text": "x", "after_events": 1}}, 'response.after_events: is when an error comes, but there is no "error"'),
+    (
+        {"response": {"text": "x", "after_events": 1}},
+        "response.after_events: is when an error or a fault comes, but there is neither",
+    ),
     (
         {"response": {"text": "x", "error": "boom", "after_events": -1}},
         "response.after_events: expected a number of events, found -1",
@@ -4118,7 +4123,7 @@ def control(port: int, method: str, path: str, body: Any = None, headers: Option
 
 JOURNAL_KEYS = [
     *("id", "time", "port", "session", "method", "path", "query", "headers", "body", "provider", "operation", "api", "model"),
-    *("stream", "user", "mock", "status", "unmatched", "near_misses", "note", "duration", "bytes_sent", "events_sent"),
+    *("stream", "user", "mock", "fault", "status", "unmatched", "near_misses", "note", "duration", "bytes_sent", "events_sent"),
     *("events_total", "blocked", "ended"),
 ]
 
@@ -4228,8 +4233,8 @@ def test_the_journal_stays_flat_however_many_requests_and_sessions_come() -> Non
 def test_the_journal_says_when_a_client_left_and_how_much_it_got(server: MockServer, raw: Any, end: Any, ended: str) -> None:
     server.mock(response={"text": "one two three", "pace": {"first": 0, "between": 30}})
     client = raw().send(post(json.dumps({**ASK, "stream": True}).encode()))
-    for _ in range(8):
-        client.file.readline()
+    while not client.file.readline().startswith(b"data: "):
+        pass
     end(client)
     entry = server.wait_for({"stream": True}, timeout=5)[0]
     for _ in range(500):
@@ -4544,7 +4549,7 @@ def test_a_session_is_named_by_a_path_prefix_or_by_a_header(server: MockServer) 
         == chat(server.port, prefix="/@checkout", headers={"X-Mock-Session": "x"})[1]
         == "its own"
     )
-    entries = view.wait_for(count=4)
+    entries = view.wait_for(count=4, ended="complete")
     assert {entry["path"] for entry in entries} == {"/v1/chat/completions"} and {entry["session"] for entry in entries} == {
         "checkout"
     }
@@ -4740,6 +4745,596 @@ def test_a_whole_answer_has_no_gate(server: MockServer) -> None:
     assert control(server.port, "POST", f"requests/{number}/release")[0] == 409
     with pytest.raises(KeyError):
         server.release(number)
+
+
+# === Faults, wire plans, limits, TLS =========================================
+
+SHORT = {"text": "Grüße an 東京", "usage": USAGE}
+STREAMING = {**ASK, "stream": True}
+
+
+def everything(server: MockServer, body: Any = ASK, headers: Sequence[str] = (), patience: float = 10) -> Tuple[bytes, str]:
+    """All bytes that come back on a connection of its own, the date and the id left out, and how it ends: FIN, RST, kept (a
+    second request is answered), or silent, with nothing for as long as patience lasts."""
+    health = b'"service":"mock-provider"}'
+    client = Raw(server).send(post(json.dumps(body).encode(), headers=list(headers)) + GET + b"\r\n")
+    client.sock.settimeout(patience)
+    data, end = b"", "FIN"
+    try:
+        while not data.endswith(health):
+            piece = client.sock.recv(65536)
+            if not piece:
+                break
+            data += piece
+        else:
+            data, end = data[: data.rindex(b"HTTP/1.1 200 OK")], "kept"
+    except ConnectionResetError:
+        end = "RST"
+    except socket.timeout:
+        end = "silent"
+    client.close()
+    return re.sub(rb"(Date|X-Mock-Request-Id): [^\r]+\r\n", b"", data), end
+
+
+def parts_of(data: bytes) -> Tuple[bytes, List[bytes]]:
+    """A head, and the chunks of the body with their framing."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    chunks = []
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        end = len(size) + 2 + int(size.partition(b";")[0], 16) + 2
+        chunks.append(body[:end])
+        body = body[end:]
+    return head + b"\r\n\r\n", chunks
+
+
+INTACT: Dict[Any, bytes] = {}
+
+
+def intact(stream: bool, **more: Any) -> bytes:
+    if (stream, repr(more)) not in INTACT:
+        with MockServer() as server:
+            server.mock(response={**SHORT, **more})
+            INTACT[stream, repr(more)] = everything(server, STREAMING if stream else ASK)[0]
+    return INTACT[stream, repr(more)]
+
+
+def test_every_fault_has_its_steps_and_every_plan_is_known_by_name() -> None:
+    assert set(m.FAULT_STEPS) == set(m.FAULTS)
+    assert list(m.WIRE_PLANS) == [
+        *("whole", "event", "byte", "utf8", "eol", "crlf", "cr", "comments", "no_space", "extensions", "trailers", "gzip-event"),
+        *("gzip-block", "gzip-members", "coalesce"),
+    ]
+
+
+Expect = Callable[[bytes, bytes, List[bytes]], bytes]  # of all intact bytes, the head, the chunks
+NOTHING: Expect = lambda all_, head, chunks: b""  # noqa: E731
+FAULT_BYTES: List[Tuple[Any, bool, Expect, str]] = [
+    ({"fault": "reset"}, False, NOTHING, "RST"),
+    ({"fault": "reset"}, True, NOTHING, "RST"),
+    ({"fault": "reset", "after_events": 2}, True, lambda all_, head, chunks: head + b"".join(chunks[:2]), "RST"),
+    ({"fault": "reset", "after_events": 0}, True, lambda all_, head, chunks: head, "RST"),
+    ({"fault": "reset", "after_events": 99}, True, lambda all_, head, chunks: head + b"".join(chunks[:-1]), "RST"),
+    ({"fault": "close"}, False, NOTHING, "FIN"),
+    ({"fault": "close"}, True, NOTHING, "FIN"),
+    ({"fault": "close", "after_events": 2}, True, lambda all_, head, chunks: head + b"".join(chunks[:2]), "FIN"),
+    ({"fault": "close", "after_events": 2}, False, NOTHING, "FIN"),
+    ({"fault": "garbage"}, False, lambda all_, head, chunks: m.GARBAGE, "FIN"),
+    ({"fault": "garbage", "after_events": 1}, True, lambda all_, head, chunks: head + chunks[0] + m.GARBAGE, "FIN"),
+    ({"fault": "hang"}, False, NOTHING, "silent"),
+    ({"fault": "hang", "after_events": 1}, True, lambda all_, head, chunks: head + chunks[0], "silent"),
+    ({"fault": "truncate"}, False, lambda all_, head, chunks: all_[: len(head) + (len(all_) - len(head)) // 2], "FIN"),
+    ({"fault": "truncate"}, True, lambda all_, head, chunks: head + b"".join(chunks[:3]) + b"0\r\n\r\n", "kept"),
+    ({"fault": "truncate", "after_events": 1}, True, lambda all_, head, chunks: head + chunks[0] + b"0\r\n\r\n", "kept"),
+    ({"fault": "drip"}, False, lambda all_, head, chunks: all_, "kept"),
+    ({"fault": "drip"}, True, lambda all_, head, chunks: all_, "kept"),
+    ({"fault": "close", "probability": 0}, False, lambda all_, head, chunks: all_, "kept"),
+    ({"fault": "close", "probability": 1}, False, NOTHING, "FIN"),
+]
+
+
+@pytest.mark.parametrize("fault, stream, expected, end", FAULT_BYTES)
+def test_a_fault_sends_exactly_these_bytes_and_ends_the_connection_like_this(
+    fault: Any, stream: bool, expected: Expect, end: str
+) -> None:
+    whole = intact(stream)
+    head, chunks = parts_of(whole) if stream else (whole.partition(b"\r\n\r\n")[0] + b"\r\n\r\n", [])
+    with MockServer() as server:
+        server.mock(match={"user": "Ho"}, response={"text": "fine"})
+        server.mock(match={"user": "Hi"}, response={**SHORT, **fault})
+        found = everything(server, STREAMING if stream else ASK, patience=0.2 if end == "silent" else 10)
+        assert found == (expected(whole, head, chunks), end)
+        assert chat(server.port, user="Ho") == (200, "fine")
+        entry = server.requests[0]
+        assert entry["fault"] == (None if fault.get("probability") == 0 else fault["fault"])
+        ended = {"silent": "client_closed", "kept": "fault" if fault["fault"] == "truncate" else "complete"}.get(end, "fault")
+        server.wait_for({"user": "Hi"}, ended=ended)
+
+
+def test_a_dripping_answer_comes_a_byte_a_write() -> None:
+    made = m.Response(200, (), b"hello")
+    sends = list(m.steps(replace(made, delivery=m.Delivery(fault=m.Fault("drip"))), m.Wire()))
+    assert all(isinstance(step, m.Send) and len(step.data) == 1 for step in sends)
+    whole = list(m.steps(made, m.Wire()))[0]
+    assert isinstance(whole, m.Send) and b"".join(step.data for step in sends if isinstance(step, m.Send)) == whole.data
+    assert sum(step.head for step in sends if isinstance(step, m.Send)) == whole.head
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+def test_a_malformed_answer_holds_broken_json_and_is_fine_otherwise(kind: type) -> None:
+    events = [
+        {"type": "message_start", "delta": {"a": 1}},
+        {"type": "ping", "delta": {"b": 2}},
+        {"type": "message_stop", "delta": {"c": 3}},
+    ]
+    base = {"body": {"a": {"b": 1}}, "events": events}
+    whole = ask(answerer({"response": {**base, "fault": "malformed"}}), kind)
+    with pytest.raises(ValueError):
+        json.loads(whole.body)
+    good = ask(answerer({"response": base}), kind, True)
+    broken = ask(answerer({"response": {**base, "fault": "malformed", "after_events": 1}}), kind, True)
+    frames, torn = list(good.frames or ()), list(broken.frames or ())
+    assert len(frames) == len(torn) and [one for one in range(len(frames)) if frames[one] != torn[one]] == [1]
+    framing = wire_of(kind).framing(call_of(kind, True))
+    if isinstance(framing, m.EventStream):
+        ((_, payload),) = framing.split(torn[1])  # its checksums are right
+        with pytest.raises(ValueError):
+            json.loads(payload)
+    elif isinstance(framing, m.SSE):
+        assert torn[1].endswith((b"\n\n", b"\r\n\r\n"))
+        with pytest.raises(ValueError):
+            json.loads(m.SSE.data(torn[1]))
+    else:
+        with pytest.raises(ValueError):
+            json.loads(torn[1])
+
+
+def test_recorded_frames_and_json_arrays_can_be_malformed_too() -> None:
+    frame = b'event: x\ndata: {"a": {"b": [1, 2, 3]}}\n\n'
+    torn = m.SSE.tear(frame)
+    assert torn.startswith(b"event: x\ndata: ") and torn.endswith(b"\n\n") and len(torn) < len(frame)
+    array = bytes_of(ask(answerer({"response": {**SHORT, "fault": "malformed"}}), m.GeminiGenerate, True, query={"alt": "json"}))
+    with pytest.raises(ValueError):
+        json.loads(array)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_bad_gzip_says_gzip_and_is_not(stream: bool) -> None:
+    with MockServer() as server:
+        server.mock(response={**SHORT, "fault": "bad_gzip"})
+        data, _ = everything(server, STREAMING if stream else ASK)
+    head, _, body = data.partition(b"\r\n\r\n")
+    assert b"Content-Encoding: gzip" in head and b"chatcmpl-" in body and b"\x1f\x8b" not in body
+
+
+def test_bad_gzip_after_some_events_begins_as_gzip() -> None:
+    response = ask(answerer({"response": {**SHORT, "fault": "bad_gzip", "after_events": 2}}), m.OpenAIChat, True)
+    sends = [step.data for step in m.steps(response, m.Wire(minor=0)) if isinstance(step, m.Send)]
+    unpacker = zlib.decompressobj(31)
+    assert unpacker.decompress(sends[1] + sends[2]).count(b"data: ") == 2 and sends[3].startswith(b"data: ")
+
+
+@pytest.mark.parametrize("fault, cut", [("truncate", 3), ("close", 3), ("reset", 3)])
+def test_faults_go_with_gzip(fault: str, cut: int) -> None:
+    response = ask(answerer({"response": {**SHORT, "gzip": "always", "fault": fault, "after_events": cut}}), m.OpenAIChat, True)
+    made = list(m.steps(response, m.Wire(minor=0)))
+    sends = [step for step in made if isinstance(step, m.Send) and step.events]
+    unpacker = zlib.decompressobj(31)
+    assert unpacker.decompress(b"".join(step.data for step in sends)).count(b"data: ") == cut and not unpacker.eof
+    assert isinstance(made[-1] if fault != "truncate" else made[-2], (m.Cut, m.Send))
+
+
+HTTP_CLIENT: List[Tuple[Any, bool, Any]] = [  # what Python's own client makes of a fault
+    ({"fault": "reset"}, False, ConnectionResetError),
+    ({"fault": "close"}, False, http.client.RemoteDisconnected),
+    ({"fault": "garbage"}, False, http.client.BadStatusLine),
+    ({"fault": "truncate"}, False, http.client.IncompleteRead),
+    ({"fault": "malformed"}, False, ValueError),
+    ({"fault": "bad_gzip"}, False, OSError),
+    ({"fault": "close", "after_events": 1}, True, http.client.IncompleteRead),
+    ({"fault": "reset", "after_events": 1}, True, ConnectionResetError),
+    ({"fault": "garbage", "after_events": 1}, True, http.client.IncompleteRead),
+    ({"fault": "hang"}, False, socket.timeout),
+    ({"fault": "truncate"}, True, None),
+    ({"fault": "drip"}, True, None),
+]
+
+
+@pytest.mark.parametrize("fault, stream, error", HTTP_CLIENT)
+def test_pythons_http_client_sees_each_fault_as_what_it_is(server: MockServer, fault: Any, stream: bool, error: Any) -> None:
+    server.mock(response={**SHORT, **fault})
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=0.3 if fault["fault"] == "hang" else 10)
+
+    def exchange() -> bytes:
+        connection.request("POST", "/v1/chat/completions", json.dumps(STREAMING if stream else ASK).encode())
+        answer = connection.getresponse()
+        data = answer.read()
+        data = gzip.decompress(data) if answer.headers.get("Content-Encoding") == "gzip" else data
+        return data if stream else json.dumps(json.loads(data)).encode()
+
+    if error:
+        with pytest.raises(error):
+            exchange()
+    else:
+        assert exchange().endswith(b"data: [DONE]\n\n") is (fault["fault"] == "drip")
+    connection.close()
+
+
+def test_a_fault_by_probability_is_the_same_for_the_same_seed() -> None:
+    def drawn(seed: int) -> List[Optional[str]]:
+        answers = answerer({"response": {"text": "x", "fault": "close", "probability": 0.5}}, seed=seed)
+        found = [ask(answers, m.OpenAIChat).delivery.fault for _ in range(60)]
+        return [fault.kind if fault else None for fault in found]
+
+    assert drawn(1) == drawn(1) != drawn(2) and 15 < drawn(1).count("close") < 45
+
+
+def test_faults_come_from_responses_in_turn_and_from_a_header(server: MockServer) -> None:
+    server.mock(responses=[{"fault": "close"}, {"fault": "reset"}, {"text": "third time lucky"}])
+    assert [everything(server)[1] for _ in range(2)] == ["FIN", "RST"] and chat(server.port)[1] == "third time lucky"
+    assert everything(server, headers=['X-Mock-Response: {"fault": "reset"}']) == (b"", "RST")
+    assert (
+        everything(server, headers=['X-Mock-Response: {"fault": "close", "after_events": 1}'], body=STREAMING)[0].count(b"data: ")
+        == 1
+    )
+    with MockServer() as other:
+        assert everything(other, headers=['X-Mock-Response: {"fault": "close"}']) == (b"", "FIN")
+
+
+def test_faults_leave_no_thread_and_no_descriptor_behind(server: MockServer) -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+    for number, kind in enumerate(("reset", "close", "garbage", "truncate", "hang")):
+        server.mock(match={"user": str(number)}, response={"text": "x", "fault": kind, "after_events": 1})
+    chat(server.port)
+    before, threads = descriptors(), server.threads
+    for round_ in range(4):
+        for number in range(5):
+            client = Raw(server).send(
+                post(json.dumps({**STREAMING, "messages": [{"role": "user", "content": str(number)}]}).encode())
+            )
+            with contextlib.suppress(OSError):
+                client.sock.shutdown(socket.SHUT_WR)
+                client.file.read()
+            client.close()
+        server.wait_for(count=1 + 5 * (round_ + 1))
+    for _ in range(1000):
+        if not any(entry["ended"] is None for entry in server.requests) and len(server.connections) == 0:
+            break
+        server.core.journal.wait("", (), 10_000, None, 0.005)
+    assert descriptors() <= before and server.threads <= threads + 6 and not server.connections
+
+
+def test_a_hanging_answer_delays_no_shutdown() -> None:
+    with MockServer() as server:
+        server.mock(response={"text": "x", "fault": "hang"})
+        client = Raw(server).send(post(json.dumps(ASK).encode()))
+        server.wait_for()
+        while not any(is_busy is False for is_busy in server.connections.values()):
+            threading.Event().wait(0.001)
+        started = time.monotonic()
+        server.close(30)
+        assert time.monotonic() - started < 10 and server.core.journal.entries()[0].data["ended"] == "shutdown"
+        client.close()
+
+
+# --- Wire plans ---
+
+
+def unplanned(sends: Sequence[bytes]) -> bytes:
+    """The body of a chunked answer as a client reads it, whatever pieces it came in."""
+    data = b"".join(sends)
+    head, _, body = data.partition(b"\r\n\r\n")
+    reader = m.ChunkedBody(10**9)
+    assert reader.feed(body) and not reader.rest
+    plain = bytes(reader.pieces)
+    return gzip.decompress(plain) if b"Content-Encoding: gzip" in head else plain
+
+
+def read_events(kind: type, body: bytes) -> Any:
+    """The events of a stream, by the rules of its framing, whatever the line ends, comments and spaces."""
+    framing = wire_of(kind).framing(call_of(kind, True))
+    if not isinstance(framing, m.SSE):
+        return framing.split(body)
+    events: List[Any] = []
+    name, data = "", []
+    for line in re.split(rb"\r\n|\n|\r", body):
+        field, _, value = line.partition(b":")
+        value = value[1:] if value.startswith(b" ") else value
+        if not line and data:
+            events.append((name, b"\n".join(data)))
+            name, data = "", []
+        elif field == b"data":
+            data.append(value)
+        elif field == b"event":
+            name = value.decode()
+    assert not data
+    return events
+
+
+@pytest.mark.parametrize("kind", GENERATE)
+@pytest.mark.parametrize("plan", m.WIRE_PLANS)
+def test_no_wire_plan_changes_what_is_read(kind: type, plan: str) -> None:
+    usual = ask(answerer({"response": SHORT}), kind, True)
+    planned = ask(answerer({"response": {**SHORT, "wire": plan}}), kind, True)
+    for wire in (m.Wire(accept_encoding="gzip"), m.Wire()):
+        sends = [step.data for step in m.steps(planned, wire) if isinstance(step, m.Send)]
+        expected = [step.data for step in m.steps(usual, wire) if isinstance(step, m.Send)]
+        assert read_events(kind, unplanned(sends)) == read_events(kind, unplanned(expected))
+        assert (
+            plan == "event"
+            or sends != expected
+            or not isinstance(wire_of(kind).framing(call_of(kind, True)), m.SSE)
+            or (plan.startswith("gzip") and wire.accept_encoding is None)
+            or (plan == "crlf" and issubclass(kind, m.GeminiGenerate))
+            or plan == "utf8"
+        )
+        assert sum(step.events for step in m.steps(planned, wire) if isinstance(step, m.Send)) == len(list(planned.frames or ()))
+
+
+@pytest.mark.parametrize("plan", m.WIRE_PLANS)
+def test_a_planned_stream_reads_the_same_in_every_split(plan: str) -> None:
+    events = [{"type": "message_start", "a": "ü 東"}, {"type": "ping"}, {"type": "message_stop"}]
+    response = ask(answerer({"response": {"events": events, "wire": plan}}), m.AnthropicMessages, True)
+    data = b"".join(step.data for step in m.steps(response, m.Wire(accept_encoding="gzip")) if isinstance(step, m.Send))
+    body = data[data.index(b"\r\n\r\n") + 4 :]
+    whole = m.ChunkedBody(10**9)
+    assert whole.feed(body)
+    for at in range(len(body)):
+        reader = m.ChunkedBody(10**9)
+        reader.feed(body[:at])
+        assert reader.feed(body[at:]) and reader.pieces == whole.pieces, f"cut at {at}"
+
+
+def pieces_of(plan: Any, frames: Sequence[bytes], accept: Optional[str] = None) -> List[bytes]:
+    """What is written after the head."""
+    parsed = m.parse_plan(plan, "x")
+    made = m.Response(200, (), frames=tuple(frames), delivery=m.Delivery(wire=parsed), may_gzip=False)
+    return [step.data for step in m.steps(made, m.Wire(accept_encoding=accept)) if isinstance(step, m.Send)][1:]
+
+
+@pytest.mark.parametrize(
+    "plan, frames, expected",
+    [
+        ("event", [b"a\n\n", b"b\n\n"], [b"3\r\na\n\n\r\n", b"3\r\nb\n\n\r\n", b"0\r\n\r\n"]),
+        ("whole", [b"a\n\n", b"b\n\n"], [b"6\r\na\n\nb\n\n\r\n", b"0\r\n\r\n"]),
+        ({"coalesce": 2}, [b"a", b"b", b"c"], [b"2\r\nab\r\n", b"1\r\nc\r\n", b"0\r\n\r\n"]),
+        ({"split": 2}, [b"abc"], [b"2\r\nab\r\n", b"1\r\nc\r\n", b"0\r\n\r\n"]),
+        ("byte", [b"ab"], [b"1\r\na\r\n", b"1\r\nb\r\n", b"0\r\n\r\n"]),
+        ("utf8", ["aü".encode()], [b"2\r\na\xc3\r\n", b"1\r\n\xbc\r\n", b"0\r\n\r\n"]),
+        ("eol", [b"a\r\n\r\n"], [b"2\r\na\r\r\n", b"2\r\n\n\r\r\n", b"1\r\n\n\r\n", b"0\r\n\r\n"]),
+        ("eol", [b"a\n\n"], [b"2\r\na\n\r\n", b"1\r\n\n\r\n", b"0\r\n\r\n"]),
+        ("extensions", [b"a"], [b'1;wire="plan"\r\na\r\n', b'0;wire="plan"\r\n\r\n']),
+        ("trailers", [b"a"], [b"1\r\na\r\n", b"0\r\nX-Mock-Trailer: the end\r\n\r\n"]),
+        ({"split": 1, "trailers": True}, [b"ab"], [b"1\r\na\r\n", b"1\r\nb\r\n", b"0\r\nX-Mock-Trailer: the end\r\n\r\n"]),
+    ],
+)
+def test_a_plan_cuts_the_stream_like_this(plan: Any, frames: Any, expected: Any) -> None:
+    assert pieces_of(plan, frames) == expected
+
+
+@pytest.mark.parametrize(
+    "plan, frame, expected",
+    [
+        ({"eol": "\r\n"}, b"event: x\ndata: a\n\n", b"event: x\r\ndata: a\r\n\r\n"),
+        ({"eol": "\r"}, b"data: a\r\n\r\n", b"data: a\r\r"),
+        ({"eol": "\n"}, b"data: a\r\n\r\n", b"data: a\n\n"),
+        ({"no_space": True}, b'event: x\ndata: {"a": 1}\n\n', b'event:x\ndata:{"a": 1}\n\n'),
+        ({"no_space": True}, b"data: a\r\n\r\n", b"data:a\r\n\r\n"),
+        ({"comments": True}, b"data: a\r\n\r\n", b": comment\r\n\r\ndata: a\r\n\r\n"),
+        ({"comments": True, "eol": "\r", "no_space": True}, b"event: x\ndata: a\n\n", b": comment\r\revent:x\rdata:a\r\r"),
+    ],
+)
+def test_a_plan_writes_an_event_like_this(plan: Any, frame: bytes, expected: bytes) -> None:
+    assert m.SSE.recut(frame, m.parse_plan(plan, "x")) == expected
+
+
+def test_gzip_plans_flush_each_event_or_none_or_begin_anew() -> None:
+    frames = [b"data: %d\n\n" % number for number in range(20)]
+    by_event, block, members = (pieces_of({"gzip": mode}, frames, "gzip") for mode in ("event", "block", "members"))
+    assert len(by_event) == 22 and len(block) <= 3 and len(members) == 21
+    for sends in (by_event, block, members):
+        assert unplanned([b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", *sends]) == b"".join(frames)
+    assert sum(data.count(b"\x1f\x8b\x08") for data in members) == 20
+    assert pieces_of({"gzip": "event"}, frames) == pieces_of("event", frames)  # not for a client that takes none
+
+
+def test_a_whole_answer_can_be_split_too_and_a_plan_goes_with_pace_and_gate(server: MockServer, raw: Any) -> None:
+    server.mock(response={**SHORT, "wire": "byte"})
+    data, _ = everything(server)
+    assert data.split(b"\r\n\r\n")[1] == intact(False).split(b"\r\n\r\n")[1]
+    made = ask(answerer({"response": {**SHORT, "wire": {"coalesce": 2}, "pace": {"first": 1, "between": 2}}}), m.OpenAIChat, True)
+    waits = [step.seconds for step in m.steps(made, m.Wire()) if isinstance(step, m.Wait)]
+    assert waits == [3.0, 4.0, 4.0]
+    held = list(m.steps(replace(made, delivery=replace(made.delivery, gate=True)), m.Wire()))
+    assert sum(isinstance(step, m.Hold) for step in held) == 5
+    assert chat(server.port, headers={"X-Mock-Response": '{"wire": "utf8"}'})[1] == SHORT["text"]
+
+
+def test_the_named_plans_can_be_looped_over(server: MockServer) -> None:
+    plans = control(server.port, "GET", "wire-plans")[1]
+    assert list(plans) == list(m.WIRE_PLANS) and plans["event"] == {} and plans["utf8"] == {"split": "utf8"}
+    for plan in plans.values():
+        header = {"X-Mock-Response": json.dumps({"wire": plan})} if plan else {}
+        assert chat(server.port, headers=header)[1] == "pong"
+
+
+# --- Rate limits that count ---
+
+
+LIMITS: Dict[type, Tuple[Dict[str, str], Dict[str, str]]] = {  # headers of an answer, and of a refusal
+    m.OpenAIChat: (
+        {"x-ratelimit-limit-requests": "2", "x-ratelimit-remaining-requests": "1", "x-ratelimit-reset-requests": "1m30s"},
+        {"retry-after": "90", "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m30s"},
+    ),
+    m.AzureChat: (
+        {"x-ratelimit-limit-requests": "2", "x-ratelimit-remaining-requests": "1", "x-ratelimit-reset-requests": "90"},
+        {"retry-after": "90"},
+    ),
+    m.AnthropicMessages: (
+        {"anthropic-ratelimit-requests-limit": "2", "anthropic-ratelimit-requests-remaining": "1"},
+        {"retry-after": "90", "anthropic-ratelimit-requests-remaining": "0"},
+    ),
+    m.CohereChat: (
+        {"x-trial-endpoint-call-limit": "2", "x-trial-endpoint-call-remaining": "1"},
+        {"x-trial-endpoint-call-remaining": "0"},
+    ),
+    m.MistralChat: (
+        {"x-ratelimit-limit-req-10-second": "2", "x-ratelimit-remaining-req-10-second": "1"},
+        {"x-ratelimit-remaining-req-10-second": "0"},
+    ),
+    m.GeminiGenerate: ({}, {}),
+    m.BedrockConverse: ({}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", LIMITS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_limit_counts_and_says_the_truth_in_the_providers_way(kind: type, stream: bool) -> None:
+    answers = answerer({"limit": {"requests": 2, "per": 90}, "response": {"text": "x"}})
+    first, second, third = (ask(answers, kind, stream) for _ in range(3))
+    assert [first.status, second.status, third.status] == [200, 200, 429]
+    of_answer, of_refusal = LIMITS[kind]
+    assert {name: dict(first.headers)[name] for name in of_answer} == of_answer
+    assert {name: dict(third.headers)[name] for name in of_refusal} == of_refusal
+    if kind is m.GeminiGenerate:
+        error = json.loads(third.body)["error"]
+        assert error["details"][-1]["retryDelay"] == "90s" and "retry in 90s" in error["message"]
+    if kind is m.OpenAIChat:
+        assert "try again in 90s" in complaint_of(third.body)
+    answers.mocks.session("").uses_of(answers.mocks.all()[0]).window_end = 0.0  # the window is over
+    assert ask(answers, kind, stream).status == 200
+
+
+def test_a_limit_counts_per_session_and_what_exceeds_it_is_no_use(server: MockServer) -> None:
+    data = {"limit": {"requests": 1}, "responses": [{"text": "1"}, {"text": "2"}]}
+    for prefix in ("", "/@a"):
+        control(server.port, "POST", prefix + "/__mock__/mocks", data)
+        assert [chat(server.port, prefix=prefix)[0] for _ in range(3)] == [200, 429, 429]
+    listed = control(server.port, "GET", "mocks")[1]["mocks"][0]
+    assert listed["uses"] == 1 and server.requests[-1]["mock"] == listed["name"] and server.requests[-1]["status"] == 429
+
+
+# --- TLS ---
+
+
+needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl program to make a certificate with")
+
+
+@pytest.fixture(scope="module")
+def sealed() -> Iterator[MockServer]:
+    with MockServer(tls=True, tls_name=["mock.internal"]) as server:
+        server.mock(response={"text": "one two three"})
+        server.mock(match={"user": "slow"}, response={"text": "one two three", "pace": 0.01})
+        for kind in ("reset", "close", "truncate", "hang"):
+            server.mock(match={"user": kind}, response={"text": "one two", "fault": kind, "after_events": 1})
+        yield server
+
+
+def trusting(server: MockServer) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=server.tls_cert)
+
+
+def secret(server: MockServer, body: Any, connection: Any = None) -> Tuple[int, bytes]:
+    own = connection or http.client.HTTPSConnection("localhost", server.port, timeout=10, context=trusting(server))
+    own.request("POST", "/v1/chat/completions", json.dumps(body).encode())
+    answer = own.getresponse()
+    try:
+        return answer.status, answer.read()
+    finally:
+        if not connection:
+            own.close()
+
+
+@needs_openssl
+def test_a_client_that_trusts_the_certificate_gets_answers_and_streams_and_keeps_the_connection(sealed: MockServer) -> None:
+    assert sealed.url == f"https://127.0.0.1:{sealed.port}"
+    connection = http.client.HTTPSConnection("localhost", sealed.port, timeout=10, context=trusting(sealed))
+    for _ in range(3):
+        assert json.loads(secret(sealed, ASK, connection)[1])["choices"][0]["message"]["content"] == "one two three"
+        assert secret(sealed, STREAMING, connection)[1].endswith(b"data: [DONE]\n\n")
+    slow = {**STREAMING, "messages": [{"role": "user", "content": "slow"}]}
+    assert secret(sealed, slow, connection)[1].endswith(b"data: [DONE]\n\n")
+    big = {**ASK, "messages": [{"role": "user", "content": "x" * 3_000_000}]}
+    assert secret(sealed, big, connection)[0] == 200
+    connection.close()
+
+
+@needs_openssl
+@pytest.mark.parametrize(
+    "name, trusted", [("localhost", True), ("127.0.0.1", True), ("mock.internal", True), ("other.internal", False)]
+)
+def test_the_certificate_names_the_server(sealed: MockServer, name: str, trusted: bool) -> None:
+    expected: Any = contextlib.nullcontext() if trusted else pytest.raises(ssl.SSLCertVerificationError)
+    plain = socket.create_connection(("127.0.0.1", sealed.port), 10)
+    with plain, expected, trusting(sealed).wrap_socket(plain, server_hostname=name) as connection:
+        assert connection.version() in ("TLSv1.2", "TLSv1.3")
+
+
+@needs_openssl
+def test_a_handshake_that_never_ends_blocks_no_one_and_plain_http_is_told(sealed: MockServer) -> None:
+    silent = [socket.create_connection(("127.0.0.1", sealed.port), 10) for _ in range(5)]
+    silent[0].sendall(b"\x16\x03\x01")
+    assert secret(sealed, ASK)[0] == 200
+    status, body = fetch(sealed.port, "POST", "/v1/chat/completions", json.dumps(ASK).encode())
+    assert status == 400 and "this port speaks TLS; use https://" in complaint_of(body)
+    garbage = socket.create_connection(("127.0.0.1", sealed.port), 10)
+    garbage.sendall(b"\x16\x03\x01\x00\x04" + b"\xff" * 4)
+    garbage.recv(100)
+    for client in [*silent, garbage]:
+        client.close()
+    assert secret(sealed, ASK)[0] == 200
+
+
+@needs_openssl
+@pytest.mark.parametrize(
+    "kind, error",
+    [
+        ("reset", (ConnectionResetError, http.client.IncompleteRead)),
+        ("close", (http.client.IncompleteRead, ssl.SSLEOFError)),
+        ("truncate", None),
+    ],
+)
+def test_faults_do_over_tls_what_they_do_without(sealed: MockServer, kind: str, error: Any) -> None:
+    body = {**STREAMING, "messages": [{"role": "user", "content": kind}]}
+    if not error:
+        assert secret(sealed, body)[1].count(b"data: ") == 1
+        return
+    with pytest.raises(error):
+        secret(sealed, body)
+
+
+@needs_openssl
+def test_a_certificate_of_ones_own_is_served_and_a_wrong_one_is_one_line(tmp_path: Path) -> None:
+    cert, key = m.make_certificate(["localhost"])
+    (tmp_path / "cert.pem").write_text(cert)
+    (tmp_path / "key.pem").write_text(key)
+    with MockServer(tls=True, cert=str(tmp_path / "cert.pem"), key=str(tmp_path / "key.pem")) as server:
+        server.mock(response={"text": "x"})
+        assert server.tls_cert == cert and secret(server, ASK)[0] == 200
+    for pair, said_so in (
+        (("cert.pem", "none.pem"), "can't read the key"),
+        (("key.pem", "cert.pem"), "are no certificate and its key"),
+    ):
+        with pytest.raises(OSError, match=said_so):
+            MockServer(tls=True, cert=str(tmp_path / pair[0]), key=str(tmp_path / pair[1]))
+
+
+@needs_openssl
+def test_the_certificate_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    with MockServer(tls=True, tls_cert_out=str(tmp_path / "out.pem")) as server:
+        assert (tmp_path / "out.pem").read_text() == server.tls_cert and "PRIVATE" not in server.tls_cert
+    with pytest.raises(OSError, match="can't write the certificate"):
+        MockServer(tls=True, tls_cert_out=str(tmp_path / "no" / "out.pem"))
+
+
+def test_without_an_openssl_program_the_message_says_what_to_do(monkeypatch: Any) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(
+        OSError, match="there is no openssl program to make a certificate with; install it, or give --cert and --key"
+    ):
+        MockServer(tls=True)
 
 
 # === Command line ============================================================
@@ -5253,7 +5848,11 @@ def test_the_readme_lists_every_option_match_key_and_response_key() -> None:
     assert options == [("PORT" if option.flag == "port" else option.flag, option.variable) for option in m.OPTIONS]
     assert [words(row[0])[0] for row in table("match key")] == list(m.MATCH_KEYS)
     assert [words(row[0])[0] for row in table("mock key")] == list(m.MOCK_KEYS)
-    forms = {"neutral": m.NEUTRAL_KEYS, "recorded": m.RECORDED_KEYS, "error": m.ERROR_KEYS, "any": m.COMMON_KEYS}
+    assert [words(row[0])[0] for row in table("fault")] == list(m.FAULTS)
+    assert [words(row[0])[0] for row in table("wire key")] == [one.name for one in dataclasses.fields(m.Plan)]
+    assert words(README.split("Names for the common ones:")[1].split(".")[0]) == list(m.WIRE_PLANS)
+    forms = {"neutral": m.NEUTRAL_KEYS, "recorded": m.RECORDED_KEYS, "error": m.ERROR_KEYS, "fault": m.FAULT_KEYS}
+    forms["any"] = m.COMMON_KEYS
     assert [(words(row[0])[0], row[1].strip()) for row in table("response key")] == [
         (key, form) for form, keys in forms.items() for key in keys
     ]
@@ -5273,9 +5872,27 @@ def test_the_readme_lists_every_provider_and_api_and_its_paths_lead_there() -> N
                 assert (wire.provider, wire.operation, wire.api) == (provider, operation, api), path
 
 
+BREAKING = README.split("## Break it on purpose")[1].split("### Rate limits")[0]
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
+def test_curl_sees_what_the_chapter_on_breaking_says() -> None:
+    found = re.findall(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", BREAKING, re.S)
+    assert len(found) == 10
+    with MockServer() as server:
+        for command, expected in found:
+            words_ = shlex.split(command.replace("127.0.0.1:5001", f"127.0.0.1:{server.port}"))
+            done = subprocess.run([words_[0], "--noproxy", "*", *words_[1:]], capture_output=True, timeout=20)
+            if expected.startswith("curl: "):
+                assert done.stderr.decode().startswith(expected), (command, done)
+            else:
+                assert done.stdout.decode().startswith(expected) and done.returncode == 0, (command, done)
+        assert {entry["fault"] for entry in server.requests} >= set(m.FAULTS)
+
+
 def curl_lines() -> List[Tuple[List[str], str]]:
     """The README's curl commands with the beginnings of what comes back."""
-    found = re.findall(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", README, re.S)
+    found = re.findall(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", README.replace(BREAKING, ""), re.S)
     return [(shlex.split(command), expected) for command, expected in found]
 
 

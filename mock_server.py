@@ -3868,8 +3868,8 @@ class OllamaVersion(OllamaTags):
         return {"version": "0.12.0"}
 
 # === Mocks ===================================================================
-# Matchers (a match is an empty list of differences), templates, loading, uses, journal.  May touch
-# threading, and files under the data directories.
+# Matchers (a match is an empty list of differences), templates, loading, sessions, uses and limits,
+# gates, the journal.  May touch threading, and files under the data directories.
 
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
 OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
@@ -5157,14 +5157,18 @@ class Journal:
                 self.kept += 1
                 if len(own) > self.size:
                     self.forget(own.popleft())
-                while self.used > self.room or (self.order and not self.order[0].kept):
-                    oldest = self.order.popleft()
-                    if oldest.kept:
-                        self.sessions[oldest.data["session"] or ""].popleft()
-                        self.forget(oldest)
-                if len(self.order) > 2 * self.kept + 1000:
-                    self.order = deque(other for other in self.order if other.kept)
+                self.trim()
             self.tell(entry)
+
+    def trim(self) -> None:
+        """Drop the oldest entries of all sessions while they take too much room."""
+        while self.used > self.room or (self.order and not self.order[0].kept):
+            oldest = self.order.popleft()
+            if oldest.kept:
+                self.sessions[oldest.data["session"] or ""].popleft()
+                self.forget(oldest)
+        if len(self.order) > 2 * self.kept + 1000:
+            self.order = deque(other for other in self.order if other.kept)
 
     def forget(self, entry: Entry) -> None:
         """What goes with an entry that is dropped."""
@@ -5264,8 +5268,8 @@ class Journal:
 
 
 # === Answering ===============================================================
-# A request becomes a response: routing, credentials, mocks, fallback, errors in the provider's shape.
-# Uses the sections above, and nothing of the system.
+# A request becomes a response: routing, credentials, mocks, fallback, errors in the provider's shape,
+# the control API as a table.  Uses the sections above, and nothing of the system.
 
 
 @dataclass(frozen=True)
@@ -6148,8 +6152,8 @@ def laid_over(headers: Headers, own: Sequence[Tuple[str, Optional[str]]]) -> Hea
         (name, value) for name, value in own if value is not None)
 
 # === Transport ===============================================================
-# Requests from bytes; responses as steps, and the generators over them: gzip, chunks, pace.
-# May touch zlib; knows no provider, no socket and no clock.
+# Requests from bytes; responses as steps, and the generators over them: gates, gzip, wire plans,
+# chunks, pace, faults.  May touch zlib; knows no provider, no socket and no clock.
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
@@ -6837,7 +6841,7 @@ def dripping(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
 
 
 # === Server ==================================================================
-# Sockets, threads and time.  Handler.advance is the only loop that writes.
+# Sockets, TLS, threads and time.  Handler.advance is the only loop that writes.
 
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)      # where there is none, a write waits in the kernel
 READABLE, WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)

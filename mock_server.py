@@ -5140,9 +5140,10 @@ class Journal:
         self.feeds: List[Tuple[str, Feed]] = []
         self.started = time.monotonic()
         self.running = 0
-        self.requests: Dict[Tuple[str, str, str, str], int] = {}        # by provider, API, status and matched
+        self.requests: Dict[Tuple[Optional[str], Optional[str], int, bool], int] = {}  # by provider, API, status, matched
         self.ends: Dict[str, int] = {}
-        self.totals = {"bytes_sent": 0, "events_sent": 0, "duration": 0.0}
+        self.bytes_sent = self.events_sent = 0
+        self.seconds = 0.0
 
     def add(self, entry: Entry) -> None:
         """Remember one request."""
@@ -5150,47 +5151,53 @@ class Journal:
         with self.changed:
             self.running += 1
             if self.size:
-                own = self.sessions.setdefault(name, deque())
+                own = self.sessions.get(name)
+                if own is None:
+                    own = self.sessions[name] = deque()
                 own.append(entry)
                 self.order.append(entry)
                 self.used += entry.size
                 self.kept += 1
                 if len(own) > self.size:
                     self.forget(own.popleft())
-                self.trim()
-            self.tell(entry)
+                if self.used > self.room or not self.order[0].kept:
+                    self.trim()
+            if self.waiting or self.feeds:
+                self.tell(entry)
 
     def trim(self) -> None:
         """Drop the oldest entries of all sessions while they take too much room."""
-        while self.used > self.room or (self.order and not self.order[0].kept):
+        while self.order and (self.used > self.room or not self.order[0].kept):
             oldest = self.order.popleft()
             if oldest.kept:
                 self.sessions[oldest.data["session"] or ""].popleft()
                 self.forget(oldest)
-        if len(self.order) > 2 * self.kept + 1000:
-            self.order = deque(other for other in self.order if other.kept)
 
     def forget(self, entry: Entry) -> None:
-        """What goes with an entry that is dropped."""
+        """What goes with an entry that is dropped.  Its place in the order stays until it is first, or too many have gone."""
         entry.kept = False
         self.used -= entry.size
         self.kept -= 1
+        if len(self.order) > 2 * self.kept + 1000:
+            self.order = deque(other for other in self.order if other.kept)
         name = entry.data["session"] or ""
         if name and not self.sessions.get(name):
             self.sessions.pop(name, None)
 
-    def end(self, entry: Entry, **facts: Json) -> None:
+    def end(self, entry: Entry, facts: Mapping[str, Json]) -> None:
         """Say how a request ended."""
         data = entry.data
-        key = str(data["provider"]), str(data["api"]), str(data["status"]), "true" if data["mock"] else "false"
+        key = data["provider"], data["api"], data["status"], data["mock"] is not None
         with self.changed:
             data.update(facts)
             self.running -= 1
             self.requests[key] = self.requests.get(key, 0) + 1
             self.ends[data["ended"]] = self.ends.get(data["ended"], 0) + 1
-            for name in self.totals:
-                self.totals[name] += data[name]
-            self.tell(entry)
+            self.bytes_sent += data["bytes_sent"]
+            self.events_sent += data["events_sent"]
+            self.seconds += data["duration"]
+            if self.waiting or self.feeds:
+                self.tell(entry)
 
     def tell(self, entry: Entry) -> None:
         """Wake those who wait, and send the entry to those who watch."""
@@ -5717,18 +5724,20 @@ class Control:
         journal = self.journal
         labels = ("provider", "api", "status", "matched")
         with journal.changed:
-            requests: Samples = [(dict(zip(labels, key)), count) for key, count in sorted(journal.requests.items())]
+            requests: Samples = [(dict(zip(labels, (str(part).lower() for part in key))), count)
+                                 for key, count in sorted(journal.requests.items(), key=str)]
             ends: Samples = [({"ended": name}, count) for name, count in sorted(journal.ends.items())]
-            totals, running, kept = dict(journal.totals), journal.running, journal.kept
+            running, kept, seconds_ = journal.running, journal.kept, round(journal.seconds, 6)
+            bytes_sent, events_sent = journal.bytes_sent, journal.events_sent
         families: Tuple[Tuple[str, str, str, Samples], ...] = (
             ("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
             ("uptime_seconds", "gauge", "Seconds since the start.", [({}, round(journal.uptime(), 3))]),
             ("requests_total", "counter", "Requests answered.", requests),
             ("requests_ended_total", "counter", "Requests by how their answer ended on the socket.", ends),
             ("requests_in_flight", "gauge", "Requests that are being answered.", [({}, running)]),
-            ("request_seconds_total", "counter", "Seconds that answering took, added up.", [({}, round(totals["duration"], 6))]),
-            ("bytes_sent_total", "counter", "Bytes of bodies sent, framing included.", [({}, totals["bytes_sent"])]),
-            ("events_sent_total", "counter", "Events of streams sent.", [({}, totals["events_sent"])]),
+            ("request_seconds_total", "counter", "Seconds that answering took, added up.", [({}, seconds_)]),
+            ("bytes_sent_total", "counter", "Bytes of bodies sent, framing included.", [({}, bytes_sent)]),
+            ("events_sent_total", "counter", "Events of streams sent.", [({}, events_sent)]),
             ("journal_entries", "gauge", "Requests in the journal.", [({}, kept)]),
             ("sessions", "gauge", "Sessions, the nameless one among them.", [({}, len(self.mocks.sessions))]),
             ("mocks", "gauge", "Mocks from files.", [({}, len(self.mocks.index.mocks))]))
@@ -7293,9 +7302,10 @@ class Handler(BaseHTTPRequestHandler):
             self.release()
             if entry:
                 total = entry.data["events_total"]
-                journal.end(entry, duration=round(time.monotonic() - started, 6), bytes_sent=max(0, self.sent), ended=ended,
-                            events_sent=self.events_sent, blocked=round(self.blocked, 6),
-                            events_total=self.events_sent if total is None and ended == "complete" else total)
+                journal.end(entry, {
+                    "duration": round(time.monotonic() - started, 6), "bytes_sent": max(0, self.sent), "ended": ended,
+                    "events_sent": self.events_sent, "blocked": round(self.blocked, 6),
+                    "events_total": self.events_sent if total is None and ended == "complete" else total})
                 self.server.core.log.request(entry.data)
             elif answered.feed:
                 journal.unwatch(answered.feed)

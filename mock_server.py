@@ -224,6 +224,14 @@ loose = json.JSONEncoder(ensure_ascii=False).encode
 spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 
 
+GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
+
+
+def go_json(value: Json) -> str:
+    """Compact JSON as Go's json.Marshal writes it: clients that cut at every kind of line end rely on its escapes."""
+    return compact(value).translate(GO_ESCAPES)
+
+
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     """JSON laid out as json.dumps(indent=2) does it, several times as fast: the json module indents in Python."""
     if isinstance(value, str):
@@ -733,14 +741,17 @@ class JsonArray:
 
 
 class NDJSON:
-    """One compact JSON value a line, as Ollama streams (wire formats, section 13)."""
+    """One JSON value a line, as Ollama streams (wire formats, section 13)."""
 
     negotiated, streams = False, True
+
+    def __init__(self, layout: Callable[[Json], str] = compact) -> None:
+        self.layout = layout
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as lines; names are not sent."""
         for _, value in events:
-            yield utf8(compact(value) + "\n")
+            yield utf8(self.layout(value) + "\n")
 
     @staticmethod
     def tear(frame: bytes) -> bytes:
@@ -811,6 +822,7 @@ OPENAI_SSE = SSE()
 GOOGLE_SSE = SSE("\r\n", spaced)
 GOOGLE_ARRAY = JsonArray()
 JSON_LINES = NDJSON()
+GO_LINES = NDJSON(go_json)
 AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
@@ -874,7 +886,7 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
     return key.strip() if scheme.lower() in schemes else ""
 
 
-RESOURCE = re.compile(r"^/v\w+/|:\w+$")       # what a path has around the name of a Google resource
+RESOURCE = re.compile(r"^/v\w+/|(?::|%3[Aa])\w+$")       # what a path has around the name of a Google resource
 
 
 def uuid(ids: Ids, label: str) -> str:
@@ -903,6 +915,7 @@ class WireFormat:
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
+    no_body = "it is empty"
     bad_json = ("We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
                 "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: {}.)")
 
@@ -1009,7 +1022,8 @@ class WireFormat:
         status = failure.status or own.status or usual
         named = own if status == own.status else Failure(0, "")
         said = own.message.replace("{model}", getattr(asked, "model", "")).replace("{path}", RESOURCE.sub("", asked.path))
-        said = said.replace("{wait}", str(failure.wait))
+        said = said.replace("{wait}", str(failure.wait)).replace("{version}", "".join(asked.path.split("/")[1:2]))
+        said = said.replace("{verb}", {"batchEmbedContents": "embedContent", "chat": "generateContent"}.get(self.api, self.api))
         kind, code, param = (getattr(named if getattr(failure, name) is None else failure, name)
                              for name in ("type", "code", "param"))
         return Failure(status, failure.message or said or http_phrase(status), kind, code, param, wait=failure.wait)
@@ -1017,7 +1031,7 @@ class WireFormat:
     def unauthorized(self, request: Request) -> Failure:
         """What the provider says when the credential is missing or can't be one."""
         missing, unusable = self.refusals
-        given = any(request.headers.get(name, "").strip() for name in self.credentials)
+        given = any(request.headers.get(name, "").strip().lower() not in ("", *self.schemes) for name in self.credentials)
         return Failure(0, "", kind=unusable if given else missing)
 
     def credential(self, request: Request) -> str:
@@ -1043,7 +1057,7 @@ def caller(request: Request) -> str:
 
 # Every OpenAI-compatible host is `openai` under its own prefix, except where another provider lives.
 ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)/openai/|/v1(?:beta1)?/projects/)(?:/.+)?"
-REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
+REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))")      # not Azure's gpt-35-turbo
 
 
 OPENAI_ERRORS = {
@@ -1524,14 +1538,16 @@ class OpenAIModels(OpenAI):
 
     operation = api = "models"
     routes: Tuple[str, ...] = (r"GET /v1/models(?:/(?P<model>.+))?",
-                               r"GET (?!/openai/|/v\d)(?:/.+/v1|/[^/]+)?/models(?:/(?P<model>[^/]+))?")
+                               r"GET (?!/v1(?:alpha|beta1?)?/(?:models|publishers|projects)|/v1(?:alpha|beta)/openai/"
+                               r"|/openai/(?:v1/)?models)(?:/.+)?/models(?:/(?P<model>[^/]+))?")
     known: Tuple[str, ...] = ("gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini", "gpt-5", "gpt-5-mini", "o4-mini",
              "gpt-3.5-turbo-instruct", "omni-moderation-latest", "text-embedding-3-large", "text-embedding-3-small")
     speaks = frozenset()
 
     def owns(self, request: Request) -> bool:
         """`/v1/models` is shared with Google, Anthropic and Mistral."""
-        return caller(request) == "openai" or not re.fullmatch("/v1/models(?:/[^/:]+)?", request.path)
+        here = caller(request)
+        return here == "openai" or (here != "mistral" and not re.fullmatch("/v1/models(?:/[^/:]+)?", request.path))
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
@@ -1606,6 +1622,13 @@ class Azure(OpenAI):
                 ("x-ratelimit-reset-requests", "0"), ("x-ratelimit-reset-tokens", "0"),
                 ("x-ratelimit-renewalperiod-requests", "60"), ("x-ratelimit-renewalperiod-tokens", "60"),
                 ("x-ratelimit-abusepenalty-active", "False"), ("skip-error-remapping", "true"))
+
+    def model(self, params: Mapping[str, str], body: Json) -> str:
+        """The deployment of the path; under /openai/v1 the model of the body, without which there is none."""
+        found = super().model(params, body)
+        if not found and body is not None:
+            raise WrongField("model", "a string")
+        return found
 
     def limits(self, limit: Limit) -> Headers:
         """The same with bare seconds (section 6)."""
@@ -1747,7 +1770,7 @@ GEMINI_ERRORS = {
     "no_key": GEMINI_KEY,
     "authentication": Failure(400, "API key not valid. Please pass a valid API key.", code="API_KEY_INVALID"),
     "permission": Failure(403, "The caller does not have permission"),
-    "not_found": Failure(404, "models/{model} is not found for API version v1beta, or is not supported for generateContent. Call "
+    "not_found": Failure(404, "models/{model} is not found for API version {version}, or is not supported for {verb}. Call "
                               "ModelService.ListModels to see the list of available models and their supported methods."),
     "timeout": Failure(504, "Deadline expired before operation could complete."),
     "rate_limit": Failure(429, "You exceeded your current quota, please check your plan and billing details. For more "
@@ -1771,6 +1794,7 @@ class Gemini(WireFormat):
     ending = "\n"
     json_type = "application/json; charset=UTF-8"
     error_details: Dict[str, Json] = {}
+    service = "generativelanguage.googleapis.com"
     bad_json = "Invalid JSON payload received. {}."
 
     def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
@@ -1798,7 +1822,10 @@ class Gemini(WireFormat):
             details.append({"@type": GOOGLE_RPC + "BadRequest", "fieldViolations": [
                 {"field": failure.param, "description": failure.message}]})
         if failure.code:
-            details.append({"@type": GOOGLE_RPC + "ErrorInfo", "reason": failure.code, "domain": "googleapis.com"})
+            details.append({"@type": GOOGLE_RPC + "ErrorInfo", "reason": failure.code, "domain": "googleapis.com",
+                            "metadata": {"service": self.service}})
+        if failure.code == "API_KEY_INVALID":
+            details.append({"@type": GOOGLE_RPC + "LocalizedMessage", "locale": "en-US", "message": failure.message})
         if failure.status == 429:
             details += self.exceeded(getattr(asked, "model", ""), failure.wait)
         return {"error": {"code": failure.status, "message": failure.message, "status": failure.type or status,
@@ -2133,6 +2160,7 @@ class Vertex(Gemini):
     credentials = ("authorization", "x-goog-api-key", "?key")
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     error_details = {"details": []}
+    service = "aiplatform.googleapis.com"
 
     def exceeded(self, model: str, wait: int) -> List[Json]:
         """How long to wait, and no more."""
@@ -2265,7 +2293,7 @@ RESPONSE_ROLES = {"system": "system", "developer": "system", "user": "user", "as
 
 def response_output(output: Json, place: str) -> str:
     """The text of a tool's output: a string, parts, or anything else as JSON."""
-    if isinstance(output, (str, list)):
+    if isinstance(output, str) or (isinstance(output, list) and all(isinstance(within(one, "type"), str) for one in output)):
         return openai_text(output, place)
     return "" if output is None else compact(output)
 
@@ -2281,7 +2309,7 @@ def response_turns(body: Json) -> Iterator[Turn]:
         return
     said = False
     for place, item in items(given, "input"):
-        kind = item.get("type") or "message"
+        kind = item.get("type") or ("message" if "role" in item or "id" not in item else "item_reference")
         if not isinstance(kind, str):
             raise WrongField(place + ".type", "a string", kind)
         if kind == "message":
@@ -2291,10 +2319,10 @@ def response_turns(body: Json) -> Iterator[Turn]:
                 raise WrongField(place + ".role", "one from " + ", ".join(RESPONSE_ROLES), item["role"])
             yield Turn("more" if said and role == "assistant" else role, openai_text(item.get("content"), place + ".content"))
             said = role == "assistant"
-        elif kind.endswith("_output"):
+        elif kind.endswith("_output") and "output" in item:
             yield Turn("tool", response_output(item.get("output"), place + ".output"))
             said = False
-        elif kind != "item_reference":
+        elif kind not in ("item_reference", "mcp_approval_response"):
             yield Turn("more" if said else "assistant", "")
             said = True
 
@@ -2303,7 +2331,7 @@ class ResponsesRequest(OpenAI):
     """How a Responses request reads."""
 
     api = "responses"
-    fields = {"model": "a string!", "input": "a string or an array", "instructions": "a string or an array",
+    fields = {"model": "a string", "input": "a string or an array", "instructions": "a string or an array",
               "stream": "a boolean", "stream_options": "an object", "tools": "an array", "tool_choice": "a string or an object",
               "text": "an object", "reasoning": "an object", "previous_response_id": "a string", "store": "a boolean",
               "max_output_tokens": "an integer", "temperature": "a number", "top_p": "a number", "metadata": "an object",
@@ -2314,7 +2342,9 @@ class ResponsesRequest(OpenAI):
                                              "and try again.", code="context_length_exceeded", param="input")}
 
     def turns(self, body: Json) -> Iterator[Turn]:
-        """Instructions and input, which may be missing where something else stands for it."""
+        """Instructions and input, which may be missing, as the model may, where something else stands for it."""
+        if not (body.get("model") or body.get("prompt")):
+            raise WrongField("model", "a string")
         if body.get("input") is None and not {"prompt", "previous_response_id", "conversation"} & set(body):
             raise WrongField("input", "a string or an array")
         return response_turns(body)
@@ -2375,8 +2405,10 @@ class ResponseObjects(ResponsesRequest):
                     "call_id": part.id or "call_" + call.token(f"tool {index}", 24), "name": part.name}
         found = [self.part(part, getattr(part, "text", ""))] if content is None else content
         if isinstance(part, Reasoning):
-            return {"id": self.id(call, "rs", f"item {index}"), "type": "reasoning",
-                    "summary": found if part.text else []}
+            wanted = content is None and "reasoning.encrypted_content" in (call.body.get("include") or ())
+            secret = {"encrypted_content": "gAAAAAB" + call.token(f"encrypted {index}", 121, BASE64URL)} if wanted else {}
+            return {"id": self.id(call, "rs", f"item {index}"), "type": "reasoning", "summary": found if part.text else [],
+                    **secret}
         return {"id": self.id(call, "msg", f"item {index}"), "type": "message", "status": status, "content": found,
                 "role": "assistant"}
 
@@ -2508,11 +2540,22 @@ class OpenAIInputTokens(ResponsesRequest):
         return {"object": "response.input_tokens", "input_tokens": reply.usage.input}
 
 
+class AzureInputTokens(Azure, OpenAIInputTokens):
+    """The same at Azure's paths."""
+
+    routes = (r"POST /openai/(?:v1/)?responses/input_tokens",)
+
+
 class AzureResponses(Azure, OpenAIResponses):
     """Responses on Azure, with content filters (section 6)."""
 
     routes = (r"POST /openai/(?:v1/)?responses",)
     errors = {**AZURE_ERRORS, "context_length": ResponsesRequest.errors["context_length"]}
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """Without rate limits, of which none were seen here (section 6)."""
+        own = tuple(one for one in super().headers(ids, stream, status) if not one[0].startswith("x-ratelimit-"))
+        return (*own, ("azureai-fe-is-streaming", str(stream)))
 
     def response(self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None) -> Dict[str, Json]:
         """The response object; once it has ended, with what the filters found."""
@@ -2645,6 +2688,7 @@ class Mistral(OpenAI):
     layout = staticmethod(compact)
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    bad_json = "Invalid JSON: {}"
     errors = {"authentication": Failure(401, "Unauthorized"), "no_key": Failure(401, "Unauthorized"),
               "not_found": Failure(400, "Invalid model: {model}", "invalid_model", "1500"),
               "rate_limit": Failure(429, "Rate limit exceeded", "rate_limited", "1300"),
@@ -2713,6 +2757,11 @@ class MistralChat(Mistral, OpenAIChat):
         return [{"type": "thinking", "thinking": [{"type": "text", "text": text}]} if isinstance(part, Reasoning) else
                 {"type": "text", "text": text} for part, text in parts]
 
+    def stop(self, reply: Reply) -> str:
+        """The finish reason; a refusal is text that ends with error, as what a filter stopped does."""
+        refused = reply.stop == "stop" and reply.text(Refusal) is not None
+        return self.stops.get("content_filter" if refused else reply.stop, reply.stop)
+
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
         return {**super().head(call, reply, kind), "id": reply.id or call.token("id", 32, HEX)}
@@ -2730,7 +2779,7 @@ class MistralChat(Mistral, OpenAIChat):
         said = [(part, part.text) for part in reply.parts if isinstance(part, (Text, Reasoning, Refusal))]
         choices = [{"index": index, "message": {"role": "assistant", "tool_calls": self.calls(call, reply, index) or None,
                                                 "content": self.content(said)},
-                    "finish_reason": self.stops.get(reply.stop, reply.stop)} for index in range(call.choices)]
+                    "finish_reason": self.stop(reply)} for index in range(call.choices)]
         return {**self.head(call, reply, "chat.completion"), "choices": choices, "usage": self.spent(reply)}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -2745,7 +2794,7 @@ class MistralChat(Mistral, OpenAIChat):
                 yield "", {**chunk, "p": self.pad(call, number)} if number else chunk
             calls = self.calls(call, reply, index)
             last = {"index": index, "delta": {"content": "", **({"tool_calls": calls} if calls else {})},
-                    "finish_reason": self.stops.get(reply.stop, reply.stop)}
+                    "finish_reason": self.stop(reply)}
             yield "", {**head, "choices": [last], "usage": self.spent(reply), "p": self.pad(call, len(deltas))}
         yield "", "[DONE]"
 
@@ -2903,8 +2952,9 @@ class AnthropicRequest(Anthropic):
     def tools(self, body: Json) -> Iterator[str]:
         """Names of the tools."""
         for place, tool in items(body.get("tools"), "tools"):
-            check(tool, {"name": "a string!"}, place + ".")
-            yield tool["name"]
+            custom = tool.get("type") in (None, "custom")
+            check(tool, {"name": "a string!" if custom else "a string", "type": "a string"}, place + ".")
+            yield tool.get("name") or tool["type"]
 
     def schema(self, body: Json) -> Json:
         """`output_config.format.schema`, or the older `output_format.schema`."""
@@ -3061,6 +3111,7 @@ class OnVertex(Anthropic):
     provider = "vertex_ai"
     credentials = Vertex.credentials
     errors = {**ANTHROPIC_ERRORS, "no_key": VERTEX_KEY, "authentication": VERTEX_KEY, "not_found": VERTEX_ERRORS["not_found"],
+              "permission": VERTEX_ERRORS["permission"],
               "rate_limit": Failure(429, "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model "
                                          "with base model: {model}. Please submit a quota increase request. "
                                          "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.")}
@@ -3179,8 +3230,9 @@ def bedrock_blocks(content: Json, place: str) -> Tuple[str, List[str], bool]:
         check(block, {"text": "a string", "toolResult": "an object"}, where + ".")
         result = block.get("toolResult")
         if result is None:
-            other = True
-            texts += [block["text"]] if block.get("text") is not None else []
+            said = block.get("text", within(block, "guardContent", "text", "text"))
+            other = other or set(block) != {"cachePoint"}
+            texts += [said] if isinstance(said, str) else []
             continue
         parts = [part for _, part in items(result.get("content"), where + ".toolResult.content")]
         results.append("\n".join(part["text"] if isinstance(part.get("text"), str) else compact(part["json"])
@@ -3193,16 +3245,16 @@ class ConverseRequest(Bedrock):
 
     api = "converse"
     fields: Mapping[str, str] = {
-        "messages": "an array!", "system": "an array", "inferenceConfig": "an object", "toolConfig": "an object",
-        "additionalModelRequestFields": "an object", "outputConfig": "an object"}
+        "messages": "an array", "system": "an array", "promptVariables": "an object", "inferenceConfig": "an object",
+        "toolConfig": "an object", "additionalModelRequestFields": "an object", "outputConfig": "an object"}
 
     def turns(self, body: Json) -> Iterator[Turn]:
         """System blocks and messages; a message of only tool results is no user message."""
         if body.get("system") is not None:
             yield Turn("system", bedrock_blocks(body["system"], "system")[0])
-        if not body["messages"]:
-            raise WrongField("messages", "an array of at least one message", [])
-        for place, message in items(body["messages"], "messages"):
+        if not body.get("messages") and body.get("promptVariables") is None:
+            raise WrongField("messages", "an array of at least one message", body.get("messages", MISSING))
+        for place, message in items(body.get("messages"), "messages"):
             check(message, {"role": "a string!", "content": "an array!"}, place + ".")
             if message["role"] not in ("user", "assistant", "system"):
                 raise WrongField(place + ".role", "one from user, assistant", message["role"])
@@ -3327,7 +3379,7 @@ class BedrockCountTokens(Bedrock):
             except ValueError as error:
                 raise WrongField("input.invokeModel.body", f"base64 of JSON ({error})", text) from None
             return invoked_turns(given)
-        check(given, ConverseRequest.fields, "input.converse.")
+        check(given, {**ConverseRequest.fields, "messages": "an array!"}, "input.converse.")
         return ConverseRequest().turns(given)
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -3352,6 +3404,7 @@ def invoked_turns(body: Json) -> Iterator[Turn]:
 # Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an ARN, is taken for Claude.
 OTHER_MAKERS = (r"(?:[^/]*(?:[./]|%2[Ff]))?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
                 r"openai|qwen|stability|twelvelabs|writer|zai)\.")
+NOVA_CHAT = r"amazon\.nova-(?!canvas|reel|sonic|[^/]*embed)"         # the others make pictures, films, speech and vectors
 INVOKED = r"POST /model/(?P<model>%s)/(?P<verb>invoke)", r"POST /model/(?P<model>%s)/(?P<verb>invoke-with-response-stream)"
 
 
@@ -3399,7 +3452,7 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
 class BedrockNova(BedrockInvoke, BedrockConverse):
     """InvokeModel for Amazon Nova, which speaks as Converse does; its events hold their names."""
 
-    routes = invoke_routes(r"[^/]*amazon\.nova-[^/]*")
+    routes = invoke_routes(rf"[^/]*{NOVA_CHAT}[^/]*")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -3414,7 +3467,7 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 class BedrockOther(BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
-    routes = invoke_routes(rf"(?={OTHER_MAKERS})(?![^/]*(?:amazon\.nova-|amazon\.titan-embed|cohere\.embed))[^/]+")
+    routes = invoke_routes(rf"(?={OTHER_MAKERS})(?![^/]*(?:{NOVA_CHAT}|amazon\.titan-embed|cohere\.embed))[^/]+")
     speaks = frozenset()
 
     def turns(self, body: Json) -> Iterable[Turn]:
@@ -3667,6 +3720,8 @@ class Ollama(WireFormat):
 
     provider = "ollama"
     credentials = ()
+    layout = staticmethod(go_json)
+    no_body = "missing request body"
     json_type = "application/json; charset=utf-8"
     stream_type = "application/x-ndjson"
     errors = {"authentication": Failure(401, "unauthorized"), "not_found": Failure(404, "model '{model}' not found"),
@@ -3679,7 +3734,7 @@ class Ollama(WireFormat):
 
     def framing(self, call: Call) -> Framing:
         """Lines of JSON."""
-        return JSON_LINES
+        return GO_LINES
 
     def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
         """`{"error"}`."""
@@ -3704,8 +3759,9 @@ class Ollama(WireFormat):
     def times(call: Call, reply: Reply) -> Dict[str, int]:
         """Durations in nanoseconds and token counts; those of 0 are left out."""
         load, prompt, spoken = (10_000_000 + int(call.token(name, 6, HEX), 16) for name in ("load", "prompt", "eval"))
-        return {"total_duration": load + prompt + spoken, "load_duration": load, "prompt_eval_count": reply.usage.input,
-                "prompt_eval_duration": prompt, "eval_count": reply.usage.output, "eval_duration": spoken}
+        times = {"total_duration": load + prompt + spoken, "load_duration": load, "prompt_eval_count": reply.usage.input,
+                 "prompt_eval_duration": prompt, "eval_count": reply.usage.output, "eval_duration": spoken}
+        return {name: count for name, count in times.items() if count}
 
     @staticmethod
     def created(call: Call, number: int) -> str:
@@ -3822,7 +3878,7 @@ class OllamaEmbed(Ollama):
         """The embeddings with their times."""
         times = self.times(call, reply)
         return {"model": reply.model, "embeddings": self.vectors(call, reply),
-                **{key: times[key] for key in ("total_duration", "load_duration", "prompt_eval_count")}}
+                **{key: times[key] for key in ("total_duration", "load_duration", "prompt_eval_count") if key in times}}
 
 
 class OllamaEmbeddings(OllamaEmbed):
@@ -4533,14 +4589,17 @@ def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -
 
 def parse_broken(spec: Mapping[str, Json], names: Iterable[str], read: ReadFile, place: str, delivery: Delivery) -> Answer:
     """A response whose stream an error breaks off; without content of its own it says what the user said."""
-    after = parse_after(spec, place)
+    after, failure = parse_after(spec, place), parse_error(spec, names, place)
+    if failure.kind == "content_filter":
+        fail(place, "response.error.kind", "a filter ends a stream with a finish reason: "
+                                           '"finish_reason": "content_filter" beside text')
     form: Form
     if set(RECORDED_KEYS) & set(spec):
         form = parse_recorded(spec, read, place)
     else:
         neutral = spec if set(NEUTRAL_KEYS) & set(spec) else {"text": "{{user}}"}
         form = parse_neutral(neutral, names, place)
-    return Answer(form, 200, delivery, parse_error(spec, names, place), after)
+    return Answer(form, 200, delivery, failure, after)
 
 
 # --- A mock ---
@@ -4750,6 +4809,8 @@ def near_misses(mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Calla
 
     def near(miss: NearMiss) -> Tuple[float, int]:
         first = re.split(r"[.\[]", miss.differences[0][0])[0] if miss.differences else ""
+        if miss.differences and (first == "times" or isinstance(miss.differences[0][2], Because)):
+            return 2.0, 0                   # all that it asks for is there; it can't answer, for another reason
         alike = likeness(miss.differences)
         return alike if alike > 0.6 else 0.0, order.get(first, len(order))
     found: List[NearMiss] = []
@@ -5374,7 +5435,7 @@ DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
 def readable(route: str) -> str:
     """A route as people write it: the first of its alternatives, groups as {name}."""
-    text = re.sub(r"\(\?P<verb>([\w-]+)\)", r"\1", route.replace(COLON, ":"))
+    text = re.sub(r"\(\?P<\w+>([\w-]+)\)", r"\1", route.replace(COLON, ":"))
     text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"{\1}", text)
     text = re.sub(r"\(\?:[^()]*\)\?", "", text)
     return re.sub(r"\(\?:([^|()]*)[^()]*\)", r"\1", text)
@@ -5474,9 +5535,9 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
-    found = next((found for method in ("POST", "GET") for found in owners(method, request.path)), None)
+    found = [wire for method in ("POST", "GET") for wire, _ in owners(method, request.path)]
     if found:
-        return found[0]
+        return next((wire for wire in found if wire.owns(request)), found[0])
     _, wire, alike = nearest_path(request.path, request.method)
     return wire if alike > 0.75 else DEFAULT_SHAPE
 
@@ -5849,7 +5910,7 @@ class Answerer:
         try:
             return parse_json(request.body)
         except ValueError as error:
-            detail = str(error) if request.body else "it is empty"
+            detail = str(error) if request.body else wire.no_body
             raise Refused(400, wire.bad_json.format(detail)) from None
 
     def refuse(self, request: Request, refused: Refused) -> Answered:
@@ -5900,6 +5961,7 @@ class Answerer:
         body = response.body[:end].rstrip() + utf8(',"near_misses":' + compact([miss.json() for miss in near]))
         response = replace(response, body=body + response.body[len(response.body[:end].rstrip()):])
         note = "; then ".join([message, *(miss.said for miss in near[1:])])
+        steady = steady and all(miss.mock.steady for miss in near)
         return Answered(response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True)
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
@@ -5992,67 +6054,90 @@ JSON_TYPES: Mapping[str, Callable[[Json], bool]] = {
     "integer": lambda value: fits(value, "an integer") or (isinstance(value, float) and value.is_integer())}
 # Keywords that compare a value with a number: what they apply to, how it is measured, what must hold.
 MEASURES: Tuple[Tuple[str, Any, Callable[[Any], float], Callable[[float, float], bool], str], ...] = (
-    ("minimum", (int, float), float, lambda got, bound: got >= bound, "at least"),
-    ("maximum", (int, float), float, lambda got, bound: got <= bound, "at most"),
-    ("exclusiveMinimum", (int, float), float, lambda got, bound: got > bound, "more than"),
-    ("exclusiveMaximum", (int, float), float, lambda got, bound: got < bound, "less than"),
+    ("minimum", (int, float), lambda value: value, lambda got, bound: got >= bound, "at least"),
+    ("maximum", (int, float), lambda value: value, lambda got, bound: got <= bound, "at most"),
+    ("exclusiveMinimum", (int, float), lambda value: value, lambda got, bound: got > bound, "more than"),
+    ("exclusiveMaximum", (int, float), lambda value: value, lambda got, bound: got < bound, "less than"),
     ("minLength", str, len, lambda got, bound: got >= bound, "a length of at least"),
     ("maxLength", str, len, lambda got, bound: got <= bound, "a length of at most"),
     ("minItems", list, len, lambda got, bound: got >= bound, "at least so many items:"),
     ("maxItems", list, len, lambda got, bound: got <= bound, "at most so many items:"))
+SCHEMA_STEPS = 20_000           # schemas that may refer to themselves in many branches are not followed any further
 
 
-def misfit(value: Json, schema: Json, root: Json, place: str, levels: int = 0) -> str:
+def misfit(value: Json, schema: Json, place: str) -> str:
     """The first way in which a value does not fit a JSON schema, with its place, or an empty string.
 
     Known are the keywords that providers take for structured output; type names may be in capitals and `nullable` may
     stand beside them, as in Google's schemas.  A keyword that is not known holds."""
-    if not isinstance(schema, dict):
-        return f"{place} is not wanted" if schema is False else ""
-    if levels > DEPTH_LIMIT or (value is None and schema.get("nullable") is True):
+    return Misfits(schema).first(value, schema, place)
+
+
+class Misfits:
+    """Looks for what does not fit a schema, for a bounded number of steps; beyond them everything fits."""
+
+    def __init__(self, root: Json) -> None:
+        self.root, self.left = root, SCHEMA_STEPS
+
+    def first(self, value: Json, schema: Json, place: str, levels: int = 0) -> str:
+        """The first misfit, or an empty string."""
+        self.left -= 1
+        if not isinstance(schema, dict):
+            return f"{place} is not wanted" if schema is False else ""
+        if self.left < 0 or levels > DEPTH_LIMIT or (value is None and schema.get("nullable") is True):
+            return ""
+        if isinstance(schema.get("$ref"), str):
+            names = schema["$ref"].lstrip("#/").split("/") if schema["$ref"] != "#" else []
+            return self.first(value, within(self.root, *names), place, levels + 1)
+        return self.own(value, schema, place) or next(filter(None, self.inside(value, schema, place, levels + 1)), "")
+
+    @staticmethod
+    def own(value: Json, schema: Mapping[str, Json], place: str) -> str:
+        """What does not fit of the value itself."""
+        kinds = schema.get("type")
+        names = [str(name).lower() for name in (kinds if isinstance(kinds, list) else [kinds])] if kinds else []
+        if names and not any(JSON_TYPES.get(name, lambda value: True)(value) for name in names):
+            return f"{place} is {shown(value)}, expected {' or '.join(names)}"
+        for keyword, allowed in (("enum", schema.get("enum")), ("const", [schema["const"]] if "const" in schema else None)):
+            if isinstance(allowed, list) and value not in allowed:
+                said = "one of " + shown(allowed) if keyword == "enum" else shown(allowed[0])
+                return f"{place} is {shown(value)}, expected {said}"
+        for name, kind, measure, holds, said in MEASURES:
+            bound: Any = schema.get(name)
+            measured = fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool)
+            if measured and not holds(measure(value), bound):
+                return f"{place} is {shown(value)}, expected {said} {bound}"
         return ""
-    if isinstance(schema.get("$ref"), str):
-        names = schema["$ref"].lstrip("#/").split("/") if schema["$ref"] != "#" else []
-        return misfit(value, within(root, *names), root, place, levels + 1)
-    kinds = schema.get("type")
-    names = [str(name).lower() for name in (kinds if isinstance(kinds, list) else [kinds])] if kinds else []
-    if names and not any(JSON_TYPES.get(name, lambda value: True)(value) for name in names):
-        return f"{place} is {shown(value)}, expected {' or '.join(names)}"
-    for keyword, allowed in (("enum", schema.get("enum")), ("const", [schema["const"]] if "const" in schema else None)):
-        if isinstance(allowed, list) and value not in allowed:
-            return f"{place} is {shown(value)}, expected {'one of ' + shown(allowed) if keyword == 'enum' else shown(allowed[0])}"
-    for name, kind, measure, holds, said in MEASURES:
-        bound: Any = schema.get(name)
-        measured = fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool)
-        if measured and not holds(measure(value), bound):
-            return f"{place} is {shown(value)}, expected {said} {bound}"
-    return next(filter(None, misfit_inside(value, schema, root, place, levels + 1)), "")
 
-
-def misfit_inside(value: Json, schema: Mapping[str, Json], root: Json, place: str, levels: int) -> Iterator[str]:
-    """The same of what lies inside the value, and of the schemas that this one is made of."""
-    lists: Dict[str, List[Any]] = {name: found if isinstance(found, list) else [] for name, found in schema.items()}
-    properties = schema.get("properties")
-    properties = properties if isinstance(properties, dict) else {}
-    if isinstance(value, dict):
-        for name in lists.get("required", ()):
-            if isinstance(name, str) and name not in value:
-                yield f"{place}.{name} is missing"
-        for name, member in value.items():
-            rule = properties.get(name, schema.get("additionalProperties", True))
-            said = misfit(member, rule, root, f"{place}.{name}", levels)
-            yield f"{said}; {nearest(name, properties)}" if rule is False and properties else said
-    if isinstance(value, list):
-        first = lists.get("prefixItems", [])
-        for index, item in enumerate(value):
-            rule = first[index] if index < len(first) else schema.get("items", True)
-            yield misfit(item, rule, root, f"{place}[{index}]", levels)
-    for part in lists.get("allOf", ()):
-        yield misfit(value, part, root, place, levels)
-    for name in ("anyOf", "oneOf"):
-        problems = [misfit(value, part, root, place, levels) for part in lists.get(name, ())]
-        if problems and all(problems):
-            yield f"{place} fits none of {name}: {problems[0]}"
+    def inside(self, value: Json, schema: Mapping[str, Json], place: str, levels: int) -> Iterator[str]:
+        """The same of what lies inside the value, and of the schemas that this one is made of."""
+        lists: Dict[str, List[Any]] = {name: found if isinstance(found, list) else [] for name, found in schema.items()}
+        properties = schema.get("properties")
+        properties = properties if isinstance(properties, dict) else {}
+        if isinstance(value, dict):
+            for name in lists.get("required", ()):
+                if isinstance(name, str) and name not in value:
+                    yield f"{place}.{name} is missing"
+            for name, member in value.items():
+                rule = properties.get(name, schema.get("additionalProperties", True))
+                said = self.first(member, rule, f"{place}.{name}", levels)
+                yield f"{said}; {nearest(name, properties)}" if rule is False and properties else said
+        if isinstance(value, list):
+            first = lists.get("prefixItems", [])
+            for index, item in enumerate(value):
+                rule = first[index] if index < len(first) else schema.get("items", True)
+                yield self.first(item, rule, f"{place}[{index}]", levels)
+        for part in lists.get("allOf", ()):
+            yield self.first(value, part, place, levels)
+        for name in ("anyOf", "oneOf"):
+            problem = ""
+            for part in lists.get(name, ()):
+                said = self.first(value, part, place, levels)
+                if not said:
+                    break
+                problem = problem or f"{place} fits none of {name}: {said}"
+            else:
+                yield problem
 
 
 def unfit(call: Call, outcome: Outcome) -> str:
@@ -6061,7 +6146,7 @@ def unfit(call: Call, outcome: Outcome) -> str:
     if text is None:
         return ""
     try:
-        problem = misfit(parse_json(utf8(text)), call.schema, call.schema, "text")
+        problem = misfit(parse_json(utf8(text)), call.schema, "text")
     except ValueError as error:
         problem = f"text is not JSON: {error}"
     return f"the answer does not fit the request's JSON schema: {problem}" if problem else ""
@@ -6084,7 +6169,7 @@ def written(wire: WireFormat, call: Call, outcome: Outcome, status: int, deliver
     if isinstance(outcome, Broken) and not call.stream:
         outcome = outcome.failure
     if isinstance(outcome, Failure):
-        if outcome.kind == "content_filter" and not outcome.status and outcome.kind not in wire.errors:
+        if outcome.kind == "content_filter" and not outcome.status and outcome.kind not in wire.errors and Text in wire.speaks:
             outcome, status = Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model), 200
         else:
             return failed(wire, wire.settled(outcome, call), call.token, delivery, call)

@@ -90,6 +90,7 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"model": "gpt-4o-mini", "instructions": "Be brief.", "input": "Hi"},
     ),
     m.OpenAIInputTokens: ("POST", "/v1/responses/input_tokens", None, {"model": "gpt-4o-mini", "input": "Hi"}),
+    m.AzureInputTokens: ("POST", "/openai/v1/responses/input_tokens", None, {"model": "d", "input": "Hi"}),
     m.AzureResponses: ("POST", "/openai/v1/responses", "/openai/v1/responses", {"model": "d", "input": "Hi"}),
     m.GeminiChat: ("POST", "/v1beta/openai/chat/completions", "/v1beta/openai/chat/completions", CHAT),
     m.GeminiOpenAIEmbeddings: ("POST", "/v1beta/openai/embeddings", None, {"model": "gemini-embedding-001", "input": "Hi"}),
@@ -282,6 +283,12 @@ PATH_OWNERS = [(sample[0], path, kind) for kind, sample in SAMPLES.items() for p
     ("POST", "/compatibility/v1/chat/completions", m.OpenAIChat),
     ("POST", "/ollama/api/chat", m.OllamaChat),
     ("POST", "/codestral/v1/fim/completions", m.MistralFIM),
+    ("GET", "/v1/openai/models", m.OpenAIModels),
+    ("GET", "/api/paas/v4/models", m.OpenAIModels),
+    ("GET", "/api/v3/models/x", m.OpenAIModels),
+    ("GET", "/v1/models/ft:open-mistral-7b:abc", m.MistralModels),
+    ("POST", "/model/amazon.nova-canvas-v1:0/invoke", m.BedrockOther),
+    ("POST", "/model/amazon.nova-2-multimodal-embeddings-v1:0/invoke", m.BedrockOther),
 ]
 
 
@@ -720,6 +727,7 @@ WRONG_BODIES = [
     (m.OpenAIChat, {"temperature": "hot"}, "temperature"),
     (m.OpenAIChat, {"stream_options": 1}, "stream_options"),
     (m.AzureChat, {"messages": None}, "messages"),
+    (m.AzureResponses, {"model": None}, "model"),
     (m.OpenAICompletions, {"prompt": {}}, "prompt"),
     (m.OpenAICompletions, {"prompt": [None]}, "prompt[0]"),
     (m.OpenAIEmbeddings, {"input": []}, "input"),
@@ -816,6 +824,7 @@ def test_a_missing_model_is_asked_for_at_openai_and_comes_from_the_path_at_azure
 )
 def test_a_body_that_is_no_json_object_gets_400_that_says_where(kind: type, body: bytes, said_so: str) -> None:
     response = answerer({"response": {"text": "x"}}).answer(replace(request_of(kind), body=body)).response
+    said_so = {b"": wire_of(kind).no_body}.get(body, said_so)
     assert response.status in (400, 422) and said_so in complaint_of(response.body)
 
 
@@ -1941,7 +1950,106 @@ def test_an_object_is_answered_as_json_text_and_the_log_says_when_it_does_not_fi
     ],
 )
 def test_a_value_is_held_against_a_json_schema(value: Any, schema: Any, said_so: str) -> None:
-    assert m.misfit(value, schema, schema, "v") == said_so
+    assert m.misfit(value, schema, "v") == said_so
+
+
+def test_a_schema_of_many_branches_that_refer_to_themselves_costs_bounded_time() -> None:
+    endless = {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}
+    assert m.misfit(1, endless, "v") == ""
+    leaf = {"type": "object", "properties": {"left": {"$ref": "#/$defs/e"}, "op": {"const": "x"}}, "required": ["op"]}
+    tree = {
+        "$defs": {"e": {"anyOf": [{**leaf, "properties": {**leaf["properties"], "op": {"const": op}}} for op in "+-*/"]}},
+        "$ref": "#/$defs/e",
+    }
+    value: Any = {"op": "/"}
+    for _ in range(12):
+        value = {"left": value, "op": "/"}
+    assert m.misfit(value, tree, "v") == ""
+    assert m.misfit(int("9" * 400), {"type": "integer", "minimum": 0}, "v") == ""
+
+
+@pytest.mark.parametrize("kind", [*EMBEDS, m.BedrockOther])
+def test_a_filter_is_an_error_where_no_text_can_say_it(kind: type) -> None:
+    answers = answerer({"match": {"operation": ["embed", "generate"]}, "response": {"error": {"kind": "content_filter"}}})
+    assert ask(answers, kind).status == 400
+
+
+@pytest.mark.parametrize(
+    "kind, body, user, tool_result, turn, tools",
+    [
+        (
+            m.BedrockConverse,
+            {"messages": [{"role": "user", "content": [{"text": "q"}]}, {"role": "assistant", "content": [{"toolUse": {}}]},
+                          {"role": "user", "content": [{"toolResult": {"content": [{"text": "r"}]}}, {"cachePoint": {}}]}]},
+            "q", "r", 1, (),
+        ),
+        (
+            m.BedrockConverse,
+            {"messages": [{"role": "user", "content": [{"guardContent": {"text": {"text": "q"}}}]}]},
+            "q", None, 0, (),
+        ),
+        (m.BedrockConverse, {"promptVariables": {"a": {"text": "b"}}}, "", None, 0, ()),
+        (
+            m.AnthropicMessages,
+            {"model": "x", "max_tokens": 1, "tools": [{"type": "mcp_toolset", "mcp_server_name": "s"}, {"name": "f"}],
+             "messages": [{"role": "user", "content": "q"}]},
+            "q", None, 0, ("mcp_toolset", "f"),
+        ),
+        (
+            m.OpenAIResponses,
+            {"model": "x", "input": [{"id": "rs_1"}, {"role": "user", "content": "q"}, {"type": "function_call"},
+                                     {"type": "function_call_output", "output": "r"}, {"type": "tool_search_call"},
+                                     {"type": "tool_search_output", "tools": []}, {"type": "mcp_approval_response"}]},
+            "q", "r", 2, (),
+        ),
+        (
+            m.OpenAIResponses,
+            {"model": "x", "input": [{"type": "shell_call_output", "output": [{"stdout": "a"}]}]},
+            "", '[{"stdout":"a"}]', 0, (),
+        ),
+        (m.OpenAIResponses, {"prompt": {"id": "pmpt_1"}}, "", None, 0, ()),
+    ],
+)  # fmt: skip
+def test_what_the_sdks_really_send_is_read(kind: type, body: Any, user: str, tool_result: Any, turn: int, tools: Any) -> None:
+    call = call_of(kind, body=body)
+    assert (call.user, call.tool_result, call.turn, call.tools) == (user, tool_result, turn, tools)
+
+
+def test_reasoning_is_encrypted_for_who_asks_for_it() -> None:
+    more = {"include": ["reasoning.encrypted_content"]}
+    whole, streamed = both(m.OpenAIResponses, {"reasoning": "Hm.", "text": "x"}, more)
+    assert whole == streamed and whole["output"][0]["encrypted_content"].startswith("gAAAAAB")
+
+
+def test_ollama_writes_json_as_go_does() -> None:
+    for stream in (False, True):
+        sent = said(m.OllamaChat, {"text": "<a&b>\u2028", "usage": {"input_tokens": 0, "output_tokens": 0}}, stream)
+        assert rb"\u003ca\u0026b\u003e\u2028" in sent and b"eval_count" not in sent
+    assert ask(answerer(), m.OllamaChat, body=b"").body == b'{"error":"missing request body"}'
+
+
+def test_azures_own_name_of_gpt_3_5_is_no_reasoning_model() -> None:
+    names = ("gpt-35-turbo", "gpt-5-mini", "gpt-5.1", "o3", "gpt-4o", "gpt-10")
+    assert [bool(m.REASONING_MODEL.match(name)) for name in names] == [False, True, True, True, False, True]
+
+
+def test_a_mock_that_only_can_not_answer_is_nearest() -> None:
+    mocks = m.Mocks()
+    mocks.add([{"name": name, "match": {"user": name}, "response": {"text": "x"}} for name in ("st1", "st3")])
+    mocks.add([{"name": "right one", "match": {"user": "st2"}, "response": {"events": [{"a": 1}]}}])
+    near = mocks.near(replace(BASE, user="st2", session=""), wire_of(m.OpenAIChat))
+    assert near[0].mock.name == "right one"
+
+
+def test_a_miss_is_not_remembered_where_its_explanation_may_change() -> None:
+    answers = answerer({"match": {"model": "a"}, "times": 1, "response": {"text": "x"}})
+    assert b"times" not in ask(answers, m.OpenAIChat, more={"model": "b"}).body
+    ask(answers, m.OpenAIChat, more={"model": "a"})
+    assert b"fewer than 1 uses" in ask(answers, m.OpenAIChat, more={"model": "b"}).body
+
+
+def test_bad_json_from_mistrals_client_gets_mistrals_shape() -> None:
+    assert json.loads(ask(answerer(), m.MistralChat, body=b"{bad").body)["object"] == "error"
 
 
 def test_the_log_says_when_an_answer_does_not_fit(capfd: Any) -> None:
@@ -2161,7 +2269,7 @@ SAYS: Dict[type, Dict[str, Any]] = {
     m.VertexMessages: {
         **ANTHROPIC_SAYS,
         "authentication": VERTEX_SAYS["authentication"],
-        "permission": (403, "PERMISSION_DENIED", "Your API key"),
+        "permission": (403, "PERMISSION_DENIED", "The caller does not have permission"),
         "not_found": (
             404,
             "NOT_FOUND",
@@ -2698,6 +2806,10 @@ def test_named_and_listed_matchers(match: Any, found: List[str]) -> None:
 
 
 BAD_MOCKS = [
+    (
+        {"response": {"text": "x", "error": {"kind": "content_filter"}, "after_events": 1}},
+        "response.error.kind: a filter ends a stream with a finish reason",
+    ),
     ({"response": {"error": {"kind": "overload"}}}, "response.error.kind: found \"overload\"; did you mean 'overloaded'?"),
     (
         {"response": {"text": "x", "error": "boom"}},

@@ -179,7 +179,7 @@ def test_finish_reasons_are_mistrals_own(client: Plain, stream: bool, stop: str)
 
 @every_way
 @both_forms
-@pytest.mark.parametrize("user, said, stop", [("refuse", {"text": REFUSAL}, "stop"), ("fail content_filter", {}, "error")])
+@pytest.mark.parametrize("user, said, stop", [("refuse", {"text": REFUSAL}, "error"), ("fail content_filter", {}, "error")])
 def test_a_refusal_is_text_and_what_is_filtered_is_nothing(
         client: Plain, stream: bool, user: str, said: Dict[str, str], stop: str) -> None:
     found = answer(client, user, stream)

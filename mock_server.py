@@ -93,13 +93,14 @@ SPARE_THREADS = 32              # threads that stay to wait for the next connect
 WRITERS = 4                     # unpaced streams that write at the same moment (design, section 11)
 LOG_LINES = 10_000              # log lines that may wait for a slow standard error
 QUIET_SECONDS = 0.0001          # no client answers, changes a file and asks again within this
+CONTROL_PREFIX = "/__mock__"
 RETRY_SECONDS = 1               # what a rate limit tells a client to wait: short, for tests do
 JOURNAL = 1000                  # default of --journal: requests that a session remembers
 JOURNAL_BODY = 64 * 1024        # bytes of a request's body that the journal keeps
 JOURNAL_ROOM = 64 * 1024 * 1024     # bytes of all that it keeps, about
 SESSIONS = 1000                 # sessions that are kept; then the one that was unused for longest is forgotten
 WAIT_SECONDS = 600.0            # longest wait for a request that a test may ask for
-LIVE_BACKLOG = 10_000           # events that may wait for a slow reader of the live journal
+LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
 
 Json = Any
 Headers = Tuple[Tuple[str, str], ...]
@@ -108,8 +109,9 @@ Difference = Tuple[str, Any, Any]      # key, got, expected
 # === Errors ==================================================================
 # Whose fault it is, what differed, what to do next.  Touches nothing.
 
-SECRETS = frozenset(("authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key",
-                     "cookie", "set-cookie", "x-amz-security-token", "key", "access_token"))
+SECRET = re.compile(r"(?!next|page|prev).*(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
+                    re.IGNORECASE)          # names of headers and query parameters
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
 MISSING = type("Missing", (), {"__repr__": lambda self: "absent"})()
 
 
@@ -173,9 +175,7 @@ def shown(value: Json, around: int = 0, room: int = 160) -> str:
 
 def explained(difference: Difference) -> str:
     """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = difference
-    if key.split(".")[-1] in SECRETS and isinstance(got, str):
-        got = masked(key.split(".")[-1], got)
+    key, got, expected = unsecret(*difference)
     part = 0
     if isinstance(got, str) and isinstance(expected, str):
         part = next((index for index, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), 0)
@@ -197,14 +197,24 @@ def http_phrase(status: int) -> str:
         return "Unknown"
 
 
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query") or not SECRET.fullmatch(name):
+        return key, got, expected
+    hidden = [masked(name, value) if isinstance(value, str) and not isinstance(value, Because) else
+              value if value is None or value is MISSING else Because("*** (a matcher)") for value in (got, expected)]
+    return key, hidden[0], hidden[1]
+
+
 def masked(name: str, value: str) -> str:
     """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
     SHA-256, so that two of them can be compared without being known."""
-    if name.lower() not in SECRETS:
+    if not SECRET.fullmatch(name):
         return value
     scheme, space, key = value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
-    if not space:
-        scheme, key = "", value
+    if not space or scheme.lower() not in SCHEMES:
+        scheme, space, key = "", "", value
     return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
 
 
@@ -341,6 +351,7 @@ class Request:
     port: int = 0
     session: str = ""               # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""                  # the client's address
+    patience: Any = None            # how its connection waits, where it may have to
 
 
 @dataclass(frozen=True)
@@ -4782,8 +4793,7 @@ class NearMiss:
 
 def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
     """One difference: key, got, expected; of long texts what is around the place where they part, and that place."""
-    secret = key.split(".")[-1]
-    got = masked(secret, got) if secret in SECRETS and isinstance(got, str) else got
+    key, got, expected = unsecret(key, got, expected)
     values = {"got": got, "expected": expected}
     found: Dict[str, Json] = {"key": key}
     texts = [value for value in values.values() if isinstance(value, str) and not isinstance(value, Because)]
@@ -4791,6 +4801,7 @@ def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
         part = next((index for index, pair in enumerate(zip(*texts)) if pair[0] != pair[1]), min(map(len, texts)))
         found["differs_at"] = part
         values = {name: text[max(0, part - 80):part + 80] for name, text in values.items()}
+    values = {name: value if len(shown(value, room=500)) < 500 else shown(value, room=400) for name, value in values.items()}
     found.update({name: None if value is MISSING else value for name, value in values.items()})
     return found
 
@@ -4948,6 +4959,14 @@ def reader(libraries: Sequence[Library]) -> ReadFile:
     return read
 
 
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
 class Session:
     """What one session has of its own: mocks added at run time, and how often each mock was used.  `memory` is the
     answerer's."""
@@ -5004,16 +5023,27 @@ class Mocks:
             mocks, wrong = library.load()
             loaded, problems = loaded + mocks, problems + wrong
         sessions = list(self.sessions.values())
-        try:
-            added = [[parse_mock(spec, place, reader(libraries)) for spec, place in session.specs] for session in sessions]
-        except BadMock as error:
-            problems.append(str(error))
+        added = [self.again(session, reader(libraries)) for session in sessions]
         self.watch(libraries)
         if not problems:
+            self.from_files, self.index = loaded, Index(loaded)
             for session, mocks in zip(sessions, added):
                 session.hold(mocks)
-            self.from_files, self.index = loaded, Index(loaded)
+                known = {mock.key for mock in itertools.chain(mocks, loaded)}
+                session.uses = {key: uses for key, uses in session.uses.items() if key in known}
         return problems
+
+    def again(self, session: Session, read: ReadFile) -> List[Mock]:
+        """A session's own mocks, read again for the files that they name; one whose file is gone stays as it was."""
+        mocks = []
+        before = {mock.place: mock for mock in session.index.mocks}
+        for spec, place in session.specs:
+            try:
+                mocks.append(parse_mock(spec, place, read))
+            except BadMock as error:
+                self.say(f"a mock added at run time stays as it was: {error}")
+                mocks.append(before[place])
+        return mocks
 
     def watch(self, libraries: Sequence[Library]) -> None:
         """Look at exactly the files that these libraries have read."""
@@ -5068,6 +5098,8 @@ class Mocks:
             places = {mock.place for mock in kept}
             holder.specs = [(spec, place) for spec, place in holder.specs if place in places]
             holder.hold(kept)
+            known = {mock.key for mock in itertools.chain(kept, self.index.mocks)}
+            holder.uses = {key: uses for key, uses in holder.uses.items() if key in known}
         return gone
 
     def reset(self, session: str = "") -> None:
@@ -5149,13 +5181,14 @@ class Feed(Gate):
     def __init__(self) -> None:
         super().__init__()
         self.waiting: Deque[Optional[bytes]] = deque()
-        self.dropped = 0
+        self.dropped = self.size = 0
 
     def put(self, frame: Optional[bytes]) -> None:
         """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped, past a bound."""
-        if frame is not None and len(self.waiting) >= LIVE_BACKLOG:
+        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
             self.dropped += 1
             return
+        self.size += len(frame or b"")
         self.waiting.append(frame)
         self.release()
 
@@ -5167,38 +5200,114 @@ class Feed(Gate):
             frame = self.waiting.popleft()
             if frame is None:
                 return
+            self.size -= len(frame)
             if self.dropped:
                 frame, self.dropped = f": {self.dropped} events dropped, they are read too slowly\n\n".encode() + frame, 0
             yield frame
 
 
 class Entry:
-    """One request in the journal: `data` is what is shown of it, `call` what matching needs, `gate` what holds its stream."""
+    """One request in the journal.  What is shown of it is made when somebody looks, for most are never looked at.
 
-    __slots__ = ("data", "call", "gate", "size", "kept")
+    `kept` is query and headers without credentials, `answered` the status, the mock's name, the fault, whether no mock
+    matched, the near misses and a note; `call` is what was asked, as far as it could be read."""
 
-    def __init__(self, data: Dict[str, Json], call: Call, size: int) -> None:
-        self.data, self.call, self.size = data, call, size
+    __slots__ = ("number", "moment", "method", "path", "port", "session", "kept", "body", "provider", "call", "status", "mock",
+                 "fault", "unmatched", "near", "note", "duration", "bytes_sent", "events_sent", "events_total", "blocked",
+                 "ended", "gate", "size", "here")
+
+    def __init__(self, number: str, moment: float, request: Request, kept: Mapping[str, Mapping[str, str]], body: Json,
+                 provider: Optional[str], call: Optional[Call], size: int) -> None:
+        self.number, self.moment, self.method, self.path = number, moment, request.method, request.path
+        self.port, self.session, self.kept, self.body = request.port, request.session, kept, body
+        self.provider, self.call, self.size = provider, call, size
+        self.status, self.mock, self.fault, self.note = 0, "", "", ""
+        self.unmatched, self.near = False, cast(Tuple[NearMiss, ...], ())
+        self.duration, self.bytes_sent, self.events_sent, self.blocked = cast(Optional[float], None), 0, 0, 0.0
+        self.events_total: Optional[int] = None
+        self.ended: Optional[str] = None
         self.gate: Optional[Gate] = None
-        self.kept = True
+        self.here = True                # whether the journal still has it
+
+    def json(self) -> Dict[str, Json]:
+        """All that is shown of it; what is changed in there changes nothing here."""
+        call = self.call
+        asked: Tuple[Json, ...] = (None,) * 5
+        if call:
+            asked = call.operation or None, call.api or None, call.model, call.stream, call.user[:JOURNAL_BODY]
+        return {
+            "id": self.number, "time": timestamp(self.moment), "port": self.port, "session": self.session or None,
+            "method": self.method, "path": self.path, "query": dict(self.kept["query"]), "headers": dict(self.kept["headers"]),
+            "body": copied(self.body), "provider": self.provider,
+            **dict(zip(("operation", "api", "model", "stream", "user"), asked)),
+            "mock": self.mock or None, "fault": self.fault or None, "status": self.status, "unmatched": self.unmatched,
+            "near_misses": [miss.json() for miss in self.near], "note": self.note, "duration": self.duration,
+            "bytes_sent": self.bytes_sent, "events_sent": self.events_sent, "events_total": self.events_total,
+            "blocked": self.blocked, "ended": self.ended}
 
     def matches(self, wanted: Sequence[Condition], ended: Optional[str]) -> bool:
         """Whether it fulfils conditions, and has ended in the way that is asked for."""
-        return (ended is None or self.data["ended"] == ended) and all(one.holds(one.get(self.call)) for one in wanted)
+        if ended is not None and self.ended != ended:
+            return False
+        if not wanted:
+            return True
+        call = self.call or Call(self.provider or "", "", "", "", path=self.path)
+        seen = replace(call, query=self.kept["query"], headers=self.kept["headers"], port=self.port,
+                       session=self.session)
+        return all(one.holds(one.get(seen)) for one in wanted)
+
+
+def copied(value: Json) -> Json:
+    """A JSON value of its own."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    return [copied(inner) for inner in value] if isinstance(value, list) else value
+
+
+def timestamp(moment: float) -> str:
+    """A Unix time as RFC 3339 with milliseconds."""
+    return f"{rfc3339(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
+
+
+class Waiter(Gate):
+    """Somebody who waits for so many more requests of a session that match."""
+
+    def __init__(self, session: str, wanted: Sequence[Condition], ended: Optional[str], more: int) -> None:
+        super().__init__()
+        self.session, self.wanted, self.ended, self.more = session, wanted, ended, more
+
+    def look(self, entry: Entry) -> None:
+        """Look at a request that has just come, or ended."""
+        if (entry.ended is None) == (self.ended is None) and self.session in ("*", entry.session):
+            self.more -= entry.matches(self.wanted, self.ended)
+            if self.more == 0:
+                self.release()
+
+
+Patience = Callable[[Gate, float], None]        # waits until a gate opens, for so many seconds
+
+
+def in_a_thread(gate: Gate, timeout: float) -> None:
+    """Waits in this thread, which nothing else interrupts."""
+    opened = threading.Event()
+    gate.wake = opened.set
+    if not gate.take():
+        opened.wait(timeout)
 
 
 class Journal:
     """The newest requests of each session, oldest first, and counts of all requests; what is kept is bounded by number and
-    by bytes.  Waiting costs nothing: who waits is woken when a request comes or ends."""
+    by bytes.  Waiting costs nothing but a look at each request that comes or ends."""
 
     def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
         self.size, self.room, self.used, self.kept = size, room, 0, 0
         self.sessions: Dict[str, Deque[Entry]] = {}
         self.order: Deque[Entry] = deque()
-        self.changed = threading.Condition()            # its lock may be taken again by who holds it
-        self.waiting = 0
-        self.closed = False
+        self.gated: Dict[str, Entry] = {}               # streams under way that a test releases, journal or not
+        self.lock = threading.RLock()
+        self.waiters: List[Waiter] = []
         self.feeds: List[Tuple[str, Feed]] = []
+        self.closed = False
         self.started = time.monotonic()
         self.running = 0
         self.requests: Dict[Tuple[Optional[str], Optional[str], int, bool], int] = {}  # by provider, API, status, matched
@@ -5208,70 +5317,74 @@ class Journal:
 
     def add(self, entry: Entry) -> None:
         """Remember one request."""
-        name = entry.data["session"] or ""
-        with self.changed:
+        with self.lock:
             self.running += 1
+            if entry.gate:
+                self.gated[entry.number] = entry
             if self.size:
-                own = self.sessions.get(name)
+                own = self.sessions.get(entry.session)
                 if own is None:
-                    own = self.sessions[name] = deque()
+                    own = self.sessions[entry.session] = deque()
                 own.append(entry)
                 self.order.append(entry)
                 self.used += entry.size
                 self.kept += 1
                 if len(own) > self.size:
                     self.forget(own.popleft())
-                if self.used > self.room or not self.order[0].kept:
+                if self.used > self.room or not self.order[0].here:
                     self.trim()
-            if self.waiting or self.feeds:
+            if self.waiters or self.feeds:
                 self.tell(entry)
 
     def trim(self) -> None:
         """Drop the oldest entries of all sessions while they take too much room."""
-        while self.order and (self.used > self.room or not self.order[0].kept):
+        while self.order and (self.used > self.room or not self.order[0].here):
             oldest = self.order.popleft()
-            if oldest.kept:
-                self.sessions[oldest.data["session"] or ""].popleft()
+            if oldest.here:
+                self.sessions[oldest.session].popleft()
                 self.forget(oldest)
 
     def forget(self, entry: Entry) -> None:
         """What goes with an entry that is dropped.  Its place in the order stays until it is first, or too many have gone."""
-        entry.kept = False
+        entry.here = False
         self.used -= entry.size
         self.kept -= 1
         if len(self.order) > 2 * self.kept + 1000:
-            self.order = deque(other for other in self.order if other.kept)
-        name = entry.data["session"] or ""
-        if name and not self.sessions.get(name):
-            self.sessions.pop(name, None)
+            self.order = deque(other for other in self.order if other.here)
+        if entry.session and not self.sessions.get(entry.session):
+            self.sessions.pop(entry.session, None)
 
-    def end(self, entry: Entry, facts: Mapping[str, Json]) -> None:
+    def end(self, entry: Entry, ended: str) -> None:
         """Say how a request ended."""
-        data = entry.data
-        key = data["provider"], data["api"], data["status"], data["mock"] is not None
-        with self.changed:
-            data.update(facts)
+        call = entry.call
+        key = entry.provider, call.api if call else None, entry.status, bool(entry.mock)
+        with self.lock:
+            entry.ended = ended
             self.running -= 1
             self.requests[key] = self.requests.get(key, 0) + 1
-            self.ends[data["ended"]] = self.ends.get(data["ended"], 0) + 1
-            self.bytes_sent += data["bytes_sent"]
-            self.events_sent += data["events_sent"]
-            self.seconds += data["duration"]
-            if self.waiting or self.feeds:
+            self.ends[ended] = self.ends.get(ended, 0) + 1
+            self.bytes_sent += entry.bytes_sent
+            self.events_sent += entry.events_sent
+            self.seconds += entry.duration or 0.0
+            if entry.gate:
+                self.gated.pop(entry.number, None)
+            if self.waiters or self.feeds:
                 self.tell(entry)
 
     def tell(self, entry: Entry) -> None:
-        """Wake those who wait, and send the entry to those who watch."""
-        if self.waiting:
-            self.changed.notify_all()
-        for session, feed in self.feeds:
-            if session in ("*", entry.data["session"] or ""):
-                feed.put(OPENAI_SSE.frame(compact(entry.data), "request" if entry.data["ended"] is None else "ended"))
+        """Have those who wait look at an entry, and send it to those who watch."""
+        for waiter in self.waiters:
+            waiter.look(entry)
+        watching = [feed for session, feed in self.feeds if session in ("*", entry.session)]
+        if watching:
+            frame = OPENAI_SSE.frame(compact(entry.json()), "request" if entry.ended is None else "ended")
+            for feed in watching:
+                feed.put(frame)
 
     def watch(self, session: str) -> Feed:
         """A feed of what happens from now on."""
         feed = Feed()
-        with self.changed:
+        with self.lock:
             if self.closed:
                 feed.put(None)
             self.feeds.append((session, feed))
@@ -5279,44 +5392,54 @@ class Journal:
 
     def unwatch(self, feed: Gate) -> None:
         """Nobody reads this feed any more."""
-        with self.changed:
+        with self.lock:
             self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
 
     def entries(self, session: str = "") -> List[Entry]:
         """A session's requests, oldest first; of all sessions for `*`."""
-        with self.changed:
+        with self.lock:
             if session == "*":
-                return [entry for entry in self.order if entry.kept]
+                return [entry for entry in self.order if entry.here]
             return list(self.sessions.get(session, ()))
 
     def find(self, number: str) -> Optional[Entry]:
         """A request by its id."""
-        with self.changed:
-            return next((entry for entry in self.order if entry.kept and entry.data["id"] == number), None)
+        with self.lock:
+            return self.gated.get(number) or next(
+                (entry for entry in self.order if entry.here and entry.number == number), None)
 
     def clear(self, session: str = "") -> int:
         """Forget a session's requests, or all for `*`; how many there were."""
-        with self.changed:
+        with self.lock:
             names = list(self.sessions) if session == "*" else [session]
             gone = [entry for name in names for entry in self.sessions.pop(name, ())]
             for entry in gone:
                 self.forget(entry)
-            self.order = deque(entry for entry in self.order if entry.kept)
         return len(gone)
 
-    def wait(self, session: str, wanted: Sequence[Condition], count: int, ended: Optional[str],
-             timeout: float) -> Tuple[List[Entry], bool]:
+    def open_gates(self, session: str = "") -> None:
+        """Let all gated streams of a session, or of all for `*`, run to their end."""
+        with self.lock:
+            held = [entry.gate for entry in self.gated.values() if session in ("*", entry.session)]
+        for gate in held:
+            if gate:
+                gate.release(10 ** 9)
+
+    def wait(self, session: str, wanted: Sequence[Condition], count: int, ended: Optional[str], timeout: float,
+             patience: Patience = in_a_thread) -> Tuple[List[Entry], bool]:
         """The requests that match, once there are `count` of them; and false if there were not in time."""
-        def enough() -> bool:
-            return self.closed or len(self.matching(session, wanted, ended)) >= count
-        with self.changed:
-            self.waiting += 1
-            try:
-                self.changed.wait_for(enough, timeout)
-            finally:
-                self.waiting -= 1
+        with self.lock:
             found = self.matching(session, wanted, ended)
-        return found, len(found) >= count
+            if len(found) >= count or self.closed:
+                return found, len(found) >= count
+            waiter = Waiter(session, wanted, ended, count - len(found))
+            self.waiters.append(waiter)
+        try:
+            patience(waiter, timeout)
+        finally:
+            with self.lock:
+                self.waiters.remove(waiter)
+        return self.matching(session, wanted, ended), waiter.more <= 0
 
     def matching(self, session: str, wanted: Sequence[Condition], ended: Optional[str] = None) -> List[Entry]:
         """The requests of a session that match."""
@@ -5328,9 +5451,10 @@ class Journal:
 
     def close(self) -> None:
         """Let nobody wait any longer."""
-        with self.changed:
+        with self.lock:
             self.closed = True
-            self.changed.notify_all()
+            for waiter in self.waiters:
+                waiter.release()
             for _, feed in self.feeds:
                 feed.put(None)
 
@@ -5551,6 +5675,12 @@ def control_response(status: int, value: Json, headers: Headers = ()) -> Respons
                     utf8(compact(value) + "\n"))
 
 
+def control_refusal(refused: Refused) -> Answered:
+    """Why a control request is refused."""
+    error = {"error": {"message": refused.message, "code": refused.code or "bad_request"}}
+    return Answered(control_response(refused.status, error, refused.headers), control=True)
+
+
 NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -5603,8 +5733,7 @@ class Control:
             found = getattr(self, action)(request, **params)
             return found if isinstance(found, Answered) else Answered(found, control=True)
         except Refused as refused:
-            error = {"error": {"message": refused.message, "code": refused.code or "bad_request"}}
-            return Answered(control_response(refused.status, error, refused.headers), control=True)
+            return control_refusal(refused)
         except BadMock as error:
             return Answered(control_response(400, {"error": {"message": str(error), "code": "bad_mock"}}), control=True)
 
@@ -5625,7 +5754,9 @@ class Control:
 
     def route(self, request: Request) -> Tuple[str, Mapping[str, str]]:
         """The action that a path asks for, and its parameters."""
-        path = request.path[len("/__mock__"):] or "/"
+        path = request.path[len(CONTROL_PREFIX):]
+        if not path and request.method in ("GET", "HEAD"):
+            raise Refused(308, "the inspector is at /__mock__/", headers=(("Location", CONTROL_PREFIX + "/"),), code="moved")
         method = "GET" if request.method == "HEAD" else request.method
         found = [(known, action, match) for known, pattern, action, _ in self.ROUTES
                  for match in [re.fullmatch(pattern, path)] if match]
@@ -5641,7 +5772,15 @@ class Control:
 
     def session(self, request: Request) -> str:
         """The session that is meant: of the query, else of the request."""
-        return request.query.get("session", request.session)
+        name = request.query.get("session", request.session)
+        if name != "*" and not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    def sessions(self, request: Request) -> List[str]:
+        """The sessions that are meant."""
+        session = self.session(request)
+        return list(self.mocks.sessions) if session == "*" else [session]
 
     def given(self, request: Request, keys: Iterable[str]) -> Dict[str, Json]:
         """The body, an object with no other keys; an empty one is one without any."""
@@ -5677,15 +5816,15 @@ class Control:
     def requests(self, request: Request) -> Response:
         """The journal."""
         known_keys(dict(request.query), ("unmatched", "limit", "mock", "session"), "query", "")
-        found = [entry.data for entry in self.journal.entries(self.session(request))]
-        if request.query.get("unmatched", "0") not in ("", "0"):
-            found = [data for data in found if data["unmatched"]]
+        found = self.journal.entries(self.session(request))
+        if request.query.get("unmatched", "0").lower() not in ("", "0", "false"):
+            found = [entry for entry in found if entry.unmatched]
         if "mock" in request.query:
-            found = [data for data in found if data["mock"] == request.query["mock"]]
+            found = [entry for entry in found if entry.mock == request.query["mock"]]
         if "limit" in request.query:
             limit = self.number(request.query["limit"], "limit", 0)
             found = found[-limit:] if limit else []
-        return control_response(200, {"requests": found})
+        return control_response(200, {"requests": [entry.json() for entry in found]})
 
     def forget(self, request: Request) -> Response:
         """Empty the journal."""
@@ -5707,11 +5846,13 @@ class Control:
         if not fits(timeout, "a number") or not 0 <= timeout <= WAIT_SECONDS:
             raise Refused(400, f"timeout: expected seconds from 0 to {WAIT_SECONDS:g}, found {shown(timeout)}", code="bad_value")
         number, session = self.number(given.get("count", 1), "count", 1), self.session(request)
-        found, enough = self.journal.wait(session, wanted, number, ended, timeout)
+        found, enough = self.journal.wait(session, wanted, number, ended, timeout, request.patience or in_a_thread)
         if enough:
-            return control_response(200, {"requests": [entry.data for entry in found]})
-        seen = [entry.data for entry in self.journal.entries(session)][-20:]
+            return control_response(200, {"requests": [entry.json() for entry in found]})
+        seen = [entry.json() for entry in self.journal.entries(session)[-20:]]
         message = f"{len(found)} of {number} requests came within {timeout:g} seconds; what came instead is in requests"
+        if self.journal.closed:
+            message = f"{len(found)} of {number} requests came before the server was closed"
         error = {"message": message, "code": "timeout"}
         return control_response(408, {"error": error, "matched": len(found), "requests": seen})
 
@@ -5722,8 +5863,8 @@ class Control:
         if not entry:
             raise Refused(404, f"no request {shown(id)} in the journal; X-Mock-Request-Id of its answer says which it was",
                           code="unknown_request")
-        if not entry.gate or entry.data["ended"]:
-            reason = f"has ended: {entry.data['ended']}" if entry.gate else 'has no gate; its mock needs "gate": true'
+        if not entry.gate or entry.ended:
+            reason = f"has ended: {entry.ended}" if entry.gate else 'has no gate; its mock needs "gate": true'
             raise Refused(409, f"request {id} {reason}", code="no_gate")
         entry.gate.release(events)
         return control_response(200, {"released": events})
@@ -5737,10 +5878,12 @@ class Control:
 
     def mocks_loaded(self, request: Request) -> Response:
         """All mocks, in matching order."""
-        session = self.mocks.session(self.session(request))
+        names = self.sessions(request)
+        known = [(self.mocks.session(name), mock) for name in names for mock in self.mocks.session(name).index.mocks]
+        known += [(self.mocks.session(names[0]), mock) for mock in self.mocks.index.mocks]
         return control_response(200, {"mocks": [
             {"id": mock.id, "name": mock.name, "uses": session.uses_of(mock).count, "source": parse_json(utf8(mock.source))}
-            for mock in self.mocks.all(self.session(request))]})
+            for session, mock in known]})
 
     def add(self, request: Request) -> Response:
         """Add mocks."""
@@ -5748,28 +5891,32 @@ class Control:
             given = parse_json(request.body)
         except ValueError as error:
             raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
+        if self.session(request) == "*":
+            raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
         mocks = self.mocks.add(given if isinstance(given, list) else [given], self.session(request))
         return control_response(201, {"ids": [mock.id for mock in mocks]})
 
     def remove_all(self, request: Request) -> Response:
         """Remove all that were added at run time."""
-        session = self.session(request)
-        ids = [mock.id for mock in self.mocks.session(session).index.mocks]
-        return control_response(200, {"deleted": self.mocks.remove(ids, session)})
+        deleted = 0
+        for name in self.sessions(request):
+            deleted += self.mocks.remove([mock.id for mock in self.mocks.session(name).index.mocks], name)
+        return control_response(200, {"deleted": deleted})
 
     def remove(self, request: Request, id: str) -> Response:
         """Remove one of them."""
-        if self.mocks.remove([id], self.session(request)):
+        if sum(self.mocks.remove([id], name) for name in self.sessions(request)):
             return control_response(200, {"deleted": 1})
         if any(mock.id == id for mock in self.mocks.index.mocks):
             raise Refused(409, f"{id} comes from a file; remove it there", code="not_added")
-        known = [mock.id for mock in self.mocks.session(self.session(request)).index.mocks]
+        known = [mock.id for name in self.sessions(request) for mock in self.mocks.session(name).index.mocks]
         raise Refused(404, f"no mock {shown(id)} was added; {nearest(id, known) if known else 'none was'}", code="unknown_mock")
 
     def reset(self, request: Request) -> Response:
         """Forget what a session, or for `*` every one, has gathered."""
         session = self.session(request)
         self.journal.clear(session)
+        self.journal.open_gates(session)
         for name in list(self.mocks.sessions) if session == "*" else [session]:
             self.mocks.reset(name)
         return control_response(200, {"reset": session or None})
@@ -5784,7 +5931,7 @@ class Control:
         """Counts in Prometheus' text format, version 0.0.4."""
         journal = self.journal
         labels = ("provider", "api", "status", "matched")
-        with journal.changed:
+        with journal.lock:
             requests: Samples = [(dict(zip(labels, (str(part).lower() for part in key))), count)
                                  for key, count in sorted(journal.requests.items(), key=str)]
             ends: Samples = [({"ended": name}, count) for name, count in sorted(journal.ends.items())]
@@ -5860,7 +6007,7 @@ class Answerer:
     def answer(self, request: Request) -> Answered:
         """The response to a request, whatever it is; from memory, if it came before."""
         self.mocks.refresh()
-        if request.path.startswith("/__mock__"):
+        if request.path.startswith(CONTROL_PREFIX):
             return Control(self.mocks, self.journal, self.settings).answer(request)
         if "x-mock-response" in request.headers:
             return self.fresh(request)
@@ -5915,6 +6062,8 @@ class Answerer:
 
     def refuse(self, request: Request, refused: Refused) -> Answered:
         """An error of the server itself, in the shape of the provider whose path it is or nearly is."""
+        if request.path.startswith(CONTROL_PREFIX):
+            return control_refusal(refused)
         wire = shape_of(request)
         failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
         answered = self.fail(wire, request, failure)
@@ -5930,6 +6079,9 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call) -> Answered:
         """The answer that the request brings along, of the first mock that matches, or of the fallback."""
         own, overlay = brought_along(call)
+        lacking = own.lacks(wire, call) if own else None
+        if lacking:
+            raise Refused(400, f"X-Mock-Response can't answer this request: {explained(lacking)}", code="bad_mock_response")
         if own:
             outcome = own.to(call, {})
             response = respond(wire, call, outcome, own.status, self.drawn(own.delivery, "header/0"))
@@ -6296,10 +6448,10 @@ class Head:
     def session(self) -> str:
         """The session: of the prefix /@NAME, else of the header X-Mock-Session.  Refused for a name that is none."""
         found = SESSION_PREFIX.match(parse_target(self.target)[0])
-        name = unquote(found.group(1)) if found else self.headers.get("x-mock-session", "").strip()
-        if name == "*" or len(name) > 100 or not name.isprintable():
-            raise Refused(400, f"the session is {shown(name)}, expected a name of up to 100 printable characters, and not *",
-                          code="bad_session")
+        name = self.headers.get("x-mock-session", "").strip().encode("latin-1").decode("utf-8", "replace")
+        name = unquote(found.group(1)) if found else name
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
         return name
 
     @functools.cached_property
@@ -6307,6 +6459,11 @@ class Head:
         """Query and headers as they may be kept, without credentials."""
         return {"query": {name: masked(name, value) for name, value in self.where[1].items()},
                 "headers": {name: masked(name, value) for name, value in self.headers.items()}}
+
+    @functools.cached_property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return 2 * len(self.target) + 2 * sum(len(name) + len(value) for name, value in self.headers.items())
 
 
 def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
@@ -6337,7 +6494,8 @@ def new_head(data: bytes) -> Head:
     check_partial(data)
     match = REQUEST_LINE.fullmatch(line)
     if not match:
-        raise malformed(f"malformed request line {shown(line.decode('latin-1'))}; expected METHOD /path HTTP/1.1")
+        begun = line.partition(b"?")[0].decode("latin-1")       # without the query, which may hold a key
+        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
     method, target = match.group(1).decode(), match.group(2).decode()
     if match.group(3) != b"1":
         raise malformed(f"HTTP/{match.group(3).decode()}.{match.group(4).decode()} is not spoken here; use HTTP/1.1", 505)
@@ -6370,17 +6528,17 @@ def path_of(data: bytes) -> str:
 def bad_field(fields: bytes) -> str:
     """What is wrong with the first malformed header line."""
     line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    text = shown(line.decode("latin-1"), room=60)
     if line[:1] in b" \t":
-        return f"header line {text} continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        return "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
     name, colon, value = line.partition(b":")
     if not colon:
-        return f"header line {text} has no colon"
+        return "a header line has no colon"
+    text = shown(name.decode("latin-1"), room=60)               # without the value, which may be a credential
     if name != name.rstrip(b" \t"):
-        return f"header line {text} has a space before its colon"
+        return f"header {text} has a space before its colon"
     if re.fullmatch(TOKEN, name):
-        return f"header line {text} holds a control character"
-    return f"header line {text} has a malformed name"
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
 
 
 def check_head(head: Head) -> None:
@@ -6390,7 +6548,7 @@ def check_head(head: Head) -> None:
     if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
         raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
     if not (head.target.startswith("/") or ABSOLUTE.match(head.target) or head.target == "*" or head.method == "CONNECT"):
-        raise malformed(f"malformed request target {shown(head.target)}; it begins with /")
+        raise malformed(f"malformed request target {shown(head.target.partition('?')[0])}; it begins with /")
     if head.method not in METHODS:
         raise malformed(f"method {shown(head.method)} is not implemented; known: {', '.join(METHODS)}", 501)
     length = head.headers.get("content-length")
@@ -6512,6 +6670,8 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
         return ChunkedBody(limit)
     length = head.headers.get("content-length")
     if length is None:
+        if head.where[0].startswith(CONTROL_PREFIX):
+            return None                     # curl -X POST without -d: RFC 9112 (6.3) has no body there, and here none is needed
         if head.method in ("POST", "PUT", "PATCH"):
             raise Refused(411, f"a {head.method} needs Content-Length or Transfer-Encoding: chunked",
                           code="length_required", close=True)
@@ -6982,6 +7142,10 @@ class TLSConnection:
             return
         self.sock.setsockopt(level, option, value)
 
+    def getsockopt(self, level: int, option: int) -> int:
+        """The socket's option."""
+        return self.sock.getsockopt(level, option)
+
     def send(self, data: Union[bytes, memoryview], flags: int = 0) -> int:
         """Bytes taken; BlockingIOError if none can be for now."""
         import ssl
@@ -7089,14 +7253,16 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
 HELD = -1.0             # what a stream is due that waits at a gate
 
 
-def rings(sock: Any, bell: socket.socket) -> bool:
-    """Wait until a bell rings; false if the other side of the socket ends first."""
+def rings(sock: Any, bell: socket.socket, timeout: Optional[float] = None) -> bool:
+    """Wait until a bell rings, or for so many seconds; false if the other side of the socket ends first."""
     if not hasattr(select, "poll"):                 # Windows
-        return bool(select.select([bell], [], [])[0])
+        select.select([bell], [], [], timeout)
+        return True
     poller = select.poll()
     poller.register(sock, GONE)
     poller.register(bell, READABLE)
-    return bell.fileno() in dict(poller.poll())
+    found = dict(poller.poll(None if timeout is None else max(0.0, timeout) * 1000))
+    return not found or bell.fileno() in found
 
 
 def ring(rope: socket.socket) -> None:
@@ -7132,10 +7298,11 @@ class Log:
         """A line that is about no request."""
         self.put({"time": now(), "message": message} if self.mode == "json" else message)
 
-    def request(self, entry: Mapping[str, Json]) -> None:
+    def request(self, entry: Entry) -> None:
         """A line about one request."""
         if self.mode == "json":
-            self.put({key: entry[key] for key in LOGGED})
+            known = entry.json()
+            self.put({key: known[key] for key in LOGGED})
         elif self.mode == "text":
             self.put(logged(entry))
 
@@ -7190,15 +7357,16 @@ def now() -> str:
 this_second = functools.lru_cache(maxsize=2)(rfc3339)
 
 
-def logged(entry: Mapping[str, Json]) -> str:
+def logged(entry: Entry) -> str:
     """One request as a line of text."""
-    what = " ".join(str(entry[key]) for key in ("provider", "api", "model") if entry[key])
-    events = f" {entry['events_sent']} events" if entry["stream"] else ""
-    said = (f" \"{entry['mock']}\"" if entry["mock"] else "") + (f" {entry['note']}" if entry["note"] else "")
-    ended = "" if entry["ended"] == "complete" else " " + str(entry["ended"])
-    path = (f"/@{entry['session']}" if entry["session"] else "") + str(entry["path"])
-    return (f"{entry['time']} {entry['port']} {entry['method']} {path} {entry['status']}{ended} "
-            f"{entry['duration'] * 1000:.1f}ms {entry['bytes_sent']}B{events}{' ' + what if what else ''}{said}")
+    call = entry.call
+    what = " ".join(part for part in (entry.provider, call.api if call else "", call.model if call else "") if part)
+    events = f" {entry.events_sent} events" if call and call.stream else ""
+    said = (f" \"{entry.mock}\"" if entry.mock else "") + (f" {entry.note}" if entry.note else "")
+    ended = "" if entry.ended == "complete" else f" {entry.ended}"
+    path = (f"/@{entry.session}" if entry.session else "") + entry.path
+    return (f"{timestamp(entry.moment)} {entry.port} {entry.method} {path} {entry.status}{ended} "
+            f"{(entry.duration or 0) * 1000:.1f}ms {entry.bytes_sent}B{events}{' ' + what if what else ''}{said}")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -7262,8 +7430,9 @@ class Handler(BaseHTTPRequestHandler):
             head = parse_head(data)
             request = Request(head.method, *head.where, head.headers, b"", self.server.port, "", self.peer)
             session, body = head.session, self.read_body(head)
-            if body or session:
-                request = Request(head.method, *head.where, head.headers, body, self.server.port, session, self.peer)
+            if body or session or head.where[0].startswith(CONTROL_PREFIX):
+                request = Request(head.method, *head.where, head.headers, body, self.server.port, session, self.peer,
+                                  self.wait_for)
             answered = self.answered(request)
         except Refused as refused:
             request = request if head else replace(request, path=path_of(data or self.buffer))
@@ -7386,12 +7555,12 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             self.release()
             if entry:
-                total = entry.data["events_total"]
-                journal.end(entry, {
-                    "duration": round(time.monotonic() - started, 6), "bytes_sent": max(0, self.sent), "ended": ended,
-                    "events_sent": self.events_sent, "blocked": round(self.blocked, 6),
-                    "events_total": self.events_sent if total is None and ended == "complete" else total})
-                self.server.core.log.request(entry.data)
+                entry.duration, entry.blocked = round(time.monotonic() - started, 6), round(self.blocked, 6)
+                entry.bytes_sent, entry.events_sent = max(0, self.sent), self.events_sent
+                if entry.events_total is None and ended == "complete":
+                    entry.events_total = self.events_sent
+                journal.end(entry, ended)
+                self.server.core.log.request(entry)
             elif answered.feed:
                 journal.unwatch(answered.feed)
 
@@ -7486,23 +7655,37 @@ class Handler(BaseHTTPRequestHandler):
         if self.hangs:                      # so that a shutdown need not wait for it
             self.server.busy(self.connection, False)
         if self.entry:                      # a test may want to know how far it has come
-            self.entry.data.update(events_sent=self.events_sent, bytes_sent=max(0, self.sent))
+            self.entry.events_sent, self.entry.bytes_sent = self.events_sent, max(0, self.sent)
+        self.wait_for(self.gate)
+
+    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> None:
+        """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
         bell, rope = socket.socketpair()
         rope.setblocking(False)
-        self.gate.wake = functools.partial(ring, rope)
+        gate.wake = functools.partial(ring, rope)
+        deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            while not self.gate.take():
-                if not rings(self.connection, bell):
+            while not gate.take():
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return
+                if not rings(self.connection, bell, left):
                     raise Vanished(self.left())
-                bell.recv(4096)
+                bell.setblocking(False)
+                try:
+                    bell.recv(4096)
+                except BlockingIOError:
+                    pass                    # the time is over
         finally:
-            self.gate.wake = lambda: None
+            gate.wake = lambda: None
             bell.close()
             rope.close()
 
     def left(self) -> str:
         """What the journal says of a client that left in a pause."""
-        return "shutdown" if self.server.stopping else "client_closed"
+        if self.server.stopping:
+            return "shutdown"
+        return "client_reset" if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "client_closed"
 
     def write(self, data: bytes) -> None:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
@@ -7532,27 +7715,20 @@ class Handler(BaseHTTPRequestHandler):
 
 def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
     """A request as the journal keeps it, with no credential in it; how it ended is filled in later."""
-    call, body = answered.call, request.body
-    if call is None:
-        wire = answered.wire
-        call = Call(wire.provider if wire else "", "", "", "", path=request.path)
-    whole, fault = len(body) <= JOURNAL_BODY, answered.response.delivery.fault
-    frames = answered.response.frames
-    data = {"id": number, "time": now(), "port": request.port, "session": request.session or None, "method": request.method,
-            "path": request.path, **head.kept,
-            "body": call.body if answered.call and whole else body[:JOURNAL_BODY].decode("utf-8", "replace"),
-            "provider": call.provider or None, "operation": call.operation or None, "api": call.api or None,
-            "model": call.model if answered.call else None, "stream": call.stream if answered.call else None,
-            "user": call.user[:JOURNAL_BODY] if answered.call else None, "mock": answered.mock or None,
-            "fault": fault.kind if fault else None, "status": answered.response.status, "unmatched": answered.unmatched,
-            "near_misses": [miss.json() for miss in answered.near], "note": answered.note, "duration": None, "bytes_sent": 0,
-            "events_sent": 0, "events_total": len(frames) if isinstance(frames, tuple) else None if frames is not None else 0,
-            "blocked": 0.0, "ended": None}
-    kept = object.__new__(Call)         # a copy at a tenth of the cost of dataclasses.replace, for this is done for every request
-    kept.__dict__.update(call.__dict__, **head.kept, port=request.port, session=request.session)
-    if not whole:
-        kept.__dict__.update(body=None, prompt="", inputs=(), user=call.user[:JOURNAL_BODY], system=call.system[:JOURNAL_BODY])
-    return Entry(data, kept, 3000 + 8 * min(len(body), JOURNAL_BODY))
+    call, body, response = answered.call, request.body, answered.response
+    size = 1500 + head.weight + 16 * min(len(body), JOURNAL_BODY) + 2000 * len(answered.near)
+    kept: Json = call.body if call else body.decode("utf-8", "replace")
+    if len(body) > JOURNAL_BODY:
+        kept = body[:JOURNAL_BODY].decode("utf-8", "replace")
+        call = replace(call, body=None, prompt="", inputs=(), user=call.user[:JOURNAL_BODY],
+                       system=call.system[:JOURNAL_BODY]) if call else None
+    entry = Entry(number, time.time(), request, head.kept, kept, answered.wire.provider if answered.wire else None, call, size)
+    entry.status, entry.mock, entry.note = response.status, answered.mock, answered.note
+    entry.unmatched, entry.near = answered.unmatched, answered.near
+    if response.delivery.fault:
+        entry.fault = response.delivery.fault.kind
+    entry.events_total = 0 if response.frames is None else len(response.frames) if isinstance(response.frames, tuple) else None
+    return entry
 
 
 @dataclass
@@ -7791,7 +7967,7 @@ class MockServer(ThreadingHTTPServer):
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no such stream."""
         entry = self.core.journal.find(str(number))
-        if not entry or not entry.gate:
+        if not entry or not entry.gate or entry.ended:
             raise KeyError(f"no gated stream {number!r} in the journal")
         entry.gate.release(events)
 
@@ -7800,7 +7976,9 @@ class MockServer(ThreadingHTTPServer):
         self.session("").reset()
 
     def session(self, name: str) -> "SessionView":
-        """A session: its own address, mocks and journal."""
+        """A session: its own address, mocks and journal.  ValueError for a name that is none."""
+        if not good_session(name):
+            raise ValueError(f"session: found {name!r}, {SESSION_RULE}")
         return SessionView(self, name)
 
     # --- life ---
@@ -7971,13 +8149,14 @@ class SessionView:
 
     @property
     def url(self) -> str:
-        """`http://host:port/@name`, without a slash at its end."""
-        return self.server.url + (f"/@{self.name}" if self.name else "")
+        """`http://host:port/@name`, percent-encoded where it must be, without a slash at its end."""
+        quoted_name = "".join(chr(byte) if chr(byte) in BASE64URL + ".~" else f"%{byte:02X}" for byte in self.name.encode())
+        return self.server.url + (f"/@{quoted_name}" if self.name else "")
 
     @property
     def requests(self) -> List[Dict[str, Json]]:
         """Its requests, oldest first."""
-        return [entry.data for entry in self.server.core.journal.entries(self.name)]
+        return [entry.json() for entry in self.server.core.journal.entries(self.name)]
 
     def mock(self, match: Optional[Mapping[str, Json]] = None, response: Optional[Mapping[str, Json]] = None,
              **more: Json) -> str:
@@ -7994,12 +8173,15 @@ class SessionView:
         found, enough = self.server.core.journal.wait(self.name, wanted, count, ended, timeout)
         if not enough:
             seen = ", ".join(f"{data['method']} {data['path']} ({data['ended']})" for data in self.requests[-10:]) or "nothing"
-            raise TimeoutError(f"{len(found)} of {count} requests came within {timeout:g} seconds; there was {seen}")
-        return [entry.data for entry in found]
+            closed = self.server.core.journal.closed
+            within_ = "before the server was closed" if closed else f"within {timeout:g} seconds"
+            raise TimeoutError(f"{len(found)} of {count} requests came {within_}; there was {seen}")
+        return [entry.json() for entry in found]
 
     def reset(self) -> None:
         """Forget its journal, its mocks and how often it used any."""
         self.server.core.journal.clear(self.name)
+        self.server.core.journal.open_gates(self.name)
         self.server.core.mocks.reset(self.name)
 
 

@@ -4274,7 +4274,7 @@ def test_credentials_are_masked_wherever_they_could_be_shown() -> None:
         _, journal = fetch(server.port, "GET", "/__mock__/requests")
         assert b"sk-secret" not in answer[1] + journal
         entry = server.core.journal.entries()[0]
-        assert "sk-secret" not in str(entry.call.headers) + str(entry.call.query)
+        assert "sk-secret" not in json.dumps(entry.json()) + str(entry.kept)
 
 
 def test_unmatched_refused_and_unread_requests_are_in_the_journal_too(server: MockServer, raw: Any) -> None:
@@ -4303,17 +4303,9 @@ def test_the_journal_is_bounded_by_number_and_its_bodies_by_size() -> None:
         assert server.requests == [] and control(server.port, "GET", "requests")[1] == {"requests": []}
 
 
-def entry_of(number: int, session: str = "", size: int = 100, **more: Any) -> m.Entry:
-    data = {
-        "id": str(number),
-        "session": session or None,
-        "ended": None,
-        "provider": "openai",
-        "api": "chat",
-        "status": 200,
-        "mock": None,
-    }
-    return m.Entry({**data, **more}, replace(BASE, session=session), size)
+def entry_of(number: int, session: str = "", size: int = 100) -> m.Entry:
+    request = m.Request("POST", "/v1/chat/completions", session=session)
+    return m.Entry(str(number), 0.0, request, {"query": {}, "headers": {}}, {}, "openai", replace(BASE, session=session), size)
 
 
 def test_the_journal_stays_flat_however_many_requests_and_sessions_come() -> None:
@@ -4322,7 +4314,7 @@ def test_the_journal_stays_flat_however_many_requests_and_sessions_come() -> Non
     for number in range(1, 30_000):
         journal.add(entry_of(number, f"s{number % 3}"))
         assert journal.used <= 5000 and journal.kept <= 31 and len(journal.order) <= 1100
-    assert len(journal.entries("s0")) == 10 and [entry.data["id"] for entry in journal.entries("old")] == ["0"]
+    assert len(journal.entries("s0")) == 10 and [entry.number for entry in journal.entries("old")] == ["0"]
     for number in range(200):
         journal.add(entry_of(number, f"session {number}", size=500))
     assert journal.used <= 5000 and len(journal.sessions) <= 11 and len(journal.entries("*")) <= 10
@@ -4338,7 +4330,7 @@ def test_the_journal_stays_flat_however_many_requests_and_sessions_come() -> Non
                 client.file.close(),
                 client.sock.close(),
             ),
-            "client_",
+            "client_reset",
         ),
     ],
 )
@@ -4348,12 +4340,8 @@ def test_the_journal_says_when_a_client_left_and_how_much_it_got(server: MockSer
     while not client.file.readline().startswith(b"data: "):
         pass
     end(client)
-    entry = server.wait_for({"stream": True}, timeout=5)[0]
-    for _ in range(500):
-        if entry["ended"]:
-            break
-        server.core.journal.wait("", (), 1, "client_closed", 0.01)
-    assert entry["ended"].startswith(ended) and entry["events_sent"] == 1 and entry["events_total"] == 6
+    entry = server.wait_for({"stream": True}, ended=ended)[0]
+    assert entry["events_sent"] == 1 and entry["events_total"] == 6
 
 
 def test_requests_can_be_filtered_counted_and_forgotten(server: MockServer) -> None:
@@ -4403,7 +4391,7 @@ def test_who_waits_is_let_go_when_the_server_closes() -> None:
     with MockServer() as server:
         waiter = threading.Thread(target=lambda: answers.put(control(server.port, "POST", "requests/wait", {"timeout": 500})))
         waiter.start()
-        while not server.core.journal.waiting:
+        while not server.core.journal.waiters:
             threading.Event().wait(0.001)
     assert answers.get(timeout=10)[0] == 408
     waiter.join()
@@ -4549,6 +4537,181 @@ def test_the_health_says_what_is_wrong_with_mock_files(folder: Any) -> None:
         folder(mocks__a_DOT_json=[{"response": {}}])
         found = control(server.port, "GET", "health")[1]
         assert "mocks/a.json#1" in found["load_errors"][0] and found["mocks"] == 1
+
+
+def test_a_control_request_needs_no_body_and_no_length(server: MockServer, raw: Any) -> None:
+    host = f"Host: localhost:{server.port}\r\n\r\n"
+    assert raw().send(f"POST /__mock__/reset HTTP/1.1\r\n{host}".encode()).response()[0] == 200
+    assert raw().send(f"POST /@x/__mock__/requests/count HTTP/1.1\r\n{host}".encode()).response()[2] == b'{"count":0}\n'
+
+
+def test_control_requests_that_are_refused_early_are_control_requests_too(server: MockServer, raw: Any) -> None:
+    head = f"POST /__mock__/mocks HTTP/1.1\r\nHost: localhost:{server.port}\r\nOrigin: http://evil.example\r\n"
+    status, headers, body = raw().send((head + "Content-Length: 99999999\r\n\r\n").encode()).response()
+    assert status == 413 and json.loads(body)["error"]["code"] and "access-control-allow-origin" not in headers
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET /v1/models?key=SECRETKEY HTTP/1.1 \r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization : Bearer SECRETKEY\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer SECRETKEY\x01\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nHost: a\r\nx-api-key: a\r\n SECRETKEY\r\n\r\n",
+        b"GET http:/x?key=SECRETKEY HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /v1/models?api_key=SECRETKEY&X-Amz-Signature=SECRETKEY HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nHost: a\r\nOcp-Apim-Subscription-Key: SECRETKEY\r\ncf-aig-authorization: SECRETKEY\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization: SECRETKEY, Bearer x\r\nhelicone-auth: Bearer SECRETKEY\r\n\r\n",
+    ],
+)
+def test_no_credential_reaches_journal_log_or_answer(capfd: Any, data: bytes) -> None:
+    with MockServer(log="text") as server:
+        client = Raw(server).send(data)
+        _, _, body = client.response()
+        client.close()
+        assert "SECRETKEY" not in json.dumps(server.wait_for()) + body.decode()
+    assert "SECRETKEY" not in capfd.readouterr().err
+
+
+def test_what_a_mock_expects_of_a_credential_is_not_told() -> None:
+    answers = answerer(
+        {"match": {"headers": {"X-Api-Key": "SECRETKEY"}, "query": {"Key": {"contains": "SECRETKEY"}}}, "response": {"text": "x"}}
+    )
+    answered = answers.answer(request_of(m.OpenAIChat, headers={"x-api-key": "SECRETKEY2"}, query={"Key": "SECRET"}))
+    assert b"SECRET" not in answered.response.body and "SECRET" not in answered.note
+    assert m.masked("max-tokens", "1") == "1" and m.unsecret("body.tool.key", "a", "b") == ("body.tool.key", "a", "b")
+
+
+def test_near_misses_hold_no_more_of_a_long_value_than_is_around_the_difference() -> None:
+    answers = answerer(
+        {"match": {"user": {"contains": "y"}}, "response": {"text": "x"}},
+        {"match": {"body": {"messages": []}}, "response": {"text": "x"}},
+    )
+    answered = answers.answer(request_of(m.OpenAIChat, more={"messages": [{"role": "user", "content": "x" * 1_000_000}]}))
+    assert len(answered.response.body) < 3000
+
+
+def test_a_hundred_who_wait_cost_a_look_each(server: MockServer) -> None:
+    journal = server.core.journal
+    waiters = [m.Waiter(f"s{number}", m.conditions({"user": "never"}, "", "x"), "complete", 1) for number in range(100)]
+    looked: List[str] = []
+    for waiter in waiters:
+        waiter.wanted = [m.Condition("user", "", lambda call: looked.append(call.user), lambda got: False)]
+    journal.waiters += waiters
+    chat(server.port, prefix="/@s7")
+    server.session("s7").wait_for(ended="complete")
+    assert len(looked) == 1  # by the one of that session, at the end
+    journal.waiters.clear()
+
+
+def test_a_client_that_leaves_while_it_waits_is_noticed(server: MockServer) -> None:
+    body = b'{"timeout": 500}'
+    client = Raw(server).send(
+        b"POST /__mock__/requests/wait HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    )
+    client.sock.shutdown(socket.SHUT_WR)
+    assert client.file.read().startswith(b"HTTP/1.1 403")  # the host is not the server's own
+    client.close()
+    head = f"POST /__mock__/requests/wait HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    client = Raw(server).send(head + body)
+    while not server.core.journal.waiters:
+        threading.Event().wait(0.001)
+    client.close()
+    for _ in range(5000):
+        if not server.core.journal.waiters:
+            break
+        threading.Event().wait(0.001)
+    assert server.core.journal.waiters == []
+
+
+@pytest.mark.parametrize(
+    "header, kind",
+    [
+        ('{"events": [{"a": 1}]}', m.OpenAIChat),
+        ('{"text": "x"}', m.OpenAIEmbeddings),
+        ('{"embedding": [1]}', m.OpenAIChat),
+        ('{"tool_calls": [{"name": "f"}]}', m.OpenAICompletions),
+        ('{"text": "x"}', m.BedrockOther),
+    ],
+)
+def test_a_header_that_can_not_answer_the_request_is_told_so(header: str, kind: type) -> None:
+    response = ask(answerer(), kind, headers={"x-mock-response": header})
+    assert response.status == 400 and "X-Mock-Response can't answer this request" in complaint_of(response.body)
+
+
+@pytest.mark.parametrize("name", ["test_x[a/b]", "a b", "q?x", "h#y", "tést", "pct%41", "a.b~c-d"])
+def test_any_name_of_a_test_is_a_session(server: MockServer, name: str) -> None:
+    view = server.session(name)
+    view.mock(response={"text": name})
+    assert chat(server.port, prefix=view.url[len(server.url) :])[1] == name and len(view.requests) == 1
+    assert chat(server.port, headers={"X-Mock-Session": name.encode().decode("latin-1")})[1] == name
+
+
+def test_a_name_that_is_none_is_refused_everywhere(server: MockServer) -> None:
+    for name in ("*", "x" * 101, "a\nb"):
+        with pytest.raises(ValueError, match="expected a name of up to 100 printable characters"):
+            server.session(name)
+    assert control(server.port, "POST", "mocks?session=" + "x" * 300, {"response": {"text": "x"}})[0] == 400
+    assert control(server.port, "POST", "mocks?session=*", {"response": {"text": "x"}})[0] == 400
+
+
+def test_all_sessions_are_listed_and_emptied_with_a_star(server: MockServer) -> None:
+    for name in ("a", "b"):
+        server.session(name).mock(name=name, response={"text": name})
+    assert [mock["name"] for mock in control(server.port, "GET", "mocks?session=*")[1]["mocks"]] == ["added#1", "a", "b"]
+    assert control(server.port, "DELETE", "mocks?session=*")[1] == {"deleted": 3}
+    assert [chat(server.port, prefix=prefix)[0] for prefix in ("", "/@a", "/@b")] == [404] * 3
+
+
+def test_a_gated_stream_is_found_whatever_became_of_the_journal_and_a_reset_opens_it(raw: Any) -> None:
+    with MockServer(journal=1) as server:
+        server.mock(match={"stream": True}, response={"text": "one two", "gate": True})
+        clients = [Raw(server).send(post(json.dumps(STREAMING).encode())) for _ in range(2)]
+        first = server.core.journal
+        while len(first.gated) < 2:
+            threading.Event().wait(0.001)
+        numbers = list(first.gated)
+        server.core.journal.clear()
+        for number in numbers[:1]:
+            assert control(server.port, "POST", f"requests/{number}/release", {"events": 9})[0] == 200
+        control(server.port, "POST", "reset")
+        for client in clients:
+            assert client.response()[2].endswith(b"data: [DONE]\n\n")
+            client.close()
+
+
+def test_what_a_test_does_to_a_journal_entry_changes_nothing_else(server: MockServer) -> None:
+    chat(server.port)
+    entry = server.wait_for()[0]
+    entry["body"].clear()
+    entry["headers"].clear()
+    chat(server.port)
+    assert [other["body"] for other in server.wait_for(count=2)] == [ASK, ASK] and server.requests[1]["headers"]
+
+
+def test_a_mock_of_a_session_whose_file_is_gone_keeps_no_other_from_being_read_again(folder: Any) -> None:
+    data = folder(mocks__a_DOT_json=[{"response": {"text": "old"}}], rec_DOT_json={"choices": []})
+    with MockServer(data=str(data)) as server:
+        server.session("s").mock(response={"body": "@rec.json"})
+        os.remove(os.path.join(str(data), "rec.json"))
+        folder(mocks__a_DOT_json=[{"response": {"text": "new"}}])
+        assert chat(server.port)[1] == "new"
+        assert fetch(server.port, "POST", "/@s/v1/chat/completions", json.dumps(ASK).encode()) == (200, b'{"choices": []}')
+
+
+def test_a_mock_that_was_removed_leaves_nothing_behind(server: MockServer) -> None:
+    for _ in range(3):
+        ids = control(server.port, "POST", "mocks", {"response": {"text": "x"}})[1]["ids"]
+        chat(server.port)
+        control(server.port, "DELETE", "mocks/" + ids[0])
+    assert len(server.core.mocks.session("").uses) <= 1
+
+
+def test_the_inspector_is_at_the_path_with_a_slash(server: MockServer, raw: Any) -> None:
+    head = f"GET /__mock__ HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n"
+    status, headers, _ = raw().send(head.encode()).response()
+    assert status == 308 and headers["location"] == "/__mock__/"
 
 
 def test_metrics_count_in_prometheus_text_format(server: MockServer) -> None:
@@ -4835,7 +4998,7 @@ def test_a_gated_stream_ends_when_its_client_leaves_and_when_the_server_closes(r
         second = Raw(other).send(post(json.dumps({**ASK, "stream": True}).encode()))
         second.file.readline()
         journal = other.core.journal
-    assert journal.entries()[0].data["ended"] == "shutdown"
+    assert journal.entries()[0].ended == "shutdown"
     second.close()
 
 
@@ -5112,9 +5275,9 @@ def test_faults_leave_no_thread_and_no_descriptor_behind(server: MockServer) -> 
             client.close()
         server.wait_for(count=1 + 5 * (round_ + 1))
     for _ in range(1000):
-        if not any(entry["ended"] is None for entry in server.requests) and len(server.connections) == 0:
+        if not server.connections and descriptors() <= before and all(entry["ended"] for entry in server.requests):
             break
-        server.core.journal.wait("", (), 10_000, None, 0.005)
+        threading.Event().wait(0.005)
     assert descriptors() <= before and server.threads <= threads + 6 and not server.connections
 
 
@@ -5127,7 +5290,7 @@ def test_a_hanging_answer_delays_no_shutdown() -> None:
             threading.Event().wait(0.001)
         started = time.monotonic()
         server.close(30)
-        assert time.monotonic() - started < 10 and server.core.journal.entries()[0].data["ended"] == "shutdown"
+        assert time.monotonic() - started < 10 and server.core.journal.entries()[0].ended == "shutdown"
         client.close()
 
 

@@ -4990,7 +4990,8 @@ def test_a_gate_tells_a_gateway_that_buffers_from_one_that_streams(server: MockS
 def test_a_gated_stream_ends_when_its_client_leaves_and_when_the_server_closes(raw: Any, server: MockServer) -> None:
     server.mock(response={"text": "one two three", "gate": True})
     client = raw().send(post(json.dumps({**ASK, "stream": True}).encode()))
-    client.file.readline()
+    while not client.file.readline().startswith(b"data: "):
+        pass
     client.sock.shutdown(socket.SHUT_RDWR)
     assert server.wait_for(ended="client_closed")[0]["events_sent"] == 1
     with MockServer() as other:

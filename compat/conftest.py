@@ -11,6 +11,7 @@ import asyncio
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -112,7 +113,7 @@ def serving(*options: str) -> Iterator[str]:
     assert process.stdin and process.stdout
     try:
         line = process.stdout.readline()
-        assert line.startswith("listening on http://127.0.0.1:"), f"the server said {line!r}, exit status {process.poll()}"
+        assert re.match("listening on https?://127.0.0.1:", line), f"the server said {line!r}, exit status {process.poll()}"
         yield line.split()[-1]
         process.stdin.close()
         assert process.wait(timeout=10) == 0

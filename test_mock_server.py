@@ -4055,7 +4055,7 @@ def test_a_client_that_vanishes_in_a_pause_frees_its_thread_at_once(server: Mock
     client = Raw(server).send(post({**STREAM, "model": "slow"}))
     client.file.readline()
     client.close()
-    wait_until(lambda: server.requests[-1]["ended"] == "client_closed")
+    wait_until(lambda: str(server.requests[-1]["ended"]).startswith("client_"))
 
 
 def test_500_connections_at_once_are_served(server: MockServer) -> None:

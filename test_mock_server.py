@@ -6166,6 +6166,35 @@ def test_curl_sees_what_the_chapter_on_breaking_says() -> None:
         assert {entry["fault"] for entry in server.requests} >= set(m.FAULTS)
 
 
+def test_the_readmes_rate_limit_and_errors_do_what_they_say(server: MockServer) -> None:
+    for heading in ("### Rate limits", "### Errors"):
+        block = re.findall(r"```json\n(.+?)\n```", README.split(heading)[1], re.S)[0]
+        assert control(server.port, "POST", "mocks", block.encode())[0] == 201
+    assert [chat(server.port, user="hurry")[0] for _ in range(4)] == [200, 200, 200, 429]
+    assert [chat(server.port, user="too fast")[0] for _ in range(2)] == [429, 200] and chat(server.port, user="too much")[
+        0
+    ] == 400
+    assert chat(server.port, user="breaks")[0] == 503 and b'"error"' in chat(server.port, user="breaks", stream=True)[1]
+
+
+@needs_openssl
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
+def test_the_readmes_tls_lines_work_as_printed(tmp_path: Path) -> None:
+    start, ask_it = re.findall(r"```sh\n(.+?)\n```", README.split("### TLS")[1], re.S)[0].split("\n")
+    arguments = [*shlex.split(start.replace("5443", "0"))[1:], "--log", "off", "--exit-on-stdin-close"]
+    arguments[0] = str(HERE / arguments[0])
+    process = subprocess.Popen(
+        [sys.executable, "-B", *arguments], cwd=str(tmp_path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin and process.stdout
+    port = process.stdout.readline().strip().rpartition(":")[2]
+    command = [*shlex.split(ask_it.replace("5443", port)), "-sS", "--noproxy", "*"]
+    done = subprocess.run(command, cwd=str(tmp_path), capture_output=True, timeout=20)
+    process.stdin.close()
+    assert process.wait(10) == 0 and json.loads(done.stdout)["status"] == "healthy", done
+    process.stdout.close()
+
+
 def curl_lines() -> List[Tuple[List[str], str]]:
     """The README's curl commands with the beginnings of what comes back."""
     found = re.findall(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", README.replace(BREAKING, ""), re.S)

@@ -4808,8 +4808,8 @@ def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
 
 def near_misses(mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int],
                 most: int = 3) -> List[NearMiss]:
-    """The mocks with the fewest differences, nearest first; of several those of which most holds, then those whose text is
-    much like the one that came, then those that differ latest in the order of MATCH_KEYS."""
+    """The mocks with the fewest differences, nearest first; of several those whose text is much like the one that came, then
+    those of which most holds, then those that differ latest in the order of MATCH_KEYS."""
     ranked: Dict[Tuple[int, int], List[NearMiss]] = {}
     for mock in mocks:
         differences = mock.differences(call, wire, used(mock))
@@ -4818,16 +4818,18 @@ def near_misses(mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Calla
             ties.append(NearMiss(mock, tuple(differences)))
     order = {key: index for index, key in enumerate(MATCH_KEYS)}
 
-    def near(miss: NearMiss) -> Tuple[float, int]:
+    def near(miss: NearMiss) -> Tuple[float, int, int]:
+        holds = len(miss.mock.conditions) - len(miss.differences)
         first = re.split(r"[.\[]", miss.differences[0][0])[0] if miss.differences else ""
         if miss.differences and (first == "times" or isinstance(miss.differences[0][2], Because)):
-            return 2.0, 0                   # all that it asks for is there; it can't answer, for another reason
+            return 2.0, holds, 0            # all that it asks for is there; it can't answer, for another reason
         alike = likeness(miss.differences)
-        return alike if alike > 0.6 else 0.0, order.get(first, len(order))
+        return alike if alike > 0.6 else 0.0, holds, order.get(first, len(order))
     found: List[NearMiss] = []
-    for rank in sorted(ranked):
+    for count in sorted({count for count, _ in ranked}):
         if len(found) < most:
-            found += sorted(ranked[rank], key=near, reverse=True)[:most - len(found)]
+            ties = [miss for rank in sorted(ranked) if rank[0] == count for miss in ranked[rank]]
+            found += sorted(ties, key=near, reverse=True)[:most - len(found)]
     return found
 
 

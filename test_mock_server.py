@@ -2033,6 +2033,15 @@ def test_azures_own_name_of_gpt_3_5_is_no_reasoning_model() -> None:
     assert [bool(m.REASONING_MODEL.match(name)) for name in names] == [False, True, True, True, False, True]
 
 
+def test_a_typo_away_is_nearer_than_a_mock_of_which_more_holds() -> None:
+    mocks = m.Mocks()
+    more = {"provider": "openai", "model": "gpt-4o", "user": "something else entirely"}
+    mocks.add([{"name": "more holds", "match": more, "response": {"text": "x"}}])
+    mocks.add([{"name": "a typo away", "match": {"user": "Hi theer"}, "response": {"text": "x"}}])
+    names = [miss.mock.name for miss in mocks.near(replace(BASE, session=""), wire_of(m.OpenAIChat))]
+    assert names == ["a typo away", "more holds"]
+
+
 def test_a_mock_that_only_can_not_answer_is_nearest() -> None:
     mocks = m.Mocks()
     mocks.add([{"name": name, "match": {"user": name}, "response": {"text": "x"}} for name in ("st1", "st3")])

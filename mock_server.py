@@ -4754,7 +4754,7 @@ class Index:
     """Mocks in matching order, found without looking at those that name another provider, model or user text."""
 
     def __init__(self, mocks: Sequence[Mock]) -> None:
-        self.mocks = tuple(mocks)
+        self.mocks = mocks if isinstance(mocks, tuple) else tuple(mocks)
         self.buckets: Dict[Tuple[Optional[str], ...], List[Tuple[int, Mock]]] = {}
         for order, mock in enumerate(self.mocks):
             for key in mock.index_keys():
@@ -4975,9 +4975,10 @@ class Session:
 
     def __init__(self) -> None:
         self.specs: List[Tuple[Json, str]] = []         # JSON and place of the mocks added at run time
-        self.index = Index(())
+        self.mocks: Tuple[Mock, ...] = ()
         self.uses: Dict[Tuple[str, str], Uses] = {}
         self.memory: Any = None
+        self.known_index: Optional[Index] = Index(())
 
     def uses_of(self, mock: Mock) -> Uses:
         """How often it has used a mock."""
@@ -4986,7 +4987,15 @@ class Session:
 
     def hold(self, mocks: Sequence[Mock]) -> None:
         """Have these mocks of its own, from now on."""
-        self.index = Index(mocks)
+        self.mocks, self.known_index = tuple(mocks), None
+
+    @property
+    def index(self) -> Index:
+        """Its mocks, indexed when the first request after a change asks: a test may add thousands one by one."""
+        found = self.known_index
+        if found is None or found.mocks is not self.mocks:
+            found = self.known_index = Index(self.mocks)
+        return found
 
 
 class Mocks:
@@ -5038,7 +5047,7 @@ class Mocks:
     def again(self, session: Session, read: ReadFile) -> List[Mock]:
         """A session's own mocks, read again for the files that they name; one whose file is gone stays as it was."""
         mocks = []
-        before = {mock.place: mock for mock in session.index.mocks}
+        before = {mock.place: mock for mock in session.mocks}
         for spec, place in session.specs:
             try:
                 mocks.append(parse_mock(spec, place, read))
@@ -5087,7 +5096,7 @@ class Mocks:
             placed = [(spec, f"added#{next(self.numbers)}") for spec in specs]
             mocks = [parse_mock(spec, place, reader(libraries)) for spec, place in placed]
             holder.specs = [*placed, *holder.specs]
-            holder.hold([*mocks, *holder.index.mocks])
+            holder.hold([*mocks, *holder.mocks])
             self.stamps.update({path: known for library in libraries for path, known in library.stamps.items()})
         return mocks
 
@@ -5095,8 +5104,8 @@ class Mocks:
         """Take away mocks that a session added, by their ids; how many there were."""
         holder, wanted = self.session(session), set(ids)
         with self.lock:
-            kept = [mock for mock in holder.index.mocks if mock.id not in wanted]
-            gone = len(holder.index.mocks) - len(kept)
+            kept = [mock for mock in holder.mocks if mock.id not in wanted]
+            gone = len(holder.mocks) - len(kept)
             places = {mock.place for mock in kept}
             holder.specs = [(spec, place) for spec, place in holder.specs if place in places]
             holder.hold(kept)
@@ -5115,7 +5124,7 @@ class Mocks:
 
     def all(self, session: str = "") -> List[Mock]:
         """A session's mocks and those from files, in matching order."""
-        return [*self.session(session).index.mocks, *self.index.mocks]
+        return [*self.session(session).mocks, *self.index.mocks]
 
     def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find the same."""
@@ -5881,7 +5890,7 @@ class Control:
     def mocks_loaded(self, request: Request) -> Response:
         """All mocks, in matching order."""
         names = self.sessions(request)
-        known = [(self.mocks.session(name), mock) for name in names for mock in self.mocks.session(name).index.mocks]
+        known = [(self.mocks.session(name), mock) for name in names for mock in self.mocks.session(name).mocks]
         known += [(self.mocks.session(names[0]), mock) for mock in self.mocks.index.mocks]
         return control_response(200, {"mocks": [
             {"id": mock.id, "name": mock.name, "uses": session.uses_of(mock).count, "source": parse_json(utf8(mock.source))}
@@ -5902,7 +5911,7 @@ class Control:
         """Remove all that were added at run time."""
         deleted = 0
         for name in self.sessions(request):
-            deleted += self.mocks.remove([mock.id for mock in self.mocks.session(name).index.mocks], name)
+            deleted += self.mocks.remove([mock.id for mock in self.mocks.session(name).mocks], name)
         return control_response(200, {"deleted": deleted})
 
     def remove(self, request: Request, id: str) -> Response:
@@ -5911,7 +5920,7 @@ class Control:
             return control_response(200, {"deleted": 1})
         if any(mock.id == id for mock in self.mocks.index.mocks):
             raise Refused(409, f"{id} comes from a file; remove it there", code="not_added")
-        known = [mock.id for name in self.sessions(request) for mock in self.mocks.session(name).index.mocks]
+        known = [mock.id for name in self.sessions(request) for mock in self.mocks.session(name).mocks]
         raise Refused(404, f"no mock {shown(id)} was added; {nearest(id, known) if known else 'none was'}", code="unknown_mock")
 
     def reset(self, request: Request) -> Response:

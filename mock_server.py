@@ -832,7 +832,6 @@ class EventStream:
 OPENAI_SSE = SSE()
 GOOGLE_SSE = SSE("\r\n", spaced)
 GOOGLE_ARRAY = JsonArray()
-JSON_LINES = NDJSON()
 GO_LINES = NDJSON(go_json)
 AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
@@ -5275,9 +5274,12 @@ def copied(value: Json) -> Json:
     return [copied(inner) for inner in value] if isinstance(value, list) else value
 
 
+this_second = functools.lru_cache(maxsize=2)(rfc3339)
+
+
 def timestamp(moment: float) -> str:
     """A Unix time as RFC 3339 with milliseconds."""
-    return f"{rfc3339(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
+    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
 
 
 class Waiter(Gate):
@@ -7080,8 +7082,9 @@ def truncating(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]
         yield Cut("close")
         return
     yield from steps_until(known, events // 2 if fault.after is None else fault.after)
-    if not wire.minor:
+    if not wire.minor:                  # its end is all that there is to end it with
         yield Cut("close")
+        return
     yield Send(b"0\r\n\r\n", last=True)
     yield Cut("kept")
 
@@ -7307,7 +7310,7 @@ class Log:
 
     def say(self, message: str) -> None:
         """A line that is about no request."""
-        self.put({"time": now(), "message": message} if self.mode == "json" else message)
+        self.put({"time": timestamp(time.time()), "message": message} if self.mode == "json" else message)
 
     def request(self, entry: Entry) -> None:
         """A line about one request."""
@@ -7357,15 +7360,6 @@ class Log:
 
 LOGGED = ("time", "port", "session", "method", "path", "provider", "operation", "api", "model", "stream", "mock", "status",
           "duration", "bytes_sent", "events_sent", "ended", "note")
-
-
-def now() -> str:
-    """The time as RFC 3339 with milliseconds."""
-    moment = time.time()
-    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
-
-
-this_second = functools.lru_cache(maxsize=2)(rfc3339)
 
 
 def logged(entry: Entry) -> str:

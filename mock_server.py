@@ -109,8 +109,8 @@ Difference = Tuple[str, Any, Any]      # key, got, expected
 # === Errors ==================================================================
 # Whose fault it is, what differed, what to do next.  Touches nothing.
 
-SECRET = re.compile(r"(?!next|page|prev).*(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
-                    re.IGNORECASE)          # names of headers and query parameters
+SECRET = re.compile(r"(?!next|page|prev|idempotency|sec-).*"           # names of headers and query parameters
+                    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)", re.IGNORECASE)
 SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
 MISSING = type("Missing", (), {"__repr__": lambda self: "absent"})()
 

@@ -4589,7 +4589,8 @@ def test_what_a_mock_expects_of_a_credential_is_not_told() -> None:
     )
     answered = answers.answer(request_of(m.OpenAIChat, headers={"x-api-key": "SECRETKEY2"}, query={"Key": "SECRET"}))
     assert b"SECRET" not in answered.response.body and "SECRET" not in answered.note
-    assert m.masked("max-tokens", "1") == "1" and m.unsecret("body.tool.key", "a", "b") == ("body.tool.key", "a", "b")
+    assert m.masked("max-tokens", "1") == "1" and m.masked("Idempotency-Key", "a") == m.masked("pageToken", "a") == "a"
+    assert m.unsecret("body.tool.key", "a", "b") == ("body.tool.key", "a", "b")
 
 
 def test_near_misses_hold_no_more_of_a_long_value_than_is_around_the_difference() -> None:

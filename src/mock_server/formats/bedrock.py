@@ -1,0 +1,400 @@
+"""AWS Bedrock: Converse (wire formats, section 10).  Pure."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple, Union
+
+from ..errors import MISSING, WrongField, shown
+from ..framings import AWS_EVENTS, Framing
+from ..jsons import BASE64URL, HEX, LOWER, compact, parse_json, sorted_compact, utf8, within
+from ..limits import Headers, Json
+from ..values import (
+    Call,
+    Delta,
+    Failure,
+    Ids,
+    Part,
+    Reasoning,
+    Refusal,
+    Reply,
+    Request,
+    ToolCall,
+    Turn,
+    Usage,
+    walk,
+)
+from .anthropic import AnthropicMessages
+from .base import WireFormat, check, items, uuid
+
+BEDROCK_TYPES = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    408: "ModelTimeoutException",
+    409: "ConflictException",
+    424: "ModelErrorException",
+    429: "ThrottlingException",
+    503: "ServiceUnavailableException",
+}
+
+
+BEDROCK_ERRORS = {
+    "no_key": Failure(403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
+    "authentication": Failure(
+        403, "The security token included in the request is invalid.", "UnrecognizedClientException"
+    ),
+    "permission": Failure(
+        403,
+        "You don't have access to the model with the specified model ID.",
+        "AccessDeniedException",
+    ),
+    "not_found": Failure(400, "The provided model identifier is invalid."),
+    "timeout": Failure(
+        408, "Model has timed out in processing the request. Try your request again."
+    ),
+    "rate_limit": Failure(429, "Too many requests, please wait before trying again."),
+    "server_error": Failure(
+        500, "The system encountered an unexpected error during processing. Try your request again."
+    ),
+    "overloaded": Failure(
+        503, "The service is unable to process your request right now. Try your request again."
+    ),
+    "context_length": Failure(400, "Input is too long for requested model."),
+}
+
+
+BEDROCK_PADS = LOWER + LOWER.upper() + "0123456789"
+
+
+class Bedrock(WireFormat):
+    """What all APIs of Bedrock share: headers, errors by type in a header, SigV4 or a key, the binary event stream."""
+
+    provider = "bedrock"
+    schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
+    errors: Mapping[str, Failure] = BEDROCK_ERRORS
+    layout: Callable[..., str] = staticmethod(sorted_compact)
+    stream_type = "application/vnd.amazon.eventstream"
+    bad_json = "Unable to parse the request body as JSON: {}"
+
+    def framing(self, call: Call) -> Framing:
+        """The binary event stream."""
+        return AWS_EVENTS
+
+    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+        """The request id; of an invoke stream also the type of what is inside."""
+        inside = (
+            (("X-Amzn-Bedrock-Content-Type", "application/json"),)
+            if stream and self.api == "invoke"
+            else ()
+        )
+        return (("x-amzn-RequestId", uuid(ids, "request")), *inside)
+
+    def counts(self, reply: Reply) -> Headers:
+        """Token counts and latency, which invoke tells in headers."""
+        if self.api != "invoke":
+            return ()
+        return (
+            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
+            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
+            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
+        )
+
+    @staticmethod
+    def kind(failure: Failure) -> str:
+        """The type of an error, such as ThrottlingException."""
+        return failure.type or BEDROCK_TYPES.get(
+            failure.status,
+            "ValidationException" if failure.status < 500 else "InternalServerException",
+        )
+
+    def failure(
+        self, failure: Failure, asked: Union[Request, Call], ids: Ids
+    ) -> Tuple[bytes, Headers]:
+        """`{"message"}`, the type in x-amzn-ErrorType (10.2, recorded)."""
+        return utf8(compact({"message": failure.message})), (
+            ("Content-Type", self.json_type),
+            (
+                "x-amzn-ErrorType",
+                self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/",
+            ),
+        )
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """An exception message, its type in lower camel case (10.1)."""
+        kind = (
+            self.kind(failure)
+            if self.kind(failure).endswith("Exception")
+            else "InternalServerException"
+        )
+        yield kind[0].lower() + kind[1:], {"message": failure.message}
+
+    def complaint(self, wrong: WrongField) -> Failure:
+        """AWS's way to name a field."""
+        wanted = (
+            "not be null"
+            if wrong.found is MISSING
+            else f"be {wrong.expected}, found {shown(wrong.found)}"
+        )
+        return Failure(
+            400,
+            f"1 validation error detected: Value at '{wrong.field or 'body'}' failed to satisfy constraint: "
+            f"Member must {wanted}",
+        )
+
+    @staticmethod
+    def pad(call: Call, number: int) -> str:
+        """The padding `p` of an event: a beginning of letters and digits (10.1, recorded)."""
+        return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
+
+
+def bedrock_blocks(content: Json, place: str) -> Tuple[str, List[str], bool]:
+    """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
+    texts, results, other = [], [], False
+    for where, block in items(content, place):
+        check(block, {"text": "a string", "toolResult": "an object"}, where + ".")
+        result = block.get("toolResult")
+        if result is None:
+            said = block.get("text", within(block, "guardContent", "text", "text"))
+            other = other or set(block) != {"cachePoint"}
+            texts += [said] if isinstance(said, str) else []
+            continue
+        parts = [part for _, part in items(result.get("content"), where + ".toolResult.content")]
+        results.append(
+            "\n".join(
+                part["text"] if isinstance(part.get("text"), str) else compact(part["json"])
+                for part in parts
+                if isinstance(part.get("text"), str) or "json" in part
+            )
+        )
+    return "\n".join(texts), results, other
+
+
+class ConverseRequest(Bedrock):
+    """How a Converse request reads."""
+
+    api = "converse"
+    fields: Mapping[str, str] = {
+        "messages": "an array",
+        "system": "an array",
+        "promptVariables": "an object",
+        "inferenceConfig": "an object",
+        "toolConfig": "an object",
+        "additionalModelRequestFields": "an object",
+        "outputConfig": "an object",
+    }
+
+    def turns(self, body: Json) -> Iterator[Turn]:
+        """System blocks and messages; a message of only tool results is no user message."""
+        if body.get("system") is not None:
+            yield Turn("system", bedrock_blocks(body["system"], "system")[0])
+        if not body.get("messages") and body.get("promptVariables") is None:
+            raise WrongField(
+                "messages", "an array of at least one message", body.get("messages", MISSING)
+            )
+        for place, message in items(body.get("messages"), "messages"):
+            check(message, {"role": "a string!", "content": "an array!"}, place + ".")
+            if message["role"] not in ("user", "assistant", "system"):
+                raise WrongField(place + ".role", "one from user, assistant", message["role"])
+            text, results, other = bedrock_blocks(message["content"], place + ".content")
+            if message["role"] != "user" or other or not results:
+                yield Turn(message["role"], text)
+            for result in results:
+                yield Turn("tool", result)
+
+    def tools(self, body: Json) -> Iterator[str]:
+        """Names of the tools."""
+        for place, tool in items(within(body, "toolConfig", "tools"), "toolConfig.tools"):
+            check(tool, {"toolSpec": "an object"}, place + ".")
+            if "toolSpec" in tool:
+                check(tool["toolSpec"], {"name": "a string!"}, place + ".toolSpec.")
+                yield tool["toolSpec"]["name"]
+
+    def schema(self, body: Json) -> Json:
+        """`outputConfig.textFormat.structure.jsonSchema.schema`, which is JSON text."""
+        text = within(body, "outputConfig", "textFormat", "structure", "jsonSchema", "schema")
+        try:
+            return parse_json(utf8(text)) if isinstance(text, str) else text
+        except ValueError as error:
+            raise WrongField(
+                "outputConfig.textFormat.structure.jsonSchema.schema", f"JSON ({error})", text
+            ) from None
+
+
+class BedrockConverse(ConverseRequest):
+    """converse and converse-stream (section 10)."""
+
+    routes: Tuple[str, ...] = (
+        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse)",
+        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse-stream)",
+    )
+    stops = {
+        "stop": "end_turn",
+        "length": "max_tokens",
+        "tool_calls": "tool_use",
+        "content_filter": "content_filtered",
+    }
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """The operation says it."""
+        return params["verb"].endswith("stream")
+
+    def block(self, call: Call, part: Part, index: int) -> Dict[str, Json]:
+        """One content block."""
+        if isinstance(part, ToolCall):
+            return {
+                "toolUse": {
+                    "toolUseId": self.tool_id(call, part, index),
+                    "name": part.name,
+                    "input": dict(part.arguments),
+                }
+            }
+        if isinstance(part, Reasoning):
+            signature = AnthropicMessages.signature(call, index)
+            return {
+                "reasoningContent": {"reasoningText": {"text": part.text, "signature": signature}}
+            }
+        return {"text": getattr(part, "text", "")}
+
+    @staticmethod
+    def tool_id(call: Call, part: ToolCall, index: int) -> str:
+        """The id of a tool call."""
+        return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
+
+    def stop(self, reply: Reply) -> str:
+        """The stop reason; a refusal is text that a filter stopped."""
+        refused = reply.stop == "stop" and reply.text(Refusal) is not None
+        return self.stops["content_filter" if refused else reply.stop]
+
+    def usage(self, usage: Usage) -> Dict[str, Json]:
+        """Token counts; those read from the cache are not among the input."""
+        cached = (
+            {"cacheReadInputTokens": usage.cached, "cacheWriteInputTokens": 0}
+            if usage.cached
+            else {}
+        )
+        return {
+            "inputTokens": usage.input - usage.cached,
+            "outputTokens": usage.output,
+            "totalTokens": usage.total,
+            **cached,
+        }
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The output message with metrics."""
+        content = [self.block(call, part, index) for index, part in enumerate(reply.parts)]
+        return {
+            "metrics": {"latencyMs": 408},
+            "output": {"message": {"content": content, "role": "assistant"}},
+            "stopReason": self.stop(reply),
+            "usage": self.usage(reply.usage),
+        }
+
+    def deltas(self, call: Call, delta: Delta) -> Dict[str, Json]:
+        """The delta of one piece."""
+        if isinstance(delta.part, ToolCall):
+            return {"toolUse": {"input": delta.piece}}
+        return (
+            {"reasoningContent": {"text": delta.piece}}
+            if isinstance(delta.part, Reasoning)
+            else {"text": delta.piece}
+        )
+
+    def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Dict[str, Json]]]:
+        """The events of a stream without their padding, in order (10.1, recorded)."""
+        yield "messageStart", {"role": "assistant"}
+        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+            part = reply.parts[index]
+            if isinstance(part, ToolCall):
+                start = {
+                    "toolUse": {"name": part.name, "toolUseId": self.tool_id(call, part, index)}
+                }
+                yield "contentBlockStart", {"contentBlockIndex": index, "start": start}
+            for delta in cut:
+                yield (
+                    "contentBlockDelta",
+                    {"contentBlockIndex": index, "delta": self.deltas(call, delta)},
+                )
+            if isinstance(part, Reasoning):
+                signature = {
+                    "reasoningContent": {"signature": AnthropicMessages.signature(call, index)}
+                }
+                yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signature}
+            yield "contentBlockStop", {"contentBlockIndex": index}
+        yield "messageStop", {"stopReason": self.stop(reply)}
+        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": self.usage(reply.usage)}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events with their padding."""
+        for number, (name, value) in enumerate(self.values(call, reply)):
+            yield name, {**value, "p": self.pad(call, number)}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is in them."""
+        known = {
+            "role": "messageStart",
+            "start": "contentBlockStart",
+            "delta": "contentBlockDelta",
+            "stopReason": "messageStop",
+            "usage": "metadata",
+            "contentBlockIndex": "contentBlockStop",
+        }
+        for value in values:
+            name = next(
+                (known[key] for key in known if isinstance(value, dict) and key in value), ""
+            )
+            if not name and isinstance(value, dict) and len(value) == 1:
+                name, value = next(iter(value.items()))
+            if name:
+                yield name, value
+
+
+class BedrockCountTokens(Bedrock):
+    """CountTokens, of a Converse or an InvokeModel request."""
+
+    operation, api = "count_tokens", "count-tokens"
+    routes = (r"POST /model/(?P<model>[^/]+)/count-tokens",)
+    fields = {"input": "an object!"}
+
+    def turns(self, body: Json) -> Iterable[Turn]:
+        """The conversation of the request inside."""
+        given = body["input"].get("converse")
+        if given is None:
+            text = within(body, "input", "invokeModel", "body")
+            try:
+                given = parse_json(base64.b64decode(text)) if isinstance(text, str) else None
+            except ValueError as error:
+                raise WrongField(
+                    "input.invokeModel.body", f"base64 of JSON ({error})", text
+                ) from None
+            return invoked_turns(given)
+        check(given, {**ConverseRequest.fields, "messages": "an array!"}, "input.converse.")
+        return ConverseRequest().turns(given)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"inputTokens": reply.usage.input}
+
+
+def invoked_turns(body: Json) -> Iterator[Turn]:
+    """What can be read of an InvokeModel body whose maker has no wire format here: a prompt, or messages with texts."""
+    body = body if isinstance(body, dict) else {}
+    prompt = next(
+        (body[name] for name in ("prompt", "inputText") if isinstance(body.get(name), str)), None
+    )
+    if prompt is not None:
+        yield Turn("user", prompt)
+    for message in body["messages"] if isinstance(body.get("messages"), list) else ():
+        content = message.get("content") if isinstance(message, dict) else None
+        parts = content if isinstance(content, list) else [{"text": content}]
+        texts = [
+            part["text"]
+            for part in parts
+            if isinstance(part, dict) and isinstance(part.get("text"), str)
+        ]
+        role = message.get("role") if isinstance(message, dict) else ""
+        yield Turn(
+            role if role in ("system", "user", "assistant", "tool") else "user", "\n".join(texts)
+        )

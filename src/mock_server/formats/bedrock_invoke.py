@@ -1,0 +1,168 @@
+"""AWS Bedrock: InvokeModel (wire formats, section 10).  Pure."""
+
+from __future__ import annotations
+
+import base64
+from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from ..errors import WrongField
+from ..jsons import compact, utf8
+from ..limits import Json
+from ..values import Call, Embedding, Reply, Turn
+from .anthropic import AnthropicMessages, AnthropicRequest
+from .base import uuid
+from .bedrock import Bedrock, BedrockConverse, invoked_turns
+
+# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an ARN, is taken for Claude.
+OTHER_MAKERS = (
+    r"(?:[^/]*(?:[./]|%2[Ff]))?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
+    r"openai|qwen|stability|twelvelabs|writer|zai)\."
+)
+
+
+NOVA_CHAT = r"amazon\.nova-(?!canvas|reel|sonic|[^/]*embed)"  # the others make pictures, films, speech and vectors
+
+
+INVOKED = (
+    r"POST /model/(?P<model>%s)/(?P<verb>invoke)",
+    r"POST /model/(?P<model>%s)/(?P<verb>invoke-with-response-stream)",
+)
+
+
+def invoke_routes(model: str) -> Tuple[str, ...]:
+    """The paths of InvokeModel, whole and streamed, for models of a pattern."""
+    return tuple(path % model for path in INVOKED)
+
+
+class BedrockInvoke(Bedrock):
+    """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
+
+    api = "invoke"
+    layout = staticmethod(compact)
+
+    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+        """The operation says it."""
+        return params["verb"] != "invoke"
+
+    def chunks(
+        self, values: Iterable[Json], call: Optional[Call] = None
+    ) -> Iterator[Tuple[str, Json]]:
+        """The maker's events as chunks, with padding where there is a call to make it from."""
+        for number, value in enumerate(values):
+            packed = base64.b64encode(
+                utf8(value if isinstance(value, str) else compact(value))
+            ).decode()
+            yield "chunk", {"bytes": packed, "p": self.pad(call, number) if call else "abcdefgh"}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """The maker's events."""
+        return self.chunks(values)
+
+
+class BedrockClaude(BedrockInvoke, AnthropicMessages):
+    """InvokeModel for Claude: messages without ping and padding, with metrics at the end (10.1)."""
+
+    routes = invoke_routes(rf"(?!{OTHER_MAKERS})[^/]+")
+    fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    prefix = "msg_bdrk_01"
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Anthropic's events in chunks."""
+        metrics = {
+            "inputTokenCount": reply.usage.input - reply.usage.cached,
+            "outputTokenCount": reply.usage.output,
+            "invocationLatency": 300,
+            "firstByteLatency": 100,
+        }
+        return self.chunks(
+            (
+                {**value, "amazon-bedrock-invocationMetrics": metrics}
+                if value["type"] == "message_stop"
+                else value
+                for value in self.values(call, reply)
+            ),
+            call,
+        )
+
+
+class BedrockNova(BedrockInvoke, BedrockConverse):
+    """InvokeModel for Amazon Nova, which speaks as Converse does; its events hold their names."""
+
+    routes = invoke_routes(rf"[^/]*{NOVA_CHAT}[^/]*")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The output, without metrics."""
+        value = super().whole(call, reply)
+        return {key: value[key] for key in ("output", "stopReason", "usage")}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Converse's events in chunks."""
+        return self.chunks(({name: value} for name, value in self.values(call, reply)), call)
+
+
+class BedrockOther(BedrockInvoke):
+    """InvokeModel for the models of other makers: recorded bodies and events only."""
+
+    routes = invoke_routes(
+        rf"(?={OTHER_MAKERS})(?![^/]*(?:{NOVA_CHAT}|amazon\.titan-embed|cohere\.embed))[^/]+"
+    )
+    speaks = frozenset()
+
+    def turns(self, body: Json) -> Iterable[Turn]:
+        """A prompt, or messages with texts."""
+        return invoked_turns(body)
+
+
+class BedrockTitanEmbed(BedrockInvoke):
+    """InvokeModel for Amazon's text embedding models."""
+
+    operation = "embed"
+    routes = invoke_routes(r"[^/]*amazon\.titan-embed[^/]*")[:1]
+    fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
+    speaks = frozenset((Embedding,))
+
+    def inputs(self, body: Json) -> List[str]:
+        """The one text; an image has none."""
+        return [body.get("inputText") or ""]
+
+    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
+        """One an input."""
+        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
+        return [list(embedding.of(index)) for index in range(len(call.inputs))]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embedding, twice as the real one."""
+        vector = self.vectors(call, reply)[0]
+        return {
+            "embedding": vector,
+            "embeddingsByType": {"float": vector},
+            "inputTextTokenCount": reply.usage.input,
+        }
+
+
+class BedrockCohereEmbed(BedrockTitanEmbed):
+    """InvokeModel for Cohere's embedding models."""
+
+    routes = invoke_routes(r"[^/]*cohere\.embed[^/]*")[:1]
+    fields = {"texts": "an array", "input_type": "a string"}
+
+    def inputs(self, body: Json) -> List[str]:
+        """The texts."""
+        return texts_of(body.get("texts"), "texts")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embeddings."""
+        return {
+            "embeddings": self.vectors(call, reply),
+            "id": uuid(call.token, "id"),
+            "response_type": "embeddings_floats",
+            "texts": list(call.inputs),
+        }
+
+
+def texts_of(value: Json, place: str) -> List[str]:
+    """An array of strings; WrongField for anything else in it."""
+    for index, item in enumerate(value or ()):
+        if not isinstance(item, str):
+            raise WrongField(f"{place}[{index}]", "a string", item)
+    return list(value or ())

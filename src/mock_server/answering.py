@@ -249,10 +249,8 @@ def no_file(name: str, place: str) -> bytes:
 def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
     """A delivery with what a header says of it in place of its own."""
     given = parse_delivery(spec, "X-Mock-Response")
-    return replace(
-        delivery,
-        **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},
-    )
+    names = {"plan" if key == "wire" else key for key in spec} - {"probability", "after_events"}
+    return replace(delivery, **{name: getattr(given, name) for name in names})
 
 
 def named_token(seed: str, label: str, length: int, alphabet: str = ALNUM) -> str:

@@ -603,7 +603,7 @@ def parse_fault(spec: Mapping[str, Json], place: str) -> Optional[Fault]:
             fail(place, "response.probability", 'is how likely a fault is, but there is no "fault"')
         return None
     kind, probability = spec["fault"], spec.get("probability", 1)
-    if kind not in FAULTS:
+    if kind not in list(FAULTS):  # a list, for a kind may be an object, which no dict looks up
         fail(place, "response.fault", f"found {shown(kind)}; {nearest(str(kind), FAULTS)}")
     if not fits(probability, "a number") or not 0 <= probability <= 1:
         fail(

@@ -19,12 +19,19 @@ mock_server.py.  A room uses only what stands above it.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 if sys.version_info < (3, 8):
     raise SystemExit(
         "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
     )
+
+if __name__ == "__main__" or sys.argv[:1] == ["-m"]:  # it is started, not imported
+    # Until there is a server to be closed, an interrupt ends it as quietly as it does later; but
+    # one that only checks mocks has not found them good.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
 
 __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
@@ -9372,7 +9379,8 @@ def respond(
     """An outcome in the provider's bytes, whole or streamed as the call asks, its content broken
     if that is what its fault does."""
     intact = written(wire, call, outcome, status, delivery)
-    return cast(Response, broken(delivery.fault, "content", intact, wire.framing(call).tear))
+    response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
+    return response
 
 
 def written(
@@ -10941,7 +10949,8 @@ class Channel(BaseHTTPRequestHandler):
 def steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
-    return cast(Iterable[Step], broken(response.delivery.fault, "steps", intact, exchange))
+    made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)
+    return made
 
 
 def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
@@ -12375,7 +12384,13 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
-    stop = Stop(signal.SIGINT, signal.SIGTERM)
+    with contextlib.closing(Stop(signal.SIGINT, signal.SIGTERM)) as stop:
+        serve_until(stop, options)
+    return 0
+
+
+def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
+    """Serve until it is time to stop, then close all servers at the same time."""
     servers = serve(options)
     lines = [f"listening on {server.start().url}" for server in servers]
     threading.Thread(
@@ -12396,7 +12411,6 @@ def run(options: Mapping[str, Any]) -> int:
         thread.start()
     for thread in closing:
         thread.join(GRACE_SECONDS + 0.4)
-    return 0
 
 
 def wait_for_end(stop: Stop) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-from typing import Iterable, Iterator, List, Optional, Tuple, cast
+from typing import Iterable, Iterator, List, Optional, Tuple
 
 from .codings import negotiated, takes_identity
 from .faults import breaks, broken
@@ -22,7 +22,8 @@ from .values import Frame, Hold, Pace, Plan, Response
 def steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
-    return cast(Iterable[Step], broken(response.delivery.fault, "steps", intact, exchange))
+    made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)
+    return made
 
 
 def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import struct
-from typing import Any, Iterable, Iterator, Optional, Sequence, Tuple, Union, cast
+from typing import Any, Iterable, Iterator, Optional, Sequence, Tuple, Union
 
 from .answered import Frames
 from .errors import WrongField
@@ -88,7 +88,8 @@ def respond(
     """An outcome in the provider's bytes, whole or streamed as the call asks, its content broken
     if that is what its fault does."""
     intact = written(wire, call, outcome, status, delivery)
-    return cast(Response, broken(delivery.fault, "content", intact, wire.framing(call).tear))
+    response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
+    return response
 
 
 def written(

@@ -12,8 +12,32 @@ from .limits import Headers, Json
 MISSING = type("Missing", (), {"__repr__": lambda self: "absent"})()
 
 
-class BadMock(ValueError):
-    """A mock that can't be used: its place, the key, what was found, what would do."""
+class WrongValue(ValueError):
+    """A value that can't be used; its message says where it stands, and what would do.
+
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found` what
+    is there, and `sentence` what the provider itself says of it, where it has words of its own.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        expected: str = "",
+        found: Json = MISSING,
+        sentence: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
+
+
+class BadMock(WrongValue):
+    """A mock that can't be used."""
+
+
+class BadField(WrongValue):
+    """A field of a request's body with the wrong type or value, or none where one is needed."""
 
 
 class Refused(Exception):

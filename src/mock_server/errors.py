@@ -9,7 +9,18 @@ from typing import Any, Iterable, Optional, Tuple
 
 from .limits import Headers, Json
 
-MISSING = type("Missing", (), {"__repr__": lambda self: "absent"})()
+
+class Missing:
+    """What stands where there is no value: it is false, and shown as `absent`."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING = Missing()
 
 
 class WrongValue(ValueError):
@@ -61,15 +72,6 @@ class Refused(Exception):
         super().__init__(message)
         self.status, self.message, self.code, self.param = status, message, code, param
         self.headers, self.close = headers, close
-
-
-class WrongField(Exception):
-    """A field of the request body with the wrong type or value, or none where one is needed; `said` is
-    the provider's own sentence, where it has one."""
-
-    def __init__(self, field: str, expected: str, found: Json = MISSING, said: str = "") -> None:
-        super().__init__(f"{field}: expected {expected}, found {kind_of(found)}")
-        self.field, self.expected, self.found, self.said = field, expected, found, said
 
 
 class Because(str):

@@ -85,7 +85,7 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
     methods that this one takes."""
     found = owners(request.method, request.path)
     for wire, params in found:
-        if wire.owns(request):
+        if wire.owns(request, params):
             return wire, params
     allowed = allow(request.path)
     if allowed:
@@ -148,8 +148,11 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
-    found = [wire for method in ("POST", "GET") for wire, _ in owners(method, request.path)]
+    found = [found for method in ("POST", "GET") for found in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
     if found:
-        return next((wire for wire in found if wire.owns(request)), found[0])
+        return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
     return wire if alike > 0.75 else DEFAULT_SHAPE

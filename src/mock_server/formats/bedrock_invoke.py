@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ..errors import WrongField
 from ..jsons import compact, utf8
 from ..limits import Json
+from ..node import Field
 from ..values import Call, Embedding, Reply, Turn
 from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import uuid
@@ -40,7 +40,7 @@ class BedrockInvoke(Bedrock):
     api = "invoke"
     layout = staticmethod(compact)
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
         return params["verb"] != "invoke"
 
@@ -108,9 +108,9 @@ class BedrockOther(BedrockInvoke):
     )
     speaks = frozenset()
 
-    def turns(self, body: Json) -> Iterable[Turn]:
+    def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""
-        return invoked_turns(body)
+        return invoked_turns(body.value)
 
 
 class BedrockTitanEmbed(BedrockInvoke):
@@ -121,9 +121,9 @@ class BedrockTitanEmbed(BedrockInvoke):
     fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
     speaks = frozenset((Embedding,))
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The one text; an image has none."""
-        return [body.get("inputText") or ""]
+        return [body.value.get("inputText") or ""]
 
     def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
         """One an input."""
@@ -146,23 +146,20 @@ class BedrockCohereEmbed(BedrockTitanEmbed):
     routes = invoke_routes(r"[^/]*cohere\.embed[^/]*")[:1]
     fields = {"texts": "an array", "input_type": "a string"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts."""
-        return texts_of(body.get("texts"), "texts")
+        return texts_of(body.get("texts"))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
         return {
             "embeddings": self.vectors(call, reply),
-            "id": uuid(call.token, "id"),
+            "id": uuid(call, "id"),
             "response_type": "embeddings_floats",
             "texts": list(call.inputs),
         }
 
 
-def texts_of(value: Json, place: str) -> List[str]:
-    """An array of strings; WrongField for anything else in it."""
-    for index, item in enumerate(value or ()):
-        if not isinstance(item, str):
-            raise WrongField(f"{place}[{index}]", "a string", item)
-    return list(value or ())
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]

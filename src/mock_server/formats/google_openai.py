@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, Optional, Sequence, Tuple, Union, cast
+from typing import Dict, Mapping, Optional, Sequence, Tuple, cast
 
-from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys, utf8
-from ..limits import Headers, Json
-from ..values import Call, Failure, Ids, Reply, Request
+from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys
+from ..limits import Json
+from ..values import Call, ErrorBody, Failure, Reply, Request
 from .base import RESOURCE
 from .gemini import Gemini
 from .gemini_more import GeminiModels
@@ -24,17 +24,13 @@ class GoogleCompatible(Gemini):
     json_type = "application/json"
     bad_json = OpenAI.bad_json
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
         return True
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`[{"error": {…}}]`."""
-        return utf8(indented([self.google_error(failure, asked)]) + "\n"), (
-            ("Content-Type", self.json_type),
-        )
+        return ErrorBody([self.google_error(call, failure)], indented, "\n")
 
 
 class GeminiChat(GoogleCompatible, OpenAIChat):
@@ -91,10 +87,10 @@ class VertexChat(Vertex, GeminiChat):
 
     routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/chat/completions",)
 
-    def settled(self, failure: Failure, asked: Union[Request, Call]) -> Failure:
+    def settled(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
-        found, path = super().settled(failure, asked), RESOURCE.sub("", asked.path)
-        publisher, _, name = getattr(asked, "model", "").rpartition("/")
+        found, path = super().settled(call, failure), RESOURCE.sub("", call.path)
+        publisher, _, name = call.model.rpartition("/")
         model = (
             f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"
         )

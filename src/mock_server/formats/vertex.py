@@ -7,8 +7,9 @@ from typing import Dict, List, Mapping, Optional
 
 from ..jsons import estimate, rfc3339
 from ..limits import Json
+from ..node import Field
 from ..values import Call, Failure, Reply, Request, Usage
-from .base import COLON, check
+from .base import COLON
 from .gemini import GEMINI_ERRORS, RATED_MODEL, Gemini, GeminiGenerate, google_cached
 from .gemini_more import GeminiBatchEmbed, GeminiCountTokens, GeminiEmbed, GeminiModels
 
@@ -173,13 +174,14 @@ class VertexPredict(Vertex, GeminiEmbed):
     routes = tuple(place + "predict" for place in VERTEX_MODELS)
     fields = {"instances": "an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """A text an instance; models of one's own take instances of any kind, which have none."""
         texts = []
-        for index, instance in enumerate(body.get("instances") or ()):
-            if isinstance(instance, dict):
-                check(instance, {"content": "a string"}, f"instances[{index}].")
-            texts.append(instance.get("content") or "" if isinstance(instance, dict) else "")
+        for instance in body.get("instances").items():
+            if instance.is_a("an object"):
+                texts.append(instance.check({"content": "a string"}).value.get("content") or "")
+            else:
+                texts.append("")
         return texts
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -205,7 +207,7 @@ class VertexModels(Vertex, GeminiModels):
         r"(?:/(?P<model>[^/:]+))?",
     )
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Vertex AI's alone."""
         return True
 

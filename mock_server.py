@@ -85,8 +85,10 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    NamedTuple,
     NoReturn,
     Optional,
+    Pattern,
     Sequence,
     Set,
     TYPE_CHECKING,
@@ -1379,13 +1381,17 @@ def uuid(call: Call, label: str) -> str:
 class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
-    A subclass with `routes` is registered; `METHOD /path` with named groups, matched against the
-    undecoded path.  `fields` are checked before `turns` and the like read the body."""
+    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
+    matched against the undecoded path.  `fields` are checked before `turns` and the like read the
+    body."""
 
     provider = ""
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
+    area: Tuple[
+        str, ...
+    ] = ()  # where paths begin in which no other provider's catch-all is at home
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     credentials: Tuple[str, ...] = (
@@ -1605,9 +1611,6 @@ def choices_of(number: Field, most: int) -> int:
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
-
-
-COLON = r"(?::|%3[Aa])"
 
 
 def pydantic_said(wrong: BadField) -> Tuple[str, str]:
@@ -2382,10 +2385,6 @@ TRAILER = "X-Mock-Trailer", "the end"
 # OpenAI's chat completions, and what all of its APIs share (wire formats, section 5).  Pure.
 
 
-# Every OpenAI-compatible host is `openai` under its own prefix, except where another provider lives.
-ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)/openai/|/v1(?:beta1)?/projects/)(?:/.+)?"
-
-
 REASONING_MODEL = re.compile(
     r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))"
 )  # not Azure's gpt-35-turbo
@@ -2680,8 +2679,8 @@ class OpenAIChat(ChatRequest):
     """Chat completions (wire formats, 5.2 and 5.3)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /v1/chat/completions",
-        rf"POST (?!/v1/chat/){ANY_PREFIX}/chat/completions",
+        "POST /v1/chat/completions",
+        "POST {prefix*}/chat/completions",
     )
     stream_type = "text/event-stream; charset=utf-8"
     keys = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
@@ -3085,8 +3084,8 @@ class OpenAIResponses(ResponseObjects):
     """The Responses API, whole and streamed; nothing is stored (wire formats, 5.5)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /v1/responses",
-        rf"POST (?!/v1/responses|/openai/responses){ANY_PREFIX}/responses",
+        "POST /v1/responses",
+        "POST {prefix*}/responses",
     )
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
@@ -3283,8 +3282,8 @@ class OpenAIInputTokens(ResponsesRequest):
 
     operation, api = "count_tokens", "input_tokens"
     routes: Tuple[str, ...] = (
-        r"POST /v1/responses/input_tokens",
-        rf"POST (?!/v1/responses|/openai/){ANY_PREFIX}/responses/input_tokens",
+        "POST /v1/responses/input_tokens",
+        "POST {prefix*}/responses/input_tokens",
     )
     fields = {**ResponsesRequest.fields, "model": "a string"}
 
@@ -3478,7 +3477,7 @@ class AnthropicRequest(Anthropic):
 class AnthropicMessages(AnthropicRequest):
     """Messages, whole and streamed (section 9)."""
 
-    routes: Tuple[str, ...] = (r"POST /v1/messages", r"POST /(?!v1/messages).+/v1/messages")
+    routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
     prefix = "msg_01"
     stops = {
@@ -3632,8 +3631,8 @@ class AnthropicCountTokens(AnthropicRequest):
 
     operation, api = "count_tokens", "count_tokens"
     routes: Tuple[str, ...] = (
-        r"POST /v1/messages/count_tokens",
-        r"POST /(?!v1/messages).+/v1/messages/count_tokens",
+        "POST /v1/messages/count_tokens",
+        "POST {prefix*}/v1/messages/count_tokens",
     )
     fields = {**AnthropicRequest.fields, "max_tokens": "an integer"}
 
@@ -3650,7 +3649,7 @@ class AnthropicModels(Anthropic):
     """Models, for clients that say `anthropic-version`."""
 
     operation = api = "models"
-    routes = (r"GET /v1/models(?:/(?P<model>[^/:]+))?",)
+    routes = ("GET /v1/models[/{model:}]",)
     known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
     speaks = frozenset()
 
@@ -3688,8 +3687,8 @@ class OpenAICompletions(OpenAI):
 
     api = "completions"
     routes: Tuple[str, ...] = (
-        r"POST /v1/completions",
-        rf"POST (?!/v1/completions){ANY_PREFIX}(?<!/chat)(?<!/fim)/completions",
+        "POST /v1/completions",
+        "POST {prefix*}/completions",
     )
     fields = {
         "model": "a string!",
@@ -3799,8 +3798,8 @@ class OpenAIEmbeddings(OpenAI):
 
     operation, api = "embed", "embeddings"
     routes: Tuple[str, ...] = (
-        r"POST /v1/embeddings",
-        rf"POST (?!/v1/embeddings|/api/embeddings){ANY_PREFIX}/embeddings",
+        "POST /v1/embeddings",
+        "POST {prefix*}/embeddings",
     )
     fields = {
         "model": "a string!",
@@ -3904,8 +3903,8 @@ class OpenAIModerations(OpenAI):
 
     operation, api = "moderate", "moderations"
     routes: Tuple[str, ...] = (
-        r"POST /v1/moderations",
-        rf"POST (?!/v1/moderations){ANY_PREFIX}/moderations",
+        "POST /v1/moderations",
+        "POST {prefix*}/moderations",
     )
     fields = {"model": "a string", "input": "a string or an array!"}
 
@@ -3945,9 +3944,8 @@ class OpenAIModels(OpenAI):
 
     operation = api = "models"
     routes: Tuple[str, ...] = (
-        r"GET /v1/models(?:/(?P<model>.+))?",
-        r"GET (?!/v1(?:alpha|beta1?)?/(?:models|publishers|projects)|/v1(?:alpha|beta)/openai/"
-        r"|/openai/(?:v1/)?models)(?:/.+)?/models(?:/(?P<model>[^/]+))?",
+        "GET /v1/models[/{model*}]",
+        "GET {prefix*}/models[/{model}]",
     )
     known: Tuple[str, ...] = (
         "gpt-4.1",
@@ -3986,7 +3984,7 @@ class OpenAIModels(OpenAI):
 # Azure OpenAI (wire formats, section 6).  Pure.
 
 
-DEPLOYMENT = r"POST /openai/deployments/(?P<model>[^/]+)"
+DEPLOYMENT = "POST /openai/deployments/{model}"
 
 
 SAFE = {"filtered": False, "severity": "safe"}
@@ -4056,6 +4054,13 @@ class Azure(OpenAI):
     """What all APIs of Azure OpenAI share: headers, errors of its own gateway, two kinds of credential."""
 
     provider = "azure"
+    area = (
+        "/openai/deployments/",
+        "/openai/v1/",
+        "/openai/models",
+        "/openai/moderations",
+        "/openai/responses",
+    )
     credentials = ("api-key", "authorization")
     errors = AZURE_ERRORS
     gateway = (
@@ -4141,7 +4146,7 @@ class Azure(OpenAI):
 class AzureChat(Azure, OpenAIChat):
     """Chat completions of a deployment: sorted keys, content filter results, no service tier."""
 
-    routes = (DEPLOYMENT + "/chat/completions", r"POST /openai/v1/chat/completions")
+    routes = (DEPLOYMENT + "/chat/completions", "POST /openai/v1/chat/completions")
     fields = {**OpenAIChat.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -4207,7 +4212,7 @@ class AzureChat(Azure, OpenAIChat):
 class AzureCompletions(Azure, OpenAICompletions):
     """Legacy completions of a deployment."""
 
-    routes = (DEPLOYMENT + "/completions", r"POST /openai/v1/completions")
+    routes = (DEPLOYMENT + "/completions", "POST /openai/v1/completions")
     fields = {**OpenAICompletions.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -4223,20 +4228,20 @@ class AzureCompletions(Azure, OpenAICompletions):
 class AzureEmbeddings(Azure, OpenAIEmbeddings):
     """Embeddings of a deployment, in OpenAI's layout (section 6, recorded)."""
 
-    routes = (DEPLOYMENT + "/embeddings", r"POST /openai/v1/embeddings")
+    routes = (DEPLOYMENT + "/embeddings", "POST /openai/v1/embeddings")
     fields = {**OpenAIEmbeddings.fields, "model": "a string"}
 
 
 class AzureModerations(Azure, OpenAIModerations):
     """Moderations; not under a deployment (section 6)."""
 
-    routes = (r"POST /openai/(?:v1/)?moderations",)
+    routes = ("POST /openai[/v1]/moderations",)
 
 
 class AzureModels(Azure, OpenAIModels):
     """Models."""
 
-    routes = (r"GET /openai/(?:v1/)?models(?:/(?P<model>[^/]+))?",)
+    routes = ("GET /openai[/v1]/models[/{model}]",)
 
 
 # === formats/azure_responses =================================================
@@ -4246,13 +4251,13 @@ class AzureModels(Azure, OpenAIModels):
 class AzureInputTokens(Azure, OpenAIInputTokens):
     """The same at Azure's paths."""
 
-    routes = (r"POST /openai/(?:v1/)?responses/input_tokens",)
+    routes = ("POST /openai[/v1]/responses/input_tokens",)
 
 
 class AzureResponses(Azure, OpenAIResponses):
     """Responses on Azure, with content filters (section 6)."""
 
-    routes = (r"POST /openai/(?:v1/)?responses",)
+    routes = ("POST /openai[/v1]/responses",)
     errors = {**AZURE_ERRORS, "context_length": ResponsesRequest.errors["context_length"]}
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
@@ -4490,8 +4495,8 @@ class BedrockConverse(ConverseRequest):
     """converse and converse-stream (section 10)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse)",
-        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse-stream)",
+        "POST /model/{model}/{verb=converse}",
+        "POST /model/{model}/{verb=converse-stream}",
     )
     stops = {
         "stop": "end_turn",
@@ -4618,7 +4623,7 @@ class BedrockCountTokens(Bedrock):
     """CountTokens, of a Converse or an InvokeModel request."""
 
     operation, api = "count_tokens", "count-tokens"
-    routes = (r"POST /model/(?P<model>[^/]+)/count-tokens",)
+    routes = ("POST /model/{model}/count-tokens",)
     fields = {"input": "an object!"}
 
     def turns(self, body: Field) -> Iterable[Turn]:
@@ -4666,25 +4671,26 @@ def invoked_turns(body: Json) -> Iterator[Turn]:
 # AWS Bedrock: InvokeModel (wire formats, section 10).  Pure.
 
 
-# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an ARN, is taken for Claude.
-OTHER_MAKERS = (
-    r"(?:[^/]*(?:[./]|%2[Ff]))?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
+# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an
+# ARN, is taken for Claude.
+OTHER_MAKER = re.compile(
+    r"(?:.*[./])?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
     r"openai|qwen|stability|twelvelabs|writer|zai)\."
 )
-
-
-NOVA_CHAT = r"amazon\.nova-(?!canvas|reel|sonic|[^/]*embed)"  # the others make pictures, films, speech and vectors
-
-
-INVOKED = (
-    r"POST /model/(?P<model>%s)/(?P<verb>invoke)",
-    r"POST /model/(?P<model>%s)/(?P<verb>invoke-with-response-stream)",
+FAMILIES = (
+    # Amazon's other Nova models make pictures, films, speech and vectors.
+    ("nova", re.compile(r".*amazon\.nova-(?!canvas|reel|sonic|.*embed)")),
+    ("titan-embed", re.compile(r".*amazon\.titan-embed")),
+    ("cohere-embed", re.compile(r".*cohere\.embed")),
+    ("other", OTHER_MAKER),
 )
+INVOKE = "POST /model/{model}/{verb=invoke}"
+INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
 
-def invoke_routes(model: str) -> Tuple[str, ...]:
-    """The paths of InvokeModel, whole and streamed, for models of a pattern."""
-    return tuple(path % model for path in INVOKED)
+def family_of(model: str) -> str:
+    """Whose bodies a model's InvokeModel takes: one of FAMILIES, or claude."""
+    return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 
 class BedrockInvoke(Bedrock):
@@ -4692,6 +4698,11 @@ class BedrockInvoke(Bedrock):
 
     api = "invoke"
     layout = staticmethod(compact)
+    family = ""
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The model's name tells whose body it is."""
+        return family_of(params["model"]) == self.family
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
@@ -4715,7 +4726,8 @@ class BedrockInvoke(Bedrock):
 class BedrockClaude(BedrockInvoke, AnthropicMessages):
     """InvokeModel for Claude: messages without ping and padding, with metrics at the end (10.1)."""
 
-    routes = invoke_routes(rf"(?!{OTHER_MAKERS})[^/]+")
+    family = "claude"
+    routes = (INVOKE, INVOKE_STREAM)
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_bdrk_01"
 
@@ -4741,7 +4753,8 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
 class BedrockNova(BedrockInvoke, BedrockConverse):
     """InvokeModel for Amazon Nova, which speaks as Converse does; its events hold their names."""
 
-    routes = invoke_routes(rf"[^/]*{NOVA_CHAT}[^/]*")
+    family = "nova"
+    routes = (INVOKE, INVOKE_STREAM)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -4756,9 +4769,8 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 class BedrockOther(BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
-    routes = invoke_routes(
-        rf"(?={OTHER_MAKERS})(?![^/]*(?:{NOVA_CHAT}|amazon\.titan-embed|cohere\.embed))[^/]+"
-    )
+    family = "other"
+    routes = (INVOKE, INVOKE_STREAM)
     speaks = frozenset()
 
     def turns(self, body: Field) -> Iterable[Turn]:
@@ -4770,7 +4782,8 @@ class BedrockTitanEmbed(BedrockInvoke):
     """InvokeModel for Amazon's text embedding models."""
 
     operation = "embed"
-    routes = invoke_routes(r"[^/]*amazon\.titan-embed[^/]*")[:1]
+    family = "titan-embed"
+    routes: Tuple[str, ...] = (INVOKE,)
     fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
     speaks = frozenset((Embedding,))
 
@@ -4796,7 +4809,8 @@ class BedrockTitanEmbed(BedrockInvoke):
 class BedrockCohereEmbed(BedrockTitanEmbed):
     """InvokeModel for Cohere's embedding models."""
 
-    routes = invoke_routes(r"[^/]*cohere\.embed[^/]*")[:1]
+    family = "cohere-embed"
+    routes = (INVOKE,)
     fields = {"texts": "an array", "input_type": "a string"}
 
     def inputs(self, body: Field) -> List[str]:
@@ -4900,7 +4914,7 @@ class CohereChat(Cohere):
     """Chat, whole and streamed; text beside tool calls is the tool plan."""
 
     api = "chat"
-    routes = (r"POST /v2/chat", r"POST /(?!v2/).+/v2/chat")
+    routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -5061,7 +5075,7 @@ class CohereEmbed(Cohere):
     """Embeddings, in each of the types that the request asks for."""
 
     operation, api = "embed", "embed"
-    routes = (r"POST /v2/embed", r"POST /(?!v2/).+/v2/embed")
+    routes = ("POST /v2/embed", "POST {prefix*}/v2/embed")
     fields = {
         "model": "a string!",
         "texts": "an array",
@@ -5130,7 +5144,7 @@ def signs(vector: Sequence[float]) -> bytes:
 # The Gemini API: generateContent (wire formats, section 7).  Pure.
 
 
-GEMINI_MODEL = r"POST /(?:v1beta|v1alpha|v1)/(?:models|tunedModels)/(?P<model>[^/:]+?)" + COLON
+GEMINI_MODEL = "POST /{v1beta|v1alpha|v1}/{models|tunedModels}/{model}:"
 
 
 GOOGLE_STATUS = {
@@ -5234,6 +5248,7 @@ class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
+    area = ("/v1beta/models", "/v1alpha/models", "/v1beta/openai/", "/v1alpha/openai/")
     credentials = ("x-goog-api-key", "?key", "authorization")
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     refusals = ("no_key", "no_key")
@@ -5477,8 +5492,8 @@ class GeminiGenerate(GeminiRequest):
     """generateContent and streamGenerateContent (wire formats, section 7)."""
 
     routes: Tuple[str, ...] = (
-        GEMINI_MODEL + "(?P<verb>generateContent)",
-        GEMINI_MODEL + "(?P<verb>streamGenerateContent)",
+        GEMINI_MODEL + "{verb=generateContent}",
+        GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
 
     def part(self, call: Call, delta: Delta, text: str) -> Dict[str, Json]:
@@ -5702,8 +5717,8 @@ class GeminiModels(Gemini):
 
     operation = api = "models"
     routes: Tuple[str, ...] = (
-        r"GET /(?:v1beta|v1alpha)/models(?:/(?P<model>[^/:]+))?",
-        r"GET /v1/models(?:/(?P<model>[^/:]+))?",
+        "GET /{v1beta|v1alpha}/models[/{model:}]",
+        "GET /v1/models[/{model:}]",
     )
     known = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-1.5-flash", "gemini-embedding-001")
     speaks = frozenset()
@@ -5750,19 +5765,12 @@ class GeminiModels(Gemini):
 # Vertex AI (wire formats, section 8).  Pure.
 
 
-VERTEX_PLACE = r"/(?:v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
-
-
-VERTEX_MODELS = tuple(
-    place + r"/(?P<model>[^/:]+?)" + COLON
-    for place in (
-        r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>[^/]+)/models",
-        r"POST " + VERTEX_PLACE + r"/endpoints",
-        r"POST /(?:v1beta1|v1)/publishers/(?P<publisher>[^/]+)/models",
-    )
+VERTEX_PLACE = "POST /{v1|v1beta1}/projects/{project}/locations/{location}"
+VERTEX_MODELS = (
+    VERTEX_PLACE + "/publishers/{publisher}/models/{model}:",
+    VERTEX_PLACE + "/endpoints/{model}:",
+    "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
-
-
 VERTEX_KEY = Failure(
     401,
     "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
@@ -5788,6 +5796,7 @@ class Vertex(Gemini):
     """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys; details on every error."""
 
     provider = "vertex_ai"
+    area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
     credentials = ("authorization", "x-goog-api-key", "?key")
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     error_details = {"details": []}
@@ -5802,7 +5811,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
     """generateContent on Vertex AI: other key order, no candidate index, usage on the last chunk only (8.1)."""
 
     routes = tuple(
-        place + f"(?P<verb>{verb})"
+        f"{place}{{verb={verb}}}"
         for place in VERTEX_MODELS
         for verb in ("generateContent", "streamGenerateContent")
     )
@@ -5940,8 +5949,8 @@ class VertexModels(Vertex, GeminiModels):
     """The publisher's models."""
 
     routes = (
-        r"GET /(?:v1beta1|v1)/(?:projects/[^/]+/locations/[^/]+/)?publishers/(?P<publisher>[^/]+)/models"
-        r"(?:/(?P<model>[^/:]+))?",
+        "GET /{v1beta1|v1}/[projects/{project}/locations/{location}/]publishers/{publisher}/models"
+        "[/{model:}]",
     )
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
@@ -5997,7 +6006,7 @@ class GoogleCompatible(Gemini):
 class GeminiChat(GoogleCompatible, OpenAIChat):
     """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or probabilities."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/chat/completions",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -6029,13 +6038,13 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
 class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/embeddings",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/embeddings",)
 
 
 class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
     """Models in OpenAI's shape."""
 
-    routes = (r"GET /(?:v1beta|v1alpha)/openai/models(?:/(?P<model>.+))?",)
+    routes = ("GET /{v1beta|v1alpha}/openai/models[/{model*}]",)
     known = tuple("models/" + name for name in GeminiModels.known)
 
     def entry(self, name: str) -> Dict[str, Json]:
@@ -6046,7 +6055,7 @@ class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
 class VertexChat(Vertex, GeminiChat):
     """Chat completions at Vertex AI's endpoint `openapi`, with an empty fingerprint and the traffic type (8.3)."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/chat/completions",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
 
     def settled(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
@@ -6081,7 +6090,7 @@ class VertexChat(Vertex, GeminiChat):
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/embeddings",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/embeddings",)
 
 
 # === formats/mistral =========================================================
@@ -6292,7 +6301,7 @@ class MistralFIM(MistralChat):
     """Fill in the middle: a prompt, and a suffix that the answer leads to."""
 
     api = "fim"
-    routes = (r"POST (?:/.+)?/v1/fim/completions",)
+    routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
         "prompt": "a string!",
@@ -6444,7 +6453,7 @@ class OllamaChat(Ollama):
     """chat: streamed unless the request says otherwise."""
 
     api = "chat"
-    routes: Tuple[str, ...] = (r"POST /api/chat", r"POST /(?!api/).+/api/chat")
+    routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
     fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
 
     def tools(self, body: Field) -> Iterable[str]:
@@ -6546,7 +6555,7 @@ class OllamaGenerate(OllamaChat):
     """generate: a prompt instead of messages."""
 
     api = "generate"
-    routes = (r"POST /api/generate", r"POST /(?!api/).+/api/generate")
+    routes = ("POST /api/generate", "POST {prefix*}/api/generate")
     fields = {
         **Ollama.fields,
         "prompt": "a string",
@@ -6590,7 +6599,7 @@ class OllamaEmbed(Ollama):
     """embed: a vector an input."""
 
     operation, api = "embed", "embed"
-    routes: Tuple[str, ...] = (r"POST /api/embed", r"POST /(?!api/).+/api/embed")
+    routes: Tuple[str, ...] = ("POST /api/embed", "POST {prefix*}/api/embed")
     fields: Mapping[str, str] = {**Ollama.fields, "input": "a string or an array!"}
     speaks = frozenset((Embedding,))
 
@@ -6622,7 +6631,7 @@ class OllamaEmbeddings(OllamaEmbed):
     """The older embeddings: one prompt, one vector."""
 
     api = "embeddings"
-    routes = (r"POST /api/embeddings",)
+    routes = ("POST /api/embeddings",)
     fields = {**Ollama.fields, "prompt": "a string!"}
 
     def inputs(self, body: Field) -> List[str]:
@@ -6638,7 +6647,7 @@ class OllamaTags(Ollama):
     """tags: the models that are there."""
 
     operation, api = "models", "tags"
-    routes: Tuple[str, ...] = (r"GET /api/tags",)
+    routes: Tuple[str, ...] = ("GET /api/tags",)
     speaks = frozenset()
     known = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
 
@@ -6671,7 +6680,7 @@ class OllamaVersion(OllamaTags):
     """version."""
 
     api = "version"
-    routes = (r"GET /api/version",)
+    routes = ("GET /api/version",)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""
@@ -6682,12 +6691,7 @@ class OllamaVersion(OllamaTags):
 # Claude on Vertex AI (wire formats, 8.2).  Pure.
 
 
-VERTEX_CLAUDE = (
-    r"POST "
-    + VERTEX_PLACE
-    + r"/publishers/(?P<publisher>anthropic)/models/(?P<model>(?!count-tokens)[^/:]+?)"
-    + COLON
-)
+VERTEX_CLAUDE = VERTEX_PLACE + "/publishers/{publisher=anthropic}/models/"
 
 
 class OnVertex(Anthropic):
@@ -6737,7 +6741,10 @@ VERTEX_FRONT = Vertex()
 class VertexMessages(OnVertex, AnthropicMessages):
     """Messages on Vertex AI: model and streaming are in the path."""
 
-    routes = (VERTEX_CLAUDE + "(?P<verb>rawPredict)", VERTEX_CLAUDE + "(?P<verb>streamRawPredict)")
+    routes = (
+        VERTEX_CLAUDE + "{model}:{verb=rawPredict}",
+        VERTEX_CLAUDE + "{model}:{verb=streamRawPredict}",
+    )
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_vrtx_01"
 
@@ -6749,13 +6756,7 @@ class VertexMessages(OnVertex, AnthropicMessages):
 class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
 
-    routes = (
-        r"POST "
-        + VERTEX_PLACE
-        + r"/publishers/(?P<publisher>anthropic)/models/count-tokens"
-        + COLON
-        + "rawPredict",
-    )
+    routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
 
 
 # === formats/all =============================================================
@@ -9658,136 +9659,259 @@ def laid_over(headers: Headers, own: Sequence[Tuple[str, Optional[str]]]) -> Hea
 # Answers to requests that came before.  Touches nothing.
 
 
+ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
+OBJECT_ROOM = 2048  # about what the objects of an answer take
+EMPTY_FRAME = 512  # and of one event
+
+
+class NotedHeaders(Mapping[str, str]):
+    """Headers that note which of them were asked for, there or not."""
+
+    __slots__ = ("known", "noted")
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
+        self.noted: Set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.noted.add(name)
+        return self.known[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A header's value, or the default."""
+        self.noted.add(name)
+        return self.known.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self.noted.add(str(name))
+        return name in self.known
+
+    def __iter__(self) -> Iterator[str]:
+        self.noted.update(self.known)
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+class Key(NamedTuple):
+    """All of a request that its answer depends on; `headers` are the values of those asked for."""
+
+    method: str
+    path: str
+    port: int
+    body: bytes
+    query: Tuple[Tuple[str, str], ...]
+    headers: Tuple[Optional[str], ...]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        texts = [self.path, *(text for pair in self.query for text in pair)]
+        return len(self.body) + sum(map(len, [*texts, *filter(None, self.headers)])) + OBJECT_ROOM
+
+
 class Memory:
-    """Answers to requests that came before, for as long as the mocks of the session and of the files stay the same.
+    """Answers to requests that came before, for as long as settings and mocks stay the same.
 
-    An answer depends on nothing but the request and the mocks, so that an equal request need not be read, matched
-    and written out again.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+    An answer depends on nothing but those and the request, so that an equal request need not be
+    read, matched and written out again.  Which headers it depends on is not declared anywhere: those
+    that were asked for while it was made are part of the key of all answers on its path.  Kept are
+    answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(
-        self, own: Index, files: Index, names: Sequence[str], room: int = 4 * 1024 * 1024
-    ) -> None:
-        self.own, self.files, self.room, self.used = own, files, room, 0
-        self.names = (*names, *own.headers, *files.headers)
-        self.answers: Dict[Any, Answered] = {}
+    def __init__(self, settings: Settings, own: Index, files: Index, room: int) -> None:
+        self.settings, self.own, self.files = settings, own, files
+        self.room = room
+        self.forget()
 
-    def key(self, request: Request) -> Any:
-        """All of a request that its answer depends on."""
+    def forget(self) -> None:
+        """Start over."""
+        self.used = 0
+        self.answers: Dict[Key, Answered] = {}
+        self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+
+    def is_of(self, settings: Settings, own: Index, files: Index) -> bool:
+        """Whether the answers still hold: they were made with these settings from these mocks."""
+        return self.settings is settings and self.own is own and self.files is files
+
+    def key(self, request: Request) -> Key:
+        """The key of a request, as far as is known what its answer depends on."""
         headers = request.headers
-        return (
-            request.method,
-            request.path,
-            request.port,
-            request.body,
-            tuple(request.query.items()),
-            *[headers.get(name) for name in self.names],
-        )
+        names = self.names.get((request.method, request.path), ())
+        values = tuple([headers.get(name) for name in names])
+        query = tuple(request.query.items())
+        return Key(request.method, request.path, request.port, request.body, query, values)
 
-    def keep(self, key: Any, answered: Answered) -> Answered:
-        """The answer, which is remembered.  A stream is written out first, as far as that takes no time worth
-        mentioning: a thousand that begin at once are then made once."""
+    def find(self, request: Request) -> Optional[Answered]:
+        """The answer to an equal request."""
+        return self.answers.get(self.key(request))
+
+    def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
+        """The answer, which is remembered if it can be.  A stream is written out first, as far as
+        that takes no time worth mentioning: a thousand that begin at once are then made once."""
         frames = answered.response.frames
         if frames is not None and not isinstance(frames, tuple):
             frames = ahead(frames)
             answered = replace(answered, response=replace(answered.response, frames=frames))
-        if answered.steady and (frames is None or isinstance(frames, tuple)):
-            size = sum(len(frame) for frame in frames or () if not isinstance(frame, Hold))
-            self.put(key, answered, size + len(answered.response.body))
+        if not answered.steady or not (frames is None or isinstance(frames, tuple)):
+            return answered
+        size = len(answered.response.body)
+        for frame in frames or ():
+            size += EMPTY_FRAME if isinstance(frame, Hold) else len(frame)
+        self.put(request, noted, answered, size)
         return answered
 
-    def put(self, key: Any, answered: Answered, size: int) -> None:
+    def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
-        size += sum(len(part) for part in key if isinstance(part, (bytes, str))) + 300 * len(
-            key[4]
-        )  # key[4]: the query
-        if size > 1024 * 1024:
+        place = request.method, request.path
+        names = self.names.get(place, ())
+        more = noted.difference(names)
+        if more:  # what was remembered without them is not found any more
+            self.names[place] = (*names, *sorted(more))
+        key = self.key(request)
+        size += key.size
+        if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:
-            self.answers, self.used = {}, 0
+            self.forget()
+            self.names[place] = (*names, *sorted(more))
         self.answers[key] = answered
-        self.used += size + 2048  # about what the objects take
+        self.used += size
 
 
 # === routing =================================================================
 # Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
 
 
-OWNER_HEADERS = (
-    "anthropic-version",
-    "user-agent",
-    "x-goog-api-key",
-    "access-control-request-method",
-    "access-control-request-headers",
-)
-
-
-CREDENTIALS = tuple(
-    sorted({name for wire in WIRE_FORMATS for name in wire.credentials if name[0] != "?"})
-)
-
-
-ROUTES = tuple((re.compile(route), wire) for wire in WIRE_FORMATS for route in wire.routes)
-
-
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 
-
-def readable(route: str) -> str:
-    """A route as people write it: the first of its alternatives, groups as {name}."""
-    text = re.sub(r"\(\?P<\w+>([\w-]+)\)", r"\1", route.replace(COLON, ":"))
-    text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"{\1}", text)
-    text = re.sub(r"\(\?:[^()]*\)\?", "", text)
-    return re.sub(r"\(\?:([^|()]*)[^()]*\)", r"\1", text)
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
 
 
-PATHS = tuple(
-    reversed(
-        list(
-            {
-                readable(route): wire
-                for wire in reversed(WIRE_FORMATS)
-                for route in reversed(wire.routes)
-                if "(?" not in readable(route)
-            }.items()
-        )
-    )
-)
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
 
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\{(?:\w+=)?([^{}|=]+)(?:\|[^{}]*)\}|\{\w+=([^{}]+)\}", r"\1\2", text)
+    return re.sub(r"\{(\w+)[:*]\}", r"{\1}", text)
+
+
+class Route(NamedTuple):
+    """One template, compiled; `anywhere` says that it takes any prefix."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    pattern: Pattern[str]
+    anywhere: bool
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def compiled_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            found.append(Route(method, template, wire, re.compile(pattern_of(template)), anywhere))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+ROUTES = compiled_routes()
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            if "{prefix*}" not in route:
+                found.setdefault(readable(route), wire)
+    return found
+
+
+PATHS = tuple(known_paths().items())
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 
 
 def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, and the decoded segments that it names."""
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
     return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
 
 
 def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
-    target = ("GET" if method == "HEAD" else method) + " " + path
-    found = ((wire, route.fullmatch(target)) for route, wire in ROUTES)
-    return tuple(
-        (
-            wire,
-            {name: unquote(text) for name, text in match.groupdict().items() if text is not None},
-        )
-        for wire, match in found
-        if match
-    )
+    method = "GET" if method == "HEAD" else method
+    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
+            continue
+        match = route.pattern.fullmatch(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
 
 
 known_owners = functools.lru_cache(maxsize=1024)(new_owners)
 
 
 def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest path, or the
-    methods that this one takes."""
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest
+    path, or the methods that this one takes."""
     found = owners(request.method, request.path)
     for wire, params in found:
         if wire.owns(request, params):
             return wire, params
     allowed = allow(request.path)
-    if allowed:
+    if allowed and not found:
         raise Refused(
             405,
             f"{shown(request.path)} takes {allowed}, not {request.method}",
@@ -9804,25 +9928,21 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
 
 def allow(path: str) -> str:
     """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    found = [
-        method
-        for method in METHODS
-        if method != "OPTIONS"
-        and (owners(method, path) or (path == "/" and method in ("GET", "HEAD")))
-    ]
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
     return ", ".join([*found, "OPTIONS"]) if found else ""
 
 
 def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it is, and how alike, up to 1."""
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
     best = PATHS[0][0], PATHS[0][1], 0.0
     for known, wire in PATHS:
         wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
-        if (
-            wanted.real_quick_ratio() > best[2]
-            and wanted.quick_ratio() > best[2]
-            and wanted.ratio() > best[2]
-        ):
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (wanted.real_quick_ratio, wanted.quick_ratio, wanted.ratio)
+        if all(bound() > best[2] for bound in bounds):
             best = known, wire, wanted.ratio()
     return best
 
@@ -9834,12 +9954,12 @@ def nameless(path: str, known: str) -> str:
         return path
     named = []
     for segment, name in zip(given, names):
+        if not name.startswith("{"):
+            named.append(segment)
+            continue
         holder, colon, _ = name.partition(":")
-        named.append(
-            holder + (colon + segment.rpartition(":")[2] if colon else "")
-            if name.startswith("{")
-            else segment
-        )
+        verb = segment.rpartition(":")[2] if colon else ""
+        named.append(holder + colon + verb)
     return "/".join(named)
 
 
@@ -9847,7 +9967,7 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
-    found = [found for method in ("POST", "GET") for found in owners(method, request.path)]
+    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
     for wire, params in found:
         if wire.owns(request, params):
             return wire
@@ -10018,6 +10138,10 @@ def unfit(call: Call, outcome: Outcome) -> str:
 # A request becomes a response: credentials, mocks, fallback, errors in the shape of the provider.
 
 
+NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
+SESSION_ROOM = 256 * 1024  # and by each session
+
+
 class Answerer:
     """Answers requests from mocks; one for all ports of a process."""
 
@@ -10031,29 +10155,25 @@ class Answerer:
             return Control(self.mocks, self.journal, self.settings).answer(request)
         if "x-mock-response" in request.headers:
             return self.fresh(request)
-        session = self.mocks.session(request.session)
-        memory = session.memory
-        if (
-            memory is None
-            or memory.own is not session.index
-            or memory.files is not self.mocks.index
-        ):
-            names = (*OWNER_HEADERS, *CREDENTIALS) if self.settings.require_auth else OWNER_HEADERS
-            memory = session.memory = Memory(
-                session.index,
-                self.mocks.index,
-                names,
-                256 * 1024 if request.session else 4 * 1024 * 1024,
-            )
-        key = memory.key(request)
-        known: Optional[Answered] = memory.answers.get(key)
+        memory = self.memory(request)
+        known = memory.find(request)
         if known is None:
-            kept: Answered = memory.keep(key, self.fresh(request))
-            return kept
+            headers = NotedHeaders(request.headers)
+            answered = self.fresh(replace(request, headers=headers))
+            return memory.keep(request, headers.noted, answered)
         if known.uses:
             with known.uses.lock:
                 known.uses.count += 1
         return known
+
+    def memory(self, request: Request) -> Memory:
+        """The answers that the session of a request remembers."""
+        session, files = self.mocks.session(request.session), self.mocks.index
+        memory: Optional[Memory] = session.memory
+        if memory is None or not memory.is_of(self.settings, session.index, files):
+            room = SESSION_ROOM if request.session else NAMELESS_ROOM
+            memory = session.memory = Memory(self.settings, session.index, files, room)
+        return memory
 
     def fresh(self, request: Request) -> Answered:
         """The response to a request, worked out."""

@@ -14,15 +14,18 @@ from .http import METHODS
 from .journal import Journal
 from .jsons import compact, parse_json, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
-from .memory import Memory
+from .memory import Memory, NotedHeaders
 from .mocks.answer import DELIVERY_KEYS, FAULT_KEYS, Answer, parse_answer, parse_delivery
 from .mocks.match import fail
 from .mocks.near import explained
 from .mocks.sessions import Mocks
-from .routing import CREDENTIALS, HEALTH, OWNER_HEADERS, allow, route, shape_of
+from .routing import HEALTH, allow, route, shape_of
 from .schema import unfit
 from .values import Call, Delivery, Failure, Pace, Request, Response
 from .writing import echo, failed, laid_over, respond
+
+NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
+SESSION_ROOM = 256 * 1024  # and by each session
 
 
 class Answerer:
@@ -38,29 +41,25 @@ class Answerer:
             return Control(self.mocks, self.journal, self.settings).answer(request)
         if "x-mock-response" in request.headers:
             return self.fresh(request)
-        session = self.mocks.session(request.session)
-        memory = session.memory
-        if (
-            memory is None
-            or memory.own is not session.index
-            or memory.files is not self.mocks.index
-        ):
-            names = (*OWNER_HEADERS, *CREDENTIALS) if self.settings.require_auth else OWNER_HEADERS
-            memory = session.memory = Memory(
-                session.index,
-                self.mocks.index,
-                names,
-                256 * 1024 if request.session else 4 * 1024 * 1024,
-            )
-        key = memory.key(request)
-        known: Optional[Answered] = memory.answers.get(key)
+        memory = self.memory(request)
+        known = memory.find(request)
         if known is None:
-            kept: Answered = memory.keep(key, self.fresh(request))
-            return kept
+            headers = NotedHeaders(request.headers)
+            answered = self.fresh(replace(request, headers=headers))
+            return memory.keep(request, headers.noted, answered)
         if known.uses:
             with known.uses.lock:
                 known.uses.count += 1
         return known
+
+    def memory(self, request: Request) -> Memory:
+        """The answers that the session of a request remembers."""
+        session, files = self.mocks.session(request.session), self.mocks.index
+        memory: Optional[Memory] = session.memory
+        if memory is None or not memory.is_of(self.settings, session.index, files):
+            room = SESSION_ROOM if request.session else NAMELESS_ROOM
+            memory = session.memory = Memory(self.settings, session.index, files, room)
+        return memory
 
     def fresh(self, request: Request) -> Answered:
         """The response to a request, worked out."""

@@ -207,7 +207,7 @@ class AnthropicRequest(Anthropic):
 class AnthropicMessages(AnthropicRequest):
     """Messages, whole and streamed (section 9)."""
 
-    routes: Tuple[str, ...] = (r"POST /v1/messages", r"POST /(?!v1/messages).+/v1/messages")
+    routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
     prefix = "msg_01"
     stops = {
@@ -361,8 +361,8 @@ class AnthropicCountTokens(AnthropicRequest):
 
     operation, api = "count_tokens", "count_tokens"
     routes: Tuple[str, ...] = (
-        r"POST /v1/messages/count_tokens",
-        r"POST /(?!v1/messages).+/v1/messages/count_tokens",
+        "POST /v1/messages/count_tokens",
+        "POST {prefix*}/v1/messages/count_tokens",
     )
     fields = {**AnthropicRequest.fields, "max_tokens": "an integer"}
 
@@ -379,7 +379,7 @@ class AnthropicModels(Anthropic):
     """Models, for clients that say `anthropic-version`."""
 
     operation = api = "models"
-    routes = (r"GET /v1/models(?:/(?P<model>[^/:]+))?",)
+    routes = ("GET /v1/models[/{model:}]",)
     known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
     speaks = frozenset()
 

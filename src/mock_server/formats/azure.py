@@ -12,7 +12,7 @@ from .base import uuid
 from .openai import OPENAI_ERRORS, REASONING_MODEL, OpenAI, OpenAIChat
 from .openai_more import OpenAICompletions, OpenAIEmbeddings, OpenAIModels, OpenAIModerations
 
-DEPLOYMENT = r"POST /openai/deployments/(?P<model>[^/]+)"
+DEPLOYMENT = "POST /openai/deployments/{model}"
 
 
 SAFE = {"filtered": False, "severity": "safe"}
@@ -82,6 +82,13 @@ class Azure(OpenAI):
     """What all APIs of Azure OpenAI share: headers, errors of its own gateway, two kinds of credential."""
 
     provider = "azure"
+    area = (
+        "/openai/deployments/",
+        "/openai/v1/",
+        "/openai/models",
+        "/openai/moderations",
+        "/openai/responses",
+    )
     credentials = ("api-key", "authorization")
     errors = AZURE_ERRORS
     gateway = (
@@ -167,7 +174,7 @@ class Azure(OpenAI):
 class AzureChat(Azure, OpenAIChat):
     """Chat completions of a deployment: sorted keys, content filter results, no service tier."""
 
-    routes = (DEPLOYMENT + "/chat/completions", r"POST /openai/v1/chat/completions")
+    routes = (DEPLOYMENT + "/chat/completions", "POST /openai/v1/chat/completions")
     fields = {**OpenAIChat.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -233,7 +240,7 @@ class AzureChat(Azure, OpenAIChat):
 class AzureCompletions(Azure, OpenAICompletions):
     """Legacy completions of a deployment."""
 
-    routes = (DEPLOYMENT + "/completions", r"POST /openai/v1/completions")
+    routes = (DEPLOYMENT + "/completions", "POST /openai/v1/completions")
     fields = {**OpenAICompletions.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -249,17 +256,17 @@ class AzureCompletions(Azure, OpenAICompletions):
 class AzureEmbeddings(Azure, OpenAIEmbeddings):
     """Embeddings of a deployment, in OpenAI's layout (section 6, recorded)."""
 
-    routes = (DEPLOYMENT + "/embeddings", r"POST /openai/v1/embeddings")
+    routes = (DEPLOYMENT + "/embeddings", "POST /openai/v1/embeddings")
     fields = {**OpenAIEmbeddings.fields, "model": "a string"}
 
 
 class AzureModerations(Azure, OpenAIModerations):
     """Moderations; not under a deployment (section 6)."""
 
-    routes = (r"POST /openai/(?:v1/)?moderations",)
+    routes = ("POST /openai[/v1]/moderations",)
 
 
 class AzureModels(Azure, OpenAIModels):
     """Models."""
 
-    routes = (r"GET /openai/(?:v1/)?models(?:/(?P<model>[^/]+))?",)
+    routes = ("GET /openai[/v1]/models[/{model}]",)

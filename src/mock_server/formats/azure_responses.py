@@ -13,13 +13,13 @@ from .responses import OpenAIInputTokens, OpenAIResponses, ResponsesRequest
 class AzureInputTokens(Azure, OpenAIInputTokens):
     """The same at Azure's paths."""
 
-    routes = (r"POST /openai/(?:v1/)?responses/input_tokens",)
+    routes = ("POST /openai[/v1]/responses/input_tokens",)
 
 
 class AzureResponses(Azure, OpenAIResponses):
     """Responses on Azure, with content filters (section 6)."""
 
-    routes = (r"POST /openai/(?:v1/)?responses",)
+    routes = ("POST /openai[/v1]/responses",)
     errors = {**AZURE_ERRORS, "context_length": ResponsesRequest.errors["context_length"]}
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:

@@ -73,13 +73,17 @@ def uuid(call: Call, label: str) -> str:
 class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
-    A subclass with `routes` is registered; `METHOD /path` with named groups, matched against the
-    undecoded path.  `fields` are checked before `turns` and the like read the body."""
+    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
+    matched against the undecoded path.  `fields` are checked before `turns` and the like read the
+    body."""
 
     provider = ""
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
+    area: Tuple[
+        str, ...
+    ] = ()  # where paths begin in which no other provider's catch-all is at home
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     credentials: Tuple[str, ...] = (
@@ -299,9 +303,6 @@ def choices_of(number: Field, most: int) -> int:
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
-
-
-COLON = r"(?::|%3[Aa])"
 
 
 def pydantic_said(wrong: BadField) -> Tuple[str, str]:

@@ -232,8 +232,8 @@ class BedrockConverse(ConverseRequest):
     """converse and converse-stream (section 10)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse)",
-        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse-stream)",
+        "POST /model/{model}/{verb=converse}",
+        "POST /model/{model}/{verb=converse-stream}",
     )
     stops = {
         "stop": "end_turn",
@@ -360,7 +360,7 @@ class BedrockCountTokens(Bedrock):
     """CountTokens, of a Converse or an InvokeModel request."""
 
     operation, api = "count_tokens", "count-tokens"
-    routes = (r"POST /model/(?P<model>[^/]+)/count-tokens",)
+    routes = ("POST /model/{model}/count-tokens",)
     fields = {"input": "an object!"}
 
     def turns(self, body: Field) -> Iterable[Turn]:

@@ -112,7 +112,7 @@ class CohereChat(Cohere):
     """Chat, whole and streamed; text beside tool calls is the tool plan."""
 
     api = "chat"
-    routes = (r"POST /v2/chat", r"POST /(?!v2/).+/v2/chat")
+    routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -273,7 +273,7 @@ class CohereEmbed(Cohere):
     """Embeddings, in each of the types that the request asks for."""
 
     operation, api = "embed", "embed"
-    routes = (r"POST /v2/embed", r"POST /(?!v2/).+/v2/embed")
+    routes = ("POST /v2/embed", "POST {prefix*}/v2/embed")
     fields = {
         "model": "a string!",
         "texts": "an array",

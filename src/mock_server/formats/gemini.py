@@ -26,9 +26,9 @@ from ..values import (
     Usage,
     walk,
 )
-from .base import COLON, WireFormat, choices_of
+from .base import WireFormat, choices_of
 
-GEMINI_MODEL = r"POST /(?:v1beta|v1alpha|v1)/(?:models|tunedModels)/(?P<model>[^/:]+?)" + COLON
+GEMINI_MODEL = "POST /{v1beta|v1alpha|v1}/{models|tunedModels}/{model}:"
 
 
 GOOGLE_STATUS = {
@@ -132,6 +132,7 @@ class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
+    area = ("/v1beta/models", "/v1alpha/models", "/v1beta/openai/", "/v1alpha/openai/")
     credentials = ("x-goog-api-key", "?key", "authorization")
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     refusals = ("no_key", "no_key")
@@ -375,8 +376,8 @@ class GeminiGenerate(GeminiRequest):
     """generateContent and streamGenerateContent (wire formats, section 7)."""
 
     routes: Tuple[str, ...] = (
-        GEMINI_MODEL + "(?P<verb>generateContent)",
-        GEMINI_MODEL + "(?P<verb>streamGenerateContent)",
+        GEMINI_MODEL + "{verb=generateContent}",
+        GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
 
     def part(self, call: Call, delta: Delta, text: str) -> Dict[str, Json]:

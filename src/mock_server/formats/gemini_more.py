@@ -86,8 +86,8 @@ class GeminiModels(Gemini):
 
     operation = api = "models"
     routes: Tuple[str, ...] = (
-        r"GET /(?:v1beta|v1alpha)/models(?:/(?P<model>[^/:]+))?",
-        r"GET /v1/models(?:/(?P<model>[^/:]+))?",
+        "GET /{v1beta|v1alpha}/models[/{model:}]",
+        "GET /v1/models[/{model:}]",
     )
     known = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-1.5-flash", "gemini-embedding-001")
     speaks = frozenset()

@@ -36,7 +36,7 @@ class GoogleCompatible(Gemini):
 class GeminiChat(GoogleCompatible, OpenAIChat):
     """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or probabilities."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/chat/completions",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -68,13 +68,13 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
 class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/embeddings",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/embeddings",)
 
 
 class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
     """Models in OpenAI's shape."""
 
-    routes = (r"GET /(?:v1beta|v1alpha)/openai/models(?:/(?P<model>.+))?",)
+    routes = ("GET /{v1beta|v1alpha}/openai/models[/{model*}]",)
     known = tuple("models/" + name for name in GeminiModels.known)
 
     def entry(self, name: str) -> Dict[str, Json]:
@@ -85,7 +85,7 @@ class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
 class VertexChat(Vertex, GeminiChat):
     """Chat completions at Vertex AI's endpoint `openapi`, with an empty fingerprint and the traffic type (8.3)."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/chat/completions",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
 
     def settled(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
@@ -120,4 +120,4 @@ class VertexChat(Vertex, GeminiChat):
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/embeddings",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/embeddings",)

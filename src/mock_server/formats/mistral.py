@@ -232,7 +232,7 @@ class MistralFIM(MistralChat):
     """Fill in the middle: a prompt, and a suffix that the answer leads to."""
 
     api = "fim"
-    routes = (r"POST (?:/.+)?/v1/fim/completions",)
+    routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
         "prompt": "a string!",

@@ -110,7 +110,7 @@ class OllamaChat(Ollama):
     """chat: streamed unless the request says otherwise."""
 
     api = "chat"
-    routes: Tuple[str, ...] = (r"POST /api/chat", r"POST /(?!api/).+/api/chat")
+    routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
     fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
 
     def tools(self, body: Field) -> Iterable[str]:
@@ -212,7 +212,7 @@ class OllamaGenerate(OllamaChat):
     """generate: a prompt instead of messages."""
 
     api = "generate"
-    routes = (r"POST /api/generate", r"POST /(?!api/).+/api/generate")
+    routes = ("POST /api/generate", "POST {prefix*}/api/generate")
     fields = {
         **Ollama.fields,
         "prompt": "a string",
@@ -256,7 +256,7 @@ class OllamaEmbed(Ollama):
     """embed: a vector an input."""
 
     operation, api = "embed", "embed"
-    routes: Tuple[str, ...] = (r"POST /api/embed", r"POST /(?!api/).+/api/embed")
+    routes: Tuple[str, ...] = ("POST /api/embed", "POST {prefix*}/api/embed")
     fields: Mapping[str, str] = {**Ollama.fields, "input": "a string or an array!"}
     speaks = frozenset((Embedding,))
 
@@ -288,7 +288,7 @@ class OllamaEmbeddings(OllamaEmbed):
     """The older embeddings: one prompt, one vector."""
 
     api = "embeddings"
-    routes = (r"POST /api/embeddings",)
+    routes = ("POST /api/embeddings",)
     fields = {**Ollama.fields, "prompt": "a string!"}
 
     def inputs(self, body: Field) -> List[str]:
@@ -304,7 +304,7 @@ class OllamaTags(Ollama):
     """tags: the models that are there."""
 
     operation, api = "models", "tags"
-    routes: Tuple[str, ...] = (r"GET /api/tags",)
+    routes: Tuple[str, ...] = ("GET /api/tags",)
     speaks = frozenset()
     known = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
 
@@ -337,7 +337,7 @@ class OllamaVersion(OllamaTags):
     """version."""
 
     api = "version"
-    routes = (r"GET /api/version",)
+    routes = ("GET /api/version",)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""

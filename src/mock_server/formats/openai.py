@@ -28,10 +28,6 @@ from ..values import (
 )
 from .base import WireFormat, caller, choices_of, retry_after
 
-# Every OpenAI-compatible host is `openai` under its own prefix, except where another provider lives.
-ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)/openai/|/v1(?:beta1)?/projects/)(?:/.+)?"
-
-
 REASONING_MODEL = re.compile(
     r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))"
 )  # not Azure's gpt-35-turbo
@@ -326,8 +322,8 @@ class OpenAIChat(ChatRequest):
     """Chat completions (wire formats, 5.2 and 5.3)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /v1/chat/completions",
-        rf"POST (?!/v1/chat/){ANY_PREFIX}/chat/completions",
+        "POST /v1/chat/completions",
+        "POST {prefix*}/chat/completions",
     )
     stream_type = "text/event-stream; charset=utf-8"
     keys = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}

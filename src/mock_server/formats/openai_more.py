@@ -12,7 +12,7 @@ from ..limits import Json
 from ..node import Field
 from ..values import Call, Embedding, Reasoning, Refusal, Reply, Request, Text, Turn, pieces
 from .base import caller, choices_of
-from .openai import ANY_PREFIX, ChatRequest, OpenAI, OpenAIChat, openai_text, wants_usage
+from .openai import ChatRequest, OpenAI, OpenAIChat, openai_text, wants_usage
 
 
 class OpenAICompletions(OpenAI):
@@ -20,8 +20,8 @@ class OpenAICompletions(OpenAI):
 
     api = "completions"
     routes: Tuple[str, ...] = (
-        r"POST /v1/completions",
-        rf"POST (?!/v1/completions){ANY_PREFIX}(?<!/chat)(?<!/fim)/completions",
+        "POST /v1/completions",
+        "POST {prefix*}/completions",
     )
     fields = {
         "model": "a string!",
@@ -131,8 +131,8 @@ class OpenAIEmbeddings(OpenAI):
 
     operation, api = "embed", "embeddings"
     routes: Tuple[str, ...] = (
-        r"POST /v1/embeddings",
-        rf"POST (?!/v1/embeddings|/api/embeddings){ANY_PREFIX}/embeddings",
+        "POST /v1/embeddings",
+        "POST {prefix*}/embeddings",
     )
     fields = {
         "model": "a string!",
@@ -236,8 +236,8 @@ class OpenAIModerations(OpenAI):
 
     operation, api = "moderate", "moderations"
     routes: Tuple[str, ...] = (
-        r"POST /v1/moderations",
-        rf"POST (?!/v1/moderations){ANY_PREFIX}/moderations",
+        "POST /v1/moderations",
+        "POST {prefix*}/moderations",
     )
     fields = {"model": "a string", "input": "a string or an array!"}
 
@@ -277,9 +277,8 @@ class OpenAIModels(OpenAI):
 
     operation = api = "models"
     routes: Tuple[str, ...] = (
-        r"GET /v1/models(?:/(?P<model>.+))?",
-        r"GET (?!/v1(?:alpha|beta1?)?/(?:models|publishers|projects)|/v1(?:alpha|beta)/openai/"
-        r"|/openai/(?:v1/)?models)(?:/.+)?/models(?:/(?P<model>[^/]+))?",
+        "GET /v1/models[/{model*}]",
+        "GET {prefix*}/models[/{model}]",
     )
     known: Tuple[str, ...] = (
         "gpt-4.1",

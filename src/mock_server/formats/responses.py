@@ -22,7 +22,7 @@ from ..values import (
     Usage,
     walk,
 )
-from .openai import ANY_PREFIX, OPENAI_ERRORS, OpenAI, openai_text
+from .openai import OPENAI_ERRORS, OpenAI, openai_text
 
 RESPONSE_ROLES = {
     "system": "system",
@@ -264,8 +264,8 @@ class OpenAIResponses(ResponseObjects):
     """The Responses API, whole and streamed; nothing is stored (wire formats, 5.5)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /v1/responses",
-        rf"POST (?!/v1/responses|/openai/responses){ANY_PREFIX}/responses",
+        "POST /v1/responses",
+        "POST {prefix*}/responses",
     )
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
@@ -462,8 +462,8 @@ class OpenAIInputTokens(ResponsesRequest):
 
     operation, api = "count_tokens", "input_tokens"
     routes: Tuple[str, ...] = (
-        r"POST /v1/responses/input_tokens",
-        rf"POST (?!/v1/responses|/openai/){ANY_PREFIX}/responses/input_tokens",
+        "POST /v1/responses/input_tokens",
+        "POST {prefix*}/responses/input_tokens",
     )
     fields = {**ResponsesRequest.fields, "model": "a string"}
 

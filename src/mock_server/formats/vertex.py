@@ -9,23 +9,15 @@ from ..jsons import estimate, rfc3339
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Failure, Reply, Request, Usage
-from .base import COLON
 from .gemini import GEMINI_ERRORS, RATED_MODEL, Gemini, GeminiGenerate, google_cached
 from .gemini_more import GeminiBatchEmbed, GeminiCountTokens, GeminiEmbed, GeminiModels
 
-VERTEX_PLACE = r"/(?:v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
-
-
-VERTEX_MODELS = tuple(
-    place + r"/(?P<model>[^/:]+?)" + COLON
-    for place in (
-        r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>[^/]+)/models",
-        r"POST " + VERTEX_PLACE + r"/endpoints",
-        r"POST /(?:v1beta1|v1)/publishers/(?P<publisher>[^/]+)/models",
-    )
+VERTEX_PLACE = "POST /{v1|v1beta1}/projects/{project}/locations/{location}"
+VERTEX_MODELS = (
+    VERTEX_PLACE + "/publishers/{publisher}/models/{model}:",
+    VERTEX_PLACE + "/endpoints/{model}:",
+    "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
-
-
 VERTEX_KEY = Failure(
     401,
     "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
@@ -51,6 +43,7 @@ class Vertex(Gemini):
     """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys; details on every error."""
 
     provider = "vertex_ai"
+    area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
     credentials = ("authorization", "x-goog-api-key", "?key")
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     error_details = {"details": []}
@@ -65,7 +58,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
     """generateContent on Vertex AI: other key order, no candidate index, usage on the last chunk only (8.1)."""
 
     routes = tuple(
-        place + f"(?P<verb>{verb})"
+        f"{place}{{verb={verb}}}"
         for place in VERTEX_MODELS
         for verb in ("generateContent", "streamGenerateContent")
     )
@@ -203,8 +196,8 @@ class VertexModels(Vertex, GeminiModels):
     """The publisher's models."""
 
     routes = (
-        r"GET /(?:v1beta1|v1)/(?:projects/[^/]+/locations/[^/]+/)?publishers/(?P<publisher>[^/]+)/models"
-        r"(?:/(?P<model>[^/:]+))?",
+        "GET /{v1beta1|v1}/[projects/{project}/locations/{location}/]publishers/{publisher}/models"
+        "[/{model:}]",
     )
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:

@@ -15,15 +15,9 @@ from .anthropic import (
     AnthropicMessages,
     AnthropicRequest,
 )
-from .base import COLON
 from .vertex import VERTEX_ERRORS, VERTEX_KEY, VERTEX_PLACE, Vertex
 
-VERTEX_CLAUDE = (
-    r"POST "
-    + VERTEX_PLACE
-    + r"/publishers/(?P<publisher>anthropic)/models/(?P<model>(?!count-tokens)[^/:]+?)"
-    + COLON
-)
+VERTEX_CLAUDE = VERTEX_PLACE + "/publishers/{publisher=anthropic}/models/"
 
 
 class OnVertex(Anthropic):
@@ -73,7 +67,10 @@ VERTEX_FRONT = Vertex()
 class VertexMessages(OnVertex, AnthropicMessages):
     """Messages on Vertex AI: model and streaming are in the path."""
 
-    routes = (VERTEX_CLAUDE + "(?P<verb>rawPredict)", VERTEX_CLAUDE + "(?P<verb>streamRawPredict)")
+    routes = (
+        VERTEX_CLAUDE + "{model}:{verb=rawPredict}",
+        VERTEX_CLAUDE + "{model}:{verb=streamRawPredict}",
+    )
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_vrtx_01"
 
@@ -85,10 +82,4 @@ class VertexMessages(OnVertex, AnthropicMessages):
 class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
 
-    routes = (
-        r"POST "
-        + VERTEX_PLACE
-        + r"/publishers/(?P<publisher>anthropic)/models/count-tokens"
-        + COLON
-        + "rawPredict",
-    )
+    routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import mock_server as m
 
-CHAT = {"model": "gpt-4o-mini", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}
-GOOGLE = {"systemInstruction": {"parts": [{"text": "Be brief."}]}, "contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
+CHAT = {
+    "model": "gpt-4o-mini",
+    "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
+}
+GOOGLE = {
+    "systemInstruction": {"parts": [{"text": "Be brief."}]},
+    "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
+}
 CLAUDE = {"max_tokens": 64, "system": "Be brief.", "messages": [{"role": "user", "content": "Hi"}]}
-CONVERSE = {"system": [{"text": "Be brief."}], "messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
+CONVERSE = {
+    "system": [{"text": "Be brief."}],
+    "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
+}
 VERTEX = "/v1/projects/p/locations/us/publishers/google/models/gemini-2.5-flash"
 VERTEX_CLAUDE = "/v1/projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929"
 OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
@@ -20,29 +29,79 @@ GEMINI = "/v1beta/models/gemini-2.5-flash"
 # class: (method, whole path, stream path or None, body); the stream's body has "stream": true where the path is the same
 SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.OpenAIChat: ("POST", "/v1/chat/completions", "/v1/chat/completions", CHAT),
-    m.OpenAICompletions: ("POST", "/v1/completions", "/v1/completions", {"model": "gpt-3.5-turbo-instruct", "prompt": "Hi"}),
-    m.OpenAIEmbeddings: ("POST", "/v1/embeddings", None, {"model": "text-embedding-3-small", "input": "Hi"}),
+    m.OpenAICompletions: (
+        "POST",
+        "/v1/completions",
+        "/v1/completions",
+        {"model": "gpt-3.5-turbo-instruct", "prompt": "Hi"},
+    ),
+    m.OpenAIEmbeddings: (
+        "POST",
+        "/v1/embeddings",
+        None,
+        {"model": "text-embedding-3-small", "input": "Hi"},
+    ),
     m.OpenAIModerations: ("POST", "/v1/moderations", None, {"input": "Hi"}),
     m.OpenAIModels: ("GET", "/v1/models", None, None),
-    m.AzureChat: ("POST", "/openai/deployments/d/chat/completions", "/openai/deployments/d/chat/completions", CHAT),
-    m.AzureCompletions: ("POST", "/openai/deployments/d/completions", "/openai/deployments/d/completions", {"prompt": "Hi"}),
+    m.AzureChat: (
+        "POST",
+        "/openai/deployments/d/chat/completions",
+        "/openai/deployments/d/chat/completions",
+        CHAT,
+    ),
+    m.AzureCompletions: (
+        "POST",
+        "/openai/deployments/d/completions",
+        "/openai/deployments/d/completions",
+        {"prompt": "Hi"},
+    ),
     m.AzureEmbeddings: ("POST", "/openai/deployments/d/embeddings", None, {"input": "Hi"}),
     m.AzureModerations: ("POST", "/openai/moderations", None, {"input": "Hi"}),
     m.AzureModels: ("GET", "/openai/models", None, None),
-    m.GeminiGenerate: ("POST", GEMINI + ":generateContent", GEMINI + ":streamGenerateContent", GOOGLE),
+    m.GeminiGenerate: (
+        "POST",
+        GEMINI + ":generateContent",
+        GEMINI + ":streamGenerateContent",
+        GOOGLE,
+    ),
     m.GeminiCountTokens: ("POST", GEMINI + ":countTokens", None, GOOGLE),
-    m.GeminiEmbed: ("POST", GEMINI + ":embedContent", None, {"content": {"parts": [{"text": "Hi"}]}}),
+    m.GeminiEmbed: (
+        "POST",
+        GEMINI + ":embedContent",
+        None,
+        {"content": {"parts": [{"text": "Hi"}]}},
+    ),
     m.GeminiBatchEmbed: (
         "POST",
         GEMINI + ":batchEmbedContents",
         None,
-        {"requests": [{"content": {"parts": [{"text": "Hi"}]}}, {"content": {"parts": [{"text": "Ho"}]}}]},
+        {
+            "requests": [
+                {"content": {"parts": [{"text": "Hi"}]}},
+                {"content": {"parts": [{"text": "Ho"}]}},
+            ]
+        },
     ),
     m.GeminiModels: ("GET", "/v1beta/models", None, None),
-    m.VertexGenerate: ("POST", VERTEX + ":generateContent", VERTEX + ":streamGenerateContent", GOOGLE),
+    m.VertexGenerate: (
+        "POST",
+        VERTEX + ":generateContent",
+        VERTEX + ":streamGenerateContent",
+        GOOGLE,
+    ),
     m.VertexCountTokens: ("POST", VERTEX + ":countTokens", None, GOOGLE),
-    m.VertexEmbed: ("POST", VERTEX + ":embedContent", None, {"content": {"parts": [{"text": "Hi"}]}}),
-    m.VertexBatchEmbed: ("POST", VERTEX + ":batchEmbedContents", None, {"requests": [{"content": {"parts": [{"text": "Hi"}]}}]}),
+    m.VertexEmbed: (
+        "POST",
+        VERTEX + ":embedContent",
+        None,
+        {"content": {"parts": [{"text": "Hi"}]}},
+    ),
+    m.VertexBatchEmbed: (
+        "POST",
+        VERTEX + ":batchEmbedContents",
+        None,
+        {"requests": [{"content": {"parts": [{"text": "Hi"}]}}]},
+    ),
     m.VertexPredict: ("POST", VERTEX + ":predict", None, {"instances": [{"content": "Hi"}]}),
     m.VertexModels: ("GET", "/v1beta1/publishers/google/models", None, None),
     m.OpenAIResponses: (
@@ -51,22 +110,82 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         "/v1/responses",
         {"model": "gpt-4o-mini", "instructions": "Be brief.", "input": "Hi"},
     ),
-    m.OpenAIInputTokens: ("POST", "/v1/responses/input_tokens", None, {"model": "gpt-4o-mini", "input": "Hi"}),
-    m.AzureInputTokens: ("POST", "/openai/v1/responses/input_tokens", None, {"model": "d", "input": "Hi"}),
-    m.AzureResponses: ("POST", "/openai/v1/responses", "/openai/v1/responses", {"model": "d", "input": "Hi"}),
-    m.GeminiChat: ("POST", "/v1beta/openai/chat/completions", "/v1beta/openai/chat/completions", CHAT),
-    m.GeminiOpenAIEmbeddings: ("POST", "/v1beta/openai/embeddings", None, {"model": "gemini-embedding-001", "input": "Hi"}),
+    m.OpenAIInputTokens: (
+        "POST",
+        "/v1/responses/input_tokens",
+        None,
+        {"model": "gpt-4o-mini", "input": "Hi"},
+    ),
+    m.AzureInputTokens: (
+        "POST",
+        "/openai/v1/responses/input_tokens",
+        None,
+        {"model": "d", "input": "Hi"},
+    ),
+    m.AzureResponses: (
+        "POST",
+        "/openai/v1/responses",
+        "/openai/v1/responses",
+        {"model": "d", "input": "Hi"},
+    ),
+    m.GeminiChat: (
+        "POST",
+        "/v1beta/openai/chat/completions",
+        "/v1beta/openai/chat/completions",
+        CHAT,
+    ),
+    m.GeminiOpenAIEmbeddings: (
+        "POST",
+        "/v1beta/openai/embeddings",
+        None,
+        {"model": "gemini-embedding-001", "input": "Hi"},
+    ),
     m.GeminiOpenAIModels: ("GET", "/v1beta/openai/models", None, None),
     m.VertexChat: ("POST", OPENAPI + "/chat/completions", OPENAPI + "/chat/completions", CHAT),
-    m.VertexOpenAIEmbeddings: ("POST", OPENAPI + "/embeddings", None, {"model": "google/text-embedding-005", "input": "Hi"}),
-    m.MistralChat: ("POST", "/v1/chat/completions", "/v1/chat/completions", {**CHAT, "model": "mistral-small-latest"}),
-    m.MistralFIM: ("POST", "/v1/fim/completions", "/v1/fim/completions", {"model": "codestral-latest", "prompt": "Hi"}),
-    m.MistralEmbeddings: ("POST", "/v1/embeddings", None, {"model": "mistral-embed", "input": "Hi"}),
+    m.VertexOpenAIEmbeddings: (
+        "POST",
+        OPENAPI + "/embeddings",
+        None,
+        {"model": "google/text-embedding-005", "input": "Hi"},
+    ),
+    m.MistralChat: (
+        "POST",
+        "/v1/chat/completions",
+        "/v1/chat/completions",
+        {**CHAT, "model": "mistral-small-latest"},
+    ),
+    m.MistralFIM: (
+        "POST",
+        "/v1/fim/completions",
+        "/v1/fim/completions",
+        {"model": "codestral-latest", "prompt": "Hi"},
+    ),
+    m.MistralEmbeddings: (
+        "POST",
+        "/v1/embeddings",
+        None,
+        {"model": "mistral-embed", "input": "Hi"},
+    ),
     m.MistralModels: ("GET", "/v1/models", None, None),
-    m.AnthropicMessages: ("POST", "/v1/messages", "/v1/messages", {**CLAUDE, "model": "claude-sonnet-4-5"}),
-    m.AnthropicCountTokens: ("POST", "/v1/messages/count_tokens", None, {**CLAUDE, "model": "claude-sonnet-4-5"}),
+    m.AnthropicMessages: (
+        "POST",
+        "/v1/messages",
+        "/v1/messages",
+        {**CLAUDE, "model": "claude-sonnet-4-5"},
+    ),
+    m.AnthropicCountTokens: (
+        "POST",
+        "/v1/messages/count_tokens",
+        None,
+        {**CLAUDE, "model": "claude-sonnet-4-5"},
+    ),
     m.AnthropicModels: ("GET", "/v1/models", None, None),
-    m.VertexMessages: ("POST", VERTEX_CLAUDE + ":rawPredict", VERTEX_CLAUDE + ":streamRawPredict", CLAUDE),
+    m.VertexMessages: (
+        "POST",
+        VERTEX_CLAUDE + ":rawPredict",
+        VERTEX_CLAUDE + ":streamRawPredict",
+        CLAUDE,
+    ),
     m.VertexClaudeCount: (
         "POST",
         "/v1/projects/p/locations/us/publishers/anthropic/models/count-tokens:rawPredict",
@@ -74,8 +193,18 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {**CLAUDE, "model": "claude-sonnet-4-5"},
     ),
     m.BedrockConverse: ("POST", BEDROCK + "/converse", BEDROCK + "/converse-stream", CONVERSE),
-    m.BedrockCountTokens: ("POST", BEDROCK + "/count-tokens", None, {"input": {"converse": CONVERSE}}),
-    m.BedrockClaude: ("POST", BEDROCK + "/invoke", BEDROCK + "/invoke-with-response-stream", CLAUDE),
+    m.BedrockCountTokens: (
+        "POST",
+        BEDROCK + "/count-tokens",
+        None,
+        {"input": {"converse": CONVERSE}},
+    ),
+    m.BedrockClaude: (
+        "POST",
+        BEDROCK + "/invoke",
+        BEDROCK + "/invoke-with-response-stream",
+        CLAUDE,
+    ),
     m.BedrockNova: (
         "POST",
         "/model/us.amazon.nova-lite-v1%3A0/invoke",
@@ -88,7 +217,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         "/model/meta.llama3-8b-instruct-v1%3A0/invoke-with-response-stream",
         {"prompt": "Hi"},
     ),
-    m.BedrockTitanEmbed: ("POST", "/model/amazon.titan-embed-text-v2%3A0/invoke", None, {"inputText": "Hi"}),
+    m.BedrockTitanEmbed: (
+        "POST",
+        "/model/amazon.titan-embed-text-v2%3A0/invoke",
+        None,
+        {"inputText": "Hi"},
+    ),
     m.BedrockCohereEmbed: (
         "POST",
         "/model/cohere.embed-english-v3/invoke",
@@ -96,8 +230,18 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"texts": ["Hi"], "input_type": "search_query"},
     ),
     m.CohereChat: ("POST", "/v2/chat", "/v2/chat", {**CHAT, "model": "command-a-03-2025"}),
-    m.CohereEmbed: ("POST", "/v2/embed", None, {"model": "embed-v4.0", "input_type": "search_query", "texts": ["Hi"]}),
-    m.OllamaChat: ("POST", "/api/chat", "/api/chat", {**CHAT, "model": "llama3.2", "stream": False}),
+    m.CohereEmbed: (
+        "POST",
+        "/v2/embed",
+        None,
+        {"model": "embed-v4.0", "input_type": "search_query", "texts": ["Hi"]},
+    ),
+    m.OllamaChat: (
+        "POST",
+        "/api/chat",
+        "/api/chat",
+        {**CHAT, "model": "llama3.2", "stream": False},
+    ),
     m.OllamaGenerate: (
         "POST",
         "/api/generate",
@@ -105,13 +249,24 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"model": "llama3.2", "system": "Be brief.", "prompt": "Hi", "stream": False},
     ),
     m.OllamaEmbed: ("POST", "/api/embed", None, {"model": "nomic-embed-text", "input": "Hi"}),
-    m.OllamaEmbeddings: ("POST", "/api/embeddings", None, {"model": "nomic-embed-text", "prompt": "Hi"}),
+    m.OllamaEmbeddings: (
+        "POST",
+        "/api/embeddings",
+        None,
+        {"model": "nomic-embed-text", "prompt": "Hi"},
+    ),
     m.OllamaTags: ("GET", "/api/tags", None, None),
     m.OllamaVersion: ("GET", "/api/version", None, None),
 }
 STREAMED = [kind for kind, sample in SAMPLES.items() if sample[2]]
-GENERATE = [kind for kind in STREAMED if kind is not m.BedrockOther]  # which has no way to say anything of its own
-CHATS = [kind for kind in GENERATE if m.ToolCall in next(wire for wire in m.WIRE_FORMATS if type(wire) is kind).speaks]
+GENERATE = [
+    kind for kind in STREAMED if kind is not m.BedrockOther
+]  # which has no way to say anything of its own
+CHATS = [
+    kind
+    for kind in GENERATE
+    if m.ToolCall in next(wire for wire in m.WIRE_FORMATS if type(wire) is kind).speaks
+]
 EMBEDS = [type(wire) for wire in m.WIRE_FORMATS if m.Embedding in wire.speaks]
 COUNTS = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "count_tokens"]
 MISTRAL = {"user-agent": "mistral-client-python/3.7.0"}
@@ -121,6 +276,137 @@ OWNER_HEADERS = {
     m.MistralEmbeddings: MISTRAL,
     m.MistralModels: MISTRAL,
 }
+
+USAGE = {"input_tokens": 9, "output_tokens": 2}
+NEUTRAL = {"text": "Hello world", "usage": USAGE}
+CALLS = [
+    {"name": "get_weather", "arguments": {"city": "Osló", "days": [1, 2], "deep": {"a": None}}},
+    {"name": "now", "arguments": {}},
+]
+FORMS: Dict[str, Any] = {  # what a mock may say in no provider's terms
+    "text": {"text": "Grüße aus 東京 🚀\n  mit  Leerraum \n"},
+    "empty": {"text": ""},
+    "space": {"text": " \n "},
+    "reasoning": {"reasoning": "Let me think.", "text": "Done."},
+    "refusal": {"refusal": "I can't help with that."},
+    "tool": {"tool_calls": CALLS[:1]},
+    "tools": {"tool_calls": CALLS},
+    "ids": {"tool_calls": [{**CALLS[0], "id": "call_mine"}]},
+    "all": {"reasoning": "Hm.", "text": "Let me look.", "tool_calls": CALLS},
+    "parts": {
+        "parts": [{"text": "a b"}, {"tool_calls": CALLS[:1]}, {"reasoning": "c d"}, {"text": "e f"}]
+    },
+    "length": {"text": "cut", "finish_reason": "length"},
+    "filter": {"text": "cut", "finish_reason": "content_filter"},
+    "chunks": {"text": "0123456789", "chunk_size": 3},
+    "nothing": {"finish_reason": "stop"},
+    "empty parts": {"reasoning": "", "text": "", "tool_calls": CALLS[1:]},
+    "object": {"text": {"city": "Osló", "days": [1, {"a": None}]}},
+    "id": {"text": "x", "id": "my-id", "model": "my-model"},
+    "usage": {
+        "text": "x y",
+        "usage": {
+            "input_tokens": 100,
+            "output_tokens": 20,
+            "reasoning_tokens": 5,
+            "cached_tokens": 60,
+        },
+    },
+}
+
+# (format, what is laid over its sample, the field that is then named)
+WRONG_BODIES: List[Tuple[type, Any, str]] = [
+    (m.OpenAIChat, {"messages": "hi"}, "messages"),
+    (m.OpenAIChat, {"messages": []}, "messages"),
+    (m.OpenAIChat, {"messages": [3]}, "messages[0]"),
+    (m.OpenAIChat, {"messages": [{"content": "x"}]}, "messages[0].role"),
+    (m.OpenAIChat, {"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
+    (
+        m.OpenAIChat,
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]},
+        "messages[0].content[0].text",
+    ),
+    (m.OpenAIChat, {"messages": [{"role": "robot", "content": ""}]}, "messages[0].role"),
+    (m.OpenAIChat, {"stream": "yes"}, "stream"),
+    (m.OpenAIChat, {"n": 0}, "n"),
+    (m.OpenAIChat, {"n": 1.5}, "n"),
+    (m.OpenAIChat, {"model": None}, "model"),
+    (m.OpenAIChat, {"model": 4}, "model"),
+    (m.OpenAIChat, {"tools": {}}, "tools"),
+    (m.OpenAIChat, {"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
+    (m.OpenAIChat, {"temperature": "hot"}, "temperature"),
+    (m.OpenAIChat, {"stream_options": 1}, "stream_options"),
+    (m.AzureChat, {"messages": None}, "messages"),
+    (m.AzureResponses, {"model": None}, "model"),
+    (m.OpenAICompletions, {"prompt": {}}, "prompt"),
+    (m.OpenAICompletions, {"prompt": [None]}, "prompt[0]"),
+    (m.OpenAIEmbeddings, {"input": []}, "input"),
+    (m.OpenAIEmbeddings, {"encoding_format": "hex"}, "encoding_format"),
+    (m.OpenAIModerations, {"input": 1}, "input"),
+    (m.OpenAIEmbeddings, {"input": ["a"] * 3000}, "input"),
+    (m.OpenAICompletions, {"prompt": ["a"] * 100, "n": 100}, "prompt"),
+    (m.GeminiGenerate, {"contents": "hi"}, "contents"),
+    (m.GeminiGenerate, {"contents": []}, "contents"),
+    (m.GeminiGenerate, {"contents": [{"role": "assistant"}]}, "contents[0].role"),
+    (m.GeminiGenerate, {"contents": [{"parts": [{"text": 3}]}]}, "contents[0].parts[0].text"),
+    (
+        m.GeminiGenerate,
+        {"generationConfig": {"candidateCount": 99}},
+        "generationConfig.candidateCount",
+    ),
+    (m.GeminiGenerate, {"systemInstruction": 7}, "systemInstruction"),
+    (m.VertexGenerate, {"tools": "f"}, "tools"),
+    (m.GeminiCountTokens, {"contents": []}, "contents"),
+    (m.GeminiEmbed, {"content": 1}, "content"),
+    (m.GeminiBatchEmbed, {"requests": [1]}, "requests[0]"),
+    (m.VertexPredict, {"instances": [{"content": 3}]}, "instances[0].content"),
+    (m.OpenAICompletions, {"prompt": []}, "prompt"),
+    (m.GeminiBatchEmbed, {"requests": []}, "requests"),
+    (
+        m.GeminiCountTokens,
+        {"contents": None, "generate_content_request": True},
+        "generate_content_request",
+    ),
+    (m.OpenAIResponses, {"input": None}, "input"),
+    (m.OpenAIResponses, {"input": [{"role": "robot"}]}, "input[0].role"),
+    (m.OpenAIResponses, {"input": [{"type": 3}]}, "input[0].type"),
+    (m.OpenAIResponses, {"tools": [{"type": "function"}]}, "tools[0].name"),
+    (m.AnthropicMessages, {"max_tokens": None}, "max_tokens"),
+    (m.AnthropicMessages, {"max_tokens": "many"}, "max_tokens"),
+    (m.AnthropicMessages, {"messages": [{"role": "robot", "content": ""}]}, "messages.0.role"),
+    (m.AnthropicMessages, {"messages": [{"role": "user"}]}, "messages.0.content"),
+    (m.AnthropicMessages, {"messages": []}, "messages"),
+    (m.AnthropicCountTokens, {"system": 3}, "system"),
+    (
+        m.VertexMessages,
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]},
+        "messages.0.content.0.text",
+    ),
+    (m.BedrockClaude, {"max_tokens": None}, "max_tokens"),
+    (m.BedrockConverse, {"messages": None}, "messages"),
+    (
+        m.BedrockConverse,
+        {"messages": [{"role": "user", "content": [{"text": 1}]}]},
+        "messages[0].content[0].text",
+    ),
+    (
+        m.BedrockConverse,
+        {"toolConfig": {"tools": [{"toolSpec": {}}]}},
+        "toolConfig.tools[0].toolSpec.name",
+    ),
+    (m.BedrockCountTokens, {"input": {"converse": {}}}, "input.converse.messages"),
+    (m.BedrockCountTokens, {"input": {"invokeModel": {"body": "e30!"}}}, "input.invokeModel.body"),
+    (m.CohereChat, {"messages": None}, "messages"),
+    (m.CohereChat, {"temperature": "hot"}, "temperature"),
+    (m.CohereEmbed, {"texts": None}, "texts"),
+    (m.CohereEmbed, {"embedding_types": ["hex"]}, "embedding_types[0]"),
+    (m.MistralChat, {"model": None}, "body.model"),
+    (m.MistralChat, {"messages": [{"content": "x"}]}, "body.messages.0.role"),
+    (m.OllamaChat, {"model": None}, "model"),
+    (m.OllamaChat, {"messages": [{"role": "user", "content": []}]}, "messages[0].content"),
+    (m.OllamaEmbed, {"input": [1]}, "input[0]"),
+    (m.GeminiChat, {"model": 4}, "model"),
+]
 
 
 def wire_of(kind: type) -> m.WireFormat:
@@ -139,7 +425,11 @@ def request_of(
     method, path, stream_path, sample = SAMPLES[kind]
     value = sample if body is None else body
     if method == "POST" and not isinstance(value, bytes):
-        value = {**value, **(more or {}), **({"stream": True} if stream and path == stream_path else {})}
+        value = {
+            **value,
+            **(more or {}),
+            **({"stream": True} if stream and path == stream_path else {}),
+        }
         value = json.dumps(value).encode()
     return m.Request(
         method,
@@ -163,6 +453,11 @@ def answerer(*mocks: Any, **settings: Any) -> m.Answerer:
     known = m.Mocks()
     known.add(list(mocks))
     return m.Answerer(known, m.Settings(**settings))
+
+
+def expressible(kind: type, form: str) -> bool:
+    """Whether an API can say what a form holds; legacy completions have no tool calls."""
+    return m.ToolCall in wire_of(kind).speaks or {"tool_calls", "parts"}.isdisjoint(FORMS[form])
 
 
 def uses_of(mocks: m.Mocks, session: str = "") -> int:

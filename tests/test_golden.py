@@ -1,12 +1,14 @@
-"""The exact bytes of every answer: status line, headers and body of each format and form, as `curl -i` prints them.
+"""The exact bytes of every answer: status line, headers and body, as `curl -i` prints them.
 
-A file of tests/golden/ holds one answer.  Nothing is wiped: ids and times depend on the request alone.
-`python3 -m pytest tests/test_golden.py --refresh-golden` writes the files anew.
+A file of tests/golden/ holds one answer of one format.  Nothing is wiped: ids and times depend on
+the request alone.  `python3 -m pytest tests/test_golden.py --refresh-golden` writes the files
+anew.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
@@ -24,13 +26,13 @@ from samples import (
     USAGE,
     VERTEX,
     VERTEX_CLAUDE,
-    WRONG_BODIES,
     answerer,
     bytes_of,
     expressible,
     request_of,
     wire_of,
 )
+from wrong_bodies import WRONG_BODIES
 
 import mock_server as m
 
@@ -93,6 +95,7 @@ SAID = (
     "all",
     "parts",
     "length",
+    "filter",
     "chunks",
     "nothing",
     "empty parts",
@@ -156,8 +159,9 @@ def wrong_forms(kind: type) -> Dict[str, Form]:
     found: Dict[str, Form] = {}
     for owner, more, name in WRONG_BODIES:
         if owner is kind:
-            again = sum(known.startswith(f"wrong {name} ") for known in found) + 1
-            found[f"wrong {name} {again}"] = said({"text": "x"}, more, streams=WHOLE)
+            plain = re.sub(r"\[(\d+)\]", r".\1", name)
+            again = sum(known.startswith(f"wrong {plain} ") for known in found) + 1
+            found[f"wrong {plain} {again}"] = said({"text": "x"}, more, streams=WHOLE)
     return found
 
 
@@ -217,6 +221,7 @@ EMBEDDED = {
     "two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"input": ["a", "b"]}),
     "base64": said({"embedding": [0.25, -0.5, 1.0]}, {"encoding_format": "base64"}),
     "echo of 4": echoed({"dimensions": 4}),
+    "recorded as floats": said({"body": {"data": [{"embedding": "AACAPgAAAL8AAIA/"}]}}),
     "recorded as base64": said(
         {"body": {"data": [{"embedding": [0.5]}]}}, {"encoding_format": "base64"}
     ),

@@ -109,7 +109,7 @@ ERRORS = {
     "with a message": {"error": {"kind": "rate_limit", "message": "slow down"}},
     "with everything": {"status": 409, "error": EVERYTHING},
     "with headers": {"status": 429, "headers": {"Retry-After": "7", "X-Mine": "é"}},
-    "bare status": {"status": 418},
+    "bare status": {"status": 410},
 }
 POSTED = {
     "no body": Form(body=b""),

@@ -1,4 +1,4 @@
-"""Bodies with one wrong field: (format, what is laid over its sample, the field that is named)."""
+"""Bodies that are refused: what is no JSON, and what has one wrong field."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ from typing import Any, List, Tuple
 
 import mock_server as m
 
+# (bytes, what is said of them)
+BAD_JSON: List[Tuple[bytes, str]] = [
+    (b"{", "line 1, column 2"),
+    (b'{"a":\n}', "line 2, column 1"),
+    (b"\xff\xfe", "invalid UTF-8 at byte 0"),
+    (b'{"a": "\xc3"}', "invalid UTF-8"),
+    (b"[" * 100_000, "nested deeper than 200 levels"),
+    (b"[" * 300 + b"]" * 300, "nested deeper"),
+    (b'{"n": ' + b"9" * 10_000 + b"}", "an integer of 10000 digits"),
+    (b'{"n": NaN}', "NaN is not JSON"),
+    (b'{"n": 1e400}', "too large a number"),
+]
+
+# (format, what is laid over its sample, the field that is named)
 WRONG_BODIES: List[Tuple[type, Any, str]] = [
     (m.OpenAIChat, {"messages": "hi"}, "messages"),
     (m.OpenAIChat, {"messages": []}, "messages"),

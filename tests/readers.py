@@ -12,6 +12,34 @@ from samples import NEUTRAL, USAGE, bytes_of, call_of, said, wire_of
 
 import mock_server as m
 
+# The events of a Converse stream with everything in it; "@" is a signature or an id.
+CONVERSE_EVENTS: List[Tuple[str, Any]] = [
+    ("messageStart", {"role": "assistant"}),
+    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"reasoningContent": {"text": "Hm."}}}),
+    (
+        "contentBlockDelta",
+        {"contentBlockIndex": 0, "delta": {"reasoningContent": {"signature": "@"}}},
+    ),
+    ("contentBlockStop", {"contentBlockIndex": 0}),
+    ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "Hello"}}),
+    ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": " world"}}),
+    ("contentBlockStop", {"contentBlockIndex": 1}),
+    (
+        "contentBlockStart",
+        {"contentBlockIndex": 2, "start": {"toolUse": {"name": "now", "toolUseId": "@"}}},
+    ),
+    ("contentBlockDelta", {"contentBlockIndex": 2, "delta": {"toolUse": {"input": "{}"}}}),
+    ("contentBlockStop", {"contentBlockIndex": 2}),
+    ("messageStop", {"stopReason": "tool_use"}),
+    (
+        "metadata",
+        {
+            "metrics": {"latencyMs": 625},
+            "usage": {"inputTokens": 9, "outputTokens": 2, "totalTokens": 11},
+        },
+    ),
+]
+
 # What is derived from the request: the name that stands for it in an expected value, and the form
 # that it is sent in.
 SHAPES = {
@@ -41,6 +69,11 @@ def compact(value: Any) -> str:
 
 def indented(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def spaced(value: Any) -> str:
+    """JSON as Google's event streams have it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ": "))
 
 
 def derived(value: Any, sent: str, layout: Callable[[Any], str] = compact) -> str:

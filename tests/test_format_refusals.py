@@ -27,41 +27,33 @@ NO_OBJECTS = [b"[1, 2]", b'"text"', b"null", b"7"]
 
 @pytest.mark.parametrize("kind", POSTED)
 def test_a_body_that_is_no_json_object_is_refused_and_the_place_is_named(kind: type) -> None:
+    answers = answerer({"response": {"text": "x"}})
     cases = [(b"", wire_of(kind).no_body), *BAD_JSON]
     cases += [(body, "an object|valid dictionary|null") for body in NO_OBJECTS]
     for body, said_so in cases:
+        refused = answers.answer(replace(request_of(kind), body=body)).response
         pattern = said_so if body in NO_OBJECTS else re.escape(said_so)
-        response = (
-            answerer({"response": {"text": "x"}})
-            .answer(replace(request_of(kind), body=body))
-            .response
-        )
-        assert response.status in (400, 422), body[:40]
-        assert re.search(pattern, complaint_of(response.body)), body[:40]
+        assert refused.status in (400, 422), body[:40]
+        assert re.search(pattern, complaint_of(refused.body)), body[:40]
 
 
 @pytest.mark.parametrize("kind, more, field", WRONG_BODIES)
 def test_a_wrong_field_is_named_in_the_providers_shape(kind: type, more: Any, field: str) -> None:
     response = ask(answerer({"response": {"text": "x"}}), kind, more=more)
-    assert response.status == (422 if issubclass(kind, m.Mistral) else 400)
+    statuses = {True: 422, False: 400}
+    assert response.status == statuses[issubclass(kind, m.Mistral)]
     value = json.loads(response.body)
     if issubclass(kind, m.Gemini):
         error = (value[0] if isinstance(value, list) else value)["error"]
-        assert (
-            error["status"] == "INVALID_ARGUMENT"
-            and error["details"][0]["fieldViolations"][0]["field"] == field
-        )
+        assert error["status"] == "INVALID_ARGUMENT"
+        assert error["details"][0]["fieldViolations"][0]["field"] == field
     elif issubclass(kind, m.OpenAI) and not issubclass(kind, m.Mistral):
         error = value["error"]
-        assert (
-            error["type"] == "invalid_request_error"
-            and error["param"] == field
-            and field in error["message"]
-        )
+        assert (error["type"], error["param"]) == ("invalid_request_error", field)
+        assert field in error["message"]
     else:
-        assert re.search(rf"(?<![\w.]){re.escape(field)}(?![\w.])", complaint_of(response.body)), (
-            response.body
-        )
+        pattern = rf"(?<![\w.]){re.escape(field)}(?![\w.])"
+        assert re.search(pattern, complaint_of(response.body)), response.body
 
 
 SCHEMA = {
@@ -69,8 +61,6 @@ SCHEMA = {
     "properties": {"a": {"enum": [1], "anyOf": [{"$ref": "#/a"}]}},
     "required": ["a"],
 }
-
-
 TOOLS = [
     {
         "type": "function",
@@ -79,8 +69,6 @@ TOOLS = [
         "functionDeclarations": [{"name": "f"}],
     }
 ]
-
-
 RICH: Dict[type, Any] = {  # what more a body may hold that is read
     m.ChatRequest: {"tools": TOOLS, "n": 1, "response_format": {"json_schema": {"schema": SCHEMA}}},
     m.OpenAICompletions: {"n": 1, "stream_options": {"include_usage": True}},
@@ -114,35 +102,39 @@ RICH: Dict[type, Any] = {  # what more a body may hold that is read
 }
 
 
+VALUES = [None, [], {}, "", 0, True, 1.5, [None], {"a": {}}, "\ud800", 10**30]
+
+
+def variants(value: Any) -> Iterator[Any]:
+    """A JSON value with each of VALUES in each of its places, one at a time."""
+    yield from VALUES
+    if isinstance(value, dict):
+        for key in value:
+            yield from ({**value, key: inner} for inner in variants(value[key]))
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            before, after = value[:index], value[index + 1 :]
+            yield from ([*before, inner, *after] for inner in variants(item))
+
+
+def rich_body(kind: type) -> Any:
+    """The sample body of a format with everything else that is read of it."""
+    found = dict(SAMPLES[kind][3])
+    for base, more in RICH.items():
+        if issubclass(kind, base):
+            found.update(more)
+    return found
+
+
 def test_no_value_anywhere_in_a_body_brings_the_server_down() -> None:
-    any_ = {"operation": sorted(m.OPERATIONS - {"embed"})}
+    others = {"operation": sorted(m.OPERATIONS - {"embed"})}
     answers = answerer(
-        {"match": any_, "response": {"text": "{}"}}, {"response": {"embedding": [1]}}
+        {"match": others, "response": {"text": "{}"}}, {"response": {"embedding": [1]}}
     )
-    values = [None, [], {}, "", 0, True, 1.5, [None], {"a": {}}, "\ud800", 10**30]
-
-    def variants(value: Any) -> Iterator[Any]:
-        yield from values
-        if isinstance(value, dict):
-            for key in value:
-                yield from ({**value, key: inner} for inner in variants(value[key]))
-        if isinstance(value, list):
-            for index, item in enumerate(value):
-                yield from (
-                    value[:index] + [inner] + value[index + 1 :] for inner in variants(item)
-                )
-
-    for kind, (method, _, _, sample) in SAMPLES.items():
-        rich = {
-            key: value
-            for base, more in RICH.items()
-            if issubclass(kind, base)
-            for key, value in more.items()
-        }
-        for body in variants({**sample, **rich}) if method == "POST" else ():
-            response = answers.answer(
-                replace(request_of(kind), body=json.dumps(body).encode())
-            ).response
+    for kind in POSTED:
+        request = request_of(kind)
+        for body in variants(rich_body(kind)):
+            response = answers.answer(replace(request, body=json.dumps(body).encode())).response
             assert bytes_of(response) and response.status in (200, 400, 404, 422), (kind, body)
 
 
@@ -185,9 +177,9 @@ def test_a_credential_is_asked_for_in_the_providers_way(
     answers = answerer({"response": {"text": "x"}}, require_auth=True)
     wrong = [{}, {"authorization": "Bearer "}, {"authorization": "Basic k"}, {"api-key": " "}]
     assert [ask(answers, kind, headers=one).status for one in wrong] == [status] * 4
-    assert [ask(answers, kind, headers=one).status for one in headers] + [
-        ask(answers, kind, query=one).status for one in query
-    ] == [200] * (len(headers) + len(query))
+    right = [ask(answers, kind, headers=one).status for one in headers]
+    right += [ask(answers, kind, query=one).status for one in query]
+    assert set(right) == {200}
     assert answers.answer(m.Request("GET", "/")).response.status == 200
 
 

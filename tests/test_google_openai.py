@@ -63,7 +63,5 @@ def test_an_error_is_googles_in_an_array_of_one(kind: type, named: str) -> None:
 
 
 def test_models_have_their_full_names_in_the_list() -> None:
-    listed = json.loads(ask(answerer(), m.GeminiOpenAIModels).body)
-    assert {"id": "models/gemini-2.5-flash", "object": "model", "owned_by": "google"} in listed[
-        "data"
-    ]
+    listed = json.loads(ask(answerer(), m.GeminiOpenAIModels).body)["data"]
+    assert {"id": "models/gemini-2.5-flash", "object": "model", "owned_by": "google"} in listed

@@ -27,12 +27,8 @@ def test_a_typo_away_is_nearer_than_a_mock_of_which_more_holds() -> None:
 
 def test_a_mock_that_only_can_not_answer_is_nearest() -> None:
     mocks = m.Mocks()
-    mocks.add(
-        [
-            {"name": name, "match": {"user": name}, "response": {"text": "x"}}
-            for name in ("st1", "st3")
-        ]
-    )
+    for name in ("st1", "st3"):
+        mocks.add([{"name": name, "match": {"user": name}, "response": {"text": "x"}}])
     mocks.add([{"name": "right one", "match": {"user": "st2"}, "response": {"events": [{"a": 1}]}}])
     near = mocks.near(replace(CALL, user="st2"), wire_of(m.OpenAIChat))
     assert near[0].mock.name == "right one"

@@ -45,19 +45,17 @@ def test_a_converse_stream_has_its_events_in_order() -> None:
         "usage": USAGE,
     }
     events = events_of(m.BedrockConverse, said(m.BedrockConverse, response, True))
-    hidden = json.loads(
-        re.sub(r'("signature"|"toolUseId"): "[^"]+"', r'\1: "@"', json.dumps(events))
-    )
-    assert [tuple(event) for event in hidden] == CONVERSE_EVENTS
+    hidden = re.sub(r'("signature"|"toolUseId"): "[^"]+"', r'\1: "@"', json.dumps(events))
+    assert [tuple(event) for event in json.loads(hidden)] == CONVERSE_EVENTS
     nova = events_of(m.BedrockNova, said(m.BedrockNova, response, True))
     assert [next(iter(value)) for _, value in nova] == [name for name, _ in CONVERSE_EVENTS]
 
 
 def test_claude_on_bedrock_streams_without_ping_and_with_metrics_at_the_end() -> None:
-    values = [
-        value for _, value in events_of(m.BedrockClaude, said(m.BedrockClaude, NEUTRAL, True))
-    ]
-    assert "ping" not in {value["type"] for value in values} and values[-1] == {
+    events = events_of(m.BedrockClaude, said(m.BedrockClaude, NEUTRAL, True))
+    values = [value for _, value in events]
+    assert "ping" not in {value["type"] for value in values}
+    assert values[-1] == {
         "type": "message_stop",
         "amazon-bedrock-invocationMetrics": {
             "inputTokenCount": 9,

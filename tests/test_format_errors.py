@@ -20,9 +20,8 @@ from samples import (
 
 import mock_server as m
 
-ERROR = {"status": 429, "error": "slow down"}
-
-
+# What each provider says of each kind of error: status, type or the like, and where its sentence
+# begins; None: an answer that says it.
 OPENAI_SAYS: Dict[str, Any] = {
     "authentication": (401, "invalid_api_key", "Incorrect API key provided"),
     "permission": (
@@ -185,11 +184,7 @@ SAYS: Dict[type, Dict[str, Any]] = {
         "content_filter": None,
     },
 }
-
-
 SAYS[m.OllamaGenerate] = SAYS[m.OllamaChat]
-
-
 SAYS[m.MistralFIM] = {
     kind: row and (*row[:2], row[2].replace("mistral-small", "codestral"))
     for kind, row in SAYS[m.MistralChat].items()
@@ -202,7 +197,8 @@ def type_of(response: m.Response) -> Optional[str]:
     if header:
         return header.partition(":")[0]
     value = json.loads(response.body)
-    value = value[0] if isinstance(value, list) else value
+    if isinstance(value, list):
+        value = value[0]
     error = value.get("error", value)
     if not isinstance(error, dict):
         return None
@@ -214,9 +210,8 @@ def type_of(response: m.Response) -> Optional[str]:
 
 
 def test_every_api_that_says_something_has_its_errors_of_every_kind() -> None:
-    assert set(SAYS) == set(GENERATE) and all(
-        list(rows) == list(m.ERROR_KINDS) for rows in SAYS.values()
-    )
+    assert set(SAYS) == set(GENERATE)
+    assert all(list(rows) == list(m.ERROR_KINDS) for rows in SAYS.values())
 
 
 @pytest.mark.parametrize("kind", SAYS)
@@ -242,11 +237,8 @@ def check_error(kind: type, error: str, stream: bool) -> None:
 @pytest.mark.parametrize("kind", GENERATE)
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_miss_is_a_404_that_explains_in_every_providers_shape(kind: type, stream: bool) -> None:
-    response = ask(
-        answerer({"name": "the one", "match": {"user": "Ho"}, "response": {"text": "x"}}),
-        kind,
-        stream,
-    )
+    mock = {"name": "the one", "match": {"user": "Ho"}, "response": {"text": "x"}}
+    response = ask(answerer(mock), kind, stream)
     said_so = 'no mock matches; closest is "the one" (added#1): user is "Hi", expected "Ho"'
     assert response.status == 404 and complaint_of(response.body) == said_so
     header = dict(response.headers).get("x-amzn-ErrorType", "ResourceNotFoundException:")
@@ -289,9 +281,8 @@ def test_a_rate_limit_says_how_long_to_wait_in_the_providers_way(
         value = json.loads(response.body)
         error = (value[0] if isinstance(value, list) else value)["error"]
         assert [detail["@type"].rpartition(".")[2] for detail in error["details"]] == details
-        assert error["details"][-1]["retryDelay"] == "1s" and "retry-after" not in dict(
-            response.headers
-        )
+        assert error["details"][-1]["retryDelay"] == "1s"
+        assert "retry-after" not in dict(response.headers)
     mine = ask(answerer({"response": {"status": 429, "headers": {"Retry-After": "7"}}}), kind)
     assert [value for name, value in mine.headers if name.lower() == "retry-after"] == ["7"]
 
@@ -347,7 +338,9 @@ MISTRAL_ERROR = {
 def test_an_error_has_the_providers_shape_and_layout(
     kind: type, expected: str, stream: bool
 ) -> None:
-    answers = answerer({"response": {**ERROR, "headers": {"retry-after": "1"}}})
+    answers = answerer(
+        {"response": {"status": 429, "error": "slow down", "headers": {"retry-after": "1"}}}
+    )
     response = ask(answers, kind, stream)
     expected = expected.replace("@request-id", dict(response.headers).get("request-id", ""))
     sent = re.sub('"id":"[0-9a-f-]{36}"', '"id":"@uuid"', response.body.decode())

@@ -62,11 +62,8 @@ SCHEMAS: Dict[type, Any] = {  # how each API is told the schema that the answer 
     },
     m.OllamaChat: {"format": WEATHER},
 }
-
-
 SCHEMAS[m.OllamaGenerate] = SCHEMAS[m.OllamaChat]
 SCHEMAS[m.AzureChat] = SCHEMAS[m.GeminiChat] = SCHEMAS[m.OpenAIChat]
-
 
 MISFIT = "the answer does not fit the request's JSON schema: "
 
@@ -148,22 +145,15 @@ def test_a_value_is_held_against_a_json_schema(value: Any, schema: Any, said_so:
 def test_a_schema_of_many_branches_that_refer_to_themselves_costs_bounded_time() -> None:
     endless = {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}
     assert m.misfit(1, endless, "v") == ""
-    leaf = {
+    leaf: Dict[str, Any] = {
         "type": "object",
         "properties": {"left": {"$ref": "#/$defs/e"}, "op": {"const": "x"}},
         "required": ["op"],
     }
-    tree = {
-        "$defs": {
-            "e": {
-                "anyOf": [
-                    {**leaf, "properties": {**leaf["properties"], "op": {"const": op}}}
-                    for op in "+-*/"
-                ]
-            }
-        },
-        "$ref": "#/$defs/e",
-    }
+    branches = [
+        {**leaf, "properties": {**leaf["properties"], "op": {"const": op}}} for op in "+-*/"
+    ]
+    tree = {"$defs": {"e": {"anyOf": branches}}, "$ref": "#/$defs/e"}
     value: Any = {"op": "/"}
     for _ in range(12):
         value = {"left": value, "op": "/"}

@@ -338,9 +338,8 @@ MISTRAL_ERROR = {
 def test_an_error_has_the_providers_shape_and_layout(
     kind: type, expected: str, stream: bool
 ) -> None:
-    answers = answerer(
-        {"response": {"status": 429, "error": "slow down", "headers": {"retry-after": "1"}}}
-    )
+    headers = {"retry-after": "1"}
+    answers = answerer({"response": {"status": 429, "error": "slow down", "headers": headers}})
     response = ask(answers, kind, stream)
     expected = expected.replace("@request-id", dict(response.headers).get("request-id", ""))
     sent = re.sub('"id":"[0-9a-f-]{36}"', '"id":"@uuid"', response.body.decode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, List, Tuple
 
 import pytest
 from samples import (
@@ -12,247 +12,241 @@ from samples import (
 
 import mock_server as m
 
-
-@pytest.mark.parametrize(
-    "kind, body",
-    [
-        (
-            m.OpenAIChat,
-            {
-                "model": "x",
-                "tools": [
-                    {"type": "function", "function": {"name": "f"}},
-                    {"type": "custom", "custom": {"name": "g"}},
-                ],
-                "messages": [
-                    {"role": "developer", "content": "A"},
-                    {"role": "system", "content": [{"type": "text", "text": "B"}]},
-                    {"role": "user", "content": "first"},
-                    {"role": "tool", "content": "old", "tool_call_id": "c"},
-                    {"role": "assistant", "content": "one"},
-                    {
-                        "role": "user",
-                        "content": [
-                            {"type": "text", "text": "sec"},
-                            {"type": "image_url", "image_url": {}},
-                            {"type": "text", "text": "ond"},
-                        ],
-                    },
-                    {"role": "assistant", "content": None, "tool_calls": [{}]},
-                    {
-                        "role": "tool",
-                        "content": [{"type": "text", "text": "22 °C"}],
-                        "tool_call_id": "c",
-                    },
-                ],
-            },
-        ),
-        (
-            m.GeminiGenerate,
-            {
-                "tools": [
-                    {"function_declarations": [{"name": "f"}]},
-                    {"functionDeclarations": [{"name": "g"}]},
-                ],
-                "system_instruction": {"parts": [{"text": "A"}, {"text": "B"}]},
-                "contents": [
-                    {"parts": {"text": "first"}},
-                    {
-                        "role": "function",
-                        "parts": [{"functionResponse": {"response": {"r": "old"}}}],
-                    },
-                    {"role": "model", "parts": [{"text": "one"}]},
-                    {
-                        "role": "user",
-                        "parts": [{"text": "sec"}, {"inlineData": {}}, {"text": "ond"}],
-                    },
-                    {"role": "model", "parts": [{"functionCall": {"name": "f"}}]},
-                    {
-                        "role": "user",
-                        "parts": [
-                            {"functionResponse": {"name": "f", "response": {"result": "22 °C"}}}
-                        ],
-                    },
-                ],
-            },
-        ),
-        (
-            m.OpenAIResponses,
-            {
-                "model": "x",
-                "instructions": "A",
-                "tools": [
-                    {"type": "function", "name": "f", "parameters": {}},
-                    {"type": "custom", "name": "g"},
-                ],
-                "input": [
-                    {"role": "developer", "content": [{"type": "input_text", "text": "B"}]},
-                    {"role": "user", "content": "first"},
-                    {"type": "function_call_output", "call_id": "c", "output": "old"},
-                    {"type": "reasoning", "id": "rs_1", "summary": []},
-                    {
-                        "type": "message",
-                        "role": "assistant",
-                        "content": [{"type": "output_text", "text": "one"}],
-                    },
-                    {
-                        "role": "user",
-                        "content": [
-                            {"type": "input_text", "text": "sec"},
-                            {"type": "input_image", "image_url": "data:"},
-                            {"type": "input_file", "file_id": "f"},
-                            {"type": "input_text", "text": "ond"},
-                        ],
-                    },
-                    {"type": "reasoning", "id": "rs_2", "summary": []},
-                    {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
-                    {"type": "function_call", "call_id": "d", "name": "g", "arguments": "{}"},
-                    {
-                        "type": "function_call_output",
-                        "call_id": "c",
-                        "output": [{"type": "input_text", "text": "22 °C"}],
-                    },
-                ],
-            },
-        ),
-        (
-            m.AnthropicMessages,
-            {
-                "model": "x",
-                "max_tokens": 1,
-                "system": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}],
-                "tools": [
-                    {"name": "f", "input_schema": {}},
-                    {"type": "web_search_20250305", "name": "g"},
-                ],
-                "messages": [
-                    {"role": "user", "content": "first"},
-                    {
-                        "role": "user",
-                        "content": [{"type": "tool_result", "tool_use_id": "t", "content": "old"}],
-                    },
-                    {
-                        "role": "assistant",
-                        "content": [
-                            {"type": "thinking", "thinking": "h", "signature": "s"},
-                            {"type": "text", "text": "one"},
-                        ],
-                    },
-                    {
-                        "role": "user",
-                        "content": [
-                            {"type": "text", "text": "sec"},
-                            {"type": "image", "source": {}},
-                            {"type": "document", "source": {}},
-                            {"type": "text", "text": "ond"},
-                        ],
-                    },
-                    {
-                        "role": "assistant",
-                        "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}],
-                    },
-                    {
-                        "role": "user",
-                        "content": [
-                            {
-                                "type": "tool_result",
-                                "tool_use_id": "t",
-                                "content": [{"type": "text", "text": "22 °C"}],
-                            }
-                        ],
-                    },
-                ],
-            },
-        ),
-        (
-            m.BedrockConverse,
-            {
-                "system": [{"text": "A"}, {"text": "B"}, {"cachePoint": {"type": "default"}}],
-                "toolConfig": {
-                    "tools": [
-                        {"toolSpec": {"name": "f"}},
-                        {"toolSpec": {"name": "g"}},
-                        {"cachePoint": {}},
-                    ]
+# One conversation as each API has it: tools, two system texts, two questions, a tool's result.
+CONVERSATIONS: List[Tuple[type, Any]] = [
+    (
+        m.OpenAIChat,
+        {
+            "model": "x",
+            "tools": [
+                {"type": "function", "function": {"name": "f"}},
+                {"type": "custom", "custom": {"name": "g"}},
+            ],
+            "messages": [
+                {"role": "developer", "content": "A"},
+                {"role": "system", "content": [{"type": "text", "text": "B"}]},
+                {"role": "user", "content": "first"},
+                {"role": "tool", "content": "old", "tool_call_id": "c"},
+                {"role": "assistant", "content": "one"},
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "sec"},
+                        {"type": "image_url", "image_url": {}},
+                        {"type": "text", "text": "ond"},
+                    ],
                 },
-                "messages": [
-                    {"role": "user", "content": [{"text": "first"}]},
-                    {
-                        "role": "user",
-                        "content": [
-                            {"toolResult": {"toolUseId": "t", "content": [{"text": "old"}]}}
-                        ],
-                    },
-                    {"role": "assistant", "content": [{"reasoningContent": {}}, {"text": "one"}]},
-                    {
-                        "role": "user",
-                        "content": [
-                            {"text": "sec"},
-                            {"image": {}},
-                            {"document": {}},
-                            {"text": "ond"},
-                        ],
-                    },
-                    {
-                        "role": "assistant",
-                        "content": [{"toolUse": {"toolUseId": "t", "name": "f", "input": {}}}],
-                    },
-                    {
-                        "role": "user",
-                        "content": [
-                            {"toolResult": {"toolUseId": "t", "content": [{"text": "22 °C"}]}}
-                        ],
-                    },
-                ],
+                {"role": "assistant", "content": None, "tool_calls": [{}]},
+                {
+                    "role": "tool",
+                    "content": [{"type": "text", "text": "22 °C"}],
+                    "tool_call_id": "c",
+                },
+            ],
+        },
+    ),
+    (
+        m.GeminiGenerate,
+        {
+            "tools": [
+                {"function_declarations": [{"name": "f"}]},
+                {"functionDeclarations": [{"name": "g"}]},
+            ],
+            "system_instruction": {"parts": [{"text": "A"}, {"text": "B"}]},
+            "contents": [
+                {"parts": {"text": "first"}},
+                {
+                    "role": "function",
+                    "parts": [{"functionResponse": {"response": {"r": "old"}}}],
+                },
+                {"role": "model", "parts": [{"text": "one"}]},
+                {
+                    "role": "user",
+                    "parts": [{"text": "sec"}, {"inlineData": {}}, {"text": "ond"}],
+                },
+                {"role": "model", "parts": [{"functionCall": {"name": "f"}}]},
+                {
+                    "role": "user",
+                    "parts": [{"functionResponse": {"name": "f", "response": {"result": "22 °C"}}}],
+                },
+            ],
+        },
+    ),
+    (
+        m.OpenAIResponses,
+        {
+            "model": "x",
+            "instructions": "A",
+            "tools": [
+                {"type": "function", "name": "f", "parameters": {}},
+                {"type": "custom", "name": "g"},
+            ],
+            "input": [
+                {"role": "developer", "content": [{"type": "input_text", "text": "B"}]},
+                {"role": "user", "content": "first"},
+                {"type": "function_call_output", "call_id": "c", "output": "old"},
+                {"type": "reasoning", "id": "rs_1", "summary": []},
+                {
+                    "type": "message",
+                    "role": "assistant",
+                    "content": [{"type": "output_text", "text": "one"}],
+                },
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "input_text", "text": "sec"},
+                        {"type": "input_image", "image_url": "data:"},
+                        {"type": "input_file", "file_id": "f"},
+                        {"type": "input_text", "text": "ond"},
+                    ],
+                },
+                {"type": "reasoning", "id": "rs_2", "summary": []},
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                {"type": "function_call", "call_id": "d", "name": "g", "arguments": "{}"},
+                {
+                    "type": "function_call_output",
+                    "call_id": "c",
+                    "output": [{"type": "input_text", "text": "22 °C"}],
+                },
+            ],
+        },
+    ),
+    (
+        m.AnthropicMessages,
+        {
+            "model": "x",
+            "max_tokens": 1,
+            "system": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}],
+            "tools": [
+                {"name": "f", "input_schema": {}},
+                {"type": "web_search_20250305", "name": "g"},
+            ],
+            "messages": [
+                {"role": "user", "content": "first"},
+                {
+                    "role": "user",
+                    "content": [{"type": "tool_result", "tool_use_id": "t", "content": "old"}],
+                },
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "thinking", "thinking": "h", "signature": "s"},
+                        {"type": "text", "text": "one"},
+                    ],
+                },
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "sec"},
+                        {"type": "image", "source": {}},
+                        {"type": "document", "source": {}},
+                        {"type": "text", "text": "ond"},
+                    ],
+                },
+                {
+                    "role": "assistant",
+                    "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}],
+                },
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "t",
+                            "content": [{"type": "text", "text": "22 °C"}],
+                        }
+                    ],
+                },
+            ],
+        },
+    ),
+    (
+        m.BedrockConverse,
+        {
+            "system": [{"text": "A"}, {"text": "B"}, {"cachePoint": {"type": "default"}}],
+            "toolConfig": {
+                "tools": [
+                    {"toolSpec": {"name": "f"}},
+                    {"toolSpec": {"name": "g"}},
+                    {"cachePoint": {}},
+                ]
             },
-        ),
-        (
-            m.CohereChat,
-            {
-                "model": "x",
-                "tools": [{"type": "function", "function": {"name": name}} for name in "fg"],
-                "messages": [
-                    {"role": "system", "content": "A"},
-                    {"role": "system", "content": [{"type": "text", "text": "B"}]},
-                    {"role": "user", "content": "first"},
-                    {"role": "tool", "tool_call_id": "t", "content": "old"},
-                    {"role": "assistant", "content": "one"},
-                    {
-                        "role": "user",
-                        "content": [
-                            {"type": "text", "text": "sec"},
-                            {"type": "image_url", "image_url": {}},
-                            {"type": "text", "text": "ond"},
-                        ],
-                    },
-                    {"role": "assistant", "tool_plan": "p", "tool_calls": [{}]},
-                    {
-                        "role": "tool",
-                        "tool_call_id": "t",
-                        "content": [{"type": "text", "text": "22 °C"}],
-                    },
-                ],
-            },
-        ),
-        (
-            m.OllamaChat,
-            {
-                "model": "x",
-                "tools": [{"type": "function", "function": {"name": name}} for name in "fg"],
-                "messages": [
-                    {"role": "system", "content": "A"},
-                    {"role": "system", "content": "B"},
-                    {"role": "user", "content": "first"},
-                    {"role": "tool", "tool_name": "f", "content": "old"},
-                    {"role": "assistant", "content": "one"},
-                    {"role": "user", "content": "sec\nond", "images": ["aGk="]},
-                    {"role": "assistant", "content": "", "tool_calls": [{}]},
-                    {"role": "tool", "tool_name": "f", "content": "22 °C"},
-                ],
-            },
-        ),
-    ],
-)
+            "messages": [
+                {"role": "user", "content": [{"text": "first"}]},
+                {
+                    "role": "user",
+                    "content": [{"toolResult": {"toolUseId": "t", "content": [{"text": "old"}]}}],
+                },
+                {"role": "assistant", "content": [{"reasoningContent": {}}, {"text": "one"}]},
+                {
+                    "role": "user",
+                    "content": [
+                        {"text": "sec"},
+                        {"image": {}},
+                        {"document": {}},
+                        {"text": "ond"},
+                    ],
+                },
+                {
+                    "role": "assistant",
+                    "content": [{"toolUse": {"toolUseId": "t", "name": "f", "input": {}}}],
+                },
+                {
+                    "role": "user",
+                    "content": [{"toolResult": {"toolUseId": "t", "content": [{"text": "22 °C"}]}}],
+                },
+            ],
+        },
+    ),
+    (
+        m.CohereChat,
+        {
+            "model": "x",
+            "tools": [{"type": "function", "function": {"name": name}} for name in "fg"],
+            "messages": [
+                {"role": "system", "content": "A"},
+                {"role": "system", "content": [{"type": "text", "text": "B"}]},
+                {"role": "user", "content": "first"},
+                {"role": "tool", "tool_call_id": "t", "content": "old"},
+                {"role": "assistant", "content": "one"},
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "sec"},
+                        {"type": "image_url", "image_url": {}},
+                        {"type": "text", "text": "ond"},
+                    ],
+                },
+                {"role": "assistant", "tool_plan": "p", "tool_calls": [{}]},
+                {
+                    "role": "tool",
+                    "tool_call_id": "t",
+                    "content": [{"type": "text", "text": "22 °C"}],
+                },
+            ],
+        },
+    ),
+    (
+        m.OllamaChat,
+        {
+            "model": "x",
+            "tools": [{"type": "function", "function": {"name": name}} for name in "fg"],
+            "messages": [
+                {"role": "system", "content": "A"},
+                {"role": "system", "content": "B"},
+                {"role": "user", "content": "first"},
+                {"role": "tool", "tool_name": "f", "content": "old"},
+                {"role": "assistant", "content": "one"},
+                {"role": "user", "content": "sec\nond", "images": ["aGk="]},
+                {"role": "assistant", "content": "", "tool_calls": [{}]},
+                {"role": "tool", "tool_name": "f", "content": "22 °C"},
+            ],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("kind, body", CONVERSATIONS)
 def test_a_conversation_reads_the_same_whoever_the_provider_is(kind: type, body: Any) -> None:
     call = call_of(kind, body=body)
     assert (call.user, call.system, call.tool_result, call.turn, call.tools) == (
@@ -264,90 +258,91 @@ def test_a_conversation_reads_the_same_whoever_the_provider_is(kind: type, body:
     )
 
 
-@pytest.mark.parametrize(
-    "kind, body",
-    [
-        (
-            m.OpenAIChat,
-            {
-                "model": "x",
-                "messages": [
-                    {"role": "user", "content": "old"},
-                    {"role": "tool", "content": "t"},
-                    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
-                ],
-            },
-        ),
-        (
-            m.GeminiGenerate,
-            {
-                "contents": [
-                    {"parts": [{"text": "old"}]},
-                    {"parts": [{"functionResponse": {"response": {"a": "t"}}}]},
-                    {"parts": [{"inlineData": {}}]},
-                ]
-            },
-        ),
-        (
-            m.OpenAIResponses,
-            {
-                "model": "x",
-                "input": [
-                    {"role": "user", "content": "old"},
-                    {"type": "function_call_output", "call_id": "c", "output": "t"},
-                    {"role": "user", "content": [{"type": "input_image", "image_url": "x"}]},
-                ],
-            },
-        ),
-        (
-            m.AnthropicMessages,
-            {
-                "model": "x",
-                "max_tokens": 1,
-                "messages": [
-                    {"role": "user", "content": "old"},
-                    {
-                        "role": "user",
-                        "content": [{"type": "tool_result", "tool_use_id": "t", "content": "t"}],
-                    },
-                    {"role": "user", "content": [{"type": "image", "source": {}}]},
-                ],
-            },
-        ),
-        (
-            m.BedrockConverse,
-            {
-                "messages": [
-                    {"role": "user", "content": [{"text": "old"}]},
-                    {"role": "user", "content": [{"toolResult": {"content": [{"text": "t"}]}}]},
-                    {"role": "user", "content": [{"image": {}}]},
-                ]
-            },
-        ),
-        (
-            m.CohereChat,
-            {
-                "model": "x",
-                "messages": [
-                    {"role": "user", "content": "old"},
-                    {"role": "tool", "content": "t"},
-                    {"role": "user", "content": [{"type": "image_url", "image_url": {}}]},
-                ],
-            },
-        ),
-        (
-            m.OllamaChat,
-            {
-                "model": "x",
-                "messages": [
-                    {"role": "user", "content": "old"},
-                    {"role": "tool", "content": "t"},
-                    {"role": "user", "content": "", "images": ["aGk="]},
-                ],
-            },
-        ),
-    ],
-)
+# A last user message that holds no text, after an earlier one that does and a tool's result.
+TEXTLESS: List[Tuple[type, Any]] = [
+    (
+        m.OpenAIChat,
+        {
+            "model": "x",
+            "messages": [
+                {"role": "user", "content": "old"},
+                {"role": "tool", "content": "t"},
+                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
+            ],
+        },
+    ),
+    (
+        m.GeminiGenerate,
+        {
+            "contents": [
+                {"parts": [{"text": "old"}]},
+                {"parts": [{"functionResponse": {"response": {"a": "t"}}}]},
+                {"parts": [{"inlineData": {}}]},
+            ]
+        },
+    ),
+    (
+        m.OpenAIResponses,
+        {
+            "model": "x",
+            "input": [
+                {"role": "user", "content": "old"},
+                {"type": "function_call_output", "call_id": "c", "output": "t"},
+                {"role": "user", "content": [{"type": "input_image", "image_url": "x"}]},
+            ],
+        },
+    ),
+    (
+        m.AnthropicMessages,
+        {
+            "model": "x",
+            "max_tokens": 1,
+            "messages": [
+                {"role": "user", "content": "old"},
+                {
+                    "role": "user",
+                    "content": [{"type": "tool_result", "tool_use_id": "t", "content": "t"}],
+                },
+                {"role": "user", "content": [{"type": "image", "source": {}}]},
+            ],
+        },
+    ),
+    (
+        m.BedrockConverse,
+        {
+            "messages": [
+                {"role": "user", "content": [{"text": "old"}]},
+                {"role": "user", "content": [{"toolResult": {"content": [{"text": "t"}]}}]},
+                {"role": "user", "content": [{"image": {}}]},
+            ]
+        },
+    ),
+    (
+        m.CohereChat,
+        {
+            "model": "x",
+            "messages": [
+                {"role": "user", "content": "old"},
+                {"role": "tool", "content": "t"},
+                {"role": "user", "content": [{"type": "image_url", "image_url": {}}]},
+            ],
+        },
+    ),
+    (
+        m.OllamaChat,
+        {
+            "model": "x",
+            "messages": [
+                {"role": "user", "content": "old"},
+                {"role": "tool", "content": "t"},
+                {"role": "user", "content": "", "images": ["aGk="]},
+            ],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("kind, body", TEXTLESS)
 def test_a_last_user_message_without_text_is_empty_and_never_an_earlier_one(
     kind: type, body: Any
 ) -> None:

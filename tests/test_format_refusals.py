@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, List
 
 import pytest
 from samples import (
@@ -102,7 +102,7 @@ RICH: Dict[type, Any] = {  # what more a body may hold that is read
 }
 
 
-VALUES = [None, [], {}, "", 0, True, 1.5, [None], {"a": {}}, "\ud800", 10**30]
+VALUES: List[Any] = [None, [], {}, "", 0, True, 1.5, [None], {"a": {}}, "\ud800", 10**30]
 
 
 def variants(value: Any) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 import pytest
 from readers import events_of
@@ -21,7 +21,7 @@ from samples import (
 
 import mock_server as m
 
-IDS = {  # of answers and tool calls: prefix, length, alphabet (wire formats, 2.4)
+IDS: Dict[type, Any] = {  # of answers and tool calls: prefix, length, alphabet (wire formats, 2.4)
     m.OpenAIChat: ("chatcmpl-[A-Za-z0-9]{29}", "call_[A-Za-z0-9]{24}"),
     m.AzureChat: ("chatcmpl-[A-Za-z0-9]{29}", "call_[A-Za-z0-9]{24}"),
     m.GeminiChat: ("[A-Za-z0-9_-]{22}", "call_[A-Za-z0-9]{24}"),
@@ -57,7 +57,7 @@ UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
 # The type of a whole answer and of a stream, and what else clients read of the headers.
-HEADERS = {
+HEADERS: Dict[type, Any] = {
     m.OpenAIChat: (
         "application/json",
         "text/event-stream; charset=utf-8",
@@ -175,7 +175,7 @@ def test_token_counts_stand_in_headers_where_the_provider_puts_them() -> None:
     assert streamed["X-Amzn-Bedrock-Content-Type"] == "application/json"
 
 
-USAGE_PLACES = {  # where each API says how many tokens went in and came out
+USAGE_PLACES: Dict[type, Any] = {  # where each API says how many tokens went in and came out
     m.OpenAIChat: ("usage.prompt_tokens", "usage.completion_tokens"),
     m.OpenAICompletions: ("usage.prompt_tokens", "usage.completion_tokens"),
     m.GeminiGenerate: ("usageMetadata.promptTokenCount", "usageMetadata.candidatesTokenCount"),

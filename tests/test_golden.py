@@ -421,10 +421,9 @@ def test_no_golden_file_belongs_to_no_format() -> None:
 def test_golden_files_are_not_written_in_ci(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plugins = {
-        getattr(one, "__file__", ""): one for one in request.config.pluginmanager.get_plugins()
-    }
-    conftest = plugins[str(GOLDEN.parent / "conftest.py")]
+    plugins = request.config.pluginmanager.get_plugins()
+    path = str(GOLDEN.parent / "conftest.py")
+    conftest: Any = next(one for one in plugins if getattr(one, "__file__", "") == path)
     asked = types.SimpleNamespace(getoption=lambda name: True)
     monkeypatch.delenv("CI", raising=False)
     conftest.pytest_configure(asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, List, Tuple
 
 import pytest
 from readers import both, derived, indented, whole_of
@@ -70,7 +70,7 @@ BEGUN = {
     "service_tier": "auto",
     "usage": None,
 }
-EVENTS = [
+EVENTS: List[Tuple[str, Any]] = [
     ("created", {"response": BEGUN}),
     ("in_progress", {"response": BEGUN}),
     (
@@ -130,9 +130,9 @@ def test_a_stream_is_sent_byte_for_byte_but_for_its_padding() -> None:
     sent = said(m.OpenAIResponses, NEUTRAL, True).decode()
     events = []
     for number, (name, value) in enumerate(EVENTS):
-        value = {"type": "response." + name, **value}
-        value.setdefault("sequence_number", number)
-        events.append(f"event: response.{name}\ndata: {derived(value, sent)}\n\n")
+        event = {"type": "response." + name, **value}
+        event.setdefault("sequence_number", number)
+        events.append(f"event: response.{name}\ndata: {derived(event, sent)}\n\n")
     bare, padded = re.subn(r'"obfuscation":"[A-Za-z0-9]{0,15}",', "", sent)
     assert bare == "".join(events) and padded == 2
 

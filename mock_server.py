@@ -48,11 +48,9 @@ import heapq
 import itertools
 import json
 import math
-import os
 import queue
 import re
 import select
-import signal
 import socket
 import struct
 import threading

@@ -112,6 +112,7 @@ from typing import (
 )
 
 if TYPE_CHECKING:
+    import argparse
     import ssl
 
 
@@ -1608,499 +1609,6 @@ def choices_of(number: Field, most: int) -> int:
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
-
-
-# === codings =================================================================
-# Content codings: gzip and deflate undone, gzip negotiated and made.
-# 
-# May touch zlib; knows no provider, no socket and no clock.
-
-
-MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
-GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
-
-
-# --- requests ---
-
-
-def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
-    """A body of at most `limit` bytes with its content codings undone, the last one first.
-
-    Refused if a coding is unknown, or the data is not in it."""
-    for coding in reversed(codings):
-        if coding in ("gzip", "x-gzip"):
-            body = inflated(body, GZIP, coding, limit)
-        elif coding == "deflate":
-            body = inflated(body, deflate_bits(body), coding, limit)
-        elif coding != "identity":
-            raise Refused(
-                415,
-                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
-                code="unsupported_encoding",
-                headers=(("Accept-Encoding", "gzip, deflate"),),
-            )
-    return body
-
-
-def deflate_bits(data: bytes) -> int:
-    """The window bits of data that is called deflate."""
-    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
-    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
-    if has_zlib_header:
-        return 15
-    return -15
-
-
-def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
-    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
-    plain = bytearray()
-    for _ in range(MEMBER_LIMIT):
-        unpacker = zlib.decompressobj(bits)
-        try:
-            plain += unpacker.decompress(data, limit + 1 - len(plain))
-        except zlib.error as error:
-            raise bad_coding(f"the body is not {coding}: {error}") from None
-        if len(plain) > limit:
-            raise Refused(
-                413,
-                f"the body is larger than {limit} bytes once decompressed (--max-body)",
-                code="body_too_large",
-            )
-        if not unpacker.eof:
-            raise bad_coding(f"the body's {coding} data ends too early")
-        data = unpacker.unused_data
-        if not data:
-            return bytes(plain)
-        if bits != GZIP:
-            raise bad_coding(f"bytes follow the body's {coding} data")
-    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
-
-
-def bad_coding(message: str) -> Refused:
-    """The refusal of a body whose data is not in its coding."""
-    return Refused(400, message, code="invalid_encoding")
-
-
-# --- responses ---
-
-ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
-
-
-def qualities(accept: str) -> Dict[str, float]:
-    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
-    weights: Dict[str, float] = {}
-    for item in accept.lower().split(","):
-        match = ITEM.fullmatch(item)
-        if match:
-            coding = match.group(1)
-            if coding == "x-gzip":
-                coding = "gzip"
-            weights[coding] = float(match.group(2) or 1)
-    return weights
-
-
-@functools.lru_cache(maxsize=256)
-def negotiated(accept: Optional[str]) -> Optional[str]:
-    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
-    if accept is None:
-        return "identity"
-    weights = qualities(accept)
-    others = weights.get("*", 0.0)
-    gzip = weights.get("gzip", others)
-    if gzip and gzip >= weights.get("identity", others):
-        return "gzip"
-    return "identity" if takes_identity(accept) else None
-
-
-@functools.lru_cache(maxsize=256)
-def takes_identity(accept: Optional[str]) -> bool:
-    """Whether a client takes a body without a coding, as all do that don't refuse it."""
-    weights = qualities(accept or "")
-    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
-
-
-def gzipped(body: bytes) -> bytes:
-    """A body as one gzip member; the same bytes every time."""
-    if len(body) <= 256 * 1024:
-        return known_gzip(body)
-    return new_gzip(body)
-
-
-def new_gzip(body: bytes) -> bytes:
-    """A body, compressed."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
-    return packer.compress(body) + packer.flush()
-
-
-known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
-
-
-# === plans ===================================================================
-# Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
-# 
-# May touch zlib.
-
-
-WIRE_PLANS: Mapping[str, Plan] = {
-    "whole": Plan(coalesce=1_000_000),
-    "event": Plan(),
-    "byte": Plan(split=1),
-    "utf8": Plan(split="utf8"),
-    "eol": Plan(split="eol"),
-    "crlf": Plan(eol="\r\n"),
-    "cr": Plan(eol="\r"),
-    "comments": Plan(comments=True),
-    "no_space": Plan(no_space=True),
-    "extensions": Plan(chunk_extensions=True),
-    "trailers": Plan(trailers=True),
-    "gzip-event": Plan(gzip="event"),
-    "gzip-block": Plan(gzip="block"),
-    "gzip-members": Plan(gzip="members"),
-    "coalesce": Plan(coalesce=3),
-}
-
-
-USUAL_PLAN = Plan()
-
-
-# --- lines of server-sent events ---
-
-LINE_END = re.compile(rb"\r\n|\n|\r")
-FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
-
-
-def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
-    """Server-sent events with the line ends, comments and spaces of a plan."""
-    if plan.eol or plan.comments or plan.no_space:
-        return tuple([relined_event(frame, plan) for frame in frames])
-    return frames
-
-
-def relined_event(frame: bytes, plan: Plan) -> bytes:
-    """The same event with other line ends, a comment before it, or no space after field names."""
-    eol = plan.eol.encode()
-    if not eol:
-        first = LINE_END.search(frame)
-        eol = first.group() if first else b"\n"
-    if plan.eol:
-        frame = LINE_END.sub(b"\n", frame)
-    if plan.no_space:
-        frame = FIELD_SPACE.sub(rb"\1:", frame)
-    if plan.eol:
-        frame = LINE_END.sub(eol, frame)
-    if plan.comments:
-        frame = b": comment" + eol * 2 + frame
-    return frame
-
-
-# --- events a write ---
-
-Group = Tuple[Frame, int]  # bytes, and how many events lie in them
-
-
-def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
-    """Frames, up to `most` of them joined into one; none waits for a gate."""
-    joined: List[bytes] = []
-    for frame in frames:
-        if isinstance(frame, bytes):
-            joined.append(frame)
-        if joined and (isinstance(frame, Hold) or len(joined) >= most):
-            yield b"".join(joined), len(joined)
-            joined = []
-        if isinstance(frame, Hold):
-            yield frame, 0
-    if joined:
-        yield b"".join(joined), len(joined)
-
-
-# --- gzip ---
-
-
-def gzip_body(body: bytes, mode: str) -> bytes:
-    """A whole body as gzip: one member, or two with `members`."""
-    if mode != "members":
-        return gzipped(body)
-    middle = len(body) // 2
-    return new_gzip(body[:middle]) + new_gzip(body[middle:])
-
-
-def gzip_groups(
-    groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None
-) -> Iterator[Group]:
-    """Groups as gzip, whose trailer is a group without events.
-
-    Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
-    own (`members`).  After `honest` events it is gzip no more, and has no trailer."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = seen = 0  # events in zlib's buffer, and all so far
-    for frame, events in groups:
-        if isinstance(frame, Hold):
-            yield frame, 0
-            continue
-        if honest is not None and seen + events > honest:
-            yield frame, events
-            continue
-        seen += events
-        waiting += events
-        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
-        if mode == "event":
-            # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
-            # reads the stream sees nothing (zlib manual, deflate()).
-            data += packer.flush(zlib.Z_SYNC_FLUSH)
-        if data:
-            yield data, waiting
-            waiting = 0
-    if mode != "members" and honest is None:
-        yield packer.flush(), waiting
-
-
-# --- bytes a write, and chunks ---
-
-CUTS = {
-    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
-    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
-}
-
-
-def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
-    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
-    if not split or not data:
-        return [data]
-    if isinstance(split, int):
-        return [data[at : at + split] for at in range(0, len(data), split)]
-    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
-    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
-
-
-TRAILER = "X-Mock-Trailer", "the end"
-
-
-def chunk(data: bytes, plan: Plan) -> bytes:
-    """Bytes as one chunk (RFC 9112, 7.1); none at all are the last, with the plan's trailer."""
-    size = b"%x" % len(data)
-    if plan.chunk_extensions:
-        size += b';wire="plan"'
-    if data or not plan.trailers:
-        return b"%b\r\n%b\r\n" % (size, data)
-    return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])
-
-
-# === steps ===================================================================
-# Steps: what happens on the socket, as values.  Touch nothing.
-
-
-@dataclass(frozen=True)
-class Send:
-    """Bytes that go out in one write, `head` of them before the body.
-
-    `events` of a stream end with them, and `last` says that the stream does."""
-
-    data: bytes
-    events: int = 0
-    head: int = 0
-    last: bool = False
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Seconds until the next step is due, counted from when this one was."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Nothing more, until the client leaves."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The answer ends here, before its end.
-
-    `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
-
-    how: str
-
-
-Step = Union[Send, Wait, Hold, Hang, Cut]
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """What the connection and the request say about how a response is written.
-
-    `coding` is identity, gzip, or smaller: gzip where that is smaller."""
-
-    minor: int = 1
-    keep_alive: bool = True
-    head_only: bool = False
-    coding: str = "identity"
-    extra: Headers = ()  # headers of this one response: its date and id
-
-
-# === faults ==================================================================
-# Faults: how an answer breaks, by the names that mocks give them.  Pure.
-
-
-GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
-
-
-Breaking = Callable[..., Any]
-
-
-# How an answer is made, and so where it can break: the Response with its `content`, before any
-# coding; the `coding` of its events; the `steps` on the socket.
-Stage = Literal["content", "coding", "steps"]
-
-
-# The faults there are, by the names that people write in mocks: what each breaks, and how.
-FAULTS: Dict[str, Tuple[Stage, Breaking]] = {}
-
-
-def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]:
-    """Registers what a fault makes of a stage of an answer.
-
-    The function is given what the stage would be, the Fault, and what else the stage knows."""
-
-    def register(function: Breaking) -> Breaking:
-        FAULTS[name] = (stage, function)
-        return function
-
-    return register
-
-
-def breaks(fault: Optional[Fault], stage: Stage) -> bool:
-    """Whether there is a fault, and it breaks this stage."""
-    return fault is not None and FAULTS[fault.kind][0] == stage
-
-
-def broken(fault: Optional[Fault], stage: Stage, intact: Any, *known: Any) -> Any:
-    """A stage of an answer as a fault leaves it, which is `intact` if it breaks another or none."""
-    if fault is None or not breaks(fault, stage):
-        return intact
-    return FAULTS[fault.kind][1](intact, fault, *known)
-
-
-# --- over steps ---
-
-
-def is_whole(step: Send) -> bool:
-    """Whether head and body of a whole answer are in one write."""
-    return 0 < step.head < len(step.data)
-
-
-def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
-    """The steps up to so many events.
-
-    None at all without a number, or for a whole answer, which has no events."""
-    if after is None:
-        return
-    sent = 0
-    for step in steps:
-        if isinstance(step, Send):
-            if step.last or is_whole(step):
-                return
-            sent += step.events
-            if step.events and sent > after:
-                return
-        yield step
-
-
-@a_fault("reset")
-def resetting(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
-    """The connection is reset."""
-    yield from steps_until(steps, fault.after)
-    yield Cut("reset")
-
-
-@a_fault("close")
-def closing(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
-    """The connection is closed, in a stream without the last chunk."""
-    yield from steps_until(steps, fault.after)
-    yield Cut("close")
-
-
-@a_fault("hang")
-def hanging(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
-    """Nothing more comes, until the client leaves."""
-    yield from steps_until(steps, fault.after)
-    yield Hang()
-
-
-@a_fault("truncate")
-def truncating(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
-    """Of a whole answer half of the bytes that it promised; of a stream half of its events.
-
-    A stream, of which `after` may say how many events, ends cleanly, only without the provider's
-    last events."""
-    steps = list(steps)
-    sends = [step for step in steps if isinstance(step, Send)]
-    events = sum(step.events for step in sends)
-    streams = events > 0 or any(step.last for step in sends)
-    if not streams or any(map(is_whole, sends)):
-        yield from (step for step in steps if isinstance(step, Wait))
-        yield half_of(sends)
-        yield Cut("close")
-        return
-    after = fault.after
-    if after is None:
-        after = events // 2
-    yield from steps_until(steps, after)
-    if not exchange.minor:  # HTTP/1.0 has no chunks: its stream ends with the connection
-        yield Cut("close")
-        return
-    yield Send(b"0\r\n\r\n", last=True)
-    yield Cut("kept")
-
-
-def half_of(sends: List[Send]) -> Send:
-    """The head of a whole answer and half of its body, in one write."""
-    data = b"".join(step.data for step in sends)
-    head = sum(step.head for step in sends)
-    return Send(data[: head + (len(data) - head) // 2], head=head)
-
-
-@a_fault("malformed", "content")
-def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
-    """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
-
-    `tear` is how the stream's framing does that to a frame."""
-    if response.frames is None:
-        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
-    frames = [frame for frame in response.frames if isinstance(frame, bytes)]
-    at = fault.after
-    if at is None:
-        at = len(frames) // 2
-    frames[at : at + 1] = [tear(frame) for frame in frames[at : at + 1]]
-    return replace(response, frames=tuple(frames))
-
-
-@a_fault("garbage")
-def garbling(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
-    """Bytes that are no HTTP, then the end of the connection."""
-    yield from steps_until(steps, fault.after)
-    yield Send(GARBAGE)
-    yield Cut("close")
-
-
-@a_fault("bad_gzip", "coding")
-def dishonest(groups: Iterable[Group], fault: Fault) -> Iterator[Group]:
-    """Events that say they are gzip, and after so many are not."""
-    return gzip_groups(groups, honest=fault.after or 0)
-
-
-@a_fault("drip")
-def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
-    """The same bytes, one a write."""
-    for step in steps:
-        if not isinstance(step, Send):
-            yield step
-            continue
-        last = len(step.data) - 1
-        for at in range(len(step.data)):
-            events = step.events if at == last else 0
-            in_head = int(at < step.head)
-            yield Send(step.data[at : at + 1], events, in_head, step.last and at == last)
 
 
 # === http ====================================================================
@@ -7129,6 +6637,499 @@ def conditions(match: Json, default_operation: str, place: str) -> Tuple[Conditi
     return tuple(condition for group in found for condition in group)
 
 
+# === codings =================================================================
+# Content codings: gzip and deflate undone, gzip negotiated and made.
+# 
+# May touch zlib; knows no provider, no socket and no clock.
+
+
+MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
+
+
+# --- requests ---
+
+
+def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
+    """A body of at most `limit` bytes with its content codings undone, the last one first.
+
+    Refused if a coding is unknown, or the data is not in it."""
+    for coding in reversed(codings):
+        if coding in ("gzip", "x-gzip"):
+            body = inflated(body, GZIP, coding, limit)
+        elif coding == "deflate":
+            body = inflated(body, deflate_bits(body), coding, limit)
+        elif coding != "identity":
+            raise Refused(
+                415,
+                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
+                code="unsupported_encoding",
+                headers=(("Accept-Encoding", "gzip, deflate"),),
+            )
+    return body
+
+
+def deflate_bits(data: bytes) -> int:
+    """The window bits of data that is called deflate."""
+    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
+    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    if has_zlib_header:
+        return 15
+    return -15
+
+
+def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
+    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
+    plain = bytearray()
+    for _ in range(MEMBER_LIMIT):
+        unpacker = zlib.decompressobj(bits)
+        try:
+            plain += unpacker.decompress(data, limit + 1 - len(plain))
+        except zlib.error as error:
+            raise bad_coding(f"the body is not {coding}: {error}") from None
+        if len(plain) > limit:
+            raise Refused(
+                413,
+                f"the body is larger than {limit} bytes once decompressed (--max-body)",
+                code="body_too_large",
+            )
+        if not unpacker.eof:
+            raise bad_coding(f"the body's {coding} data ends too early")
+        data = unpacker.unused_data
+        if not data:
+            return bytes(plain)
+        if bits != GZIP:
+            raise bad_coding(f"bytes follow the body's {coding} data")
+    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
+
+
+def bad_coding(message: str) -> Refused:
+    """The refusal of a body whose data is not in its coding."""
+    return Refused(400, message, code="invalid_encoding")
+
+
+# --- responses ---
+
+ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
+
+
+def qualities(accept: str) -> Dict[str, float]:
+    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
+    weights: Dict[str, float] = {}
+    for item in accept.lower().split(","):
+        match = ITEM.fullmatch(item)
+        if match:
+            coding = match.group(1)
+            if coding == "x-gzip":
+                coding = "gzip"
+            weights[coding] = float(match.group(2) or 1)
+    return weights
+
+
+@functools.lru_cache(maxsize=256)
+def negotiated(accept: Optional[str]) -> Optional[str]:
+    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
+    if accept is None:
+        return "identity"
+    weights = qualities(accept)
+    others = weights.get("*", 0.0)
+    gzip = weights.get("gzip", others)
+    if gzip and gzip >= weights.get("identity", others):
+        return "gzip"
+    return "identity" if takes_identity(accept) else None
+
+
+@functools.lru_cache(maxsize=256)
+def takes_identity(accept: Optional[str]) -> bool:
+    """Whether a client takes a body without a coding, as all do that don't refuse it."""
+    weights = qualities(accept or "")
+    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
+
+
+def gzipped(body: bytes) -> bytes:
+    """A body as one gzip member; the same bytes every time."""
+    if len(body) <= 256 * 1024:
+        return known_gzip(body)
+    return new_gzip(body)
+
+
+def new_gzip(body: bytes) -> bytes:
+    """A body, compressed."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
+    return packer.compress(body) + packer.flush()
+
+
+known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
+
+
+# === plans ===================================================================
+# Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
+# 
+# May touch zlib.
+
+
+WIRE_PLANS: Mapping[str, Plan] = {
+    "whole": Plan(coalesce=1_000_000),
+    "event": Plan(),
+    "byte": Plan(split=1),
+    "utf8": Plan(split="utf8"),
+    "eol": Plan(split="eol"),
+    "crlf": Plan(eol="\r\n"),
+    "cr": Plan(eol="\r"),
+    "comments": Plan(comments=True),
+    "no_space": Plan(no_space=True),
+    "extensions": Plan(chunk_extensions=True),
+    "trailers": Plan(trailers=True),
+    "gzip-event": Plan(gzip="event"),
+    "gzip-block": Plan(gzip="block"),
+    "gzip-members": Plan(gzip="members"),
+    "coalesce": Plan(coalesce=3),
+}
+
+
+USUAL_PLAN = Plan()
+
+
+# --- lines of server-sent events ---
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
+
+
+def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
+    """Server-sent events with the line ends, comments and spaces of a plan."""
+    if plan.eol or plan.comments or plan.no_space:
+        return tuple([relined_event(frame, plan) for frame in frames])
+    return frames
+
+
+def relined_event(frame: bytes, plan: Plan) -> bytes:
+    """The same event with other line ends, a comment before it, or no space after field names."""
+    eol = plan.eol.encode()
+    if not eol:
+        first = LINE_END.search(frame)
+        eol = first.group() if first else b"\n"
+    if plan.eol:
+        frame = LINE_END.sub(b"\n", frame)
+    if plan.no_space:
+        frame = FIELD_SPACE.sub(rb"\1:", frame)
+    if plan.eol:
+        frame = LINE_END.sub(eol, frame)
+    if plan.comments:
+        frame = b": comment" + eol * 2 + frame
+    return frame
+
+
+# --- events a write ---
+
+Group = Tuple[Frame, int]  # bytes, and how many events lie in them
+
+
+def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
+    """Frames, up to `most` of them joined into one; none waits for a gate."""
+    joined: List[bytes] = []
+    for frame in frames:
+        if isinstance(frame, bytes):
+            joined.append(frame)
+        if joined and (isinstance(frame, Hold) or len(joined) >= most):
+            yield b"".join(joined), len(joined)
+            joined = []
+        if isinstance(frame, Hold):
+            yield frame, 0
+    if joined:
+        yield b"".join(joined), len(joined)
+
+
+# --- gzip ---
+
+
+def gzip_body(body: bytes, mode: str) -> bytes:
+    """A whole body as gzip: one member, or two with `members`."""
+    if mode != "members":
+        return gzipped(body)
+    middle = len(body) // 2
+    return new_gzip(body[:middle]) + new_gzip(body[middle:])
+
+
+def gzip_groups(
+    groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None
+) -> Iterator[Group]:
+    """Groups as gzip, whose trailer is a group without events.
+
+    Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
+    own (`members`).  After `honest` events it is gzip no more, and has no trailer."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    waiting = seen = 0  # events in zlib's buffer, and all so far
+    for frame, events in groups:
+        if isinstance(frame, Hold):
+            yield frame, 0
+            continue
+        if honest is not None and seen + events > honest:
+            yield frame, events
+            continue
+        seen += events
+        waiting += events
+        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        if mode == "event":
+            # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
+            # reads the stream sees nothing (zlib manual, deflate()).
+            data += packer.flush(zlib.Z_SYNC_FLUSH)
+        if data:
+            yield data, waiting
+            waiting = 0
+    if mode != "members" and honest is None:
+        yield packer.flush(), waiting
+
+
+# --- bytes a write, and chunks ---
+
+CUTS = {
+    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
+    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
+}
+
+
+def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
+    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
+    if not split or not data:
+        return [data]
+    if isinstance(split, int):
+        return [data[at : at + split] for at in range(0, len(data), split)]
+    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
+    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
+
+
+TRAILER = "X-Mock-Trailer", "the end"
+
+
+def chunk(data: bytes, plan: Plan) -> bytes:
+    """Bytes as one chunk (RFC 9112, 7.1); none at all are the last, with the plan's trailer."""
+    size = b"%x" % len(data)
+    if plan.chunk_extensions:
+        size += b';wire="plan"'
+    if data or not plan.trailers:
+        return b"%b\r\n%b\r\n" % (size, data)
+    return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])
+
+
+# === steps ===================================================================
+# Steps: what happens on the socket, as values.  Touch nothing.
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bytes that go out in one write, `head` of them before the body.
+
+    `events` of a stream end with them, and `last` says that the stream does."""
+
+    data: bytes
+    events: int = 0
+    head: int = 0
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Seconds until the next step is due, counted from when this one was."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Nothing more, until the client leaves."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The answer ends here, before its end.
+
+    `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+
+    how: str
+
+
+Step = Union[Send, Wait, Hold, Hang, Cut]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What the connection and the request say about how a response is written.
+
+    `coding` is identity, gzip, or smaller: gzip where that is smaller."""
+
+    minor: int = 1
+    keep_alive: bool = True
+    head_only: bool = False
+    coding: str = "identity"
+    extra: Headers = ()  # headers of this one response: its date and id
+
+
+# === faults ==================================================================
+# Faults: how an answer breaks, by the names that mocks give them.  Pure.
+
+
+GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
+
+
+Breaking = Callable[..., Any]
+
+
+# How an answer is made, and so where it can break: the Response with its `content`, before any
+# coding; the `coding` of its events; the `steps` on the socket.
+Stage = Literal["content", "coding", "steps"]
+
+
+# The faults there are, by the names that people write in mocks: what each breaks, and how.
+FAULTS: Dict[str, Tuple[Stage, Breaking]] = {}
+
+
+def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]:
+    """Registers what a fault makes of a stage of an answer.
+
+    The function is given what the stage would be, the Fault, and what else the stage knows."""
+
+    def register(function: Breaking) -> Breaking:
+        FAULTS[name] = (stage, function)
+        return function
+
+    return register
+
+
+def breaks(fault: Optional[Fault], stage: Stage) -> bool:
+    """Whether there is a fault, and it breaks this stage."""
+    return fault is not None and FAULTS[fault.kind][0] == stage
+
+
+def broken(fault: Optional[Fault], stage: Stage, intact: Any, *known: Any) -> Any:
+    """A stage of an answer as a fault leaves it, which is `intact` if it breaks another or none."""
+    if fault is None or not breaks(fault, stage):
+        return intact
+    return FAULTS[fault.kind][1](intact, fault, *known)
+
+
+# --- over steps ---
+
+
+def is_whole(step: Send) -> bool:
+    """Whether head and body of a whole answer are in one write."""
+    return 0 < step.head < len(step.data)
+
+
+def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
+    """The steps up to so many events.
+
+    None at all without a number, or for a whole answer, which has no events."""
+    if after is None:
+        return
+    sent = 0
+    for step in steps:
+        if isinstance(step, Send):
+            if step.last or is_whole(step):
+                return
+            sent += step.events
+            if step.events and sent > after:
+                return
+        yield step
+
+
+@a_fault("reset")
+def resetting(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """The connection is reset."""
+    yield from steps_until(steps, fault.after)
+    yield Cut("reset")
+
+
+@a_fault("close")
+def closing(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """The connection is closed, in a stream without the last chunk."""
+    yield from steps_until(steps, fault.after)
+    yield Cut("close")
+
+
+@a_fault("hang")
+def hanging(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Nothing more comes, until the client leaves."""
+    yield from steps_until(steps, fault.after)
+    yield Hang()
+
+
+@a_fault("truncate")
+def truncating(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Of a whole answer half of the bytes that it promised; of a stream half of its events.
+
+    A stream, of which `after` may say how many events, ends cleanly, only without the provider's
+    last events."""
+    steps = list(steps)
+    sends = [step for step in steps if isinstance(step, Send)]
+    events = sum(step.events for step in sends)
+    streams = events > 0 or any(step.last for step in sends)
+    if not streams or any(map(is_whole, sends)):
+        yield from (step for step in steps if isinstance(step, Wait))
+        yield half_of(sends)
+        yield Cut("close")
+        return
+    after = fault.after
+    if after is None:
+        after = events // 2
+    yield from steps_until(steps, after)
+    if not exchange.minor:  # HTTP/1.0 has no chunks: its stream ends with the connection
+        yield Cut("close")
+        return
+    yield Send(b"0\r\n\r\n", last=True)
+    yield Cut("kept")
+
+
+def half_of(sends: List[Send]) -> Send:
+    """The head of a whole answer and half of its body, in one write."""
+    data = b"".join(step.data for step in sends)
+    head = sum(step.head for step in sends)
+    return Send(data[: head + (len(data) - head) // 2], head=head)
+
+
+@a_fault("malformed", "content")
+def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
+    """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
+
+    `tear` is how the stream's framing does that to a frame."""
+    if response.frames is None:
+        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
+    frames = [frame for frame in response.frames if isinstance(frame, bytes)]
+    at = fault.after
+    if at is None:
+        at = len(frames) // 2
+    frames[at : at + 1] = [tear(frame) for frame in frames[at : at + 1]]
+    return replace(response, frames=tuple(frames))
+
+
+@a_fault("garbage")
+def garbling(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Bytes that are no HTTP, then the end of the connection."""
+    yield from steps_until(steps, fault.after)
+    yield Send(GARBAGE)
+    yield Cut("close")
+
+
+@a_fault("bad_gzip", "coding")
+def dishonest(groups: Iterable[Group], fault: Fault) -> Iterator[Group]:
+    """Events that say they are gzip, and after so many are not."""
+    return gzip_groups(groups, honest=fault.after or 0)
+
+
+@a_fault("drip")
+def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """The same bytes, one a write."""
+    for step in steps:
+        if not isinstance(step, Send):
+            yield step
+            continue
+        last = len(step.data) - 1
+        for at in range(len(step.data)):
+            events = step.events if at == last else 0
+            in_head = int(at < step.head)
+            yield Send(step.data[at : at + 1], events, in_head, step.last and at == last)
+
+
 # === mocks/templates =========================================================
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
@@ -8074,133 +8075,6 @@ class Index:
         ]
 
 
-# === mocks/files =============================================================
-# Mocks and recordings from data directories.  May touch files under them.
-
-
-Stamp = Optional[Tuple[int, int, int]]
-
-
-def stamp(path: str) -> Stamp:
-    """What changes when a file does: time of change, size, inode; None if there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-class Library:
-    """The mocks of one data directory, and the stamps of every file and folder that they came from."""
-
-    def __init__(self, root: str) -> None:
-        self.root = os.path.realpath(root)
-        self.stamps: Dict[str, Stamp] = {}
-
-    def read(self, name: str, place: str) -> bytes:
-        """A file inside the directory; BadMock if the name or a link leads outside or it can't be read, FileNotFoundError
-        if it's not there."""
-        try:
-            path = os.path.realpath(os.path.join(self.root, name))
-            if os.path.isabs(name) or not path.startswith(self.root + os.sep):
-                fail(
-                    place,
-                    "",
-                    f"@{name} lies outside the data directory; files are named relative to it",
-                )
-            self.stamps[path] = stamp(path)
-            if os.path.exists(path) and not os.path.isfile(path):
-                fail(
-                    place, "", f"@{name} is no regular file"
-                )  # reading a pipe or a device might never end
-            return Path(path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            raise FileNotFoundError(name) from None
-        except OSError as error:
-            fail(place, "", f"can't read @{name[:200]}: {error.strerror}")
-        except BadMock:
-            raise
-        except ValueError as error:  # a NUL or a lone surrogate in the name
-            fail(place, "", f"can't read @{shown(name)}: {error}")
-
-    def files(self) -> List[str]:
-        """Mock files, relative and in name order; hidden ones and folders outside are passed over."""
-        found, top = [], os.path.join(self.root, "mocks")
-        self.stamps[top] = stamp(top)
-        seen = {os.path.realpath(top)}
-        for folder, folders, names in os.walk(top, onerror=self.unreadable, followlinks=True):
-            folders[:] = [
-                name
-                for name in folders
-                if not name.startswith(".") and self.enters(os.path.join(folder, name), seen)
-            ]
-            self.stamps.update(
-                {os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders}
-            )
-            found += [
-                os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
-                for name in names
-                if name.endswith(".json") and not name.startswith(".")
-            ]
-        return sorted(found, key=lambda name: name.split("/"))
-
-    def unreadable(self, error: OSError) -> None:
-        """Raise BadMock for a folder that can't be listed, unless there is none."""
-        if not isinstance(error, FileNotFoundError):
-            name = os.path.relpath(str(error.filename), self.root)
-            fail(name.replace(os.sep, "/"), "", f"can't read this folder: {error.strerror}")
-
-    def enters(self, folder: str, seen: Set[str]) -> bool:
-        """Whether a folder lies inside the directory and was not entered before, by whatever links."""
-        real = os.path.realpath(folder)
-        if real in seen or not real.startswith(self.root + os.sep):
-            return False
-        seen.add(real)
-        return True
-
-    def load(self) -> Tuple[List[Mock], List[str]]:
-        """All mocks, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
-        problems: List[str] = []
-        try:
-            names = self.files()
-        except BadMock as error:
-            return [], [str(error)]
-        for name in names:
-            try:
-                value = parse_json(self.read(name, name))
-            except FileNotFoundError:
-                continue  # gone since the folder was listed
-            except BadMock as error:
-                problems.append(str(error))
-                continue
-            except ValueError as error:
-                problems.append(f"{name}: not JSON: {error}")
-                continue
-            for position, spec in enumerate(value if isinstance(value, list) else [value], 1):
-                try:
-                    mocks.append(parse_mock(spec, f"{name}#{position}", self.read))
-                except BadMock as error:
-                    problems.append(str(error))
-        return mocks, problems
-
-
-def reader(libraries: Sequence[Library]) -> ReadFile:
-    """Reads a file from the first data directory that has it."""
-
-    def read(name: str, place: str) -> bytes:
-        if not libraries:
-            fail(place, "", f"@{name} needs a data directory")
-        for library in libraries[:-1]:
-            try:
-                return library.read(name, place)
-            except FileNotFoundError:
-                pass
-        return libraries[-1].read(name, place)
-
-    return read
-
-
 # === mocks/near ==============================================================
 # Near misses: which mocks nearly matched, and what differs.  Pure.
 
@@ -8307,230 +8181,6 @@ def likeness(differences: Sequence[Difference]) -> float:
         for value in (got, expected)
     ]
     return difflib.SequenceMatcher(None, texts[0][:200], texts[1][:200]).quick_ratio()
-
-
-# === mocks/sessions ==========================================================
-# All mocks in matching order, and what each session has of its own.  May touch threading and time.
-
-
-@dataclass(frozen=True)
-class Found:
-    """The mock that answers a call, its answer, and the number of this use, counted from 0."""
-
-    mock: Mock
-    answer: Answer
-    used: int
-    uses: Uses
-    limit: Optional[Limit] = None
-
-
-class Session:
-    """What one session has of its own: mocks added at run time, and how often each mock was used.  `memory` is the
-    answerer's."""
-
-    def __init__(self) -> None:
-        self.specs: List[Tuple[Json, str]] = []  # JSON and place of the mocks added at run time
-        self.mocks: Tuple[Mock, ...] = ()
-        self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.memory: Any = None
-        self.known_index: Optional[Index] = Index(())
-
-    def uses_of(self, mock: Mock) -> Uses:
-        """How often it has used a mock."""
-        found = self.uses.get(mock.key)
-        return found or self.uses.setdefault(
-            mock.key, Uses()
-        )  # setdefault: two threads get the same
-
-    def hold(self, mocks: Sequence[Mock]) -> None:
-        """Have these mocks of its own, from now on."""
-        self.mocks, self.known_index = tuple(mocks), None
-
-    @property
-    def index(self) -> Index:
-        """Its mocks, indexed when the first request after a change asks: a test may add thousands one by one."""
-        found = self.known_index
-        if found is None or found.mocks is not self.mocks:
-            found = self.known_index = Index(self.mocks)
-        return found
-
-
-class Mocks:
-    """All mocks in matching order: those that a session added at run time, newest first, then those from files, which
-    are read again when they change.  `say` gets a line whenever that goes wrong or right."""
-
-    def __init__(
-        self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None
-    ) -> None:
-        self.directories, self.say = tuple(directories), say
-        self.lock = threading.Lock()
-        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session()})
-        self.from_files: List[Mock] = []
-        self.index = Index(())
-        self.stamps: Dict[str, Stamp] = {}
-        self.next_check = self.last_request = self.looked = 0.0
-        self.fresh = (
-            False  # whether a file is so new that a further change may leave its stamp the same
-        )
-        self.problems: List[str] = []
-        self.numbers = itertools.count(1)
-
-    def session(self, name: str) -> Session:
-        """A session, which begins when it is first asked for."""
-        if not name:
-            return self.sessions[""]
-        with self.lock:
-            found = self.sessions.setdefault(name, Session())
-            self.sessions.move_to_end(name)
-            if len(self.sessions) > SESSIONS:
-                del self.sessions[next(old for old in self.sessions if old)]
-        return found
-
-    def load(self) -> List[str]:
-        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as they were."""
-        libraries = [Library(directory) for directory in self.directories]
-        loaded: List[Mock] = []
-        problems: List[str] = []
-        for library in libraries:
-            mocks, wrong = library.load()
-            loaded, problems = loaded + mocks, problems + wrong
-        sessions = list(self.sessions.values())
-        added = [self.again(session, reader(libraries)) for session in sessions]
-        self.watch(libraries)
-        if not problems:
-            self.from_files, self.index = loaded, Index(loaded)
-            for session, mocks in zip(sessions, added):
-                session.hold(mocks)
-                known = {mock.key for mock in itertools.chain(mocks, loaded)}
-                session.uses = {key: uses for key, uses in session.uses.items() if key in known}
-        return problems
-
-    def again(self, session: Session, read: ReadFile) -> List[Mock]:
-        """A session's own mocks, read again for the files that they name; one whose file is gone stays as it was."""
-        mocks = []
-        before = {mock.place: mock for mock in session.mocks}
-        for spec, place in session.specs:
-            try:
-                mocks.append(parse_mock(spec, place, read))
-            except BadMock as error:
-                self.say(f"a mock added at run time stays as it was: {error}")
-                mocks.append(before[place])
-        return mocks
-
-    def watch(self, libraries: Sequence[Library]) -> None:
-        """Look at exactly the files that these libraries have read."""
-        self.stamps = {
-            path: known for library in libraries for path, known in library.stamps.items()
-        }
-        age = time.time_ns() - max((known[0] for known in self.stamps.values() if known), default=0)
-        self.fresh = 0 <= age < 50_000_000
-
-    def refresh(self) -> None:
-        """Read the files again if one has changed, at every request.  Looking costs a stat a file; while requests come
-        faster than a client can change a file between two of them, that is kept to a tenth of the time."""
-        arrived = time.monotonic()
-        quiet = arrived - self.last_request > QUIET_SECONDS and self.looked < QUIET_SECONDS * 10
-        self.last_request = arrived
-        if not self.stamps or (arrived < self.next_check and not quiet):
-            return
-        with self.lock:
-            changed = self.fresh or any(stamp(path) != known for path, known in self.stamps.items())
-            done = time.monotonic()
-            self.looked = done - arrived
-            self.next_check = done + min(0.5, 10 * self.looked)
-            if changed:
-                before = [mock.source for mock in self.from_files]
-                self.report(self.load(), before)
-
-    def report(self, problems: List[str], before: List[str]) -> None:
-        """Tell how a reload went, once a change."""
-        if problems != self.problems:
-            for problem in problems:
-                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
-        if not problems and (self.problems or before != [mock.source for mock in self.from_files]):
-            self.say(f"mocks reloaded: {len(self.from_files)}")
-        self.problems = problems
-
-    def add(self, specs: Sequence[Json], session: str = "") -> List[Mock]:
-        """Add mocks in front of all others of a session, in their order.  BadMock, and none is added, if one is wrong."""
-        libraries = [Library(directory) for directory in self.directories]
-        holder = self.session(session)
-        with self.lock:
-            placed = [(spec, f"added#{next(self.numbers)}") for spec in specs]
-            mocks = [parse_mock(spec, place, reader(libraries)) for spec, place in placed]
-            holder.specs = [*placed, *holder.specs]
-            holder.hold([*mocks, *holder.mocks])
-            self.stamps.update(
-                {path: known for library in libraries for path, known in library.stamps.items()}
-            )
-        return mocks
-
-    def remove(self, ids: Iterable[str], session: str = "") -> int:
-        """Take away mocks that a session added, by their ids; how many there were."""
-        holder, wanted = self.session(session), set(ids)
-        with self.lock:
-            kept = [mock for mock in holder.mocks if mock.id not in wanted]
-            gone = len(holder.mocks) - len(kept)
-            places = {mock.place for mock in kept}
-            holder.specs = [(spec, place) for spec, place in holder.specs if place in places]
-            holder.hold(kept)
-            known = {mock.key for mock in itertools.chain(kept, self.index.mocks)}
-            holder.uses = {key: uses for key, uses in holder.uses.items() if key in known}
-        return gone
-
-    def reset(self, session: str = "") -> None:
-        """Forget a session's mocks and how often it used any."""
-        with self.lock:
-            if session:
-                self.sessions.pop(session, None)
-            else:
-                self.sessions[""] = Session()
-                self.sessions.move_to_end("", last=False)
-
-    def all(self, session: str = "") -> List[Mock]:
-        """A session's mocks and those from files, in matching order."""
-        return [*self.session(session).mocks, *self.index.mocks]
-
-    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
-        """The first mock that matches, which is used by that; and whether an equal call will find the same."""
-        steady, session = True, self.session(call.session)
-        own = session.index
-        candidates = self.index.candidates(call)
-        for mock in itertools.chain(own.candidates(call), candidates) if own.mocks else candidates:
-            if not mock.matches(call):
-                continue
-            steady = steady and mock.steady
-            uses = session.uses_of(mock)
-            limit = (
-                uses.admit(*mock.limit)
-                if mock.limit and not mock.differences(call, wire, uses.count)
-                else None
-            )
-            if limit and limit.left < 0:
-                failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
-                return Found(
-                    mock, Answer(failure, 429, Delivery()), uses.count, uses, replace(limit, left=0)
-                ), steady
-            claimed = mock.claim(call, wire, uses)
-            if claimed:
-                return Found(mock, *claimed, uses, limit), steady
-        return None, steady
-
-    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
-        """The three mocks that came nearest to matching."""
-        session = self.session(call.session)
-        return near_misses(
-            self.all(call.session), call, wire, lambda mock: session.uses_of(mock).count
-        )
-
-    def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs."""
-        if not near:
-            where = " and ".join(
-                os.path.join(name, "mocks") for name in map(os.path.basename, self.directories)
-            )
-            return f"no mock matches; none are loaded{' from ' + where if where else ''}"
-        return f"no mock matches; closest is {near[0].said}"
 
 
 # === journal =================================================================
@@ -8928,18 +8578,6 @@ class Journal:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What the command line says about answering.  `pace` is seconds between streamed events."""
-
-    fallback: str = "error"
-    pace: float = 0.0
-    require_auth: bool = False
-    seed: int = 0
-    host: str = "127.0.0.1"
-    control_token: str = ""
-
-
-@dataclass(frozen=True)
 class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.  `steady` says that an
     equal request will get an equal one, `feed` fills a stream while it runs, `control` marks the control API's own."""
@@ -9072,6 +8710,671 @@ def metric_family(name: str, kind: str, about: str, samples: Samples) -> str:
         inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
         lines.append(f"{name}{'{' + inner + '}' if inner else ''} {value!r}")
     return "\n".join(lines) + "\n"
+
+
+# === mocks/files =============================================================
+# Mocks and recordings from data directories.  May touch files under them.
+
+
+Stamp = Optional[Tuple[int, int, int]]
+
+
+def stamp(path: str) -> Stamp:
+    """What changes when a file does: time of change, size, inode; None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class Library:
+    """The mocks of one data directory, and the stamps of every file and folder that they came from."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)
+        self.stamps: Dict[str, Stamp] = {}
+
+    def read(self, name: str, place: str) -> bytes:
+        """A file inside the directory; BadMock if the name or a link leads outside or it can't be read, FileNotFoundError
+        if it's not there."""
+        try:
+            path = os.path.realpath(os.path.join(self.root, name))
+            if os.path.isabs(name) or not path.startswith(self.root + os.sep):
+                fail(
+                    place,
+                    "",
+                    f"@{name} lies outside the data directory; files are named relative to it",
+                )
+            self.stamps[path] = stamp(path)
+            if os.path.exists(path) and not os.path.isfile(path):
+                fail(
+                    place, "", f"@{name} is no regular file"
+                )  # reading a pipe or a device might never end
+            return Path(path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(name) from None
+        except OSError as error:
+            fail(place, "", f"can't read @{name[:200]}: {error.strerror}")
+        except BadMock:
+            raise
+        except ValueError as error:  # a NUL or a lone surrogate in the name
+            fail(place, "", f"can't read @{shown(name)}: {error}")
+
+    def files(self) -> List[str]:
+        """Mock files, relative and in name order; hidden ones and folders outside are passed over."""
+        found, top = [], os.path.join(self.root, "mocks")
+        self.stamps[top] = stamp(top)
+        seen = {os.path.realpath(top)}
+        for folder, folders, names in os.walk(top, onerror=self.unreadable, followlinks=True):
+            folders[:] = [
+                name
+                for name in folders
+                if not name.startswith(".") and self.enters(os.path.join(folder, name), seen)
+            ]
+            self.stamps.update(
+                {os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders}
+            )
+            found += [
+                os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
+                for name in names
+                if name.endswith(".json") and not name.startswith(".")
+            ]
+        return sorted(found, key=lambda name: name.split("/"))
+
+    def unreadable(self, error: OSError) -> None:
+        """Raise BadMock for a folder that can't be listed, unless there is none."""
+        if not isinstance(error, FileNotFoundError):
+            name = os.path.relpath(str(error.filename), self.root)
+            fail(name.replace(os.sep, "/"), "", f"can't read this folder: {error.strerror}")
+
+    def enters(self, folder: str, seen: Set[str]) -> bool:
+        """Whether a folder lies inside the directory and was not entered before, by whatever links."""
+        real = os.path.realpath(folder)
+        if real in seen or not real.startswith(self.root + os.sep):
+            return False
+        seen.add(real)
+        return True
+
+    def load(self) -> Tuple[List[Mock], List[str]]:
+        """All mocks, and what is wrong with those that can't be used."""
+        mocks: List[Mock] = []
+        problems: List[str] = []
+        try:
+            names = self.files()
+        except BadMock as error:
+            return [], [str(error)]
+        for name in names:
+            try:
+                value = parse_json(self.read(name, name))
+            except FileNotFoundError:
+                continue  # gone since the folder was listed
+            except BadMock as error:
+                problems.append(str(error))
+                continue
+            except ValueError as error:
+                problems.append(f"{name}: not JSON: {error}")
+                continue
+            for position, spec in enumerate(value if isinstance(value, list) else [value], 1):
+                try:
+                    mocks.append(parse_mock(spec, f"{name}#{position}", self.read))
+                except BadMock as error:
+                    problems.append(str(error))
+        return mocks, problems
+
+
+def reader(libraries: Sequence[Library]) -> ReadFile:
+    """Reads a file from the first data directory that has it."""
+
+    def read(name: str, place: str) -> bytes:
+        if not libraries:
+            fail(place, "", f"@{name} needs a data directory")
+        for library in libraries[:-1]:
+            try:
+                return library.read(name, place)
+            except FileNotFoundError:
+                pass
+        return libraries[-1].read(name, place)
+
+    return read
+
+
+# === mocks/sessions ==========================================================
+# All mocks in matching order, and what each session has of its own.  May touch threading and time.
+
+
+@dataclass(frozen=True)
+class Found:
+    """The mock that answers a call, its answer, and the number of this use, counted from 0."""
+
+    mock: Mock
+    answer: Answer
+    used: int
+    uses: Uses
+    limit: Optional[Limit] = None
+
+
+class Session:
+    """What one session has of its own: mocks added at run time, and how often each mock was used.  `memory` is the
+    answerer's."""
+
+    def __init__(self) -> None:
+        self.specs: List[Tuple[Json, str]] = []  # JSON and place of the mocks added at run time
+        self.mocks: Tuple[Mock, ...] = ()
+        self.uses: Dict[Tuple[str, str], Uses] = {}
+        self.memory: Any = None
+        self.known_index: Optional[Index] = Index(())
+
+    def uses_of(self, mock: Mock) -> Uses:
+        """How often it has used a mock."""
+        found = self.uses.get(mock.key)
+        return found or self.uses.setdefault(
+            mock.key, Uses()
+        )  # setdefault: two threads get the same
+
+    def hold(self, mocks: Sequence[Mock]) -> None:
+        """Have these mocks of its own, from now on."""
+        self.mocks, self.known_index = tuple(mocks), None
+
+    @property
+    def index(self) -> Index:
+        """Its mocks, indexed when the first request after a change asks: a test may add thousands one by one."""
+        found = self.known_index
+        if found is None or found.mocks is not self.mocks:
+            found = self.known_index = Index(self.mocks)
+        return found
+
+
+class Mocks:
+    """All mocks in matching order: those that a session added at run time, newest first, then those from files, which
+    are read again when they change.  `say` gets a line whenever that goes wrong or right."""
+
+    def __init__(
+        self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self.directories, self.say = tuple(directories), say
+        self.lock = threading.Lock()
+        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session()})
+        self.from_files: List[Mock] = []
+        self.index = Index(())
+        self.stamps: Dict[str, Stamp] = {}
+        self.next_check = self.last_request = self.looked = 0.0
+        self.fresh = (
+            False  # whether a file is so new that a further change may leave its stamp the same
+        )
+        self.problems: List[str] = []
+        self.numbers = itertools.count(1)
+
+    def session(self, name: str) -> Session:
+        """A session, which begins when it is first asked for."""
+        if not name:
+            return self.sessions[""]
+        with self.lock:
+            found = self.sessions.setdefault(name, Session())
+            self.sessions.move_to_end(name)
+            if len(self.sessions) > SESSIONS:
+                del self.sessions[next(old for old in self.sessions if old)]
+        return found
+
+    def load(self) -> List[str]:
+        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as they were."""
+        libraries = [Library(directory) for directory in self.directories]
+        loaded: List[Mock] = []
+        problems: List[str] = []
+        for library in libraries:
+            mocks, wrong = library.load()
+            loaded, problems = loaded + mocks, problems + wrong
+        sessions = list(self.sessions.values())
+        added = [self.again(session, reader(libraries)) for session in sessions]
+        self.watch(libraries)
+        if not problems:
+            self.from_files, self.index = loaded, Index(loaded)
+            for session, mocks in zip(sessions, added):
+                session.hold(mocks)
+                known = {mock.key for mock in itertools.chain(mocks, loaded)}
+                session.uses = {key: uses for key, uses in session.uses.items() if key in known}
+        return problems
+
+    def again(self, session: Session, read: ReadFile) -> List[Mock]:
+        """A session's own mocks, read again for the files that they name; one whose file is gone stays as it was."""
+        mocks = []
+        before = {mock.place: mock for mock in session.mocks}
+        for spec, place in session.specs:
+            try:
+                mocks.append(parse_mock(spec, place, read))
+            except BadMock as error:
+                self.say(f"a mock added at run time stays as it was: {error}")
+                mocks.append(before[place])
+        return mocks
+
+    def watch(self, libraries: Sequence[Library]) -> None:
+        """Look at exactly the files that these libraries have read."""
+        self.stamps = {
+            path: known for library in libraries for path, known in library.stamps.items()
+        }
+        age = time.time_ns() - max((known[0] for known in self.stamps.values() if known), default=0)
+        self.fresh = 0 <= age < 50_000_000
+
+    def refresh(self) -> None:
+        """Read the files again if one has changed, at every request.  Looking costs a stat a file; while requests come
+        faster than a client can change a file between two of them, that is kept to a tenth of the time."""
+        arrived = time.monotonic()
+        quiet = arrived - self.last_request > QUIET_SECONDS and self.looked < QUIET_SECONDS * 10
+        self.last_request = arrived
+        if not self.stamps or (arrived < self.next_check and not quiet):
+            return
+        with self.lock:
+            changed = self.fresh or any(stamp(path) != known for path, known in self.stamps.items())
+            done = time.monotonic()
+            self.looked = done - arrived
+            self.next_check = done + min(0.5, 10 * self.looked)
+            if changed:
+                before = [mock.source for mock in self.from_files]
+                self.report(self.load(), before)
+
+    def report(self, problems: List[str], before: List[str]) -> None:
+        """Tell how a reload went, once a change."""
+        if problems != self.problems:
+            for problem in problems:
+                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
+        if not problems and (self.problems or before != [mock.source for mock in self.from_files]):
+            self.say(f"mocks reloaded: {len(self.from_files)}")
+        self.problems = problems
+
+    def add(self, specs: Sequence[Json], session: str = "") -> List[Mock]:
+        """Add mocks in front of all others of a session, in their order.  BadMock, and none is added, if one is wrong."""
+        libraries = [Library(directory) for directory in self.directories]
+        holder = self.session(session)
+        with self.lock:
+            placed = [(spec, f"added#{next(self.numbers)}") for spec in specs]
+            mocks = [parse_mock(spec, place, reader(libraries)) for spec, place in placed]
+            holder.specs = [*placed, *holder.specs]
+            holder.hold([*mocks, *holder.mocks])
+            self.stamps.update(
+                {path: known for library in libraries for path, known in library.stamps.items()}
+            )
+        return mocks
+
+    def remove(self, ids: Iterable[str], session: str = "") -> int:
+        """Take away mocks that a session added, by their ids; how many there were."""
+        holder, wanted = self.session(session), set(ids)
+        with self.lock:
+            kept = [mock for mock in holder.mocks if mock.id not in wanted]
+            gone = len(holder.mocks) - len(kept)
+            places = {mock.place for mock in kept}
+            holder.specs = [(spec, place) for spec, place in holder.specs if place in places]
+            holder.hold(kept)
+            known = {mock.key for mock in itertools.chain(kept, self.index.mocks)}
+            holder.uses = {key: uses for key, uses in holder.uses.items() if key in known}
+        return gone
+
+    def reset(self, session: str = "") -> None:
+        """Forget a session's mocks and how often it used any."""
+        with self.lock:
+            if session:
+                self.sessions.pop(session, None)
+            else:
+                self.sessions[""] = Session()
+                self.sessions.move_to_end("", last=False)
+
+    def all(self, session: str = "") -> List[Mock]:
+        """A session's mocks and those from files, in matching order."""
+        return [*self.session(session).mocks, *self.index.mocks]
+
+    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
+        """The first mock that matches, which is used by that; and whether an equal call will find the same."""
+        steady, session = True, self.session(call.session)
+        own = session.index
+        candidates = self.index.candidates(call)
+        for mock in itertools.chain(own.candidates(call), candidates) if own.mocks else candidates:
+            if not mock.matches(call):
+                continue
+            steady = steady and mock.steady
+            uses = session.uses_of(mock)
+            limit = (
+                uses.admit(*mock.limit)
+                if mock.limit and not mock.differences(call, wire, uses.count)
+                else None
+            )
+            if limit and limit.left < 0:
+                failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
+                return Found(
+                    mock, Answer(failure, 429, Delivery()), uses.count, uses, replace(limit, left=0)
+                ), steady
+            claimed = mock.claim(call, wire, uses)
+            if claimed:
+                return Found(mock, *claimed, uses, limit), steady
+        return None, steady
+
+    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
+        """The three mocks that came nearest to matching."""
+        session = self.session(call.session)
+        return near_misses(
+            self.all(call.session), call, wire, lambda mock: session.uses_of(mock).count
+        )
+
+    def explain(self, near: Sequence[NearMiss]) -> str:
+        """Why no mock matches: the closest one and the first thing that differs."""
+        if not near:
+            where = " and ".join(
+                os.path.join(name, "mocks") for name in map(os.path.basename, self.directories)
+            )
+            return f"no mock matches; none are loaded{' from ' + where if where else ''}"
+        return f"no mock matches; closest is {near[0].said}"
+
+
+# === options =================================================================
+# The options: one table that the command line, the environment, MockServer and the docs read.
+# 
+# May look whether a directory exists.
+
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
+)
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Node):
+    """What an option is given; `written` is how, where it was given as text."""
+
+    __slots__ = ("written",)
+    error = BadOption
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be; it is shown as it was given."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence, self.written)
+
+
+# --- kinds of options ---
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false; 1 and 0 are the same to Python."""
+    if node.value not in (True, False):
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    return Kind(str, lambda node: node.choice(words.split("|")))
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+NAME = Kind(str, checked_host_name)
+FLAG = Kind(lambda text: FLAGS.get(text, text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = whole("a port from 0 to 65535", 0, 65535)
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes", 1, float("inf"))
+REQUESTS = whole("a number of requests", 0, 10**9)
+
+
+# --- the table ---
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option; a default that is a tuple means that it may be given several times.
+
+    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
+    default is another there."""
+
+    flag: str
+    metavar: str
+    kind: Kind
+    default: Any
+    help: str
+    is_keyword: bool = True
+    python_default: Any = MISSING
+
+    @property
+    def name(self) -> str:
+        """Its name in Python."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "MOCK_SERVER_" + self.name.upper()
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it stands on the command line without a value."""
+        return not self.metavar
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be given several times."""
+        return isinstance(self.default, tuple)
+
+    @property
+    def keyword_default(self) -> Any:
+        """The default of MockServer's keyword."""
+        return self.default if self.python_default is MISSING else self.python_default
+
+    def read(self, text: str, source: str) -> Any:
+        """The value of a text; BadOption says where that came from."""
+        try:
+            value = self.kind.parse(text)
+        except ValueError:
+            value = text  # which is none of the kind, as the check says
+        return self.kind.check(OptionNode(value, source, written=text))
+
+    def read_keyword(self, value: Any) -> Any:
+        """The value of MockServer's keyword."""
+        if value is None and self.keyword_default is None:
+            return None
+        if not isinstance(self.keyword_default, tuple):
+            return self.kind.check(OptionNode(value, self.name))
+        values = [value]
+        if isinstance(value, Iterable) and not isinstance(value, str):
+            values = list(value)
+        return [self.kind.check(OptionNode(one, self.name)) for one in values]
+
+
+OPTIONS = (
+    Option(
+        "port",
+        "PORT",
+        PORT,
+        (DEFAULT_PORT,),
+        "port to listen on, 0 for a free one; several are several upstreams in one process",
+        python_default=0,
+    ),
+    Option("--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(
+        "--data",
+        "DIR",
+        DIRECTORY,
+        (),
+        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
+    ),
+    Option(
+        "--fallback",
+        "error|echo",
+        word_of("error|echo"),
+        "error",
+        "a request that no mock matches: 404 that explains, or an echo of it",
+    ),
+    Option(
+        "--pace",
+        "SECONDS",
+        SECONDS,
+        0.0,
+        "pause between streamed events where a mock sets none",
+    ),
+    Option(
+        "--require-auth",
+        "",
+        FLAG,
+        False,
+        "401 in the provider's shape without the provider's credential",
+    ),
+    Option(
+        "--tls",
+        "",
+        FLAG,
+        False,
+        "serve HTTPS, with a certificate made at start by openssl unless one is given",
+    ),
+    Option("--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option("--key", "FILE", FILE, None, "its key"),
+    Option("--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(
+        "--tls-cert-out",
+        "FILE",
+        FILE,
+        None,
+        "where to write that certificate, so that clients can trust it",
+    ),
+    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
+    Option(
+        "--control-token",
+        "TOKEN",
+        TEXT,
+        "",
+        "let clients that are not on loopback use the control API with this bearer token",
+    ),
+    Option("--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option("--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(
+        "--log",
+        "text|json|off",
+        word_of("text|json|off"),
+        "text",
+        "request log on standard error",
+        python_default="off",
+    ),
+    Option(
+        "--exit-on-stdin-close",
+        "",
+        FLAG,
+        False,
+        "stop when standard input closes, so that no server outlives its test",
+        is_keyword=False,
+    ),
+    Option(
+        "--check",
+        "",
+        FLAG,
+        False,
+        "validate the mocks, print what is wrong, exit 0 or 2",
+        is_keyword=False,
+    ),
+)
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options of TLS that don't go together; `spelled` is how they are called."""
+    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
+    if bool(values["cert"]) != bool(values["key"]):
+        raise BadOption(
+            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
+        )
+    for name in ("cert", "tls_name", "tls_cert_out"):
+        if values[name] and not values["tls"]:
+            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
+    for name in ("tls_name", "tls_cert_out"):
+        if values[name] and values["cert"]:
+            raise BadOption(
+                f"{spelled(name)} is for a certificate made at start; "
+                f"leave it out, or {cert_and_key}"
+            )
+
+
+# --- what they come to ---
+
+
+def keyword_default(name: str) -> Any:
+    """The default of one of MockServer's keywords."""
+    return BY_NAME[name].keyword_default
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
+
+    host: str = keyword_default("host")
+    data: Sequence[str] = keyword_default("data")
+    fallback: str = keyword_default("fallback")
+    pace: float = keyword_default("pace")
+    require_auth: bool = keyword_default("require_auth")
+    max_body: int = keyword_default("max_body")
+    seed: int = keyword_default("seed")
+    log: str = keyword_default("log")
+    journal: int = keyword_default("journal")
+    control_token: str = keyword_default("control_token")
+    tls: bool = keyword_default("tls")
+    cert: Optional[str] = keyword_default("cert")
+    key: Optional[str] = keyword_default("key")
+    tls_name: Sequence[str] = keyword_default("tls_name")
+    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    @classmethod
+    def of_keywords(cls, **keywords: Any) -> Settings:
+        """Those of MockServer's keywords; BadOption says which can't be followed."""
+        values = {name: BY_NAME[name].read_keyword(value) for name, value in keywords.items()}
+        check_together(values, str)
+        return cls(**values)
 
 
 # === control =================================================================
@@ -10417,143 +10720,6 @@ def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
     return replace(delivery, **{name: getattr(given, name) for name in names})
 
 
-# === bodies ==================================================================
-# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
-
-
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.pieces = bytearray()
-        self.rest = b""
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.pieces = bytearray()
-        self.rest = b""
-        self.at = 0  # up to where `rest` is read
-        self.need = 0  # bytes left of a chunk
-        self.trailers = 0  # bytes of trailers
-        self.state = self.size
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.
-
-        Refused if it is malformed or too long."""
-        self.rest = self.rest[self.at :] + data
-        self.at = 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state != self.done:
-            return False
-        self.rest = self.rest[self.at :]
-        self.at = 0
-        return True
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
-        if end < 0:
-            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
-                raise malformed(
-                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
-                )
-            return None
-        line = self.rest[self.at : end + 1]
-        self.at = end + 1
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            text = shown(line.decode("latin-1"), room=40)
-            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        piece = self.rest[self.at : self.at + self.need]
-        self.pieces += piece
-        self.at += len(piece)
-        self.need -= len(piece)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at += 2
-        self.state = self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        if not line:
-            self.state = self.done
-            return False
-        self.trailers += len(line)
-        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
-            raise malformed("malformed trailer after the chunked body")
-        return True
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
-    length = head.headers.get("content-length", "0")
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    if int(length):
-        return SizedBody(int(length))
-    return None
-
-
 # === log =====================================================================
 # The request log.  May touch threading and time.
 
@@ -11067,6 +11233,293 @@ class Turns:
                 self.waiting.popleft().release()
             else:
                 self.free += 1
+
+
+# === tls =====================================================================
+# Certificates and contexts.  May touch files, and the openssl program.
+
+
+OPENSSL_SETTINGS = """\
+[req]
+prompt=no
+distinguished_name=dn
+x509_extensions=ext
+[dn]
+CN=mock_server.py
+[ext]
+basicConstraints=critical,CA:TRUE
+keyUsage=critical,digitalSignature,keyCertSign
+extendedKeyUsage=serverAuth
+subjectKeyIdentifier=hash
+subjectAltName="""
+
+
+OPENSSL = (
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 365"
+)
+
+
+def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
+    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM.
+
+    The openssl program makes them; OSError says what is missing."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings, key, cert = [Path(folder, name) for name in ("settings", "key.pem", "cert.pem")]
+        settings.write_text(OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n", "ascii")
+        files = ["-config", str(settings), "-keyout", str(key), "-out", str(cert)]
+        run_openssl([*OPENSSL.split(), *files])
+        return cert.read_text("ascii"), key.read_text("ascii")
+
+
+def alternative_names(names: Sequence[str]) -> List[str]:
+    """Names and addresses as a certificate's subjectAltName has them, each once."""
+    import ipaddress
+
+    entries: Dict[str, None] = {}  # in order
+    for name in names:
+        try:
+            entries[f"IP:{ipaddress.ip_address(name)}"] = None
+        except ValueError:
+            entries[f"DNS:{name}"] = None
+    return list(entries)
+
+
+def run_openssl(command: Sequence[str]) -> None:
+    """Run the openssl program.  OSError says that there is none, or repeats its last line."""
+    import subprocess
+
+    pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
+    try:
+        subprocess.run(command, check=True, timeout=30, **pipes)
+    except FileNotFoundError:
+        raise OSError(
+            "there is no openssl program to make a certificate with; install it, "
+            "or give --cert and --key"
+        ) from None
+    except subprocess.SubprocessError as error:
+        output = getattr(error, "stderr", None) or b""
+        reasons = output.decode("utf-8", "replace").strip().splitlines() or [str(error)]
+        raise OSError(f"openssl made no certificate: {reasons[-1]}") from None
+
+
+def tls_context(cert: str, key: str) -> "ssl.SSLContext":
+    """What a server needs for TLS, from the files of a certificate and its key.
+
+    OSError names the file that is wrong."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    for name, path in (("certificate", cert), ("key", key)):
+        try:
+            Path(path).read_bytes()
+        except OSError as error:
+            raise OSError(f"can't read the {name} {path}: {error.strerror}") from None
+    try:
+        # The empty password makes an encrypted key an error, not a question.
+        context.load_cert_chain(cert, key, password=lambda: "")
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise OSError(f"{cert} and {key} are no certificate and its key: {reason}") from None
+    return context
+
+
+def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLContext", str]:
+    """A context with a certificate made for the names, and the certificate as PEM.
+
+    The certificate is also written to the file `out`."""
+    import tempfile
+
+    cert, key = make_certificate(names)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
+        for path, text in zip(paths, (cert, key)):
+            Path(path).write_text(text, "ascii")
+        context = tls_context(*paths)
+    if out:
+        try:
+            Path(out).write_text(cert, "ascii")
+        except OSError as error:
+            raise OSError(f"can't write the certificate to {out}: {error.strerror}") from None
+    return context, cert
+
+
+# === core ====================================================================
+# What all ports of a process share.
+
+
+class Core:
+    """What all ports of a process share: settings, mocks, answers, journal, log, TLS, and turns for
+    unpaced streams; `ports` counts those that are open.
+
+    Raises BadMock if a data directory holds a mock that can't be used, OSError if a certificate
+    can't be read or made."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.log = Log(settings.log)
+        self.max_body = settings.max_body
+        self.ports = 0
+        self.mocks = Mocks(settings.data, self.log.say)
+        problems = self.mocks.load()
+        if problems:
+            raise BadMock("\n".join(problems))
+        self.journal = Journal(settings.journal)
+        self.numbers = itertools.count(1)
+        self.answerer = Answerer(self.mocks, settings, self.journal)
+        self.turns = Turns(WRITERS)
+        self.tls, self.tls_cert = tls_of(settings)
+
+
+def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
+    """The context of TLS and the certificate as PEM; None and nothing without TLS."""
+    if not settings.tls:
+        return None, ""
+    if settings.cert and settings.key:
+        context = tls_context(settings.cert, settings.key)
+        return context, Path(settings.cert).read_text("ascii", "replace")
+    names = ["localhost", "127.0.0.1", "::1", settings.host, *settings.tls_name]
+    return self_signed(names, settings.tls_cert_out)
+
+
+# === bodies ==================================================================
+# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
+
+
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.pieces = bytearray()
+        self.rest = b""
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.pieces = bytearray()
+        self.rest = b""
+        self.at = 0  # up to where `rest` is read
+        self.need = 0  # bytes left of a chunk
+        self.trailers = 0  # bytes of trailers
+        self.state = self.size
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.
+
+        Refused if it is malformed or too long."""
+        self.rest = self.rest[self.at :] + data
+        self.at = 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state != self.done:
+            return False
+        self.rest = self.rest[self.at :]
+        self.at = 0
+        return True
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
+        if end < 0:
+            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
+                raise malformed(
+                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
+                )
+            return None
+        line = self.rest[self.at : end + 1]
+        self.at = end + 1
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            text = shown(line.decode("latin-1"), room=40)
+            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        piece = self.rest[self.at : self.at + self.need]
+        self.pieces += piece
+        self.at += len(piece)
+        self.need -= len(piece)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at += 2
+        self.state = self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        if not line:
+            self.state = self.done
+            return False
+        self.trailers += len(line)
+        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
+            raise malformed("malformed trailer after the chunked body")
+        return True
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
+    )
+
+
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
+    length = head.headers.get("content-length", "0")
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if int(length):
+        return SizedBody(int(length))
+    return None
 
 
 # === channel =================================================================
@@ -11768,154 +12221,8 @@ def line_of(error: Exception) -> int:
     return place.tb_lineno if place else 0
 
 
-# === tls =====================================================================
-# Certificates and contexts.  May touch files, and the openssl program.
-
-
-OPENSSL_SETTINGS = """\
-[req]
-prompt=no
-distinguished_name=dn
-x509_extensions=ext
-[dn]
-CN=mock_server.py
-[ext]
-basicConstraints=critical,CA:TRUE
-keyUsage=critical,digitalSignature,keyCertSign
-extendedKeyUsage=serverAuth
-subjectKeyIdentifier=hash
-subjectAltName="""
-
-
-OPENSSL = (
-    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 365"
-)
-
-
-def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
-    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM.
-
-    The openssl program makes them; OSError says what is missing."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        settings, key, cert = [Path(folder, name) for name in ("settings", "key.pem", "cert.pem")]
-        settings.write_text(OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n", "ascii")
-        files = ["-config", str(settings), "-keyout", str(key), "-out", str(cert)]
-        run_openssl([*OPENSSL.split(), *files])
-        return cert.read_text("ascii"), key.read_text("ascii")
-
-
-def alternative_names(names: Sequence[str]) -> List[str]:
-    """Names and addresses as a certificate's subjectAltName has them, each once."""
-    import ipaddress
-
-    entries: Dict[str, None] = {}  # in order
-    for name in names:
-        try:
-            entries[f"IP:{ipaddress.ip_address(name)}"] = None
-        except ValueError:
-            entries[f"DNS:{name}"] = None
-    return list(entries)
-
-
-def run_openssl(command: Sequence[str]) -> None:
-    """Run the openssl program.  OSError says that there is none, or repeats its last line."""
-    import subprocess
-
-    pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
-    try:
-        subprocess.run(command, check=True, timeout=30, **pipes)
-    except FileNotFoundError:
-        raise OSError(
-            "there is no openssl program to make a certificate with; install it, "
-            "or give --cert and --key"
-        ) from None
-    except subprocess.SubprocessError as error:
-        output = getattr(error, "stderr", None) or b""
-        reasons = output.decode("utf-8", "replace").strip().splitlines() or [str(error)]
-        raise OSError(f"openssl made no certificate: {reasons[-1]}") from None
-
-
-def tls_context(cert: str, key: str) -> "ssl.SSLContext":
-    """What a server needs for TLS, from the files of a certificate and its key.
-
-    OSError names the file that is wrong."""
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    for name, path in (("certificate", cert), ("key", key)):
-        try:
-            Path(path).read_bytes()
-        except OSError as error:
-            raise OSError(f"can't read the {name} {path}: {error.strerror}") from None
-    try:
-        # The empty password makes an encrypted key an error, not a question.
-        context.load_cert_chain(cert, key, password=lambda: "")
-    except (ssl.SSLError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise OSError(f"{cert} and {key} are no certificate and its key: {reason}") from None
-    return context
-
-
-def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLContext", str]:
-    """A context with a certificate made for the names, and the certificate as PEM.
-
-    The certificate is also written to the file `out`."""
-    import tempfile
-
-    cert, key = make_certificate(names)
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
-        for path, text in zip(paths, (cert, key)):
-            Path(path).write_text(text, "ascii")
-        context = tls_context(*paths)
-    if out:
-        try:
-            Path(out).write_text(cert, "ascii")
-        except OSError as error:
-            raise OSError(f"can't write the certificate to {out}: {error.strerror}") from None
-    return context, cert
-
-
 # === server ==================================================================
 # The server: ports, threads and their life.
-
-
-class Core:
-    """What all ports of a process share: mocks, answers, journal, log, and turns for unpaced streams."""
-
-    def __init__(
-        self, directories: Sequence[str], settings: Settings, max_body: int, log: Log, journal: int
-    ) -> None:
-        self.log, self.max_body, self.ports = log, max_body, 0
-        self.mocks = Mocks(directories, log.say)
-        problems = self.mocks.load()
-        if problems:
-            raise BadMock("\n".join(problems))
-        self.journal, self.numbers = Journal(journal), itertools.count(1)
-        self.answerer = Answerer(self.mocks, settings, self.journal)
-        self.turns = Turns(WRITERS)
-        self.tls: "Optional[ssl.SSLContext]" = None
-        self.tls_cert = ""
-
-
-def check_options(fallback: str, pace: float, max_body: int, log: str, journal: int) -> None:
-    """Raise ValueError for a keyword of MockServer that can't be followed."""
-    for name, value, known in (
-        ("fallback", fallback, ("error", "echo")),
-        ("log", log, ("text", "json", "off")),
-    ):
-        if value not in known:
-            raise ValueError(f"{name}: found {value!r}; {nearest(str(value), known)}")
-    if not fits(pace, "a number") or not 0 <= pace <= 3600:
-        raise ValueError(f"pace: expected seconds from 0 to 3600, found {pace!r}")
-    if not fits(max_body, "an integer") or max_body < 1:
-        raise ValueError(f"max_body: expected a number of bytes, found {max_body!r}")
-    if not fits(journal, "an integer") or journal < 0:
-        raise ValueError(f"journal: expected a number of requests, found {journal!r}")
 
 
 class MockServer(ThreadingHTTPServer):
@@ -11955,32 +12262,27 @@ class MockServer(ThreadingHTTPServer):
         tls_cert_out: Optional[str] = None,
         core: Optional[Core] = None,
     ) -> None:
-        if not core:
-            check_options(fallback, pace, max_body, log, journal)
-            directories = (
-                [os.fspath(data)]
-                if isinstance(data, (str, os.PathLike))
-                else [os.fspath(one) for one in data]
-            )
-            for directory in directories:
-                if not os.path.isdir(directory):
-                    raise ValueError(f"data: no directory {directory!r}")
-            settings = Settings(fallback, pace, require_auth, seed, host, control_token)
-            core = Core(directories, settings, max_body, Log(log), journal)
-            if cert and key and tls:
-                core.tls, core.tls_cert = (
-                    tls_context(cert, key),
-                    Path(cert).read_text("ascii", "replace"),
+        port = BY_NAME["port"].read_keyword(port)
+        if core is None:
+            core = Core(
+                Settings.of_keywords(
+                    host=host,
+                    data=data,
+                    fallback=fallback,
+                    pace=pace,
+                    require_auth=require_auth,
+                    max_body=max_body,
+                    seed=seed,
+                    log=log,
+                    journal=journal,
+                    control_token=control_token,
+                    tls=tls,
+                    cert=cert,
+                    key=key,
+                    tls_name=tls_name,
+                    tls_cert_out=tls_cert_out,
                 )
-            elif tls:
-                names = [
-                    "localhost",
-                    "127.0.0.1",
-                    "::1",
-                    host,
-                    *([tls_name] if isinstance(tls_name, str) else tls_name),
-                ]
-                core.tls, core.tls_cert = self_signed(names, tls_cert_out)
+            )
         self.core = core
         self.host, self.stopping = host, False
         self.stopped = threading.Event()
@@ -12299,326 +12601,93 @@ class SessionView:
 
 
 # === cli =====================================================================
-# The command line: one table of options.  It only wires; may touch argparse, which is imported when it is needed.
-
-
-class UsageError(Exception):
-    """A command line or environment that can't be followed."""
-
-
-def a_number(text: str) -> float:
-    """Seconds, 0 or more."""
-    value = float(text)
-    if not 0 <= value <= 3600:
-        raise ValueError
-    return value
-
-
-def a_size(text: str) -> int:
-    """Bytes, at least 1."""
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
-
-
-def a_count(text: str) -> int:
-    """A number of things, maybe none."""
-    value = int(text)
-    if not 0 <= value <= 10**9:
-        raise ValueError
-    return value
-
-
-def a_port(text: str) -> int:
-    """A TCP port; 0 picks a free one."""
-    if not 0 <= int(text) <= 65535:
-        raise ValueError
-    return int(text)
-
-
-def a_name(text: str) -> str:
-    """A host name, maybe with a wildcard, or an address."""
-    if not re.fullmatch(r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,250})|[0-9A-Fa-f:.]+", text):
-        raise ValueError
-    return text
-
-
-def a_folder(text: str) -> str:
-    """A directory that exists."""
-    if not os.path.isdir(text):
-        raise UsageError(f"no directory {text!r}")
-    return text
-
-
-def a_flag(text: str) -> bool:
-    """1 or 0, in the environment."""
-    if text not in ("0", "1"):
-        raise ValueError
-    return text == "1"
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option: `kind` reads its text, `expected` says what that must be; `many` may be repeated."""
-
-    flag: str
-    metavar: str
-    kind: Callable[[str], Any]
-    expected: str
-    default: Any
-    help: str
-    many: bool = False
-
-    @property
-    def name(self) -> str:
-        """Its name in Python."""
-        return self.flag.lstrip("-").replace("-", "_")
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return "MOCK_SERVER_" + self.name.upper()
-
-    def read(self, text: str, source: str) -> Any:
-        """The value of its text; UsageError says where it came from."""
-        try:
-            return self.kind(text)
-        except UsageError as error:
-            raise UsageError(f"{source}: {error}") from None
-        except ValueError:
-            raise UsageError(f"{source}: expected {self.expected}, found {text!r}") from None
-
-
-def one_of(*names: str) -> Callable[[str], str]:
-    """One of some words."""
-
-    def kind(text: str) -> str:
-        if text not in names:
-            raise UsageError(f"found {text!r}; {nearest(text, names)}")
-        return text
-
-    return kind
-
-
-OPTIONS = (
-    Option(
-        "port",
-        "PORT",
-        a_port,
-        "a port from 0 to 65535",
-        [DEFAULT_PORT],
-        "port to listen on, 0 for a free one; several are several upstreams in one process",
-        True,
-    ),
-    Option("--host", "HOST", str, "an address", "127.0.0.1", "address to listen on"),
-    Option(
-        "--data",
-        "DIR",
-        a_folder,
-        "a directory",
-        None,
-        "where mocks are read from (default: data/ beside the script)",
-        True,
-    ),
-    Option(
-        "--fallback",
-        "error|echo",
-        one_of("error", "echo"),
-        "error or echo",
-        "error",
-        "a request that no mock matches: 404 that explains, or an echo of it",
-    ),
-    Option(
-        "--pace",
-        "SECONDS",
-        a_number,
-        "seconds from 0 to 3600",
-        0.0,
-        "pause between streamed events where a mock sets none",
-    ),
-    Option(
-        "--require-auth",
-        "",
-        a_flag,
-        "1 or 0",
-        False,
-        "401 in the provider's shape without the provider's credential",
-    ),
-    Option(
-        "--tls",
-        "",
-        a_flag,
-        "1 or 0",
-        False,
-        "serve HTTPS, with a certificate made at start by openssl unless one is given",
-    ),
-    Option("--cert", "FILE", str, "a file", None, "certificate for --tls, with --key"),
-    Option("--key", "FILE", str, "a file", None, "its key"),
-    Option(
-        "--tls-name",
-        "NAME",
-        a_name,
-        "a name or an address",
-        None,
-        "further name in the certificate made at start",
-        True,
-    ),
-    Option(
-        "--tls-cert-out",
-        "FILE",
-        str,
-        "a file",
-        None,
-        "where to write that certificate, so that clients can trust it",
-    ),
-    Option(
-        "--seed",
-        "N",
-        int,
-        "a whole number",
-        0,
-        "seed of everything random (jitter, faults by probability)",
-    ),
-    Option(
-        "--control-token",
-        "TOKEN",
-        str,
-        "a token",
-        "",
-        "let clients that are not on loopback use the control API with this bearer token",
-    ),
-    Option(
-        "--max-body",
-        "BYTES",
-        a_size,
-        "a number of bytes",
-        MAX_BODY,
-        "largest request body; above it 413",
-    ),
-    Option(
-        "--journal",
-        "N",
-        a_count,
-        "a number of requests",
-        JOURNAL,
-        "how many requests a session remembers",
-    ),
-    Option(
-        "--log",
-        "text|json|off",
-        one_of("text", "json", "off"),
-        "text, json or off",
-        "text",
-        "request log on standard error",
-    ),
-    Option(
-        "--exit-on-stdin-close",
-        "",
-        a_flag,
-        "1 or 0",
-        False,
-        "stop when standard input closes, so that no server outlives its test",
-    ),
-    Option(
-        "--check",
-        "",
-        a_flag,
-        "1 or 0",
-        False,
-        "validate the mocks, print what is wrong, exit 0 or 2",
-    ),
-)
+# The command line: its words become options, and those a server.
+# 
+# It only wires; may touch argparse, which is imported when it is needed.
 
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
     """The value of each option: from the command line, else the environment, else its default."""
+    given, unknown = parser().parse_known_args(list(arguments))
+    if unknown:
+        flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
+        near = nearest(unknown[0].partition("=")[0], [*flags, "--version", "--help"])
+        raise BadOption(f"unknown argument {shown(unknown[0])}; {near}")
+    values = {}
+    for option in OPTIONS:
+        values[option.name] = option_value(option, getattr(given, option.name), environment)
+    check_together(values, lambda name: BY_NAME[name].flag)
+    return values
+
+
+def parser() -> argparse.ArgumentParser:
+    """What tells the words of a command line apart."""
     import argparse
 
     class Parser(argparse.ArgumentParser):
         """argparse with one line an error."""
 
         def error(self, message: str) -> NoReturn:
-            raise UsageError(message)
+            raise BadOption(message)
 
-    parser = Parser(
+    made = Parser(
         prog="mock_server.py",
         allow_abbrev=False,
-        description="A mock LLM server: OpenAI, Azure OpenAI, "
-        "Gemini, Vertex AI, Anthropic, Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
-        epilog="Each option can also be set as "
-        "MOCK_SERVER_<OPTION>; repeatable ones are split at the path separator, flags take 1 or 0.",
+        description="A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, "
+        "Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
+        epilog="Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split at "
+        "the path separator, flags take 1, 0, true or false.",
     )
     for option in OPTIONS:
-        words = option.help + (
-            ""
-            if option.default in (None, False)
-            else f" (default: {shown(option.default).strip('[]')})"
-        )
-        words = words.replace("%", "%%").replace('"', "")
-        if not option.metavar:
-            parser.add_argument(option.flag, action="store_const", const="1", help=words)
-        elif option.flag[0] != "-":
-            parser.add_argument(option.flag, metavar=option.metavar, nargs="*", help=words)
-        else:
-            parser.add_argument(
-                option.flag,
-                metavar=option.metavar,
-                action="append" if option.many else "store",
-                help=words,
-            )
-    parser.add_argument("--version", action="version", version=f"mock_server.py {__version__}")
-    given, unknown = parser.parse_known_args(list(arguments))
-    if unknown:
-        flags = [option.flag for option in OPTIONS if option.flag[0] == "-"] + [
-            "--version",
-            "--help",
-        ]
-        raise UsageError(
-            f"unknown argument {unknown[0]!r}; {nearest(unknown[0].partition('=')[0], flags)}"
-        )
-    options = {
-        option.name: option_value(option, getattr(given, option.name), environment)
-        for option in OPTIONS
-    }
-    check_tls(options)
-    return options
+        made.add_argument(option.flag, help=described(option), **argument_kind(option))
+    made.add_argument("--version", action="version", version=f"mock_server.py {__version__}")
+    return made
 
 
-def check_tls(options: Mapping[str, Any]) -> None:
-    """Raise UsageError for options of TLS that don't go together."""
-    if bool(options["cert"]) != bool(options["key"]):
-        raise UsageError(
-            "--cert and --key go together; give both, or neither for a certificate made at start"
-        )
-    for name in ("cert", "tls_name", "tls_cert_out"):
-        if options[name] and not options["tls"]:
-            raise UsageError(f"--{name.replace('_', '-')} needs --tls")
-    for name in ("tls_name", "tls_cert_out"):
-        if options[name] and options["cert"]:
-            raise UsageError(
-                f"--{name.replace('_', '-')} is for a certificate made at start; leave it out, or --cert and --key"
-            )
+def argument_kind(option: Option) -> Dict[str, Any]:
+    """How argparse is told what words an option takes."""
+    if option.is_flag:
+        return {"action": "store_const", "const": "1"}
+    if option.flag[0] != "-":
+        return {"metavar": option.metavar, "nargs": "*"}
+    if option.is_repeatable:
+        return {"metavar": option.metavar, "action": "append"}
+    return {"metavar": option.metavar}
+
+
+def described(option: Option) -> str:
+    """An option's line of --help."""
+    words = option.help
+    if option.is_repeatable and option.default:
+        words += f" (default: {', '.join(map(str, option.default))})"
+    elif option.default:
+        words += f" (default: {option.default})"
+    return words.replace("%", "%%")
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
-    """One option's value."""
-    if given in (None, []):
-        text = environment.get(option.variable, "")
-        if not text:
-            return option.default
-        if not option.many:
-            return option.read(text, option.variable)
-        found = [option.read(part, option.variable) for part in text.split(os.pathsep) if part]
-        return found or option.default
-    if option.many:
-        return [option.read(text, option.flag) for text in given]
-    return option.read(given, option.flag)
+    """One option's value; `given` is what the command line has, None or [] if it has nothing."""
+    if given not in (None, []):
+        if option.is_repeatable:
+            return [option.read(text, option.flag) for text in given]
+        return option.read(given, option.flag)
+    text = environment.get(option.variable, "")
+    if option.is_repeatable:
+        parts = [part for part in text.split(os.pathsep) if part]
+        return [option.read(part, option.variable) for part in parts] or list(option.default)
+    if not text:
+        return option.default
+    return option.read(text, option.variable)
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for, or the one beside the script if there is one."""
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
-    return options["data"] or ([beside] if os.path.isdir(beside) else [])
+    """The data directories asked for; else data/ beside the script or, for a module, right here."""
+    if options["data"]:
+        return list(options["data"])
+    found = "data"
+    if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
+        found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
+    return [found] if os.path.isdir(found) else []
 
 
 def check_mocks(directories: Sequence[str]) -> int:
@@ -12632,42 +12701,15 @@ def check_mocks(directories: Sequence[str]) -> int:
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
     """The servers that the options ask for, one a port, already listening."""
-    names = (
-        "host",
-        "fallback",
-        "pace",
-        "require_auth",
-        "max_body",
-        "seed",
-        "log",
-        "journal",
-        "control_token",
-        "tls",
-        "cert",
-        "key",
-        "tls_cert_out",
-    )
+    values = {field.name: options[field.name] for field in fields(Settings)}
+    core = Core(Settings(**{**values, "data": data_directories(options)}))
     servers: List[MockServer] = []
     for port in options["port"]:
         try:
-            if servers:
-                servers.append(MockServer(port, host=options["host"], core=servers[0].core))
-            else:
-                servers.append(
-                    MockServer(
-                        port,
-                        data=data_directories(options),
-                        tls_name=options["tls_name"] or (),
-                        **{name: options[name] for name in names},
-                    )
-                )
+            servers.append(MockServer(port, host=core.settings.host, core=core))
         except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            if (
-                isinstance(error, OSError) and error.errno is None
-            ):  # of this file's own making, and a sentence already
-                raise
             reason = getattr(error, "strerror", None) or error
-            raise OSError(f"can't listen on {options['host']} port {port}: {reason}") from None
+            raise OSError(f"can't listen on {core.settings.host} port {port}: {reason}") from None
     return servers
 
 
@@ -12691,16 +12733,10 @@ def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
     """Serve until it is time to stop, then close all servers at the same time."""
     servers = serve(options)
     lines = [f"listening on {server.start().url}" for server in servers]
-    threading.Thread(
-        target=announce, args=(lines,), daemon=True
-    ).start()  # a full pipe must not keep it from stopping
+    # In a thread: a pipe that is full, and that nobody reads, must not keep it from stopping.
+    threading.Thread(target=announce, args=(lines,), daemon=True).start()
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
-    if options["host"] not in ("127.0.0.1", "::1", "localhost"):
-        servers[0].core.log.say(f"{options['host']} may be reached from other machines")
-    if not servers[0].core.mocks.from_files and options["fallback"] == "error":
-        servers[0].core.log.say(
-            "no mocks: put them in mocks/ of a --data directory, or try --fallback echo"
-        )
+    warn(servers[0].core)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     stop.wait()
@@ -12709,6 +12745,15 @@ def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
         thread.start()
     for thread in closing:
         thread.join(GRACE_SECONDS + 0.4)
+
+
+def warn(core: Core) -> None:
+    """Say in the log what may not be meant."""
+    host = core.settings.host
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        core.log.say(f"{host} may be reached from other machines")
+    if not core.mocks.from_files and core.settings.fallback == "error":
+        core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
 
 def wait_for_end(stop: Stop) -> None:
@@ -12737,15 +12782,18 @@ def complain(message: str) -> None:
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """The command line; the exit status: 0, 1 (the system says no) or 2 (usage, or mocks that can't be used)."""
+    """The command line.  The exit status is 0, 1 where the system says no, or 2 for usage and for
+    mocks that can't be used."""
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
-        return check_mocks(data_directories(options)) if options["check"] else run(options)
-    except UsageError as error:
-        complain(f"mock_server.py: {error}")
-        return 2
+        if options["check"]:
+            return check_mocks(data_directories(options))
+        return run(options)
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
+        return 2
+    except BadOption as error:
+        complain(f"mock_server.py: {error}")
         return 2
     except OSError as error:
         complain(f"mock_server.py: {error}")

@@ -18,18 +18,6 @@ from .values import Call, Hold, Request, Response
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What the command line says about answering.  `pace` is seconds between streamed events."""
-
-    fallback: str = "error"
-    pace: float = 0.0
-    require_auth: bool = False
-    seed: int = 0
-    host: str = "127.0.0.1"
-    control_token: str = ""
-
-
-@dataclass(frozen=True)
 class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.  `steady` says that an
     equal request will get an equal one, `feed` fills a stream while it runs, `control` marks the control API's own."""

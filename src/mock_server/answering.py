@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import Mapping, Optional, Tuple
 
-from .answered import Answered, Settings, control_refusal
+from .answered import Answered, control_refusal
 from .control import Control
 from .errors import BadField, BadMock, Refused
 from .formats.base import WireFormat
@@ -19,6 +19,7 @@ from .mocks.answer import DELIVERY_KEYS, FAULT_KEYS, Answer, parse_answer, parse
 from .mocks.match import fail
 from .mocks.near import explained
 from .mocks.sessions import Mocks
+from .options import Settings
 from .routing import HEALTH, allow, route, shape_of
 from .schema import unfit
 from .values import Call, Delivery, Failure, Pace, Request, Response

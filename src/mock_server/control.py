@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict
 from typing import Dict, Iterable, List, Mapping, Tuple, cast
 
-from .answered import Answered, Settings, control_refusal, control_response
+from .answered import Answered, control_refusal, control_response
 from .errors import BadMock, Refused, nearest, shown
 from .http import SESSION_RULE, good_session, unquote
 from .inspector import INSPECTOR
@@ -16,6 +16,7 @@ from .limits import CONTROL_PREFIX, WAIT_SECONDS, Json, __version__
 from .metrics import Samples, metric_family
 from .mocks.match import conditions, known_keys
 from .mocks.sessions import Mocks
+from .options import Settings
 from .plans import WIRE_PLANS
 from .secrets import scheme_key
 from .values import Plan, Request, Response

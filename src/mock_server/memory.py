@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Set, Tuple
 
-from .answered import Answered, Settings
+from .answered import Answered
 from .mocks.mock import Index
+from .options import Settings
 from .values import Hold, Request
 from .writing import ahead
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import select
 import socket
@@ -10,16 +9,14 @@ import threading
 import time
 from email.utils import formatdate
 from http.server import ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
-from .answered import Settings
-from .answering import Answerer
 from .connection import Handler
-from .errors import BadMock, Refused, nearest
+from .core import Core
+from .errors import Refused, nearest
 from .http import SESSION_RULE, good_session
-from .journal import ENDS, Journal
-from .jsons import BASE64URL, fits
+from .journal import ENDS
+from .jsons import BASE64URL
 from .limits import (
     BODY_SECONDS,
     GRACE_SECONDS,
@@ -30,55 +27,18 @@ from .limits import (
     MAX_BODY,
     SPARE_THREADS,
     STALL_SECONDS,
-    WRITERS,
     Json,
 )
-from .log import Log
 from .mocks.match import conditions
-from .mocks.sessions import Mocks
-from .pacer import Pacer, Turns
+from .options import BY_NAME, Settings
+from .pacer import Pacer
 from .sockets import READABLE, TLSConnection, Vanished, ready, shut
 from .steps import Exchange, Send
-from .tls import self_signed, tls_context
 from .transport import steps
 from .values import Request
 
 if TYPE_CHECKING:
     import ssl
-
-
-class Core:
-    """What all ports of a process share: mocks, answers, journal, log, and turns for unpaced streams."""
-
-    def __init__(
-        self, directories: Sequence[str], settings: Settings, max_body: int, log: Log, journal: int
-    ) -> None:
-        self.log, self.max_body, self.ports = log, max_body, 0
-        self.mocks = Mocks(directories, log.say)
-        problems = self.mocks.load()
-        if problems:
-            raise BadMock("\n".join(problems))
-        self.journal, self.numbers = Journal(journal), itertools.count(1)
-        self.answerer = Answerer(self.mocks, settings, self.journal)
-        self.turns = Turns(WRITERS)
-        self.tls: "Optional[ssl.SSLContext]" = None
-        self.tls_cert = ""
-
-
-def check_options(fallback: str, pace: float, max_body: int, log: str, journal: int) -> None:
-    """Raise ValueError for a keyword of MockServer that can't be followed."""
-    for name, value, known in (
-        ("fallback", fallback, ("error", "echo")),
-        ("log", log, ("text", "json", "off")),
-    ):
-        if value not in known:
-            raise ValueError(f"{name}: found {value!r}; {nearest(str(value), known)}")
-    if not fits(pace, "a number") or not 0 <= pace <= 3600:
-        raise ValueError(f"pace: expected seconds from 0 to 3600, found {pace!r}")
-    if not fits(max_body, "an integer") or max_body < 1:
-        raise ValueError(f"max_body: expected a number of bytes, found {max_body!r}")
-    if not fits(journal, "an integer") or journal < 0:
-        raise ValueError(f"journal: expected a number of requests, found {journal!r}")
 
 
 class MockServer(ThreadingHTTPServer):
@@ -118,32 +78,27 @@ class MockServer(ThreadingHTTPServer):
         tls_cert_out: Optional[str] = None,
         core: Optional[Core] = None,
     ) -> None:
-        if not core:
-            check_options(fallback, pace, max_body, log, journal)
-            directories = (
-                [os.fspath(data)]
-                if isinstance(data, (str, os.PathLike))
-                else [os.fspath(one) for one in data]
-            )
-            for directory in directories:
-                if not os.path.isdir(directory):
-                    raise ValueError(f"data: no directory {directory!r}")
-            settings = Settings(fallback, pace, require_auth, seed, host, control_token)
-            core = Core(directories, settings, max_body, Log(log), journal)
-            if cert and key and tls:
-                core.tls, core.tls_cert = (
-                    tls_context(cert, key),
-                    Path(cert).read_text("ascii", "replace"),
+        port = BY_NAME["port"].read_keyword(port)
+        if core is None:
+            core = Core(
+                Settings.of_keywords(
+                    host=host,
+                    data=data,
+                    fallback=fallback,
+                    pace=pace,
+                    require_auth=require_auth,
+                    max_body=max_body,
+                    seed=seed,
+                    log=log,
+                    journal=journal,
+                    control_token=control_token,
+                    tls=tls,
+                    cert=cert,
+                    key=key,
+                    tls_name=tls_name,
+                    tls_cert_out=tls_cert_out,
                 )
-            elif tls:
-                names = [
-                    "localhost",
-                    "127.0.0.1",
-                    "::1",
-                    host,
-                    *([tls_name] if isinstance(tls_name, str) else tls_name),
-                ]
-                core.tls, core.tls_cert = self_signed(names, tls_cert_out)
+            )
         self.core = core
         self.host, self.stopping = host, False
         self.stopped = threading.Event()

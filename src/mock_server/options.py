@@ -1,0 +1,322 @@
+"""The options: one table that the command line, the environment, MockServer and the docs read.
+
+May look whether a directory exists.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, Mapping, NoReturn, Optional, Sequence, Union
+
+from .errors import MISSING, WrongValue, shown
+from .limits import DEFAULT_PORT, JOURNAL, MAX_BODY, Json
+from .node import Node
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
+)
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Node):
+    """What an option is given; `written` is how, where it was given as text."""
+
+    __slots__ = ("written",)
+    error = BadOption
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be; it is shown as it was given."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence, self.written)
+
+
+# --- kinds of options ---
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false; 1 and 0 are the same to Python."""
+    if node.value not in (True, False):
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    return Kind(str, lambda node: node.choice(words.split("|")))
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+NAME = Kind(str, checked_host_name)
+FLAG = Kind(lambda text: FLAGS.get(text, text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = whole("a port from 0 to 65535", 0, 65535)
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes", 1, float("inf"))
+REQUESTS = whole("a number of requests", 0, 10**9)
+
+
+# --- the table ---
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option; a default that is a tuple means that it may be given several times.
+
+    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
+    default is another there."""
+
+    flag: str
+    metavar: str
+    kind: Kind
+    default: Any
+    help: str
+    is_keyword: bool = True
+    python_default: Any = MISSING
+
+    @property
+    def name(self) -> str:
+        """Its name in Python."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "MOCK_SERVER_" + self.name.upper()
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it stands on the command line without a value."""
+        return not self.metavar
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be given several times."""
+        return isinstance(self.default, tuple)
+
+    @property
+    def keyword_default(self) -> Any:
+        """The default of MockServer's keyword."""
+        return self.default if self.python_default is MISSING else self.python_default
+
+    def read(self, text: str, source: str) -> Any:
+        """The value of a text; BadOption says where that came from."""
+        try:
+            value = self.kind.parse(text)
+        except ValueError:
+            value = text  # which is none of the kind, as the check says
+        return self.kind.check(OptionNode(value, source, written=text))
+
+    def read_keyword(self, value: Any) -> Any:
+        """The value of MockServer's keyword."""
+        if value is None and self.keyword_default is None:
+            return None
+        if not isinstance(self.keyword_default, tuple):
+            return self.kind.check(OptionNode(value, self.name))
+        values = [value]
+        if isinstance(value, Iterable) and not isinstance(value, str):
+            values = list(value)
+        return [self.kind.check(OptionNode(one, self.name)) for one in values]
+
+
+OPTIONS = (
+    Option(
+        "port",
+        "PORT",
+        PORT,
+        (DEFAULT_PORT,),
+        "port to listen on, 0 for a free one; several are several upstreams in one process",
+        python_default=0,
+    ),
+    Option("--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(
+        "--data",
+        "DIR",
+        DIRECTORY,
+        (),
+        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
+    ),
+    Option(
+        "--fallback",
+        "error|echo",
+        word_of("error|echo"),
+        "error",
+        "a request that no mock matches: 404 that explains, or an echo of it",
+    ),
+    Option(
+        "--pace",
+        "SECONDS",
+        SECONDS,
+        0.0,
+        "pause between streamed events where a mock sets none",
+    ),
+    Option(
+        "--require-auth",
+        "",
+        FLAG,
+        False,
+        "401 in the provider's shape without the provider's credential",
+    ),
+    Option(
+        "--tls",
+        "",
+        FLAG,
+        False,
+        "serve HTTPS, with a certificate made at start by openssl unless one is given",
+    ),
+    Option("--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option("--key", "FILE", FILE, None, "its key"),
+    Option("--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(
+        "--tls-cert-out",
+        "FILE",
+        FILE,
+        None,
+        "where to write that certificate, so that clients can trust it",
+    ),
+    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
+    Option(
+        "--control-token",
+        "TOKEN",
+        TEXT,
+        "",
+        "let clients that are not on loopback use the control API with this bearer token",
+    ),
+    Option("--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option("--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(
+        "--log",
+        "text|json|off",
+        word_of("text|json|off"),
+        "text",
+        "request log on standard error",
+        python_default="off",
+    ),
+    Option(
+        "--exit-on-stdin-close",
+        "",
+        FLAG,
+        False,
+        "stop when standard input closes, so that no server outlives its test",
+        is_keyword=False,
+    ),
+    Option(
+        "--check",
+        "",
+        FLAG,
+        False,
+        "validate the mocks, print what is wrong, exit 0 or 2",
+        is_keyword=False,
+    ),
+)
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options of TLS that don't go together; `spelled` is how they are called."""
+    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
+    if bool(values["cert"]) != bool(values["key"]):
+        raise BadOption(
+            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
+        )
+    for name in ("cert", "tls_name", "tls_cert_out"):
+        if values[name] and not values["tls"]:
+            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
+    for name in ("tls_name", "tls_cert_out"):
+        if values[name] and values["cert"]:
+            raise BadOption(
+                f"{spelled(name)} is for a certificate made at start; "
+                f"leave it out, or {cert_and_key}"
+            )
+
+
+# --- what they come to ---
+
+
+def keyword_default(name: str) -> Any:
+    """The default of one of MockServer's keywords."""
+    return BY_NAME[name].keyword_default
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
+
+    host: str = keyword_default("host")
+    data: Sequence[str] = keyword_default("data")
+    fallback: str = keyword_default("fallback")
+    pace: float = keyword_default("pace")
+    require_auth: bool = keyword_default("require_auth")
+    max_body: int = keyword_default("max_body")
+    seed: int = keyword_default("seed")
+    log: str = keyword_default("log")
+    journal: int = keyword_default("journal")
+    control_token: str = keyword_default("control_token")
+    tls: bool = keyword_default("tls")
+    cert: Optional[str] = keyword_default("cert")
+    key: Optional[str] = keyword_default("key")
+    tls_name: Sequence[str] = keyword_default("tls_name")
+    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    @classmethod
+    def of_keywords(cls, **keywords: Any) -> Settings:
+        """Those of MockServer's keywords; BadOption says which can't be followed."""
+        values = {name: BY_NAME[name].read_keyword(value) for name, value in keywords.items()}
+        check_together(values, str)
+        return cls(**values)

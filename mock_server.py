@@ -110,6 +110,9 @@ from typing import (
     Union,
     cast,
 )
+from urllib.parse import (
+    quote,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -532,427 +535,6 @@ def timestamp(moment: float) -> str:
     return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
 
 
-# === framings ================================================================
-# Framings: how events follow each other, frames out and `split` back in.
-# 
-# May touch struct and zlib.
-
-
-class SSE:
-    """Server-sent events: `eol` ends each line, an empty line each event."""
-
-    negotiated = False  # no provider compresses an event stream by default (wire formats, 4)
-    streams = True  # whether the content type is the stream's, not that of a whole body
-
-    # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
-    LINE_END = re.compile(rb"\r\n|\n|\r")
-    EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
-
-    def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
-        self.eol = eol
-        self.layout = layout
-
-    def frame(self, data: str, event: str = "") -> bytes:
-        """One event; each line of data gets a `data:` field of its own."""
-        lines = ["event: " + event] if event else []
-        lines += ["data: " + line for line in data.split("\n")]
-        return utf8(self.eol.join(lines) + self.eol * 2)
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events, (name, JSON value) or (name, text as it is), as frames."""
-        for name, value in events:
-            if not isinstance(value, str):
-                value = self.layout(value)
-            yield self.frame(value, name)
-
-    @classmethod
-    def split(cls, data: bytes) -> List[bytes]:
-        """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
-        cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
-        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
-
-    @classmethod
-    def tear(cls, frame: bytes) -> bytes:
-        """The same event with its JSON cut off in the middle."""
-        text = frame.rstrip(b"\r\n")
-        start = text.find(b"data:")
-        return text[: start + (len(text) - start + 6) // 2] + frame[len(text) :]
-
-    @classmethod
-    def data(cls, frame: bytes) -> str:
-        """The data of one frame: its `data` fields joined with newlines."""
-        values = []
-        for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
-            name, _, value = line.partition(":")
-            if value.startswith(" "):
-                value = value[1:]
-            if name == "data":
-                values.append(value)
-        return "\n".join(values)
-
-
-class JsonArray:
-    """One JSON array over the whole stream, as Google sends it.
-
-    `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
-
-    negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
-    streams = False
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as elements, one a frame, and the closing bracket as one more."""
-        before = b"["
-        for _, value in events:
-            yield before + utf8(indented(value)) + b"\n"
-            before = b",\r\n"
-        if before == b"[":
-            yield b"[]"
-        else:
-            yield b"]"
-
-    @staticmethod
-    def tear(frame: bytes) -> bytes:
-        """The same element, cut off in the middle."""
-        return frame[: len(frame) // 2] + b"\n"
-
-    @staticmethod
-    def split(data: bytes) -> List[Json]:
-        """The elements of such a stream."""
-        return cast(List[Json], parse_json(data))
-
-
-class NDJSON:
-    """One JSON value a line, as Ollama streams (wire formats, 13)."""
-
-    negotiated = False
-    streams = True
-
-    def __init__(self, layout: Callable[[Json], str] = compact) -> None:
-        self.layout = layout
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as lines; names are not sent."""
-        for _, value in events:
-            yield utf8(self.layout(value) + "\n")
-
-    @staticmethod
-    def tear(frame: bytes) -> bytes:
-        """The same line, cut off in the middle."""
-        return frame[: len(frame) // 2] + b"\n"
-
-    @staticmethod
-    def split(data: bytes) -> List[Json]:
-        """The values of such a stream."""
-        return [parse_json(line) for line in data.split(b"\n") if line]
-
-
-class EventStream:
-    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
-
-    A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
-    An event whose name ends in Exception is an exception message."""
-
-    negotiated = False
-    streams = True
-
-    @staticmethod
-    def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
-        """One message; all header values are strings (type 7)."""
-        packed = b""
-        for header in headers:
-            name, value = map(utf8, header)
-            packed += struct.pack(">B", len(name)) + name
-            packed += struct.pack(">BH", 7, len(value)) + value
-        prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
-        data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
-        return data + struct.pack(">I", zlib.crc32(data))
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as messages: name and payload, its keys sorted."""
-        for name, value in events:
-            kind = "exception" if name.endswith("Exception") else "event"
-            headers = (
-                (f":{kind}-type", name),
-                (":content-type", "application/json"),
-                (":message-type", kind),
-            )
-            yield self.message(headers, utf8(sorted_compact(value)))
-
-    @classmethod
-    def split(cls, data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
-        """The messages of such a stream: headers and payload.
-
-        ValueError for a wrong checksum or a message cut off."""
-        messages = []
-        while data:
-            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
-                raise ValueError("the last message is cut off")
-            total, length = struct.unpack(">II", data[:8])
-            end = total - 4  # of the payload, where the CRC of the message is
-            checksums = struct.pack(">II", zlib.crc32(data[:8]), zlib.crc32(data[:end]))
-            if checksums != data[8:12] + data[end:total]:
-                raise ValueError("a checksum is wrong")
-            messages.append((cls.headers(data[12 : 12 + length]), data[12 + length : end]))
-            data = data[total:]
-        return messages
-
-    @classmethod
-    def tear(cls, frame: bytes) -> bytes:
-        """The same message, in order but for its payload, whose JSON is cut off in the middle."""
-        headers, payload = cls.split(frame)[0]
-        return cls.message(tuple(headers.items()), payload[: len(payload) // 2])
-
-    @staticmethod
-    def headers(data: bytes) -> Dict[str, str]:
-        """The headers of a message by name."""
-        values: Dict[str, str] = {}
-        while data:
-            name_end = 1 + data[0]
-            start = name_end + 3  # of the value: after the type, which is always 7, and its length
-            end = start + struct.unpack(">H", data[name_end + 1 : start])[0]
-            values[data[1:name_end].decode()] = data[start:end].decode()
-            data = data[end:]
-        return values
-
-
-OPENAI_SSE = SSE()
-
-
-GOOGLE_SSE = SSE("\r\n", spaced)
-
-
-GOOGLE_ARRAY = JsonArray()
-
-
-GO_LINES = NDJSON(go_json)
-
-
-AWS_EVENTS = EventStream()
-
-
-Framing = Union[SSE, JsonArray, NDJSON, EventStream]
-
-
-# === node ====================================================================
-# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-# 
-# Pure.
-
-
-Self = TypeVar("Self", bound="Node")
-
-
-class Node:
-    """A value, and the way to it from the whole that it lies in.
-
-    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
-    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
-    none, and else raises `error` with a message such as
-    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
-    """
-
-    __slots__ = ("value", "source", "parent", "key")
-    error: Type[WrongValue] = BadMock
-
-    def __init__(
-        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
-    ) -> None:
-        self.value, self.source, self.parent, self.key = value, source, parent, key
-
-    @property
-    def path(self) -> str:
-        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
-        if self.parent is None:
-            return ""
-        before = cast(str, self.parent.path)
-        if isinstance(self.key, int):
-            return f"{before}[{self.key}]"
-        return f"{before}.{self.key}" if before else self.key
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value."""
-        return self.value is MISSING
-
-    def is_a(self, kind: str) -> bool:
-        """Whether the value is of one of the KINDS, `a string` and so on."""
-        return fits(self.value, kind)
-
-    # --- what is wrong ---
-
-    def fail(
-        self, problem: str, expected: str = "", sentence: str = "", found: Json = MISSING
-    ) -> NoReturn:
-        """Raise the error: source, path and problem."""
-        path = self.path
-        message = ": ".join(part for part in (self.source, path, problem) if part)
-        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence, self.value)
-
-    # --- what lies inside ---
-
-    def get(self: Self, key: str) -> Self:
-        """A member of an object; absent, too, where this is none."""
-        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
-        return type(self)(value, self.source, self, key)
-
-    def within(self: Self, *keys: str) -> Self:
-        """What lies inside nested objects."""
-        found = self
-        for key in keys:
-            found = found.get(key)
-        return found
-
-    def items(self: Self) -> List[Self]:
-        """The items of an array; none where there is no value."""
-        if self.is_absent:
-            return []
-        if not isinstance(self.value, list):
-            self.expected("an array")
-        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
-
-    def objects(self: Self) -> Iterator[Self]:
-        """The items of an array, each of which must be an object."""
-        for item in self.items():
-            item.a("an object")
-            yield item
-
-    def members(self: Self) -> Iterator[Tuple[str, Self]]:
-        """The members of an object with their names; none where there is no value."""
-        for name in self.a("an object", {}):
-            yield name, self.get(name)
-
-    # --- plain values ---
-
-    def a(self, kind: str, default: Json = MISSING) -> Any:
-        """The value, if it is of one of the KINDS."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind):
-            self.expected(kind)
-        return self.value
-
-    def text(self, default: Json = MISSING) -> Any:
-        """A string."""
-        return self.a("a string", default)
-
-    def flag(self, default: bool) -> bool:
-        """True or false."""
-        return cast(bool, self.a("a boolean", default))
-
-    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
-        """A whole number from `least` to `most`; `what` says so in words."""
-        return self.number(what, least, most, default, "an integer")
-
-    def number(
-        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
-    ) -> Any:
-        """A number from `least` to `most`; `what` says so in words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind) or not least <= self.value <= most:
-            self.expected(what)
-        return self.value
-
-    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
-        """One of some words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        known = list(names)
-        if not isinstance(self.value, str) or self.value not in known:
-            self.fail(
-                f"found {shown(self.value)}; {nearest(str(self.value), known)}", found=self.value
-            )
-        return self.value
-
-    # --- whole objects ---
-
-    def only(self: Self, names: Iterable[str]) -> Self:
-        """This, if it is an object without other members than those named."""
-        known = list(names)
-        for name in self.a("an object"):
-            if name not in known:
-                self.get(name).fail(f"unknown key; {nearest(name, known)}")
-        return self
-
-    def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that the
-        member must be there."""
-        value = self.a("an object")
-        for name, kind in fields.items():
-            found = value.get(name)
-            if found is None:
-                if kind[-1] == "!":
-                    self.get(name).expected(kind[:-1])
-            elif not fits(found, kind.rstrip("!")):
-                self.get(name).expected(kind.rstrip("!"))
-        return self
-
-
-class Field(Node):
-    """A value in the body of a request, where null is the same as none."""
-
-    __slots__ = ()
-    error = BadField
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
-
-
-SECRET = re.compile(
-    r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
-    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
-    re.IGNORECASE,
-)
-
-
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
-
-
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query") or not SECRET.fullmatch(name):
-        return key, got, expected
-    hidden = [
-        masked(name, value)
-        if isinstance(value, str) and not isinstance(value, Because)
-        else value
-        if value is None or value is MISSING
-        else Because("*** (a matcher)")
-        for value in (got, expected)
-    ]
-    return key, hidden[0], hidden[1]
-
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    if not SECRET.fullmatch(name):
-        return value
-    scheme, space, key = (
-        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
-    )
-    if not space or scheme.lower() not in SCHEMES:
-        scheme, space, key = "", "", value
-    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
-    scheme, _, key = value.strip().partition(" ")
-    return key.strip() if scheme.lower() in schemes else ""
-
-
 # === values ==================================================================
 # The values that the layers hand to each other: frozen dataclasses.  Touch nothing.
 
@@ -1358,6 +940,500 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delt
 Frame = Union[bytes, Hold]
 
 
+# === gates ===================================================================
+# Gates: one thread lets another go on, or fills the stream that it sends.  May touch threading.
+
+
+class Gate:
+    """Lets as many events of a stream out as were released; `wake` is called for more."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.free = 0  # events that may go out
+        self.wake: Callable[[], None] = lambda: None
+
+    def release(self, events: int = 1) -> None:
+        """Let more events out."""
+        with self.lock:
+            self.free += events
+        self.wake()
+
+    def take(self) -> bool:
+        """Let one event out, if one more may go."""
+        with self.lock:
+            if not self.free:
+                return False
+            self.free -= 1
+            return True
+
+
+Patience = Callable[[Gate, float], None]  # waits until a gate opens, for so many seconds
+
+
+def in_a_thread(gate: Gate, timeout: float) -> None:
+    """Waits in this thread, which nothing else interrupts."""
+    opened = threading.Event()
+    gate.wake = opened.set
+    if not gate.take():
+        opened.wait(timeout)
+
+
+class Feed(Gate):
+    """A stream that somebody fills while it runs: what is put in goes out in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: Deque[Optional[bytes]] = deque()
+        self.size = 0  # bytes that wait
+        self.dropped = 0
+
+    def put(self, frame: Optional[bytes]) -> None:
+        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
+        past a bound."""
+        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
+            self.dropped += 1
+            return
+        self.size += len(frame or b"")
+        self.waiting.append(frame)
+        self.release()
+
+    def frames(self) -> Iterator[Union[bytes, Hold]]:
+        """A comment at once, then each frame as it is put in."""
+        yield b": live\n\n"
+        while True:
+            yield Hold()
+            frame = self.waiting.popleft()
+            if frame is None:
+                return
+            self.size -= len(frame)
+            if self.dropped:
+                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
+                frame = notice.encode() + frame
+                self.dropped = 0
+            yield frame
+
+
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+# 
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(
+        self, problem: str, expected: str = "", sentence: str = "", found: Json = MISSING
+    ) -> NoReturn:
+        """Raise the error: source, path and problem."""
+        path = self.path
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence, self.value)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        known = list(names)
+        if not isinstance(self.value, str) or self.value not in known:
+            self.fail(
+                f"found {shown(self.value)}; {nearest(str(self.value), known)}", found=self.value
+            )
+        return self.value
+
+    # --- whole objects ---
+
+    def only(self: Self, names: Iterable[str]) -> Self:
+        """This, if it is an object without other members than those named."""
+        known = list(names)
+        for name in self.a("an object"):
+            if name not in known:
+                self.get(name).fail(f"unknown key; {nearest(name, known)}")
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that the
+        member must be there."""
+        value = self.a("an object")
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+
+# === framings ================================================================
+# Framings: how events follow each other, frames out and `split` back in.
+# 
+# May touch struct and zlib.
+
+
+class SSE:
+    """Server-sent events: `eol` ends each line, an empty line each event."""
+
+    negotiated = False  # no provider compresses an event stream by default (wire formats, 4)
+    streams = True  # whether the content type is the stream's, not that of a whole body
+
+    # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
+    LINE_END = re.compile(rb"\r\n|\n|\r")
+    EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
+
+    def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
+        self.eol = eol
+        self.layout = layout
+
+    def frame(self, data: str, event: str = "") -> bytes:
+        """One event; each line of data gets a `data:` field of its own."""
+        lines = ["event: " + event] if event else []
+        lines += ["data: " + line for line in data.split("\n")]
+        return utf8(self.eol.join(lines) + self.eol * 2)
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events, (name, JSON value) or (name, text as it is), as frames."""
+        for name, value in events:
+            if not isinstance(value, str):
+                value = self.layout(value)
+            yield self.frame(value, name)
+
+    @classmethod
+    def split(cls, data: bytes) -> List[bytes]:
+        """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
+        cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
+        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same event with its JSON cut off in the middle."""
+        text = frame.rstrip(b"\r\n")
+        start = text.find(b"data:")
+        return text[: start + (len(text) - start + 6) // 2] + frame[len(text) :]
+
+    @classmethod
+    def data(cls, frame: bytes) -> str:
+        """The data of one frame: its `data` fields joined with newlines."""
+        values = []
+        for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
+            name, _, value = line.partition(":")
+            if value.startswith(" "):
+                value = value[1:]
+            if name == "data":
+                values.append(value)
+        return "\n".join(values)
+
+
+class JsonArray:
+    """One JSON array over the whole stream, as Google sends it.
+
+    `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
+
+    negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
+    streams = False
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as elements, one a frame, and the closing bracket as one more."""
+        before = b"["
+        for _, value in events:
+            yield before + utf8(indented(value)) + b"\n"
+            before = b",\r\n"
+        if before == b"[":
+            yield b"[]"
+        else:
+            yield b"]"
+
+    @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same element, cut off in the middle."""
+        return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The elements of such a stream."""
+        return cast(List[Json], parse_json(data))
+
+
+class NDJSON:
+    """One JSON value a line, as Ollama streams (wire formats, 13)."""
+
+    negotiated = False
+    streams = True
+
+    def __init__(self, layout: Callable[[Json], str] = compact) -> None:
+        self.layout = layout
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as lines; names are not sent."""
+        for _, value in events:
+            yield utf8(self.layout(value) + "\n")
+
+    @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same line, cut off in the middle."""
+        return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The values of such a stream."""
+        return [parse_json(line) for line in data.split(b"\n") if line]
+
+
+class EventStream:
+    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
+
+    A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
+    An event whose name ends in Exception is an exception message."""
+
+    negotiated = False
+    streams = True
+
+    @staticmethod
+    def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
+        """One message; all header values are strings (type 7)."""
+        packed = b""
+        for header in headers:
+            name, value = map(utf8, header)
+            packed += struct.pack(">B", len(name)) + name
+            packed += struct.pack(">BH", 7, len(value)) + value
+        prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
+        data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
+        return data + struct.pack(">I", zlib.crc32(data))
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as messages: name and payload, its keys sorted."""
+        for name, value in events:
+            kind = "exception" if name.endswith("Exception") else "event"
+            headers = (
+                (f":{kind}-type", name),
+                (":content-type", "application/json"),
+                (":message-type", kind),
+            )
+            yield self.message(headers, utf8(sorted_compact(value)))
+
+    @classmethod
+    def split(cls, data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
+        """The messages of such a stream: headers and payload.
+
+        ValueError for a wrong checksum or a message cut off."""
+        messages = []
+        while data:
+            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
+                raise ValueError("the last message is cut off")
+            total, length = struct.unpack(">II", data[:8])
+            end = total - 4  # of the payload, where the CRC of the message is
+            checksums = struct.pack(">II", zlib.crc32(data[:8]), zlib.crc32(data[:end]))
+            if checksums != data[8:12] + data[end:total]:
+                raise ValueError("a checksum is wrong")
+            messages.append((cls.headers(data[12 : 12 + length]), data[12 + length : end]))
+            data = data[total:]
+        return messages
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same message, in order but for its payload, whose JSON is cut off in the middle."""
+        headers, payload = cls.split(frame)[0]
+        return cls.message(tuple(headers.items()), payload[: len(payload) // 2])
+
+    @staticmethod
+    def headers(data: bytes) -> Dict[str, str]:
+        """The headers of a message by name."""
+        values: Dict[str, str] = {}
+        while data:
+            name_end = 1 + data[0]
+            start = name_end + 3  # of the value: after the type, which is always 7, and its length
+            end = start + struct.unpack(">H", data[name_end + 1 : start])[0]
+            values[data[1:name_end].decode()] = data[start:end].decode()
+            data = data[end:]
+        return values
+
+
+OPENAI_SSE = SSE()
+
+
+GOOGLE_SSE = SSE("\r\n", spaced)
+
+
+GOOGLE_ARRAY = JsonArray()
+
+
+GO_LINES = NDJSON(go_json)
+
+
+AWS_EVENTS = EventStream()
+
+
+Framing = Union[SSE, JsonArray, NDJSON, EventStream]
+
+
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
+    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
+    re.IGNORECASE,
+)
+
+
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query") or not SECRET.fullmatch(name):
+        return key, got, expected
+    hidden = [
+        masked(name, value)
+        if isinstance(value, str) and not isinstance(value, Because)
+        else value
+        if value is None or value is MISSING
+        else Because("*** (a matcher)")
+        for value in (got, expected)
+    ]
+    return key, hidden[0], hidden[1]
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    if not SECRET.fullmatch(name):
+        return value
+    scheme, space, key = (
+        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
+    )
+    if not space or scheme.lower() not in SCHEMES:
+        scheme, space, key = "", "", value
+    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
+    scheme, _, key = value.strip().partition(" ")
+    return key.strip() if scheme.lower() in schemes else ""
+
+
 # === formats/base ============================================================
 # What all wire formats share: one class an API; a dialect is a subclass whose differences are data.
 # Defining a class registers it.  Pure: no socket, clock, file or lock.
@@ -1609,315 +1685,6 @@ def choices_of(number: Field, most: int) -> int:
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
-
-
-# === http ====================================================================
-# HTTP heads: a request's from bytes, a response's to bytes.
-# 
-# Touches nothing; knows no provider, no socket and no clock.
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-NO_BODY = (204, 304)  # statuses
-
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-# --- targets and sessions ---
-
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
-    return data.decode("utf-8", "replace")
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query.
-
-    Of several values of one name the last counts."""
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        if not target.startswith("/"):
-            target = "/" + target
-    path, _, query_text = target.partition("#")[0].partition("?")
-    query = {}
-    for pair in query_text.split("&"):
-        if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            query[unquote(name)] = unquote(value)
-    return re.sub("/{2,}", "/", path), query
-
-
-# --- request heads ---
-
-
-@dataclass(frozen=True)
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
-
-    `repeated` are the names of headers that came more than once."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        items = [item.strip(" \t") for item in self.headers[name].split(",")]
-        return [item.lower() for item in items if item]
-
-    @functools.cached_property
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        if self.minor:
-            return "close" not in self.tokens("connection")
-        return "keep-alive" in self.tokens("connection")
-
-    @functools.cached_property
-    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
-        """The session in the prefix /@NAME, the path without that, and the decoded query."""
-        path, query = parse_target(self.target)
-        prefix = SESSION_PREFIX.match(path)
-        if prefix:
-            return unquote(prefix.group(1)), prefix.group(2) or "/", query
-        return "", path, query
-
-    @property
-    def path(self) -> str:
-        """The path as sent, without the prefix of a session."""
-        return self.parsed_target[1]
-
-    @property
-    def query(self) -> Dict[str, str]:
-        """The decoded query."""
-        return self.parsed_target[2]
-
-    @functools.cached_property
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
-
-        Refused for a name that is none."""
-        name = self.parsed_target[0]
-        if not name:
-            header = self.headers.get("x-mock-session", "").strip()
-            name = header.encode("latin-1").decode("utf-8", "replace")
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @functools.cached_property
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.query.items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    @functools.cached_property
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        size = len(self.target)
-        for name, value in self.headers.items():
-            size += len(name) + len(value)
-        return 2 * size
-
-
-def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", headers=headers, close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one.
-
-    It may be too long, TLS, or have a bare line feed after `since`."""
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.
-
-    Refused says what is malformed."""
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    check_partial(data)
-    line, _, rest = data.partition(b"\r\n")
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
-    method, target, major, minor = [part.decode() for part in match.groups()]
-    if major != "1":
-        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
-    headers, repeated = parse_fields(rest[:-2])
-    head = Head(method, target, min(1, int(minor)), headers, repeated)
-    check_head(head)
-    return head
-
-
-# A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=512)(new_head)
-
-
-def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
-    """Header lines by lower-case name, and the names that came more than once."""
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
-    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
-        name, _, value = field_line.partition(":")
-        name = name.lower()
-        value = value.strip(" \t")
-        if name in headers:
-            repeated.add(name)
-            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-            value = headers[name] + separator + value
-        headers[name] = value
-    return headers, frozenset(repeated)
-
-
-def path_of(data: bytes) -> str:
-    """The path that the beginning of a malformed request seems to be for.
-
-    It is answered in the shape of the provider whose path that is."""
-    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
-    if not match:
-        return "/"
-    return parse_target(match.group(1).decode())[0]
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, _ = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
-    if not good_target(head):
-        begun = shown(head.target.partition("?")[0])
-        raise malformed(f"malformed request target {begun}; it begins with /")
-    if head.method not in METHODS:
-        known = ", ".join(METHODS)
-        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def good_target(head: Head) -> bool:
-    """Whether a target has one of the forms of RFC 9112, 3.2."""
-    if head.target == "*" or head.method == "CONNECT":
-        return True
-    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    coding = head.headers["transfer-encoding"]
-    if coding.lower() == "chunked":
-        return
-    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
-    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
-    status = 501
-    if "chunked" in others or (last == ["chunked"] and not others):
-        status = 400
-    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
-
-
-# --- response heads ---
-
-
-@functools.lru_cache(maxsize=1024)
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
 
 
 # === formats/pydantic ========================================================
@@ -7130,6 +6897,315 @@ def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterato
             yield Send(step.data[at : at + 1], events, in_head, step.last and at == last)
 
 
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+# 
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    return re.sub("/{2,}", "/", path), query
+
+
+# --- request heads ---
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @functools.cached_property
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @functools.cached_property
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @functools.cached_property
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @functools.cached_property
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    @functools.cached_property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = len(self.target)
+        for name, value in self.headers.items():
+            size += len(name) + len(value)
+        return 2 * size
+
+
+def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", headers=headers, close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated)
+    check_head(head)
+    return head
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=512)(new_head)
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Set[str] = set()
+    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.add(name)
+            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+            value = headers[name] + separator + value
+        headers[name] = value
+    return headers, frozenset(repeated)
+
+
+def path_of(data: bytes) -> str:
+    """The path that the beginning of a malformed request seems to be for.
+
+    It is answered in the shape of the provider whose path that is."""
+    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    if not match:
+        return "/"
+    return parse_target(match.group(1).decode())[0]
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+    if not good_target(head):
+        begun = shown(head.target.partition("?")[0])
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+@functools.lru_cache(maxsize=1024)
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+
+
 # === mocks/templates =========================================================
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
@@ -8183,103 +8259,24 @@ def likeness(differences: Sequence[Difference]) -> float:
     return difflib.SequenceMatcher(None, texts[0][:200], texts[1][:200]).quick_ratio()
 
 
-# === journal =================================================================
-# What was asked and how it ended; waiting, gates, feeds.  May touch threading and time.
+# === entries =================================================================
+# Entries: what the journal says of one request.  Touches nothing.
 
 
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
 
 
-class Gate:
-    """Lets so many events of a stream out as a test has released.  `wake` is called when there are more."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.free = 0
-        self.wake: Callable[[], None] = lambda: None
-
-    def release(self, events: int = 1) -> None:
-        """Let more events out."""
-        with self.lock:
-            self.free += events
-        self.wake()
-
-    def take(self) -> bool:
-        """Let one event out, if one more may go."""
-        with self.lock:
-            if not self.free:
-                return False
-            self.free -= 1
-            return True
-
-
-class Feed(Gate):
-    """A stream that somebody fills while it runs: what is put in goes out in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: Deque[Optional[bytes]] = deque()
-        self.dropped = self.size = 0
-
-    def put(self, frame: Optional[bytes]) -> None:
-        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped, past a bound."""
-        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
-            self.dropped += 1
-            return
-        self.size += len(frame or b"")
-        self.waiting.append(frame)
-        self.release()
-
-    def frames(self) -> Iterator[Union[bytes, Hold]]:
-        """A comment at once, then each frame as it is put in."""
-        yield b": live\n\n"
-        while True:
-            yield Hold()
-            frame = self.waiting.popleft()
-            if frame is None:
-                return
-            self.size -= len(frame)
-            if self.dropped:
-                frame, self.dropped = (
-                    f": {self.dropped} events dropped, they are read too slowly\n\n".encode()
-                    + frame,
-                    0,
-                )
-            yield frame
-
-
 class Entry:
-    """One request in the journal.  What is shown of it is made when somebody looks, for most are never looked at.
+    """One request in the journal.
 
-    `kept` is query and headers without credentials, `answered` the status, the mock's name, the fault, whether no mock
-    matched, the near misses and a note; `call` is what was asked, as far as it could be read."""
+    What is shown of it is made when somebody looks, for most are never looked at.  `masked` holds
+    query and headers without credentials; `call` is what was asked, as far as it could be read;
+    `size` is about how many bytes of memory it takes."""
 
     __slots__ = (
-        "number",
-        "moment",
-        "method",
-        "path",
-        "port",
-        "session",
-        "kept",
-        "body",
-        "provider",
-        "call",
-        "status",
-        "mock",
-        "fault",
-        "unmatched",
-        "near",
-        "note",
-        "duration",
-        "bytes_sent",
-        "events_sent",
-        "events_total",
-        "blocked",
-        "ended",
-        "gate",
-        "size",
-        "here",
+        *("number", "moment", "method", "path", "port", "session", "masked", "body", "provider"),
+        *("call", "size", "status", "mock", "fault", "unmatched", "near", "note", "duration"),
+        *("blocked", "bytes_sent", "events_sent", "events_total", "ended", "gate", "is_remembered"),
     )
 
     def __init__(
@@ -8287,45 +8284,42 @@ class Entry:
         number: str,
         moment: float,
         request: Request,
-        kept: Mapping[str, Mapping[str, str]],
+        masked: Mapping[str, Mapping[str, str]],
         body: Json,
         provider: Optional[str],
         call: Optional[Call],
         size: int,
     ) -> None:
-        self.number, self.moment, self.method, self.path = (
-            number,
-            moment,
-            request.method,
-            request.path,
-        )
-        self.port, self.session, self.kept, self.body = request.port, request.session, kept, body
-        self.provider, self.call, self.size = provider, call, size
-        self.status, self.mock, self.fault, self.note = 0, "", "", ""
-        self.unmatched, self.near = False, cast(Tuple[NearMiss, ...], ())
-        self.duration, self.bytes_sent, self.events_sent, self.blocked = (
-            cast(Optional[float], None),
-            0,
-            0,
-            0.0,
-        )
+        self.number = number
+        self.moment = moment
+        self.method = request.method
+        self.path = request.path
+        self.port = request.port
+        self.session = request.session
+        self.masked = masked
+        self.body = body
+        self.provider = provider
+        self.call = call
+        self.size = size
+        # What the answer is; filled in when there is one.
+        self.status = 0
+        self.mock = ""
+        self.fault = ""
+        self.unmatched = False
+        self.near: Tuple[NearMiss, ...] = ()
+        self.note = ""
+        # What became of it; filled in at the end.
+        self.duration: Optional[float] = None
+        self.blocked = 0.0
+        self.bytes_sent = 0
+        self.events_sent = 0
         self.events_total: Optional[int] = None
         self.ended: Optional[str] = None
         self.gate: Optional[Gate] = None
-        self.here = True  # whether the journal still has it
+        self.is_remembered = True  # until the journal drops it
 
     def json(self) -> Dict[str, Json]:
         """All that is shown of it; what is changed in there changes nothing here."""
-        call = self.call
-        asked: Tuple[Json, ...] = (None,) * 5
-        if call:
-            asked = (
-                call.operation or None,
-                call.api or None,
-                call.model,
-                call.stream,
-                call.user[:JOURNAL_BODY],
-            )
         return {
             "id": self.number,
             "time": timestamp(self.moment),
@@ -8333,11 +8327,11 @@ class Entry:
             "session": self.session or None,
             "method": self.method,
             "path": self.path,
-            "query": dict(self.kept["query"]),
-            "headers": dict(self.kept["headers"]),
+            "query": dict(self.masked["query"]),
+            "headers": dict(self.masked["headers"]),
             "body": copied(self.body),
             "provider": self.provider,
-            **dict(zip(("operation", "api", "model", "stream", "user"), asked)),
+            **self.call_json(),
             "mock": self.mock or None,
             "fault": self.fault or None,
             "status": self.status,
@@ -8352,235 +8346,51 @@ class Entry:
             "ended": self.ended,
         }
 
-    def matches(self, wanted: Sequence[Condition], ended: Optional[str]) -> bool:
+    def call_json(self) -> Dict[str, Json]:
+        """What is shown of the call; null for what could not be read."""
+        call = self.call
+        if not call:
+            return dict.fromkeys(("operation", "api", "model", "stream", "user"))
+        return {
+            "operation": call.operation or None,
+            "api": call.api or None,
+            "model": call.model,
+            "stream": call.stream,
+            "user": call.user[:JOURNAL_BODY],
+        }
+
+    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
         """Whether it fulfils conditions, and has ended in the way that is asked for."""
         if ended is not None and self.ended != ended:
             return False
-        if not wanted:
+        if not conditions:
             return True
-        query, headers = self.kept["query"], self.kept["headers"]
+        query, headers = self.masked["query"], self.masked["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
         if self.call:
             seen = replace(self.call, request=request)
         else:
             seen = Call(request, self.provider or "", "", "", "", body=None)
-        return all(one.holds(one.get(seen)) for one in wanted)
-
-
-class Waiter(Gate):
-    """Somebody who waits for so many more requests of a session that match."""
-
-    def __init__(
-        self, session: str, wanted: Sequence[Condition], ended: Optional[str], more: int
-    ) -> None:
-        super().__init__()
-        self.session, self.wanted, self.ended, self.more = session, wanted, ended, more
-
-    def look(self, entry: Entry) -> None:
-        """Look at a request that has just come, or ended."""
-        if (entry.ended is None) == (self.ended is None) and self.session in ("*", entry.session):
-            self.more -= entry.matches(self.wanted, self.ended)
-            if self.more == 0:
-                self.release()
-
-
-Patience = Callable[[Gate, float], None]  # waits until a gate opens, for so many seconds
-
-
-def in_a_thread(gate: Gate, timeout: float) -> None:
-    """Waits in this thread, which nothing else interrupts."""
-    opened = threading.Event()
-    gate.wake = opened.set
-    if not gate.take():
-        opened.wait(timeout)
-
-
-class Journal:
-    """The newest requests of each session, oldest first, and counts of all requests; what is kept is bounded by number and
-    by bytes.  Waiting costs nothing but a look at each request that comes or ends."""
-
-    def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
-        self.size, self.room, self.used, self.kept = size, room, 0, 0
-        self.sessions: Dict[str, Deque[Entry]] = {}
-        self.order: Deque[Entry] = deque()
-        self.gated: Dict[str, Entry] = {}  # streams under way that a test releases, journal or not
-        self.lock = threading.RLock()
-        self.waiters: List[Waiter] = []
-        self.feeds: List[Tuple[str, Feed]] = []
-        self.closed = False
-        self.started = time.monotonic()
-        self.running = 0
-        self.requests: Dict[
-            Tuple[Optional[str], Optional[str], int, bool], int
-        ] = {}  # by provider, API, status, matched
-        self.ends: Dict[str, int] = {}
-        self.bytes_sent = self.events_sent = 0
-        self.seconds = 0.0
-
-    def add(self, entry: Entry) -> None:
-        """Remember one request."""
-        with self.lock:
-            self.running += 1
-            if entry.gate:
-                self.gated[entry.number] = entry
-            if self.size:
-                own = self.sessions.get(entry.session)
-                if own is None:
-                    own = self.sessions[entry.session] = deque()
-                own.append(entry)
-                self.order.append(entry)
-                self.used += entry.size
-                self.kept += 1
-                if len(own) > self.size:
-                    self.forget(own.popleft())
-                if self.used > self.room or not self.order[0].here:
-                    self.trim()
-            if self.waiters or self.feeds:
-                self.tell(entry)
-
-    def trim(self) -> None:
-        """Drop the oldest entries of all sessions while they take too much room."""
-        while self.order and (self.used > self.room or not self.order[0].here):
-            oldest = self.order.popleft()
-            if oldest.here:
-                self.sessions[oldest.session].popleft()
-                self.forget(oldest)
-
-    def forget(self, entry: Entry) -> None:
-        """What goes with an entry that is dropped.  Its place in the order stays until it is first, or too many have gone."""
-        entry.here = False
-        self.used -= entry.size
-        self.kept -= 1
-        if len(self.order) > 2 * self.kept + 1000:
-            self.order = deque(other for other in self.order if other.here)
-        if entry.session and not self.sessions.get(entry.session):
-            self.sessions.pop(entry.session, None)
-
-    def end(self, entry: Entry, ended: str) -> None:
-        """Say how a request ended."""
-        call = entry.call
-        key = entry.provider, call.api if call else None, entry.status, bool(entry.mock)
-        with self.lock:
-            entry.ended = ended
-            self.running -= 1
-            self.requests[key] = self.requests.get(key, 0) + 1
-            self.ends[ended] = self.ends.get(ended, 0) + 1
-            self.bytes_sent += entry.bytes_sent
-            self.events_sent += entry.events_sent
-            self.seconds += entry.duration or 0.0
-            if entry.gate:
-                self.gated.pop(entry.number, None)
-            if self.waiters or self.feeds:
-                self.tell(entry)
-
-    def tell(self, entry: Entry) -> None:
-        """Have those who wait look at an entry, and send it to those who watch."""
-        for waiter in self.waiters:
-            waiter.look(entry)
-        watching = [feed for session, feed in self.feeds if session in ("*", entry.session)]
-        if watching:
-            frame = OPENAI_SSE.frame(
-                compact(entry.json()), "request" if entry.ended is None else "ended"
-            )
-            for feed in watching:
-                feed.put(frame)
-
-    def watch(self, session: str) -> Feed:
-        """A feed of what happens from now on."""
-        feed = Feed()
-        with self.lock:
-            if self.closed:
-                feed.put(None)
-            self.feeds.append((session, feed))
-        return feed
-
-    def unwatch(self, feed: Gate) -> None:
-        """Nobody reads this feed any more."""
-        with self.lock:
-            self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
-
-    def entries(self, session: str = "") -> List[Entry]:
-        """A session's requests, oldest first; of all sessions for `*`."""
-        with self.lock:
-            if session == "*":
-                return [entry for entry in self.order if entry.here]
-            return list(self.sessions.get(session, ()))
-
-    def find(self, number: str) -> Optional[Entry]:
-        """A request by its id."""
-        with self.lock:
-            return self.gated.get(number) or next(
-                (entry for entry in self.order if entry.here and entry.number == number), None
-            )
-
-    def clear(self, session: str = "") -> int:
-        """Forget a session's requests, or all for `*`; how many there were."""
-        with self.lock:
-            names = list(self.sessions) if session == "*" else [session]
-            gone = [entry for name in names for entry in self.sessions.pop(name, ())]
-            for entry in gone:
-                self.forget(entry)
-        return len(gone)
-
-    def open_gates(self, session: str = "") -> None:
-        """Let all gated streams of a session, or of all for `*`, run to their end."""
-        with self.lock:
-            held = [entry.gate for entry in self.gated.values() if session in ("*", entry.session)]
-        for gate in held:
-            if gate:
-                gate.release(10**9)
-
-    def wait(
-        self,
-        session: str,
-        wanted: Sequence[Condition],
-        count: int,
-        ended: Optional[str],
-        timeout: float,
-        patience: Patience = in_a_thread,
-    ) -> Tuple[List[Entry], bool]:
-        """The requests that match, once there are `count` of them; and false if there were not in time."""
-        with self.lock:
-            found = self.matching(session, wanted, ended)
-            if len(found) >= count or self.closed:
-                return found, len(found) >= count
-            waiter = Waiter(session, wanted, ended, count - len(found))
-            self.waiters.append(waiter)
-        try:
-            patience(waiter, timeout)
-        finally:
-            with self.lock:
-                self.waiters.remove(waiter)
-        return self.matching(session, wanted, ended), waiter.more <= 0
-
-    def matching(
-        self, session: str, wanted: Sequence[Condition], ended: Optional[str] = None
-    ) -> List[Entry]:
-        """The requests of a session that match."""
-        return [entry for entry in self.entries(session) if entry.matches(wanted, ended)]
-
-    def uptime(self) -> float:
-        """Seconds since it began."""
-        return time.monotonic() - self.started
-
-    def close(self) -> None:
-        """Let nobody wait any longer."""
-        with self.lock:
-            self.closed = True
-            for waiter in self.waiters:
-                waiter.release()
-            for _, feed in self.feeds:
-                feed.put(None)
+        return all(condition.holds(condition.get(seen)) for condition in conditions)
 
 
 # === answered ================================================================
-# A response and where it comes from.  Touches nothing.
+# A response and where it comes from, and what the journal remembers of it.  May ask the clock.
+
+
+# About how many bytes of memory an entry takes: its objects, a byte of a body once it is JSON, and
+# a near miss.
+ENTRY_SIZE = 1500
+BODY_BYTE_SIZE = 16
+NEAR_MISS_SIZE = 2000
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A response and where it comes from: what was asked, which mock, and why none.  `steady` says that an
-    equal request will get an equal one, `feed` fills a stream while it runs, `control` marks the control API's own."""
+    """A response and where it comes from: what was asked, which mock, and why none.
+
+    `steady` says that an equal request will get an equal one, `feed` fills a stream while it runs,
+    `control` marks the control API's own."""
 
     response: Response
     call: Optional[Call] = None
@@ -8614,49 +8424,788 @@ def control_refusal(refused: Refused) -> Answered:
 
 
 def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
-    """A request as the journal keeps it, with no credential in it; how it ended is filled in later."""
-    call, body, response = answered.call, request.body, answered.response
+    """A request as the journal keeps it, with no credential in it; how it ended is filled in
+    later."""
+    call = answered.call
     if call and not call.was_read:
         call = None
-    size = 1500 + head.weight + 16 * min(len(body), JOURNAL_BODY) + 2000 * len(answered.near)
-    kept: Json = call.body if call else body.decode("utf-8", "replace")
-    if len(body) > JOURNAL_BODY:
-        kept = body[:JOURNAL_BODY].decode("utf-8", "replace")
-        call = (
-            replace(
-                call,
-                request=replace(call.request, body=b""),
-                body=None,
-                prompt="",
-                inputs=(),
-                user=call.user[:JOURNAL_BODY],
-                system=call.system[:JOURNAL_BODY],
-            )
-            if call
-            else None
-        )
-    entry = Entry(
-        number,
-        time.time(),
-        request,
-        head.kept,
-        kept,
-        answered.wire.provider if answered.wire else None,
-        call,
-        size,
-    )
-    entry.status, entry.mock, entry.note = response.status, answered.mock, answered.note
-    entry.unmatched, entry.near = answered.unmatched, answered.near
+    body: Json
+    if len(request.body) > JOURNAL_BODY:
+        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
+        call = shortened(call)
+    elif call:
+        body = call.body
+    else:
+        body = request.body.decode("utf-8", "replace")
+    size = ENTRY_SIZE + head.weight + NEAR_MISS_SIZE * len(answered.near)
+    size += BODY_BYTE_SIZE * min(len(request.body), JOURNAL_BODY)
+    provider = answered.wire.provider if answered.wire else None
+    entry = Entry(number, time.time(), request, head.kept, body, provider, call, size)
+    entry.mock = answered.mock
+    entry.note = answered.note
+    entry.unmatched = answered.unmatched
+    entry.near = answered.near
+    response = answered.response
+    entry.status = response.status
     if response.delivery.fault:
         entry.fault = response.delivery.fault.kind
-    entry.events_total = (
-        0
-        if response.frames is None
-        else len(response.frames)
-        if isinstance(response.frames, tuple)
-        else None
-    )
+    if response.frames is None:
+        entry.events_total = 0
+    elif isinstance(response.frames, tuple):
+        entry.events_total = len(response.frames)
     return entry
+
+
+def shortened(call: Optional[Call]) -> Optional[Call]:
+    """A call without what takes as much memory as a body that is too long to be kept."""
+    if not call:
+        return None
+    return replace(
+        call,
+        request=replace(call.request, body=b""),
+        body=None,
+        prompt="",
+        inputs=(),
+        user=call.user[:JOURNAL_BODY],
+        system=call.system[:JOURNAL_BODY],
+    )
+
+
+# === options =================================================================
+# The options: one table that the command line, the environment, MockServer and the docs read.
+# 
+# May look whether a directory exists.
+
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
+)
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Node):
+    """What an option is given; `written` is how, where it was given as text."""
+
+    __slots__ = ("written",)
+    error = BadOption
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be; it is shown as it was given."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence, self.written)
+
+
+# --- kinds of options ---
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false; 1 and 0 are the same to Python."""
+    if node.value not in (True, False):
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    return Kind(str, lambda node: node.choice(words.split("|")))
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+NAME = Kind(str, checked_host_name)
+FLAG = Kind(lambda text: FLAGS.get(text, text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = whole("a port from 0 to 65535", 0, 65535)
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes", 1, float("inf"))
+REQUESTS = whole("a number of requests", 0, 10**9)
+
+
+# --- the table ---
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option; a default that is a tuple means that it may be given several times.
+
+    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
+    default is another there."""
+
+    flag: str
+    metavar: str
+    kind: Kind
+    default: Any
+    help: str
+    is_keyword: bool = True
+    python_default: Any = MISSING
+
+    @property
+    def name(self) -> str:
+        """Its name in Python."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "MOCK_SERVER_" + self.name.upper()
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it stands on the command line without a value."""
+        return not self.metavar
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be given several times."""
+        return isinstance(self.default, tuple)
+
+    @property
+    def keyword_default(self) -> Any:
+        """The default of MockServer's keyword."""
+        return self.default if self.python_default is MISSING else self.python_default
+
+    def read(self, text: str, source: str) -> Any:
+        """The value of a text; BadOption says where that came from."""
+        try:
+            value = self.kind.parse(text)
+        except ValueError:
+            value = text  # which is none of the kind, as the check says
+        return self.kind.check(OptionNode(value, source, written=text))
+
+    def read_keyword(self, value: Any) -> Any:
+        """The value of MockServer's keyword."""
+        if value is None and self.keyword_default is None:
+            return None
+        if not isinstance(self.keyword_default, tuple):
+            return self.kind.check(OptionNode(value, self.name))
+        values = [value]
+        if isinstance(value, Iterable) and not isinstance(value, str):
+            values = list(value)
+        return [self.kind.check(OptionNode(one, self.name)) for one in values]
+
+
+OPTIONS = (
+    Option(
+        "port",
+        "PORT",
+        PORT,
+        (DEFAULT_PORT,),
+        "port to listen on, 0 for a free one; several are several upstreams in one process",
+        python_default=0,
+    ),
+    Option("--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(
+        "--data",
+        "DIR",
+        DIRECTORY,
+        (),
+        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
+    ),
+    Option(
+        "--fallback",
+        "error|echo",
+        word_of("error|echo"),
+        "error",
+        "a request that no mock matches: 404 that explains, or an echo of it",
+    ),
+    Option(
+        "--pace",
+        "SECONDS",
+        SECONDS,
+        0.0,
+        "pause between streamed events where a mock sets none",
+    ),
+    Option(
+        "--require-auth",
+        "",
+        FLAG,
+        False,
+        "401 in the provider's shape without the provider's credential",
+    ),
+    Option(
+        "--tls",
+        "",
+        FLAG,
+        False,
+        "serve HTTPS, with a certificate made at start by openssl unless one is given",
+    ),
+    Option("--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option("--key", "FILE", FILE, None, "its key"),
+    Option("--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(
+        "--tls-cert-out",
+        "FILE",
+        FILE,
+        None,
+        "where to write that certificate, so that clients can trust it",
+    ),
+    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
+    Option(
+        "--control-token",
+        "TOKEN",
+        TEXT,
+        "",
+        "let clients that are not on loopback use the control API with this bearer token",
+    ),
+    Option("--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option("--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(
+        "--log",
+        "text|json|off",
+        word_of("text|json|off"),
+        "text",
+        "request log on standard error",
+        python_default="off",
+    ),
+    Option(
+        "--exit-on-stdin-close",
+        "",
+        FLAG,
+        False,
+        "stop when standard input closes, so that no server outlives its test",
+        is_keyword=False,
+    ),
+    Option(
+        "--check",
+        "",
+        FLAG,
+        False,
+        "validate the mocks, print what is wrong, exit 0 or 2",
+        is_keyword=False,
+    ),
+)
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options of TLS that don't go together, as they are spelled."""
+    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
+    if bool(values["cert"]) != bool(values["key"]):
+        raise BadOption(
+            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
+        )
+    for name in ("cert", "tls_name", "tls_cert_out"):
+        if values[name] and not values["tls"]:
+            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
+    for name in ("tls_name", "tls_cert_out"):
+        if values[name] and values["cert"]:
+            raise BadOption(
+                f"{spelled(name)} is for a certificate made at start; "
+                f"leave it out, or {cert_and_key}"
+            )
+
+
+# --- what they come to ---
+
+
+def keyword_default(name: str) -> Any:
+    """The default of one of MockServer's keywords."""
+    return BY_NAME[name].keyword_default
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
+
+    host: str = keyword_default("host")
+    data: Sequence[str] = keyword_default("data")
+    fallback: str = keyword_default("fallback")
+    pace: float = keyword_default("pace")
+    require_auth: bool = keyword_default("require_auth")
+    max_body: int = keyword_default("max_body")
+    seed: int = keyword_default("seed")
+    log: str = keyword_default("log")
+    journal: int = keyword_default("journal")
+    control_token: str = keyword_default("control_token")
+    tls: bool = keyword_default("tls")
+    cert: Optional[str] = keyword_default("cert")
+    key: Optional[str] = keyword_default("key")
+    tls_name: Sequence[str] = keyword_default("tls_name")
+    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    @classmethod
+    def of_keywords(cls, **keywords: Any) -> Settings:
+        """Those of MockServer's keywords; BadOption says which can't be followed."""
+        values = {name: BY_NAME[name].read_keyword(value) for name, value in keywords.items()}
+        check_together(values, str)
+        return cls(**values)
+
+
+# === admission ===============================================================
+# Who may use the control API.  Touches nothing.
+
+
+NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
+PORT_SUFFIX = re.compile(r":\d+$")
+
+
+def is_own_name(host: str, served: str) -> bool:
+    """Whether a Host header names this server: loopback, the address that it listens on, or a
+    number, which no DNS can rebind."""
+    name = PORT_SUFFIX.sub("", host.strip().lower())
+    if name in ("", "localhost", served.lower()):
+        return True
+    return NUMERIC_HOST.fullmatch(name) is not None
+
+
+def is_on_loopback(peer: str) -> bool:
+    """Whether a client's address is this machine's own."""
+    return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
+
+
+def admit(request: Request, settings: Settings) -> None:
+    """Refuse who may not use the control API.
+
+    It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
+    not the server's own is refused, so that no web page that somebody happens to look at can use
+    it."""
+    key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
+    has_token = bool(settings.control_token) and key == settings.control_token
+    host = request.headers.get("host", "")
+    if not has_token and not is_on_loopback(request.peer):
+        raise Refused(
+            403,
+            "the control API answers clients on loopback, and others that send the bearer token "
+            "of --control-token",
+            code="not_loopback",
+        )
+    if not has_token and not is_own_name(host, settings.host):
+        raise Refused(
+            403,
+            f"Host is {shown(host)}, which is not this server's own name; "
+            "use localhost or its address",
+            code="foreign_host",
+        )
+    origin = request.headers.get("origin")
+    own_origins = (f"http://{host.lower()}", f"https://{host.lower()}")
+    if origin is not None and origin.lower() not in own_origins:
+        raise Refused(
+            403,
+            f"Origin is {shown(origin)}; the control API answers no other origin",
+            code="foreign_origin",
+        )
+
+
+# === counters ================================================================
+# What is counted of all requests, and Prometheus' text format.  Touches nothing.
+
+
+LABELS = ("provider", "api", "status", "matched")
+
+
+class Family(NamedTuple):
+    """One metric: its samples are values with their labels."""
+
+    name: str
+    kind: str
+    about: str
+    samples: Sequence[Tuple[Mapping[str, str], float]]
+
+    def text(self) -> str:
+        """Help, type and samples; label values are of our own making and need no escapes."""
+        name = "mock_server_" + self.name
+        lines = [f"# HELP {name} {self.about}", f"# TYPE {name} {self.kind}"]
+        for labels, value in self.samples:
+            inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+            braces = f"{{{inner}}}" if inner else ""
+            lines.append(f"{name}{braces} {value!r}")
+        return "\n".join(lines) + "\n"
+
+
+def gauge(name: str, about: str, value: float) -> Family:
+    """A metric that goes up and down, without labels."""
+    return Family(name, "gauge", about, [({}, value)])
+
+
+def counter(name: str, about: str, value: float) -> Family:
+    """A metric that only grows, without labels."""
+    return Family(name, "counter", about, [({}, value)])
+
+
+class Counters:
+    """Counts of all requests since the start, however many the journal remembers.
+
+    Its users hold the journal's lock."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        # By provider, API, status, and whether a mock answered.
+        self.requests: Dict[Tuple[Optional[str], Optional[str], int, bool], int] = {}
+        self.ends: Dict[str, int] = {}
+        self.bytes_sent = 0
+        self.events_sent = 0
+        self.seconds = 0.0
+
+    def end(self, entry: Entry, ended: str) -> None:
+        """Count a request that has ended."""
+        call = entry.call
+        key = entry.provider, call.api if call else None, entry.status, bool(entry.mock)
+        self.running -= 1
+        self.requests[key] = self.requests.get(key, 0) + 1
+        self.ends[ended] = self.ends.get(ended, 0) + 1
+        self.bytes_sent += entry.bytes_sent
+        self.events_sent += entry.events_sent
+        self.seconds += entry.duration or 0.0
+
+    def families(self) -> List[Family]:
+        """The counts as metrics."""
+        requests = []
+        for key, count in sorted(self.requests.items(), key=str):
+            labels = dict(zip(LABELS, (str(part).lower() for part in key)))
+            requests.append((labels, count))
+        ends = [({"ended": name}, count) for name, count in sorted(self.ends.items())]
+        how = "Requests by how their answer ended on the socket."
+        return [
+            Family("requests_total", "counter", "Requests answered.", requests),
+            Family("requests_ended_total", "counter", how, ends),
+            gauge("requests_in_flight", "Requests that are being answered.", self.running),
+            counter(
+                "request_seconds_total",
+                "Seconds that answering took, added up.",
+                round(self.seconds, 6),
+            ),
+            counter("bytes_sent_total", "Bytes of bodies sent, framing included.", self.bytes_sent),
+            counter("events_sent_total", "Events of streams sent.", self.events_sent),
+        ]
+
+
+# === journal =================================================================
+# What was asked and how it ended; waiting for it, and watching.  May touch threading and time.
+
+
+EVERY_SESSION = "*"
+ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
+
+
+class Wanted(NamedTuple):
+    """Requests of a session, or of all for `*`: those that fulfil conditions and ended as asked."""
+
+    session: str
+    conditions: Sequence[Condition] = ()
+    ended: Optional[str] = None
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether a request of the right session is one of them."""
+        return entry.matches(self.conditions, self.ended)
+
+
+class Waiter(Gate):
+    """Somebody who waits for so many more requests; it opens when they are there."""
+
+    def __init__(self, wanted: Wanted, missing: int) -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.missing = missing
+
+    def look(self, entry: Entry) -> None:
+        """Look at a request that has just come, or ended."""
+        wanted = self.wanted
+        # Each is counted once: when it comes, or, if it matters how it ended, when it ends.
+        if (entry.ended is None) != (wanted.ended is None):
+            return
+        if wanted.session in (EVERY_SESSION, entry.session) and wanted.holds(entry):
+            self.missing -= 1
+            if self.missing == 0:
+                self.release()
+
+
+class Journal:
+    """The newest requests of each session, oldest first, and counts of all requests.
+
+    What is remembered is bounded: `size` requests a session, `room` bytes in all.  Waiting costs
+    nothing but a look at each request that comes or ends."""
+
+    def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
+        self.size = size
+        self.room = room
+        self.used = 0  # bytes of what is remembered
+        self.remembered = 0
+        self.sessions: Dict[str, Deque[Entry]] = {}
+        self.order: Deque[Entry] = deque()  # of all sessions; dropped ones may still be in it
+        self.gated: Dict[str, Entry] = {}  # streams under way that a test releases, journal or not
+        self.lock = threading.RLock()
+        self.waiters: List[Waiter] = []
+        self.feeds: List[Tuple[str, Feed]] = []
+        self.closed = False
+        self.started = time.monotonic()
+        self.counters = Counters()
+
+    # --- what the server tells ---
+
+    def add(self, entry: Entry) -> None:
+        """Remember one request."""
+        with self.lock:
+            self.counters.running += 1
+            if entry.gate:
+                self.gated[entry.number] = entry
+            if self.size:
+                self.remember(entry)
+            if self.waiters or self.feeds:
+                self.tell(entry)
+
+    def remember(self, entry: Entry) -> None:
+        """Put an entry behind those of its session, and drop what is too much then."""
+        entries = self.sessions.get(entry.session)
+        if entries is None:
+            entries = self.sessions[entry.session] = deque()
+        entries.append(entry)
+        self.order.append(entry)
+        self.used += entry.size
+        self.remembered += 1
+        if len(entries) > self.size:
+            self.forget(entries.popleft())
+        if self.used > self.room or not self.order[0].is_remembered:
+            self.trim()
+
+    def trim(self) -> None:
+        """Drop the oldest entries of all sessions while they take too much room."""
+        while self.order and (self.used > self.room or not self.order[0].is_remembered):
+            oldest = self.order.popleft()
+            if oldest.is_remembered:
+                self.sessions[oldest.session].popleft()
+                self.forget(oldest)
+
+    def forget(self, entry: Entry) -> None:
+        """Forget an entry that its session has dropped.  Its place in the order stays until it is
+        first, or too many have gone."""
+        entry.is_remembered = False
+        self.used -= entry.size
+        self.remembered -= 1
+        if len(self.order) > 2 * self.remembered + 1000:
+            self.order = deque(other for other in self.order if other.is_remembered)
+        if entry.session and not self.sessions.get(entry.session):
+            self.sessions.pop(entry.session, None)
+
+    def end(self, entry: Entry, ended: str) -> None:
+        """Say how a request ended."""
+        with self.lock:
+            entry.ended = ended
+            self.counters.end(entry, ended)
+            if entry.gate:
+                self.gated.pop(entry.number, None)
+            if self.waiters or self.feeds:
+                self.tell(entry)
+
+    def tell(self, entry: Entry) -> None:
+        """Have those who wait look at an entry, and send it to those who watch."""
+        for waiter in self.waiters:
+            waiter.look(entry)
+        sessions = (EVERY_SESSION, entry.session)
+        watching = [feed for session, feed in self.feeds if session in sessions]
+        if watching:
+            event = "request" if entry.ended is None else "ended"
+            frame = OPENAI_SSE.frame(compact(entry.json()), event)
+            for feed in watching:
+                feed.put(frame)
+
+    # --- what tests ask: of a session, or of all for `*` ---
+
+    def entries(self, session: str = "") -> List[Entry]:
+        """Requests, oldest first."""
+        with self.lock:
+            if session == EVERY_SESSION:
+                return [entry for entry in self.order if entry.is_remembered]
+            return list(self.sessions.get(session, ()))
+
+    def matching(self, wanted: Wanted) -> List[Entry]:
+        """The requests that are wanted, oldest first."""
+        return [entry for entry in self.entries(wanted.session) if wanted.holds(entry)]
+
+    def find(self, number: str) -> Optional[Entry]:
+        """A request of any session by its id."""
+        with self.lock:
+            gated = self.gated.get(number)
+            if gated:
+                return gated
+            for entry in self.order:
+                if entry.is_remembered and entry.number == number:
+                    return entry
+        return None
+
+    def clear(self, session: str = "") -> int:
+        """Forget requests; how many there were."""
+        with self.lock:
+            names = [session]
+            if session == EVERY_SESSION:
+                names = list(self.sessions)
+            dropped = [entry for name in names for entry in self.sessions.pop(name, ())]
+            for entry in dropped:
+                self.forget(entry)
+        return len(dropped)
+
+    def open_gates(self, session: str = "") -> None:
+        """Let all gated streams run to their end."""
+        with self.lock:
+            gated = list(self.gated.values())
+        for entry in gated:
+            if entry.gate and session in (EVERY_SESSION, entry.session):
+                entry.gate.release(ALL_EVENTS)
+
+    def wait(
+        self, wanted: Wanted, count: int, timeout: float, patience: Patience = in_a_thread
+    ) -> Tuple[List[Entry], bool]:
+        """The requests that are wanted, and whether there were `count` of them in time."""
+        with self.lock:
+            present = self.matching(wanted)
+            if len(present) >= count or self.closed:
+                return present, len(present) >= count
+            waiter = Waiter(wanted, count - len(present))
+            self.waiters.append(waiter)
+        try:
+            patience(waiter, timeout)
+        finally:
+            with self.lock:
+                self.waiters.remove(waiter)
+        return self.matching(wanted), waiter.missing <= 0
+
+    def watch(self, session: str) -> Feed:
+        """A feed of what happens from now on."""
+        feed = Feed()
+        with self.lock:
+            if self.closed:
+                feed.put(None)
+            self.feeds.append((session, feed))
+        return feed
+
+    def unwatch(self, feed: Gate) -> None:
+        """Nobody reads this feed any more."""
+        with self.lock:
+            self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
+
+    def families(self) -> List[Family]:
+        """What Prometheus is told: counts of all requests, and how many are remembered."""
+        with self.lock:
+            kept = gauge("journal_entries", "Requests in the journal.", self.remembered)
+            return [*self.counters.families(), kept]
+
+    def uptime(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.started
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        with self.lock:
+            self.closed = True
+            for waiter in self.waiters:
+                waiter.release()
+            for _, feed in self.feeds:
+                feed.put(None)
+
+
+# === control_requests ========================================================
+# Control requests: the session that is meant, what the body and the query say.  Touch nothing.
+
+
+MOST = 1_000_000  # requests or events that a test may ask for
+DIGITS = re.compile("[0-9]{1,9}")
+
+
+class BadValue(WrongValue):
+    """A value in a control request that can't be used."""
+
+
+class Given(Node):
+    """What a control request says, in its body or its query, where all is text."""
+
+    __slots__ = ()
+    error = BadValue
+
+    def whole(self, least: int, default: Json = MISSING) -> int:
+        """A whole number from `least` to MOST, maybe written as text."""
+        number = self
+        if self.is_a("a string") and DIGITS.fullmatch(self.value):
+            number = Given(int(self.value), self.source, self.parent, self.key)
+        what = f"a whole number from {least} to {MOST}"
+        return int(number.integer(what, least, MOST, default))
+
+
+@dataclass(frozen=True)
+class ControlRequest:
+    """A request of the control API; `params` are the placeholders of its route."""
+
+    request: Request
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def session(self) -> str:
+        """The session that is meant: of the query, else of the request; `*` is all."""
+        name = self.request.query.get("session", self.request.session)
+        if name != EVERY_SESSION and not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    def json(self) -> Json:
+        """The body's value."""
+        try:
+            return parse_json(self.request.body)
+        except ValueError as error:
+            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
+
+    def body(self, *keys: str) -> Given:
+        """The body, an object with no other keys; an empty one is one without any."""
+        value = self.json() if self.request.body.strip() else {}
+        Node(value, "body").only(keys)
+        return Given(value)
+
+    def query(self, *keys: str) -> Given:
+        """The query, which has no other keys."""
+        value = dict(self.request.query)
+        Node(value, "query").only(keys)
+        return Given(value)
 
 
 # === inspector ===============================================================
@@ -8694,22 +9243,6 @@ live.onopen = () => state.textContent = "live"; live.onerror = () => state.textC
 for (const name of ["request", "ended"]) live.addEventListener(name, event => show(JSON.parse(event.data)));
 </script></body></html>
 """
-
-
-# === metrics =================================================================
-# Prometheus' text format.  Pure.
-
-
-Samples = Sequence[Tuple[Mapping[str, str], float]]
-
-
-def metric_family(name: str, kind: str, about: str, samples: Samples) -> str:
-    """One metric with its help, type and samples; label values are of this file's own making and need no escapes."""
-    lines = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
-    for labels, value in samples:
-        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
-        lines.append(f"{name}{'{' + inner + '}' if inner else ''} {value!r}")
-    return "\n".join(lines) + "\n"
 
 
 # === mocks/files =============================================================
@@ -9063,759 +9596,650 @@ class Mocks:
         return f"no mock matches; closest is {near[0].said}"
 
 
-# === options =================================================================
-# The options: one table that the command line, the environment, MockServer and the docs read.
+# === operations ==============================================================
+# What can be done with a session: its mocks, its journal, its gates.
 # 
-# May look whether a directory exists.
+# The control API and MockServer only translate to this and back.
 
 
-HOST_NAME = re.compile(
-    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
-    r"|[0-9A-Fa-f:.]+"  # an address
-)
-FLAGS = {"1": True, "true": True, "0": False, "false": False}
+class Unavailable(KeyError):
+    """What is named is not there, or not in the state that it is needed in; `code` is a word for
+    why."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+    def __str__(self) -> str:
+        return self.message
 
 
-class BadOption(WrongValue):
-    """An option that can't be followed."""
+class Waited(NamedTuple):
+    """What came while somebody waited; `shortfall` says so in words if it was not enough."""
+
+    entries: List[Entry]
+    shortfall: str = ""
 
 
-class OptionNode(Node):
-    """What an option is given; `written` is how, where it was given as text."""
+def read_conditions(match: Node) -> Tuple[Condition, ...]:
+    """The conditions of a `match` on requests in the journal; without any they all match."""
+    if match.is_absent:
+        return ()
+    return conditions(match.value, "", match.source)
 
-    __slots__ = ("written",)
-    error = BadOption
 
-    def __init__(
+def read_end(ended: Node) -> Optional[str]:
+    """One of ENDS; None, for however a request ends, where there is none or null."""
+    if ended.is_absent or ended.value is None:
+        return None
+    return str(ended.choice(ENDS))
+
+
+class Operations:
+    """What can be done with a session, or with all for `*`.
+
+    A session is looked up each time: one that was reset, or forgotten because it was unused for
+    longest, begins anew."""
+
+    def __init__(self, mocks: Mocks, journal: Journal, session: str) -> None:
+        self.mocks = mocks
+        self.journal = journal
+        self.session = session
+
+    def names(self) -> List[str]:
+        """The names of the sessions that are meant."""
+        if self.session == EVERY_SESSION:
+            return list(self.mocks.sessions)
+        return [self.session]
+
+    # --- mocks ---
+
+    def add(self, specs: Sequence[Json]) -> List[Mock]:
+        """Add mocks in front of all others of one session; BadMock, and none is added, if one is
+        wrong."""
+        return self.mocks.add(specs, self.session)
+
+    def mocks_json(self) -> List[Json]:
+        """All mocks in matching order, with how often they were used."""
+        sessions = [self.mocks.session(name) for name in self.names()]
+        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        return found + [mock_json(sessions[0], mock) for mock in self.mocks.index.mocks]
+
+    def remove(self, id: str) -> None:
+        """Remove a mock that was added; Unavailable if there is none."""
+        if any(self.mocks.remove([id], name) for name in self.names()):
+            return
+        if any(mock.id == id for mock in self.mocks.index.mocks):
+            raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
+        known = [mock.id for name in self.names() for mock in self.mocks.session(name).mocks]
+        hint = nearest(id, known) if known else "none was"
+        raise Unavailable(f"no mock {shown(id)} was added; {hint}", "unknown_mock")
+
+    def remove_all(self) -> int:
+        """Remove all mocks that were added; how many there were."""
+        removed = 0
+        for name in self.names():
+            ids = [mock.id for mock in self.mocks.session(name).mocks]
+            removed += self.mocks.remove(ids, name)
+        return removed
+
+    # --- the journal ---
+
+    def entries(self) -> List[Entry]:
+        """The requests, oldest first."""
+        return self.journal.entries(self.session)
+
+    def count(self, wanted: Sequence[Condition]) -> int:
+        """How many requests fulfil conditions."""
+        return len(self.journal.matching(Wanted(self.session, wanted)))
+
+    def wait(
         self,
-        value: Json,
-        source: str = "",
-        parent: Any = None,
-        key: Union[str, int] = "",
-        written: Json = MISSING,
-    ) -> None:
-        super().__init__(value, source, parent, key)
-        self.written = written
-        if written is MISSING:
-            self.written = value
+        wanted: Sequence[Condition],
+        count: int,
+        ended: Optional[str],
+        timeout: float,
+        patience: Patience = in_a_thread,
+    ) -> Waited:
+        """The requests that fulfil conditions and ended as asked, once there are `count` of them;
+        or those that came in `timeout` seconds."""
+        asked = Wanted(self.session, wanted, ended)
+        came, is_enough = self.journal.wait(asked, count, timeout, patience)
+        if is_enough:
+            return Waited(came)
+        until = f"within {timeout:g} seconds"
+        if self.journal.closed:
+            until = "before the server was closed"
+        return Waited(came, f"{len(came)} of {count} requests came {until}")
 
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be; it is shown as it was given."""
-        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence, self.written)
+    def forget(self) -> int:
+        """Empty the journal; how many requests there were."""
+        return self.journal.clear(self.session)
 
+    def watch(self) -> Feed:
+        """A feed of the requests that come and end from now on."""
+        return self.journal.watch(self.session)
 
-# --- kinds of options ---
+    # --- gates, and everything ---
 
-
-@dataclass(frozen=True)
-class Kind:
-    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from."""
-
-    parse: Callable[[str], Any]
-    check: Callable[[OptionNode], Any]
-
-
-def checked_path(node: OptionNode, what: str = "a file") -> str:
-    """A path, as text or as a pathlib.Path."""
-    if not isinstance(node.value, (str, os.PathLike)):
-        node.expected(what)
-    return os.fspath(node.value)
-
-
-def checked_directory(node: OptionNode) -> str:
-    """The path of a directory that exists."""
-    path = checked_path(node, "a directory")
-    if not os.path.isdir(path):
-        node.fail(f"no directory {shown(path)}")
-    return path
-
-
-def checked_host_name(node: OptionNode) -> str:
-    """A host name, maybe with a wildcard, or an address."""
-    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
-        node.expected("a name or an address")
-    return str(node.value)
-
-
-def checked_flag(node: OptionNode) -> bool:
-    """True or false; 1 and 0 are the same to Python."""
-    if node.value not in (True, False):
-        node.expected("1, 0, true or false")
-    return bool(node.value)
-
-
-def whole(what: str, least: float, most: float) -> Kind:
-    """A whole number from `least` to `most`; `what` says so in words."""
-    return Kind(int, lambda node: node.integer(what, least, most))
-
-
-def word_of(words: str) -> Kind:
-    """One of the words between the bars of `error|echo`."""
-    return Kind(str, lambda node: node.choice(words.split("|")))
-
-
-TEXT = Kind(str, lambda node: node.text())
-FILE = Kind(str, checked_path)
-DIRECTORY = Kind(str, checked_directory)
-NAME = Kind(str, checked_host_name)
-FLAG = Kind(lambda text: FLAGS.get(text, text), checked_flag)
-SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = whole("a port from 0 to 65535", 0, 65535)
-SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes", 1, float("inf"))
-REQUESTS = whole("a number of requests", 0, 10**9)
-
-
-# --- the table ---
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option; a default that is a tuple means that it may be given several times.
-
-    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
-    default is another there."""
-
-    flag: str
-    metavar: str
-    kind: Kind
-    default: Any
-    help: str
-    is_keyword: bool = True
-    python_default: Any = MISSING
-
-    @property
-    def name(self) -> str:
-        """Its name in Python."""
-        return self.flag.lstrip("-").replace("-", "_")
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return "MOCK_SERVER_" + self.name.upper()
-
-    @property
-    def is_flag(self) -> bool:
-        """Whether it stands on the command line without a value."""
-        return not self.metavar
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it may be given several times."""
-        return isinstance(self.default, tuple)
-
-    @property
-    def keyword_default(self) -> Any:
-        """The default of MockServer's keyword."""
-        return self.default if self.python_default is MISSING else self.python_default
-
-    def read(self, text: str, source: str) -> Any:
-        """The value of a text; BadOption says where that came from."""
-        try:
-            value = self.kind.parse(text)
-        except ValueError:
-            value = text  # which is none of the kind, as the check says
-        return self.kind.check(OptionNode(value, source, written=text))
-
-    def read_keyword(self, value: Any) -> Any:
-        """The value of MockServer's keyword."""
-        if value is None and self.keyword_default is None:
-            return None
-        if not isinstance(self.keyword_default, tuple):
-            return self.kind.check(OptionNode(value, self.name))
-        values = [value]
-        if isinstance(value, Iterable) and not isinstance(value, str):
-            values = list(value)
-        return [self.kind.check(OptionNode(one, self.name)) for one in values]
-
-
-OPTIONS = (
-    Option(
-        "port",
-        "PORT",
-        PORT,
-        (DEFAULT_PORT,),
-        "port to listen on, 0 for a free one; several are several upstreams in one process",
-        python_default=0,
-    ),
-    Option("--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
-    Option(
-        "--data",
-        "DIR",
-        DIRECTORY,
-        (),
-        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
-    ),
-    Option(
-        "--fallback",
-        "error|echo",
-        word_of("error|echo"),
-        "error",
-        "a request that no mock matches: 404 that explains, or an echo of it",
-    ),
-    Option(
-        "--pace",
-        "SECONDS",
-        SECONDS,
-        0.0,
-        "pause between streamed events where a mock sets none",
-    ),
-    Option(
-        "--require-auth",
-        "",
-        FLAG,
-        False,
-        "401 in the provider's shape without the provider's credential",
-    ),
-    Option(
-        "--tls",
-        "",
-        FLAG,
-        False,
-        "serve HTTPS, with a certificate made at start by openssl unless one is given",
-    ),
-    Option("--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
-    Option("--key", "FILE", FILE, None, "its key"),
-    Option("--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
-    Option(
-        "--tls-cert-out",
-        "FILE",
-        FILE,
-        None,
-        "where to write that certificate, so that clients can trust it",
-    ),
-    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
-    Option(
-        "--control-token",
-        "TOKEN",
-        TEXT,
-        "",
-        "let clients that are not on loopback use the control API with this bearer token",
-    ),
-    Option("--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
-    Option("--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
-    Option(
-        "--log",
-        "text|json|off",
-        word_of("text|json|off"),
-        "text",
-        "request log on standard error",
-        python_default="off",
-    ),
-    Option(
-        "--exit-on-stdin-close",
-        "",
-        FLAG,
-        False,
-        "stop when standard input closes, so that no server outlives its test",
-        is_keyword=False,
-    ),
-    Option(
-        "--check",
-        "",
-        FLAG,
-        False,
-        "validate the mocks, print what is wrong, exit 0 or 2",
-        is_keyword=False,
-    ),
-)
-BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
-
-
-def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for options of TLS that don't go together; `spelled` is how they are called."""
-    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
-    if bool(values["cert"]) != bool(values["key"]):
-        raise BadOption(
-            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
-        )
-    for name in ("cert", "tls_name", "tls_cert_out"):
-        if values[name] and not values["tls"]:
-            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
-    for name in ("tls_name", "tls_cert_out"):
-        if values[name] and values["cert"]:
-            raise BadOption(
-                f"{spelled(name)} is for a certificate made at start; "
-                f"leave it out, or {cert_and_key}"
+    def release(self, number: str, events: int = 1) -> None:
+        """Let events of a gated stream out, whatever its session; `number` is its request's id.
+        Unavailable if there is no such stream."""
+        entry = self.journal.find(number)
+        if not entry:
+            raise Unavailable(
+                f"no request {shown(number)} in the journal; "
+                "X-Mock-Request-Id of its answer says which it was",
+                "unknown_request",
             )
+        if not entry.gate:
+            reason = 'has no gate; its mock needs "gate": true'
+            raise Unavailable(f"request {number} {reason}", "no_gate")
+        if entry.ended:
+            raise Unavailable(f"request {number} has ended: {entry.ended}", "no_gate")
+        entry.gate.release(events)
+
+    def reset(self) -> None:
+        """Forget requests, mocks that were added, and how often mocks were used; let gated streams
+        run to their end."""
+        self.journal.clear(self.session)
+        self.journal.open_gates(self.session)
+        for name in self.names():
+            self.mocks.reset(name)
 
 
-# --- what they come to ---
+def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
+    """What is shown of a mock, with how often a session has used it."""
+    return {
+        "id": mock.id,
+        "name": mock.name,
+        "uses": session.uses_of(mock).count,
+        "source": parse_json(utf8(mock.source)),
+    }
 
 
-def keyword_default(name: str) -> Any:
-    """The default of one of MockServer's keywords."""
-    return BY_NAME[name].keyword_default
+# === routing =================================================================
+# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
+HEALTH = {"status": "healthy", "service": "mock-provider"}
 
-    host: str = keyword_default("host")
-    data: Sequence[str] = keyword_default("data")
-    fallback: str = keyword_default("fallback")
-    pace: float = keyword_default("pace")
-    require_auth: bool = keyword_default("require_auth")
-    max_body: int = keyword_default("max_body")
-    seed: int = keyword_default("seed")
-    log: str = keyword_default("log")
-    journal: int = keyword_default("journal")
-    control_token: str = keyword_default("control_token")
-    tls: bool = keyword_default("tls")
-    cert: Optional[str] = keyword_default("cert")
-    key: Optional[str] = keyword_default("key")
-    tls_name: Sequence[str] = keyword_default("tls_name")
-    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
 
-    @classmethod
-    def of_keywords(cls, **keywords: Any) -> Settings:
-        """Those of MockServer's keywords; BadOption says which can't be followed."""
-        values = {name: BY_NAME[name].read_keyword(value) for name, value in keywords.items()}
-        check_together(values, str)
-        return cls(**values)
+
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
+
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\{(?:\w+=)?([^{}|=]+)(?:\|[^{}]*)\}|\{\w+=([^{}]+)\}", r"\1\2", text)
+    return re.sub(r"\{(\w+)[:*]\}", r"{\1}", text)
+
+
+class Route(NamedTuple):
+    """One template, compiled; `anywhere` says that it takes any prefix."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    pattern: Pattern[str]
+    anywhere: bool
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def compiled_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            found.append(Route(method, template, wire, re.compile(pattern_of(template)), anywhere))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+ROUTES = compiled_routes()
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            if "{prefix*}" not in route:
+                found.setdefault(readable(route), wire)
+    return found
+
+
+PATHS = tuple(known_paths().items())
+
+Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
+
+
+def owners(method: str, path: str) -> Owners:
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
+    return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
+
+
+def new_owners(method: str, path: str) -> Owners:
+    """The same, looked for."""
+    method = "GET" if method == "HEAD" else method
+    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
+            continue
+        match = route.pattern.fullmatch(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
+
+
+known_owners = functools.lru_cache(maxsize=1024)(new_owners)
+
+
+def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest
+    path, or the methods that this one takes."""
+    found = owners(request.method, request.path)
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire, params
+    allowed = allow(request.path)
+    if allowed and not found:
+        raise Refused(
+            405,
+            f"{shown(request.path)} takes {allowed}, not {request.method}",
+            headers=(("Allow", allowed),),
+            code="method_not_allowed",
+        )
+    near = nearest_path(request.path, request.method)[0]
+    raise Refused(
+        404,
+        f"unknown path {shown(request.path)}; the nearest known one is {near}",
+        code="unknown_path",
+    )
+
+
+def allow(path: str) -> str:
+    """The methods that a path takes, for an Allow header; empty for an unknown path."""
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
+    return ", ".join([*found, "OPTIONS"]) if found else ""
+
+
+def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
+    best = PATHS[0][0], PATHS[0][1], 0.0
+    for known, wire in PATHS:
+        wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (wanted.real_quick_ratio, wanted.quick_ratio, wanted.ratio)
+        if all(bound() > best[2] for bound in bounds):
+            best = known, wire, wanted.ratio()
+    return best
+
+
+def nameless(path: str, known: str) -> str:
+    """A path with {model} and the like where a known path of as many segments has them."""
+    given, names = path.replace("%3A", ":").split("/"), known.split("/")
+    if len(given) != len(names):
+        return path
+    named = []
+    for segment, name in zip(given, names):
+        if not name.startswith("{"):
+            named.append(segment)
+            continue
+        holder, colon, _ = name.partition(":")
+        verb = segment.rpartition(":")[2] if colon else ""
+        named.append(holder + colon + verb)
+    return "/".join(named)
+
+
+def shape_of(request: Request) -> WireFormat:
+    """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    if request.path in ("", "/", "*"):
+        return DEFAULT_SHAPE
+    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
+    if found:
+        return found[0][0]
+    _, wire, alike = nearest_path(request.path, request.method)
+    return wire if alike > 0.75 else DEFAULT_SHAPE
 
 
 # === control =================================================================
-# The control API: what tests see and steer, as a table.
+# The control API: what tests see and steer, as a table that only translates.
 
 
-NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
+STATUS = {"unknown_mock": 404, "unknown_request": 404, "not_added": 409, "no_gate": 409}
+PAGE_HEADERS = (
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'",
+    ),
+)
+FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
+METRICS_HEADERS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
+
+Action = Callable[["Control", ControlRequest], Union[Response, Answered]]
 
 
-def own_name(host: str, served: str) -> bool:
-    """Whether a Host header names this server: loopback, the address that it listens on, or a number, which no DNS can rebind."""
-    name = re.sub(r":\d+$", "", host.strip().lower())
-    return name in ("", "localhost", served.lower()) or NUMERIC_HOST.fullmatch(name) is not None
+@dataclass(frozen=True)
+class ControlRoute:
+    """One thing that can be done: its template below /__mock__, who does it, and what it is."""
 
+    template: str
+    action: Action
+    about: str
 
-def on_loopback(peer: str) -> bool:
-    """Whether a client's address is this machine's own."""
-    return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+        return self.template.partition(" ")[0]
 
-
-ControlRoute = Tuple[
-    str, str, str, str
-]  # method, path below /__mock__, method of Control, what it does
+    @property
+    def path(self) -> str:
+        """The path below /__mock__, with placeholders."""
+        return self.template.partition(" ")[2]
 
 
 class Control:
-    """The control API: what tests see and steer, under /__mock__/ (README, "Control API").
-
-    For clients on loopback only, unless they have the token; a Host or an Origin that is not the server's own is refused, so
-    that no web page that somebody happens to look at can use it."""
-
-    ROUTES: Tuple[ControlRoute, ...] = (
-        ("GET", r"/", "page", "the inspector, a live view for people"),
-        ("GET", r"/health", "health", "version, uptime, mocks, problems with mock files"),
-        (
-            "GET",
-            r"/requests",
-            "requests",
-            "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
-        ),
-        ("DELETE", r"/requests", "forget", "empty the journal"),
-        ("POST", r"/requests/count", "count", '`{"match"}` → `{"count"}`'),
-        (
-            "POST",
-            r"/requests/wait",
-            "wait",
-            '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; else 408',
-        ),
-        (
-            "POST",
-            r"/requests/(?P<id>[^/]+)/release",
-            "release",
-            '`{"events"}`: let gated events out',
-        ),
-        ("GET", r"/requests/live", "live", "the journal as an event stream"),
-        ("GET", r"/mocks", "mocks_loaded", "what is loaded, in matching order, with use counts"),
-        ("POST", r"/mocks", "add", "add one mock or an array of them → 201 with ids"),
-        ("DELETE", r"/mocks", "remove_all", "remove those added at run time"),
-        ("DELETE", r"/mocks/(?P<id>[^/]+)", "remove", "remove one of them"),
-        (
-            "POST",
-            r"/reset",
-            "reset",
-            "forget journal, run-time mocks and how often mocks were used",
-        ),
-        ("GET", r"/metrics", "metrics", "counts for Prometheus"),
-        (
-            "GET",
-            r"/wire-plans",
-            "wire_plans",
-            "the named wire plans, so that a test can loop over them",
-        ),
-    )
+    """The control API under /__mock__/ (README, "Control API")."""
 
     def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
-        self.mocks, self.journal, self.settings = mocks, journal, settings
+        self.mocks = mocks
+        self.journal = journal
+        self.settings = settings
 
     def answer(self, request: Request) -> Answered:
         """The response to a control request; a refusal says what is wrong."""
         try:
-            self.admit(request)
-            action, params = self.route(request)
-            found = getattr(self, action)(request, **params)
-            return found if isinstance(found, Answered) else Answered(found, control=True)
+            admit(request, self.settings)
+            action, params = control_action(request)
+            answer = action(self, ControlRequest(request, params))
         except Refused as refused:
             return control_refusal(refused)
+        except Unavailable as error:
+            return control_refusal(Refused(STATUS[error.code], error.message, code=error.code))
+        except BadValue as error:
+            return control_refusal(Refused(400, str(error), code="bad_value"))
         except BadMock as error:
-            return Answered(
-                control_response(400, {"error": {"message": str(error), "code": "bad_mock"}}),
-                control=True,
-            )
+            return control_refusal(Refused(400, str(error), code="bad_mock"))
+        if isinstance(answer, Response):
+            return Answered(answer, control=True)
+        return answer
 
-    def admit(self, request: Request) -> None:
-        """Refuse who may not use the control API."""
-        headers, token = request.headers, self.settings.control_token
-        given = scheme_key(headers.get("authorization", ""), ("bearer",))
-        trusted = bool(token) and given == token
-        if not trusted and not on_loopback(request.peer):
-            raise Refused(
-                403,
-                "the control API answers clients on loopback, and others that send the bearer token of "
-                "--control-token",
-                code="not_loopback",
-            )
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if not trusted and not own_name(host, self.settings.host):
-            raise Refused(
-                403,
-                f"Host is {shown(host)}, which is not this server's own name; use localhost or its address",
-                code="foreign_host",
-            )
-        if origin is not None and origin.lower() not in (
-            f"http://{host.lower()}",
-            f"https://{host.lower()}",
-        ):
-            raise Refused(
-                403,
-                f"Origin is {shown(origin)}; the control API answers no other origin",
-                code="foreign_origin",
-            )
-
-    def route(self, request: Request) -> Tuple[str, Mapping[str, str]]:
-        """The action that a path asks for, and its parameters."""
-        path = request.path[len(CONTROL_PREFIX) :]
-        if not path and request.method in ("GET", "HEAD"):
-            raise Refused(
-                308,
-                "the inspector is at /__mock__/",
-                headers=(("Location", CONTROL_PREFIX + "/"),),
-                code="moved",
-            )
-        method = "GET" if request.method == "HEAD" else request.method
-        found = [
-            (known, action, match)
-            for known, pattern, action, _ in self.ROUTES
-            for match in [re.fullmatch(pattern, path)]
-            if match
-        ]
-        for known, action, match in found:
-            if known == method:
-                return action, {name: unquote(text) for name, text in match.groupdict().items()}
-        if found:
-            allowed = ", ".join(sorted({known for known, _, _ in found}))
-            raise Refused(
-                405,
-                f"{request.path} takes {allowed}, not {request.method}",
-                headers=(("Allow", allowed),),
-                code="method_not_allowed",
-            )
-        paths = {
-            "/__mock__" + re.sub(r"\(\?P<id>[^)]+\)", "ID", pattern)
-            for _, pattern, _, _ in self.ROUTES
-        }
-        raise Refused(
-            404,
-            f"unknown control path {shown(request.path)}; {nearest(request.path, paths)}",
-            code="unknown_path",
-        )
-
-    def session(self, request: Request) -> str:
-        """The session that is meant: of the query, else of the request."""
-        name = request.query.get("session", request.session)
-        if name != "*" and not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    def sessions(self, request: Request) -> List[str]:
-        """The sessions that are meant."""
-        session = self.session(request)
-        return list(self.mocks.sessions) if session == "*" else [session]
-
-    def given(self, request: Request, keys: Iterable[str]) -> Dict[str, Json]:
-        """The body, an object with no other keys; an empty one is one without any."""
-        try:
-            return known_keys(
-                parse_json(request.body) if request.body.strip() else {}, keys, "body", ""
-            )
-        except BadMock:
-            raise
-        except ValueError as error:
-            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
-
-    def number(self, text: Json, name: str, least: int, most: int = 1_000_000) -> int:
-        """A whole number of the query or the body."""
-        value = int(text) if isinstance(text, str) and re.fullmatch("[0-9]{1,9}", text) else text
-        if not fits(value, "an integer") or not least <= value <= most:
-            raise Refused(
-                400,
-                f"{name}: expected a whole number from {least} to {most}, found {shown(text)}",
-                code="bad_value",
-            )
-        return cast(int, value)
+    def operations(self, asked: ControlRequest) -> Operations:
+        """What can be done with the session that is meant."""
+        return Operations(self.mocks, self.journal, asked.session)
 
     # --- what there is ---
 
-    def page(self, request: Request) -> Response:
+    def page(self, asked: ControlRequest) -> Response:
         """The inspector."""
-        policy = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
-        return Response(
-            200,
-            (
-                ("Content-Type", "text/html; charset=utf-8"),
-                ("Cache-Control", "no-store"),
-                ("Content-Security-Policy", policy),
-            ),
-            utf8(INSPECTOR),
-        )
+        return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
 
-    def health(self, request: Request) -> Response:
+    def health(self, asked: ControlRequest) -> Response:
         """Version, uptime, mocks, problems."""
         return control_response(
             200,
             {
-                "status": "ok" if not self.mocks.problems else "mocks not reloaded",
+                "status": "mocks not reloaded" if self.mocks.problems else "ok",
                 "version": __version__,
                 "uptime": round(self.journal.uptime(), 3),
-                "mocks": len(self.mocks.all(request.session)),
+                "mocks": len(self.mocks.all(asked.request.session)),
                 "load_errors": self.mocks.problems,
             },
         )
 
-    def requests(self, request: Request) -> Response:
-        """The journal."""
-        known_keys(dict(request.query), ("unmatched", "limit", "mock", "session"), "query", "")
-        found = self.journal.entries(self.session(request))
-        if request.query.get("unmatched", "0").lower() not in ("", "0", "false"):
-            found = [entry for entry in found if entry.unmatched]
-        if "mock" in request.query:
-            found = [entry for entry in found if entry.mock == request.query["mock"]]
-        if "limit" in request.query:
-            limit = self.number(request.query["limit"], "limit", 0)
-            found = found[-limit:] if limit else []
-        return control_response(200, {"requests": [entry.json() for entry in found]})
-
-    def forget(self, request: Request) -> Response:
-        """Empty the journal."""
-        return control_response(200, {"deleted": self.journal.clear(self.session(request))})
-
-    def count(self, request: Request) -> Response:
-        """How many requests match."""
-        given = self.given(request, ("match",))
-        wanted = conditions(given.get("match", {}), "", "body")
-        return control_response(
-            200, {"count": len(self.journal.matching(self.session(request), wanted))}
+    def metrics(self, asked: ControlRequest) -> Response:
+        """Counts in Prometheus' text format, version 0.0.4."""
+        sessions = "Sessions, the nameless one among them."
+        families = (
+            Family("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
+            gauge("uptime_seconds", "Seconds since the start.", round(self.journal.uptime(), 3)),
+            *self.journal.families(),
+            gauge("sessions", sessions, len(self.mocks.sessions)),
+            gauge("mocks", "Mocks from files.", len(self.mocks.index.mocks)),
         )
+        text = "".join(family.text() for family in families)
+        return Response(200, METRICS_HEADERS, utf8(text))
 
-    def wait(self, request: Request) -> Response:
-        """Requests that match, once there are enough."""
-        given = self.given(request, ("match", "count", "ended", "timeout"))
-        wanted = conditions(given.get("match", {}), "", "body")
-        ended, timeout = given.get("ended"), given.get("timeout", 5)
-        if ended is not None and ended not in ENDS:
-            raise Refused(
-                400, f"ended: found {shown(ended)}; {nearest(str(ended), ENDS)}", code="bad_value"
-            )
-        if not fits(timeout, "a number") or not 0 <= timeout <= WAIT_SECONDS:
-            raise Refused(
-                400,
-                f"timeout: expected seconds from 0 to {WAIT_SECONDS:g}, found {shown(timeout)}",
-                code="bad_value",
-            )
-        number, session = self.number(given.get("count", 1), "count", 1), self.session(request)
-        found, enough = self.journal.wait(
-            session, wanted, number, ended, timeout, request.patience or in_a_thread
-        )
-        if enough:
-            return control_response(200, {"requests": [entry.json() for entry in found]})
-        seen = [entry.json() for entry in self.journal.entries(session)[-20:]]
-        message = f"{len(found)} of {number} requests came within {timeout:g} seconds; what came instead is in requests"
-        if self.journal.closed:
-            message = f"{len(found)} of {number} requests came before the server was closed"
-        error = {"message": message, "code": "timeout"}
-        return control_response(408, {"error": error, "matched": len(found), "requests": seen})
-
-    def release(self, request: Request, id: str) -> Response:
-        """Let events of a gated stream out."""
-        events = self.number(self.given(request, ("events",)).get("events", 1), "events", 1)
-        entry = self.journal.find(id)
-        if not entry:
-            raise Refused(
-                404,
-                f"no request {shown(id)} in the journal; X-Mock-Request-Id of its answer says which it was",
-                code="unknown_request",
-            )
-        if not entry.gate or entry.ended:
-            reason = (
-                f"has ended: {entry.ended}"
-                if entry.gate
-                else 'has no gate; its mock needs "gate": true'
-            )
-            raise Refused(409, f"request {id} {reason}", code="no_gate")
-        entry.gate.release(events)
-        return control_response(200, {"released": events})
-
-    def live(self, request: Request) -> Answered:
-        """An event when a request comes and one when it has ended."""
-        feed = self.journal.watch(self.session(request))
-        response = Response(
-            200,
-            (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")),
-            frames=feed.frames(),
-            may_gzip=False,
-        )
-        return Answered(response, feed=feed, control=True)
-
-    def mocks_loaded(self, request: Request) -> Response:
-        """All mocks, in matching order."""
-        names = self.sessions(request)
-        known = [
-            (self.mocks.session(name), mock)
-            for name in names
-            for mock in self.mocks.session(name).mocks
-        ]
-        known += [(self.mocks.session(names[0]), mock) for mock in self.mocks.index.mocks]
-        return control_response(
-            200,
-            {
-                "mocks": [
-                    {
-                        "id": mock.id,
-                        "name": mock.name,
-                        "uses": session.uses_of(mock).count,
-                        "source": parse_json(utf8(mock.source)),
-                    }
-                    for session, mock in known
-                ]
-            },
-        )
-
-    def add(self, request: Request) -> Response:
-        """Add mocks."""
-        try:
-            given = parse_json(request.body)
-        except ValueError as error:
-            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
-        if self.session(request) == "*":
-            raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
-        mocks = self.mocks.add(given if isinstance(given, list) else [given], self.session(request))
-        return control_response(201, {"ids": [mock.id for mock in mocks]})
-
-    def remove_all(self, request: Request) -> Response:
-        """Remove all that were added at run time."""
-        deleted = 0
-        for name in self.sessions(request):
-            deleted += self.mocks.remove([mock.id for mock in self.mocks.session(name).mocks], name)
-        return control_response(200, {"deleted": deleted})
-
-    def remove(self, request: Request, id: str) -> Response:
-        """Remove one of them."""
-        if sum(self.mocks.remove([id], name) for name in self.sessions(request)):
-            return control_response(200, {"deleted": 1})
-        if any(mock.id == id for mock in self.mocks.index.mocks):
-            raise Refused(409, f"{id} comes from a file; remove it there", code="not_added")
-        known = [
-            mock.id for name in self.sessions(request) for mock in self.mocks.session(name).mocks
-        ]
-        raise Refused(
-            404,
-            f"no mock {shown(id)} was added; {nearest(id, known) if known else 'none was'}",
-            code="unknown_mock",
-        )
-
-    def reset(self, request: Request) -> Response:
-        """Forget what a session, or for `*` every one, has gathered."""
-        session = self.session(request)
-        self.journal.clear(session)
-        self.journal.open_gates(session)
-        for name in list(self.mocks.sessions) if session == "*" else [session]:
-            self.mocks.reset(name)
-        return control_response(200, {"reset": session or None})
-
-    def wire_plans(self, request: Request) -> Response:
+    def wire_plans(self, asked: ControlRequest) -> Response:
         """The named plans with what they change."""
         usual = asdict(Plan())
-        return control_response(
-            200,
-            {
-                name: {key: value for key, value in asdict(plan).items() if value != usual[key]}
-                for name, plan in WIRE_PLANS.items()
-            },
-        )
+        found = {}
+        for name, plan in WIRE_PLANS.items():
+            changed = {key: value for key, value in asdict(plan).items() if value != usual[key]}
+            found[name] = changed
+        return control_response(200, found)
 
-    def metrics(self, request: Request) -> Response:
-        """Counts in Prometheus' text format, version 0.0.4."""
-        journal = self.journal
-        labels = ("provider", "api", "status", "matched")
-        with journal.lock:
-            requests: Samples = [
-                (dict(zip(labels, (str(part).lower() for part in key))), count)
-                for key, count in sorted(journal.requests.items(), key=str)
-            ]
-            ends: Samples = [
-                ({"ended": name}, count) for name, count in sorted(journal.ends.items())
-            ]
-            running, kept, seconds_ = journal.running, journal.kept, round(journal.seconds, 6)
-            bytes_sent, events_sent = journal.bytes_sent, journal.events_sent
-        families: Tuple[Tuple[str, str, str, Samples], ...] = (
-            ("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
-            (
-                "uptime_seconds",
-                "gauge",
-                "Seconds since the start.",
-                [({}, round(journal.uptime(), 3))],
-            ),
-            ("requests_total", "counter", "Requests answered.", requests),
-            (
-                "requests_ended_total",
-                "counter",
-                "Requests by how their answer ended on the socket.",
-                ends,
-            ),
-            ("requests_in_flight", "gauge", "Requests that are being answered.", [({}, running)]),
-            (
-                "request_seconds_total",
-                "counter",
-                "Seconds that answering took, added up.",
-                [({}, seconds_)],
-            ),
-            (
-                "bytes_sent_total",
-                "counter",
-                "Bytes of bodies sent, framing included.",
-                [({}, bytes_sent)],
-            ),
-            ("events_sent_total", "counter", "Events of streams sent.", [({}, events_sent)]),
-            ("journal_entries", "gauge", "Requests in the journal.", [({}, kept)]),
-            (
-                "sessions",
-                "gauge",
-                "Sessions, the nameless one among them.",
-                [({}, len(self.mocks.sessions))],
-            ),
-            ("mocks", "gauge", "Mocks from files.", [({}, len(self.mocks.index.mocks))]),
+    # --- the journal ---
+
+    def requests(self, asked: ControlRequest) -> Response:
+        """The journal."""
+        query = asked.query("unmatched", "limit", "mock", "session")
+        entries = self.operations(asked).entries()
+        if query.get("unmatched").text("0").lower() not in ("", "0", "false"):
+            entries = [entry for entry in entries if entry.unmatched]
+        mock = query.get("mock")
+        if not mock.is_absent:
+            entries = [entry for entry in entries if entry.mock == mock.value]
+        limit = query.get("limit").whole(0, len(entries))
+        newest = entries[max(0, len(entries) - limit) :]
+        return control_response(200, {"requests": shown_entries(newest)})
+
+    def forget(self, asked: ControlRequest) -> Response:
+        """Empty the journal."""
+        return control_response(200, {"deleted": self.operations(asked).forget()})
+
+    def count(self, asked: ControlRequest) -> Response:
+        """How many requests match."""
+        wanted = conditions_in(asked.body("match"))
+        return control_response(200, {"count": self.operations(asked).count(wanted)})
+
+    def wait(self, asked: ControlRequest) -> Response:
+        """Requests that match, once there are enough."""
+        body = asked.body("match", "count", "ended", "timeout")
+        wanted = conditions_in(body)
+        ended = read_end(body.get("ended"))
+        seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
+        timeout = body.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)
+        count = body.get("count").whole(1, 1)
+        operations = self.operations(asked)
+        patience = asked.request.patience or in_a_thread
+        waited = operations.wait(wanted, count, ended, timeout, patience)
+        if not waited.shortfall:
+            return control_response(200, {"requests": shown_entries(waited.entries)})
+        message = waited.shortfall
+        if not self.journal.closed:
+            message += "; what came instead is in requests"
+        answer: Dict[str, Json] = {
+            "error": {"message": message, "code": "timeout"},
+            "matched": len(waited.entries),
+            "requests": shown_entries(operations.entries()[-20:]),
+        }
+        return control_response(408, answer)
+
+    def release(self, asked: ControlRequest) -> Response:
+        """Let events of a gated stream out."""
+        events = asked.body("events").get("events").whole(1, 1)
+        self.operations(asked).release(asked.params["id"], events)
+        return control_response(200, {"released": events})
+
+    def live(self, asked: ControlRequest) -> Answered:
+        """An event when a request comes and one when it has ended."""
+        feed = self.operations(asked).watch()
+        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
+        return Answered(response, feed=feed, control=True)
+
+    # --- mocks ---
+
+    def mocks_loaded(self, asked: ControlRequest) -> Response:
+        """All mocks, in matching order."""
+        return control_response(200, {"mocks": self.operations(asked).mocks_json()})
+
+    def add(self, asked: ControlRequest) -> Response:
+        """Add mocks."""
+        value = asked.json()
+        if asked.session == EVERY_SESSION:
+            raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
+        specs = value if isinstance(value, list) else [value]
+        ids = [mock.id for mock in self.operations(asked).add(specs)]
+        return control_response(201, {"ids": ids})
+
+    def remove_all(self, asked: ControlRequest) -> Response:
+        """Remove all that were added at run time."""
+        return control_response(200, {"deleted": self.operations(asked).remove_all()})
+
+    def remove(self, asked: ControlRequest) -> Response:
+        """Remove one of them."""
+        self.operations(asked).remove(asked.params["id"])
+        return control_response(200, {"deleted": 1})
+
+    def reset(self, asked: ControlRequest) -> Response:
+        """Forget what a session, or for `*` every one, has gathered."""
+        self.operations(asked).reset()
+        return control_response(200, {"reset": asked.session or None})
+
+    ROUTES: Tuple[ControlRoute, ...] = (
+        ControlRoute("GET /", page, "the inspector, a live view for people"),
+        ControlRoute("GET /health", health, "version, uptime, mocks, problems with mock files"),
+        ControlRoute(
+            "GET /requests",
+            requests,
+            "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
+        ),
+        ControlRoute("DELETE /requests", forget, "empty the journal"),
+        ControlRoute("POST /requests/count", count, '`{"match"}` → `{"count"}`'),
+        ControlRoute(
+            "POST /requests/wait",
+            wait,
+            '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
+            "else 408",
+        ),
+        ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
+        ControlRoute("GET /requests/live", live, "the journal as an event stream"),
+        ControlRoute(
+            "GET /mocks", mocks_loaded, "what is loaded, in matching order, with use counts"
+        ),
+        ControlRoute("POST /mocks", add, "add one mock or an array of them → 201 with ids"),
+        ControlRoute("DELETE /mocks", remove_all, "remove those added at run time"),
+        ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
+        ControlRoute(
+            "POST /reset", reset, "forget journal, run-time mocks and how often mocks were used"
+        ),
+        ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
+        ControlRoute(
+            "GET /wire-plans",
+            wire_plans,
+            "the named wire plans, so that a test can loop over them",
+        ),
+    )
+
+
+def conditions_in(body: Given) -> Tuple[Condition, ...]:
+    """The conditions of a body's `match`; what is wrong with it would be wrong in a mock, too."""
+    return read_conditions(Node(body.value, "body").get("match"))
+
+
+def shown_entries(entries: List[Entry]) -> List[Json]:
+    """Entries as JSON."""
+    return [entry.json() for entry in entries]
+
+
+@functools.lru_cache(maxsize=None)
+def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ...]:
+    """The paths below /__mock__, compiled when they are first needed; their routes by method."""
+    by_path: Dict[str, Dict[str, ControlRoute]] = {}
+    for route in Control.ROUTES:
+        by_path.setdefault(route.path, {})[route.method] = route
+    return tuple((re.compile(pattern_of(path)), routes) for path, routes in by_path.items())
+
+
+def control_action(request: Request) -> Tuple[Action, Mapping[str, str]]:
+    """The action that a request asks for, and the placeholders of its path."""
+    path = request.path[len(CONTROL_PREFIX) :]
+    method = "GET" if request.method == "HEAD" else request.method
+    if not path and method == "GET":
+        raise Refused(
+            308,
+            "the inspector is at /__mock__/",
+            headers=(("Location", CONTROL_PREFIX + "/"),),
+            code="moved",
         )
-        body = "".join(
-            metric_family("mock_server_" + name, kind, about, samples)
-            for name, kind, about, samples in families
+    for pattern, routes in control_paths():
+        match = pattern.fullmatch(path)
+        if not match:
+            continue
+        if method in routes:
+            params = {name: unquote(text) for name, text in match.groupdict().items()}
+            return routes[method].action, params
+        allowed = ", ".join(sorted(routes))
+        raise Refused(
+            405,
+            f"{request.path} takes {allowed}, not {request.method}",
+            headers=(("Allow", allowed),),
+            code="method_not_allowed",
         )
-        return Response(
-            200, (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),), utf8(body)
-        )
+    known = {CONTROL_PREFIX + route.path.replace("{id}", "ID") for route in Control.ROUTES}
+    raise Refused(
+        404,
+        f"unknown control path {shown(request.path)}; {nearest(request.path, known)}",
+        code="unknown_path",
+    )
 
 
 # === writing =================================================================
@@ -10148,204 +10572,6 @@ class Memory:
             self.names[place] = (*names, *sorted(more))
         self.answers[key] = answered
         self.used += size
-
-
-# === routing =================================================================
-# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
-
-
-HEALTH = {"status": "healthy", "service": "mock-provider"}
-
-# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
-PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
-COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
-
-
-def placeholder(token: str, following: str) -> str:
-    """The pattern of one placeholder; `following` is the text behind it."""
-    name = token[1:-1]
-    if name == "prefix*":
-        return "(?:/.+)?"
-    if name.endswith("*"):
-        return f"(?P<{name[:-1]}>.+)"
-    if "=" in name:
-        name, _, choices = name.partition("=")
-        return f"(?P<{name}>{choices})"
-    if "|" in name:
-        return f"(?:{name})"
-    if name.endswith(":") or following.startswith(":"):
-        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
-    return f"(?P<{name}>[^/]+)"
-
-
-def pattern_of(template: str) -> str:
-    """The regular expression of a route's template.
-
-    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
-    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
-    parts = []
-    tokens = PIECE.findall(template)
-    for token, following in zip(tokens, [*tokens[1:], ""]):
-        if token == "[":
-            parts.append("(?:")
-        elif token == "]":
-            parts.append(")?")
-        elif token.startswith("{"):
-            parts.append(placeholder(token, following))
-        else:
-            parts.append(re.escape(token).replace(":", COLON))
-    return "".join(parts)
-
-
-def readable(template: str) -> str:
-    """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\]]*\]", "", template)
-    text = re.sub(r"\{(?:\w+=)?([^{}|=]+)(?:\|[^{}]*)\}|\{\w+=([^{}]+)\}", r"\1\2", text)
-    return re.sub(r"\{(\w+)[:*]\}", r"{\1}", text)
-
-
-class Route(NamedTuple):
-    """One template, compiled; `anywhere` says that it takes any prefix."""
-
-    method: str
-    template: str
-    wire: WireFormat
-    pattern: Pattern[str]
-    anywhere: bool
-
-    @property
-    def rank(self) -> Tuple[bool, int]:
-        """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
-        return self.anywhere, -len(plain)
-
-
-def compiled_routes() -> Tuple[Route, ...]:
-    """The routes of all wire formats, specific ones before catch-alls."""
-    found = []
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            method, _, template = route.partition(" ")
-            anywhere = template.startswith("{prefix*}")
-            found.append(Route(method, template, wire, re.compile(pattern_of(template)), anywhere))
-    return tuple(sorted(found, key=lambda route: route.rank))
-
-
-ROUTES = compiled_routes()
-AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
-
-
-def known_paths() -> Dict[str, WireFormat]:
-    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it is."""
-    found: Dict[str, WireFormat] = {}
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            if "{prefix*}" not in route:
-                found.setdefault(readable(route), wire)
-    return found
-
-
-PATHS = tuple(known_paths().items())
-
-Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
-
-
-def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, most specific first, and the decoded
-    segments that it names."""
-    return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
-
-
-def new_owners(method: str, path: str) -> Owners:
-    """The same, looked for."""
-    method = "GET" if method == "HEAD" else method
-    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
-    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
-    for route in ROUTES:
-        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
-            continue
-        match = route.pattern.fullmatch(path)
-        if match and route.wire not in (wire for wire, _ in found):
-            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
-            found.append((route.wire, given))
-    return tuple(found)
-
-
-known_owners = functools.lru_cache(maxsize=1024)(new_owners)
-
-
-def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest
-    path, or the methods that this one takes."""
-    found = owners(request.method, request.path)
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire, params
-    allowed = allow(request.path)
-    if allowed and not found:
-        raise Refused(
-            405,
-            f"{shown(request.path)} takes {allowed}, not {request.method}",
-            headers=(("Allow", allowed),),
-            code="method_not_allowed",
-        )
-    near = nearest_path(request.path, request.method)[0]
-    raise Refused(
-        404,
-        f"unknown path {shown(request.path)}; the nearest known one is {near}",
-        code="unknown_path",
-    )
-
-
-def allow(path: str) -> str:
-    """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    if path == "/":
-        return "GET, HEAD, OPTIONS"
-    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
-    return ", ".join([*found, "OPTIONS"]) if found else ""
-
-
-def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it
-    is, and how alike, up to 1."""
-    best = PATHS[0][0], PATHS[0][1], 0.0
-    for known, wire in PATHS:
-        wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
-        # The quick ratios are upper bounds, and cheap.
-        bounds = (wanted.real_quick_ratio, wanted.quick_ratio, wanted.ratio)
-        if all(bound() > best[2] for bound in bounds):
-            best = known, wire, wanted.ratio()
-    return best
-
-
-def nameless(path: str, known: str) -> str:
-    """A path with {model} and the like where a known path of as many segments has them."""
-    given, names = path.replace("%3A", ":").split("/"), known.split("/")
-    if len(given) != len(names):
-        return path
-    named = []
-    for segment, name in zip(given, names):
-        if not name.startswith("{"):
-            named.append(segment)
-            continue
-        holder, colon, _ = name.partition(":")
-        verb = segment.rpartition(":")[2] if colon else ""
-        named.append(holder + colon + verb)
-    return "/".join(named)
-
-
-def shape_of(request: Request) -> WireFormat:
-    """The wire format in whose shape a request gets an error, whether or not its path is known."""
-    if request.path in ("", "/", "*"):
-        return DEFAULT_SHAPE
-    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire
-    if found:
-        return found[0][0]
-    _, wire, alike = nearest_path(request.path, request.method)
-    return wire if alike > 0.75 else DEFAULT_SHAPE
 
 
 # === schema ==================================================================
@@ -11373,6 +11599,10 @@ class Core:
         self.turns = Turns(WRITERS)
         self.tls, self.tls_cert = tls_of(settings)
 
+    def operations(self, session: str) -> Operations:
+        """What can be done with a session; an empty name is what is without one."""
+        return Operations(self.mocks, self.journal, session)
+
 
 def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
     """The context of TLS and the certificate as PEM; None and nothing without TLS."""
@@ -12221,19 +12451,80 @@ def line_of(error: Exception) -> int:
     return place.tb_lineno if place else 0
 
 
+# === session_methods =========================================================
+# What a test does with a session from Python: arguments become operations, their results JSON.
+
+
+class SessionMethods:
+    """What MockServer and its sessions have in common: `operations` does it."""
+
+    operations: Operations
+
+    @property
+    def requests(self) -> List[Dict[str, Json]]:
+        """The journal: the newest requests, oldest first, with credentials masked."""
+        return [entry.json() for entry in self.operations.entries()]
+
+    @property
+    def mocks(self) -> List[Json]:
+        """All mocks in matching order, with how often they were used."""
+        return self.operations.mocks_json()
+
+    def mock(
+        self,
+        match: Optional[Mapping[str, Json]] = None,
+        response: Optional[Mapping[str, Json]] = None,
+        **more: Json,
+    ) -> str:
+        """Add a mock in front of all others and give its name; `more` is `responses`, `times` and
+        the like.  ValueError says what is wrong with it."""
+        spec = {"match": match, "response": response}
+        given = {key: value for key, value in spec.items() if value is not None}
+        return self.operations.add([{**given, **more}])[0].name
+
+    def wait_for(
+        self,
+        match: Optional[Mapping[str, Json]] = None,
+        count: int = 1,
+        ended: Optional[str] = None,
+        timeout: float = 5.0,
+    ) -> List[Dict[str, Json]]:
+        """The requests that match, as soon as there are `count` of them that have ended as asked.
+        TimeoutError, with what came instead, if there are not in so many seconds."""
+        wanted = read_conditions(Node(dict(match or {}), "match"))
+        waited = self.operations.wait(wanted, count, read_end(Node(ended, "ended")), timeout)
+        if waited.shortfall:
+            came = []
+            for entry in self.operations.entries()[-10:]:
+                came.append(f"{entry.method} {entry.path} ({entry.ended})")
+            raise TimeoutError(f"{waited.shortfall}; there was {', '.join(came) or 'nothing'}")
+        return [entry.json() for entry in waited.entries]
+
+    def release(self, number: str, events: int = 1) -> None:
+        """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
+        such stream."""
+        self.operations.release(str(number), events)
+
+    def reset(self) -> None:
+        """Forget requests, mocks added at run time, and how often mocks were used."""
+        self.operations.reset()
+
+
 # === server ==================================================================
 # The server: ports, threads and their life.
 
 
-class MockServer(ThreadingHTTPServer):
+class MockServer(SessionMethods, ThreadingHTTPServer):
     """A mock LLM server on one port.
 
-    `port` 0 takes a free one.  `data` names one or several data directories; without it there are no mocks
-    but those of `mock()`.  The other options are those of the command line.  As a context manager it serves in
-    the background; `start()` and `close()` do the same.  `core` is that of another server, of which this is one more port.
+    `port` 0 takes a free one.  `data` names one or several data directories; without it there are
+    no mocks but those of `mock()`.  The other options are those of the command line.  As a context
+    manager it serves in the background; `start()` and `close()` do the same.  `core` is that of
+    another server, of which this is one more port, with the options of that.  What is done with
+    requests and mocks concerns those without a session.
 
-    Raises BadMock if the data directory holds a mock that can't be used, ValueError for an option that can't be
-    followed, OSError if the port is taken."""
+    Raises BadMock if the data directory holds a mock that can't be used, ValueError for an option
+    that can't be followed, OSError if the port is taken."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -12263,6 +12554,7 @@ class MockServer(ThreadingHTTPServer):
         core: Optional[Core] = None,
     ) -> None:
         port = BY_NAME["port"].read_keyword(port)
+        host = BY_NAME["host"].read_keyword(host)
         if core is None:
             core = Core(
                 Settings.of_keywords(
@@ -12284,16 +12576,18 @@ class MockServer(ThreadingHTTPServer):
                 )
             )
         self.core = core
-        self.host, self.stopping = host, False
+        self.operations = core.operations("")
+        self.host = host
+        self.stopping = False
         self.stopped = threading.Event()
         self.lock = threading.Condition()
         self.pacer = Pacer() if hasattr(select, "epoll") else None
-        self.waiting = self.threads = 0
+        self.waiting = 0
+        self.threads = 0
         self.connections: Dict[socket.socket, bool] = {}
         self.clock: Tuple[int, str] = (0, "")
-        self.address_family = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0][0]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        self.address_family = addresses[0][0]
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
         core.ports += 1
@@ -12301,54 +12595,19 @@ class MockServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """`http://host:port`, or `https://…`, without a slash at its end."""
-        return f"http{'s' if self.core.tls else ''}://{'[' + self.host + ']' if ':' in self.host else self.host}:{self.port}"
+        scheme = "https" if self.core.tls else "http"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"
 
     @property
     def tls_cert(self) -> str:
         """The certificate as PEM, for clients to trust; empty without TLS."""
         return self.core.tls_cert
 
-    @property
-    def requests(self) -> List[Dict[str, Json]]:
-        """The journal: the newest requests without a session, oldest first, with credentials masked."""
-        return self.session("").requests
-
-    def mock(
-        self,
-        match: Optional[Mapping[str, Json]] = None,
-        response: Optional[Mapping[str, Json]] = None,
-        **more: Json,
-    ) -> str:
-        """Add a mock in front of all others and give its name; `more` is `responses`, `times` and the like.
-        ValueError says what is wrong with it."""
-        return self.session("").mock(match, response, **more)
-
-    def wait_for(
-        self,
-        match: Optional[Mapping[str, Json]] = None,
-        count: int = 1,
-        ended: Optional[str] = None,
-        timeout: float = 5.0,
-    ) -> List[Dict[str, Json]]:
-        """The requests that match, as soon as there are `count` of them that have ended as asked; TimeoutError, with what
-        came instead, if there are not in time."""
-        return self.session("").wait_for(match, count, ended, timeout)
-
-    def release(self, number: str, events: int = 1) -> None:
-        """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no such stream."""
-        entry = self.core.journal.find(str(number))
-        if not entry or not entry.gate or entry.ended:
-            raise KeyError(f"no gated stream {number!r} in the journal")
-        entry.gate.release(events)
-
-    def reset(self) -> None:
-        """Forget journal, mocks added at run time, and how often mocks were used; all of that without a session."""
-        self.session("").reset()
-
     def session(self, name: str) -> "SessionView":
         """A session: its own address, mocks and journal.  ValueError for a name that is none."""
         if not good_session(name):
-            raise ValueError(f"session: found {name!r}, {SESSION_RULE}")
+            raise ValueError(f"session: found {shown(name)}, {SESSION_RULE}")
         return SessionView(self, name)
 
     # --- life ---
@@ -12533,71 +12792,24 @@ class MockServer(ThreadingHTTPServer):
                 return
 
 
-class SessionView:
-    """One session of a server, for a test that shares the server with others: `url` leads to it, and `mock`, `requests`,
-    `wait_for` and `reset` concern it alone.  An empty name is what is without a session."""
+class SessionView(SessionMethods):
+    """One session of a server, for a test that shares the server with others.
+
+    `url` leads to it, and all that it does concerns it alone.  An empty name is what is without a
+    session."""
 
     def __init__(self, server: MockServer, name: str) -> None:
-        self.server, self.name = server, name
+        self.server = server
+        self.name = name
+        self.operations = server.core.operations(name)
 
     @property
     def url(self) -> str:
-        """`http://host:port/@name`, percent-encoded where it must be, without a slash at its end."""
-        quoted_name = "".join(
-            chr(byte) if chr(byte) in BASE64URL + ".~" else f"%{byte:02X}"
-            for byte in self.name.encode()
-        )
-        return self.server.url + (f"/@{quoted_name}" if self.name else "")
-
-    @property
-    def requests(self) -> List[Dict[str, Json]]:
-        """Its requests, oldest first."""
-        return [entry.json() for entry in self.server.core.journal.entries(self.name)]
-
-    def mock(
-        self,
-        match: Optional[Mapping[str, Json]] = None,
-        response: Optional[Mapping[str, Json]] = None,
-        **more: Json,
-    ) -> str:
-        """Add a mock in front of its others and give its name; ValueError says what is wrong with it."""
-        spec = {
-            **({} if match is None else {"match": match}),
-            **({} if response is None else {"response": response}),
-            **more,
-        }
-        return self.server.core.mocks.add([spec], self.name)[0].name
-
-    def wait_for(
-        self,
-        match: Optional[Mapping[str, Json]] = None,
-        count: int = 1,
-        ended: Optional[str] = None,
-        timeout: float = 5.0,
-    ) -> List[Dict[str, Json]]:
-        """Its requests that match, as soon as there are `count` of them; TimeoutError says what came instead."""
-        wanted = conditions(dict(match or {}), "", "match")
-        if ended is not None and ended not in ENDS:
-            raise ValueError(f"ended: found {ended!r}; {nearest(str(ended), ENDS)}")
-        found, enough = self.server.core.journal.wait(self.name, wanted, count, ended, timeout)
-        if not enough:
-            seen = (
-                ", ".join(
-                    f"{data['method']} {data['path']} ({data['ended']})"
-                    for data in self.requests[-10:]
-                )
-                or "nothing"
-            )
-            closed = self.server.core.journal.closed
-            within_ = "before the server was closed" if closed else f"within {timeout:g} seconds"
-            raise TimeoutError(f"{len(found)} of {count} requests came {within_}; there was {seen}")
-        return [entry.json() for entry in found]
-
-    def reset(self) -> None:
-        """Forget its journal, its mocks and how often it used any."""
-        self.server.core.journal.clear(self.name)
-        self.server.core.journal.open_gates(self.name)
-        self.server.core.mocks.reset(self.name)
+        """`http://host:port/@name`, percent-encoded where it must be, without a slash at its
+        end."""
+        if not self.name:
+            return self.server.url
+        return f"{self.server.url}/@{quote(self.name, safe='')}"
 
 
 # === cli =====================================================================

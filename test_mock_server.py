@@ -1670,7 +1670,7 @@ def test_credentials_are_masked_wherever_they_could_be_shown() -> None:
         _, journal = fetch(server.port, "GET", "/__mock__/requests")
         assert b"sk-secret" not in answer[1] + journal
         entry = server.core.journal.entries()[0]
-        assert "sk-secret" not in json.dumps(entry.json()) + str(entry.kept)
+        assert "sk-secret" not in json.dumps(entry.json()) + str(entry.masked)
 
 
 def test_unmatched_refused_and_unread_requests_are_in_the_journal_too(server: MockServer, raw: Any) -> None:
@@ -1709,7 +1709,7 @@ def test_the_journal_stays_flat_however_many_requests_and_sessions_come() -> Non
     journal.add(entry_of(0, "old"))
     for number in range(1, 30_000):
         journal.add(entry_of(number, f"s{number % 3}"))
-        assert journal.used <= 5000 and journal.kept <= 31 and len(journal.order) <= 1100
+        assert journal.used <= 5000 and journal.remembered <= 31 and len(journal.order) <= 1100
     assert len(journal.entries("s0")) == 10 and [entry.number for entry in journal.entries("old")] == ["0"]
     for number in range(200):
         journal.add(entry_of(number, f"session {number}", size=500))
@@ -1991,10 +1991,9 @@ def test_near_misses_hold_no_more_of_a_long_value_than_is_around_the_difference(
 
 def test_a_hundred_who_wait_cost_a_look_each(server: MockServer) -> None:
     journal = server.core.journal
-    waiters = [m.Waiter(f"s{number}", m.conditions({"user": "never"}, "", "x"), "complete", 1) for number in range(100)]
     looked: List[str] = []
-    for waiter in waiters:
-        waiter.wanted = [m.Condition("user", "", lambda call: looked.append(call.user), lambda got: False)]
+    never = m.Condition("user", "", lambda call: looked.append(call.user), lambda got: False)
+    waiters = [m.Waiter(m.Wanted(f"s{number}", [never], "complete"), 1) for number in range(100)]
     journal.waiters += waiters
     chat(server.port, prefix="/@s7")
     server.session("s7").wait_for(ended="complete")
@@ -3574,7 +3573,7 @@ def test_the_readmes_curl_lines_get_the_same_with_any_credential_or_none() -> No
 def test_the_readme_lists_every_control_route_and_journal_key() -> None:
     routes = [words(row[0])[0] for row in table("route")]
     assert routes == [
-        f"{method} /__mock__{re.sub('[(][?]P<id>[^)]+[)]', 'ID', pattern)}" for method, pattern, _, _ in m.Control.ROUTES
+        f"{route.method} /__mock__{route.path.replace('{id}', 'ID')}" for route in m.Control.ROUTES
     ]
     listed = set(words(README.split("A journal entry has")[1].split("Refused and unmatched")[0]))
     assert set(JOURNAL_KEYS) | set(m.ENDS) <= listed

@@ -1,4 +1,4 @@
-"""A response and where it comes from.  Touches nothing."""
+"""A response and where it comes from, and what the journal remembers of it.  May ask the clock."""
 
 from __future__ import annotations
 
@@ -6,21 +6,30 @@ import time
 from dataclasses import dataclass, replace
 from typing import Iterable, Optional, Tuple, Union
 
+from .entries import Entry
 from .errors import Refused
 from .formats.base import WireFormat
+from .gates import Feed
 from .http import Head
-from .journal import Entry, Feed
 from .jsons import compact, utf8
 from .limits import JOURNAL_BODY, Headers, Json
 from .mocks.mock import Uses
 from .mocks.near import NearMiss
 from .values import Call, Hold, Request, Response
 
+# About how many bytes of memory an entry takes: its objects, a byte of a body once it is JSON, and
+# a near miss.
+ENTRY_SIZE = 1500
+BODY_BYTE_SIZE = 16
+NEAR_MISS_SIZE = 2000
+
 
 @dataclass(frozen=True)
 class Answered:
-    """A response and where it comes from: what was asked, which mock, and why none.  `steady` says that an
-    equal request will get an equal one, `feed` fills a stream while it runs, `control` marks the control API's own."""
+    """A response and where it comes from: what was asked, which mock, and why none.
+
+    `steady` says that an equal request will get an equal one, `feed` fills a stream while it runs,
+    `control` marks the control API's own."""
 
     response: Response
     call: Optional[Call] = None
@@ -54,46 +63,48 @@ def control_refusal(refused: Refused) -> Answered:
 
 
 def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
-    """A request as the journal keeps it, with no credential in it; how it ended is filled in later."""
-    call, body, response = answered.call, request.body, answered.response
+    """A request as the journal keeps it, with no credential in it; how it ended is filled in
+    later."""
+    call = answered.call
     if call and not call.was_read:
         call = None
-    size = 1500 + head.weight + 16 * min(len(body), JOURNAL_BODY) + 2000 * len(answered.near)
-    kept: Json = call.body if call else body.decode("utf-8", "replace")
-    if len(body) > JOURNAL_BODY:
-        kept = body[:JOURNAL_BODY].decode("utf-8", "replace")
-        call = (
-            replace(
-                call,
-                request=replace(call.request, body=b""),
-                body=None,
-                prompt="",
-                inputs=(),
-                user=call.user[:JOURNAL_BODY],
-                system=call.system[:JOURNAL_BODY],
-            )
-            if call
-            else None
-        )
-    entry = Entry(
-        number,
-        time.time(),
-        request,
-        head.kept,
-        kept,
-        answered.wire.provider if answered.wire else None,
-        call,
-        size,
-    )
-    entry.status, entry.mock, entry.note = response.status, answered.mock, answered.note
-    entry.unmatched, entry.near = answered.unmatched, answered.near
+    body: Json
+    if len(request.body) > JOURNAL_BODY:
+        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
+        call = shortened(call)
+    elif call:
+        body = call.body
+    else:
+        body = request.body.decode("utf-8", "replace")
+    size = ENTRY_SIZE + head.weight + NEAR_MISS_SIZE * len(answered.near)
+    size += BODY_BYTE_SIZE * min(len(request.body), JOURNAL_BODY)
+    provider = answered.wire.provider if answered.wire else None
+    entry = Entry(number, time.time(), request, head.kept, body, provider, call, size)
+    entry.mock = answered.mock
+    entry.note = answered.note
+    entry.unmatched = answered.unmatched
+    entry.near = answered.near
+    response = answered.response
+    entry.status = response.status
     if response.delivery.fault:
         entry.fault = response.delivery.fault.kind
-    entry.events_total = (
-        0
-        if response.frames is None
-        else len(response.frames)
-        if isinstance(response.frames, tuple)
-        else None
-    )
+    if response.frames is None:
+        entry.events_total = 0
+    elif isinstance(response.frames, tuple):
+        entry.events_total = len(response.frames)
     return entry
+
+
+def shortened(call: Optional[Call]) -> Optional[Call]:
+    """A call without what takes as much memory as a body that is too long to be kept."""
+    if not call:
+        return None
+    return replace(
+        call,
+        request=replace(call.request, body=b""),
+        body=None,
+        prompt="",
+        inputs=(),
+        user=call.user[:JOURNAL_BODY],
+        system=call.system[:JOURNAL_BODY],
+    )

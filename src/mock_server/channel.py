@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler
 from typing import Iterator, Optional, Protocol
 
 from .answering import Answerer
+from .gates import Gate
 from .http import malformed
-from .journal import Gate, Journal
+from .journal import Journal
 from .log import Log
 from .pacer import Pacer, Turns
 from .sockets import (

@@ -10,9 +10,10 @@ from .answered import Answered, journal_entry
 from .bodies import body_reader
 from .channel import Channel
 from .codings import decoded
+from .entries import Entry
 from .errors import Refused, shown
+from .gates import Gate
 from .http import Head, check_partial, malformed, parse_head, path_of
-from .journal import Entry, Gate
 from .limits import CONTROL_PREFIX, Headers
 from .sockets import DONT_WAIT, READABLE, Broke, Vanished, ready
 from .steps import Cut, Exchange, Hang, Send, Step, Wait

@@ -12,6 +12,7 @@ from .journal import Journal
 from .limits import WRITERS
 from .log import Log
 from .mocks.sessions import Mocks
+from .operations import Operations
 from .options import Settings
 from .pacer import Turns
 from .tls import self_signed, tls_context
@@ -41,6 +42,10 @@ class Core:
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.turns = Turns(WRITERS)
         self.tls, self.tls_cert = tls_of(settings)
+
+    def operations(self, session: str) -> Operations:
+        """What can be done with a session; an empty name is what is without one."""
+        return Operations(self.mocks, self.journal, session)
 
 
 def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":

@@ -1,313 +1,128 @@
-"""What was asked and how it ended; waiting, gates, feeds.  May touch threading and time."""
+"""What was asked and how it ended; waiting for it, and watching.  May touch threading and time."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from dataclasses import replace
-from typing import (
-    Callable,
-    Deque,
-    Dict,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-    cast,
-)
+from typing import Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from .counters import Counters, Family, gauge
+from .entries import Entry
 from .framings import OPENAI_SSE
-from .jsons import compact, copied, timestamp
-from .limits import JOURNAL, JOURNAL_BODY, JOURNAL_ROOM, LIVE_BACKLOG, Json
+from .gates import Feed, Gate, Patience, in_a_thread
+from .jsons import compact
+from .limits import JOURNAL, JOURNAL_ROOM
 from .mocks.match import Condition
-from .mocks.near import NearMiss
-from .values import Call, Hold, Request
 
-ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
-
-
-class Gate:
-    """Lets so many events of a stream out as a test has released.  `wake` is called when there are more."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.free = 0
-        self.wake: Callable[[], None] = lambda: None
-
-    def release(self, events: int = 1) -> None:
-        """Let more events out."""
-        with self.lock:
-            self.free += events
-        self.wake()
-
-    def take(self) -> bool:
-        """Let one event out, if one more may go."""
-        with self.lock:
-            if not self.free:
-                return False
-            self.free -= 1
-            return True
+EVERY_SESSION = "*"
+ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
 
 
-class Feed(Gate):
-    """A stream that somebody fills while it runs: what is put in goes out in order."""
+class Wanted(NamedTuple):
+    """Requests of a session, or of all for `*`: those that fulfil conditions and ended as asked."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: Deque[Optional[bytes]] = deque()
-        self.dropped = self.size = 0
+    session: str
+    conditions: Sequence[Condition] = ()
+    ended: Optional[str] = None
 
-    def put(self, frame: Optional[bytes]) -> None:
-        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped, past a bound."""
-        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
-            self.dropped += 1
-            return
-        self.size += len(frame or b"")
-        self.waiting.append(frame)
-        self.release()
-
-    def frames(self) -> Iterator[Union[bytes, Hold]]:
-        """A comment at once, then each frame as it is put in."""
-        yield b": live\n\n"
-        while True:
-            yield Hold()
-            frame = self.waiting.popleft()
-            if frame is None:
-                return
-            self.size -= len(frame)
-            if self.dropped:
-                frame, self.dropped = (
-                    f": {self.dropped} events dropped, they are read too slowly\n\n".encode()
-                    + frame,
-                    0,
-                )
-            yield frame
-
-
-class Entry:
-    """One request in the journal.  What is shown of it is made when somebody looks, for most are never looked at.
-
-    `kept` is query and headers without credentials, `answered` the status, the mock's name, the fault, whether no mock
-    matched, the near misses and a note; `call` is what was asked, as far as it could be read."""
-
-    __slots__ = (
-        "number",
-        "moment",
-        "method",
-        "path",
-        "port",
-        "session",
-        "kept",
-        "body",
-        "provider",
-        "call",
-        "status",
-        "mock",
-        "fault",
-        "unmatched",
-        "near",
-        "note",
-        "duration",
-        "bytes_sent",
-        "events_sent",
-        "events_total",
-        "blocked",
-        "ended",
-        "gate",
-        "size",
-        "here",
-    )
-
-    def __init__(
-        self,
-        number: str,
-        moment: float,
-        request: Request,
-        kept: Mapping[str, Mapping[str, str]],
-        body: Json,
-        provider: Optional[str],
-        call: Optional[Call],
-        size: int,
-    ) -> None:
-        self.number, self.moment, self.method, self.path = (
-            number,
-            moment,
-            request.method,
-            request.path,
-        )
-        self.port, self.session, self.kept, self.body = request.port, request.session, kept, body
-        self.provider, self.call, self.size = provider, call, size
-        self.status, self.mock, self.fault, self.note = 0, "", "", ""
-        self.unmatched, self.near = False, cast(Tuple[NearMiss, ...], ())
-        self.duration, self.bytes_sent, self.events_sent, self.blocked = (
-            cast(Optional[float], None),
-            0,
-            0,
-            0.0,
-        )
-        self.events_total: Optional[int] = None
-        self.ended: Optional[str] = None
-        self.gate: Optional[Gate] = None
-        self.here = True  # whether the journal still has it
-
-    def json(self) -> Dict[str, Json]:
-        """All that is shown of it; what is changed in there changes nothing here."""
-        call = self.call
-        asked: Tuple[Json, ...] = (None,) * 5
-        if call:
-            asked = (
-                call.operation or None,
-                call.api or None,
-                call.model,
-                call.stream,
-                call.user[:JOURNAL_BODY],
-            )
-        return {
-            "id": self.number,
-            "time": timestamp(self.moment),
-            "port": self.port,
-            "session": self.session or None,
-            "method": self.method,
-            "path": self.path,
-            "query": dict(self.kept["query"]),
-            "headers": dict(self.kept["headers"]),
-            "body": copied(self.body),
-            "provider": self.provider,
-            **dict(zip(("operation", "api", "model", "stream", "user"), asked)),
-            "mock": self.mock or None,
-            "fault": self.fault or None,
-            "status": self.status,
-            "unmatched": self.unmatched,
-            "near_misses": [miss.json() for miss in self.near],
-            "note": self.note,
-            "duration": self.duration,
-            "bytes_sent": self.bytes_sent,
-            "events_sent": self.events_sent,
-            "events_total": self.events_total,
-            "blocked": self.blocked,
-            "ended": self.ended,
-        }
-
-    def matches(self, wanted: Sequence[Condition], ended: Optional[str]) -> bool:
-        """Whether it fulfils conditions, and has ended in the way that is asked for."""
-        if ended is not None and self.ended != ended:
-            return False
-        if not wanted:
-            return True
-        query, headers = self.kept["query"], self.kept["headers"]
-        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
-        if self.call:
-            seen = replace(self.call, request=request)
-        else:
-            seen = Call(request, self.provider or "", "", "", "", body=None)
-        return all(one.holds(one.get(seen)) for one in wanted)
+    def holds(self, entry: Entry) -> bool:
+        """Whether a request of the right session is one of them."""
+        return entry.matches(self.conditions, self.ended)
 
 
 class Waiter(Gate):
-    """Somebody who waits for so many more requests of a session that match."""
+    """Somebody who waits for so many more requests; it opens when they are there."""
 
-    def __init__(
-        self, session: str, wanted: Sequence[Condition], ended: Optional[str], more: int
-    ) -> None:
+    def __init__(self, wanted: Wanted, missing: int) -> None:
         super().__init__()
-        self.session, self.wanted, self.ended, self.more = session, wanted, ended, more
+        self.wanted = wanted
+        self.missing = missing
 
     def look(self, entry: Entry) -> None:
         """Look at a request that has just come, or ended."""
-        if (entry.ended is None) == (self.ended is None) and self.session in ("*", entry.session):
-            self.more -= entry.matches(self.wanted, self.ended)
-            if self.more == 0:
+        wanted = self.wanted
+        # Each is counted once: when it comes, or, if it matters how it ended, when it ends.
+        if (entry.ended is None) != (wanted.ended is None):
+            return
+        if wanted.session in (EVERY_SESSION, entry.session) and wanted.holds(entry):
+            self.missing -= 1
+            if self.missing == 0:
                 self.release()
 
 
-Patience = Callable[[Gate, float], None]  # waits until a gate opens, for so many seconds
-
-
-def in_a_thread(gate: Gate, timeout: float) -> None:
-    """Waits in this thread, which nothing else interrupts."""
-    opened = threading.Event()
-    gate.wake = opened.set
-    if not gate.take():
-        opened.wait(timeout)
-
-
 class Journal:
-    """The newest requests of each session, oldest first, and counts of all requests; what is kept is bounded by number and
-    by bytes.  Waiting costs nothing but a look at each request that comes or ends."""
+    """The newest requests of each session, oldest first, and counts of all requests.
+
+    What is remembered is bounded: `size` requests a session, `room` bytes in all.  Waiting costs
+    nothing but a look at each request that comes or ends."""
 
     def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
-        self.size, self.room, self.used, self.kept = size, room, 0, 0
+        self.size = size
+        self.room = room
+        self.used = 0  # bytes of what is remembered
+        self.remembered = 0
         self.sessions: Dict[str, Deque[Entry]] = {}
-        self.order: Deque[Entry] = deque()
+        self.order: Deque[Entry] = deque()  # of all sessions; dropped ones may still be in it
         self.gated: Dict[str, Entry] = {}  # streams under way that a test releases, journal or not
         self.lock = threading.RLock()
         self.waiters: List[Waiter] = []
         self.feeds: List[Tuple[str, Feed]] = []
         self.closed = False
         self.started = time.monotonic()
-        self.running = 0
-        self.requests: Dict[
-            Tuple[Optional[str], Optional[str], int, bool], int
-        ] = {}  # by provider, API, status, matched
-        self.ends: Dict[str, int] = {}
-        self.bytes_sent = self.events_sent = 0
-        self.seconds = 0.0
+        self.counters = Counters()
+
+    # --- what the server tells ---
 
     def add(self, entry: Entry) -> None:
         """Remember one request."""
         with self.lock:
-            self.running += 1
+            self.counters.running += 1
             if entry.gate:
                 self.gated[entry.number] = entry
             if self.size:
-                own = self.sessions.get(entry.session)
-                if own is None:
-                    own = self.sessions[entry.session] = deque()
-                own.append(entry)
-                self.order.append(entry)
-                self.used += entry.size
-                self.kept += 1
-                if len(own) > self.size:
-                    self.forget(own.popleft())
-                if self.used > self.room or not self.order[0].here:
-                    self.trim()
+                self.remember(entry)
             if self.waiters or self.feeds:
                 self.tell(entry)
 
+    def remember(self, entry: Entry) -> None:
+        """Put an entry behind those of its session, and drop what is too much then."""
+        entries = self.sessions.get(entry.session)
+        if entries is None:
+            entries = self.sessions[entry.session] = deque()
+        entries.append(entry)
+        self.order.append(entry)
+        self.used += entry.size
+        self.remembered += 1
+        if len(entries) > self.size:
+            self.forget(entries.popleft())
+        if self.used > self.room or not self.order[0].is_remembered:
+            self.trim()
+
     def trim(self) -> None:
         """Drop the oldest entries of all sessions while they take too much room."""
-        while self.order and (self.used > self.room or not self.order[0].here):
+        while self.order and (self.used > self.room or not self.order[0].is_remembered):
             oldest = self.order.popleft()
-            if oldest.here:
+            if oldest.is_remembered:
                 self.sessions[oldest.session].popleft()
                 self.forget(oldest)
 
     def forget(self, entry: Entry) -> None:
-        """What goes with an entry that is dropped.  Its place in the order stays until it is first, or too many have gone."""
-        entry.here = False
+        """Forget an entry that its session has dropped.  Its place in the order stays until it is
+        first, or too many have gone."""
+        entry.is_remembered = False
         self.used -= entry.size
-        self.kept -= 1
-        if len(self.order) > 2 * self.kept + 1000:
-            self.order = deque(other for other in self.order if other.here)
+        self.remembered -= 1
+        if len(self.order) > 2 * self.remembered + 1000:
+            self.order = deque(other for other in self.order if other.is_remembered)
         if entry.session and not self.sessions.get(entry.session):
             self.sessions.pop(entry.session, None)
 
     def end(self, entry: Entry, ended: str) -> None:
         """Say how a request ended."""
-        call = entry.call
-        key = entry.provider, call.api if call else None, entry.status, bool(entry.mock)
         with self.lock:
             entry.ended = ended
-            self.running -= 1
-            self.requests[key] = self.requests.get(key, 0) + 1
-            self.ends[ended] = self.ends.get(ended, 0) + 1
-            self.bytes_sent += entry.bytes_sent
-            self.events_sent += entry.events_sent
-            self.seconds += entry.duration or 0.0
+            self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
             if self.waiters or self.feeds:
@@ -317,13 +132,73 @@ class Journal:
         """Have those who wait look at an entry, and send it to those who watch."""
         for waiter in self.waiters:
             waiter.look(entry)
-        watching = [feed for session, feed in self.feeds if session in ("*", entry.session)]
+        sessions = (EVERY_SESSION, entry.session)
+        watching = [feed for session, feed in self.feeds if session in sessions]
         if watching:
-            frame = OPENAI_SSE.frame(
-                compact(entry.json()), "request" if entry.ended is None else "ended"
-            )
+            event = "request" if entry.ended is None else "ended"
+            frame = OPENAI_SSE.frame(compact(entry.json()), event)
             for feed in watching:
                 feed.put(frame)
+
+    # --- what tests ask: of a session, or of all for `*` ---
+
+    def entries(self, session: str = "") -> List[Entry]:
+        """Requests, oldest first."""
+        with self.lock:
+            if session == EVERY_SESSION:
+                return [entry for entry in self.order if entry.is_remembered]
+            return list(self.sessions.get(session, ()))
+
+    def matching(self, wanted: Wanted) -> List[Entry]:
+        """The requests that are wanted, oldest first."""
+        return [entry for entry in self.entries(wanted.session) if wanted.holds(entry)]
+
+    def find(self, number: str) -> Optional[Entry]:
+        """A request of any session by its id."""
+        with self.lock:
+            gated = self.gated.get(number)
+            if gated:
+                return gated
+            for entry in self.order:
+                if entry.is_remembered and entry.number == number:
+                    return entry
+        return None
+
+    def clear(self, session: str = "") -> int:
+        """Forget requests; how many there were."""
+        with self.lock:
+            names = [session]
+            if session == EVERY_SESSION:
+                names = list(self.sessions)
+            dropped = [entry for name in names for entry in self.sessions.pop(name, ())]
+            for entry in dropped:
+                self.forget(entry)
+        return len(dropped)
+
+    def open_gates(self, session: str = "") -> None:
+        """Let all gated streams run to their end."""
+        with self.lock:
+            gated = list(self.gated.values())
+        for entry in gated:
+            if entry.gate and session in (EVERY_SESSION, entry.session):
+                entry.gate.release(ALL_EVENTS)
+
+    def wait(
+        self, wanted: Wanted, count: int, timeout: float, patience: Patience = in_a_thread
+    ) -> Tuple[List[Entry], bool]:
+        """The requests that are wanted, and whether there were `count` of them in time."""
+        with self.lock:
+            present = self.matching(wanted)
+            if len(present) >= count or self.closed:
+                return present, len(present) >= count
+            waiter = Waiter(wanted, count - len(present))
+            self.waiters.append(waiter)
+        try:
+            patience(waiter, timeout)
+        finally:
+            with self.lock:
+                self.waiters.remove(waiter)
+        return self.matching(wanted), waiter.missing <= 0
 
     def watch(self, session: str) -> Feed:
         """A feed of what happens from now on."""
@@ -339,65 +214,11 @@ class Journal:
         with self.lock:
             self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
 
-    def entries(self, session: str = "") -> List[Entry]:
-        """A session's requests, oldest first; of all sessions for `*`."""
+    def families(self) -> List[Family]:
+        """What Prometheus is told: counts of all requests, and how many are remembered."""
         with self.lock:
-            if session == "*":
-                return [entry for entry in self.order if entry.here]
-            return list(self.sessions.get(session, ()))
-
-    def find(self, number: str) -> Optional[Entry]:
-        """A request by its id."""
-        with self.lock:
-            return self.gated.get(number) or next(
-                (entry for entry in self.order if entry.here and entry.number == number), None
-            )
-
-    def clear(self, session: str = "") -> int:
-        """Forget a session's requests, or all for `*`; how many there were."""
-        with self.lock:
-            names = list(self.sessions) if session == "*" else [session]
-            gone = [entry for name in names for entry in self.sessions.pop(name, ())]
-            for entry in gone:
-                self.forget(entry)
-        return len(gone)
-
-    def open_gates(self, session: str = "") -> None:
-        """Let all gated streams of a session, or of all for `*`, run to their end."""
-        with self.lock:
-            held = [entry.gate for entry in self.gated.values() if session in ("*", entry.session)]
-        for gate in held:
-            if gate:
-                gate.release(10**9)
-
-    def wait(
-        self,
-        session: str,
-        wanted: Sequence[Condition],
-        count: int,
-        ended: Optional[str],
-        timeout: float,
-        patience: Patience = in_a_thread,
-    ) -> Tuple[List[Entry], bool]:
-        """The requests that match, once there are `count` of them; and false if there were not in time."""
-        with self.lock:
-            found = self.matching(session, wanted, ended)
-            if len(found) >= count or self.closed:
-                return found, len(found) >= count
-            waiter = Waiter(session, wanted, ended, count - len(found))
-            self.waiters.append(waiter)
-        try:
-            patience(waiter, timeout)
-        finally:
-            with self.lock:
-                self.waiters.remove(waiter)
-        return self.matching(session, wanted, ended), waiter.more <= 0
-
-    def matching(
-        self, session: str, wanted: Sequence[Condition], ended: Optional[str] = None
-    ) -> List[Entry]:
-        """The requests of a session that match."""
-        return [entry for entry in self.entries(session) if entry.matches(wanted, ended)]
+            kept = gauge("journal_entries", "Requests in the journal.", self.remembered)
+            return [*self.counters.families(), kept]
 
     def uptime(self) -> float:
         """Seconds since it began."""

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Mapping, Optional, TextIO, Union
 
-from .journal import Entry
+from .entries import Entry
 from .jsons import compact, timestamp
 from .limits import LOG_LINES, Json
 

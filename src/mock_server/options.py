@@ -269,7 +269,7 @@ BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for options of TLS that don't go together; `spelled` is how they are called."""
+    """Raise BadOption for options of TLS that don't go together, as they are spelled."""
     cert_and_key = f"{spelled('cert')} and {spelled('key')}"
     if bool(values["cert"]) != bool(values["key"]):
         raise BadOption(

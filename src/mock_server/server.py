@@ -9,14 +9,13 @@ import threading
 import time
 from email.utils import formatdate
 from http.server import ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple, Union, cast
+from urllib.parse import quote
 
 from .connection import Handler
 from .core import Core
-from .errors import Refused, nearest
+from .errors import Refused, shown
 from .http import SESSION_RULE, good_session
-from .journal import ENDS
-from .jsons import BASE64URL
 from .limits import (
     BODY_SECONDS,
     GRACE_SECONDS,
@@ -27,11 +26,10 @@ from .limits import (
     MAX_BODY,
     SPARE_THREADS,
     STALL_SECONDS,
-    Json,
 )
-from .mocks.match import conditions
 from .options import BY_NAME, Settings
 from .pacer import Pacer
+from .session_methods import SessionMethods
 from .sockets import READABLE, TLSConnection, Vanished, ready, shut
 from .steps import Exchange, Send
 from .transport import steps
@@ -41,15 +39,17 @@ if TYPE_CHECKING:
     import ssl
 
 
-class MockServer(ThreadingHTTPServer):
+class MockServer(SessionMethods, ThreadingHTTPServer):
     """A mock LLM server on one port.
 
-    `port` 0 takes a free one.  `data` names one or several data directories; without it there are no mocks
-    but those of `mock()`.  The other options are those of the command line.  As a context manager it serves in
-    the background; `start()` and `close()` do the same.  `core` is that of another server, of which this is one more port.
+    `port` 0 takes a free one.  `data` names one or several data directories; without it there are
+    no mocks but those of `mock()`.  The other options are those of the command line.  As a context
+    manager it serves in the background; `start()` and `close()` do the same.  `core` is that of
+    another server, of which this is one more port, with the options of that.  What is done with
+    requests and mocks concerns those without a session.
 
-    Raises BadMock if the data directory holds a mock that can't be used, ValueError for an option that can't be
-    followed, OSError if the port is taken."""
+    Raises BadMock if the data directory holds a mock that can't be used, ValueError for an option
+    that can't be followed, OSError if the port is taken."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -79,6 +79,7 @@ class MockServer(ThreadingHTTPServer):
         core: Optional[Core] = None,
     ) -> None:
         port = BY_NAME["port"].read_keyword(port)
+        host = BY_NAME["host"].read_keyword(host)
         if core is None:
             core = Core(
                 Settings.of_keywords(
@@ -100,16 +101,18 @@ class MockServer(ThreadingHTTPServer):
                 )
             )
         self.core = core
-        self.host, self.stopping = host, False
+        self.operations = core.operations("")
+        self.host = host
+        self.stopping = False
         self.stopped = threading.Event()
         self.lock = threading.Condition()
         self.pacer = Pacer() if hasattr(select, "epoll") else None
-        self.waiting = self.threads = 0
+        self.waiting = 0
+        self.threads = 0
         self.connections: Dict[socket.socket, bool] = {}
         self.clock: Tuple[int, str] = (0, "")
-        self.address_family = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0][0]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        self.address_family = addresses[0][0]
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
         core.ports += 1
@@ -117,54 +120,19 @@ class MockServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """`http://host:port`, or `https://…`, without a slash at its end."""
-        return f"http{'s' if self.core.tls else ''}://{'[' + self.host + ']' if ':' in self.host else self.host}:{self.port}"
+        scheme = "https" if self.core.tls else "http"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"
 
     @property
     def tls_cert(self) -> str:
         """The certificate as PEM, for clients to trust; empty without TLS."""
         return self.core.tls_cert
 
-    @property
-    def requests(self) -> List[Dict[str, Json]]:
-        """The journal: the newest requests without a session, oldest first, with credentials masked."""
-        return self.session("").requests
-
-    def mock(
-        self,
-        match: Optional[Mapping[str, Json]] = None,
-        response: Optional[Mapping[str, Json]] = None,
-        **more: Json,
-    ) -> str:
-        """Add a mock in front of all others and give its name; `more` is `responses`, `times` and the like.
-        ValueError says what is wrong with it."""
-        return self.session("").mock(match, response, **more)
-
-    def wait_for(
-        self,
-        match: Optional[Mapping[str, Json]] = None,
-        count: int = 1,
-        ended: Optional[str] = None,
-        timeout: float = 5.0,
-    ) -> List[Dict[str, Json]]:
-        """The requests that match, as soon as there are `count` of them that have ended as asked; TimeoutError, with what
-        came instead, if there are not in time."""
-        return self.session("").wait_for(match, count, ended, timeout)
-
-    def release(self, number: str, events: int = 1) -> None:
-        """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no such stream."""
-        entry = self.core.journal.find(str(number))
-        if not entry or not entry.gate or entry.ended:
-            raise KeyError(f"no gated stream {number!r} in the journal")
-        entry.gate.release(events)
-
-    def reset(self) -> None:
-        """Forget journal, mocks added at run time, and how often mocks were used; all of that without a session."""
-        self.session("").reset()
-
     def session(self, name: str) -> "SessionView":
         """A session: its own address, mocks and journal.  ValueError for a name that is none."""
         if not good_session(name):
-            raise ValueError(f"session: found {name!r}, {SESSION_RULE}")
+            raise ValueError(f"session: found {shown(name)}, {SESSION_RULE}")
         return SessionView(self, name)
 
     # --- life ---
@@ -349,68 +317,21 @@ class MockServer(ThreadingHTTPServer):
                 return
 
 
-class SessionView:
-    """One session of a server, for a test that shares the server with others: `url` leads to it, and `mock`, `requests`,
-    `wait_for` and `reset` concern it alone.  An empty name is what is without a session."""
+class SessionView(SessionMethods):
+    """One session of a server, for a test that shares the server with others.
+
+    `url` leads to it, and all that it does concerns it alone.  An empty name is what is without a
+    session."""
 
     def __init__(self, server: MockServer, name: str) -> None:
-        self.server, self.name = server, name
+        self.server = server
+        self.name = name
+        self.operations = server.core.operations(name)
 
     @property
     def url(self) -> str:
-        """`http://host:port/@name`, percent-encoded where it must be, without a slash at its end."""
-        quoted_name = "".join(
-            chr(byte) if chr(byte) in BASE64URL + ".~" else f"%{byte:02X}"
-            for byte in self.name.encode()
-        )
-        return self.server.url + (f"/@{quoted_name}" if self.name else "")
-
-    @property
-    def requests(self) -> List[Dict[str, Json]]:
-        """Its requests, oldest first."""
-        return [entry.json() for entry in self.server.core.journal.entries(self.name)]
-
-    def mock(
-        self,
-        match: Optional[Mapping[str, Json]] = None,
-        response: Optional[Mapping[str, Json]] = None,
-        **more: Json,
-    ) -> str:
-        """Add a mock in front of its others and give its name; ValueError says what is wrong with it."""
-        spec = {
-            **({} if match is None else {"match": match}),
-            **({} if response is None else {"response": response}),
-            **more,
-        }
-        return self.server.core.mocks.add([spec], self.name)[0].name
-
-    def wait_for(
-        self,
-        match: Optional[Mapping[str, Json]] = None,
-        count: int = 1,
-        ended: Optional[str] = None,
-        timeout: float = 5.0,
-    ) -> List[Dict[str, Json]]:
-        """Its requests that match, as soon as there are `count` of them; TimeoutError says what came instead."""
-        wanted = conditions(dict(match or {}), "", "match")
-        if ended is not None and ended not in ENDS:
-            raise ValueError(f"ended: found {ended!r}; {nearest(str(ended), ENDS)}")
-        found, enough = self.server.core.journal.wait(self.name, wanted, count, ended, timeout)
-        if not enough:
-            seen = (
-                ", ".join(
-                    f"{data['method']} {data['path']} ({data['ended']})"
-                    for data in self.requests[-10:]
-                )
-                or "nothing"
-            )
-            closed = self.server.core.journal.closed
-            within_ = "before the server was closed" if closed else f"within {timeout:g} seconds"
-            raise TimeoutError(f"{len(found)} of {count} requests came {within_}; there was {seen}")
-        return [entry.json() for entry in found]
-
-    def reset(self) -> None:
-        """Forget its journal, its mocks and how often it used any."""
-        self.server.core.journal.clear(self.name)
-        self.server.core.journal.open_gates(self.name)
-        self.server.core.mocks.reset(self.name)
+        """`http://host:port/@name`, percent-encoded where it must be, without a slash at its
+        end."""
+        if not self.name:
+            return self.server.url
+        return f"{self.server.url}/@{quote(self.name, safe='')}"

@@ -1,0 +1,60 @@
+"""Who may use the control API.  Touches nothing."""
+
+from __future__ import annotations
+
+import re
+
+from .errors import Refused, shown
+from .options import Settings
+from .secrets import scheme_key
+from .values import Request
+
+NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
+PORT_SUFFIX = re.compile(r":\d+$")
+
+
+def is_own_name(host: str, served: str) -> bool:
+    """Whether a Host header names this server: loopback, the address that it listens on, or a
+    number, which no DNS can rebind."""
+    name = PORT_SUFFIX.sub("", host.strip().lower())
+    if name in ("", "localhost", served.lower()):
+        return True
+    return NUMERIC_HOST.fullmatch(name) is not None
+
+
+def is_on_loopback(peer: str) -> bool:
+    """Whether a client's address is this machine's own."""
+    return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
+
+
+def admit(request: Request, settings: Settings) -> None:
+    """Refuse who may not use the control API.
+
+    It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
+    not the server's own is refused, so that no web page that somebody happens to look at can use
+    it."""
+    key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
+    has_token = bool(settings.control_token) and key == settings.control_token
+    host = request.headers.get("host", "")
+    if not has_token and not is_on_loopback(request.peer):
+        raise Refused(
+            403,
+            "the control API answers clients on loopback, and others that send the bearer token "
+            "of --control-token",
+            code="not_loopback",
+        )
+    if not has_token and not is_own_name(host, settings.host):
+        raise Refused(
+            403,
+            f"Host is {shown(host)}, which is not this server's own name; "
+            "use localhost or its address",
+            code="foreign_host",
+        )
+    origin = request.headers.get("origin")
+    own_origins = (f"http://{host.lower()}", f"https://{host.lower()}")
+    if origin is not None and origin.lower() not in own_origins:
+        raise Refused(
+            403,
+            f"Origin is {shown(origin)}; the control API answers no other origin",
+            code="foreign_origin",
+        )

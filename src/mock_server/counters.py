@@ -1,0 +1,85 @@
+"""What is counted of all requests, and Prometheus' text format.  Touches nothing."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from .entries import Entry
+
+LABELS = ("provider", "api", "status", "matched")
+
+
+class Family(NamedTuple):
+    """One metric: its samples are values with their labels."""
+
+    name: str
+    kind: str
+    about: str
+    samples: Sequence[Tuple[Mapping[str, str], float]]
+
+    def text(self) -> str:
+        """Help, type and samples; label values are of our own making and need no escapes."""
+        name = "mock_server_" + self.name
+        lines = [f"# HELP {name} {self.about}", f"# TYPE {name} {self.kind}"]
+        for labels, value in self.samples:
+            inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+            braces = f"{{{inner}}}" if inner else ""
+            lines.append(f"{name}{braces} {value!r}")
+        return "\n".join(lines) + "\n"
+
+
+def gauge(name: str, about: str, value: float) -> Family:
+    """A metric that goes up and down, without labels."""
+    return Family(name, "gauge", about, [({}, value)])
+
+
+def counter(name: str, about: str, value: float) -> Family:
+    """A metric that only grows, without labels."""
+    return Family(name, "counter", about, [({}, value)])
+
+
+class Counters:
+    """Counts of all requests since the start, however many the journal remembers.
+
+    Its users hold the journal's lock."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        # By provider, API, status, and whether a mock answered.
+        self.requests: Dict[Tuple[Optional[str], Optional[str], int, bool], int] = {}
+        self.ends: Dict[str, int] = {}
+        self.bytes_sent = 0
+        self.events_sent = 0
+        self.seconds = 0.0
+
+    def end(self, entry: Entry, ended: str) -> None:
+        """Count a request that has ended."""
+        call = entry.call
+        key = entry.provider, call.api if call else None, entry.status, bool(entry.mock)
+        self.running -= 1
+        self.requests[key] = self.requests.get(key, 0) + 1
+        self.ends[ended] = self.ends.get(ended, 0) + 1
+        self.bytes_sent += entry.bytes_sent
+        self.events_sent += entry.events_sent
+        self.seconds += entry.duration or 0.0
+
+    def families(self) -> List[Family]:
+        """The counts as metrics."""
+        requests = []
+        for key, count in sorted(self.requests.items(), key=str):
+            labels = dict(zip(LABELS, (str(part).lower() for part in key)))
+            requests.append((labels, count))
+        ends = [({"ended": name}, count) for name, count in sorted(self.ends.items())]
+        how = "Requests by how their answer ended on the socket."
+        return [
+            Family("requests_total", "counter", "Requests answered.", requests),
+            Family("requests_ended_total", "counter", how, ends),
+            gauge("requests_in_flight", "Requests that are being answered.", self.running),
+            counter(
+                "request_seconds_total",
+                "Seconds that answering took, added up.",
+                round(self.seconds, 6),
+            ),
+            counter("bytes_sent_total", "Bytes of bodies sent, framing included.", self.bytes_sent),
+            counter("events_sent_total", "Events of streams sent.", self.events_sent),
+        ]

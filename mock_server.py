@@ -1184,6 +1184,29 @@ class Field(Node):
         return self.value is MISSING or self.value is None
 
 
+class Written(Node):
+    """A value that may have been read from a text; messages show it as it was `written`."""
+
+    __slots__ = ("written",)
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence, self.written)
+
+
 # === framings ================================================================
 # Framings: how events follow each other, frames out and `split` back in.
 # 
@@ -8488,28 +8511,11 @@ class BadOption(WrongValue):
     """An option that can't be followed."""
 
 
-class OptionNode(Node):
-    """What an option is given; `written` is how, where it was given as text."""
+class OptionNode(Written):
+    """What an option is given."""
 
-    __slots__ = ("written",)
+    __slots__ = ()
     error = BadOption
-
-    def __init__(
-        self,
-        value: Json,
-        source: str = "",
-        parent: Any = None,
-        key: Union[str, int] = "",
-        written: Json = MISSING,
-    ) -> None:
-        super().__init__(value, source, parent, key)
-        self.written = written
-        if written is MISSING:
-            self.written = value
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be; it is shown as it was given."""
-        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence, self.written)
 
 
 # --- kinds of options ---
@@ -8752,6 +8758,16 @@ def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> 
 # --- what they come to ---
 
 
+def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
+    """The values of MockServer's keywords; BadOption says which can't be followed."""
+    values = {}
+    for option in OPTIONS:
+        if option.is_keyword:
+            values[option.name] = option.read_keyword(given[option.name])
+    check_together(values, str)
+    return values
+
+
 def keyword_default(name: str) -> Any:
     """The default of one of MockServer's keywords."""
     return BY_NAME[name].keyword_default
@@ -8776,13 +8792,6 @@ class Settings:
     key: Optional[str] = keyword_default("key")
     tls_name: Sequence[str] = keyword_default("tls_name")
     tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
-
-    @classmethod
-    def of_keywords(cls, **keywords: Any) -> Settings:
-        """Those of MockServer's keywords; BadOption says which can't be followed."""
-        values = {name: BY_NAME[name].read_keyword(value) for name, value in keywords.items()}
-        check_together(values, str)
-        return cls(**values)
 
 
 # === admission ===============================================================
@@ -8860,8 +8869,10 @@ class Family(NamedTuple):
         name = "mock_server_" + self.name
         lines = [f"# HELP {name} {self.about}", f"# TYPE {name} {self.kind}"]
         for labels, value in self.samples:
-            inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
-            braces = f"{{{inner}}}" if inner else ""
+            braces = ""
+            if labels:
+                pairs = [f'{label}="{text}"' for label, text in labels.items()]
+                braces = "{" + ",".join(pairs) + "}"
             lines.append(f"{name}{braces} {value!r}")
         return "\n".join(lines) + "\n"
 
@@ -9158,7 +9169,7 @@ class BadValue(WrongValue):
     """A value in a control request that can't be used."""
 
 
-class Given(Node):
+class Given(Written):
     """What a control request says, in its body or its query, where all is text."""
 
     __slots__ = ()
@@ -9168,7 +9179,7 @@ class Given(Node):
         """A whole number from `least` to MOST, maybe written as text."""
         number = self
         if self.is_a("a string") and DIGITS.fullmatch(self.value):
-            number = Given(int(self.value), self.source, self.parent, self.key)
+            number = Given(int(self.value), self.source, self.parent, self.key, self.value)
         what = f"a whole number from {least} to {MOST}"
         return int(number.integer(what, least, MOST, default))
 
@@ -12553,28 +12564,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         tls_cert_out: Optional[str] = None,
         core: Optional[Core] = None,
     ) -> None:
-        port = BY_NAME["port"].read_keyword(port)
-        host = BY_NAME["host"].read_keyword(host)
+        values = read_keywords(locals())  # all of the above, by the names that the table has
+        port, host = values.pop("port"), values["host"]
         if core is None:
-            core = Core(
-                Settings.of_keywords(
-                    host=host,
-                    data=data,
-                    fallback=fallback,
-                    pace=pace,
-                    require_auth=require_auth,
-                    max_body=max_body,
-                    seed=seed,
-                    log=log,
-                    journal=journal,
-                    control_token=control_token,
-                    tls=tls,
-                    cert=cert,
-                    key=key,
-                    tls_name=tls_name,
-                    tls_cert_out=tls_cert_out,
-                )
-            )
+            core = Core(Settings(**values))
         self.core = core
         self.operations = core.operations("")
         self.host = host

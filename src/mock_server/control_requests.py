@@ -11,7 +11,7 @@ from .http import SESSION_RULE, good_session
 from .journal import EVERY_SESSION
 from .jsons import parse_json
 from .limits import Json
-from .node import Node
+from .node import Node, Written
 from .values import Request
 
 MOST = 1_000_000  # requests or events that a test may ask for
@@ -22,7 +22,7 @@ class BadValue(WrongValue):
     """A value in a control request that can't be used."""
 
 
-class Given(Node):
+class Given(Written):
     """What a control request says, in its body or its query, where all is text."""
 
     __slots__ = ()
@@ -32,7 +32,7 @@ class Given(Node):
         """A whole number from `least` to MOST, maybe written as text."""
         number = self
         if self.is_a("a string") and DIGITS.fullmatch(self.value):
-            number = Given(int(self.value), self.source, self.parent, self.key)
+            number = Given(int(self.value), self.source, self.parent, self.key, self.value)
         what = f"a whole number from {least} to {MOST}"
         return int(number.integer(what, least, MOST, default))
 

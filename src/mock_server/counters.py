@@ -22,8 +22,10 @@ class Family(NamedTuple):
         name = "mock_server_" + self.name
         lines = [f"# HELP {name} {self.about}", f"# TYPE {name} {self.kind}"]
         for labels, value in self.samples:
-            inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
-            braces = f"{{{inner}}}" if inner else ""
+            braces = ""
+            if labels:
+                pairs = [f'{label}="{text}"' for label, text in labels.items()]
+                braces = "{" + ",".join(pairs) + "}"
             lines.append(f"{name}{braces} {value!r}")
         return "\n".join(lines) + "\n"
 

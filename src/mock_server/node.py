@@ -186,3 +186,26 @@ class Field(Node):
     def is_absent(self) -> bool:
         """Whether there is no value, or null."""
         return self.value is MISSING or self.value is None
+
+
+class Written(Node):
+    """A value that may have been read from a text; messages show it as it was `written`."""
+
+    __slots__ = ("written",)
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence, self.written)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Mapping, NoReturn, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence
 
 from .errors import MISSING, WrongValue, shown
-from .limits import DEFAULT_PORT, JOURNAL, MAX_BODY, Json
-from .node import Node
+from .limits import DEFAULT_PORT, JOURNAL, MAX_BODY
+from .node import Written
 
 HOST_NAME = re.compile(
     r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
@@ -25,28 +25,11 @@ class BadOption(WrongValue):
     """An option that can't be followed."""
 
 
-class OptionNode(Node):
-    """What an option is given; `written` is how, where it was given as text."""
+class OptionNode(Written):
+    """What an option is given."""
 
-    __slots__ = ("written",)
+    __slots__ = ()
     error = BadOption
-
-    def __init__(
-        self,
-        value: Json,
-        source: str = "",
-        parent: Any = None,
-        key: Union[str, int] = "",
-        written: Json = MISSING,
-    ) -> None:
-        super().__init__(value, source, parent, key)
-        self.written = written
-        if written is MISSING:
-            self.written = value
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be; it is shown as it was given."""
-        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence, self.written)
 
 
 # --- kinds of options ---
@@ -289,6 +272,16 @@ def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> 
 # --- what they come to ---
 
 
+def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
+    """The values of MockServer's keywords; BadOption says which can't be followed."""
+    values = {}
+    for option in OPTIONS:
+        if option.is_keyword:
+            values[option.name] = option.read_keyword(given[option.name])
+    check_together(values, str)
+    return values
+
+
 def keyword_default(name: str) -> Any:
     """The default of one of MockServer's keywords."""
     return BY_NAME[name].keyword_default
@@ -313,10 +306,3 @@ class Settings:
     key: Optional[str] = keyword_default("key")
     tls_name: Sequence[str] = keyword_default("tls_name")
     tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
-
-    @classmethod
-    def of_keywords(cls, **keywords: Any) -> Settings:
-        """Those of MockServer's keywords; BadOption says which can't be followed."""
-        values = {name: BY_NAME[name].read_keyword(value) for name, value in keywords.items()}
-        check_together(values, str)
-        return cls(**values)

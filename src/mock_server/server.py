@@ -27,7 +27,7 @@ from .limits import (
     SPARE_THREADS,
     STALL_SECONDS,
 )
-from .options import BY_NAME, Settings
+from .options import Settings, read_keywords
 from .pacer import Pacer
 from .session_methods import SessionMethods
 from .sockets import READABLE, TLSConnection, Vanished, ready, shut
@@ -78,28 +78,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         tls_cert_out: Optional[str] = None,
         core: Optional[Core] = None,
     ) -> None:
-        port = BY_NAME["port"].read_keyword(port)
-        host = BY_NAME["host"].read_keyword(host)
+        values = read_keywords(locals())  # all of the above, by the names that the table has
+        port, host = values.pop("port"), values["host"]
         if core is None:
-            core = Core(
-                Settings.of_keywords(
-                    host=host,
-                    data=data,
-                    fallback=fallback,
-                    pace=pace,
-                    require_auth=require_auth,
-                    max_body=max_body,
-                    seed=seed,
-                    log=log,
-                    journal=journal,
-                    control_token=control_token,
-                    tls=tls,
-                    cert=cert,
-                    key=key,
-                    tls_name=tls_name,
-                    tls_cert_out=tls_cert_out,
-                )
-            )
+            core = Core(Settings(**values))
         self.core = core
         self.operations = core.operations("")
         self.host = host

@@ -16,10 +16,12 @@ from .journal import Journal
 from .jsons import ALNUM, compact, parse_json, token, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory
-from .mocks.answer import DELIVERY_KEYS, FAULT_KEYS, Answer, parse_answer, parse_delivery
-from .mocks.match import fail
+from .mocks.answer import Answer
+from .mocks.delivery import DELIVERY_KEYS, FAULT_KEYS, parse_delivery
 from .mocks.near import explained
-from .mocks.sessions import Mocks
+from .mocks.reading import parse_answer
+from .mocks.recordings import MockNode, Unreadable
+from .mocks.sessions import Mocks, Session
 from .routing import CREDENTIALS, HEALTH, OWNER_HEADERS, allow, route, shape_of
 from .schema import unfit
 from .values import Call, Delivery, Failure, Ids, Pace, Request, Response
@@ -37,9 +39,9 @@ class Answerer:
         self.mocks.refresh()
         if request.path.startswith(CONTROL_PREFIX):
             return Control(self.mocks, self.journal, self.settings).answer(request)
-        if "x-mock-response" in request.headers:
-            return self.fresh(request)
         session = self.mocks.session(request.session)
+        if "x-mock-response" in request.headers:
+            return self.fresh(request, session)
         memory = session.memory
         if (
             memory is None
@@ -56,14 +58,14 @@ class Answerer:
         key = memory.key(request)
         known: Optional[Answered] = memory.answers.get(key)
         if known is None:
-            kept: Answered = memory.keep(key, self.fresh(request))
+            kept: Answered = memory.keep(key, self.fresh(request, session))
             return kept
         if known.uses:
             with known.uses.lock:
                 known.uses.count += 1
         return known
 
-    def fresh(self, request: Request) -> Answered:
+    def fresh(self, request: Request, session: Session) -> Answered:
         """The response to a request, worked out."""
         if request.method == "OPTIONS":
             return Answered(self.options(request))
@@ -81,7 +83,7 @@ class Answerer:
                 return self.fail(wire, request, wire.unauthorized(request))
             body = self.body(wire, request)
             call = wire.read(request, params, body)
-            return self.reply(wire, call)
+            return self.reply(wire, call, session)
         except WrongField as wrong:
             return self.fail(wire, request, wire.complaint(wrong), call)
         except Refused as refused:
@@ -120,7 +122,7 @@ class Answerer:
             failed(wire, failure, ids, Delivery(), request), call, note=failure.message, wire=wire
         )
 
-    def reply(self, wire: WireFormat, call: Call) -> Answered:
+    def reply(self, wire: WireFormat, call: Call, session: Session) -> Answered:
         """The answer that the request brings along, of the first mock that matches, or of the fallback."""
         own, overlay = brought_along(call)
         lacking = own.lacks(wire, call) if own else None
@@ -138,9 +140,9 @@ class Answerer:
             return Answered(
                 response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False
             )
-        found, steady = self.mocks.find(call, wire)
+        found, steady = session.find(call, wire)
         if found:
-            outcome = found.answer.to(call, found.mock.groups(call))
+            outcome = found.answer.to(call, found.groups)
             delivery = self.drawn(
                 overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}"
             )
@@ -166,12 +168,12 @@ class Answerer:
                 steady=steady,
                 unmatched=True,
             )
-        return self.miss(wire, call, steady)
+        return self.miss(wire, call, session, steady)
 
-    def miss(self, wire: WireFormat, call: Call, steady: bool) -> Answered:
+    def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
         """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
-        near = self.mocks.near(call, wire)
-        message = self.mocks.explain(near)
+        near = session.near(call, wire)
+        message = session.explain(near)
         response = failed(
             wire,
             wire.settled(Failure(404, message, code="mock_not_found"), call),
@@ -184,8 +186,8 @@ class Answerer:
             ',"near_misses":' + compact([miss.json() for miss in near])
         )
         response = replace(response, body=body + response.body[len(response.body[:end].rstrip()) :])
-        note = "; then ".join([message, *(miss.said for miss in near[1:])])
-        steady = steady and all(miss.mock.steady for miss in near)
+        note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
+        steady = steady and all(miss.mock.is_repeatable for miss in near)
         return Answered(
             response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True
         )
@@ -230,9 +232,9 @@ def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
             and spec
             and set(spec) <= {*DELIVERY_KEYS, *FAULT_KEYS, "after_events"}
         ):
-            parse_delivery(spec, "X-Mock-Response")
+            parse_delivery(of_header(spec))
             return None, spec
-        return parse_answer(spec, (), no_file, "X-Mock-Response"), {}
+        return parse_answer(of_header(spec), ()), {}
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
     except ValueError as error:
@@ -241,14 +243,19 @@ def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
         ) from None
 
 
-def no_file(name: str, place: str) -> bytes:
+def of_header(spec: Json) -> MockNode:
+    """The `response` that a header holds."""
+    return MockNode.whole({"response": spec}, "X-Mock-Response", no_file).get("response")
+
+
+def no_file(name: str) -> bytes:
     """Refuses to read: a header may name no files."""
-    fail(place, "", f"@{name} is a file, and a header may name none; put it in a mock")
+    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
 
 
 def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
     """A delivery with what a header says of it in place of its own."""
-    given = parse_delivery(spec, "X-Mock-Response")
+    given = parse_delivery(of_header(spec))
     return replace(
         delivery,
         **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},

@@ -43,7 +43,7 @@ def response_output(output: Json, place: str) -> str:
 
 
 def response_turns(body: Json) -> Iterator[Turn]:
-    """Instructions and input; what a model said in one go, in however many items, is one assistant's turn."""
+    """Instructions and input; a call of a tool and the like is an assistant's turn without words."""
     instructions, given = body.get("instructions"), body.get("input")
     if instructions is not None:
         yield Turn(
@@ -58,7 +58,6 @@ def response_turns(body: Json) -> Iterator[Turn]:
     if isinstance(given, str):
         yield Turn("user", given)
         return
-    said = False
     for place, item in items(given, "input"):
         kind = item.get("type") or (
             "message" if "role" in item or "id" not in item else "item_reference"
@@ -72,17 +71,11 @@ def response_turns(body: Json) -> Iterator[Turn]:
                 raise WrongField(
                     place + ".role", "one from " + ", ".join(RESPONSE_ROLES), item["role"]
                 )
-            yield Turn(
-                "more" if said and role == "assistant" else role,
-                openai_text(item.get("content"), place + ".content"),
-            )
-            said = role == "assistant"
+            yield Turn(role, openai_text(item.get("content"), place + ".content"))
         elif kind.endswith("_output") and "output" in item:
             yield Turn("tool", response_output(item.get("output"), place + ".output"))
-            said = False
         elif kind not in ("item_reference", "mcp_approval_response"):
-            yield Turn("more" if said else "assistant", "")
-            said = True
+            yield Turn("assistant", "")
 
 
 class ResponsesRequest(OpenAI):

@@ -72,6 +72,7 @@ from http.server import (
 )
 from operator import (
     attrgetter,
+    itemgetter,
 )
 from pathlib import (
     Path,
@@ -7900,9 +7901,10 @@ class Mock:
         differences.append(self.answer(used).lacks(wire, call))
         return [difference for difference in differences if difference]
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, groups: Groups) -> Optional[Found]:
+    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Holds) -> Optional[Found]:
         """Its answer to a call that matches, which uses it; None if it has none for that call.
         What exceeds its limit is answered with an error, and is no use."""
+        groups = holds if isinstance(holds, dict) else {}
         limit = None
         with uses.lock:
             used = uses.count
@@ -7973,7 +7975,7 @@ def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
         return None
     node.only(("requests", "per"))
     requests = node.get("requests").integer("a number of requests", 0, math.inf)
-    above_0 = sys.float_info.min
+    above_0 = sys.float_info.min  # a window of no time would have no end
     per = node.get("per").number("seconds, above 0 and up to a day", above_0, 86400, 60)
     return requests, float(per)
 
@@ -7994,18 +7996,13 @@ class Index:
 
     def candidates(self, call: Call) -> Iterable[Mock]:
         """The mocks that may match, in order."""
-        found: List[List[Tuple[int, Mock]]] = []
-        for provider in (call.provider, None):
-            for model in (call.model, None):
-                for user in (call.user, None):
-                    bucket = self.buckets.get((provider, model, user))
-                    if bucket:
-                        found.append(bucket)
-        if len(found) == 1:
-            return [mock for _, mock in found[0]]
-        merged = [entry for bucket in found for entry in bucket]
-        merged.sort(key=lambda entry: entry[0])
-        return [mock for _, mock in merged]
+        keys = itertools.product((call.provider, None), (call.model, None), (call.user, None))
+        buckets = [self.buckets[key] for key in keys if key in self.buckets]
+        entries = [entry for bucket in buckets for entry in bucket]
+        if len(buckets) > 1:
+            # Sorting runs that are in order is cheaper than a merge in Python.
+            entries.sort(key=itemgetter(0))
+        return [mock for _, mock in entries]
 
 
 # === mocks/files =============================================================
@@ -8239,12 +8236,12 @@ class MockFiles:
             self.watch(libraries)
         return problems
 
-    def parsed(self, placed: Iterable[Tuple[Json, str]]) -> List[Mock]:
-        """Mocks of JSON, each with its place, whose files are looked at from now on; `lock` is held
-        until they are where `read_added` finds them.  BadMock if one is wrong."""
+    def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
+        """Mocks of JSON, by place, whose files are looked at from now on; `lock` is held until they
+        are where `read_added` finds them.  BadMock if one is wrong."""
         libraries = self.libraries()
         read = reader(libraries)
-        mocks = [parse_mock(MockNode.whole(spec, place, read)) for spec, place in placed]
+        mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
         self.watch(libraries)
         return mocks
 
@@ -8455,14 +8452,14 @@ class Session:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
-        placed = [(spec, f"added#{next(numbers)}") for spec in specs]
+        placed = {f"added#{next(numbers)}": spec for spec in specs}
+        # No reload may come between reading a mock's files and the mock's being here.
         with files.lock:
             mocks = files.parsed(placed)
+            naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
             with self.all_mocks.lock:
                 self.mocks = (*mocks, *self.mocks)
-                for mock, (spec, place) in zip(mocks, placed):
-                    if '"@' in mock.canonical:
-                        self.specs[place] = spec
+                self.specs.update({place: placed[place] for place in naming_files})
         return mocks
 
     def remove(self, ids: Optional[Iterable[str]] = None) -> int:
@@ -8520,7 +8517,8 @@ class Session:
         """How often it has used a mock, to be counted on."""
         uses = self.uses.get(mock.key)
         if uses is None:
-            uses = self.uses.setdefault(mock.key, Uses())  # two threads get the same
+            # Not an assignment: of two threads both get the same.
+            uses = self.uses.setdefault(mock.key, Uses())
         return uses
 
     def count_of(self, mock: Mock) -> int:
@@ -8540,8 +8538,7 @@ class Session:
             if not holds:
                 continue
             is_repeatable = is_repeatable and mock.is_repeatable
-            groups = holds if isinstance(holds, dict) else {}
-            found = mock.claim(call, wire, self.uses_of(mock), groups)
+            found = mock.claim(call, wire, self.uses_of(mock), holds)
             if found:
                 return found, is_repeatable
         return None, is_repeatable
@@ -10079,8 +10076,19 @@ class Misfit(Exception):
 
     def __str__(self) -> str:
         node, problem, *values = self.args
-        told = [str(one) if isinstance(one, Misfit) else shown(one) for one in values]
+        told = [one if isinstance(one, Misfit) else shown(one) for one in values]
         return f"{node.path} {problem.format(*told)}"
+
+
+def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
+    """Raise Misfit for a number, a text or an array that is too small or too large."""
+    for keyword, kind, holds, words in BOUNDS:
+        bound = schema.get(keyword)
+        if not fits(bound, "a number") or not node.is_a(kind):
+            continue
+        measure = node.value if kind == "a number" else len(node.value)
+        if not holds(measure, bound):
+            raise Misfit(node, "is {}, expected " + words + " {}", node.value, bound)
 
 
 class SchemaCheck:
@@ -10102,8 +10110,12 @@ class SchemaCheck:
             self.steps_left -= len(names)
             self.check(node, within(self.root, *names), level + 1)
         elif node.value is not None or schema.get("nullable") is not True:
-            self.check_value(node, schema)
-            self.check_inside(node, schema, level + 1)
+            self.check_type(node, schema)
+            check_bounds(node, schema)
+            if isinstance(node.value, dict):
+                self.check_members(node, schema, level + 1)
+            elif isinstance(node.value, list):
+                self.check_items(node, schema, level + 1)
             self.check_branches(node, schema, level + 1)
 
     def listed(self, schema: Mapping[str, Json], keyword: str) -> List[Json]:
@@ -10114,8 +10126,8 @@ class SchemaCheck:
         self.steps_left -= len(items)
         return items
 
-    def check_value(self, node: Node, schema: Mapping[str, Json]) -> None:
-        """The value itself: its type, the values that are allowed, its bounds."""
+    def check_type(self, node: Node, schema: Mapping[str, Json]) -> None:
+        """The type, and the values that are allowed."""
         value = node.value
         types = self.listed(schema, "type") or [schema.get("type")]
         names = [str(name).lower() for name in types if name]
@@ -10128,29 +10140,24 @@ class SchemaCheck:
             raise Misfit(node, "is {}, expected one of {}", value, allowed)
         if value != schema.get("const", value):
             raise Misfit(node, "is {}, expected {}", value, schema["const"])
-        for keyword, kind, holds, words in BOUNDS:
-            bound = schema.get(keyword)
-            if fits(bound, "a number") and node.is_a(kind):
-                measure = value if kind == "a number" else len(value)
-                if not holds(measure, bound):
-                    raise Misfit(node, "is {}, expected " + words + " {}", value, bound)
 
-    def check_inside(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
-        """The members of an object, the items of an array."""
-        if isinstance(node.value, dict):
-            for name in self.listed(schema, "required"):
-                if isinstance(name, str) and name not in node.value:
-                    raise Misfit(node.get(name), "is missing")
-            known = schema.get("properties")
-            rules = known if isinstance(known, dict) else {}
-            for name, member in node.members():
-                rule = rules.get(name, schema.get("additionalProperties", True))
-                self.check(member, rule, level)
-        elif isinstance(node.value, list):
-            first = self.listed(schema, "prefixItems")
-            for index, item in enumerate(node.value):
-                rule = first[index] if index < len(first) else schema.get("items", True)
-                self.check(Node(item, "", node, index), rule, level)
+    def check_members(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an object."""
+        for name in self.listed(schema, "required"):
+            if isinstance(name, str) and name not in node.value:
+                raise Misfit(node.get(name), "is missing")
+        rules, others = schema.get("properties"), schema.get("additionalProperties", True)
+        if not isinstance(rules, dict):
+            rules = {}
+        for name, member in node.members():
+            self.check(member, rules.get(name, others), level)
+
+    def check_items(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an array."""
+        first, others = self.listed(schema, "prefixItems"), schema.get("items", True)
+        rules = itertools.chain(first, itertools.repeat(others))
+        for index, (item, rule) in enumerate(zip(node.value, rules)):
+            self.check(Node(item, "", node, index), rule, level)
 
     def check_branches(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
         """The schemas that this one is made of."""
@@ -10189,7 +10196,9 @@ def unfit(call: Call, outcome: Outcome) -> str:
         problem = misfit(parse_json(utf8(text)), call.schema, "text")
     except ValueError as error:
         problem = f"text is not JSON: {error}"
-    return f"the answer does not fit the request's JSON schema: {problem}" if problem else ""
+    if problem:
+        problem = f"the answer does not fit the request's JSON schema: {problem}"
+    return problem
 
 
 # === answering ===============================================================

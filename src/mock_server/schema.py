@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from typing import Any, Callable, List, Mapping, Tuple
 
@@ -46,8 +47,19 @@ class Misfit(Exception):
 
     def __str__(self) -> str:
         node, problem, *values = self.args
-        told = [str(one) if isinstance(one, Misfit) else shown(one) for one in values]
+        told = [one if isinstance(one, Misfit) else shown(one) for one in values]
         return f"{node.path} {problem.format(*told)}"
+
+
+def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
+    """Raise Misfit for a number, a text or an array that is too small or too large."""
+    for keyword, kind, holds, words in BOUNDS:
+        bound = schema.get(keyword)
+        if not fits(bound, "a number") or not node.is_a(kind):
+            continue
+        measure = node.value if kind == "a number" else len(node.value)
+        if not holds(measure, bound):
+            raise Misfit(node, "is {}, expected " + words + " {}", node.value, bound)
 
 
 class SchemaCheck:
@@ -69,8 +81,12 @@ class SchemaCheck:
             self.steps_left -= len(names)
             self.check(node, within(self.root, *names), level + 1)
         elif node.value is not None or schema.get("nullable") is not True:
-            self.check_value(node, schema)
-            self.check_inside(node, schema, level + 1)
+            self.check_type(node, schema)
+            check_bounds(node, schema)
+            if isinstance(node.value, dict):
+                self.check_members(node, schema, level + 1)
+            elif isinstance(node.value, list):
+                self.check_items(node, schema, level + 1)
             self.check_branches(node, schema, level + 1)
 
     def listed(self, schema: Mapping[str, Json], keyword: str) -> List[Json]:
@@ -81,8 +97,8 @@ class SchemaCheck:
         self.steps_left -= len(items)
         return items
 
-    def check_value(self, node: Node, schema: Mapping[str, Json]) -> None:
-        """The value itself: its type, the values that are allowed, its bounds."""
+    def check_type(self, node: Node, schema: Mapping[str, Json]) -> None:
+        """The type, and the values that are allowed."""
         value = node.value
         types = self.listed(schema, "type") or [schema.get("type")]
         names = [str(name).lower() for name in types if name]
@@ -95,29 +111,24 @@ class SchemaCheck:
             raise Misfit(node, "is {}, expected one of {}", value, allowed)
         if value != schema.get("const", value):
             raise Misfit(node, "is {}, expected {}", value, schema["const"])
-        for keyword, kind, holds, words in BOUNDS:
-            bound = schema.get(keyword)
-            if fits(bound, "a number") and node.is_a(kind):
-                measure = value if kind == "a number" else len(value)
-                if not holds(measure, bound):
-                    raise Misfit(node, "is {}, expected " + words + " {}", value, bound)
 
-    def check_inside(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
-        """The members of an object, the items of an array."""
-        if isinstance(node.value, dict):
-            for name in self.listed(schema, "required"):
-                if isinstance(name, str) and name not in node.value:
-                    raise Misfit(node.get(name), "is missing")
-            known = schema.get("properties")
-            rules = known if isinstance(known, dict) else {}
-            for name, member in node.members():
-                rule = rules.get(name, schema.get("additionalProperties", True))
-                self.check(member, rule, level)
-        elif isinstance(node.value, list):
-            first = self.listed(schema, "prefixItems")
-            for index, item in enumerate(node.value):
-                rule = first[index] if index < len(first) else schema.get("items", True)
-                self.check(Node(item, "", node, index), rule, level)
+    def check_members(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an object."""
+        for name in self.listed(schema, "required"):
+            if isinstance(name, str) and name not in node.value:
+                raise Misfit(node.get(name), "is missing")
+        rules, others = schema.get("properties"), schema.get("additionalProperties", True)
+        if not isinstance(rules, dict):
+            rules = {}
+        for name, member in node.members():
+            self.check(member, rules.get(name, others), level)
+
+    def check_items(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an array."""
+        first, others = self.listed(schema, "prefixItems"), schema.get("items", True)
+        rules = itertools.chain(first, itertools.repeat(others))
+        for index, (item, rule) in enumerate(zip(node.value, rules)):
+            self.check(Node(item, "", node, index), rule, level)
 
     def check_branches(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
         """The schemas that this one is made of."""
@@ -156,4 +167,6 @@ def unfit(call: Call, outcome: Outcome) -> str:
         problem = misfit(parse_json(utf8(text)), call.schema, "text")
     except ValueError as error:
         problem = f"text is not JSON: {error}"
-    return f"the answer does not fit the request's JSON schema: {problem}" if problem else ""
+    if problem:
+        problem = f"the answer does not fit the request's JSON schema: {problem}"
+    return problem

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..errors import BadMock, shown
 from ..jsons import parse_json
@@ -241,12 +241,12 @@ class MockFiles:
             self.watch(libraries)
         return problems
 
-    def parsed(self, placed: Iterable[Tuple[Json, str]]) -> List[Mock]:
-        """Mocks of JSON, each with its place, whose files are looked at from now on; `lock` is held
-        until they are where `read_added` finds them.  BadMock if one is wrong."""
+    def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
+        """Mocks of JSON, by place, whose files are looked at from now on; `lock` is held until they
+        are where `read_added` finds them.  BadMock if one is wrong."""
         libraries = self.libraries()
         read = reader(libraries)
-        mocks = [parse_mock(MockNode.whole(spec, place, read)) for spec, place in placed]
+        mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
         self.watch(libraries)
         return mocks
 

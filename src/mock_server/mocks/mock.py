@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import sys
 import threading
 import time
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..errors import Because
@@ -127,9 +129,10 @@ class Mock:
         differences.append(self.answer(used).lacks(wire, call))
         return [difference for difference in differences if difference]
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, groups: Groups) -> Optional[Found]:
+    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Holds) -> Optional[Found]:
         """Its answer to a call that matches, which uses it; None if it has none for that call.
         What exceeds its limit is answered with an error, and is no use."""
+        groups = holds if isinstance(holds, dict) else {}
         limit = None
         with uses.lock:
             used = uses.count
@@ -200,7 +203,7 @@ def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
         return None
     node.only(("requests", "per"))
     requests = node.get("requests").integer("a number of requests", 0, math.inf)
-    above_0 = sys.float_info.min
+    above_0 = sys.float_info.min  # a window of no time would have no end
     per = node.get("per").number("seconds, above 0 and up to a day", above_0, 86400, 60)
     return requests, float(per)
 
@@ -221,15 +224,10 @@ class Index:
 
     def candidates(self, call: Call) -> Iterable[Mock]:
         """The mocks that may match, in order."""
-        found: List[List[Tuple[int, Mock]]] = []
-        for provider in (call.provider, None):
-            for model in (call.model, None):
-                for user in (call.user, None):
-                    bucket = self.buckets.get((provider, model, user))
-                    if bucket:
-                        found.append(bucket)
-        if len(found) == 1:
-            return [mock for _, mock in found[0]]
-        merged = [entry for bucket in found for entry in bucket]
-        merged.sort(key=lambda entry: entry[0])
-        return [mock for _, mock in merged]
+        keys = itertools.product((call.provider, None), (call.model, None), (call.user, None))
+        buckets = [self.buckets[key] for key in keys if key in self.buckets]
+        entries = [entry for bucket in buckets for entry in bucket]
+        if len(buckets) > 1:
+            # Sorting runs that are in order is cheaper than a merge in Python.
+            entries.sort(key=itemgetter(0))
+        return [mock for _, mock in entries]

@@ -33,14 +33,14 @@ class Session:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
-        placed = [(spec, f"added#{next(numbers)}") for spec in specs]
+        placed = {f"added#{next(numbers)}": spec for spec in specs}
+        # No reload may come between reading a mock's files and the mock's being here.
         with files.lock:
             mocks = files.parsed(placed)
+            naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
             with self.all_mocks.lock:
                 self.mocks = (*mocks, *self.mocks)
-                for mock, (spec, place) in zip(mocks, placed):
-                    if '"@' in mock.canonical:
-                        self.specs[place] = spec
+                self.specs.update({place: placed[place] for place in naming_files})
         return mocks
 
     def remove(self, ids: Optional[Iterable[str]] = None) -> int:
@@ -98,7 +98,8 @@ class Session:
         """How often it has used a mock, to be counted on."""
         uses = self.uses.get(mock.key)
         if uses is None:
-            uses = self.uses.setdefault(mock.key, Uses())  # two threads get the same
+            # Not an assignment: of two threads both get the same.
+            uses = self.uses.setdefault(mock.key, Uses())
         return uses
 
     def count_of(self, mock: Mock) -> int:
@@ -118,8 +119,7 @@ class Session:
             if not holds:
                 continue
             is_repeatable = is_repeatable and mock.is_repeatable
-            groups = holds if isinstance(holds, dict) else {}
-            found = mock.claim(call, wire, self.uses_of(mock), groups)
+            found = mock.claim(call, wire, self.uses_of(mock), holds)
             if found:
                 return found, is_repeatable
         return None, is_repeatable

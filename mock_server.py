@@ -1572,9 +1572,9 @@ class Node:
             return default
         known = list(names)
         if not isinstance(self.value, str) or self.value not in known:
-            self.fail(
-                f"found {shown(self.value)}; {nearest(str(self.value), known)}", ", ".join(known)
-            )
+            # Nobody meant one of the words by a number or an object.
+            word = self.value if isinstance(self.value, str) else ""
+            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
         return self.value
 
     # --- whole objects ---

@@ -163,7 +163,9 @@ class Node:
         known = list(names)
         if not isinstance(self.value, str) or self.value not in known:
             # Nobody meant one of the words by a number or an object.
-            word = self.value if isinstance(self.value, str) else ""
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
             self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
         return self.value
 

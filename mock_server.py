@@ -40,6 +40,7 @@ import heapq
 import itertools
 import json
 import math
+import operator
 import os
 import queue
 import re
@@ -68,6 +69,10 @@ from http import (
 from http.server import (
     BaseHTTPRequestHandler,
     ThreadingHTTPServer,
+)
+from operator import (
+    attrgetter,
+    itemgetter,
 )
 from pathlib import (
     Path,
@@ -1170,23 +1175,30 @@ class Node:
         """Whether there is no value."""
         return self.value is MISSING
 
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
     def is_a(self, kind: str) -> bool:
         """Whether the value is of one of the KINDS, `a string` and so on."""
         return fits(self.value, kind)
 
     # --- what is wrong ---
 
-    def fail(
-        self, problem: str, expected: str = "", sentence: str = "", found: Json = MISSING
-    ) -> NoReturn:
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
         """Raise the error: source, path and problem."""
-        path = self.path
+        path, found = self.path, self.value
         message = ": ".join(part for part in (self.source, path, problem) if part)
         raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
 
     def expected(self, what: str, sentence: str = "") -> NoReturn:
         """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence, self.value)
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
 
     # --- what lies inside ---
 
@@ -1201,6 +1213,10 @@ class Node:
         for key in keys:
             found = found.get(key)
         return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
 
     def items(self: Self) -> List[Self]:
         """The items of an array; none where there is no value."""
@@ -1253,15 +1269,21 @@ class Node:
             self.expected(what)
         return self.value
 
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
     def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
         """One of some words."""
         if self.is_absent and default is not MISSING:
             return default
         known = list(names)
         if not isinstance(self.value, str) or self.value not in known:
-            self.fail(
-                f"found {shown(self.value)}; {nearest(str(self.value), known)}", found=self.value
-            )
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
         return self.value
 
     # --- whole objects ---
@@ -1271,12 +1293,12 @@ class Node:
         known = list(names)
         for name in self.a("an object"):
             if name not in known:
-                self.get(name).fail(f"unknown key; {nearest(name, known)}")
+                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
         return self
 
     def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that the
-        member must be there."""
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
         value = self.a("an object")
         for name, kind in fields.items():
             found = value.get(name)
@@ -1360,14 +1382,17 @@ WIRE_FORMATS: List["WireFormat"] = []
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
     """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
 
-    Only what came last counts: a tool result before the last user message is history."""
+    Only what came last counts: a tool result before the last user message is history.  Assistant
+    messages that follow each other are one turn: google-genai's chats append a streamed answer as one
+    `model` content a chunk."""
+    roles = itertools.groupby(turn.role for turn in turns)
     users = [index for index, turn in enumerate(turns) if turn.role == "user"]
     results = [turn.text for turn in turns[users[-1] + 1 if users else 0 :] if turn.role == "tool"]
     return {
         "user": turns[users[-1]].text if users else "",
         "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
         "tool_result": results[-1] if results else None,
-        "turn": sum(turn.role == "assistant" for turn in turns),
+        "turn": sum(role == "assistant" for role, _ in roles),
         "prompt": "\n".join(turn.text for turn in turns),
     }
 
@@ -1600,750 +1625,6 @@ def choices_of(number: Field, most: int) -> int:
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
-
-
-# === steps ===================================================================
-# Steps: what happens on the socket, as values.  Touch nothing.
-
-
-@dataclass(frozen=True)
-class Send:
-    """Bytes that go out in one write, `head` of them before the body; `events` of a stream end with them, and `last` says
-    that the stream does."""
-
-    data: bytes
-    events: int = 0
-    head: int = 0
-    last: bool = False
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Seconds until the next step is due, counted from when this one was."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Nothing more, until the client leaves."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The answer ends here, before its end: `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
-
-    how: str
-
-
-Step = Union[Send, Wait, Hold, Hang, Cut]
-
-
-@dataclass(frozen=True)
-class Wire:
-    """What the connection and the request say about how a response is written."""
-
-    minor: int = 1
-    keep_alive: bool = True
-    head_only: bool = False
-    accept_encoding: Optional[str] = None
-    extra: Headers = ()  # headers of this one response: its date and id
-
-
-# === faults ==================================================================
-# Faults: how an answer breaks, as generators over its steps.  Pure.
-
-
-FAULTS = ("reset", "close", "hang", "truncate", "malformed", "garbage", "bad_gzip", "drip")
-
-
-FaultSteps = Callable[[Iterable[Step], Fault, Wire], Iterator[Step]]
-
-
-FAULT_STEPS: Dict[str, FaultSteps] = {}
-
-
-GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
-
-
-def a_fault(kind: str) -> Callable[[FaultSteps], FaultSteps]:
-    """Registers what a fault of FAULTS does to the steps of an answer."""
-
-    def registered(made: FaultSteps) -> FaultSteps:
-        FAULT_STEPS[kind] = made
-        return made
-
-    return registered
-
-
-def steps_until(made: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
-    """The steps up to so many events; none at all without a number, or for a whole answer, which has none."""
-    sent = 0
-    for step in made if after is not None else ():
-        whole = isinstance(step, Send) and 0 < step.head < len(step.data)
-        if whole or (
-            isinstance(step, Send)
-            and (step.last or (step.events and sent + step.events > (after or 0)))
-        ):
-            return
-        sent += step.events if isinstance(step, Send) else 0
-        yield step
-
-
-@a_fault("reset")
-def resetting(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The connection is reset."""
-    yield from steps_until(made, fault.after)
-    yield Cut("reset")
-
-
-@a_fault("close")
-def closing(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The connection is closed, in a stream without the last chunk."""
-    yield from steps_until(made, fault.after)
-    yield Cut("close")
-
-
-@a_fault("hang")
-def hanging(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Nothing more comes, until the client leaves."""
-    yield from steps_until(made, fault.after)
-    yield Hang()
-
-
-@a_fault("garbage")
-def garbling(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Bytes that are no HTTP, then the end of the connection."""
-    yield from steps_until(made, fault.after)
-    yield Send(GARBAGE)
-    yield Cut("close")
-
-
-@a_fault("truncate")
-def truncating(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Of a whole answer half the bytes that it promised; of a stream so many events, by default half, and the last chunk, so
-    that it ends cleanly without the provider's last events."""
-    known = list(made)
-    sends = [step for step in known if isinstance(step, Send)]
-    events = sum(step.events for step in sends)
-    if any(0 < step.head < len(step.data) for step in sends) or not (
-        events or any(step.last for step in sends)
-    ):
-        whole = b"".join(step.data for step in sends)
-        head = sum(step.head for step in sends)
-        yield from (step for step in known if isinstance(step, Wait))
-        yield Send(whole[: head + (len(whole) - head) // 2], head=head)
-        yield Cut("close")
-        return
-    yield from steps_until(known, events // 2 if fault.after is None else fault.after)
-    if not wire.minor:  # its end is all that there is to end it with
-        yield Cut("close")
-        return
-    yield Send(b"0\r\n\r\n", last=True)
-    yield Cut("kept")
-
-
-@a_fault("malformed")
-@a_fault("bad_gzip")
-def as_it_is(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The steps as they are: what is wrong lies in the bytes."""
-    yield from made
-
-
-@a_fault("drip")
-def dripping(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The same bytes, one a write."""
-    for step in made:
-        if not isinstance(step, Send):
-            yield step
-            continue
-        for at in range(len(step.data)):
-            ends = at + 1 == len(step.data)
-            yield Send(
-                step.data[at : at + 1],
-                step.events if ends else 0,
-                int(at < step.head),
-                step.last and ends,
-            )
-
-
-# === http ====================================================================
-# HTTP: heads, bodies and codings from bytes, heads to bytes.  May touch zlib; knows no provider, no socket and no clock.
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = re.sub(
-        rb"%([0-9A-Fa-f]{2})", lambda match: binascii.unhexlify(match.group(1)), text.encode()
-    )
-    return data.decode("utf-8", "replace")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query; of several values of one name the last."""
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        target = target if target.startswith("/") else "/" + target
-    path, _, query = target.partition("#")[0].partition("?")
-    pairs = (pair.partition("=") for pair in query.split("&") if pair) if query else ()
-    return re.sub("/{2,}", "/", path), {
-        unquote(name.replace("+", " ")): unquote(value.replace("+", " "))
-        for name, _, value in pairs
-    }
-
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-NO_BODY = (204, 304)
-
-
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-@dataclass(frozen=True)
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name; `repeated` are the names
-    of headers that came more than once."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        return [
-            item.strip(" \t").lower() for item in self.headers[name].split(",") if item.strip(" \t")
-        ]
-
-    @functools.cached_property
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        return (
-            "close" not in self.tokens("connection")
-            if self.minor
-            else "keep-alive" in self.tokens("connection")
-        )
-
-    @functools.cached_property
-    def where(self) -> Tuple[str, Dict[str, str]]:
-        """The path as sent, without the prefix of a session, and the decoded query."""
-        path, query = parse_target(self.target)
-        found = SESSION_PREFIX.match(path)
-        return ((found.group(2) or "/") if found else path), query
-
-    @functools.cached_property
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.  Refused for a name that is none."""
-        found = SESSION_PREFIX.match(parse_target(self.target)[0])
-        name = (
-            self.headers.get("x-mock-session", "")
-            .strip()
-            .encode("latin-1")
-            .decode("utf-8", "replace")
-        )
-        name = unquote(found.group(1)) if found else name
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @functools.cached_property
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.where[1].items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    @functools.cached_property
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        return 2 * len(self.target) + 2 * sum(
-            len(name) + len(value) for name, value in self.headers.items()
-        )
-
-
-def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", headers=headers, close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one: too long, TLS, or a bare line feed after `since`."""
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.  Refused says what is malformed."""
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    line, _, rest = data.partition(b"\r\n")
-    check_partial(data)
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
-    method, target = match.group(1).decode(), match.group(2).decode()
-    if match.group(3) != b"1":
-        raise malformed(
-            f"HTTP/{match.group(3).decode()}.{match.group(4).decode()} is not spoken here; use HTTP/1.1",
-            505,
-        )
-    fields = rest[:-2]
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
-    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
-        name, _, value = field_line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
-        if name in headers:
-            repeated.add(name)
-            value = headers[name] + ("; " if name == "cookie" else ", ") + value
-        headers[name] = value
-    head = Head(method, target, min(1, int(match.group(4))), headers, frozenset(repeated))
-    check_head(head)
-    return head
-
-
-known_head = functools.lru_cache(maxsize=512)(
-    new_head
-)  # a client sends the same head over and over
-
-
-def path_of(data: bytes) -> str:
-    """The path that the beginning of a malformed request seems to be for, to answer in its provider's shape."""
-    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
-    return parse_target(match.group(1).decode())[0] if match else "/"
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, value = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
-    if not (
-        head.target.startswith("/")
-        or ABSOLUTE.match(head.target)
-        or head.target == "*"
-        or head.method == "CONNECT"
-    ):
-        raise malformed(
-            f"malformed request target {shown(head.target.partition('?')[0])}; it begins with /"
-        )
-    if head.method not in METHODS:
-        raise malformed(
-            f"method {shown(head.method)} is not implemented; known: {', '.join(METHODS)}", 501
-        )
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    codings = head.tokens("transfer-encoding")
-    if head.headers["transfer-encoding"].lower() != "chunked":
-        known = codings.count("chunked") == 1 and codings[-1] == "chunked"
-        raise malformed(
-            f"Transfer-Encoding is {shown(head.headers['transfer-encoding'])}; only chunked is implemented",
-            501 if (known and len(codings) > 1) or "chunked" not in codings else 400,
-        )
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length, self.pieces, self.rest = length, bytearray(), b""
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.pieces, self.rest = limit, bytearray(), b""
-        self.at = self.need = self.trailers = (
-            0  # what of `rest` is read; bytes left of a chunk; bytes of trailers
-        )
-        self.state = self.size
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.  Refused if it is malformed or too long."""
-        self.rest, self.at = self.rest[self.at :] + data, 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state == self.done:
-            self.rest, self.at = self.rest[self.at :], 0
-        return self.state == self.done
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + 4098)
-        if end < 0:
-            if len(self.rest) - self.at > 4096:
-                raise malformed("a chunk's head or a trailer is longer than 4096 bytes")
-            return None
-        line, self.at = self.rest[self.at : end + 1], end + 1
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            raise malformed(
-                f"malformed chunk size {shown(line.decode('latin-1'), room=40)}; expected hexadecimal digits"
-            )
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        taken = self.rest[self.at : self.at + self.need]
-        self.pieces += taken
-        self.at += len(taken)
-        self.need -= len(taken)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at, self.state = self.at + 2, self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        self.trailers += len(line)
-        if line and (not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT):
-            raise malformed("malformed trailer after the chunked body")
-        self.state = self.trailer if line else self.done
-        return bool(line)
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large or of unknown length."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    length = head.headers.get("content-length")
-    if length is None:
-        if head.where[0].startswith(CONTROL_PREFIX):
-            return None  # curl -X POST without -d: RFC 9112 (6.3) has no body there, and here none is needed
-        if head.method in ("POST", "PUT", "PATCH"):
-            raise Refused(
-                411,
-                f"a {head.method} needs Content-Length or Transfer-Encoding: chunked",
-                code="length_required",
-                close=True,
-            )
-        return None
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    return SizedBody(int(length)) if int(length) else None
-
-
-def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
-    """A body with its content codings undone, the last one first.  Refused if one is unknown, or the data is not it."""
-    for coding in reversed(codings):
-        if coding in ("gzip", "x-gzip"):
-            body = inflated(body, 31, coding, limit)
-        elif coding == "deflate":
-            # RFC 9110 means zlib, but some clients send bare deflate data.
-            zlib_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
-            body = inflated(body, 15 if zlib_header else -15, coding, limit)
-        elif coding != "identity":
-            raise Refused(
-                415,
-                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
-                code="unsupported_encoding",
-                headers=(("Accept-Encoding", "gzip, deflate"),),
-            )
-    return body
-
-
-def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
-    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
-    found = bytearray()
-    for member in itertools.count(1):
-        if member > 100:
-            raise Refused(
-                400, f"the body has more than 100 {coding} members", code="invalid_encoding"
-            )
-        unpacker = zlib.decompressobj(bits)
-        try:
-            found += unpacker.decompress(data, limit + 1 - len(found))
-        except zlib.error as error:
-            raise Refused(
-                400, f"the body is not {coding}: {error}", code="invalid_encoding"
-            ) from None
-        if len(found) > limit:
-            raise Refused(
-                413,
-                f"the body is larger than {limit} bytes once decompressed (--max-body)",
-                code="body_too_large",
-            )
-        if not unpacker.eof:
-            raise Refused(400, f"the body's {coding} data ends too early", code="invalid_encoding")
-        data = unpacker.unused_data
-        if not data:
-            break
-        if bits != 31:
-            raise Refused(400, f"bytes follow the body's {coding} data", code="invalid_encoding")
-    return bytes(found)
-
-
-def qualities(accept: str) -> Dict[str, float]:
-    """The codings of an Accept-Encoding header with their weights; malformed ones are passed over."""
-    found = {}
-    for item in accept.lower().split(","):
-        match = re.fullmatch(
-            r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?", item
-        )
-        if match:
-            found["gzip" if match.group(1) == "x-gzip" else match.group(1)] = float(
-                match.group(2) or 1
-            )
-    return found
-
-
-@functools.lru_cache(maxsize=256)
-def negotiated(accept: Optional[str]) -> Optional[str]:
-    """`gzip` or `identity`, whichever the client prefers (RFC 9110, 12.5.3); None if it takes neither."""
-    if accept is None:
-        return "identity"
-    weights = qualities(accept)
-    gzip = weights.get("gzip", weights.get("*", 0.0))
-    identity = weights.get("identity", weights.get("*", None if gzip else 1.0))
-    if gzip and (identity is None or gzip >= identity):
-        return "gzip"
-    return "identity" if identity or (identity is None and not gzip) else None
-
-
-@functools.lru_cache(maxsize=1024)
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"] + [
-        f"{name}: {value}" for name, value in headers
-    ]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
-
-
-# === plans ===================================================================
-# Wire plans: the same bytes cut anew.  May touch zlib.
-
-
-WIRE_PLANS: Mapping[str, Plan] = {
-    "whole": Plan(coalesce=1_000_000),
-    "event": Plan(),
-    "byte": Plan(split=1),
-    "utf8": Plan(split="utf8"),
-    "eol": Plan(split="eol"),
-    "crlf": Plan(eol="\r\n"),
-    "cr": Plan(eol="\r"),
-    "comments": Plan(comments=True),
-    "no_space": Plan(no_space=True),
-    "extensions": Plan(chunk_extensions=True),
-    "trailers": Plan(trailers=True),
-    "gzip-event": Plan(gzip="event"),
-    "gzip-block": Plan(gzip="block"),
-    "gzip-members": Plan(gzip="members"),
-    "coalesce": Plan(coalesce=3),
-}
-
-
-def gzipped(body: bytes) -> bytes:
-    """A body as one gzip member; the same bytes every time."""
-    return known_gzip(body) if len(body) <= 256 * 1024 else new_gzip(body)
-
-
-def new_gzip(body: bytes) -> bytes:
-    """A body, compressed."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
-
-
-known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
-
-
-Group = Tuple[Frame, int]  # bytes, and how many events lie in them
-
-
-def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
-    """Frames, up to so many joined into one."""
-    held: List[bytes] = []
-    for frame in frames:
-        if isinstance(frame, bytes):
-            held.append(frame)
-        if held and (isinstance(frame, Hold) or len(held) >= most):
-            yield b"".join(held), len(held)
-            held = []
-        if isinstance(frame, Hold):
-            yield frame, 0
-    if held:
-        yield b"".join(held), len(held)
-
-
-def gzip_groups(
-    groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None
-) -> Iterator[Group]:
-    """Groups as gzip, whose trailer is a group without events.
-
-    Flushed after each (`event`): without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
-    reading the stream sees nothing (zlib manual, deflate()); only when the buffer fills (`block`); or each a member of its
-    own (`members`).  After `honest` events it is gzip no more."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = seen = 0
-    for frame, events in groups:
-        if isinstance(frame, Hold):
-            yield frame, 0
-            continue
-        if honest is not None and seen + events > honest:
-            yield frame, events
-            continue
-        seen += events
-        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
-        data += packer.flush(zlib.Z_SYNC_FLUSH) if mode == "event" else b""
-        waiting += events
-        if data:
-            yield data, waiting
-            waiting = 0
-    if mode != "members" and honest is None:
-        yield packer.flush(), waiting
-
-
-CUTS = {
-    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
-    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
-}
-
-
-def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
-    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
-    if not split or not data:
-        return [data]
-    if isinstance(split, int):
-        return [data[at : at + split] for at in range(0, len(data), split)]
-    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
-    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
-
-
-USUAL_PLAN = Plan()
-
-
-TRAILER = "X-Mock-Trailer", "the end"
 
 
 # === formats/pydantic ========================================================
@@ -2863,7 +2144,7 @@ def response_output(output: Field) -> str:
 
 
 def response_turns(body: Field) -> Iterator[Turn]:
-    """Instructions and input; what a model said in one go, in however many items, is one assistant's turn."""
+    """Instructions and input; a call of a tool and the like is an assistant's turn without words."""
     instructions, given = body.get("instructions"), body.get("input")
     if isinstance(instructions.value, str):
         yield Turn("system", instructions.value)
@@ -2873,20 +2154,14 @@ def response_turns(body: Field) -> Iterator[Turn]:
     if isinstance(given.value, str):
         yield Turn("user", given.value)
         return
-    answering = False
     for item in given.objects():
         kind = item_kind(item)
         if kind == "message":
-            role = response_role(item)
-            said = "more" if answering and role == "assistant" else role
-            yield Turn(said, openai_text(item.get("content")))
-            answering = role == "assistant"
+            yield Turn(response_role(item), openai_text(item.get("content")))
         elif kind.endswith("_output") and "output" in item.value:
             yield Turn("tool", response_output(item.get("output")))
-            answering = False
         elif kind not in ("item_reference", "mcp_approval_response"):
-            yield Turn("more" if answering else "assistant", "")
-            answering = True
+            yield Turn("assistant", "")
 
 
 def item_kind(item: Field) -> str:
@@ -2951,10 +2226,10 @@ class ResponsesRequest(OpenAI):
         """Instructions and input, which may be missing, as the model may, where something else stands for it."""
         given = body.value
         if not (given.get("model") or given.get("prompt")):
-            body.get("model").fail("expected a string", "a string")
+            body.get("model").missing("a string")
         elsewhere = {"prompt", "previous_response_id", "conversation"} & set(given)
         if given.get("input") is None and not elsewhere:
-            body.get("input").fail("expected a string or an array", "a string or an array")
+            body.get("input").missing("a string or an array")
         return response_turns(body)
 
     def tools(self, body: Field) -> Iterator[str]:
@@ -5105,7 +4380,7 @@ class CohereEmbed(Cohere):
             return [openai_text(item.get("content")) for item in body.get("inputs").objects()]
         images = body.get("images")
         if not images.value:
-            body.get("texts").fail("expected an array", "an array")
+            body.get("texts").missing("an array")
         return [""] * len(images.value)
 
     def turns(self, body: Field) -> List[Turn]:
@@ -5672,7 +4947,7 @@ class GeminiCountTokens(Gemini):
         if not inner.value:
             inner = body
         if not inner.value.get("contents"):
-            body.get("contents").fail("expected an array", "an array")
+            body.get("contents").missing("an array")
         return google_turns(inner)
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -6795,97 +6070,105 @@ DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 # Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
 
-def fail(place: str, key: str, problem: str) -> NoReturn:
-    """Raise BadMock: place, key and what would do."""
-    raise BadMock(f"{place}: {key}: {problem}" if key else f"{place}: {problem}")
+Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
+Holds = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
 
-def expect(value: Json, kind: str, place: str, key: str) -> Any:
-    """The value, if it is of one of the KINDS."""
-    if not fits(value, kind):
-        fail(place, key, f"expected {kind}, found {shown(value)}")
-    return value
-
-
-def known_keys(value: Json, known: Iterable[str], place: str, key: str) -> Dict[str, Json]:
-    """The object, if it has no key but the known ones."""
-    expect(value, "an object", place, key)
-    names = list(known)
-    for name in value:
-        if name not in names:
-            fail(place, f"{key}.{name}".lstrip("."), f"unknown key; {nearest(name, names)}")
-    return cast(Dict[str, Json], value)
+TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
 
 
 @dataclass(frozen=True)
 class TextMatcher:
     """Holds for a text that passes all tests; None is no text, which only `not` accepts."""
 
-    tests: Tuple[Callable[[Optional[str]], bool], ...]
-    patterns: Tuple["re.Pattern[str]", ...] = ()
+    tests: Tuple[TextTest, ...]
+    group_names: Tuple[str, ...] = ()
 
-    def __call__(self, text: Optional[str]) -> bool:
-        return all(test(text) for test in self.tests)
-
-    def groups(self, text: Optional[str]) -> Dict[str, str]:
-        """The named groups of its regular expressions; one that took no part is empty."""
-        found = [pattern.search(text) for pattern in self.patterns] if text is not None else []
-        return {
-            name: group or ""
-            for match in found
-            if match
-            for name, group in match.groupdict().items()
-        }
+    def __call__(self, text: Optional[str]) -> Holds:
+        """Whether it holds, with what named groups found; one that took no part is empty."""
+        groups: Dict[str, str] = {}
+        for test in self.tests:
+            passed = test(text)
+            if not passed:
+                return False
+            if passed is not True:
+                groups.update(passed.groupdict(""))
+        return groups or True
 
 
-def pattern(text: str, place: str, key: str) -> "re.Pattern[str]":
-    """A compiled regular expression; BadMock says where it is wrong."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # what may mean something else one day means what it does now
-            return re.compile(text)
-    except re.error as error:
-        at = "" if error.pos is None else f" at character {error.pos + 1}"
-        fail(place, key, f"not a regular expression: {error.msg}{at}, found {shown(text)}")
-    except (OverflowError, RecursionError) as error:
-        fail(place, key, f"too large a regular expression: {error}, found {shown(text)}")
-
-
-def text_matcher(value: Json, place: str, key: str) -> TextMatcher:
+def text_matcher(node: Node) -> TextMatcher:
     """A matcher from its JSON: a string, or an object with contains, regex, glob or not."""
+    value = node.value
     if isinstance(value, str):
         return TextMatcher((lambda text: text == value,))
     if not isinstance(value, dict) or not value:
-        fail(
-            place,
-            key,
-            f"expected a string or an object with contains, regex, glob or not, found {shown(value)}",
-        )
-    known_keys(value, ("contains", "regex", "glob", "not"), place, key)
-    tests: List[Callable[[Optional[str]], bool]] = []
-    patterns: List["re.Pattern[str]"] = []
-    for name, inner in value.items():
-        where = f"{key}.{name}"
-        if name == "not":
-            matcher = text_matcher(inner, place, where)
-            tests.append(lambda text, matcher=matcher: not matcher(text))  # type: ignore[misc]
-            continue
-        if not expect(inner, "a string", place, where):
-            fail(
-                place,
-                where,
-                "expected a pattern, found an empty string, which would match everything",
-            )
-        if name == "contains":
-            tests.append(lambda text, inner=inner: text is not None and inner in text)  # type: ignore[misc]
-            continue
-        found = pattern(inner if name == "regex" else fnmatch.translate(inner), place, where)
-        search = found.search if name == "regex" else found.match
-        tests.append(lambda text, search=search: text is not None and search(text) is not None)  # type: ignore[misc]
-        patterns += [found] if name == "regex" else []
-    return TextMatcher(tuple(tests), tuple(patterns))
+        node.expected("a string or an object with contains, regex, glob or not")
+    node.only(TEXT_MATCHERS)
+    matchers = [TEXT_MATCHERS[name](inner) for name, inner in node.members()]
+    return TextMatcher(
+        tuple(test for matcher in matchers for test in matcher.tests),
+        tuple(name for matcher in matchers for name in matcher.group_names),
+    )
+
+
+def text_contains(node: Node) -> TextMatcher:
+    """Holds for a text with this in it."""
+    wanted = pattern_text(node)
+    return TextMatcher((lambda text: text is not None and wanted in text,))
+
+
+def text_regex(node: Node) -> TextMatcher:
+    """Holds for a text in which a regular expression finds something."""
+    pattern = compiled(node, pattern_text(node))
+    search = pattern.search
+    return TextMatcher(
+        (lambda text: None if text is None else search(text),), tuple(pattern.groupindex)
+    )
+
+
+def text_glob(node: Node) -> TextMatcher:
+    """Holds for a text that fits a shell pattern as a whole."""
+    whole = compiled(node, fnmatch.translate(pattern_text(node))).match
+    # Groups that fnmatch makes for itself are nobody's: only whether it holds is said.
+    return TextMatcher((lambda text: text is not None and whole(text) is not None,))
+
+
+def text_not(node: Node) -> TextMatcher:
+    """Holds where another matcher does not."""
+    matcher = text_matcher(node)
+    return TextMatcher((lambda text: not matcher(text),))
+
+
+TEXT_MATCHERS: Mapping[str, Callable[[Node], TextMatcher]] = {
+    "contains": text_contains,
+    "regex": text_regex,
+    "glob": text_glob,
+    "not": text_not,
+}
+
+
+def pattern_text(node: Node) -> str:
+    """A string that is not empty."""
+    text: str = node.text()
+    if not text:
+        node.fail("expected a pattern, found an empty string, which would match everything")
+    return text
+
+
+def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
+    """A compiled regular expression; BadMock says where it is wrong."""
+    try:
+        with warnings.catch_warnings():
+            # What may mean something else one day means what it does now.
+            warnings.simplefilter("ignore")
+            return re.compile(pattern)
+    except re.error as error:
+        at = ""
+        if error.pos is not None:
+            at = f" at character {error.pos + 1}"
+        node.fail(f"not a regular expression: {error.msg}{at}, found {shown(pattern)}")
+    except (OverflowError, RecursionError) as error:
+        node.fail(f"too large a regular expression: {error}, found {shown(pattern)}")
 
 
 @dataclass(frozen=True)
@@ -6895,18 +6178,23 @@ class Condition:
     key: str
     expected: Json
     get: Callable[[Call], Any]
-    holds: Callable[[Any], bool]
+    holds: Callable[[Any], Holds]
+
+    @property
+    def group_names(self) -> Tuple[str, ...]:
+        """The named groups of its regular expression, if it has one."""
+        if isinstance(self.holds, TextMatcher):
+            return self.holds.group_names
+        return ()
 
     def difference(self, call: Call) -> Optional[Difference]:
         """What keeps the call from matching, if anything does."""
         got = self.get(call)
-        return (
-            None if self.holds(got) else (self.key, MISSING if got is None else got, self.expected)
-        )
-
-    def groups(self, call: Call) -> Dict[str, str]:
-        """Named groups of a regular expression in it."""
-        return self.holds.groups(self.get(call)) if isinstance(self.holds, TextMatcher) else {}
+        if self.holds(got):
+            return None
+        if got is None:
+            got = MISSING
+        return self.key, got, self.expected
 
 
 class BodyCondition(Condition):
@@ -6920,114 +6208,100 @@ class BodyCondition(Condition):
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     """The first difference that keeps `got` from containing `expected`: objects are subsets, arrays
     equally long and compared item by item, anything else is equal, and true is not 1."""
+    pairs: List[Tuple[Json, Json, str]] = []
     if isinstance(expected, dict) and isinstance(got, dict):
-        return next(
-            filter(
-                None,
-                (
-                    lacking(got.get(key, MISSING), inner, f"{path}.{key}")
-                    for key, inner in expected.items()
-                ),
-            ),
-            None,
-        )
-    if isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
-        return next(
-            filter(
-                None,
-                (
-                    lacking(one, other, f"{path}[{index}]")
-                    for index, (one, other) in enumerate(zip(got, expected))
-                ),
-            ),
-            None,
-        )
-    if isinstance(got, bool) == isinstance(expected, bool) and got == expected:
-        return None
-    return path, got, expected
+        for key, inner in expected.items():
+            pairs.append((got.get(key, MISSING), inner, f"{path}.{key}"))
+    elif isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
+        for index, (one, inner) in enumerate(zip(got, expected)):
+            pairs.append((one, inner, f"{path}[{index}]"))
+    elif isinstance(got, bool) != isinstance(expected, bool) or got != expected:
+        return path, got, expected
+    for one, inner, inner_path in pairs:
+        difference = lacking(one, inner, inner_path)
+        if difference:
+            return difference
+    return None
 
 
-def attribute(key: str) -> Callable[[Call], Any]:
-    """How to get what a match key of the same name looks at."""
-    return lambda call: getattr(call, key)
-
-
-def match_text(key: str, value: Json, place: str) -> List[Condition]:
+def match_text(node: Node) -> List[Condition]:
     """A text matcher on one text of the call."""
-    return [Condition(key, value, attribute(key), text_matcher(value, place, "match." + key))]
+    return [Condition(str(node.key), node.value, attrgetter(str(node.key)), text_matcher(node))]
 
 
-def member(key: str, name: str) -> Callable[[Call], Any]:
-    """How to get one header or query parameter."""
-    return lambda call: getattr(call, key).get(name)
-
-
-def is_absent(got: Any) -> bool:
-    """Whether there is no such header or query parameter."""
-    return got is None
-
-
-def match_named(key: str, value: Json, place: str) -> List[Condition]:
+def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
-    found = []
-    for name, inner in expect(value, "an object", place, "match." + key).items():
-        look = name.lower() if key == "headers" else name
-        if inner is None:
-            found.append(Condition(f"{key}.{look}", MISSING, member(key, look), is_absent))
-            continue
-        matcher = text_matcher(inner, place, f"match.{key}.{name}")
-        found.append(Condition(f"{key}.{look}", inner, member(key, look), matcher))
-    return found
+    key = str(node.key)
+    return [named_condition(key, name, inner) for name, inner in node.members()]
 
 
-def match_name(known: FrozenSet[str]) -> Callable[[str, Json, str], List[Condition]]:
+def named_condition(key: str, name: str, node: Node) -> Condition:
+    """What is asked of one header or query parameter."""
+    if key == "headers":
+        name = name.lower()
+
+    def get(call: Call) -> Optional[str]:
+        named: Mapping[str, str] = getattr(call, key)
+        return named.get(name)
+
+    if node.value is None:
+        return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
+    return Condition(f"{key}.{name}", node.value, get, text_matcher(node))
+
+
+def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
     """One of the known names, or a list of them."""
 
-    def compiled(key: str, value: Json, place: str) -> List[Condition]:
-        names = value if isinstance(value, list) and value else [value]
-        for name in names:
-            if not isinstance(name, str) or name not in known:
-                hint = (
-                    nearest(name, known)
-                    if isinstance(name, str)
-                    else "known: " + ", ".join(sorted(known))
-                )
-                fail(place, "match." + key, f"found {shown(name)}; {hint}")
-        return [Condition(key, value, attribute(key), names.__contains__)]
+    def condition(node: Node) -> List[Condition]:
+        nodes = [node]
+        if node.value and isinstance(node.value, list):
+            nodes = node.items()
+        names = [one.choice(known) for one in nodes]
+        key = str(node.key)
+        return [Condition(key, node.value, attrgetter(key), names.__contains__)]
 
-    return compiled
+    return condition
 
 
-def match_exact(kind: str) -> Callable[[str, Json, str], List[Condition]]:
+def match_exact(kind: str) -> Callable[[Node], List[Condition]]:
     """An equal value of one kind."""
 
-    def compiled(key: str, value: Json, place: str) -> List[Condition]:
-        expect(value, kind, place, "match." + key)
-        return [Condition(key, value, attribute(key), lambda got: bool(got == value))]
+    def condition(node: Node) -> List[Condition]:
+        value, key = node.a(kind), str(node.key)
+        return [Condition(key, value, attrgetter(key), lambda got: bool(got == value))]
 
-    return compiled
+    return condition
 
 
-def match_tools(key: str, value: Json, place: str) -> List[Condition]:
+def match_tools(node: Node) -> List[Condition]:
     """Names of tools, all of which the request must offer."""
-    names = [value] if isinstance(value, str) else expect(value, "an array", place, "match." + key)
-    wanted = {expect(name, "a string", place, "match." + key) for name in names}
-    return [Condition(key, value, attribute(key), lambda got: wanted <= set(got))]
+    if isinstance(node.value, str):
+        wanted = {node.value}
+    else:
+        wanted = {name.text() for name in node.items()}
+    return [Condition("tools", node.value, attrgetter("tools"), wanted.issubset)]
 
 
-def match_body(key: str, value: Json, place: str) -> List[Condition]:
+def match_body(node: Node) -> List[Condition]:
     """JSON that the body must contain."""
-    return [BodyCondition(key, value, attribute(key), lambda got: lacking(got, value, key) is None)]
+    value = node.value
+
+    def contains(got: Json) -> bool:
+        return lacking(got, value, "body") is None
+
+    return [BodyCondition("body", value, attrgetter("body"), contains)]
 
 
-def match_sha256(key: str, value: Json, place: str) -> List[Condition]:
+def match_sha256(node: Node) -> List[Condition]:
     """SHA-256 of the body as canonical JSON."""
-    if not re.fullmatch("[0-9a-fA-F]{64}", str(value)):
-        fail(place, "match." + key, f"expected 64 hex digits, found {shown(value)}")
-    return [Condition(key, value, attribute(key), lambda got: bool(got == value.lower()))]
+    if not isinstance(node.value, str) or not re.fullmatch("[0-9a-fA-F]{64}", node.value):
+        node.expected("64 hex digits")
+    digest = node.value.lower()
+    get = attrgetter("body_sha256")
+    return [Condition("body_sha256", node.value, get, lambda got: bool(got == digest))]
 
 
-MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
+MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(PROVIDERS),
     "operation": match_name(OPERATIONS),
     "api": match_name(APIS),
@@ -7048,19 +6322,21 @@ MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
 }
 
 
-def conditions(match: Json, default_operation: str, place: str) -> Tuple[Condition, ...]:
-    """The conditions of a `match`, in the order of MATCH_KEYS.  Without `operation` it asks for the
-    default one, if that is given, unless it names an API or one path, which says more."""
-    known_keys(match, MATCH_KEYS, place, "match")
-    asked = dict(match)
-    if (
-        default_operation
-        and not {"operation", "api"} & set(asked)
-        and not isinstance(asked.get("path"), str)
-    ):
-        asked["operation"] = default_operation
-    found = [MATCH_KEYS[key](key, asked[key], place) for key in MATCH_KEYS if key in asked]
-    return tuple(condition for group in found for condition in group)
+def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
+    """The conditions of a `match`, in the order of MATCH_KEYS; none where it is absent.  Without
+    `operation` it asks for the default one, if that is given, unless it names an API or one path,
+    which says more."""
+    asked: Dict[str, Node] = {}
+    if not match.is_absent:
+        asked = dict(match.only(MATCH_KEYS).members())
+    names_path = "path" in asked and isinstance(asked["path"].value, str)
+    if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
+        asked["operation"] = match.get("operation").replaced(default_operation)
+    found: List[Condition] = []
+    for key, read in MATCH_KEYS.items():
+        if key in asked:
+            found += read(asked[key])
+    return tuple(found)
 
 
 # === mocks/templates =========================================================
@@ -7069,23 +6345,44 @@ def conditions(match: Json, default_operation: str, place: str) -> Tuple[Conditi
 
 TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
-
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
+PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
 
-def check_templates(value: Json, names: Iterable[str], place: str, key: str) -> None:
+ITEM_NUMBER = re.compile("[0-9]{1,9}")
+
+
+def check_templates(node: Node, names: Iterable[str]) -> None:
     """Raise BadMock if a text in a JSON value asks for what a request never has."""
-    if isinstance(value, (dict, list)):
-        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            check_templates(inner, names, place, f"{key}.{name}")
-    for name in TEMPLATE.findall(value) if isinstance(value, str) else ():
-        known = [*TEMPLATE_NAMES, *names]
-        if name not in known and not re.match(r"(?:header|body)\..", name):
-            fail(
-                place,
-                key,
-                f"unknown template {{{{{name}}}}}; {nearest(name, [*known, 'header.NAME', 'body.PATH'])}",
-            )
+    if isinstance(node.value, dict):
+        for _, inner in node.members():
+            check_templates(inner, names)
+    elif isinstance(node.value, list):
+        for inner in node.items():
+            check_templates(inner, names)
+    elif isinstance(node.value, str) and "{{" in node.value:
+        check_text(node, [*TEMPLATE_NAMES, *names])
+
+
+def check_text(node: Node, known: Iterable[str]) -> None:
+    """Raise BadMock if a text has a template of a name that is not known."""
+    for name in TEMPLATE.findall(node.value):
+        if name not in known and not PATH_TEMPLATE.match(name):
+            hint = nearest(name, [*known, "header.NAME", "body.PATH"])
+            node.fail(f"unknown template {{{{{name}}}}}; {hint}")
+
+
+def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
+    """A JSON value with its templates filled, once: what comes in is not looked at again."""
+    if isinstance(value, str):
+        if "{{" not in value:
+            return value
+        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
+    if isinstance(value, dict):
+        return {key: filled(inner, call, groups) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, call, groups) for inner in value]
+    return value
 
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
@@ -7093,90 +6390,32 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     if name in groups:
         return groups[name]
     kind, _, rest = name.partition(".")
-    value: Json = call.headers.get(rest.lower()) if kind == "header" else getattr(call, name, None)
-    if kind == "body":
-        value = call.body
-        for step in rest.split("."):
-            if isinstance(value, list):
-                value = (
-                    value[int(step)]
-                    if re.fullmatch("[0-9]{1,9}", step) and int(step) < len(value)
-                    else None
-                )
-            else:
-                value = value.get(step) if isinstance(value, dict) else None
-    return "" if value is None else value if isinstance(value, str) else compact(value)
+    value: Json
+    if kind == "header":
+        value = call.headers.get(rest.lower())
+    elif kind == "body":
+        value = walked(call.body, rest)
+    else:
+        value = getattr(call, name, None)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else compact(value)
 
 
-def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
-    """A JSON value with its templates filled, once: what comes in is not looked at again."""
-    if isinstance(value, str):
-        return (
-            TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
-            if "{{" in value
-            else value
-        )
-    if isinstance(value, dict):
-        return {key: filled(inner, call, groups) for key, inner in value.items()}
-    return [filled(inner, call, groups) for inner in value] if isinstance(value, list) else value
+def walked(value: Json, path: str) -> Json:
+    """What `messages.0.content` leads to inside a JSON value; None where it leads nowhere."""
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and ITEM_NUMBER.fullmatch(step) and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
 
 
 # === mocks/answer ============================================================
-# What a mock answers: a `response` of a mock from its JSON.  Pure but for @files, which it is given.
-
-
-def seconds(value: Json, place: str, key: str) -> float:
-    """A pause from 0 to an hour."""
-    if not fits(value, "a number") or not 0 <= value <= 3600:
-        fail(place, key, f"expected seconds from 0 to 3600, found {shown(value)}")
-    return float(value)
-
-
-NEUTRAL_KEYS = (
-    "text",
-    "tool_calls",
-    "reasoning",
-    "refusal",
-    "parts",
-    "embedding",
-    "finish_reason",
-    "usage",
-    "model",
-    "id",
-    "chunk_size",
-    "extra",
-)
-
-
-RECORDED_KEYS = ("body", "events")
-
-
-ERROR_KEYS = ("error", "after_events")
-
-
-FAULT_KEYS = ("fault", "probability")
-
-
-DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate")
-
-
-COMMON_KEYS = ("status", *DELIVERY_KEYS)
-
-
-RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
-
-
-PART_KINDS: Mapping[str, Callable[[str], Part]] = {
-    "text": Text,
-    "reasoning": Reasoning,
-    "refusal": Refusal,
-}
-
-
-STOPS = ("stop", "length", "tool_calls", "content_filter")
-
-
-ReadFile = Callable[[str, str], bytes]  # (name, place) → bytes of a file in the data directory
+# An answer of a mock, and what it says to one call.  Pure.
 
 
 @dataclass(frozen=True)
@@ -7184,17 +6423,24 @@ class Neutral:
     """A neutral answer before its templates are filled."""
 
     parts: Tuple[Part, ...]
-    stop: str
-    usage: Mapping[str, int]
-    model: str
-    id: str
-    chunk_size: int
-    extra: Mapping[str, Json]
-    kinds: FrozenSet[Any]
+    stop: str = "stop"
+    usage: Mapping[str, int] = field(default_factory=dict)
+    model: str = ""
+    id: str = ""
+    chunk_size: int = 0
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
-    def reply(self, call: Call, groups: Mapping[str, str]) -> Reply:
+    @functools.cached_property
+    def kinds(self) -> FrozenSet[Any]:
+        """The kinds of its parts, as an API has to be able to say them."""
+        kinds = {type(part) for part in self.parts}
+        if Structure in kinds:
+            kinds = kinds - {Structure} | {Text}
+        return frozenset(kinds)
+
+    def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
-        parts = tuple(fill(part, call, groups) for part in self.parts)
+        parts = tuple(filled_part(part, call, groups) for part in self.parts)
         return Reply(
             parts,
             self.stop,
@@ -7207,42 +6453,43 @@ class Neutral:
 
     def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
         """Token counts: given, or estimated from the texts."""
-        texts = {
-            kind: "".join(
-                compact(part.arguments) + part.name
-                if isinstance(part, ToolCall)
-                else getattr(part, "text", "")
-                for part in parts
-                if isinstance(part, kind)
-            )
-            for kind in (object, Reasoning)
-        }
         given = self.usage
-        reasoning = given.get(
-            "reasoning_tokens", estimate(texts[Reasoning]) if texts[Reasoning] else 0
-        )
-        spoken = len(texts[object]) - len(texts[Reasoning])
-        output = given.get("output_tokens", reasoning + max(1, (spoken + 3) // 4))
-        return Usage(
-            given.get("input_tokens", max(estimate(call.prompt), given.get("cached_tokens", 0))),
-            output,
-            min(reasoning, output),
-            given.get("cached_tokens", 0),
-        )
+        thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
+        told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
+        reasoning, cached = given.get("reasoning_tokens"), given.get("cached_tokens", 0)
+        if reasoning is None:
+            reasoning = estimate(thought) if thought else 0
+        output = given.get("output_tokens", reasoning + estimate(told))
+        asked = given.get("input_tokens", max(estimate(call.prompt), cached))
+        return Usage(asked, output, min(reasoning, output), cached)
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an API can't say this, if it can't."""
+        if not self.kinds <= wire.speaks:
+            return "api", call.api, Because("one that can say what its response holds")
+        if Embedding in wire.speaks and Embedding not in self.kinds:
+            expected = 'another one, because its response has no "embedding"'
+            return "api", call.api, Because(expected)
+        return None
 
 
-def fill(part: Part, call: Call, groups: Mapping[str, str]) -> Part:
+def told_text(part: Part) -> str:
+    """What a part costs tokens for; vectors cost none."""
+    if isinstance(part, ToolCall):
+        return compact(part.arguments) + part.name
+    return getattr(part, "text", "")
+
+
+def filled_part(part: Part, call: Call, groups: Groups) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        name, own, arguments = filled([part.name, part.id, part.arguments], call, groups)
-        return ToolCall(name, arguments, own)
+        name, id_, arguments = filled([part.name, part.id, part.arguments], call, groups)
+        return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
         return Text(compact(filled(part.value, call, groups)))
-    return (
-        part
-        if isinstance(part, Embedding) or "{{" not in part.text
-        else type(part)(filled(part.text, call, groups))
-    )
+    if isinstance(part, Embedding) or "{{" not in part.text:
+        return part
+    return type(part)(filled(part.text, call, groups))
 
 
 Form = Union[Neutral, Recorded, Failure]
@@ -7260,555 +6507,1301 @@ class Answer:
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why this answer can't be given to this call, if it can't."""
-        form = self.form
-        if isinstance(form, Neutral):
-            mute = sorted(kind.__name__ for kind in form.kinds - wire.speaks)
-            if mute or (Embedding in wire.speaks and Embedding not in form.kinds):
-                return (
-                    "api",
-                    call.api,
-                    Because(
-                        "one that can say what its response holds"
-                        if mute
-                        else 'another one, because its response has no "embedding"'
-                    ),
-                )
-        if isinstance(form, Recorded):
-            if call.stream and not (form.frames or form.values) and self.status < 400:
-                return (
-                    "stream",
-                    True,
-                    Because('false, because its response has a "body" but no "events"'),
-                )
-            if not call.stream and form.body is MISSING and self.failure is None:
-                return (
-                    "stream",
-                    False,
-                    Because('true, because its response has "events" but no "body"'),
-                )
+        if isinstance(self.form, Neutral):
+            return self.form.lacks(wire, call)
+        if isinstance(self.form, Recorded):
+            return self.lacks_recording(self.form, call)
         return None
 
-    def to(self, call: Call, groups: Mapping[str, str]) -> Outcome:
-        """What is answered to one call."""
+    def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
+        """The same of a recorded answer: whether there is one of the kind that is asked for."""
+        has_events = bool(recorded.frames or recorded.values)
+        if call.stream and not has_events and self.status < 400:
+            expected = 'false, because its response has a "body" but no "events"'
+            return "stream", True, Because(expected)
+        if not call.stream and recorded.body is MISSING and self.failure is None:
+            expected = 'true, because its response has "events" but no "body"'
+            return "stream", False, Because(expected)
+        return None
+
+    def to(self, call: Call, groups: Groups) -> Outcome:
+        """What is answered to one call; `groups` are what its mock's regular expressions found."""
         if isinstance(self.form, Failure):
-            return replace(self.form, message=filled(self.form.message, call, groups))
-        content = self.form.reply(call, groups) if isinstance(self.form, Neutral) else self.form
+            return filled_failure(self.form, call, groups)
+        content: Union[Reply, Recorded]
+        if isinstance(self.form, Neutral):
+            content = self.form.reply(call, groups)
+        else:
+            content = self.form
         if self.failure is None:
             return content
-        return Broken(
-            content,
-            replace(self.failure, message=filled(self.failure.message, call, groups)),
-            self.after_events,
-        )
+        return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
 
 
-def parse_part(key: str, value: Json, place: str, where: str) -> List[Part]:
-    """The parts that one key of a neutral response stands for."""
-    if key == "tool_calls":
+def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
+    """An error with the templates in its message filled."""
+    return replace(failure, message=filled(failure.message, call, groups))
+
+
+# === steps ===================================================================
+# Steps: what happens on the socket, as values.  Touch nothing.
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bytes that go out in one write, `head` of them before the body; `events` of a stream end with them, and `last` says
+    that the stream does."""
+
+    data: bytes
+    events: int = 0
+    head: int = 0
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Seconds until the next step is due, counted from when this one was."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Nothing more, until the client leaves."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The answer ends here, before its end: `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+
+    how: str
+
+
+Step = Union[Send, Wait, Hold, Hang, Cut]
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What the connection and the request say about how a response is written."""
+
+    minor: int = 1
+    keep_alive: bool = True
+    head_only: bool = False
+    accept_encoding: Optional[str] = None
+    extra: Headers = ()  # headers of this one response: its date and id
+
+
+# === faults ==================================================================
+# Faults: how an answer breaks, as generators over its steps.  Pure.
+
+
+FAULTS = ("reset", "close", "hang", "truncate", "malformed", "garbage", "bad_gzip", "drip")
+
+
+FaultSteps = Callable[[Iterable[Step], Fault, Wire], Iterator[Step]]
+
+
+FAULT_STEPS: Dict[str, FaultSteps] = {}
+
+
+GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
+
+
+def a_fault(kind: str) -> Callable[[FaultSteps], FaultSteps]:
+    """Registers what a fault of FAULTS does to the steps of an answer."""
+
+    def registered(made: FaultSteps) -> FaultSteps:
+        FAULT_STEPS[kind] = made
+        return made
+
+    return registered
+
+
+def steps_until(made: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
+    """The steps up to so many events; none at all without a number, or for a whole answer, which has none."""
+    sent = 0
+    for step in made if after is not None else ():
+        whole = isinstance(step, Send) and 0 < step.head < len(step.data)
+        if whole or (
+            isinstance(step, Send)
+            and (step.last or (step.events and sent + step.events > (after or 0)))
+        ):
+            return
+        sent += step.events if isinstance(step, Send) else 0
+        yield step
+
+
+@a_fault("reset")
+def resetting(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The connection is reset."""
+    yield from steps_until(made, fault.after)
+    yield Cut("reset")
+
+
+@a_fault("close")
+def closing(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The connection is closed, in a stream without the last chunk."""
+    yield from steps_until(made, fault.after)
+    yield Cut("close")
+
+
+@a_fault("hang")
+def hanging(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """Nothing more comes, until the client leaves."""
+    yield from steps_until(made, fault.after)
+    yield Hang()
+
+
+@a_fault("garbage")
+def garbling(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """Bytes that are no HTTP, then the end of the connection."""
+    yield from steps_until(made, fault.after)
+    yield Send(GARBAGE)
+    yield Cut("close")
+
+
+@a_fault("truncate")
+def truncating(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """Of a whole answer half the bytes that it promised; of a stream so many events, by default half, and the last chunk, so
+    that it ends cleanly without the provider's last events."""
+    known = list(made)
+    sends = [step for step in known if isinstance(step, Send)]
+    events = sum(step.events for step in sends)
+    if any(0 < step.head < len(step.data) for step in sends) or not (
+        events or any(step.last for step in sends)
+    ):
+        whole = b"".join(step.data for step in sends)
+        head = sum(step.head for step in sends)
+        yield from (step for step in known if isinstance(step, Wait))
+        yield Send(whole[: head + (len(whole) - head) // 2], head=head)
+        yield Cut("close")
+        return
+    yield from steps_until(known, events // 2 if fault.after is None else fault.after)
+    if not wire.minor:  # its end is all that there is to end it with
+        yield Cut("close")
+        return
+    yield Send(b"0\r\n\r\n", last=True)
+    yield Cut("kept")
+
+
+@a_fault("malformed")
+@a_fault("bad_gzip")
+def as_it_is(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The steps as they are: what is wrong lies in the bytes."""
+    yield from made
+
+
+@a_fault("drip")
+def dripping(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The same bytes, one a write."""
+    for step in made:
+        if not isinstance(step, Send):
+            yield step
+            continue
+        for at in range(len(step.data)):
+            ends = at + 1 == len(step.data)
+            yield Send(
+                step.data[at : at + 1],
+                step.events if ends else 0,
+                int(at < step.head),
+                step.last and ends,
+            )
+
+
+# === http ====================================================================
+# HTTP: heads, bodies and codings from bytes, heads to bytes.  May touch zlib; knows no provider, no socket and no clock.
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = re.sub(
+        rb"%([0-9A-Fa-f]{2})", lambda match: binascii.unhexlify(match.group(1)), text.encode()
+    )
+    return data.decode("utf-8", "replace")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query; of several values of one name the last."""
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        target = target if target.startswith("/") else "/" + target
+    path, _, query = target.partition("#")[0].partition("?")
+    pairs = (pair.partition("=") for pair in query.split("&") if pair) if query else ()
+    return re.sub("/{2,}", "/", path), {
+        unquote(name.replace("+", " ")): unquote(value.replace("+", " "))
+        for name, _, value in pairs
+    }
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+NO_BODY = (204, 304)
+
+
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name; `repeated` are the names
+    of headers that came more than once."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
         return [
-            parse_tool_call(call, place, f"{where}.{index}")
-            for index, call in enumerate(expect(value, "an array", place, where))
+            item.strip(" \t").lower() for item in self.headers[name].split(",") if item.strip(" \t")
         ]
-    if key == "text" and isinstance(value, (dict, list)):
-        return [Structure(value)]
-    kind = PART_KINDS[key]
-    return [
-        kind(expect(value, "a string or an object" if key == "text" else "a string", place, where))
-    ]
 
-
-def parse_tool_call(value: Json, place: str, where: str) -> ToolCall:
-    """A tool call from its JSON; arguments may be an object or its JSON text."""
-    known_keys(value, ("name", "arguments", "id"), place, where)
-    if not isinstance(value.get("name"), str) or not value["name"]:
-        fail(
-            place,
-            where + ".name",
-            f"expected the tool's name, found {shown(value.get('name', MISSING))}",
+    @functools.cached_property
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        return (
+            "close" not in self.tokens("connection")
+            if self.minor
+            else "keep-alive" in self.tokens("connection")
         )
-    arguments = value.get("arguments", {})
-    if isinstance(arguments, str):
-        try:
-            arguments = parse_json(arguments.encode())
-        except ValueError as error:
-            fail(place, where + ".arguments", f"not JSON: {error}")
-    expect(arguments, "an object", place, where + ".arguments")
-    return ToolCall(
-        value["name"], arguments, expect(value.get("id", ""), "a string", place, where + ".id")
+
+    @functools.cached_property
+    def where(self) -> Tuple[str, Dict[str, str]]:
+        """The path as sent, without the prefix of a session, and the decoded query."""
+        path, query = parse_target(self.target)
+        found = SESSION_PREFIX.match(path)
+        return ((found.group(2) or "/") if found else path), query
+
+    @functools.cached_property
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.  Refused for a name that is none."""
+        found = SESSION_PREFIX.match(parse_target(self.target)[0])
+        name = (
+            self.headers.get("x-mock-session", "")
+            .strip()
+            .encode("latin-1")
+            .decode("utf-8", "replace")
+        )
+        name = unquote(found.group(1)) if found else name
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @functools.cached_property
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.where[1].items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    @functools.cached_property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return 2 * len(self.target) + 2 * sum(
+            len(name) + len(value) for name, value in self.headers.items()
+        )
+
+
+def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", headers=headers, close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one: too long, TLS, or a bare line feed after `since`."""
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.  Refused says what is malformed."""
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    line, _, rest = data.partition(b"\r\n")
+    check_partial(data)
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
+    method, target = match.group(1).decode(), match.group(2).decode()
+    if match.group(3) != b"1":
+        raise malformed(
+            f"HTTP/{match.group(3).decode()}.{match.group(4).decode()} is not spoken here; use HTTP/1.1",
+            505,
+        )
+    fields = rest[:-2]
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Set[str] = set()
+    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = field_line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        if name in headers:
+            repeated.add(name)
+            value = headers[name] + ("; " if name == "cookie" else ", ") + value
+        headers[name] = value
+    head = Head(method, target, min(1, int(match.group(4))), headers, frozenset(repeated))
+    check_head(head)
+    return head
+
+
+known_head = functools.lru_cache(maxsize=512)(
+    new_head
+)  # a client sends the same head over and over
+
+
+def path_of(data: bytes) -> str:
+    """The path that the beginning of a malformed request seems to be for, to answer in its provider's shape."""
+    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    return parse_target(match.group(1).decode())[0] if match else "/"
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, value = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+    if not (
+        head.target.startswith("/")
+        or ABSOLUTE.match(head.target)
+        or head.target == "*"
+        or head.method == "CONNECT"
+    ):
+        raise malformed(
+            f"malformed request target {shown(head.target.partition('?')[0])}; it begins with /"
+        )
+    if head.method not in METHODS:
+        raise malformed(
+            f"method {shown(head.method)} is not implemented; known: {', '.join(METHODS)}", 501
+        )
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    codings = head.tokens("transfer-encoding")
+    if head.headers["transfer-encoding"].lower() != "chunked":
+        known = codings.count("chunked") == 1 and codings[-1] == "chunked"
+        raise malformed(
+            f"Transfer-Encoding is {shown(head.headers['transfer-encoding'])}; only chunked is implemented",
+            501 if (known and len(codings) > 1) or "chunked" not in codings else 400,
+        )
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length, self.pieces, self.rest = length, bytearray(), b""
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.pieces, self.rest = limit, bytearray(), b""
+        self.at = self.need = self.trailers = (
+            0  # what of `rest` is read; bytes left of a chunk; bytes of trailers
+        )
+        self.state = self.size
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.  Refused if it is malformed or too long."""
+        self.rest, self.at = self.rest[self.at :] + data, 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state == self.done:
+            self.rest, self.at = self.rest[self.at :], 0
+        return self.state == self.done
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + 4098)
+        if end < 0:
+            if len(self.rest) - self.at > 4096:
+                raise malformed("a chunk's head or a trailer is longer than 4096 bytes")
+            return None
+        line, self.at = self.rest[self.at : end + 1], end + 1
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            raise malformed(
+                f"malformed chunk size {shown(line.decode('latin-1'), room=40)}; expected hexadecimal digits"
+            )
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        taken = self.rest[self.at : self.at + self.need]
+        self.pieces += taken
+        self.at += len(taken)
+        self.need -= len(taken)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at, self.state = self.at + 2, self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        self.trailers += len(line)
+        if line and (not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT):
+            raise malformed("malformed trailer after the chunked body")
+        self.state = self.trailer if line else self.done
+        return bool(line)
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
     )
 
 
-def parse_parts(spec: Mapping[str, Json], place: str) -> List[Part]:
-    """All parts of a neutral response, in the order in which they are answered."""
-    if "parts" not in spec:
-        return [
-            part
-            for key in ("reasoning", "text", "refusal", "tool_calls")
-            if key in spec
-            for part in parse_part(key, spec[key], place, "response." + key)
-        ]
-    others = sorted({"text", "tool_calls", "reasoning", "refusal"} & set(spec))
-    if others:
-        fail(
-            place,
-            "response.parts",
-            f'stands instead of "{others[0]}", not beside it; move that into parts',
-        )
-    found: List[Part] = []
-    for index, part in enumerate(expect(spec["parts"], "an array", place, "response.parts")):
-        where = f"response.parts.{index}"
-        known_keys(part, ("text", "reasoning", "refusal", "tool_calls"), place, where)
-        if len(part) != 1:
-            fail(
-                place,
-                where,
-                f"expected one of text, reasoning, refusal, tool_calls, found {shown(part)}",
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large or of unknown length."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    length = head.headers.get("content-length")
+    if length is None:
+        if head.where[0].startswith(CONTROL_PREFIX):
+            return None  # curl -X POST without -d: RFC 9112 (6.3) has no body there, and here none is needed
+        if head.method in ("POST", "PUT", "PATCH"):
+            raise Refused(
+                411,
+                f"a {head.method} needs Content-Length or Transfer-Encoding: chunked",
+                code="length_required",
+                close=True,
             )
-        found += [
-            one
-            for key, value in part.items()
-            for one in parse_part(key, value, place, f"{where}.{key}")
-        ]
+        return None
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    return SizedBody(int(length)) if int(length) else None
+
+
+def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
+    """A body with its content codings undone, the last one first.  Refused if one is unknown, or the data is not it."""
+    for coding in reversed(codings):
+        if coding in ("gzip", "x-gzip"):
+            body = inflated(body, 31, coding, limit)
+        elif coding == "deflate":
+            # RFC 9110 means zlib, but some clients send bare deflate data.
+            zlib_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
+            body = inflated(body, 15 if zlib_header else -15, coding, limit)
+        elif coding != "identity":
+            raise Refused(
+                415,
+                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
+                code="unsupported_encoding",
+                headers=(("Accept-Encoding", "gzip, deflate"),),
+            )
+    return body
+
+
+def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
+    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
+    found = bytearray()
+    for member in itertools.count(1):
+        if member > 100:
+            raise Refused(
+                400, f"the body has more than 100 {coding} members", code="invalid_encoding"
+            )
+        unpacker = zlib.decompressobj(bits)
+        try:
+            found += unpacker.decompress(data, limit + 1 - len(found))
+        except zlib.error as error:
+            raise Refused(
+                400, f"the body is not {coding}: {error}", code="invalid_encoding"
+            ) from None
+        if len(found) > limit:
+            raise Refused(
+                413,
+                f"the body is larger than {limit} bytes once decompressed (--max-body)",
+                code="body_too_large",
+            )
+        if not unpacker.eof:
+            raise Refused(400, f"the body's {coding} data ends too early", code="invalid_encoding")
+        data = unpacker.unused_data
+        if not data:
+            break
+        if bits != 31:
+            raise Refused(400, f"bytes follow the body's {coding} data", code="invalid_encoding")
+    return bytes(found)
+
+
+def qualities(accept: str) -> Dict[str, float]:
+    """The codings of an Accept-Encoding header with their weights; malformed ones are passed over."""
+    found = {}
+    for item in accept.lower().split(","):
+        match = re.fullmatch(
+            r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?", item
+        )
+        if match:
+            found["gzip" if match.group(1) == "x-gzip" else match.group(1)] = float(
+                match.group(2) or 1
+            )
     return found
 
 
-def parse_embedding(value: Json, place: str) -> Embedding:
-    """Vectors from their JSON: one array of numbers, or an array of those."""
-    rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
-    for row in rows:
-        if (
-            not isinstance(row, list)
-            or not row
-            or not all(fits(number, "a number") for number in row)
-        ):
-            fail(
-                place,
-                "response.embedding",
-                f"expected an array of numbers, or several of them, found {shown(row)}",
-            )
-        if not all(abs(number) < 3.4e38 for number in row):
-            fail(place, "response.embedding", "holds a number that is none of 32 bits")
-    return Embedding(tuple(tuple(row) for row in rows))
+@functools.lru_cache(maxsize=256)
+def negotiated(accept: Optional[str]) -> Optional[str]:
+    """`gzip` or `identity`, whichever the client prefers (RFC 9110, 12.5.3); None if it takes neither."""
+    if accept is None:
+        return "identity"
+    weights = qualities(accept)
+    gzip = weights.get("gzip", weights.get("*", 0.0))
+    identity = weights.get("identity", weights.get("*", None if gzip else 1.0))
+    if gzip and (identity is None or gzip >= identity):
+        return "gzip"
+    return "identity" if identity or (identity is None and not gzip) else None
 
 
-def parse_usage(value: Json, place: str) -> Mapping[str, int]:
-    """Token counts, each at least 0, shares no larger than what they are a share of."""
-    known_keys(
-        value,
-        ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"),
-        place,
-        "response.usage",
+@functools.lru_cache(maxsize=1024)
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"] + [
+        f"{name}: {value}" for name, value in headers
+    ]
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+
+
+# === plans ===================================================================
+# Wire plans: the same bytes cut anew.  May touch zlib.
+
+
+WIRE_PLANS: Mapping[str, Plan] = {
+    "whole": Plan(coalesce=1_000_000),
+    "event": Plan(),
+    "byte": Plan(split=1),
+    "utf8": Plan(split="utf8"),
+    "eol": Plan(split="eol"),
+    "crlf": Plan(eol="\r\n"),
+    "cr": Plan(eol="\r"),
+    "comments": Plan(comments=True),
+    "no_space": Plan(no_space=True),
+    "extensions": Plan(chunk_extensions=True),
+    "trailers": Plan(trailers=True),
+    "gzip-event": Plan(gzip="event"),
+    "gzip-block": Plan(gzip="block"),
+    "gzip-members": Plan(gzip="members"),
+    "coalesce": Plan(coalesce=3),
+}
+
+
+def gzipped(body: bytes) -> bytes:
+    """A body as one gzip member; the same bytes every time."""
+    return known_gzip(body) if len(body) <= 256 * 1024 else new_gzip(body)
+
+
+def new_gzip(body: bytes) -> bytes:
+    """A body, compressed."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    return packer.compress(body) + packer.flush()
+
+
+known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
+
+
+Group = Tuple[Frame, int]  # bytes, and how many events lie in them
+
+
+def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
+    """Frames, up to so many joined into one."""
+    held: List[bytes] = []
+    for frame in frames:
+        if isinstance(frame, bytes):
+            held.append(frame)
+        if held and (isinstance(frame, Hold) or len(held) >= most):
+            yield b"".join(held), len(held)
+            held = []
+        if isinstance(frame, Hold):
+            yield frame, 0
+    if held:
+        yield b"".join(held), len(held)
+
+
+def gzip_groups(
+    groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None
+) -> Iterator[Group]:
+    """Groups as gzip, whose trailer is a group without events.
+
+    Flushed after each (`event`): without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
+    reading the stream sees nothing (zlib manual, deflate()); only when the buffer fills (`block`); or each a member of its
+    own (`members`).  After `honest` events it is gzip no more."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    waiting = seen = 0
+    for frame, events in groups:
+        if isinstance(frame, Hold):
+            yield frame, 0
+            continue
+        if honest is not None and seen + events > honest:
+            yield frame, events
+            continue
+        seen += events
+        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        data += packer.flush(zlib.Z_SYNC_FLUSH) if mode == "event" else b""
+        waiting += events
+        if data:
+            yield data, waiting
+            waiting = 0
+    if mode != "members" and honest is None:
+        yield packer.flush(), waiting
+
+
+CUTS = {
+    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
+    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
+}
+
+
+def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
+    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
+    if not split or not data:
+        return [data]
+    if isinstance(split, int):
+        return [data[at : at + split] for at in range(0, len(data), split)]
+    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
+    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
+
+
+USUAL_PLAN = Plan()
+
+
+TRAILER = "X-Mock-Trailer", "the end"
+
+
+# === mocks/delivery ==========================================================
+# How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
+
+
+FAULT_KEYS = ("fault", "probability")
+
+DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate")
+
+GZIP_CHOICES = ("auto", "always", "never")
+
+PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
+
+PLAN_KEYS = tuple(field.name for field in fields(Plan))
+
+# The words that a key of a wire plan takes.
+PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
+    "split": ("utf8", "eol"),
+    "eol": ("\n", "\r\n", "\r"),
+    "gzip": ("event", "block", "members"),
+}
+
+PLAN_FLAGS = ("comments", "no_space", "chunk_extensions", "trailers")
+
+HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
+
+NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
+
+
+def parse_delivery(response: Node) -> Delivery:
+    """How a response travels."""
+    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS)):
+        return Delivery()
+    return Delivery(
+        response.get("delay").seconds(0),
+        parse_pace(response.get("pace")),
+        response.get("gzip").choice(GZIP_CHOICES, "auto"),
+        parse_headers(response.get("headers")),
+        response.get("gate").flag(False),
+        parse_plan(response.get("wire")),
+        parse_fault(response),
     )
-    for key, number in value.items():
-        if not fits(number, "an integer") or not 0 <= number < 2**53:
-            fail(
-                place,
-                "response.usage." + key,
-                f"expected a number of tokens, found {shown(number)}",
-            )
-    for share, of in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
-        if share in value and of in value and value[share] > value[of]:
-            fail(
-                place,
-                "response.usage." + share,
-                f"is a share of {of} ({value[of]}), found {value[share]}",
-            )
-    return cast(Mapping[str, int], value)
 
 
-def parse_neutral(spec: Mapping[str, Json], names: Iterable[str], place: str) -> Neutral:
-    """A neutral response from its JSON."""
-    parts = parse_parts(spec, place)
-    for key in ("text", "reasoning", "refusal", "tool_calls", "parts"):
-        check_templates(spec.get(key), names, place, "response." + key)
-    if "embedding" in spec:
-        if parts:
-            fail(place, "response.embedding", "stands alone: no API answers with text and vectors")
-        parts = [parse_embedding(spec["embedding"], place)]
-    if not {
-        *PART_KINDS,
-        "tool_calls",
-        "parts",
-        "embedding",
-        "usage",
-        "finish_reason",
-        "extra",
-    } & set(spec):
-        fail(
-            place,
-            "response",
-            "says nothing; it needs text, tool_calls, embedding, body, events or error",
-        )
-    kinds = frozenset(Text if isinstance(part, Structure) else type(part) for part in parts)
-    stop = spec.get("finish_reason", "tool_calls" if ToolCall in kinds else "stop")
-    if stop not in STOPS:
-        fail(place, "response.finish_reason", f"found {shown(stop)}; {nearest(str(stop), STOPS)}")
-    size = spec.get("chunk_size", 0)
-    if not fits(size, "an integer") or ("chunk_size" in spec and size < 1):
-        fail(
-            place,
-            "response.chunk_size",
-            f"expected characters an event, at least 1, found {shown(size)}",
-        )
-    texts = {
-        key: expect(spec.get(key, ""), "a string", place, "response." + key)
-        for key in ("model", "id")
-    }
-    return Neutral(
-        tuple(parts),
-        stop,
-        parse_usage(spec.get("usage", {}), place),
-        texts["model"],
-        texts["id"],
-        size,
-        expect(spec.get("extra", {}), "an object", place, "response.extra"),
-        kinds,
-    )
-
-
-def parse_error(spec: Mapping[str, Json], names: Iterable[str], place: str) -> Failure:
-    """An error response from its JSON; what it leaves out is the provider's own."""
-    error = spec.get("error", {})
-    if isinstance(error, str):
-        error = {"message": error}
-    known_keys(error, ("message", "type", "code", "param", "kind"), place, "response.error")
-    error = {key: value for key, value in error.items() if value is not None}
-    for key, value in error.items():
-        if not isinstance(value, str) and not (key == "code" and fits(value, "an integer")):
-            fail(place, "response.error." + key, f"expected a string, found {shown(value)}")
-    kind = error.get("kind", "")
-    if kind and kind not in ERROR_KINDS:
-        fail(place, "response.error.kind", f"found {shown(kind)}; {nearest(kind, ERROR_KINDS)}")
-    check_templates(error.get("message"), names, place, "response.error.message")
-    status, code = spec.get("status", 0 if kind else 500), error.get("code")
-    if status < 400 and status:
-        fail(
-            place,
-            "response.status",
-            f"expected a status of 400 or above beside error, found {shown(status)}",
-        )
-    return Failure(
-        status,
-        error.get("message", ""),
-        error.get("type"),
-        None if code is None else str(code),
-        error.get("param"),
-        kind,
-    )
-
-
-def parse_recorded(spec: Mapping[str, Json], read: ReadFile, place: str) -> Recorded:
-    """A recorded response from its JSON; @files are read, and a gzip twin is found and compared."""
-    body, twin = spec.get("body", MISSING), None
-    if isinstance(body, str) and body.startswith("@"):
-        body, twin = recorded_body(body[1:], read, place)
-    if "events" not in spec:
-        return Recorded(body, twin)
-    events = spec["events"]
-    if isinstance(events, str) and events.startswith("@"):
-        return recorded_events(body, twin, events[1:], read, place)
-    if not isinstance(events, list) or not events:
-        fail(
-            place,
-            "response.events",
-            f"expected @file.sse, @file.jsonl or an array of events, found {shown(events)}",
-        )
-    return Recorded(body, twin, values=tuple(events))
-
-
-def recorded_body(name: str, read: ReadFile, place: str) -> Tuple[bytes, Optional[bytes]]:
-    """The bytes of a recorded body and of its gzip twin, if there is one."""
-    if not name.endswith((".json", ".json.gz")):
-        fail(
-            place,
-            "response.body",
-            f"expected @file.json or @file.json.gz, found {shown('@' + name)}",
-        )
-    plain = name[:-3] if name.endswith(".gz") else name
-    data, twin = (stored(one, read, place) for one in (plain, plain + ".gz"))
-    if (twin if name.endswith(".gz") else data) is None:
-        fail(place, "response.body", f"no file {shown(name)} in the data directory")
-    unpacked = data if twin is None else gunzipped(twin, plain + ".gz", place)
-    if data is not None and unpacked != data:
-        fail(
-            place,
-            "response.body",
-            f"{plain}.gz is not the gzip of {plain}; run convert_to_gzip.py on it, or remove it",
-        )
-    return cast(bytes, unpacked), twin
-
-
-def stored(name: str, read: ReadFile, place: str) -> Optional[bytes]:
-    """The bytes of a file in the data directory, or None if there is none."""
-    try:
-        return read(name, place)
-    except FileNotFoundError:
+def parse_pace(node: Node) -> Optional[Pace]:
+    """A pace: seconds between events, or an object."""
+    if node.is_null:
         return None
+    if not isinstance(node.value, dict):
+        return Pace(between=node.seconds())
+    node.only(PACE_KEYS)
+    rate = node.get("tokens_per_second")
+    if rate.is_absent:
+        between = node.get("between").seconds(0)
+    elif "between" in node.value:
+        node.fail("has both between and tokens_per_second, which say the same; keep one")
+    else:
+        between = 1 / rate.number("a number, at least one an hour", 1 / 3600, 1e9)
+    jitter = node.get("jitter").number("a share of the pause from 0 to 1", 0, 1, 0)
+    return Pace(node.get("first").seconds(0), between, float(jitter))
 
 
-def gunzipped(data: bytes, name: str, place: str) -> bytes:
-    """The content of a gzip file."""
+def parse_headers(node: Node) -> Tuple[Tuple[str, Optional[str]], ...]:
+    """Response headers: text, numbers, or null for "leave it out"."""
+    return tuple((name, parse_header(name, value)) for name, value in node.members())
+
+
+def parse_header(name: str, node: Node) -> Optional[str]:
+    """The value of one response header."""
+    if not HEADER_NAME.fullmatch(name):
+        node.fail("is not a header name")
+    if name.lower() in FRAMING_HEADERS:
+        node.fail("is set by the server, because it must be true of what is sent")
+    if node.value is None:
+        return None
+    if not node.is_a("a string") and not node.is_a("a number"):
+        node.expected("a string, a number or null")
+    text = str(node.value)
+    if NOT_IN_A_HEADER.search(text):
+        node.fail("holds a character that no header can carry")
+    return text
+
+
+def parse_plan(node: Node) -> Plan:
+    """A wire plan: the name of one, or an object."""
+    if node.is_absent:
+        return Plan()
+    if isinstance(node.value, str):
+        return WIRE_PLANS[node.choice(WIRE_PLANS)]
+    node.only(PLAN_KEYS)
+    for key, words in PLAN_WORDS.items():
+        check_word(node.get(key), words)
+    for key in PLAN_FLAGS:
+        node.get(key).flag(False)
+    node.get("coalesce").integer("a number of events", 1, math.inf, 1)
+    return Plan(**node.value)
+
+
+def check_word(node: Node, words: Tuple[str, ...]) -> None:
+    """Raise BadMock for what a key of a wire plan does not take."""
+    if node.is_absent or node.value in words:
+        return
+    what = " or ".join(map(quoted, words))
+    if node.key == "split":
+        if node.is_a("an integer") and node.value > 0:
+            return
+        what = "a number of bytes, " + what
+    node.expected(what)
+
+
+def parse_fault(response: Node) -> Optional[Fault]:
+    """How a response breaks."""
+    fault, probability = response.get("fault"), response.get("probability")
+    if fault.is_absent:
+        if not probability.is_absent:
+            probability.fail('is how likely a fault is, but there is no "fault"')
+        return None
+    kind = fault.choice(FAULTS)
+    after = None
+    if not response.get("after_events").is_absent:
+        after = parse_after(response)
+    return Fault(kind, after, float(probability.number("a number from 0 to 1", 0, 1, 1)))
+
+
+def parse_after(response: Node) -> int:
+    """After how many events something happens."""
+    after = response.get("after_events").integer("a number of events", 0, 999_999)
+    return cast(int, after)
+
+
+# === mocks/recordings ========================================================
+# Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
+
+
+RecordedBody = Tuple[Union[bytes, Json], Optional[bytes]]  # and its gzip twin, if there is one
+
+# Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
+ReadFile = Callable[[str], bytes]
+
+
+class Unreadable(Exception):
+    """A file that is there, or outside, and can't be read; the message says why."""
+
+
+class MockNode(Node):
+    """A value in a mock, which may name files; the whole knows how those are read."""
+
+    __slots__ = ("read_file",)
+    read_file: ReadFile
+
+    @classmethod
+    def whole(cls, value: Json, source: str, read_file: ReadFile) -> "MockNode":
+        """A mock, or whatever else holds an answer."""
+        node = cls(value, source)
+        node.read_file = read_file
+        return node
+
+    def stored(self, name: str) -> Optional[bytes]:
+        """The bytes of a file that is named here, or None if there is none."""
+        whole = self
+        while whole.parent is not None:
+            whole = whole.parent
+        try:
+            return whole.read_file(name)
+        except FileNotFoundError:
+            return None
+        except Unreadable as error:
+            self.fail(str(error))
+
+
+def parse_recorded(node: MockNode) -> Recorded:
+    """A recorded response; @files are read, and a gzip twin is found and compared."""
+    body, twin = parse_body(node.get("body"))
+    events = node.get("events")
+    if events.is_absent:
+        return Recorded(body, twin)
+    if isinstance(events.value, str) and events.value.startswith("@"):
+        frames, values = events_of_file(events, events.value[1:])
+        return Recorded(body, twin, frames, values)
+    if not isinstance(events.value, list) or not events.value:
+        events.expected("@file.sse, @file.jsonl or an array of events")
+    return Recorded(body, twin, values=tuple(events.value))
+
+
+def parse_body(node: MockNode) -> RecordedBody:
+    """A recorded body: a JSON value, or the bytes of a file and of its gzip twin."""
+    if not isinstance(node.value, str) or not node.value.startswith("@"):
+        return node.value, None
+    name = node.value[1:]
+    if not name.endswith((".json", ".json.gz")):
+        node.expected("@file.json or @file.json.gz")
+    plain_name = name
+    if name.endswith(".gz"):
+        plain_name = name[: -len(".gz")]
+    twin_name = plain_name + ".gz"
+    plain, twin = node.stored(plain_name), node.stored(twin_name)
+    if (twin if name == twin_name else plain) is None:
+        node.fail(f"no file {shown(name)} in the data directory")
+    if twin is None:
+        return plain, None
+    unpacked = gunzipped(node, twin, twin_name)
+    if plain is not None and unpacked != plain:
+        node.fail(
+            f"{twin_name} is not the gzip of {plain_name}; "
+            "run convert_to_gzip.py on it, or remove it"
+        )
+    return unpacked, twin
+
+
+def gunzipped(node: Node, data: bytes, name: str) -> bytes:
+    """The content of a gzip file, which may have several members (RFC 1952, 2.2)."""
     plain = b""
     while data or not plain:
         unpacker = zlib.decompressobj(31)
         try:
             plain += unpacker.decompress(data)
         except zlib.error as error:
-            fail(place, "response.body", f"{name} is not gzip: {error}")
+            node.fail(f"{name} is not gzip: {error}")
         if not unpacker.eof:
-            fail(place, "response.body", f"{name} is gzip that ends too early")
+            node.fail(f"{name} is gzip that ends too early")
         data = unpacker.unused_data
     return plain
 
 
-def recorded_events(
-    body: Json, twin: Optional[bytes], name: str, read: ReadFile, place: str
-) -> Recorded:
-    """A recorded stream: the frames of an .sse file, or a JSON value a line of a .jsonl file."""
+def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[Json, ...]]:
+    """A recorded stream: the frames of an .sse file, or the JSON values of a .jsonl file."""
     if not name.endswith((".sse", ".jsonl")):
-        fail(
-            place,
-            "response.events",
-            f"expected @file.sse or @file.jsonl, found {shown('@' + name)}",
-        )
-    data = stored(name, read, place)
+        node.expected("@file.sse or @file.jsonl")
+    data = node.stored(name)
     if data is None:
-        fail(place, "response.events", f"no file {shown(name)} in the data directory")
+        node.fail(f"no file {shown(name)} in the data directory")
+    frames: Tuple[bytes, ...] = ()
+    values: Tuple[Json, ...] = ()
     if name.endswith(".sse"):
         frames = tuple(SSE.split(data))
-        return (
-            Recorded(body, twin, frames)
-            if frames
-            else fail(place, "response.events", f"{name} holds no event")
-        )
-    values = []
-    for number, line in enumerate(data.splitlines(), 1):
-        if line.strip():
-            try:
-                values.append("[DONE]" if line.strip() == b"[DONE]" else parse_json(line))
-            except ValueError as error:
-                fail(place, "response.events", f"{name}, line {number}: {error}")
-    return (
-        Recorded(body, twin, values=tuple(values))
-        if values
-        else fail(place, "response.events", f"{name} holds no event")
-    )
-
-
-def parse_pace(value: Json, place: str) -> Optional[Pace]:
-    """A pace from its JSON: seconds between events, or an object."""
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        return Pace(between=seconds(value, place, "response.pace"))
-    known_keys(value, ("first", "between", "tokens_per_second", "jitter"), place, "response.pace")
-    if "between" in value and "tokens_per_second" in value:
-        fail(
-            place,
-            "response.pace",
-            "has both between and tokens_per_second, which say the same; keep one",
-        )
-    rate = value.get("tokens_per_second", 1)
-    if not fits(rate, "a number") or not 1 / 3600 <= rate < 1e9:
-        fail(
-            place,
-            "response.pace.tokens_per_second",
-            f"expected a number, at least one an hour, found {shown(rate)}",
-        )
-    between = (
-        1 / rate
-        if "tokens_per_second" in value
-        else seconds(value.get("between", 0), place, "response.pace.between")
-    )
-    jitter = value.get("jitter", 0)
-    if not fits(jitter, "a number") or not 0 <= jitter <= 1:
-        fail(
-            place,
-            "response.pace.jitter",
-            f"expected a share of the pause from 0 to 1, found {shown(jitter)}",
-        )
-    return Pace(
-        seconds(value.get("first", 0), place, "response.pace.first"), between, float(jitter)
-    )
-
-
-def parse_headers(value: Json, place: str) -> Tuple[Tuple[str, Optional[str]], ...]:
-    """Response headers from their JSON: text, numbers, or null for "leave it out"."""
-    found: List[Tuple[str, Optional[str]]] = []
-    for name, text in expect(value, "an object", place, "response.headers").items():
-        where = "response.headers." + name
-        if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
-            fail(place, where, "is not a header name")
-        if name.lower() in FRAMING_HEADERS:
-            fail(place, where, "is set by the server, because it must be true of what is sent")
-        if text is not None and not fits(text, "a string") and not fits(text, "a number"):
-            fail(place, where, f"expected a string, a number or null, found {shown(text)}")
-        if re.search(r"[^\t\x20-\x7e\x80-\xff]", str(text)):
-            fail(place, where, "holds a character that no header can carry")
-        found.append((name, None if text is None else str(text)))
-    return tuple(found)
-
-
-def parse_delivery(spec: Mapping[str, Json], place: str) -> Delivery:
-    """How a response travels, from its JSON."""
-    gzip = spec.get("gzip", "auto")
-    if gzip not in ("auto", "always", "never"):
-        fail(
-            place,
-            "response.gzip",
-            f"found {shown(gzip)}; {nearest(str(gzip), ('auto', 'always', 'never'))}",
-        )
-    return Delivery(
-        seconds(spec.get("delay", 0), place, "response.delay"),
-        parse_pace(spec.get("pace"), place),
-        gzip,
-        parse_headers(spec.get("headers", {}), place),
-        expect(spec.get("gate", False), "a boolean", place, "response.gate"),
-        parse_plan(spec.get("wire", {}), place),
-        parse_fault(spec, place),
-    )
-
-
-def parse_fault(spec: Mapping[str, Json], place: str) -> Optional[Fault]:
-    """How a response breaks, from its JSON."""
-    if "fault" not in spec:
-        if "probability" in spec:
-            fail(place, "response.probability", 'is how likely a fault is, but there is no "fault"')
-        return None
-    kind, probability = spec["fault"], spec.get("probability", 1)
-    if kind not in FAULTS:
-        fail(place, "response.fault", f"found {shown(kind)}; {nearest(str(kind), FAULTS)}")
-    if not fits(probability, "a number") or not 0 <= probability <= 1:
-        fail(
-            place,
-            "response.probability",
-            f"expected a number from 0 to 1, found {shown(probability)}",
-        )
-    return Fault(
-        kind, parse_after(spec, place) if "after_events" in spec else None, float(probability)
-    )
-
-
-def parse_after(spec: Mapping[str, Json], place: str) -> int:
-    """After how many events something happens."""
-    after = spec["after_events"]
-    if not fits(after, "an integer") or not 0 <= after < 1_000_000:
-        fail(place, "response.after_events", f"expected a number of events, found {shown(after)}")
-    return cast(int, after)
-
-
-def parse_plan(value: Json, place: str) -> Plan:
-    """A wire plan from its JSON: the name of one, or an object."""
-    if isinstance(value, str):
-        if value not in WIRE_PLANS:
-            fail(place, "response.wire", f"found {shown(value)}; {nearest(value, WIRE_PLANS)}")
-        return WIRE_PLANS[value]
-    known_keys(value, [one.name for one in fields(Plan)], place, "response.wire")
-    for key, allowed in (
-        ("split", ("utf8", "eol")),
-        ("eol", ("\n", "\r\n", "\r")),
-        ("gzip", ("event", "block", "members")),
-    ):
-        found = value.get(key, allowed[0])
-        if found not in allowed and not (
-            key == "split" and fits(found, "an integer") and found > 0
-        ):
-            more = "a number of bytes, " if key == "split" else ""
-            fail(
-                place,
-                f"response.wire.{key}",
-                f"expected {more}{' or '.join(map(repr, allowed))}, found {shown(found)}",
-            )
-    for key in ("comments", "no_space", "chunk_extensions", "trailers"):
-        expect(value.get(key, False), "a boolean", place, f"response.wire.{key}")
-    if not fits(value.get("coalesce", 1), "an integer") or value.get("coalesce", 1) < 1:
-        fail(
-            place,
-            "response.wire.coalesce",
-            f"expected a number of events, found {shown(value['coalesce'])}",
-        )
-    return Plan(**value)
-
-
-def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -> Answer:
-    """One `response` from its JSON."""
-    known_keys(spec, RESPONSE_KEYS, place, "response")
-    forms = [keys for keys in (NEUTRAL_KEYS, RECORDED_KEYS, ("error",)) if set(keys) & set(spec)]
-    both = [next(key for key in keys if key in spec) for keys in forms]
-    faulty, breaks = (
-        "fault" in spec,
-        "after_events" in spec and "error" in spec and "fault" not in spec,
-    )
-    if len(forms) > 1 + breaks:
-        hint = (
-            '; with "after_events" the error comes in mid-stream'
-            if "error" in both and not breaks
-            else ""
-        )
-        fail(
-            place,
-            "response",
-            f'has both "{both[0]}" and "{both[1]}"; a response has one form{hint}',
-        )
-    if "after_events" in spec and not (breaks or faulty):
-        fail(
-            place,
-            "response.after_events",
-            'is when an error or a fault comes, but there is neither "error" nor "fault"',
-        )
-    status = spec.get("status", 200)
-    if not fits(status, "an integer") or not 200 <= status <= 599:
-        fail(place, "response.status", f"expected a status from 200 to 599, found {shown(status)}")
-    if not forms and status < 400 and not faulty:
-        fail(
-            place,
-            "response",
-            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault",
-        )
-    delivery = parse_delivery(spec, place)
-    if breaks:
-        return parse_broken(spec, names, read, place, delivery)
-    if NEUTRAL_KEYS in forms:
-        return Answer(parse_neutral(spec, names, place), status, delivery)
-    if RECORDED_KEYS in forms:
-        return Answer(parse_recorded(spec, read, place), status, delivery)
-    if not forms and status < 400:
-        return Answer(parse_neutral({"text": "{{user}}"}, names, place), status, delivery)
-    failure = parse_error(spec, names, place)
-    return Answer(failure, failure.status or 400, delivery)
-
-
-def parse_broken(
-    spec: Mapping[str, Json], names: Iterable[str], read: ReadFile, place: str, delivery: Delivery
-) -> Answer:
-    """A response whose stream an error breaks off; without content of its own it says what the user said."""
-    after, failure = parse_after(spec, place), parse_error(spec, names, place)
-    if failure.kind == "content_filter":
-        fail(
-            place,
-            "response.error.kind",
-            "a filter ends a stream with a finish reason: "
-            '"finish_reason": "content_filter" beside text',
-        )
-    form: Form
-    if set(RECORDED_KEYS) & set(spec):
-        form = parse_recorded(spec, read, place)
     else:
-        neutral = spec if set(NEUTRAL_KEYS) & set(spec) else {"text": "{{user}}"}
-        form = parse_neutral(neutral, names, place)
+        values = tuple(lines_of_json(node, name, data))
+    if not frames and not values:
+        node.fail(f"{name} holds no event")
+    return frames, values
+
+
+def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
+    """The JSON values of a .jsonl file, one a line; OpenAI's [DONE] stands for itself."""
+    values: List[Json] = []
+    for number, line in enumerate(data.splitlines(), 1):
+        text = line.strip()
+        if text == b"[DONE]":
+            values.append("[DONE]")
+        elif text:
+            try:
+                values.append(parse_json(line))
+            except ValueError as error:
+                node.fail(f"{name}, line {number}: {error}")
+    return values
+
+
+# === mocks/reading ===========================================================
+# A `response` of a mock from its JSON: the neutral form, errors, and which form it has.  Pure.
+
+
+PART_KINDS: Mapping[str, Callable[[str], Part]] = {
+    "text": Text,
+    "reasoning": Reasoning,
+    "refusal": Refusal,
+}
+
+PART_KEYS = ("text", "reasoning", "refusal", "tool_calls")
+
+NEUTRAL_KEYS = (
+    *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding"),
+    *("finish_reason", "usage", "model", "id", "chunk_size", "extra"),
+)
+
+MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone says nothing
+
+RECORDED_KEYS = ("body", "events")
+
+ERROR_KEYS = ("error", "after_events")
+
+COMMON_KEYS = ("status", *DELIVERY_KEYS)
+
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+
+FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
+
+STOPS = ("stop", "length", "tool_calls", "content_filter")
+
+USAGE_KEYS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
+
+ERROR_TEXTS = ("message", "type", "param", "kind")
+
+ECHO = Neutral((Text("{{user}}"),))  # what is said where a response says only how it breaks
+
+
+def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
+    """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
+    response.only(RESPONSE_KEYS)
+    forms = forms_of(response)
+    status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
+    is_faulty = "fault" in response.value
+    if not forms and status < 400 and not is_faulty:
+        response.fail(
+            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
+        )
+    delivery = parse_delivery(response)
+    if is_broken_off(response):
+        answer = parse_broken(response, delivery)
+    elif NEUTRAL_KEYS in forms:
+        answer = Answer(parse_neutral(response), status, delivery)
+    elif RECORDED_KEYS in forms:
+        answer = Answer(parse_recorded(response), status, delivery)
+    elif "error" not in response.value and status < 400:
+        answer = Answer(ECHO, status, delivery)
+    else:
+        failure = parse_error(response)
+        answer = Answer(failure, failure.status or 400, delivery)
+    check_answer_templates(response, group_names)
+    return answer
+
+
+def is_broken_off(response: Node) -> bool:
+    """Whether its error comes in mid-stream; a fault beside it has the events for itself."""
+    spec = response.value
+    return "after_events" in spec and "error" in spec and "fault" not in spec
+
+
+def forms_of(response: Node) -> List[Tuple[str, ...]]:
+    """The forms that a response has keys of: one, or one and the error that breaks it off."""
+    spec = response.value
+    breaks_off = is_broken_off(response)
+    forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
+    if len(forms) > 1 and not (breaks_off and len(forms) == 2):
+        first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
+        hint = ""
+        if "error" in spec and not breaks_off:
+            hint = '; with "after_events" the error comes in mid-stream'
+        response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
+    if "after_events" in spec and not breaks_off and "fault" not in spec:
+        response.get("after_events").fail(
+            'is when an error or a fault comes, but there is neither "error" nor "fault"'
+        )
+    return forms
+
+
+def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
+    """A response whose stream an error breaks off; without content it says what the user said."""
+    after, failure = parse_after(response), parse_error(response)
+    if failure.kind == "content_filter":
+        response.within("error", "kind").fail(
+            "a filter ends a stream with a finish reason: "
+            '"finish_reason": "content_filter" beside text'
+        )
+    form: Form = ECHO
+    if not response.value.keys().isdisjoint(RECORDED_KEYS):
+        form = parse_recorded(response)
+    elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
+        form = parse_neutral(response)
     return Answer(form, 200, delivery, failure, after)
 
 
+def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
+    """Raise BadMock if a text that is filled asks for what a request never has."""
+    for key in (*PART_KEYS, "parts"):
+        check_templates(response.get(key), group_names)
+    error = response.get("error")
+    if isinstance(error.value, dict):
+        error = error.get("message")
+    check_templates(error, group_names)
+
+
+# --- the neutral form ---
+
+
+def parse_neutral(response: Node) -> Neutral:
+    """A neutral response."""
+    parts = parse_parts(response)
+    embedding = response.get("embedding")
+    if not embedding.is_absent:
+        if parts:
+            embedding.fail("stands alone: no API answers with text and vectors")
+        parts = [parse_embedding(embedding)]
+    if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
+        response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
+    stop = "stop"
+    if any(isinstance(part, ToolCall) for part in parts):
+        stop = "tool_calls"
+    return Neutral(
+        tuple(parts),
+        response.get("finish_reason").choice(STOPS, stop),
+        parse_usage(response.get("usage")),
+        response.get("model").text(""),
+        response.get("id").text(""),
+        response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
+        response.get("extra").a("an object", {}),
+    )
+
+
+def parse_parts(response: Node) -> List[Part]:
+    """All parts of a neutral response, in the order in which they are answered."""
+    listed = response.get("parts")
+    if listed.is_absent:
+        keys = ("reasoning", "text", "refusal", "tool_calls")
+        return [part for key in keys for part in parse_part(response.get(key))]
+    beside = sorted(key for key in PART_KEYS if key in response.value)
+    if beside:
+        listed.fail(f'stands instead of "{beside[0]}", not beside it; move that into parts')
+    parts: List[Part] = []
+    for item in listed.items():
+        item.only(PART_KEYS)
+        if len(item.value) != 1:
+            item.expected(f"one of {', '.join(PART_KEYS)}")
+        for _, inner in item.members():
+            parts += parse_part(inner)
+    return parts
+
+
+def parse_part(node: Node) -> List[Part]:
+    """The parts that one key of a neutral response stands for; none where it is absent."""
+    key = str(node.key)
+    if node.is_absent:
+        return []
+    if key == "tool_calls":
+        return [parse_tool_call(call) for call in node.items()]
+    if key == "text":
+        if isinstance(node.value, (dict, list)):
+            return [Structure(node.value)]
+        node.a("a string or an object")
+    return [PART_KINDS[key](node.text())]
+
+
+def parse_tool_call(node: Node) -> ToolCall:
+    """A tool call; arguments may be an object or its JSON text."""
+    node.only(("name", "arguments", "id"))
+    name, arguments = node.get("name"), node.get("arguments")
+    if not isinstance(name.value, str) or not name.value:
+        name.expected("the tool's name")
+    if isinstance(arguments.value, str):
+        try:
+            arguments = arguments.replaced(parse_json(arguments.value.encode()))
+        except ValueError as error:
+            arguments.fail(f"not JSON: {error}")
+    return ToolCall(name.value, arguments.a("an object", {}), node.get("id").text(""))
+
+
+def parse_embedding(node: Node) -> Embedding:
+    """Vectors: one array of numbers, or an array of those."""
+    rows = [node]
+    if isinstance(node.value, list) and node.value and isinstance(node.value[0], list):
+        rows = node.items()
+    return Embedding(tuple(parse_vector(row) for row in rows))
+
+
+def parse_vector(row: Node) -> Tuple[float, ...]:
+    """One vector of numbers that 32 bits can hold."""
+    numbers: Json = row.value
+    is_array = isinstance(numbers, list) and len(numbers) > 0
+    if not is_array or not all(fits(number, "a number") for number in numbers):
+        row.expected("an array of numbers, or several of them")
+    if not all(abs(number) < 3.4e38 for number in numbers):
+        row.fail("holds a number that is none of 32 bits")
+    return tuple(numbers)
+
+
+def parse_usage(node: Node) -> Mapping[str, int]:
+    """Token counts, each at least 0, shares no larger than what they are a share of."""
+    if node.is_absent:
+        return {}
+    counts = node.only(USAGE_KEYS).value
+    for _, number in node.members():
+        number.integer("a number of tokens", 0, 2**53 - 1)
+    for share, total in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
+        if share in counts and total in counts and counts[share] > counts[total]:
+            problem = f"is a share of {total} ({counts[total]}), found {counts[share]}"
+            node.get(share).fail(problem)
+    return cast(Mapping[str, int], counts)
+
+
+# --- errors ---
+
+
+def parse_error(response: Node) -> Failure:
+    """An error response; what it leaves out is the provider's own."""
+    error = response.get("error")
+    if isinstance(error.value, str):
+        error = error.replaced({"message": error.value})
+    elif error.is_absent:
+        error = error.replaced({})
+    error.only((*ERROR_TEXTS, "code")).check(dict.fromkeys(ERROR_TEXTS, "a string"))
+    given = {key: value for key, value in error.value.items() if value is not None}
+    code = given.get("code")
+    if code is not None:
+        if not fits(code, "a string") and not fits(code, "an integer"):
+            error.get("code").expected("a string")
+        code = str(code)
+    kind = given.get("kind", "")
+    if kind:
+        error.get("kind").choice(ERROR_KINDS)
+    usual_status = 0 if kind else 500
+    status = response.value.get("status", usual_status)
+    if status and status < 400:
+        response.get("status").expected("a status of 400 or above beside error")
+    message = given.get("message", "")
+    return Failure(status, message, given.get("type"), code, given.get("param"), kind)
+
+
 # === mocks/mock ==============================================================
-# A mock: which calls it answers, with what, and how often it was used.  May touch threading.
+# A mock: which calls it answers, with what, how often it did.  May touch threading and time.
 
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
 
 
 class Uses:
-    """How often a mock has answered, and how often in the window of its rate limit; outlives a reload that leaves the mock
-    as it was."""
+    """How often a mock has answered in a session, and in the window of its rate limit; outlives a
+    reload that leaves the mock as it was.  `lock` is held while they are read and changed."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -7816,25 +7809,39 @@ class Uses:
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
-    def admit(self, requests: int, per: float) -> Limit:
-        """Count one request against a limit: what is left after it, or -1 if there was nothing left for it.  The window is
-        fixed, and begins with the first request."""
-        now_ = time.monotonic()
-        with self.lock:
-            if now_ >= self.window_end:
-                self.window_end, self.in_window = now_ + per, 0
-            left = requests - self.in_window - 1
-            self.in_window += left >= 0
-            wait = self.window_end - now_
-        return Limit(
-            requests, max(left, -1), max(1, math.ceil(wait)), math.ceil(time.time_ns() / 1e9 + wait)
-        )
+    def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
+        """Whether a limit has room for one request more, which it then counts, and what is left
+        after it.  The window is fixed, and begins with the first request."""
+        moment = time.monotonic()
+        if moment >= self.window_end:
+            self.window_end = moment + per
+            self.in_window = 0
+        is_admitted = self.in_window < requests
+        if is_admitted:
+            self.in_window += 1
+        wait = self.window_end - moment
+        reset = math.ceil(time.time_ns() / 1e9 + wait)
+        limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
+        return is_admitted, limit
+
+
+@dataclass(frozen=True)
+class Found:
+    """The mock that answers a call, its answer, the number of this use, counted from 0, and what
+    named groups of regular expressions found."""
+
+    mock: Mock
+    answer: Answer
+    used: int
+    uses: Uses
+    groups: Groups
+    limit: Optional[Limit] = None
 
 
 @dataclass(frozen=True, eq=False)
 class Mock:
-    """Which calls it answers and with what.  `place` is file and position, `source` its JSON.  How often it was used
-    is each session's own to know."""
+    """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
+    with sorted keys.  How often it was used is each session's own to know."""
 
     name: str
     place: str
@@ -7842,181 +7849,179 @@ class Mock:
     answers: Tuple[Answer, ...]
     cycle: bool = False
     times: Optional[int] = None
-    source: str = ""
-    limit: Optional[Tuple[int, float]] = (
-        None  # requests, and the seconds in which there may be so many
-    )
+    canonical: str = ""
+    limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
 
     @property
     def id(self) -> str:
         """What the control API calls it: its place, without a # if it was added at run time."""
         return self.place.replace("added#", "added-")
 
-    @property
+    @functools.cached_property
     def key(self) -> Tuple[str, str]:
         """What stays the same when it is read again and is as it was."""
-        return self.place, self.source
+        return self.place, self.canonical
 
     @functools.cached_property
-    def steady(self) -> bool:
-        """Whether equal calls get equal answers from it, however often and with whatever headers they come."""
-        drawn = any(
-            (answer.delivery.pace and answer.delivery.pace.jitter) or answer.delivery.fault
-            for answer in self.answers
-        )
-        counted = self.limit or self.times or len(self.answers) > 1
-        return not (drawn or counted or "{{" in self.source and "header." in self.source)
+    def is_repeatable(self) -> bool:
+        """Whether equal calls get equal answers, however often and with whatever headers."""
+        if self.limit or self.times or len(self.answers) > 1:
+            return False
+        if "{{" in self.canonical and "header." in self.canonical:
+            return False
+        delivery = self.answers[0].delivery
+        has_jitter = bool(delivery.pace and delivery.pace.jitter)
+        return not has_jitter and not delivery.fault
 
     def answer(self, used: int) -> Answer:
         """The answer after `used` uses: in turn, then the last again, or all over with `cycle`."""
-        return self.answers[
-            used % len(self.answers) if self.cycle else min(used, len(self.answers) - 1)
-        ]
+        if self.cycle:
+            return self.answers[used % len(self.answers)]
+        return self.answers[min(used, len(self.answers) - 1)]
 
-    def matches(self, call: Call) -> bool:
-        """Whether all conditions hold."""
-        for condition in self.conditions:  # not all(…): a generator costs as much as the conditions
-            if not condition.holds(condition.get(call)):
+    def matches(self, call: Call) -> Holds:
+        """Whether all conditions hold; if they do, with what their named groups found."""
+        groups: Dict[str, str] = {}
+        for condition in self.conditions:
+            holds = condition.holds(condition.get(call))
+            if not holds:
                 return False
-        return True
+            if isinstance(holds, dict):
+                groups.update(holds)
+        return groups or True
+
+    def is_spent(self, used: int) -> bool:
+        """Whether it answers no more after `used` uses."""
+        return self.times is not None and used >= self.times
 
     def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
-        """Everything that keeps this mock from answering this call after `used` uses; empty for a match."""
-        found = [condition.difference(call) for condition in self.conditions]
-        spent = self.times is not None and used >= self.times
-        found.append(("times", used, Because(f"fewer than {self.times} uses")) if spent else None)
-        found.append(self.answer(used).lacks(wire, call))
-        return [difference for difference in found if difference]
+        """Everything that keeps it from answering a call after `used` uses; empty for a match."""
+        differences = [condition.difference(call) for condition in self.conditions]
+        if self.is_spent(used):
+            differences.append(("times", used, Because(f"fewer than {self.times} uses")))
+        differences.append(self.answer(used).lacks(wire, call))
+        return [difference for difference in differences if difference]
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses) -> Optional[Tuple[Answer, int]]:
-        """The answer for a call that matches and the number of the use, counted from 0; None if there is none for it."""
+    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Holds) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call.
+        What exceeds its limit is answered with an error, and is no use."""
+        groups = holds if isinstance(holds, dict) else {}
+        limit = None
         with uses.lock:
             used = uses.count
             answer = self.answer(used)
-            if (self.times is not None and used >= self.times) or answer.lacks(wire, call):
+            if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if self.limit:
+                is_admitted, limit = uses.admit(*self.limit)
+                if not is_admitted:
+                    failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
+                    return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
             uses.count = used + 1
-        return answer, used
-
-    def groups(self, call: Call) -> Dict[str, str]:
-        """What the named groups of its regular expressions found."""
-        return {
-            name: text
-            for condition in self.conditions
-            for name, text in condition.groups(call).items()
-        }
+        return Found(self, answer, used, uses, groups, limit)
 
     def index_keys(self) -> List[Tuple[Optional[str], ...]]:
-        """Where an index keeps it: exact provider (one key each), model and user text, None for any."""
-        exact = {condition.key: condition.expected for condition in self.conditions}
-        providers = exact.get("provider")
-        model, user = (
-            (exact.get(key) if isinstance(exact.get(key), str) else None)
-            for key in ("model", "user")
-        )
-        return [
-            (provider, model, user)
-            for provider in (providers if isinstance(providers, list) else [providers])
-        ]
+        """Where an index keeps it: exact provider (one key each), model and user text; None for
+        any."""
+        expected = {condition.key: condition.expected for condition in self.conditions}
+        model, user = expected.get("model"), expected.get("user")
+        if not isinstance(model, str):
+            model = None
+        if not isinstance(user, str):
+            user = None
+        providers = expected.get("provider")
+        if not isinstance(providers, list):
+            providers = [providers]
+        return [(provider, model, user) for provider in providers]
 
 
-def parse_mock(spec: Json, place: str, read: ReadFile) -> Mock:
-    """A mock from its JSON; BadMock says what is wrong with it."""
-    known_keys(spec, MOCK_KEYS, place, "")
+def parse_mock(node: MockNode) -> Mock:
+    """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
+    spec = node.only(MOCK_KEYS).value
     if ("response" in spec) == ("responses" in spec):
-        fail(
-            place,
-            "",
-            'expected either "response" or "responses", found '
-            + ("both" if "response" in spec else "neither"),
-        )
-    name = expect(spec.get("name", place), "a string", place, "name")
-    times = spec.get("times")
-    if times is not None and (not fits(times, "an integer") or times < 1):
-        fail(place, "times", f"expected a number of uses, at least 1, found {shown(times)}")
-    match = expect(spec.get("match", {}), "an object", place, "match")
-    asked = conditions(match, "generate", place)
-    groups = [
-        group
-        for condition in asked
-        if isinstance(condition.holds, TextMatcher)
-        for found in condition.holds.patterns
-        for group in found.groupindex
-    ]
-    specs = expect(spec.get("responses", [spec.get("response")]), "an array", place, "responses")
-    if not specs:
-        fail(place, "responses", "expected at least one response, found []")
-    answers = tuple(
-        parse_answer(
-            one, groups, read, place if "response" in spec else f"{place}, responses[{index}]"
-        )
-        for index, one in enumerate(specs)
-    )
-    if any(
-        isinstance(answer.form, Neutral) and Embedding in answer.form.kinds for answer in answers
-    ):
-        asked = conditions(match, "embed", place)
-    cycle = expect(spec.get("cycle", False), "a boolean", place, "cycle")
+        found = "both" if "response" in spec else "neither"
+        node.fail(f'expected either "response" or "responses", found {found}')
+    name, times = node.get("name").text(node.source), node.get("times")
+    if not times.is_null:
+        times.integer("a number of uses, at least 1", 1, math.inf)
+    responses = [node.get("response")]
+    if "responses" in spec:
+        responses = node.get("responses").items()
+        if not responses:
+            node.get("responses").fail("expected at least one response, found []")
+    asked = conditions(node.get("match"), usual_operation(responses))
+    groups = [group for condition in asked for group in condition.group_names]
     return Mock(
         name,
-        place,
+        node.source,
         asked,
-        answers,
-        cycle,
-        times,
+        tuple(parse_answer(response, groups) for response in responses),
+        node.get("cycle").flag(False),
+        spec.get("times"),
         sorted_compact(spec),
-        parse_limit(spec.get("limit"), place),
+        parse_limit(node.get("limit")),
     )
 
 
-def parse_limit(value: Json, place: str) -> Optional[Tuple[int, float]]:
-    """A rate limit from its JSON: requests, and the seconds in which there may be so many."""
-    if value is None:
+def usual_operation(responses: Iterable[Node]) -> str:
+    """Which requests a mock means that does not say so: an embedding answers only embed."""
+    if any(not response.get("embedding").is_absent for response in responses):
+        return "embed"
+    return "generate"
+
+
+def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
+    """A rate limit: requests, and the seconds in which there may be so many."""
+    if node.is_null:
         return None
-    known_keys(value, ("requests", "per"), place, "limit")
-    requests, per = value.get("requests"), value.get("per", 60)
-    if not fits(requests, "an integer") or requests < 0:
-        fail(place, "limit.requests", f"expected a number of requests, found {shown(requests)}")
-    if not fits(per, "a number") or not 0 < per <= 86400:
-        fail(place, "limit.per", f"expected seconds, above 0 and up to a day, found {shown(per)}")
+    node.only(("requests", "per"))
+    requests = node.get("requests").integer("a number of requests", 0, math.inf)
+    above_0 = sys.float_info.min  # a window of no time would have no end
+    per = node.get("per").number("seconds, above 0 and up to a day", above_0, 86400, 60)
     return requests, float(per)
 
 
 class Index:
-    """Mocks in matching order, found without looking at those that name another provider, model or user text."""
+    """Mocks in matching order, found without a look at those that name another provider, model or
+    user text."""
 
     def __init__(self, mocks: Sequence[Mock]) -> None:
-        self.mocks = mocks if isinstance(mocks, tuple) else tuple(mocks)
+        self.mocks = tuple(mocks)
         self.buckets: Dict[Tuple[Optional[str], ...], List[Tuple[int, Mock]]] = {}
         for order, mock in enumerate(self.mocks):
             for key in mock.index_keys():
                 self.buckets.setdefault(key, []).append((order, mock))
         keys = {condition.key for mock in self.mocks for condition in mock.conditions}
-        self.headers = tuple(
-            sorted(key.partition(".")[2] for key in keys if key.startswith("headers."))
-        )
+        names = [key.partition(".")[2] for key in keys if key.startswith("headers.")]
+        self.headers = tuple(sorted(names))
 
     def candidates(self, call: Call) -> Iterable[Mock]:
         """The mocks that may match, in order."""
         keys = itertools.product((call.provider, None), (call.model, None), (call.user, None))
-        found = [self.buckets[key] for key in keys if key in self.buckets]
-        if len(found) == 1:
-            return [mock for _, mock in found[0]]
-        return [
-            mock
-            for _, mock in sorted(itertools.chain.from_iterable(found), key=lambda entry: entry[0])
-        ]
+        buckets = [self.buckets[key] for key in keys if key in self.buckets]
+        entries = [entry for bucket in buckets for entry in bucket]
+        if len(buckets) > 1:
+            # Sorting runs that are in order is cheaper than a merge in Python.
+            entries.sort(key=itemgetter(0))
+        return [mock for _, mock in entries]
 
 
 # === mocks/files =============================================================
-# Mocks and recordings from data directories.  May touch files under them.
+# Mocks and recordings from data directories, read again when they change.  May touch files under
+# them, threading and time.
 
 
-Stamp = Optional[Tuple[int, int, int]]
+Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
+
+# Two changes that a file system gives the same time look like one.  Its clock may tick as seldom as
+# every 10 ms; what is older than this is known by its stamp alone.
+YOUNG_NS = 50_000_000
+
+LOOK_SHARE = 10  # looking for changes may take a tenth of the time
 
 
-def stamp(path: str) -> Stamp:
-    """What changes when a file does: time of change, size, inode; None if there is none."""
+def stamp_of(path: str) -> Stamp:
+    """What changes when a file does, mostly."""
     try:
         status = os.stat(path)
     except OSError:
@@ -8024,72 +8029,117 @@ def stamp(path: str) -> Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+def content_of(path: str) -> int:
+    """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
+    if os.path.isdir(path):
+        return hash_of(os.listdir(path))
+    return hash(Path(path).read_bytes())
+
+
+def hash_of(names: Iterable[str]) -> int:
+    """A hash of the names in a folder, in whatever order they come."""
+    return hash(frozenset(names))
+
+
+class Seen:
+    """A file or folder as it was read: its stamp, and while it is young a hash of its content."""
+
+    __slots__ = ("stamp", "content")
+
+    def __init__(self, path: str) -> None:
+        self.stamp = stamp_of(path)  # before its content: a change in between is then seen
+        self.content: Optional[int] = None
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it may change once more without another stamp."""
+        return self.stamp is not None and 0 <= time.time_ns() - self.stamp[0] < YOUNG_NS
+
+    def note(self, content: int) -> None:
+        """Keep the hash of its content for as long as the stamp alone does not tell of a change."""
+        self.content = content if self.is_young else None
+
+    def has_changed(self, path: str) -> bool:
+        """Whether it is not any more as it was read."""
+        if stamp_of(path) != self.stamp:
+            return True
+        if self.content is None:
+            return False
+        try:
+            content = content_of(path)
+        except OSError:
+            return True
+        if content != self.content:
+            return True
+        self.note(content)
+        return False
+
+
 class Library:
-    """The mocks of one data directory, and the stamps of every file and folder that they came from."""
+    """The files of one data directory, and how each file and folder was when it was read."""
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
-        self.stamps: Dict[str, Stamp] = {}
+        self.seen: Dict[str, Seen] = {}
 
-    def read(self, name: str, place: str) -> bytes:
-        """A file inside the directory; BadMock if the name or a link leads outside or it can't be read, FileNotFoundError
-        if it's not there."""
+    def read(self, name: str) -> bytes:
+        """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
+        or a link leads outside or it can't be read."""
         try:
             path = os.path.realpath(os.path.join(self.root, name))
             if os.path.isabs(name) or not path.startswith(self.root + os.sep):
-                fail(
-                    place,
-                    "",
-                    f"@{name} lies outside the data directory; files are named relative to it",
+                raise Unreadable(
+                    f"@{name} lies outside the data directory; files are named relative to it"
                 )
-            self.stamps[path] = stamp(path)
+            seen = self.seen[path] = Seen(path)
             if os.path.exists(path) and not os.path.isfile(path):
-                fail(
-                    place, "", f"@{name} is no regular file"
-                )  # reading a pipe or a device might never end
-            return Path(path).read_bytes()
+                # Reading a pipe or a device might never end.
+                raise Unreadable(f"@{name} is no regular file")
+            data = Path(path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
         except OSError as error:
-            fail(place, "", f"can't read @{name[:200]}: {error.strerror}")
-        except BadMock:
-            raise
+            raise Unreadable(f"can't read @{name[:200]}: {error.strerror}") from None
         except ValueError as error:  # a NUL or a lone surrogate in the name
-            fail(place, "", f"can't read @{shown(name)}: {error}")
+            raise Unreadable(f"can't read @{shown(name)}: {error}") from None
+        seen.note(hash(data))
+        return data
 
     def files(self) -> List[str]:
-        """Mock files, relative and in name order; hidden ones and folders outside are passed over."""
+        """Mock files, relative and in name order; hidden ones and folders outside are passed over.
+        Unreadable if a folder can't be listed."""
         found, top = [], os.path.join(self.root, "mocks")
-        self.stamps[top] = stamp(top)
-        seen = {os.path.realpath(top)}
-        for folder, folders, names in os.walk(top, onerror=self.unreadable, followlinks=True):
+        entered = {os.path.realpath(top)}
+        self.seen[top] = Seen(top)
+        for folder, folders, names in os.walk(top, onerror=self.unlisted, followlinks=True):
+            self.seen[folder].note(hash_of([*folders, *names]))
             folders[:] = [
-                name
-                for name in folders
-                if not name.startswith(".") and self.enters(os.path.join(folder, name), seen)
+                name for name in folders if self.enters(os.path.join(folder, name), entered)
             ]
-            self.stamps.update(
-                {os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders}
-            )
-            found += [
-                os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
-                for name in names
-                if name.endswith(".json") and not name.startswith(".")
-            ]
+            for name in folders:
+                inner = os.path.join(folder, name)
+                self.seen[inner] = Seen(inner)
+            for name in names:
+                if name.endswith(".json") and not name.startswith("."):
+                    path = os.path.relpath(os.path.join(folder, name), self.root)
+                    found.append(path.replace(os.sep, "/"))
         return sorted(found, key=lambda name: name.split("/"))
 
-    def unreadable(self, error: OSError) -> None:
-        """Raise BadMock for a folder that can't be listed, unless there is none."""
+    def unlisted(self, error: OSError) -> None:
+        """Raise Unreadable for a folder that can't be listed, unless there is none."""
         if not isinstance(error, FileNotFoundError):
-            name = os.path.relpath(str(error.filename), self.root)
-            fail(name.replace(os.sep, "/"), "", f"can't read this folder: {error.strerror}")
+            name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
+            raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
 
-    def enters(self, folder: str, seen: Set[str]) -> bool:
-        """Whether a folder lies inside the directory and was not entered before, by whatever links."""
+    def enters(self, folder: str, entered: Set[str]) -> bool:
+        """Whether a folder is not hidden, lies inside the directory and was not entered before, by
+        whatever links."""
         real = os.path.realpath(folder)
-        if real in seen or not real.startswith(self.root + os.sep):
+        if os.path.basename(folder).startswith(".") or real in entered:
             return False
-        seen.add(real)
+        if not real.startswith(self.root + os.sep):
+            return False
+        entered.add(real)
         return True
 
     def load(self) -> Tuple[List[Mock], List[str]]:
@@ -8098,56 +8148,170 @@ class Library:
         problems: List[str] = []
         try:
             names = self.files()
-        except BadMock as error:
+        except Unreadable as error:
             return [], [str(error)]
         for name in names:
             try:
-                value = parse_json(self.read(name, name))
-            except FileNotFoundError:
-                continue  # gone since the folder was listed
-            except BadMock as error:
-                problems.append(str(error))
-                continue
+                specs = self.parsed(name)
             except ValueError as error:
-                problems.append(f"{name}: not JSON: {error}")
+                problems.append(f"{name}: {error}")
                 continue
-            for position, spec in enumerate(value if isinstance(value, list) else [value], 1):
+            for position, spec in enumerate(specs, 1):
                 try:
-                    mocks.append(parse_mock(spec, f"{name}#{position}", self.read))
+                    mocks.append(parse_mock(MockNode.whole(spec, f"{name}#{position}", self.read)))
                 except BadMock as error:
                     problems.append(str(error))
         return mocks, problems
+
+    def parsed(self, name: str) -> List[Json]:
+        """The mocks in a file, as JSON; ValueError says why it can't be used."""
+        try:
+            value = parse_json(self.read(name))
+        except FileNotFoundError:
+            return []  # gone since the folder was listed
+        except Unreadable as error:
+            raise ValueError(str(error)) from None
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        return value if isinstance(value, list) else [value]
 
 
 def reader(libraries: Sequence[Library]) -> ReadFile:
     """Reads a file from the first data directory that has it."""
 
-    def read(name: str, place: str) -> bytes:
+    def read(name: str) -> bytes:
         if not libraries:
-            fail(place, "", f"@{name} needs a data directory")
+            raise Unreadable(f"@{name} needs a data directory")
         for library in libraries[:-1]:
             try:
-                return library.read(name, place)
+                return library.read(name)
             except FileNotFoundError:
                 pass
-        return libraries[-1].read(name, place)
+        return libraries[-1].read(name)
 
     return read
+
+
+class MockFiles:
+    """The mocks of all data directories, read again when one of the files that were read changes.
+
+    The lock is their own: who asks for a session does not wait until files are read.  `say` gets a
+    line when reading again goes wrong or right; `read_added` reads what was added at run time."""
+
+    def __init__(
+        self,
+        directories: Sequence[str],
+        say: Callable[[str], None],
+        read_added: Callable[[ReadFile], None],
+    ) -> None:
+        self.directories = tuple(directories)
+        self.say, self.read_added = say, read_added
+        self.lock = threading.RLock()
+        self.index = Index(())
+        self.problems: List[str] = []
+        self.seen: Dict[str, Seen] = {}
+        self.next_check = 0.0  # of the monotonic clock
+        self.last_request = 0.0
+        self.look_seconds = 0.0  # what the last look for changes took
+
+    def libraries(self) -> List[Library]:
+        """The directories, to be read."""
+        return [Library(directory) for directory in self.directories]
+
+    def load(self) -> List[str]:
+        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as
+        they were."""
+        with self.lock:
+            libraries = self.libraries()
+            loaded: List[Mock] = []
+            problems: List[str] = []
+            for library in libraries:
+                mocks, wrong = library.load()
+                loaded += mocks
+                problems += wrong
+            if not problems:
+                self.index = Index(loaded)
+            self.read_added(reader(libraries))
+            # Of a broken edit, too: it is read once, and again when it is mended.
+            self.seen = {}
+            self.watch(libraries)
+        return problems
+
+    def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
+        """Mocks of JSON, by place, whose files are looked at from now on; `lock` is held until they
+        are where `read_added` finds them.  BadMock if one is wrong."""
+        libraries = self.libraries()
+        read = reader(libraries)
+        mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
+        self.watch(libraries)
+        return mocks
+
+    def watch(self, libraries: Iterable[Library]) -> None:
+        """Look at the files that these libraries have read, too."""
+        for library in libraries:
+            self.seen.update(library.seen)
+
+    def refresh(self) -> None:
+        """Read the files again if one has changed, at every request.  Looking costs a stat a file;
+        while requests come faster than a client can change a file between two of them, that is kept
+        to a tenth of the time."""
+        arrived = time.monotonic()
+        is_quiet = arrived - self.last_request > QUIET_SECONDS
+        is_quick = self.look_seconds < QUIET_SECONDS * 10
+        self.last_request = arrived
+        if not self.seen or (arrived < self.next_check and not (is_quiet and is_quick)):
+            return
+        with self.lock:
+            began = time.monotonic()
+            has_changed = any(seen.has_changed(path) for path, seen in self.seen.items())
+            looked = time.monotonic()
+            self.look_seconds = looked - began
+            self.next_check = looked + min(0.5, LOOK_SHARE * self.look_seconds)
+            if has_changed:
+                before = [mock.canonical for mock in self.index.mocks]
+                self.report(self.load(), before)
+
+    def report(self, problems: List[str], before: List[str]) -> None:
+        """Tell how a reload went, once a change."""
+        if problems != self.problems:
+            for problem in problems:
+                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
+        is_new = before != [mock.canonical for mock in self.index.mocks]
+        if not problems and (self.problems or is_new):
+            self.say(f"mocks reloaded: {len(self.index.mocks)}")
+        self.problems = problems
 
 
 # === mocks/near ==============================================================
 # Near misses: which mocks nearly matched, and what differs.  Pure.
 
 
+NEAR_MISSES = 3  # how many are told
+
+EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
+
+LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
+
+ALIKE = 0.6  # from here on one text is a typo in the other, not another text
+
+KEY_ORDER = {key: index for index, key in enumerate(MATCH_KEYS)}
+
+
 def explained(difference: Difference) -> str:
     """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
     key, got, expected = unsecret(*difference)
-    part = 0
+    parting = 0
     if isinstance(got, str) and isinstance(expected, str):
-        part = next(
-            (index for index, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), 0
-        )
-    return f"{key} is {shown(got, part)}, expected {shown(expected, part)}"
+        parting = parting_of(got, expected, 0)
+    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
 
 
 @dataclass(frozen=True)
@@ -8158,11 +8322,14 @@ class NearMiss:
     differences: Tuple[Difference, ...]
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """Name, place and the first difference in words."""
-        place = "" if self.mock.name == self.mock.place else f" ({self.mock.place})"
-        said = explained(self.differences[0]) if self.differences else "nothing differs any more"
-        return f'"{self.mock.name}"{place}: {said}'
+        place, difference = "", "nothing differs any more"
+        if self.mock.name != self.mock.place:
+            place = f" ({self.mock.place})"
+        if self.differences:
+            difference = explained(self.differences[0])
+        return f'"{self.mock.name}"{place}: {difference}'
 
     def json(self) -> Dict[str, Json]:
         """The same as JSON, with every difference."""
@@ -8172,299 +8339,305 @@ class NearMiss:
             "differences": [difference_json(*one) for one in self.differences],
         }
 
+    @property
+    def holding(self) -> int:
+        """How many of its conditions hold."""
+        return len(self.mock.conditions) - len(self.differences)
+
+    @property
+    def nearness(self) -> Tuple[float, int, int]:
+        """More is nearer, among mocks with as many differences: a text much like the one that came,
+        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+        if not self.differences:
+            return 1.0, self.holding, len(KEY_ORDER)
+        key, _, expected = self.differences[0]
+        key = re.split(r"[.\[]", key)[0]
+        if key == "times" or isinstance(expected, Because):
+            # All that it asks for is there; it can't answer, for another reason.
+            return 2.0, self.holding, 0
+        alike = likeness(self.differences[0])
+        if alike <= ALIKE:
+            alike = 0.0
+        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
+
 
 def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
-    """One difference: key, got, expected; of long texts what is around the place where they part, and that place."""
+    """One difference: key, got, expected; of long texts what is around the place where they part,
+    and that place."""
     key, got, expected = unsecret(key, got, expected)
-    values = {"got": got, "expected": expected}
-    found: Dict[str, Json] = {"key": key}
-    texts = [
-        value
-        for value in values.values()
-        if isinstance(value, str) and not isinstance(value, Because)
-    ]
-    if len(texts) == 2 and max(map(len, texts)) > 200:
-        part = next(
-            (index for index, pair in enumerate(zip(*texts)) if pair[0] != pair[1]),
-            min(map(len, texts)),
-        )
-        found["differs_at"] = part
-        values = {name: text[max(0, part - 80) : part + 80] for name, text in values.items()}
-    values = {
-        name: value if len(shown(value, room=500)) < 500 else shown(value, room=400)
-        for name, value in values.items()
-    }
-    found.update({name: None if value is MISSING else value for name, value in values.items()})
-    return found
+    result: Dict[str, Json] = {"key": key}
+    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
+        parting = parting_of(got, expected, min(len(got), len(expected)))
+        around = slice(max(0, parting - 80), parting + 80)
+        result["differs_at"] = parting
+        got, expected = got[around], expected[around]
+    result["got"] = bounded(got)
+    result["expected"] = bounded(expected)
+    return result
+
+
+def is_text(value: Json) -> bool:
+    """Whether a value is a text of its own, not a sentence about what was expected."""
+    return isinstance(value, str) and not isinstance(value, Because)
+
+
+def bounded(value: Json) -> Json:
+    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
+    if len(shown(value, room=500)) >= 500:
+        return shown(value, room=400)
+    return None if value is MISSING else value
 
 
 def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int], most: int = 3
+    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
 ) -> List[NearMiss]:
-    """The mocks with the fewest differences, nearest first; of several those whose text is much like the one that came, then
-    those of which most holds, then those that differ latest in the order of MATCH_KEYS."""
-    ranked: Dict[Tuple[int, int], List[NearMiss]] = {}
+    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
+    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
     for mock in mocks:
         differences = mock.differences(call, wire, used(mock))
-        ties = ranked.setdefault((len(differences), len(differences) - len(mock.conditions)), [])
-        if len(ties) < 200:
-            ties.append(NearMiss(mock, tuple(differences)))
-    order = {key: index for index, key in enumerate(MATCH_KEYS)}
-
-    def near(miss: NearMiss) -> Tuple[float, int, int]:
-        holds = len(miss.mock.conditions) - len(miss.differences)
-        first = re.split(r"[.\[]", miss.differences[0][0])[0] if miss.differences else ""
-        if miss.differences and (first == "times" or isinstance(miss.differences[0][2], Because)):
-            return (
-                2.0,
-                holds,
-                0,
-            )  # all that it asks for is there; it can't answer, for another reason
-        alike = likeness(miss.differences)
-        return alike if alike > 0.6 else 0.0, holds, order.get(first, len(order))
-
-    found: List[NearMiss] = []
-    for count in sorted({count for count, _ in ranked}):
-        if len(found) < most:
-            ties = [miss for rank in sorted(ranked) if rank[0] == count for miss in ranked[rank]]
-            found += sorted(ties, key=near, reverse=True)[: most - len(found)]
-    return found
+        holding = len(mock.conditions) - len(differences)
+        equals = by_rank.setdefault((len(differences), -holding), [])
+        if len(equals) < EQUALLY_NEAR:
+            equals.append(NearMiss(mock, tuple(differences)))
+    nearest_first: List[NearMiss] = []
+    for number in sorted({number for number, _ in by_rank}):
+        if len(nearest_first) >= NEAR_MISSES:
+            break
+        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
+        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
+    return nearest_first[:NEAR_MISSES]
 
 
-def likeness(differences: Sequence[Difference]) -> float:
-    """How alike the first difference's two texts are, from 0 to 1."""
-    if not differences:
-        return 1.0
-    _, got, expected = differences[0]
-    texts = [
-        value if isinstance(value, str) else compact(value) if isinstance(value, dict) else ""
-        for value in (got, expected)
-    ]
-    return difflib.SequenceMatcher(None, texts[0][:200], texts[1][:200]).quick_ratio()
+def likeness(difference: Difference) -> float:
+    """How alike the two texts of a difference are, from 0 to 1."""
+    _, got, expected = difference
+    matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
+    return matcher.quick_ratio()
+
+
+def as_text(value: Json) -> str:
+    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
+    if isinstance(value, dict):
+        value = compact(value)
+    return value[:200] if isinstance(value, str) else ""
+
+
+def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """Why no mock matches: the closest one and the first thing that differs."""
+    if near:
+        return f"no mock matches; closest is {near[0].sentence}"
+    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
+    origin = ""
+    if folders:
+        origin = " from " + " and ".join(folders)
+    return f"no mock matches; none are loaded{origin}"
 
 
 # === mocks/sessions ==========================================================
-# All mocks in matching order, and what each session has of its own.  May touch threading and time.
-
-
-@dataclass(frozen=True)
-class Found:
-    """The mock that answers a call, its answer, and the number of this use, counted from 0."""
-
-    mock: Mock
-    answer: Answer
-    used: int
-    uses: Uses
-    limit: Optional[Limit] = None
+# All mocks in matching order, and what each session has of its own.  May touch threading.
 
 
 class Session:
-    """What one session has of its own: mocks added at run time, and how often each mock was used.  `memory` is the
-    answerer's."""
+    """What one session has of its own, mocks added at run time and how often each mock was used,
+    and all that can be done with its mocks.  `memory` is the answerer's."""
 
-    def __init__(self) -> None:
-        self.specs: List[Tuple[Json, str]] = []  # JSON and place of the mocks added at run time
-        self.mocks: Tuple[Mock, ...] = ()
+    def __init__(self, name: str, mocks: Mocks) -> None:
+        self.name, self.all_mocks = name, mocks
+        self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
+        self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
         self.uses: Dict[Tuple[str, str], Uses] = {}
         self.memory: Any = None
-        self.known_index: Optional[Index] = Index(())
+        self.known_index = Index(())
 
-    def uses_of(self, mock: Mock) -> Uses:
-        """How often it has used a mock."""
-        found = self.uses.get(mock.key)
-        return found or self.uses.setdefault(
-            mock.key, Uses()
-        )  # setdefault: two threads get the same
+    def add(self, specs: Sequence[Json]) -> List[Mock]:
+        """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
+        wrong."""
+        numbers, files = self.all_mocks.numbers, self.all_mocks.files
+        placed = {f"added#{next(numbers)}": spec for spec in specs}
+        # No reload may come between reading a mock's files and the mock's being here.
+        with files.lock:
+            mocks = files.parsed(placed)
+            naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
+            with self.all_mocks.lock:
+                self.mocks = (*mocks, *self.mocks)
+                self.specs.update({place: placed[place] for place in naming_files})
+        return mocks
 
-    def hold(self, mocks: Sequence[Mock]) -> None:
-        """Have these mocks of its own, from now on."""
-        self.mocks, self.known_index = tuple(mocks), None
+    def remove(self, ids: Optional[Iterable[str]] = None) -> int:
+        """Take away mocks that were added, all or those with these ids; how many there were."""
+        with self.all_mocks.lock:
+            gone = self.mocks
+            if ids is not None:
+                wanted = set(ids)
+                gone = tuple(mock for mock in self.mocks if mock.id in wanted)
+            places = {mock.place for mock in gone}
+            self.mocks = tuple(mock for mock in self.mocks if mock.place not in places)
+            for mock in gone:
+                self.specs.pop(mock.place, None)
+                self.uses.pop(mock.key, None)
+        return len(gone)
+
+    def reset(self) -> None:
+        """Forget its mocks, what was remembered of answers, and how often it used any mock."""
+        with self.all_mocks.lock:
+            self.mocks, self.known_index = (), Index(())
+            self.specs, self.uses, self.memory = {}, {}, None
+            if self.name:
+                self.all_mocks.sessions.pop(self.name, None)
+
+    def read_again(self, read: ReadFile) -> None:
+        """Read the mocks that name files again; one that can't be used any more stays as it was."""
+        changed: Dict[str, Mock] = {}
+        for place, spec in list(self.specs.items()):
+            try:
+                changed[place] = parse_mock(MockNode.whole(spec, place, read))
+            except BadMock as error:
+                self.all_mocks.say(f"a mock added at run time stays as it was: {error}")
+        with self.all_mocks.lock:
+            if changed:
+                self.mocks = tuple(changed.get(mock.place, mock) for mock in self.mocks)
+            known = {mock.key for mock in self.in_order()}
+            self.uses = {key: uses for key, uses in self.uses.items() if key in known}
+
+    # --- looking ---
 
     @property
     def index(self) -> Index:
-        """Its mocks, indexed when the first request after a change asks: a test may add thousands one by one."""
-        found = self.known_index
-        if found is None or found.mocks is not self.mocks:
-            found = self.known_index = Index(self.mocks)
-        return found
+        """Its own mocks, indexed when the first request after a change asks: a test may add
+        thousands one by one."""
+        index = self.known_index
+        if index.mocks is not self.mocks:
+            index = self.known_index = Index(self.mocks)
+        return index
+
+    def in_order(self) -> List[Mock]:
+        """Its mocks and those from files, in matching order."""
+        return [*self.mocks, *self.all_mocks.from_files]
+
+    def uses_of(self, mock: Mock) -> Uses:
+        """How often it has used a mock, to be counted on."""
+        uses = self.uses.get(mock.key)
+        if uses is None:
+            # Not an assignment: of two threads both get the same.
+            uses = self.uses.setdefault(mock.key, Uses())
+        return uses
+
+    def count_of(self, mock: Mock) -> int:
+        """How often it has used a mock."""
+        uses = self.uses.get(mock.key)
+        return uses.count if uses else 0
+
+    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
+        """The first mock that matches, which is used by that; and whether an equal call will find
+        the same."""
+        is_repeatable = True
+        candidates = self.all_mocks.files.index.candidates(call)
+        if self.mocks:
+            candidates = itertools.chain(self.index.candidates(call), candidates)
+        for mock in candidates:
+            holds = mock.matches(call)
+            if not holds:
+                continue
+            is_repeatable = is_repeatable and mock.is_repeatable
+            found = mock.claim(call, wire, self.uses_of(mock), holds)
+            if found:
+                return found, is_repeatable
+        return None, is_repeatable
+
+    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
+        """The mocks that came nearest to matching."""
+        return near_misses(self.in_order(), call, wire, self.count_of)
+
+    def explain(self, near: Sequence[NearMiss]) -> str:
+        """Why no mock matches: the closest one and the first thing that differs."""
+        return explanation(near, self.all_mocks.files.directories)
 
 
 class Mocks:
-    """All mocks in matching order: those that a session added at run time, newest first, then those from files, which
-    are read again when they change.  `say` gets a line whenever that goes wrong or right."""
+    """All mocks in matching order: those that a session added at run time, newest first, then those
+    from files.  `say` gets a line whenever reading those again goes wrong or right."""
 
     def __init__(
         self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None
     ) -> None:
-        self.directories, self.say = tuple(directories), say
-        self.lock = threading.Lock()
-        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session()})
-        self.from_files: List[Mock] = []
-        self.index = Index(())
-        self.stamps: Dict[str, Stamp] = {}
-        self.next_check = self.last_request = self.looked = 0.0
-        self.fresh = (
-            False  # whether a file is so new that a further change may leave its stamp the same
-        )
-        self.problems: List[str] = []
+        self.say = say
+        self.lock = threading.Lock()  # of the sessions and what they hold
+        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
+        self.files = MockFiles(directories, say, self.read_again)
 
     def session(self, name: str) -> Session:
         """A session, which begins when it is first asked for."""
         if not name:
             return self.sessions[""]
         with self.lock:
-            found = self.sessions.setdefault(name, Session())
+            session = self.sessions.get(name)
+            if session is None:
+                session = self.sessions[name] = Session(name, self)
             self.sessions.move_to_end(name)
             if len(self.sessions) > SESSIONS:
                 del self.sessions[next(old for old in self.sessions if old)]
-        return found
+        return session
+
+    @property
+    def from_files(self) -> Tuple[Mock, ...]:
+        """The mocks from files, in matching order."""
+        return self.files.index.mocks
+
+    def read_again(self, read: ReadFile) -> None:
+        """Read the mocks of all sessions that name files again."""
+        with self.lock:
+            sessions = list(self.sessions.values())
+        for session in sessions:
+            session.read_again(read)
+
+    # --- for those who do not ask the session or the files yet ---
+
+    @property
+    def index(self) -> Index:
+        """See MockFiles.index."""
+        return self.files.index
+
+    @property
+    def problems(self) -> List[str]:
+        """See MockFiles.problems."""
+        return self.files.problems
 
     def load(self) -> List[str]:
-        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as they were."""
-        libraries = [Library(directory) for directory in self.directories]
-        loaded: List[Mock] = []
-        problems: List[str] = []
-        for library in libraries:
-            mocks, wrong = library.load()
-            loaded, problems = loaded + mocks, problems + wrong
-        sessions = list(self.sessions.values())
-        added = [self.again(session, reader(libraries)) for session in sessions]
-        self.watch(libraries)
-        if not problems:
-            self.from_files, self.index = loaded, Index(loaded)
-            for session, mocks in zip(sessions, added):
-                session.hold(mocks)
-                known = {mock.key for mock in itertools.chain(mocks, loaded)}
-                session.uses = {key: uses for key, uses in session.uses.items() if key in known}
-        return problems
-
-    def again(self, session: Session, read: ReadFile) -> List[Mock]:
-        """A session's own mocks, read again for the files that they name; one whose file is gone stays as it was."""
-        mocks = []
-        before = {mock.place: mock for mock in session.mocks}
-        for spec, place in session.specs:
-            try:
-                mocks.append(parse_mock(spec, place, read))
-            except BadMock as error:
-                self.say(f"a mock added at run time stays as it was: {error}")
-                mocks.append(before[place])
-        return mocks
-
-    def watch(self, libraries: Sequence[Library]) -> None:
-        """Look at exactly the files that these libraries have read."""
-        self.stamps = {
-            path: known for library in libraries for path, known in library.stamps.items()
-        }
-        age = time.time_ns() - max((known[0] for known in self.stamps.values() if known), default=0)
-        self.fresh = 0 <= age < 50_000_000
+        """See MockFiles.load."""
+        return self.files.load()
 
     def refresh(self) -> None:
-        """Read the files again if one has changed, at every request.  Looking costs a stat a file; while requests come
-        faster than a client can change a file between two of them, that is kept to a tenth of the time."""
-        arrived = time.monotonic()
-        quiet = arrived - self.last_request > QUIET_SECONDS and self.looked < QUIET_SECONDS * 10
-        self.last_request = arrived
-        if not self.stamps or (arrived < self.next_check and not quiet):
-            return
-        with self.lock:
-            changed = self.fresh or any(stamp(path) != known for path, known in self.stamps.items())
-            done = time.monotonic()
-            self.looked = done - arrived
-            self.next_check = done + min(0.5, 10 * self.looked)
-            if changed:
-                before = [mock.source for mock in self.from_files]
-                self.report(self.load(), before)
-
-    def report(self, problems: List[str], before: List[str]) -> None:
-        """Tell how a reload went, once a change."""
-        if problems != self.problems:
-            for problem in problems:
-                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
-        if not problems and (self.problems or before != [mock.source for mock in self.from_files]):
-            self.say(f"mocks reloaded: {len(self.from_files)}")
-        self.problems = problems
+        """See MockFiles.refresh."""
+        self.files.refresh()
 
     def add(self, specs: Sequence[Json], session: str = "") -> List[Mock]:
-        """Add mocks in front of all others of a session, in their order.  BadMock, and none is added, if one is wrong."""
-        libraries = [Library(directory) for directory in self.directories]
-        holder = self.session(session)
-        with self.lock:
-            placed = [(spec, f"added#{next(self.numbers)}") for spec in specs]
-            mocks = [parse_mock(spec, place, reader(libraries)) for spec, place in placed]
-            holder.specs = [*placed, *holder.specs]
-            holder.hold([*mocks, *holder.mocks])
-            self.stamps.update(
-                {path: known for library in libraries for path, known in library.stamps.items()}
-            )
-        return mocks
+        """See Session.add."""
+        return self.session(session).add(specs)
 
     def remove(self, ids: Iterable[str], session: str = "") -> int:
-        """Take away mocks that a session added, by their ids; how many there were."""
-        holder, wanted = self.session(session), set(ids)
-        with self.lock:
-            kept = [mock for mock in holder.mocks if mock.id not in wanted]
-            gone = len(holder.mocks) - len(kept)
-            places = {mock.place for mock in kept}
-            holder.specs = [(spec, place) for spec, place in holder.specs if place in places]
-            holder.hold(kept)
-            known = {mock.key for mock in itertools.chain(kept, self.index.mocks)}
-            holder.uses = {key: uses for key, uses in holder.uses.items() if key in known}
-        return gone
+        """See Session.remove."""
+        return self.session(session).remove(ids)
 
     def reset(self, session: str = "") -> None:
-        """Forget a session's mocks and how often it used any."""
-        with self.lock:
-            if session:
-                self.sessions.pop(session, None)
-            else:
-                self.sessions[""] = Session()
-                self.sessions.move_to_end("", last=False)
+        """See Session.reset."""
+        self.session(session).reset()
 
     def all(self, session: str = "") -> List[Mock]:
-        """A session's mocks and those from files, in matching order."""
-        return [*self.session(session).mocks, *self.index.mocks]
+        """See Session.in_order."""
+        return self.session(session).in_order()
 
     def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
-        """The first mock that matches, which is used by that; and whether an equal call will find the same."""
-        steady, session = True, self.session(call.session)
-        own = session.index
-        candidates = self.index.candidates(call)
-        for mock in itertools.chain(own.candidates(call), candidates) if own.mocks else candidates:
-            if not mock.matches(call):
-                continue
-            steady = steady and mock.steady
-            uses = session.uses_of(mock)
-            limit = (
-                uses.admit(*mock.limit)
-                if mock.limit and not mock.differences(call, wire, uses.count)
-                else None
-            )
-            if limit and limit.left < 0:
-                failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
-                return Found(
-                    mock, Answer(failure, 429, Delivery()), uses.count, uses, replace(limit, left=0)
-                ), steady
-            claimed = mock.claim(call, wire, uses)
-            if claimed:
-                return Found(mock, *claimed, uses, limit), steady
-        return None, steady
+        """See Session.find."""
+        return self.session(call.session).find(call, wire)
 
     def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
-        """The three mocks that came nearest to matching."""
-        session = self.session(call.session)
-        return near_misses(
-            self.all(call.session), call, wire, lambda mock: session.uses_of(mock).count
-        )
+        """See Session.near."""
+        return self.session(call.session).near(call, wire)
 
     def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs."""
-        if not near:
-            where = " and ".join(
-                os.path.join(name, "mocks") for name in map(os.path.basename, self.directories)
-            )
-            return f"no mock matches; none are loaded{' from ' + where if where else ''}"
-        return f"no mock matches; closest is {near[0].said}"
+        """See Session.explain."""
+        return self.session("").explain(near)
 
 
 # === journal =================================================================
@@ -9180,9 +9353,8 @@ class Control:
     def given(self, request: Request, keys: Iterable[str]) -> Dict[str, Json]:
         """The body, an object with no other keys; an empty one is one without any."""
         try:
-            return known_keys(
-                parse_json(request.body) if request.body.strip() else {}, keys, "body", ""
-            )
+            value = parse_json(request.body) if request.body.strip() else {}
+            return dict(Node(value, "body").only(keys).value)
         except BadMock:
             raise
         except ValueError as error:
@@ -9229,7 +9401,7 @@ class Control:
 
     def requests(self, request: Request) -> Response:
         """The journal."""
-        known_keys(dict(request.query), ("unmatched", "limit", "mock", "session"), "query", "")
+        Node(dict(request.query), "query").only(("unmatched", "limit", "mock", "session"))
         found = self.journal.entries(self.session(request))
         if request.query.get("unmatched", "0").lower() not in ("", "0", "false"):
             found = [entry for entry in found if entry.unmatched]
@@ -9247,7 +9419,7 @@ class Control:
     def count(self, request: Request) -> Response:
         """How many requests match."""
         given = self.given(request, ("match",))
-        wanted = conditions(given.get("match", {}), "", "body")
+        wanted = conditions(Node(given, "body").get("match"), "")
         return control_response(
             200, {"count": len(self.journal.matching(self.session(request), wanted))}
         )
@@ -9255,7 +9427,7 @@ class Control:
     def wait(self, request: Request) -> Response:
         """Requests that match, once there are enough."""
         given = self.given(request, ("match", "count", "ended", "timeout"))
-        wanted = conditions(given.get("match", {}), "", "body")
+        wanted = conditions(Node(given, "body").get("match"), "")
         ended, timeout = given.get("ended"), given.get("timeout", 5)
         if ended is not None and ended not in ENDS:
             raise Refused(
@@ -9328,7 +9500,7 @@ class Control:
                         "id": mock.id,
                         "name": mock.name,
                         "uses": session.uses_of(mock).count,
-                        "source": parse_json(utf8(mock.source)),
+                        "source": parse_json(utf8(mock.canonical)),
                     }
                     for session, mock in known
                 ]
@@ -9994,160 +10166,167 @@ def shape_of(request: Request) -> WireFormat:
 
 
 # === schema ==================================================================
-# Whether an answer fits the JSON schema of its request, in bounded time.  Pure.
+# Whether an answer fits the JSON schema of its request, in bounded time and memory.  Pure.
 
 
-JSON_TYPES: Mapping[str, Callable[[Json], bool]] = {
+LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
+
+# A schema may refer to itself in many branches.  So many schemas, required names and allowed values
+# are looked at; then the rest of the answer fits.
+SCHEMA_STEPS = 20_000
+
+TYPES: Mapping[str, Callable[[Json], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
-    "number": lambda value: fits(value, "a number"),
     "null": lambda value: value is None,
-    "integer": lambda value: (
-        fits(value, "an integer") or (isinstance(value, float) and value.is_integer())
-    ),
+    "number": lambda value: fits(value, "a number"),
+    "integer": lambda value: fits(value, "a number") and value == value // 1,
 }
 
-
-# Keywords that compare a value with a number: what they apply to, how it is measured, what must hold.
-MEASURES: Tuple[
-    Tuple[str, Any, Callable[[Any], float], Callable[[float, float], bool], str], ...
-] = (
-    ("minimum", (int, float), lambda value: value, lambda got, bound: got >= bound, "at least"),
-    ("maximum", (int, float), lambda value: value, lambda got, bound: got <= bound, "at most"),
-    (
-        "exclusiveMinimum",
-        (int, float),
-        lambda value: value,
-        lambda got, bound: got > bound,
-        "more than",
-    ),
-    (
-        "exclusiveMaximum",
-        (int, float),
-        lambda value: value,
-        lambda got, bound: got < bound,
-        "less than",
-    ),
-    ("minLength", str, len, lambda got, bound: got >= bound, "a length of at least"),
-    ("maxLength", str, len, lambda got, bound: got <= bound, "a length of at most"),
-    ("minItems", list, len, lambda got, bound: got >= bound, "at least so many items:"),
-    ("maxItems", list, len, lambda got, bound: got <= bound, "at most so many items:"),
+# Keywords that bound a number, or the length of a text or an array: what must hold, and in words.
+BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
+    ("minimum", "a number", operator.ge, "at least"),
+    ("maximum", "a number", operator.le, "at most"),
+    ("exclusiveMinimum", "a number", operator.gt, "more than"),
+    ("exclusiveMaximum", "a number", operator.lt, "less than"),
+    ("minLength", "a string", operator.ge, "a length of at least"),
+    ("maxLength", "a string", operator.le, "a length of at most"),
+    ("minItems", "an array", operator.ge, "at least so many items:"),
+    ("maxItems", "an array", operator.le, "at most so many items:"),
 )
 
 
-SCHEMA_STEPS = (
-    20_000  # schemas that may refer to themselves in many branches are not followed any further
-)
+class Misfit(Exception):
+    """A node that does not fit, what its schema says of it, with a {} for each of the values that
+    follow.  It is put into words only when told: of those found in branches most never are."""
+
+    def __str__(self) -> str:
+        node, problem, *values = self.args
+        told = [one if isinstance(one, Misfit) else shown(one) for one in values]
+        return f"{node.path} {problem.format(*told)}"
 
 
-def misfit(value: Json, schema: Json, place: str) -> str:
-    """The first way in which a value does not fit a JSON schema, with its place, or an empty string.
+def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
+    """Raise Misfit for a number, a text or an array that is too small or too large."""
+    for keyword, kind, holds, words in BOUNDS:
+        bound = schema.get(keyword)
+        if not fits(bound, "a number") or not node.is_a(kind):
+            continue
+        measure = node.value if kind == "a number" else len(node.value)
+        if not holds(measure, bound):
+            raise Misfit(node, "is {}, expected " + words + " {}", node.value, bound)
 
-    Known are the keywords that providers take for structured output; type names may be in capitals and `nullable` may
-    stand beside them, as in Google's schemas.  A keyword that is not known holds."""
-    return Misfits(schema).first(value, schema, place)
 
-
-class Misfits:
-    """Looks for what does not fit a schema, for a bounded number of steps; beyond them everything fits."""
+class SchemaCheck:
+    """Holds values against a schema.  Known are the keywords that providers take for structured
+    output, type names also in capitals and beside `nullable`, as Google has them; others hold."""
 
     def __init__(self, root: Json) -> None:
-        self.root, self.left = root, SCHEMA_STEPS
+        self.root, self.steps_left = root, SCHEMA_STEPS
 
-    def first(self, value: Json, schema: Json, place: str, levels: int = 0) -> str:
-        """The first misfit, or an empty string."""
-        self.left -= 1
-        if not isinstance(schema, dict):
-            return f"{place} is not wanted" if schema is False else ""
-        if (
-            self.left < 0
-            or levels > DEPTH_LIMIT
-            or (value is None and schema.get("nullable") is True)
-        ):
-            return ""
+    def check(self, node: Node, schema: Json, level: int = 0) -> None:
+        """Raise Misfit for the first thing that does not fit."""
+        self.steps_left -= 1
+        if schema is False:
+            raise Misfit(node, "is not wanted")
+        if not isinstance(schema, dict) or self.steps_left < 0 or level > DEPTH_LIMIT:
+            return
         if isinstance(schema.get("$ref"), str):
-            names = schema["$ref"].lstrip("#/").split("/") if schema["$ref"] != "#" else []
-            return self.first(value, within(self.root, *names), place, levels + 1)
-        return self.own(value, schema, place) or next(
-            filter(None, self.inside(value, schema, place, levels + 1)), ""
-        )
+            names = [name for name in schema["$ref"].lstrip("#").split("/") if name]
+            self.steps_left -= len(names)
+            self.check(node, within(self.root, *names), level + 1)
+        elif node.value is not None or schema.get("nullable") is not True:
+            self.check_type(node, schema)
+            check_bounds(node, schema)
+            if isinstance(node.value, dict):
+                self.check_members(node, schema, level + 1)
+            elif isinstance(node.value, list):
+                self.check_items(node, schema, level + 1)
+            self.check_branches(node, schema, level + 1)
 
-    @staticmethod
-    def own(value: Json, schema: Mapping[str, Json], place: str) -> str:
-        """What does not fit of the value itself."""
-        kinds = schema.get("type")
-        names = (
-            [str(name).lower() for name in (kinds if isinstance(kinds, list) else [kinds])]
-            if kinds
-            else []
-        )
-        if names and not any(JSON_TYPES.get(name, lambda value: True)(value) for name in names):
-            return f"{place} is {shown(value)}, expected {' or '.join(names)}"
-        for keyword, allowed in (
-            ("enum", schema.get("enum")),
-            ("const", [schema["const"]] if "const" in schema else None),
-        ):
-            if isinstance(allowed, list) and value not in allowed:
-                said = "one of " + shown(allowed) if keyword == "enum" else shown(allowed[0])
-                return f"{place} is {shown(value)}, expected {said}"
-        for name, kind, measure, holds, said in MEASURES:
-            bound: Any = schema.get(name)
-            measured = (
-                fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool)
-            )
-            if measured and not holds(measure(value), bound):
-                return f"{place} is {shown(value)}, expected {said} {bound}"
-        return ""
+    def listed(self, schema: Mapping[str, Json], keyword: str) -> List[Json]:
+        """An array in a schema, each item of which is a step."""
+        items = schema.get(keyword)
+        if not isinstance(items, list):
+            return []
+        self.steps_left -= len(items)
+        return items
 
-    def inside(
-        self, value: Json, schema: Mapping[str, Json], place: str, levels: int
-    ) -> Iterator[str]:
-        """The same of what lies inside the value, and of the schemas that this one is made of."""
-        lists: Dict[str, List[Any]] = {
-            name: found if isinstance(found, list) else [] for name, found in schema.items()
-        }
-        properties = schema.get("properties")
-        properties = properties if isinstance(properties, dict) else {}
-        if isinstance(value, dict):
-            for name in lists.get("required", ()):
-                if isinstance(name, str) and name not in value:
-                    yield f"{place}.{name} is missing"
-            for name, member in value.items():
-                rule = properties.get(name, schema.get("additionalProperties", True))
-                said = self.first(member, rule, f"{place}.{name}", levels)
-                yield (
-                    f"{said}; {nearest(name, properties)}" if rule is False and properties else said
-                )
-        if isinstance(value, list):
-            first = lists.get("prefixItems", [])
-            for index, item in enumerate(value):
-                rule = first[index] if index < len(first) else schema.get("items", True)
-                yield self.first(item, rule, f"{place}[{index}]", levels)
-        for part in lists.get("allOf", ()):
-            yield self.first(value, part, place, levels)
-        for name in ("anyOf", "oneOf"):
-            problem = ""
-            for part in lists.get(name, ()):
-                said = self.first(value, part, place, levels)
-                if not said:
+    def check_type(self, node: Node, schema: Mapping[str, Json]) -> None:
+        """The type, and the values that are allowed."""
+        value = node.value
+        types = self.listed(schema, "type") or [schema.get("type")]
+        names = [str(name).lower() for name in types if name]
+        if names and not any(name not in TYPES or TYPES[name](value) for name in names):
+            raise Misfit(node, "is {}, expected " + " or ".join(names), value)
+        if isinstance(value, (dict, list)) and ("enum" in schema or "const" in schema):
+            self.steps_left -= len(compact(value))  # to compare it may take as long
+        allowed = self.listed(schema, "enum")
+        if allowed and value not in allowed:
+            raise Misfit(node, "is {}, expected one of {}", value, allowed)
+        if value != schema.get("const", value):
+            raise Misfit(node, "is {}, expected {}", value, schema["const"])
+
+    def check_members(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an object."""
+        for name in self.listed(schema, "required"):
+            if isinstance(name, str) and name not in node.value:
+                raise Misfit(node.get(name), "is missing")
+        rules, others = schema.get("properties"), schema.get("additionalProperties", True)
+        if not isinstance(rules, dict):
+            rules = {}
+        for name, member in node.members():
+            self.check(member, rules.get(name, others), level)
+
+    def check_items(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an array."""
+        first, others = self.listed(schema, "prefixItems"), schema.get("items", True)
+        rules = itertools.chain(first, itertools.repeat(others))
+        for index, (item, rule) in enumerate(zip(node.value, rules)):
+            self.check(Node(item, "", node, index), rule, level)
+
+    def check_branches(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """The schemas that this one is made of."""
+        for part in self.listed(schema, "allOf"):
+            self.check(node, part, level)
+        for keyword in ("anyOf", "oneOf"):
+            problem = None
+            for part in self.listed(schema, keyword):
+                try:
+                    self.check(node, part, level)
                     break
-                problem = problem or f"{place} fits none of {name}: {said}"
+                except Misfit as found:
+                    problem = problem or found
             else:
-                yield problem
+                if problem:
+                    raise Misfit(node, f"fits none of {keyword}: {{}}", problem)
+
+
+def misfit(value: Json, schema: Json, name: str) -> str:
+    """The first way in which a value does not fit a JSON schema, with its place, or nothing."""
+    try:
+        SchemaCheck(schema).check(Node({name: value}).get(name), schema)
+    except Misfit as found:
+        return str(found)
+    return ""
 
 
 def unfit(call: Call, outcome: Outcome) -> str:
-    """Why an answer's text is not what the JSON schema in the request asks for, or an empty string."""
-    text = outcome.text(Text) if isinstance(outcome, Reply) and call.schema is not None else None
-    if text is None:
+    """Why an answer's text is not what the JSON schema in the request asks for, or nothing."""
+    if call.schema is None or not isinstance(outcome, Reply):
+        return ""
+    text = outcome.text(Text)
+    if text is None or len(text) > LONGEST_ANSWER:
         return ""
     try:
         problem = misfit(parse_json(utf8(text)), call.schema, "text")
     except ValueError as error:
         problem = f"text is not JSON: {error}"
-    return f"the answer does not fit the request's JSON schema: {problem}" if problem else ""
+    if problem:
+        problem = f"the answer does not fit the request's JSON schema: {problem}"
+    return problem
 
 
 # === answering ===============================================================
@@ -10169,29 +10348,30 @@ class Answerer:
         self.mocks.refresh()
         if request.path.startswith(CONTROL_PREFIX):
             return Control(self.mocks, self.journal, self.settings).answer(request)
+        session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
-            return self.fresh(request)
-        memory = self.memory(request)
+            return self.fresh(request, session)
+        memory = self.memory(session, request)
         known = memory.find(request)
         if known is None:
             headers = NotedHeaders(request.headers)
-            answered = self.fresh(replace(request, headers=headers))
+            answered = self.fresh(replace(request, headers=headers), session)
             return memory.keep(request, headers.noted, answered)
         if known.uses:
             with known.uses.lock:
                 known.uses.count += 1
         return known
 
-    def memory(self, request: Request) -> Memory:
+    def memory(self, session: Session, request: Request) -> Memory:
         """The answers that the session of a request remembers."""
-        session, files = self.mocks.session(request.session), self.mocks.index
         memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, files):
+        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.index):
             room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = session.memory = Memory(self.settings, session.index, files, room)
+            memory = Memory(self.settings, session.index, self.mocks.index, room)
+            session.memory = memory
         return memory
 
-    def fresh(self, request: Request) -> Answered:
+    def fresh(self, request: Request, session: Session) -> Answered:
         """The response to a request, worked out."""
         if request.method == "OPTIONS":
             return Answered(self.options(request))
@@ -10208,7 +10388,7 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 return self.fail(wire, begun, wire.unauthorized(request))
             call = wire.read(request, params, self.body(wire, request))
-            return self.reply(wire, call)
+            return self.reply(wire, call, session)
         except BadField as wrong:
             return self.fail(wire, begun, wire.complaint(wrong))
         except Refused as refused:
@@ -10241,7 +10421,7 @@ class Answerer:
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
-    def reply(self, wire: WireFormat, call: Call) -> Answered:
+    def reply(self, wire: WireFormat, call: Call, session: Session) -> Answered:
         """The answer that the request brings along, of the first mock that matches, or of the fallback."""
         own, overlay = brought_along(call)
         lacking = own.lacks(wire, call) if own else None
@@ -10259,9 +10439,9 @@ class Answerer:
             return Answered(
                 response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False
             )
-        found, steady = self.mocks.find(call, wire)
+        found, steady = session.find(call, wire)
         if found:
-            outcome = found.answer.to(call, found.mock.groups(call))
+            outcome = found.answer.to(call, found.groups)
             delivery = self.drawn(
                 overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}"
             )
@@ -10287,17 +10467,17 @@ class Answerer:
                 steady=steady,
                 unmatched=True,
             )
-        return self.miss(wire, call, steady)
+        return self.miss(wire, call, session, steady)
 
-    def miss(self, wire: WireFormat, call: Call, steady: bool) -> Answered:
+    def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
         """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
-        near = self.mocks.near(call, wire)
-        message = self.mocks.explain(near)
+        near = session.near(call, wire)
+        message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
         more = {"near_misses": [miss.json() for miss in near]}
         response = failed(wire, call, failure, Delivery(), more)
-        note = "; then ".join([message, *(miss.said for miss in near[1:])])
-        steady = steady and all(miss.mock.steady for miss in near)
+        note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
+        steady = steady and all(miss.mock.is_repeatable for miss in near)
         return Answered(
             response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True
         )
@@ -10342,9 +10522,9 @@ def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
             and spec
             and set(spec) <= {*DELIVERY_KEYS, *FAULT_KEYS, "after_events"}
         ):
-            parse_delivery(spec, "X-Mock-Response")
+            parse_delivery(of_header(spec))
             return None, spec
-        return parse_answer(spec, (), no_file, "X-Mock-Response"), {}
+        return parse_answer(of_header(spec), ()), {}
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
     except ValueError as error:
@@ -10353,14 +10533,19 @@ def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
         ) from None
 
 
-def no_file(name: str, place: str) -> bytes:
+def of_header(spec: Json) -> MockNode:
+    """The `response` that a header holds."""
+    return MockNode.whole({"response": spec}, "X-Mock-Response", no_file).get("response")
+
+
+def no_file(name: str) -> bytes:
     """Refuses to read: a header may name no files."""
-    fail(place, "", f"@{name} is a file, and a header may name none; put it in a mock")
+    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
 
 
 def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
     """A delivery with what a header says of it in place of its own."""
-    given = parse_delivery(spec, "X-Mock-Response")
+    given = parse_delivery(of_header(spec))
     return replace(
         delivery,
         **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},
@@ -11837,7 +12022,7 @@ class SessionView:
         timeout: float = 5.0,
     ) -> List[Dict[str, Json]]:
         """Its requests that match, as soon as there are `count` of them; TimeoutError says what came instead."""
-        wanted = conditions(dict(match or {}), "", "match")
+        wanted = conditions(Node({"match": dict(match or {})}).get("match"), "")
         if ended is not None and ended not in ENDS:
             raise ValueError(f"ended: found {ended!r}; {nearest(str(ended), ENDS)}")
         found, enough = self.server.core.journal.wait(self.name, wanted, count, ended, timeout)

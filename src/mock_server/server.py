@@ -35,6 +35,7 @@ from .limits import (
 from .log import Log
 from .mocks.match import conditions
 from .mocks.sessions import Mocks
+from .node import Node
 from .pacer import Pacer, Places
 from .sockets import READABLE, TLSConnection, Vanished, ready, shut
 from .steps import Send, Wire
@@ -429,7 +430,7 @@ class SessionView:
         timeout: float = 5.0,
     ) -> List[Dict[str, Json]]:
         """Its requests that match, as soon as there are `count` of them; TimeoutError says what came instead."""
-        wanted = conditions(dict(match or {}), "", "match")
+        wanted = conditions(Node({"match": dict(match or {})}).get("match"), "")
         if ended is not None and ended not in ENDS:
             raise ValueError(f"ended: found {ended!r}; {nearest(str(ended), ENDS)}")
         found, enough = self.server.core.journal.wait(self.name, wanted, count, ended, timeout)

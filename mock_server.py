@@ -1974,11 +1974,11 @@ def breaks(fault: Optional[Fault], stage: Stage) -> bool:
     return fault is not None and FAULTS[fault.kind][0] == stage
 
 
-def broken(fault: Optional[Fault], stage: Stage, intact: Any, *known: Any) -> Any:
+def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> Any:
     """A stage of an answer as a fault leaves it, which is `intact` if it breaks another or none."""
     if fault is None or not breaks(fault, stage):
         return intact
-    return FAULTS[fault.kind][1](intact, fault, *known)
+    return FAULTS[fault.kind][1](intact, fault, *context)
 
 
 # --- over steps ---
@@ -10731,7 +10731,9 @@ def selected(sock: Any, events: int, timeout: float) -> int:
     readers = [sock] if events == READABLE else []
     writers = [sock] if events == WRITABLE else []
     readable, writable, _ = select.select(readers, writers, [], timeout)
-    return events if readable or writable else 0
+    if readable or writable:
+        return events
+    return 0
 
 
 def shut(sock: socket.socket, how: int) -> None:
@@ -11194,18 +11196,22 @@ class Channel(BaseHTTPRequestHandler):
 
     def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> None:
         """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        seconds_left = timeout
         with contextlib.closing(Bell()) as bell:
             gate.wake = bell.ring
             try:
-                while not gate.take() and (seconds_left is None or seconds_left > 0):
-                    if not bell.heard(self.connection, seconds_left):
-                        raise Vanished(self.how_it_left())
-                    if deadline is not None:
-                        seconds_left = deadline - time.monotonic()
+                self.wait_beside(bell, gate, timeout)
             finally:
                 gate.wake = lambda: None
+
+    def wait_beside(self, bell: Bell, gate: Gate, timeout: Optional[float]) -> None:
+        """Wait until a gate opens, which rings the bell, or for so many seconds."""
+        started = time.monotonic()
+        seconds_left = timeout
+        while not gate.take() and (seconds_left is None or seconds_left > 0):
+            if not bell.heard(self.connection, seconds_left):
+                raise Vanished(self.how_it_left())
+            if timeout is not None:
+                seconds_left = started + timeout - time.monotonic()
 
     def how_it_left(self) -> str:
         """What the journal says of a client that left in a pause."""
@@ -11291,10 +11297,10 @@ def negotiates(response: Response) -> bool:
     return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
 
 
-def coding_headers(response: Response, says_gzip: bool) -> Headers:
-    """What the head says of the coding."""
+def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+    """What the head says of the coding; one that `says_gzip` may lie."""
     headers: Headers = ()
-    if response.status not in NO_BODY and (says_gzip or negotiates(response)):
+    if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
         headers += (("Vary", "Accept-Encoding"),)
     if says_gzip:
         headers += (("Content-Encoding", "gzip"),)
@@ -11326,7 +11332,7 @@ def complete_head(
 def whole_steps(response: Response, exchange: Exchange) -> List[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
-    headers = exchange.extra + coding_headers(response, says_gzip)
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
     if response.status not in NO_BODY:
         headers += (("Content-Length", str(len(body))),)
     head = complete_head(response, exchange, headers, exchange.keep_alive)
@@ -11361,31 +11367,39 @@ def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
 def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
     """The head of a streamed response, then its events as its pace and its plan will have them."""
     delivery = response.delivery
-    plan, pace = delivery.plan, delivery.pace or Pace()
-    gzip = exchange.coding != "identity"
-    lies = breaks(delivery.fault, "coding")
+    says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
     chunked = exchange.minor > 0
-    headers = exchange.extra + coding_headers(response, gzip or lies)
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
     if chunked:
         headers += (("Transfer-Encoding", "chunked"),)
-        if plan.trailers:
+        if delivery.plan.trailers:
             headers += (("Trailer", TRAILER[0]),)
     head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
     yield Send(head, head=len(head))
     if exchange.head_only:
         return
-    usual = plan == USUAL_PLAN and not (pace.jitter or delivery.gate)
-    if usual and not gzip and not lies and isinstance(frames, tuple):
+    pace = delivery.pace or Pace()
+    unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
+    if isinstance(frames, tuple) and not unusual:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-        return
+    else:
+        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+
+
+def planned_chunks(
+    delivery: Delivery, coding: str, frames: Iterable[Frame], chunked: bool
+) -> Iterator[Step]:
+    """The events of a stream as gate, plan, coding and pace will have them."""
+    plan, pace = delivery.plan, delivery.pace or Pace()
     if delivery.gate:
         frames = gated(frames)
     groups: Iterable[Group] = coalesced(frames, plan.coalesce)
-    if lies:
+    gzip = coding != "identity"
+    if breaks(delivery.fault, "coding"):
         groups = broken(delivery.fault, "coding", groups)
     elif gzip:
         groups = gzip_groups(groups, plan.gzip or "event")
-    yield from paced_chunks(groups, pace, chunked, plan, gzip)
+    return paced_chunks(groups, pace, chunked, plan, gzip)
 
 
 def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -11509,7 +11523,7 @@ class Handler(Channel):
         self.respond(request, head, answered, coding, keep_alive, started)
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
-        if closes or (not again and (self.buffer or ready(self.connection, READABLE, 0))):
+        if closes or (not again and self.has_unread()):
             self.linger()
         self.server.busy(self.connection, False)
         return again
@@ -11560,6 +11574,10 @@ class Handler(Channel):
         return answered, coding or "identity"
 
     # --- reading ---
+
+    def has_unread(self) -> bool:
+        """Whether the client has sent more than was asked for so far."""
+        return bool(self.buffer) or bool(ready(self.connection, READABLE, 0))
 
     def read_head(self) -> Optional[bytes]:
         """The next request's head; None when the client is done.
@@ -11762,10 +11780,12 @@ class Handler(Channel):
 
 def line_of(error: Exception) -> int:
     """The number of the line that raised an error, in whatever file; 0 if that is not known."""
-    place = error.__traceback__
-    while place and place.tb_next:
-        place = place.tb_next
-    return place.tb_lineno if place else 0
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno
 
 
 # === tls =====================================================================

@@ -11082,14 +11082,13 @@ class CoreLike(Protocol):
     journal: Journal
     log: Log
     max_body: int
-    numbers: Iterator[int]  # of requests
+    numbers: "itertools.count[int]"  # of requests
     turns: Turns
 
 
 class ServerLike(Protocol):
     """What a connection needs of its server."""
 
-    core: CoreLike
     pacer: Optional[Pacer]
     port: int
     stopping: bool
@@ -11098,6 +11097,10 @@ class ServerLike(Protocol):
     body_seconds: float
     stall_seconds: float
     linger_seconds: float
+
+    @property
+    def core(self) -> CoreLike:
+        """What all ports share."""
 
     def busy(self, connection: socket.socket, is_busy: bool) -> None:
         """Note whether a connection has a request under way."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import struct
 import time
 from http.server import BaseHTTPRequestHandler
-from typing import Iterator, Optional, Protocol
+from typing import Optional, Protocol
 
 from .answering import Answerer
 from .http import malformed
@@ -33,14 +34,13 @@ class CoreLike(Protocol):
     journal: Journal
     log: Log
     max_body: int
-    numbers: Iterator[int]  # of requests
+    numbers: "itertools.count[int]"  # of requests
     turns: Turns
 
 
 class ServerLike(Protocol):
     """What a connection needs of its server."""
 
-    core: CoreLike
     pacer: Optional[Pacer]
     port: int
     stopping: bool
@@ -49,6 +49,10 @@ class ServerLike(Protocol):
     body_seconds: float
     stall_seconds: float
     linger_seconds: float
+
+    @property
+    def core(self) -> CoreLike:
+        """What all ports share."""
 
     def busy(self, connection: socket.socket, is_busy: bool) -> None:
         """Note whether a connection has a request under way."""

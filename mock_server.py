@@ -19,6 +19,8 @@ mock_server.py.  A room uses only what stands above it.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 if sys.version_info < (3, 8):
@@ -26,11 +28,17 @@ if sys.version_info < (3, 8):
         "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
     )
 
+if __name__ == "__main__" or sys.argv[:1] == ["-m"]:  # it is started, not imported
+    # Until there is a server to be closed, an interrupt ends it as quietly as it does later; but
+    # one that only checks mocks has not found them good.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
+
 __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
 # Made by src/weld.py from the rooms in src/mock_server/: change those, not this file.
 import base64
 import binascii
+import contextlib
 import difflib
 import fnmatch
 import functools
@@ -41,11 +49,9 @@ import itertools
 import json
 import math
 import operator
-import os
 import queue
 import re
 import select
-import signal
 import socket
 import struct
 import threading
@@ -62,6 +68,9 @@ from dataclasses import (
     field,
     fields,
     replace,
+)
+from email.utils import (
+    formatdate,
 )
 from http import (
     HTTPStatus,
@@ -89,11 +98,13 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Literal,
     Mapping,
     NamedTuple,
     NoReturn,
     Optional,
     Pattern,
+    Protocol,
     Sequence,
     Set,
     TYPE_CHECKING,
@@ -525,6 +536,444 @@ def timestamp(moment: float) -> str:
     return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
 
 
+# === framings ================================================================
+# Framings: how events follow each other, frames out and `split` back in.
+# 
+# May touch struct and zlib.
+
+
+class SSE:
+    """Server-sent events: `eol` ends each line, an empty line each event."""
+
+    negotiated = False  # no provider compresses an event stream by default (wire formats, 4)
+    streams = True  # whether the content type is the stream's, not that of a whole body
+
+    # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
+    LINE_END = re.compile(rb"\r\n|\n|\r")
+    EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
+
+    def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
+        self.eol = eol
+        self.layout = layout
+
+    def frame(self, data: str, event: str = "") -> bytes:
+        """One event; each line of data gets a `data:` field of its own."""
+        lines = ["event: " + event] if event else []
+        lines += ["data: " + line for line in data.split("\n")]
+        return utf8(self.eol.join(lines) + self.eol * 2)
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events, (name, JSON value) or (name, text as it is), as frames."""
+        for name, value in events:
+            if not isinstance(value, str):
+                value = self.layout(value)
+            yield self.frame(value, name)
+
+    @classmethod
+    def split(cls, data: bytes) -> List[bytes]:
+        """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
+        cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
+        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same event with its JSON cut off in the middle."""
+        text = frame.rstrip(b"\r\n")
+        start = text.find(b"data:")
+        return text[: start + (len(text) - start + 6) // 2] + frame[len(text) :]
+
+    @classmethod
+    def data(cls, frame: bytes) -> str:
+        """The data of one frame: its `data` fields joined with newlines."""
+        values = []
+        for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
+            name, _, value = line.partition(":")
+            if value.startswith(" "):
+                value = value[1:]
+            if name == "data":
+                values.append(value)
+        return "\n".join(values)
+
+
+class JsonArray:
+    """One JSON array over the whole stream, as Google sends it.
+
+    `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
+
+    negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
+    streams = False
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as elements, one a frame, and the closing bracket as one more."""
+        before = b"["
+        for _, value in events:
+            yield before + utf8(indented(value)) + b"\n"
+            before = b",\r\n"
+        if before == b"[":
+            yield b"[]"
+        else:
+            yield b"]"
+
+    @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same element, cut off in the middle."""
+        return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The elements of such a stream."""
+        return cast(List[Json], parse_json(data))
+
+
+class NDJSON:
+    """One JSON value a line, as Ollama streams (wire formats, 13)."""
+
+    negotiated = False
+    streams = True
+
+    def __init__(self, layout: Callable[[Json], str] = compact) -> None:
+        self.layout = layout
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as lines; names are not sent."""
+        for _, value in events:
+            yield utf8(self.layout(value) + "\n")
+
+    @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same line, cut off in the middle."""
+        return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The values of such a stream."""
+        return [parse_json(line) for line in data.split(b"\n") if line]
+
+
+class EventStream:
+    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
+
+    A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
+    An event whose name ends in Exception is an exception message."""
+
+    negotiated = False
+    streams = True
+
+    @staticmethod
+    def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
+        """One message; all header values are strings (type 7)."""
+        packed = b""
+        for header in headers:
+            name, value = map(utf8, header)
+            packed += struct.pack(">B", len(name)) + name
+            packed += struct.pack(">BH", 7, len(value)) + value
+        prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
+        data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
+        return data + struct.pack(">I", zlib.crc32(data))
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as messages: name and payload, its keys sorted."""
+        for name, value in events:
+            kind = "exception" if name.endswith("Exception") else "event"
+            headers = (
+                (f":{kind}-type", name),
+                (":content-type", "application/json"),
+                (":message-type", kind),
+            )
+            yield self.message(headers, utf8(sorted_compact(value)))
+
+    @classmethod
+    def split(cls, data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
+        """The messages of such a stream: headers and payload.
+
+        ValueError for a wrong checksum or a message cut off."""
+        messages = []
+        while data:
+            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
+                raise ValueError("the last message is cut off")
+            total, length = struct.unpack(">II", data[:8])
+            end = total - 4  # of the payload, where the CRC of the message is
+            checksums = struct.pack(">II", zlib.crc32(data[:8]), zlib.crc32(data[:end]))
+            if checksums != data[8:12] + data[end:total]:
+                raise ValueError("a checksum is wrong")
+            messages.append((cls.headers(data[12 : 12 + length]), data[12 + length : end]))
+            data = data[total:]
+        return messages
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same message, in order but for its payload, whose JSON is cut off in the middle."""
+        headers, payload = cls.split(frame)[0]
+        return cls.message(tuple(headers.items()), payload[: len(payload) // 2])
+
+    @staticmethod
+    def headers(data: bytes) -> Dict[str, str]:
+        """The headers of a message by name."""
+        values: Dict[str, str] = {}
+        while data:
+            name_end = 1 + data[0]
+            start = name_end + 3  # of the value: after the type, which is always 7, and its length
+            end = start + struct.unpack(">H", data[name_end + 1 : start])[0]
+            values[data[1:name_end].decode()] = data[start:end].decode()
+            data = data[end:]
+        return values
+
+
+OPENAI_SSE = SSE()
+
+
+GOOGLE_SSE = SSE("\r\n", spaced)
+
+
+GOOGLE_ARRAY = JsonArray()
+
+
+GO_LINES = NDJSON(go_json)
+
+
+AWS_EVENTS = EventStream()
+
+
+Framing = Union[SSE, JsonArray, NDJSON, EventStream]
+
+
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+# 
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
+        """Raise the error: source, path and problem."""
+        path, found = self.path, self.value
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
+    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        known = list(names)
+        if not isinstance(self.value, str) or self.value not in known:
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
+        return self.value
+
+    # --- whole objects ---
+
+    def only(self: Self, names: Iterable[str]) -> Self:
+        """This, if it is an object without other members than those named."""
+        known = list(names)
+        for name in self.a("an object"):
+            if name not in known:
+                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
+        value = self.a("an object")
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
+    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
+    re.IGNORECASE,
+)
+
+
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query") or not SECRET.fullmatch(name):
+        return key, got, expected
+    hidden = [
+        masked(name, value)
+        if isinstance(value, str) and not isinstance(value, Because)
+        else value
+        if value is None or value is MISSING
+        else Because("*** (a matcher)")
+        for value in (got, expected)
+    ]
+    return key, hidden[0], hidden[1]
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    if not SECRET.fullmatch(name):
+        return value
+    scheme, space, key = (
+        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
+    )
+    if not space or scheme.lower() not in SCHEMES:
+        scheme, space, key = "", "", value
+    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
+    scheme, _, key = value.strip().partition(" ")
+    return key.strip() if scheme.lower() in schemes else ""
+
+
 # === values ==================================================================
 # The values that the layers hand to each other: frozen dataclasses.  Touch nothing.
 
@@ -818,7 +1267,9 @@ class Pace:
 
 @dataclass(frozen=True)
 class Fault:
-    """How an answer breaks: one of FAULTS, after how many events (None: where the fault would have it), and how likely."""
+    """How an answer breaks: a fault's name, after how many events, and how likely.
+
+    Without a number of events it is where the fault would have it."""
 
     kind: str
     after: Optional[int] = None
@@ -863,7 +1314,7 @@ class Delivery:
     gzip: str = "auto"
     headers: Tuple[Tuple[str, Optional[str]], ...] = ()
     gate: bool = False
-    wire: Plan = Plan()
+    plan: Plan = Plan()
     fault: Optional[Fault] = None
 
 
@@ -926,449 +1377,6 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delt
 
 
 Frame = Union[bytes, Hold]
-
-
-# === framings ================================================================
-# How events follow each other on the wire: frames out, and `split` back in.  May touch struct and zlib.
-
-
-class SSE:
-    """Server-sent events (WHATWG HTML, 9.2): `eol` ends each line, an empty line each event."""
-
-    negotiated = (
-        False  # no provider compresses an event stream by default (wire formats, section 4)
-    )
-    streams = True  # whether the content type is the stream's, not that of a whole body
-
-    def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
-        self.eol, self.layout = eol, layout
-
-    def frame(self, data: str, event: str = "") -> bytes:
-        """One event; each line of data gets a `data:` field of its own."""
-        lines = ["event: " + event] if event else []
-        lines += ["data: " + line for line in data.split("\n")]
-        return utf8(self.eol.join(lines) + self.eol * 2)
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events, (name, JSON value) or (name, text as it is), as frames."""
-        for name, value in events:
-            yield self.frame(value if isinstance(value, str) else self.layout(value), name)
-
-    END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
-
-    @classmethod
-    def split(cls, data: bytes) -> List[bytes]:
-        """A recorded stream as its frames, byte for byte; what follows the last empty line is one too."""
-        ends = [match.end() for match in cls.END.finditer(data)]
-        cuts = [0] + ends + ([len(data)] if not ends or ends[-1] < len(data) else [])
-        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
-
-    LINE = re.compile(rb"\r\n|\n|\r")
-
-    @classmethod
-    def recut(cls, frame: bytes, plan: Plan) -> bytes:
-        """The same event with other line ends, a comment before it, or no space after field names."""
-        if plan.no_space:
-            frame = re.sub(
-                rb"(?m)^(data|event|id|retry): ",
-                rb"\1:",
-                cls.LINE.sub(b"\n", frame) if plan.eol else frame,
-            )
-        eol = plan.eol.encode() or (cls.LINE.search(frame) or cls.LINE.search(b"\n"))[0]  # type: ignore[index]
-        frame = cls.LINE.sub(eol, frame) if plan.eol else frame
-        return b": comment" + eol * 2 + frame if plan.comments else frame
-
-    @classmethod
-    def tear(cls, frame: bytes) -> bytes:
-        """The same event with its JSON cut off in the middle."""
-        text = frame.rstrip(b"\r\n")
-        start = text.find(b"data:")
-        return text[: start + (len(text) - start + 6) // 2] + frame[len(text) :]
-
-    @classmethod
-    def data(cls, frame: bytes) -> str:
-        """The data of one frame: its `data` fields joined with newlines."""
-        fields = (
-            line.partition(":")
-            for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace"))
-        )
-        return "\n".join(
-            value[1:] if value.startswith(" ") else value
-            for name, _, value in fields
-            if name == "data"
-        )
-
-
-class JsonArray:
-    """One JSON array over the whole stream, as Google sends it: `[` element LF, `,` CR LF element LF, `]`
-    (wire formats, section 7, recorded)."""
-
-    negotiated = True  # Google flushes its gzip after each element (wire formats, section 4)
-    streams = False
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as elements, one a frame, and the closing bracket as one more."""
-        mark = b"["
-        for _, value in events:
-            yield mark + utf8(indented(value)) + b"\n"
-            mark = b",\r\n"
-        yield b"]" if mark != b"[" else b"[]"
-
-    @staticmethod
-    def tear(frame: bytes) -> bytes:
-        """The same element, cut off in the middle."""
-        return frame[: len(frame) // 2] + b"\n"
-
-    @staticmethod
-    def split(data: bytes) -> List[Json]:
-        """The elements of such a stream."""
-        return cast(List[Json], parse_json(data))
-
-
-class NDJSON:
-    """One JSON value a line, as Ollama streams (wire formats, section 13)."""
-
-    negotiated, streams = False, True
-
-    def __init__(self, layout: Callable[[Json], str] = compact) -> None:
-        self.layout = layout
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as lines; names are not sent."""
-        for _, value in events:
-            yield utf8(self.layout(value) + "\n")
-
-    @staticmethod
-    def tear(frame: bytes) -> bytes:
-        """The same line, cut off in the middle."""
-        return frame[: len(frame) // 2] + b"\n"
-
-    @staticmethod
-    def split(data: bytes) -> List[Json]:
-        """The values of such a stream."""
-        return [parse_json(line) for line in data.split(b"\n") if line]
-
-
-class EventStream:
-    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1): prelude with lengths and
-    their CRC, headers, payload, CRC of all.  An event whose name ends in Exception is an exception message."""
-
-    negotiated, streams = False, True
-
-    @staticmethod
-    def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
-        """One message; all header values are strings (type 7)."""
-        named = ((utf8(name), utf8(value)) for name, value in headers)
-        packed = b"".join(
-            struct.pack(">B", len(name)) + name + b"\x07" + struct.pack(">H", len(value)) + value
-            for name, value in named
-        )
-        prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
-        data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
-        return data + struct.pack(">I", zlib.crc32(data))
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as messages: name and payload, its keys sorted."""
-        for name, value in events:
-            kind = "exception" if name.endswith("Exception") else "event"
-            yield self.message(
-                (
-                    (f":{kind}-type", name),
-                    (":content-type", "application/json"),
-                    (":message-type", kind),
-                ),
-                utf8(sorted_compact(value)),
-            )
-
-    @staticmethod
-    def split(data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
-        """The messages of such a stream: headers and payload.  ValueError for a wrong checksum or a message cut off."""
-        found = []
-        while data:
-            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
-                raise ValueError("the last message is cut off")
-            total, length, crc = struct.unpack(">III", data[:12])
-            if (
-                zlib.crc32(data[:8]) != crc
-                or zlib.crc32(data[: total - 4]) != struct.unpack(">I", data[total - 4 : total])[0]
-            ):
-                raise ValueError("a checksum is wrong")
-            found.append(
-                (EventStream.headers(data[12 : 12 + length]), data[12 + length : total - 4])
-            )
-            data = data[total:]
-        return found
-
-    @classmethod
-    def tear(cls, frame: bytes) -> bytes:
-        """The same message, in order but for its payload, whose JSON is cut off in the middle."""
-        headers, payload = cls.split(frame)[0]
-        return cls.message(tuple(headers.items()), payload[: len(payload) // 2])
-
-    @staticmethod
-    def headers(data: bytes) -> Dict[str, str]:
-        """The headers of a message by name."""
-        found = {}
-        while data:
-            name, data = data[1 : 1 + data[0]], data[1 + data[0] :]
-            size = 3 + struct.unpack(">H", data[1:3])[0]  # after the type, which is always 7
-            found[name.decode()], data = data[3:size].decode(), data[size:]
-        return found
-
-
-OPENAI_SSE = SSE()
-
-
-GOOGLE_SSE = SSE("\r\n", spaced)
-
-
-GOOGLE_ARRAY = JsonArray()
-
-
-GO_LINES = NDJSON(go_json)
-
-
-AWS_EVENTS = EventStream()
-
-
-Framing = Union[SSE, JsonArray, NDJSON, EventStream]
-
-
-# === node ====================================================================
-# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-# 
-# Pure.
-
-
-Self = TypeVar("Self", bound="Node")
-
-
-class Node:
-    """A value, and the way to it from the whole that it lies in.
-
-    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
-    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
-    none, and else raises `error` with a message such as
-    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
-    """
-
-    __slots__ = ("value", "source", "parent", "key")
-    error: Type[WrongValue] = BadMock
-
-    def __init__(
-        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
-    ) -> None:
-        self.value, self.source, self.parent, self.key = value, source, parent, key
-
-    @property
-    def path(self) -> str:
-        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
-        if self.parent is None:
-            return ""
-        before = cast(str, self.parent.path)
-        if isinstance(self.key, int):
-            return f"{before}[{self.key}]"
-        return f"{before}.{self.key}" if before else self.key
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value."""
-        return self.value is MISSING
-
-    @property
-    def is_null(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-    def is_a(self, kind: str) -> bool:
-        """Whether the value is of one of the KINDS, `a string` and so on."""
-        return fits(self.value, kind)
-
-    # --- what is wrong ---
-
-    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
-        """Raise the error: source, path and problem."""
-        path, found = self.path, self.value
-        message = ": ".join(part for part in (self.source, path, problem) if part)
-        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
-
-    def missing(self, what: str) -> NoReturn:
-        """Raise the error of a value that must be there, and `what` it must be; null is none."""
-        self.replaced(MISSING).expected(what)
-
-    # --- what lies inside ---
-
-    def get(self: Self, key: str) -> Self:
-        """A member of an object; absent, too, where this is none."""
-        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
-        return type(self)(value, self.source, self, key)
-
-    def within(self: Self, *keys: str) -> Self:
-        """What lies inside nested objects."""
-        found = self
-        for key in keys:
-            found = found.get(key)
-        return found
-
-    def replaced(self: Self, value: Json) -> Self:
-        """Another value in the same place: what a text there holds, or stands for."""
-        return type(self)(value, self.source, self.parent, self.key)
-
-    def items(self: Self) -> List[Self]:
-        """The items of an array; none where there is no value."""
-        if self.is_absent:
-            return []
-        if not isinstance(self.value, list):
-            self.expected("an array")
-        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
-
-    def objects(self: Self) -> Iterator[Self]:
-        """The items of an array, each of which must be an object."""
-        for item in self.items():
-            item.a("an object")
-            yield item
-
-    def members(self: Self) -> Iterator[Tuple[str, Self]]:
-        """The members of an object with their names; none where there is no value."""
-        for name in self.a("an object", {}):
-            yield name, self.get(name)
-
-    # --- plain values ---
-
-    def a(self, kind: str, default: Json = MISSING) -> Any:
-        """The value, if it is of one of the KINDS."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind):
-            self.expected(kind)
-        return self.value
-
-    def text(self, default: Json = MISSING) -> Any:
-        """A string."""
-        return self.a("a string", default)
-
-    def flag(self, default: bool) -> bool:
-        """True or false."""
-        return cast(bool, self.a("a boolean", default))
-
-    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
-        """A whole number from `least` to `most`; `what` says so in words."""
-        return self.number(what, least, most, default, "an integer")
-
-    def number(
-        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
-    ) -> Any:
-        """A number from `least` to `most`; `what` says so in words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind) or not least <= self.value <= most:
-            self.expected(what)
-        return self.value
-
-    def seconds(self, default: Json = MISSING) -> float:
-        """A pause from 0 to an hour."""
-        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
-
-    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
-        """One of some words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        known = list(names)
-        if not isinstance(self.value, str) or self.value not in known:
-            # Nobody meant one of the words by a number or an object.
-            word = ""
-            if isinstance(self.value, str):
-                word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
-        return self.value
-
-    # --- whole objects ---
-
-    def only(self: Self, names: Iterable[str]) -> Self:
-        """This, if it is an object without other members than those named."""
-        known = list(names)
-        for name in self.a("an object"):
-            if name not in known:
-                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
-        return self
-
-    def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
-        the member must be there."""
-        value = self.a("an object")
-        for name, kind in fields.items():
-            found = value.get(name)
-            if found is None:
-                if kind[-1] == "!":
-                    self.get(name).expected(kind[:-1])
-            elif not fits(found, kind.rstrip("!")):
-                self.get(name).expected(kind.rstrip("!"))
-        return self
-
-
-class Field(Node):
-    """A value in the body of a request, where null is the same as none."""
-
-    __slots__ = ()
-    error = BadField
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
-
-
-SECRET = re.compile(
-    r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
-    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
-    re.IGNORECASE,
-)
-
-
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
-
-
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query") or not SECRET.fullmatch(name):
-        return key, got, expected
-    hidden = [
-        masked(name, value)
-        if isinstance(value, str) and not isinstance(value, Because)
-        else value
-        if value is None or value is MISSING
-        else Because("*** (a matcher)")
-        for value in (got, expected)
-    ]
-    return key, hidden[0], hidden[1]
-
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    if not SECRET.fullmatch(name):
-        return value
-    scheme, space, key = (
-        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
-    )
-    if not space or scheme.lower() not in SCHEMES:
-        scheme, space, key = "", "", value
-    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
-    scheme, _, key = value.strip().partition(" ")
-    return key.strip() if scheme.lower() in schemes else ""
 
 
 # === formats/base ============================================================
@@ -6543,568 +6551,28 @@ def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
     return replace(failure, message=filled(failure.message, call, groups))
 
 
-# === steps ===================================================================
-# Steps: what happens on the socket, as values.  Touch nothing.
+# === codings =================================================================
+# Content codings: gzip and deflate undone, gzip negotiated and made.
+# 
+# May touch zlib; knows no provider, no socket and no clock.
 
 
-@dataclass(frozen=True)
-class Send:
-    """Bytes that go out in one write, `head` of them before the body; `events` of a stream end with them, and `last` says
-    that the stream does."""
+MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
 
-    data: bytes
-    events: int = 0
-    head: int = 0
-    last: bool = False
 
-
-@dataclass(frozen=True)
-class Wait:
-    """Seconds until the next step is due, counted from when this one was."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Nothing more, until the client leaves."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The answer ends here, before its end: `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
-
-    how: str
-
-
-Step = Union[Send, Wait, Hold, Hang, Cut]
-
-
-@dataclass(frozen=True)
-class Wire:
-    """What the connection and the request say about how a response is written."""
-
-    minor: int = 1
-    keep_alive: bool = True
-    head_only: bool = False
-    accept_encoding: Optional[str] = None
-    extra: Headers = ()  # headers of this one response: its date and id
-
-
-# === faults ==================================================================
-# Faults: how an answer breaks, as generators over its steps.  Pure.
-
-
-FAULTS = ("reset", "close", "hang", "truncate", "malformed", "garbage", "bad_gzip", "drip")
-
-
-FaultSteps = Callable[[Iterable[Step], Fault, Wire], Iterator[Step]]
-
-
-FAULT_STEPS: Dict[str, FaultSteps] = {}
-
-
-GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
-
-
-def a_fault(kind: str) -> Callable[[FaultSteps], FaultSteps]:
-    """Registers what a fault of FAULTS does to the steps of an answer."""
-
-    def registered(made: FaultSteps) -> FaultSteps:
-        FAULT_STEPS[kind] = made
-        return made
-
-    return registered
-
-
-def steps_until(made: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
-    """The steps up to so many events; none at all without a number, or for a whole answer, which has none."""
-    sent = 0
-    for step in made if after is not None else ():
-        whole = isinstance(step, Send) and 0 < step.head < len(step.data)
-        if whole or (
-            isinstance(step, Send)
-            and (step.last or (step.events and sent + step.events > (after or 0)))
-        ):
-            return
-        sent += step.events if isinstance(step, Send) else 0
-        yield step
-
-
-@a_fault("reset")
-def resetting(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The connection is reset."""
-    yield from steps_until(made, fault.after)
-    yield Cut("reset")
-
-
-@a_fault("close")
-def closing(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The connection is closed, in a stream without the last chunk."""
-    yield from steps_until(made, fault.after)
-    yield Cut("close")
-
-
-@a_fault("hang")
-def hanging(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Nothing more comes, until the client leaves."""
-    yield from steps_until(made, fault.after)
-    yield Hang()
-
-
-@a_fault("garbage")
-def garbling(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Bytes that are no HTTP, then the end of the connection."""
-    yield from steps_until(made, fault.after)
-    yield Send(GARBAGE)
-    yield Cut("close")
-
-
-@a_fault("truncate")
-def truncating(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Of a whole answer half the bytes that it promised; of a stream so many events, by default half, and the last chunk, so
-    that it ends cleanly without the provider's last events."""
-    known = list(made)
-    sends = [step for step in known if isinstance(step, Send)]
-    events = sum(step.events for step in sends)
-    if any(0 < step.head < len(step.data) for step in sends) or not (
-        events or any(step.last for step in sends)
-    ):
-        whole = b"".join(step.data for step in sends)
-        head = sum(step.head for step in sends)
-        yield from (step for step in known if isinstance(step, Wait))
-        yield Send(whole[: head + (len(whole) - head) // 2], head=head)
-        yield Cut("close")
-        return
-    yield from steps_until(known, events // 2 if fault.after is None else fault.after)
-    if not wire.minor:  # its end is all that there is to end it with
-        yield Cut("close")
-        return
-    yield Send(b"0\r\n\r\n", last=True)
-    yield Cut("kept")
-
-
-@a_fault("malformed")
-@a_fault("bad_gzip")
-def as_it_is(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The steps as they are: what is wrong lies in the bytes."""
-    yield from made
-
-
-@a_fault("drip")
-def dripping(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The same bytes, one a write."""
-    for step in made:
-        if not isinstance(step, Send):
-            yield step
-            continue
-        for at in range(len(step.data)):
-            ends = at + 1 == len(step.data)
-            yield Send(
-                step.data[at : at + 1],
-                step.events if ends else 0,
-                int(at < step.head),
-                step.last and ends,
-            )
-
-
-# === http ====================================================================
-# HTTP: heads, bodies and codings from bytes, heads to bytes.  May touch zlib; knows no provider, no socket and no clock.
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = re.sub(
-        rb"%([0-9A-Fa-f]{2})", lambda match: binascii.unhexlify(match.group(1)), text.encode()
-    )
-    return data.decode("utf-8", "replace")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query; of several values of one name the last."""
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        target = target if target.startswith("/") else "/" + target
-    path, _, query = target.partition("#")[0].partition("?")
-    pairs = (pair.partition("=") for pair in query.split("&") if pair) if query else ()
-    return re.sub("/{2,}", "/", path), {
-        unquote(name.replace("+", " ")): unquote(value.replace("+", " "))
-        for name, _, value in pairs
-    }
-
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-NO_BODY = (204, 304)
-
-
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-@dataclass(frozen=True)
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name; `repeated` are the names
-    of headers that came more than once."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        return [
-            item.strip(" \t").lower() for item in self.headers[name].split(",") if item.strip(" \t")
-        ]
-
-    @functools.cached_property
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        return (
-            "close" not in self.tokens("connection")
-            if self.minor
-            else "keep-alive" in self.tokens("connection")
-        )
-
-    @functools.cached_property
-    def where(self) -> Tuple[str, Dict[str, str]]:
-        """The path as sent, without the prefix of a session, and the decoded query."""
-        path, query = parse_target(self.target)
-        found = SESSION_PREFIX.match(path)
-        return ((found.group(2) or "/") if found else path), query
-
-    @functools.cached_property
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.  Refused for a name that is none."""
-        found = SESSION_PREFIX.match(parse_target(self.target)[0])
-        name = (
-            self.headers.get("x-mock-session", "")
-            .strip()
-            .encode("latin-1")
-            .decode("utf-8", "replace")
-        )
-        name = unquote(found.group(1)) if found else name
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @functools.cached_property
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.where[1].items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    @functools.cached_property
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        return 2 * len(self.target) + 2 * sum(
-            len(name) + len(value) for name, value in self.headers.items()
-        )
-
-
-def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", headers=headers, close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one: too long, TLS, or a bare line feed after `since`."""
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.  Refused says what is malformed."""
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    line, _, rest = data.partition(b"\r\n")
-    check_partial(data)
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
-    method, target = match.group(1).decode(), match.group(2).decode()
-    if match.group(3) != b"1":
-        raise malformed(
-            f"HTTP/{match.group(3).decode()}.{match.group(4).decode()} is not spoken here; use HTTP/1.1",
-            505,
-        )
-    fields = rest[:-2]
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
-    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
-        name, _, value = field_line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
-        if name in headers:
-            repeated.add(name)
-            value = headers[name] + ("; " if name == "cookie" else ", ") + value
-        headers[name] = value
-    head = Head(method, target, min(1, int(match.group(4))), headers, frozenset(repeated))
-    check_head(head)
-    return head
-
-
-known_head = functools.lru_cache(maxsize=512)(
-    new_head
-)  # a client sends the same head over and over
-
-
-def path_of(data: bytes) -> str:
-    """The path that the beginning of a malformed request seems to be for, to answer in its provider's shape."""
-    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
-    return parse_target(match.group(1).decode())[0] if match else "/"
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, value = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
-    if not (
-        head.target.startswith("/")
-        or ABSOLUTE.match(head.target)
-        or head.target == "*"
-        or head.method == "CONNECT"
-    ):
-        raise malformed(
-            f"malformed request target {shown(head.target.partition('?')[0])}; it begins with /"
-        )
-    if head.method not in METHODS:
-        raise malformed(
-            f"method {shown(head.method)} is not implemented; known: {', '.join(METHODS)}", 501
-        )
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    codings = head.tokens("transfer-encoding")
-    if head.headers["transfer-encoding"].lower() != "chunked":
-        known = codings.count("chunked") == 1 and codings[-1] == "chunked"
-        raise malformed(
-            f"Transfer-Encoding is {shown(head.headers['transfer-encoding'])}; only chunked is implemented",
-            501 if (known and len(codings) > 1) or "chunked" not in codings else 400,
-        )
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length, self.pieces, self.rest = length, bytearray(), b""
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.pieces, self.rest = limit, bytearray(), b""
-        self.at = self.need = self.trailers = (
-            0  # what of `rest` is read; bytes left of a chunk; bytes of trailers
-        )
-        self.state = self.size
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.  Refused if it is malformed or too long."""
-        self.rest, self.at = self.rest[self.at :] + data, 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state == self.done:
-            self.rest, self.at = self.rest[self.at :], 0
-        return self.state == self.done
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + 4098)
-        if end < 0:
-            if len(self.rest) - self.at > 4096:
-                raise malformed("a chunk's head or a trailer is longer than 4096 bytes")
-            return None
-        line, self.at = self.rest[self.at : end + 1], end + 1
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            raise malformed(
-                f"malformed chunk size {shown(line.decode('latin-1'), room=40)}; expected hexadecimal digits"
-            )
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        taken = self.rest[self.at : self.at + self.need]
-        self.pieces += taken
-        self.at += len(taken)
-        self.need -= len(taken)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at, self.state = self.at + 2, self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        self.trailers += len(line)
-        if line and (not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT):
-            raise malformed("malformed trailer after the chunked body")
-        self.state = self.trailer if line else self.done
-        return bool(line)
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large or of unknown length."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    length = head.headers.get("content-length")
-    if length is None:
-        if head.where[0].startswith(CONTROL_PREFIX):
-            return None  # curl -X POST without -d: RFC 9112 (6.3) has no body there, and here none is needed
-        if head.method in ("POST", "PUT", "PATCH"):
-            raise Refused(
-                411,
-                f"a {head.method} needs Content-Length or Transfer-Encoding: chunked",
-                code="length_required",
-                close=True,
-            )
-        return None
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    return SizedBody(int(length)) if int(length) else None
+# --- requests ---
 
 
 def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
-    """A body with its content codings undone, the last one first.  Refused if one is unknown, or the data is not it."""
+    """A body of at most `limit` bytes with its content codings undone, the last one first.
+
+    Refused if a coding is unknown, or the data is not in it."""
     for coding in reversed(codings):
         if coding in ("gzip", "x-gzip"):
-            body = inflated(body, 31, coding, limit)
+            body = inflated(body, GZIP, coding, limit)
         elif coding == "deflate":
-            # RFC 9110 means zlib, but some clients send bare deflate data.
-            zlib_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
-            body = inflated(body, 15 if zlib_header else -15, coding, limit)
+            body = inflated(body, deflate_bits(body), coding, limit)
         elif coding != "identity":
             raise Refused(
                 415,
@@ -7115,75 +6583,103 @@ def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
     return body
 
 
+def deflate_bits(data: bytes) -> int:
+    """The window bits of data that is called deflate."""
+    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
+    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    if has_zlib_header:
+        return 15
+    return -15
+
+
 def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
     """Decompressed data, of several gzip members too; never more than `limit` bytes."""
-    found = bytearray()
-    for member in itertools.count(1):
-        if member > 100:
-            raise Refused(
-                400, f"the body has more than 100 {coding} members", code="invalid_encoding"
-            )
+    plain = bytearray()
+    for _ in range(MEMBER_LIMIT):
         unpacker = zlib.decompressobj(bits)
         try:
-            found += unpacker.decompress(data, limit + 1 - len(found))
+            plain += unpacker.decompress(data, limit + 1 - len(plain))
         except zlib.error as error:
-            raise Refused(
-                400, f"the body is not {coding}: {error}", code="invalid_encoding"
-            ) from None
-        if len(found) > limit:
+            raise bad_coding(f"the body is not {coding}: {error}") from None
+        if len(plain) > limit:
             raise Refused(
                 413,
                 f"the body is larger than {limit} bytes once decompressed (--max-body)",
                 code="body_too_large",
             )
         if not unpacker.eof:
-            raise Refused(400, f"the body's {coding} data ends too early", code="invalid_encoding")
+            raise bad_coding(f"the body's {coding} data ends too early")
         data = unpacker.unused_data
         if not data:
-            break
-        if bits != 31:
-            raise Refused(400, f"bytes follow the body's {coding} data", code="invalid_encoding")
-    return bytes(found)
+            return bytes(plain)
+        if bits != GZIP:
+            raise bad_coding(f"bytes follow the body's {coding} data")
+    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
+
+
+def bad_coding(message: str) -> Refused:
+    """The refusal of a body whose data is not in its coding."""
+    return Refused(400, message, code="invalid_encoding")
+
+
+# --- responses ---
+
+ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 
 
 def qualities(accept: str) -> Dict[str, float]:
-    """The codings of an Accept-Encoding header with their weights; malformed ones are passed over."""
-    found = {}
+    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
+    weights: Dict[str, float] = {}
     for item in accept.lower().split(","):
-        match = re.fullmatch(
-            r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?", item
-        )
+        match = ITEM.fullmatch(item)
         if match:
-            found["gzip" if match.group(1) == "x-gzip" else match.group(1)] = float(
-                match.group(2) or 1
-            )
-    return found
+            coding = match.group(1)
+            if coding == "x-gzip":
+                coding = "gzip"
+            weights[coding] = float(match.group(2) or 1)
+    return weights
 
 
 @functools.lru_cache(maxsize=256)
 def negotiated(accept: Optional[str]) -> Optional[str]:
-    """`gzip` or `identity`, whichever the client prefers (RFC 9110, 12.5.3); None if it takes neither."""
+    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
     if accept is None:
         return "identity"
     weights = qualities(accept)
-    gzip = weights.get("gzip", weights.get("*", 0.0))
-    identity = weights.get("identity", weights.get("*", None if gzip else 1.0))
-    if gzip and (identity is None or gzip >= identity):
+    others = weights.get("*", 0.0)
+    gzip = weights.get("gzip", others)
+    if gzip and gzip >= weights.get("identity", others):
         return "gzip"
-    return "identity" if identity or (identity is None and not gzip) else None
+    return "identity" if takes_identity(accept) else None
 
 
-@functools.lru_cache(maxsize=1024)
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"] + [
-        f"{name}: {value}" for name, value in headers
-    ]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+@functools.lru_cache(maxsize=256)
+def takes_identity(accept: Optional[str]) -> bool:
+    """Whether a client takes a body without a coding, as all do that don't refuse it."""
+    weights = qualities(accept or "")
+    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
+
+
+def gzipped(body: bytes) -> bytes:
+    """A body as one gzip member; the same bytes every time."""
+    if len(body) <= 256 * 1024:
+        return known_gzip(body)
+    return new_gzip(body)
+
+
+def new_gzip(body: bytes) -> bytes:
+    """A body, compressed."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
+    return packer.compress(body) + packer.flush()
+
+
+known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
 # === plans ===================================================================
-# Wire plans: the same bytes cut anew.  May touch zlib.
+# Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
+# 
+# May touch zlib.
 
 
 WIRE_PLANS: Mapping[str, Plan] = {
@@ -7205,36 +6701,68 @@ WIRE_PLANS: Mapping[str, Plan] = {
 }
 
 
-def gzipped(body: bytes) -> bytes:
-    """A body as one gzip member; the same bytes every time."""
-    return known_gzip(body) if len(body) <= 256 * 1024 else new_gzip(body)
+USUAL_PLAN = Plan()
 
 
-def new_gzip(body: bytes) -> bytes:
-    """A body, compressed."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
+# --- lines of server-sent events ---
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 
-known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
+def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
+    """Server-sent events with the line ends, comments and spaces of a plan."""
+    if plan.eol or plan.comments or plan.no_space:
+        return tuple([relined_event(frame, plan) for frame in frames])
+    return frames
 
+
+def relined_event(frame: bytes, plan: Plan) -> bytes:
+    """The same event with other line ends, a comment before it, or no space after field names."""
+    eol = plan.eol.encode()
+    if not eol:
+        first = LINE_END.search(frame)
+        eol = first.group() if first else b"\n"
+    if plan.eol:
+        frame = LINE_END.sub(b"\n", frame)
+    if plan.no_space:
+        frame = FIELD_SPACE.sub(rb"\1:", frame)
+    if plan.eol:
+        frame = LINE_END.sub(eol, frame)
+    if plan.comments:
+        frame = b": comment" + eol * 2 + frame
+    return frame
+
+
+# --- events a write ---
 
 Group = Tuple[Frame, int]  # bytes, and how many events lie in them
 
 
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
-    """Frames, up to so many joined into one."""
-    held: List[bytes] = []
+    """Frames, up to `most` of them joined into one; none waits for a gate."""
+    joined: List[bytes] = []
     for frame in frames:
         if isinstance(frame, bytes):
-            held.append(frame)
-        if held and (isinstance(frame, Hold) or len(held) >= most):
-            yield b"".join(held), len(held)
-            held = []
+            joined.append(frame)
+        if joined and (isinstance(frame, Hold) or len(joined) >= most):
+            yield b"".join(joined), len(joined)
+            joined = []
         if isinstance(frame, Hold):
             yield frame, 0
-    if held:
-        yield b"".join(held), len(held)
+    if joined:
+        yield b"".join(joined), len(joined)
+
+
+# --- gzip ---
+
+
+def gzip_body(body: bytes, mode: str) -> bytes:
+    """A whole body as gzip: one member, or two with `members`."""
+    if mode != "members":
+        return gzipped(body)
+    middle = len(body) // 2
+    return new_gzip(body[:middle]) + new_gzip(body[middle:])
 
 
 def gzip_groups(
@@ -7242,11 +6770,10 @@ def gzip_groups(
 ) -> Iterator[Group]:
     """Groups as gzip, whose trailer is a group without events.
 
-    Flushed after each (`event`): without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
-    reading the stream sees nothing (zlib manual, deflate()); only when the buffer fills (`block`); or each a member of its
-    own (`members`).  After `honest` events it is gzip no more."""
+    Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
+    own (`members`).  After `honest` events it is gzip no more, and has no trailer."""
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = seen = 0
+    waiting = seen = 0  # events in zlib's buffer, and all so far
     for frame, events in groups:
         if isinstance(frame, Hold):
             yield frame, 0
@@ -7255,15 +6782,20 @@ def gzip_groups(
             yield frame, events
             continue
         seen += events
-        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
-        data += packer.flush(zlib.Z_SYNC_FLUSH) if mode == "event" else b""
         waiting += events
+        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        if mode == "event":
+            # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
+            # reads the stream sees nothing (zlib manual, deflate()).
+            data += packer.flush(zlib.Z_SYNC_FLUSH)
         if data:
             yield data, waiting
             waiting = 0
     if mode != "members" and honest is None:
         yield packer.flush(), waiting
 
+
+# --- bytes a write, and chunks ---
 
 CUTS = {
     "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
@@ -7281,10 +6813,544 @@ def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
     return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
 
 
-USUAL_PLAN = Plan()
-
-
 TRAILER = "X-Mock-Trailer", "the end"
+
+
+def chunk(data: bytes, plan: Plan) -> bytes:
+    """Bytes as one chunk (RFC 9112, 7.1); none at all are the last, with the plan's trailer."""
+    size = b"%x" % len(data)
+    if plan.chunk_extensions:
+        size += b';wire="plan"'
+    if data or not plan.trailers:
+        return b"%b\r\n%b\r\n" % (size, data)
+    return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])
+
+
+# === steps ===================================================================
+# Steps: what happens on the socket, as values.  Touch nothing.
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bytes that go out in one write, `head` of them before the body.
+
+    `events` of a stream end with them, and `last` says that the stream does."""
+
+    data: bytes
+    events: int = 0
+    head: int = 0
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Seconds until the next step is due, counted from when this one was."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Nothing more, until the client leaves."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The answer ends here, before its end.
+
+    `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+
+    how: str
+
+
+Step = Union[Send, Wait, Hold, Hang, Cut]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What the connection and the request say about how a response is written.
+
+    `coding` is identity, gzip, or smaller: gzip where that is smaller."""
+
+    minor: int = 1
+    keep_alive: bool = True
+    head_only: bool = False
+    coding: str = "identity"
+    extra: Headers = ()  # headers of this one response: its date and id
+
+
+# === faults ==================================================================
+# Faults: how an answer breaks, by the names that mocks give them.  Pure.
+
+
+GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
+
+
+Breaking = Callable[..., Any]
+
+
+# How an answer is made, and so where it can break: the Response with its `content`, before any
+# coding; the `coding` of its events; the `steps` on the socket.
+Stage = Literal["content", "coding", "steps"]
+
+
+# The faults there are, by the names that people write in mocks: what each breaks, and how.
+FAULTS: Dict[str, Tuple[Stage, Breaking]] = {}
+
+
+def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]:
+    """Registers what a fault makes of a stage of an answer.
+
+    The function is given what the stage would be, the Fault, and what else the stage knows."""
+
+    def register(function: Breaking) -> Breaking:
+        FAULTS[name] = (stage, function)
+        return function
+
+    return register
+
+
+def breaks(fault: Optional[Fault], stage: Stage) -> bool:
+    """Whether there is a fault, and it breaks this stage."""
+    return fault is not None and FAULTS[fault.kind][0] == stage
+
+
+def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> Any:
+    """A stage of an answer as a fault leaves it, which is `intact` if it breaks another or none."""
+    if fault is None or not breaks(fault, stage):
+        return intact
+    return FAULTS[fault.kind][1](intact, fault, *context)
+
+
+# --- over steps ---
+
+
+def is_whole(step: Send) -> bool:
+    """Whether head and body of a whole answer are in one write."""
+    return 0 < step.head < len(step.data)
+
+
+def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
+    """The steps up to so many events.
+
+    None at all without a number, or for a whole answer, which has no events."""
+    if after is None:
+        return
+    sent = 0
+    for step in steps:
+        if isinstance(step, Send):
+            if step.last or is_whole(step):
+                return
+            sent += step.events
+            if step.events and sent > after:
+                return
+        yield step
+
+
+@a_fault("reset")
+def resetting(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """The connection is reset."""
+    yield from steps_until(steps, fault.after)
+    yield Cut("reset")
+
+
+@a_fault("close")
+def closing(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """The connection is closed, in a stream without the last chunk."""
+    yield from steps_until(steps, fault.after)
+    yield Cut("close")
+
+
+@a_fault("hang")
+def hanging(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Nothing more comes, until the client leaves."""
+    yield from steps_until(steps, fault.after)
+    yield Hang()
+
+
+@a_fault("truncate")
+def truncating(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Of a whole answer half of the bytes that it promised; of a stream half of its events.
+
+    A stream, of which `after` may say how many events, ends cleanly, only without the provider's
+    last events."""
+    steps = list(steps)
+    sends = [step for step in steps if isinstance(step, Send)]
+    events = sum(step.events for step in sends)
+    streams = events > 0 or any(step.last for step in sends)
+    if not streams or any(map(is_whole, sends)):
+        yield from (step for step in steps if isinstance(step, Wait))
+        yield half_of(sends)
+        yield Cut("close")
+        return
+    after = fault.after
+    if after is None:
+        after = events // 2
+    yield from steps_until(steps, after)
+    if not exchange.minor:  # HTTP/1.0 has no chunks: its stream ends with the connection
+        yield Cut("close")
+        return
+    yield Send(b"0\r\n\r\n", last=True)
+    yield Cut("kept")
+
+
+def half_of(sends: List[Send]) -> Send:
+    """The head of a whole answer and half of its body, in one write."""
+    data = b"".join(step.data for step in sends)
+    head = sum(step.head for step in sends)
+    return Send(data[: head + (len(data) - head) // 2], head=head)
+
+
+@a_fault("malformed", "content")
+def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
+    """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
+
+    `tear` is how the stream's framing does that to a frame."""
+    if response.frames is None:
+        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
+    frames = [frame for frame in response.frames if isinstance(frame, bytes)]
+    at = fault.after
+    if at is None:
+        at = len(frames) // 2
+    frames[at : at + 1] = [tear(frame) for frame in frames[at : at + 1]]
+    return replace(response, frames=tuple(frames))
+
+
+@a_fault("garbage")
+def garbling(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Bytes that are no HTTP, then the end of the connection."""
+    yield from steps_until(steps, fault.after)
+    yield Send(GARBAGE)
+    yield Cut("close")
+
+
+@a_fault("bad_gzip", "coding")
+def dishonest(groups: Iterable[Group], fault: Fault) -> Iterator[Group]:
+    """Events that say they are gzip, and after so many are not."""
+    return gzip_groups(groups, honest=fault.after or 0)
+
+
+@a_fault("drip")
+def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """The same bytes, one a write."""
+    for step in steps:
+        if not isinstance(step, Send):
+            yield step
+            continue
+        last = len(step.data) - 1
+        for at in range(len(step.data)):
+            events = step.events if at == last else 0
+            in_head = int(at < step.head)
+            yield Send(step.data[at : at + 1], events, in_head, step.last and at == last)
+
+
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+# 
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    return re.sub("/{2,}", "/", path), query
+
+
+# --- request heads ---
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @functools.cached_property
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @functools.cached_property
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @functools.cached_property
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @functools.cached_property
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    @functools.cached_property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = len(self.target)
+        for name, value in self.headers.items():
+            size += len(name) + len(value)
+        return 2 * size
+
+
+def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", headers=headers, close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated)
+    check_head(head)
+    return head
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=512)(new_head)
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Set[str] = set()
+    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.add(name)
+            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+            value = headers[name] + separator + value
+        headers[name] = value
+    return headers, frozenset(repeated)
+
+
+def path_of(data: bytes) -> str:
+    """The path that the beginning of a malformed request seems to be for.
+
+    It is answered in the shape of the provider whose path that is."""
+    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    if not match:
+        return "/"
+    return parse_target(match.group(1).decode())[0]
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+    if not good_target(head):
+        begun = shown(head.target.partition("?")[0])
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+@functools.lru_cache(maxsize=1024)
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
 
 
 # === mocks/delivery ==========================================================
@@ -9675,23 +9741,11 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
 def respond(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
-    """An outcome in the provider's bytes, whole or streamed as the call asks; malformed, if that is its fault."""
-    response = written(wire, call, outcome, status, delivery)
-    if not delivery.fault or delivery.fault.kind != "malformed":
-        return response
-    if response.frames is None:
-        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
-    frames, tear = (
-        [frame for frame in response.frames if isinstance(frame, bytes)],
-        wire.framing(call).tear,
-    )
-    after = len(frames) // 2 if delivery.fault.after is None else delivery.fault.after
-    return replace(
-        response,
-        frames=tuple(
-            tear(frame) if index == after else frame for index, frame in enumerate(frames)
-        ),
-    )
+    """An outcome in the provider's bytes, whole or streamed as the call asks, its content broken
+    if that is what its fault does."""
+    intact = written(wire, call, outcome, status, delivery)
+    response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
+    return response
 
 
 def written(
@@ -9767,10 +9821,8 @@ def streamed(
             begun = tuple(itertools.islice(events, outcome.after))
             events = itertools.chain(begun, broken_off(wire, call, outcome, begun))
         frames = framing.stream(events)
-    if isinstance(framing, SSE) and (
-        delivery.wire.eol or delivery.wire.comments or delivery.wire.no_space
-    ):
-        frames = tuple(framing.recut(frame, delivery.wire) for frame in frames)
+    if isinstance(framing, SSE):
+        frames = relined(frames, delivery.plan)
     return Response(
         status,
         laid_over(headers, delivery.headers),
@@ -10546,49 +10598,423 @@ def no_file(name: str) -> bytes:
 def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
     """A delivery with what a header says of it in place of its own."""
     given = parse_delivery(of_header(spec))
-    return replace(
-        delivery,
-        **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},
+    names = {"plan" if key == "wire" else key for key in spec} - {"probability", "after_events"}
+    return replace(delivery, **{name: getattr(given, name) for name in names})
+
+
+# === bodies ==================================================================
+# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
+
+
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.pieces = bytearray()
+        self.rest = b""
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.pieces = bytearray()
+        self.rest = b""
+        self.at = 0  # up to where `rest` is read
+        self.need = 0  # bytes left of a chunk
+        self.trailers = 0  # bytes of trailers
+        self.state = self.size
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.
+
+        Refused if it is malformed or too long."""
+        self.rest = self.rest[self.at :] + data
+        self.at = 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state != self.done:
+            return False
+        self.rest = self.rest[self.at :]
+        self.at = 0
+        return True
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
+        if end < 0:
+            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
+                raise malformed(
+                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
+                )
+            return None
+        line = self.rest[self.at : end + 1]
+        self.at = end + 1
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            text = shown(line.decode("latin-1"), room=40)
+            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        piece = self.rest[self.at : self.at + self.need]
+        self.pieces += piece
+        self.at += len(piece)
+        self.need -= len(piece)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at += 2
+        self.state = self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        if not line:
+            self.state = self.done
+            return False
+        self.trailers += len(line)
+        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
+            raise malformed("malformed trailer after the chunked body")
+        return True
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
     )
 
 
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
+    length = head.headers.get("content-length", "0")
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if int(length):
+        return SizedBody(int(length))
+    return None
+
+
+# === log =====================================================================
+# The request log.  May touch threading and time.
+
+
+# What a line of JSON says of a request, of all that the journal knows.
+LOGGED = (
+    "time",
+    "port",
+    "session",
+    "method",
+    "path",
+    "provider",
+    "operation",
+    "api",
+    "model",
+    "stream",
+    "mock",
+    "status",
+    "duration",
+    "bytes_sent",
+    "events_sent",
+    "ended",
+    "note",
+)
+
+
+class Log:
+    """The request log on a stream; `mode` is text, json or off.
+
+    Lines wait in a bounded queue, so that a stream that nobody reads delays no answer; what does
+    not fit is counted and reported."""
+
+    def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
+        self.stream = stream or sys.stderr
+        self.mode = mode
+        if not self.stream:  # standard error was closed from the start
+            self.mode = "off"
+        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
+        self.dropped = 0
+        self.thread = threading.Thread(target=self.write, name="log", daemon=True)
+        if self.mode != "off":
+            self.thread.start()
+
+    def say(self, message: str) -> None:
+        """A line that is about no request."""
+        if self.mode == "json":
+            self.put({"time": timestamp(time.time()), "message": message})
+        else:
+            self.put(message)
+
+    def request(self, entry: Entry) -> None:
+        """A line about one request."""
+        if self.mode == "json":
+            known = entry.json()
+            self.put({key: known[key] for key in LOGGED})
+        elif self.mode == "text":
+            self.put(request_line(entry))
+
+    def put(self, line: Union[str, Mapping[str, Json]]) -> None:
+        """Queue a line, or count it as dropped."""
+        if self.mode == "off":
+            return
+        if self.lines.qsize() >= LOG_LINES:
+            self.dropped += 1
+            return
+        if not isinstance(line, str):
+            line = compact(line)
+        self.lines.put(printable(line) + "\n")
+
+    def write(self) -> None:
+        """Write what is queued, many lines at once, until None comes."""
+        last = False
+        while not last:
+            batch = [self.lines.get()]
+            while not self.lines.empty():
+                batch.append(self.lines.get())
+            last = None in batch
+            if self.dropped:
+                batch.append(
+                    f"{self.dropped} log lines dropped, because standard error is read too slowly\n"
+                )
+                self.dropped = 0
+            try:
+                self.stream.write("".join(line for line in batch if line))
+                self.stream.flush()
+            except (OSError, ValueError):
+                return  # nobody reads it any more
+            if not last:
+                time.sleep(0.02)  # waking up for every line would cost requests their time
+
+    def close(self) -> None:
+        """Write what is left, if that takes no longer than half a second."""
+        self.lines.put(None)
+        if self.thread.is_alive():
+            self.thread.join(0.5)
+
+
+def printable(text: str) -> str:
+    """A text whose control characters are escaped: a model's name must not steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join([letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text])
+
+
+def request_line(entry: Entry) -> str:
+    """One request as a line of text."""
+    path = entry.path
+    if entry.session:
+        path = f"/@{entry.session}{path}"
+    words = [timestamp(entry.moment), str(entry.port), entry.method, path, str(entry.status)]
+    if entry.ended != "complete":
+        words.append(str(entry.ended))
+    words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{entry.bytes_sent}B"]
+    if entry.call and entry.call.stream:
+        words.append(f"{entry.events_sent} events")
+    words.append(entry.provider or "")
+    if entry.call:
+        words += [entry.call.api, entry.call.model]
+    if entry.mock:
+        words.append(f'"{entry.mock}"')
+    words.append(entry.note)
+    return " ".join(word for word in words if word)
+
+
 # === sockets =================================================================
-# Sockets, polling and bells.
+# Sockets, polling, bells, and what ends a connection or the program.  Touches no request.
 
 
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # where there is none, a write waits in the kernel
+# Where there is no MSG_DONTWAIT, a write waits in the kernel.
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 
 
-READABLE, WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
+READABLE = getattr(select, "POLLIN", 1)
 
 
-GONE = getattr(select, "POLLRDHUP", 0)  # the client has closed; elsewhere only a reset is noticed
+WRITABLE = getattr(select, "POLLOUT", 4)
+
+
+# The other side has closed.  Where there is no POLLRDHUP, only a reset is noticed.
+HUNG_UP = getattr(select, "POLLRDHUP", 0)
+
+
+class Broke(Exception):
+    """A fault has ended an answer; it says how."""
+
+
+class Vanished(Exception):
+    """The client left, or takes nothing any more; how it ended, in the journal's words."""
+
+
+# --- waiting ---
 
 
 def ready(sock: Any, events: int, timeout: float) -> int:
-    """Wait until one of the poll events, or the other side's end, holds of a socket; 0 if none does in time."""
+    """Wait until one of the poll events, or the other side's end, holds of a socket.
+
+    0 if none does within so many seconds."""
     if isinstance(sock, TLSConnection) and events == READABLE and sock.pending():
         return READABLE
     if not hasattr(select, "poll"):  # Windows
-        if not events:
-            time.sleep(timeout)
-            return 0
-        reads, writes, _ = select.select(
-            [sock] * (events == READABLE), [sock] * (events == WRITABLE), [], timeout
-        )
-        return events if reads or writes else 0
+        return selected(sock, events, timeout)
     poller = select.poll()
     poller.register(sock, events)
-    found = poller.poll(max(0.0, timeout) * 1000)
-    return found[0][1] if found else 0
+    answers = poller.poll(max(0.0, timeout) * 1000)
+    if not answers:
+        return 0
+    return answers[0][1]
+
+
+def selected(sock: Any, events: int, timeout: float) -> int:
+    """The same with select(), which knows READABLE and WRITABLE alone."""
+    if not events:
+        time.sleep(timeout)
+        return 0
+    readers = [sock] if events == READABLE else []
+    writers = [sock] if events == WRITABLE else []
+    readable, writable, _ = select.select(readers, writers, [], timeout)
+    if readable or writable:
+        return events
+    return 0
+
+
+def shut(sock: socket.socket, how: int) -> None:
+    """Shut a socket down, if it is still there."""
+    try:
+        sock.shutdown(how)
+    except OSError:
+        pass
+
+
+class Bell:
+    """What wakes a thread that waits beside a client: any other thread may ring it."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = socket.socketpair()
+        self.reader.setblocking(False)
+        self.writer.setblocking(False)
+
+    def ring(self) -> None:
+        """Ring it, if it is still there."""
+        try:
+            self.writer.send(b"x")
+        except OSError:
+            pass  # nobody waits any more, or it rings already
+
+    def heard(self, sock: Any, timeout: Optional[float] = None) -> bool:
+        """Wait until it rings, or for so many seconds.
+
+        False if the other side of the socket ends first."""
+        if not hasattr(select, "poll"):  # Windows
+            select.select([self.reader], [], [], timeout)
+            self.silence()
+            return True
+        poller = select.poll()
+        poller.register(sock, HUNG_UP)
+        poller.register(self.reader, READABLE)
+        milliseconds = None
+        if timeout is not None:
+            milliseconds = max(0.0, timeout) * 1000
+        numbers = [number for number, _ in poller.poll(milliseconds)]
+        self.silence()
+        return not numbers or self.reader.fileno() in numbers
+
+    def silence(self) -> None:
+        """Have it ring no more, until it is rung again."""
+        try:
+            self.reader.recv(4096)
+        except BlockingIOError:
+            pass  # it does not ring
+
+    def close(self) -> None:
+        """Take it down."""
+        self.reader.close()
+        self.writer.close()
+
+
+class Stop:
+    """What the main thread waits for: one of some signals, or `set()` in another thread.
+
+    A bell, because Python runs a signal handler only once the main thread is back from the system:
+    one that comes just before a wait on a lock would be noticed after it.  The byte for
+    set_wakeup_fd is never missed."""
+
+    def __init__(self, *signals: int) -> None:
+        self.bell = Bell()
+        self.bell.reader.setblocking(True)
+        signal.set_wakeup_fd(self.bell.writer.fileno(), warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, lambda *_: None)
+
+    def set(self) -> None:
+        """End the wait."""
+        self.bell.ring()
+
+    def wait(self) -> None:
+        """Wait until it is time to stop."""
+        self.bell.reader.recv(1)
+
+    def close(self) -> None:
+        """Give its sockets back; the signals do nothing from now on."""
+        signal.set_wakeup_fd(-1)
+        self.bell.close()
+
+
+# --- TLS ---
 
 
 class TLSConnection:
-    """A TLS connection with the methods of a socket that the server uses, none of which blocks but `recv`, which waits for
-    as long as SO_RCVTIMEO says."""
+    """A TLS connection with the methods of a socket that the server uses.
+
+    None of them blocks but `recv`, which waits for as long as SO_RCVTIMEO says."""
 
     def __init__(self, sock: "ssl.SSLSocket") -> None:
-        self.sock, self.family, self.timeout = sock, sock.family, IDLE_SECONDS
+        self.sock = sock
+        self.family = sock.family
+        self.timeout = IDLE_SECONDS
         sock.setblocking(False)
 
     def fileno(self) -> int:
@@ -10602,12 +11028,9 @@ class TLSConnection:
     def setsockopt(self, level: int, option: int, value: Any) -> None:
         """The socket's option; SO_RCVTIMEO is kept here."""
         if option == socket.SO_RCVTIMEO:
-            first, second = (
-                struct.unpack("ll", value) if len(value) == struct.calcsize("ll") else (value[0], 0)
-            )
-            self.timeout = first + second / 1e6
-            return
-        self.sock.setsockopt(level, option, value)
+            self.timeout = unpacked_timeout(value)
+        else:
+            self.sock.setsockopt(level, option, value)
 
     def getsockopt(self, level: int, option: int) -> int:
         """The socket's option."""
@@ -10639,7 +11062,7 @@ class TLSConnection:
                 ready(self.sock, WRITABLE, deadline - time.monotonic())
 
     def shutdown(self, how: int) -> None:
-        """Say goodbye as TLS does it, if there is somebody to say it to, then end the connection."""
+        """Say goodbye as TLS does it, if there is somebody to hear it, then end the connection."""
         if how == socket.SHUT_WR:
             try:
                 self.sock.unwrap()
@@ -10652,183 +11075,519 @@ class TLSConnection:
         self.sock.close()
 
 
-HELD = -1.0  # what a stream is due that waits at a gate
+def packed_timeout(seconds: float) -> bytes:
+    """Seconds as SO_RCVTIMEO wants them: a timeval, or milliseconds on Windows."""
+    if os.name == "nt":
+        return struct.pack("l", int(seconds * 1000))
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
 
 
-def rings(sock: Any, bell: socket.socket, timeout: Optional[float] = None) -> bool:
-    """Wait until a bell rings, or for so many seconds; false if the other side of the socket ends first."""
-    if not hasattr(select, "poll"):  # Windows
-        select.select([bell], [], [], timeout)
-        return True
-    poller = select.poll()
-    poller.register(sock, GONE)
-    poller.register(bell, READABLE)
-    found = dict(poller.poll(None if timeout is None else max(0.0, timeout) * 1000))
-    return not found or bell.fileno() in found
+def unpacked_timeout(packed: bytes) -> float:
+    """The seconds of a packed timeout."""
+    if os.name == "nt":
+        return float(struct.unpack("l", packed)[0] / 1000)
+    seconds, microseconds = struct.unpack("ll", packed)
+    return float(seconds + microseconds / 1e6)
 
 
-def ring(rope: socket.socket) -> None:
-    """Ring a bell, if it is still there."""
-    try:
-        rope.send(b"x")
-    except OSError:
-        pass  # nobody waits any more, or it rings already
+# === pacer ===================================================================
+# Who writes when: the pacer, which goes on with every paced stream, and turns for all others.
+# 
+# May touch threading, time and epoll.
 
 
-class Broke(Exception):
-    """A fault has ended an answer; it says how."""
+class Paceable(Protocol):
+    """What the pacer needs of a connection: `unsent` are bytes that its client has not taken."""
+
+    connection: socket.socket
+    unsent: bytes
+
+    def advance(
+        self, steps: Iterator[Step], pooled: bool, due: float, blocks: bool = True
+    ) -> float:
+        """Do steps until the next pause, and say when that is over; 0 at their end."""
+
+    def how_it_left(self) -> str:
+        """What the journal says of a client that left in a pause."""
 
 
-class Vanished(Exception):
-    """The client is gone, or takes nothing any more; how it ended, in the journal's words."""
+@dataclass
+class Paused:
+    """A stream in a pause: its next steps, and when they are due.
+
+    `over` is a lock that is free once its own thread is to go on, with `error` if there is one."""
+
+    stream: Paceable
+    steps: Iterator[Step]
+    due: float
+    over: Any
+    error: Optional[Exception] = None
 
 
-class Stop:
-    """What the main thread waits for: one of some signals, or `set()` in another thread.
+class Pacer:
+    """One thread that goes on with every stream whose pause is over, while their own threads sleep.
 
-    A pair of sockets, because Python runs a signal handler only once the main thread is back from the system: one
-    that comes just before a wait on a lock would be noticed after it.  The byte for set_wakeup_fd is never missed."""
+    A thousand threads that each wake up fifty times a second fight for the interpreter, and come
+    late; one that looks at a heap does not.  What would block is given back to the stream's own
+    thread.  Needs epoll, which also tells at once when a client leaves; where there is none, each
+    thread waits for itself."""
 
-    def __init__(self, *signals: int) -> None:
-        self.reader, self.writer = socket.socketpair()
-        self.writer.setblocking(False)
-        signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
-        for number in signals:
-            signal.signal(number, lambda *_: None)
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.thread: Optional[threading.Thread] = None
+        self.arrived: Deque[Paused] = deque()
+        self.running: Dict[int, Paused] = {}  # by the number of their socket
+        self.heap: List[Tuple[float, int, Paused]] = []  # the next first
+        self.order = itertools.count()  # of streams that are due at the same moment
+        self.closed = False
 
-    def set(self) -> None:
-        """End the wait."""
-        self.writer.send(b"x")
+    def go_on(self, stream: Paceable, steps: Iterator[Step], due: float) -> float:
+        """Have a stream's steps done from `due` on.
 
-    def wait(self) -> None:
-        """Wait until it is time to stop."""
-        self.reader.recv(1)
+        0 at its end, or when its next steps are due if it has `unsent` bytes."""
+        with self.lock:
+            if not self.thread:
+                self.open()
+        paused = Paused(stream, steps, due, threading.Lock())
+        paused.over.acquire()
+        self.arrived.append(paused)
+        os.write(self.rope, b"x")
+        paused.over.acquire()
+        if paused.error:
+            raise paused.error
+        return paused.due
+
+    def open(self) -> None:
+        """Start the thread, with the first stream that needs it."""
+        self.epoll = select.epoll()
+        self.bell, self.rope = os.pipe()
+        self.epoll.register(self.bell, READABLE)
+        self.thread = threading.Thread(target=self.run, name="pacer", daemon=True)
+        self.thread.start()
+
+    def run(self) -> None:
+        """Wait for what comes first: the end of a pause, a new stream, or a client that leaves."""
+        while not self.closed:
+            timeout = None
+            if self.heap:
+                timeout = min(3600.0, max(0.0, self.heap[0][0] - time.monotonic()))
+            for number, _ in self.epoll.poll(timeout):
+                if number == self.bell:
+                    os.read(number, 65536)
+                elif number in self.running:
+                    self.give_back(number, Vanished(self.running[number].stream.how_it_left()))
+            while self.arrived:
+                self.admit(self.arrived.popleft())
+            now = time.monotonic()
+            while self.heap and self.heap[0][0] <= now:
+                self.resume(heapq.heappop(self.heap)[2])
+
+    def admit(self, paused: Paused) -> None:
+        """Take a stream over."""
+        number = paused.stream.connection.fileno()
+        self.running[number] = paused
+        self.epoll.register(number, HUNG_UP)
+        heapq.heappush(self.heap, (paused.due, next(self.order), paused))
+
+    def resume(self, paused: Paused) -> None:
+        """Go on with one stream, unless it is over."""
+        stream = paused.stream
+        number = stream.connection.fileno()
+        if self.running.get(number) is not paused:
+            return
+        try:
+            paused.due = stream.advance(paused.steps, False, paused.due, blocks=False)
+        except Exception as error:  # noqa: BLE001  it is the stream's own, and goes to its thread
+            self.give_back(number, error)
+            return
+        if stream.unsent or paused.due <= 0:
+            self.give_back(number)
+        else:
+            heapq.heappush(self.heap, (paused.due, next(self.order), paused))
+
+    def give_back(self, number: int, error: Optional[Exception] = None) -> None:
+        """Give a stream back to its own thread."""
+        self.epoll.unregister(number)
+        paused = self.running.pop(number)
+        paused.error = error
+        paused.over.release()
+
+    def close(self) -> None:
+        """End the thread; all streams are over."""
+        if not self.thread:
+            return
+        self.closed = True
+        os.write(self.rope, b"x")
+        self.thread.join(1.0)
+        self.epoll.close()
+        os.close(self.bell)
+        os.close(self.rope)
 
 
-def shut(sock: socket.socket, how: int) -> None:
-    """Shut a socket down, if it is still there."""
-    try:
-        sock.shutdown(how)
-    except OSError:
-        pass
+class Turns:
+    """So many streams may write without pauses at the same moment; the others wait for their turn.
+
+    Not a semaphore: whoever gives a turn back and asks again at once would always get it."""
+
+    def __init__(self, free: int) -> None:
+        self.lock = threading.Lock()
+        self.free = free
+        self.waiting: Deque[Any] = deque()
+
+    def take(self) -> None:
+        """Wait for a turn.
+
+        Whoever has one gives it back after 64 events, or when its client reads too slowly."""
+        with self.lock:
+            if self.free:
+                self.free -= 1
+                return
+            own_turn = threading.Lock()
+            own_turn.acquire()
+            self.waiting.append(own_turn)
+        own_turn.acquire()
+
+    def give_back(self) -> None:
+        """Hand a turn to who waits longest."""
+        with self.lock:
+            if self.waiting:
+                self.waiting.popleft().release()
+            else:
+                self.free += 1
+
+
+# === channel =================================================================
+# A connection's socket: bytes in, bytes out, turns to write, waits that end with its client.
+
+
+class CoreLike(Protocol):
+    """What a connection needs of what all ports share."""
+
+    answerer: Answerer
+    journal: Journal
+    log: Log
+    max_body: int
+    numbers: "itertools.count[int]"  # of requests
+    turns: Turns
+
+
+class ServerLike(Protocol):
+    """What a connection needs of its server."""
+
+    pacer: Optional[Pacer]
+    port: int
+    stopping: bool
+    idle_seconds: float
+    head_seconds: float
+    body_seconds: float
+    stall_seconds: float
+    linger_seconds: float
+
+    @property
+    def core(self) -> CoreLike:
+        """What all ports share."""
+
+    def busy(self, connection: socket.socket, is_busy: bool) -> None:
+        """Note whether a connection has a request under way."""
+
+    def date(self) -> str:
+        """The Date header."""
+
+
+class Channel(BaseHTTPRequestHandler):
+    """The socket of one connection."""
+
+    server: ServerLike  # type: ignore[assignment]  # socketserver knows no more than BaseServer
+    connection: socket.socket
+
+    def setup(self) -> None:
+        """Prepare the socket: writes go out at once, an idle connection ends by itself."""
+        self.connection = self.request
+        self.peer = str(self.client_address[0]) if self.client_address else ""
+        self.unsent = b""  # what the client did not take at once
+        self.bytes_sent = 0
+        self.blocked = 0.0  # seconds in which the client took nothing
+        self.has_turn = False
+        if self.connection.family != getattr(socket, "AF_UNIX", None):
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        idle = packed_timeout(self.server.idle_seconds)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, idle)
+
+    def finish(self) -> None:
+        """Nothing is buffered."""
+
+    # --- bytes in ---
+
+    def first_bytes(self) -> bytes:
+        """The first bytes of a request, or none if the connection ends or idles for too long."""
+        self.server.busy(self.connection, False)
+        try:
+            return self.connection.recv(65536)
+        except BlockingIOError:  # SO_RCVTIMEO has run out
+            return b""
+
+    def receive(self, deadline: float) -> bytes:
+        """More bytes, or none at the end.  Refused once the deadline is over."""
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0 or not ready(self.connection, READABLE, seconds_left):
+            raise malformed("the request was not complete in time", 408)
+        return self.connection.recv(262144)
+
+    # --- bytes out ---
+
+    def write(self, data: bytes) -> None:
+        """Write bytes as the client takes them; one that takes none for too long has vanished."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                taken = self.connection.send(rest, DONT_WAIT)
+            except BlockingIOError:
+                self.give_turn_back()  # a slow reader must not keep others from writing
+                since = time.monotonic()
+                taken = ready(self.connection, WRITABLE, self.server.stall_seconds)
+                self.blocked += time.monotonic() - since
+                if not taken:
+                    raise Vanished("client_closed") from None
+                continue
+            self.bytes_sent += taken
+            rest = rest[taken:]
+
+    def write_unsent(self) -> None:
+        """Write what the client did not take at once."""
+        self.write(self.unsent)
+        self.unsent = b""
+
+    def take_turn(self, number: int) -> None:
+        """Have a turn among the writers; after every 64 events it is another's."""
+        turns = self.server.core.turns
+        if self.has_turn and number % 64 == 0 and turns.waiting:
+            self.give_turn_back()
+        if not self.has_turn:
+            turns.take()
+            self.has_turn = True
+
+    def give_turn_back(self) -> None:
+        """Let another stream write."""
+        if self.has_turn:
+            self.has_turn = False
+            self.server.core.turns.give_back()
+
+    # --- waits ---
+
+    def wait_until(self, due: float) -> None:
+        """Wait until a moment of the monotonic clock, unless the client leaves first."""
+        seconds_left = due - time.monotonic()
+        if 0 < seconds_left < 0.002:
+            time.sleep(seconds_left)  # poll() counts in milliseconds
+        elif seconds_left > 0 and ready(self.connection, HUNG_UP, seconds_left):
+            raise Vanished(self.how_it_left())
+
+    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> None:
+        """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
+        with contextlib.closing(Bell()) as bell:
+            gate.wake = bell.ring
+            try:
+                self.wait_beside(bell, gate, timeout)
+            finally:
+                gate.wake = lambda: None
+
+    def wait_beside(self, bell: Bell, gate: Gate, timeout: Optional[float]) -> None:
+        """Wait until a gate opens, which rings the bell, or for so many seconds."""
+        started = time.monotonic()
+        seconds_left = timeout
+        while not gate.take() and (seconds_left is None or seconds_left > 0):
+            if not bell.heard(self.connection, seconds_left):
+                raise Vanished(self.how_it_left())
+            if timeout is not None:
+                seconds_left = started + timeout - time.monotonic()
+
+    def how_it_left(self) -> str:
+        """What the journal says of a client that left in a pause."""
+        if self.server.stopping:
+            return "shutdown"
+        if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            return "client_reset"
+        return "client_closed"
+
+    # --- ends ---
+
+    def end(self, how: str) -> None:
+        """End the connection as a fault will have it."""
+        try:
+            if how == "reset":  # close() then sends RST (socket(7), SO_LINGER)
+                at_once = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+                self.connection.close()
+            else:
+                self.linger()
+        except OSError:
+            pass
+
+    def linger(self) -> None:
+        """Let the client read its answer: closing with bytes unread would reset the connection."""
+        deadline = time.monotonic() + self.server.linger_seconds
+        self.connection.shutdown(socket.SHUT_WR)
+        while ready(self.connection, READABLE, deadline - time.monotonic()):
+            if time.monotonic() > deadline or not self.connection.recv(262144):
+                return
 
 
 # === transport ===============================================================
-# Responses as steps: gates, gzip, plans, chunks, pace.  Knows no provider, no socket and no clock.
+# Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
+# 
+# Knows no provider, no socket and no clock.
 
 
-def gaps(pace: Pace) -> Iterator[float]:
-    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
-    yield pace.first
-    for number in itertools.count():
-        if not pace.jitter:
-            yield pace.between
-            continue
-        draw = (
-            int.from_bytes(hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()[:4], "big")
-            / 2**32
-        )
-        yield pace.between * (1 + pace.jitter * (2 * draw - 1))
+def steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket, faults included."""
+    intact = intact_steps(response, exchange)
+    made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)
+    return made
+
+
+def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket if nothing goes wrong there."""
+    answer: Iterable[Step]
+    if response.frames is None or response.status in NO_BODY:
+        answer = whole_steps(response, exchange)  # made now: what comes after a pause takes no time
+    else:
+        answer = stream_steps(response, exchange, response.frames)
+    if response.delivery.delay:
+        return itertools.chain([Wait(response.delivery.delay)], answer)
+    return answer
+
+
+# --- codings ---
 
 
 def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
-    """How a response is coded: `gzip`, `identity`, or None if the client takes neither."""
+    """How a response is coded: one of the codings of an Exchange.
+
+    `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
     delivery = response.delivery
     if delivery.gzip == "always":
         return "gzip"
-    if delivery.wire.gzip and delivery.gzip == "auto":
+    if not negotiates(response):
+        return "identity"
+    if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
-    own = delivery.headers and any(
-        name.lower() == "content-encoding" for name, _ in delivery.headers
-    )
-    return (
-        "identity"
-        if delivery.gzip == "never" or not response.may_gzip or own
-        else negotiated(accept)
-    )
+    if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
+        return "identity"
+    coding = negotiated(accept)
+    if coding == "gzip" and response.frames is None and takes_identity(accept):
+        return "smaller"
+    return coding
 
 
-def steps(response: Response, wire: Wire) -> Iterable[Step]:
-    """A response as what happens on the socket, faults included."""
-    fault, made = response.delivery.fault, plain_steps(response, wire)
-    return FAULT_STEPS[fault.kind](made, fault, wire) if fault else made
-
-
-def plain_steps(response: Response, wire: Wire) -> Iterator[Step]:
-    """A response as what happens on the socket if nothing goes wrong."""
+def negotiates(response: Response) -> bool:
+    """Whether the client's Accept-Encoding is asked."""
     delivery = response.delivery
-    lies = delivery.fault is not None and delivery.fault.kind == "bad_gzip"
-    gzip = response.status not in NO_BODY and coding_of(response, wire.accept_encoding) == "gzip"
-    tail = wire.extra
-    negotiates = delivery.gzip == "auto" and (response.may_gzip or bool(delivery.wire.gzip))
-    if response.status not in NO_BODY and (negotiates or gzip):
-        tail += (("Vary", "Accept-Encoding"),)
-    if gzip or lies:
-        tail += (("Content-Encoding", "gzip"),)
-    delay = (Wait(delivery.delay),) if delivery.delay else ()
-    if response.frames is None or response.status in NO_BODY:
-        answer = whole_steps(
-            response, wire, tail, gzip and not lies
-        )  # before the pause: what comes after takes no time
-        yield from (*delay, *answer)
-        return
-    yield from delay
-    chunked = wire.minor > 0
-    tail += (("Transfer-Encoding", "chunked"),) if chunked else ()
-    tail += (("Trailer", TRAILER[0]),) if chunked and delivery.wire.trailers else ()
-    head = complete_head(response, wire, tail, wire.keep_alive and chunked)
-    yield Send(head, head=len(head))
-    if wire.head_only:
-        return
-    pace, frames = delivery.pace or Pace(), response.frames
-    if (
-        isinstance(frames, tuple)
-        and delivery.wire == USUAL_PLAN
-        and not (gzip or lies or pace.jitter or delivery.gate)
-    ):
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-        return
-    groups = coalesced(gated(frames) if delivery.gate else frames, delivery.wire.coalesce)
-    if lies:
-        groups = gzip_groups(groups, "event", (delivery.fault and delivery.fault.after) or 0)
-    elif gzip:
-        groups = gzip_groups(groups, delivery.wire.gzip or "event")
-    yield from paced_chunks(groups, pace, chunked, delivery.wire, gzip)
+    return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
 
 
-def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: bool) -> bytes:
-    """The head of a response with what is only true of this one."""
+def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+    """What the head says of the coding; one that `says_gzip` may lie."""
+    headers: Headers = ()
+    if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
+        headers += (("Vary", "Accept-Encoding"),)
+    if says_gzip:
+        headers += (("Content-Encoding", "gzip"),)
+    return headers
+
+
+# --- heads ---
+
+
+def complete_head(
+    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
+) -> bytes:
+    """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive:
-        tail += (("Connection", "close"),)
-    elif not wire.minor:
-        tail += (("Connection", "keep-alive"),)
-    if response.delivery.headers:
-        own = {name.lower() for name, _ in response.delivery.headers} - {
-            "x-mock-request-id",
-            *FRAMING_HEADERS,
-        }
-        tail = tuple(header for header in tail if header[0].lower() not in own)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in tail])
-    return (
-        head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace") + b"\r\n"
-    )
+        headers += (("Connection", "close"),)
+    elif not exchange.minor:
+        headers += (("Connection", "keep-alive"),)
+    if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
+        replaced = {name.lower() for name, _ in response.delivery.headers}
+        replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
+        headers = tuple(header for header in headers if header[0].lower() not in replaced)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
+    return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace")
 
 
-def whole_steps(response: Response, wire: Wire, tail: Headers, gzip: bool) -> List[Step]:
+# --- whole answers ---
+
+
+def whole_steps(response: Response, exchange: Exchange) -> List[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
-    body, plan = response.body, response.delivery.wire
-    if gzip and plan.gzip == "members":
-        body = new_gzip(body[: len(body) // 2]) + new_gzip(body[len(body) // 2 :])
-    elif gzip:
-        body = response.twin or gzipped(body)
+    body, says_gzip = whole_body(response, exchange.coding)
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if response.status not in NO_BODY:
+        headers += (("Content-Length", str(len(body))),)
+    head = complete_head(response, exchange, headers, exchange.keep_alive)
+    split = response.delivery.plan.split
+    if exchange.head_only:
+        return [Send(head, head=len(head))]
+    if not split or not body:
+        return [Send(head + body, head=len(head))]
+    return [Send(head, head=len(head)), *map(Send, cut_up(body, split))]
+
+
+def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
+    """The body of a whole answer as it is sent, and whether its head calls it gzip."""
+    body, mode = response.body, response.delivery.plan.gzip
     if response.status in NO_BODY:
         body = b""
+    if breaks(response.delivery.fault, "coding"):
+        return body, True
+    if coding == "identity" or response.status in NO_BODY:
+        return body, False
+    if response.twin and mode != "members":
+        return response.twin, True
+    packed = gzip_body(body, mode)
+    if coding == "smaller" and len(packed) >= len(body):
+        return body, False
+    return packed, True
+
+
+# --- streams ---
+
+
+def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
+    """The head of a streamed response, then its events as its pace and its plan will have them."""
+    delivery = response.delivery
+    says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
+    chunked = exchange.minor > 0
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if chunked:
+        headers += (("Transfer-Encoding", "chunked"),)
+        if delivery.plan.trailers:
+            headers += (("Trailer", TRAILER[0]),)
+    head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
+    yield Send(head, head=len(head))
+    if exchange.head_only:
+        return
+    pace = delivery.pace or Pace()
+    unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
+    if isinstance(frames, tuple) and not unusual:
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
     else:
-        tail += (("Content-Length", str(len(body))),)
-    head = complete_head(response, wire, tail, wire.keep_alive)
-    if wire.head_only or not plan.split or not body:
-        return [Send(head if wire.head_only else head + body, head=len(head))]
-    return [Send(head, head=len(head)), *map(Send, cut_up(body, plan.split))]
+        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+
+
+def planned_chunks(
+    delivery: Delivery, coding: str, frames: Iterable[Frame], chunked: bool
+) -> Iterator[Step]:
+    """The events of a stream as gate, plan, coding and pace will have them."""
+    plan, pace = delivery.plan, delivery.pace or Pace()
+    if delivery.gate:
+        frames = gated(frames)
+    groups: Iterable[Group] = coalesced(frames, plan.coalesce)
+    gzip = coding != "identity"
+    if breaks(delivery.fault, "coding"):
+        groups = broken(delivery.fault, "coding", groups)
+    elif gzip:
+        groups = gzip_groups(groups, plan.gzip or "event")
+    return paced_chunks(groups, pace, chunked, plan, gzip)
 
 
 def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -10839,30 +11598,54 @@ def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
+def gaps(pace: Pace) -> Iterator[float]:
+    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
+    yield pace.first
+    for number in itertools.count():
+        if not pace.jitter:
+            yield pace.between
+            continue
+        digest = hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()
+        drawn = int.from_bytes(digest[:4], "big") / 2**32  # from 0 to 1
+        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
+
+
 def paced_chunks(
-    groups: Iterable[Group], pace: Pace, chunked: bool, plan: Plan = Plan(), gzip: bool = False
+    groups: Iterable[Group],
+    pace: Pace,
+    chunked: bool,
+    plan: Plan = USUAL_PLAN,
+    gzip: bool = False,
 ) -> Iterator[Step]:
-    """Groups of events as chunks, each one write, or several where the plan cuts them; due when the pace says.  Then the
-    last chunk."""
-    pauses = gaps(pace) if pace.first or pace.between else None
-    split = (
-        "" if gzip and isinstance(plan.split, str) else plan.split
-    )  # no characters and line ends in gzip
-    extension = b';wire="plan"' if plan.chunk_extensions else b""
+    """Groups of events, due when the pace says, then the last chunk.
+
+    Each group is a chunk and a write, or several where the plan cuts it."""
+    pauses = gaps(pace)
+    paced = bool(pace.first or pace.between)
+    split = plan.split
+    if gzip and isinstance(split, str):
+        split = ""  # there are no characters and line ends in gzip
     for frame, events in groups:
         if isinstance(frame, Hold):
             yield frame
             continue
-        pause = sum(next(pauses) for _ in range(events)) if pauses else 0.0
-        if pause:
-            yield Wait(pause)
-        cut = cut_up(frame, split)
-        for number, piece in enumerate(cut, 1):
-            data = b"%x%b\r\n%b\r\n" % (len(piece), extension, piece) if chunked else piece
-            yield Send(data, events if number == len(cut) else 0)
+        if paced:
+            pause = sum(itertools.islice(pauses, events))
+            if pause:
+                yield Wait(pause)
+        *pieces, last = cut_up(frame, split)
+        for piece in pieces:
+            yield Send(framed(piece, chunked, plan))
+        yield Send(framed(last, chunked, plan), events)
     if chunked:
-        trailer = f"{TRAILER[0]}: {TRAILER[1]}\r\n".encode() if plan.trailers else b""
-        yield Send(b"0%b\r\n%b\r\n" % (extension, trailer), last=True)
+        yield Send(chunk(b"", plan), last=True)
+
+
+def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
+    """A piece of a stream as HTTP/1.1 or, not `chunked`, HTTP/1.0 sends it."""
+    if chunked:
+        return chunk(piece, plan)
+    return piece
 
 
 @functools.lru_cache(maxsize=16)
@@ -10877,63 +11660,35 @@ def prepared_chunks(
 # One connection: reads requests, has them answered, performs the steps.
 
 
-class Handler(BaseHTTPRequestHandler):
+AT_GATE = -1.0  # when the next steps of a stream are due that waits until its gate opens
+
+
+class Handler(Channel):
     """One connection: reads requests, has them answered, performs the steps."""
 
-    server: Any
-    connection: socket.socket
-
     def setup(self) -> None:
-        """Prepare the socket: writes go out at once, an idle connection ends by itself."""
-        self.connection = self.request
-        self.buffer = b""
-        self.sent = self.events_sent = 0
-        self.holds_place, self.unsent = False, b""
-        self.blocked, self.peer = 0.0, str(self.client_address[0]) if self.client_address else ""
-        self.gate, self.entry = Gate(), cast(Optional[Entry], None)
-        self.hangs, self.broke = False, ""
-        if self.connection.family != getattr(socket, "AF_UNIX", None):
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        idle = self.server.idle_seconds
-        packed = (
-            struct.pack("l", int(idle * 1000))
-            if os.name == "nt"
-            else struct.pack("ll", int(idle), int(idle % 1 * 1e6))
-        )
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, packed)
+        """Prepare the socket; nothing is read or written yet."""
+        super().setup()
+        self.buffer = b""  # what was read and belongs to no request yet
+        self.start_response(Gate(), None)
 
     def handle(self) -> None:
         """Answer requests until one side has had enough."""
         try:
-            while self.exchange():
+            while self.serve_request():
                 pass
         except (OSError, Vanished):
-            pass  # the client is gone; there is nobody to tell
+            pass  # the client has left; there is nobody to tell
         except Broke as broke:
             self.end(str(broke))
 
-    def end(self, how: str) -> None:
-        """End the connection as a fault will have it."""
-        try:
-            if how == "reset":  # close() then sends RST (socket(7), SO_LINGER)
-                self.connection.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                )
-                self.connection.close()
-            else:
-                self.linger()
-        except OSError:
-            pass
+    # --- one request ---
 
-    def finish(self) -> None:
-        """Nothing is buffered."""
-
-    def exchange(self) -> bool:
+    def serve_request(self) -> bool:
         """Answer one request; whether the connection can be used again."""
         head: Optional[Head] = None
-        request = Request("GET", "/", port=self.server.port)
         data: Optional[bytes] = None
-        close = False
+        closes = False
         started = time.monotonic()
         try:
             data = self.read_head()
@@ -10942,109 +11697,109 @@ class Handler(BaseHTTPRequestHandler):
             started = time.monotonic()
             self.server.busy(self.connection, True)
             head = parse_head(data)
-            request = Request(
-                head.method, *head.where, head.headers, b"", self.server.port, "", self.peer
-            )
-            session, body = head.session, self.read_body(head)
-            if body or session or head.where[0].startswith(CONTROL_PREFIX):
-                request = Request(
-                    head.method,
-                    *head.where,
-                    head.headers,
-                    body,
-                    self.server.port,
-                    session,
-                    self.peer,
-                    self.wait_for,
-                )
-            answered = self.answered(request)
+            request = self.request_of(head, head.session, self.read_body(head))
+            answered, coding = self.answer(request)
         except Refused as refused:
-            request = request if head else replace(request, path=path_of(data or self.buffer))
-            answered, close = self.server.core.answerer.refuse(request, refused), refused.close
-        keep = head is not None and head.keeps_alive and not close and not self.server.stopping
-        self.respond(request, head or Head("GET", "/", 1, {}), answered, keep, started)
-        again = (
-            keep
-            and bool(head and (head.minor or answered.response.frames is None))
-            and not self.server.stopping
-        )
-        if close or (not again and (self.buffer or ready(self.connection, READABLE, 0))):
+            closes = refused.close
+            if head:
+                request = self.request_of(head)
+            else:
+                request = Request("GET", path_of(data or self.buffer), port=self.server.port)
+                head = Head("GET", "/", 1, {})
+            answered, coding = self.refuse(request, refused)
+        keep_alive = head.keeps_alive and not closes and not self.server.stopping
+        self.respond(request, head, answered, coding, keep_alive, started)
+        ends_by_length = head.minor > 0 or answered.response.frames is None
+        again = keep_alive and ends_by_length and not self.server.stopping
+        if closes or (not again and self.has_unread()):
             self.linger()
         self.server.busy(self.connection, False)
         return again
 
-    def answered(self, request: Request) -> Answered:
-        """The answer; a bug becomes a 500 in the provider's shape and a line in the log, never a traceback."""
+    def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
+        """A request with this head."""
+        path = head.path
+        patience = self.wait_for if path.startswith(CONTROL_PREFIX) else None
+        return Request(
+            head.method,
+            path,
+            head.query,
+            head.headers,
+            body,
+            self.server.port,
+            session,
+            self.peer,
+            patience,
+        )
+
+    def answer(self, request: Request) -> Tuple[Answered, str]:
+        """The answer, and its coding.
+
+        A bug becomes a 500 in the provider's shape and a line in the log, never a traceback."""
         answerer = self.server.core.answerer
         try:
-            answered: Answered = answerer.answer(request)
-            if coding_of(answered.response, request.headers.get("accept-encoding")) is None:
-                raise Refused(
-                    406, "Accept-Encoding takes neither gzip nor identity", code="not_acceptable"
-                )
-            return answered
-        except Refused as refused:
-            answered = answerer.refuse(request, refused)
-            return replace(answered, response=replace(answered.response, may_gzip=False))
-        except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
-            where = error.__traceback__
-            while where and where.tb_next:
-                where = where.tb_next
-            self.server.core.log.say(
-                f"internal error: {type(error).__name__}: {error} "
-                f"(line {where.tb_lineno if where else 0}); please report it"
+            answered = answerer.answer(request)
+            coding = coding_of(answered.response, request.headers.get("accept-encoding"))
+            if coding is not None:
+                return answered, coding
+            refused = Refused(
+                406, "Accept-Encoding takes neither gzip nor identity", code="not_acceptable"
             )
-            broken = Refused(500, f"internal error: {type(error).__name__}: {error}")
-            answered = answerer.refuse(request, broken)
-            return answered
+        except Refused as error:
+            refused = error
+        except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
+            reason = f"internal error: {type(error).__name__}: {error}"
+            self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")
+            return self.refuse(request, Refused(500, reason))
+        answered = answerer.refuse(request, refused)
+        answered = replace(answered, response=replace(answered.response, may_gzip=False))
+        return answered, "identity"
+
+    def refuse(self, request: Request, refused: Refused) -> Tuple[Answered, str]:
+        """The answer to a request that is refused, and its coding, whatever the client takes."""
+        answered = self.server.core.answerer.refuse(request, refused)
+        coding = coding_of(answered.response, request.headers.get("accept-encoding"))
+        return answered, coding or "identity"
 
     # --- reading ---
 
+    def has_unread(self) -> bool:
+        """Whether the client has sent more than was asked for so far."""
+        return bool(self.buffer) or bool(ready(self.connection, READABLE, 0))
+
     def read_head(self) -> Optional[bytes]:
-        """The next request's head; None when the client is done.  The first wait is for as long as a connection may idle."""
-        self.buffer = self.buffer.lstrip(
-            b"\r\n"
-        )  # RFC 9112, 2.2: empty lines before a request are ignored
-        deadline = time.monotonic() + (
-            self.server.head_seconds if self.buffer else self.server.idle_seconds
-        )
+        """The next request's head; None when the client is done.
+
+        The first wait is for as long as a connection may idle."""
+        # RFC 9112, 2.2: empty lines before a request are ignored.
+        self.buffer = self.buffer.lstrip(b"\r\n")
+        patience = self.server.head_seconds if self.buffer else self.server.idle_seconds
+        deadline = time.monotonic() + patience
         seen = 0
         while True:
             end = self.buffer.find(b"\r\n\r\n", max(0, seen - 3))
             if end >= 0:
-                head, self.buffer = self.buffer[: end + 4], self.buffer[end + 4 :]
+                head = self.buffer[: end + 4]
+                self.buffer = self.buffer[end + 4 :]
                 return head
             check_partial(self.buffer, seen)
             seen = len(self.buffer)
-            if not seen and time.monotonic() > deadline:
-                return None
-            more = self.receive(deadline) if seen else self.first_bytes()
-            if not more:
-                if seen:
+            if seen:
+                more = self.receive(deadline)
+                if not more:
                     raise malformed("the connection was closed in the middle of the head")
+                self.buffer += more
+                continue
+            more = self.first_bytes()
+            if not more:
                 return None
-            if not seen:
-                deadline = time.monotonic() + self.server.head_seconds
-            self.buffer = (self.buffer + more) if seen else more.lstrip(b"\r\n")
-
-    def first_bytes(self) -> bytes:
-        """The first bytes of a request, or none if the connection ends or idles for too long."""
-        self.server.busy(self.connection, False)
-        try:
-            return self.connection.recv(65536)
-        except BlockingIOError:  # SO_RCVTIMEO has run out
-            return b""
-
-    def receive(self, deadline: float) -> bytes:
-        """More bytes, or none at the end.  Refused once the deadline is over."""
-        left = deadline - time.monotonic()
-        if left <= 0 or not ready(self.connection, READABLE, left):
-            raise malformed("the request was not complete in time", 408)
-        return self.connection.recv(262144)
+            deadline = time.monotonic() + self.server.head_seconds
+            self.buffer = more.lstrip(b"\r\n")
 
     def read_body(self, head: Head) -> bytes:
         """The request's body, its codings undone."""
-        reader = body_reader(head, self.server.core.max_body)
+        limit = self.server.core.max_body
+        reader = body_reader(head, limit)
         expects = head.tokens("expect")
         if expects and expects != ["100-continue"]:
             raise malformed(
@@ -11055,50 +11810,53 @@ class Handler(BaseHTTPRequestHandler):
         if expects and head.minor and not self.buffer:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
-        data, self.buffer = self.buffer, b""
+        data = self.buffer
+        self.buffer = b""
         while not reader.feed(data):
             data = self.receive(deadline)
             if not data:
                 raise malformed("the connection was closed in the middle of the body")
         self.buffer = reader.rest
-        codings = head.tokens("content-encoding")
-        return (
-            decoded(bytes(reader.pieces), codings, self.server.core.max_body)
-            if codings
-            else bytes(reader.pieces)
-        )
+        return decoded(bytes(reader.pieces), head.tokens("content-encoding"), limit)
 
     # --- writing ---
 
+    def start_response(self, gate: Gate, entry: Optional[Entry]) -> None:
+        """Count anew what is sent, and how long that was blocked."""
+        self.gate = gate
+        self.entry = entry
+        self.hangs = False
+        self.bytes_sent = 0  # of the body
+        self.events_sent = 0
+        self.blocked = 0.0
+
     def respond(
-        self, request: Request, head: Head, answered: Answered, keep: bool, started: float
+        self,
+        request: Request,
+        head: Head,
+        answered: Answered,
+        coding: str,
+        keep_alive: bool,
+        started: float,
     ) -> None:
         """Write a response, with its entry in the journal and the log."""
-        number, journal = str(next(self.server.core.numbers)), self.server.core.journal
+        core, response = self.server.core, answered.response
+        number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
         if "origin" in request.headers and not answered.control:
             extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
-        wire = Wire(
-            head.minor,
-            keep,
-            request.method == "HEAD",
-            request.headers.get("accept-encoding"),
-            extra,
-        )
-        entry = None if answered.control else journal_entry(number, request, head, answered)
-        self.gate, self.entry = answered.feed or Gate(), entry
-        if entry:
-            entry.gate = (
-                self.gate
-                if answered.response.delivery.gate and answered.response.frames is not None
-                else None
-            )
-            journal.add(entry)
-        self.sent, self.events_sent, self.blocked = 0, 0, 0.0
+        exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
+        streams = response.frames is not None
+        self.start_response(answered.feed or Gate(), None)
+        if not answered.control:
+            self.entry = journal_entry(number, request, head, answered)
+            if response.delivery.gate and streams:
+                self.entry.gate = self.gate
+            core.journal.add(self.entry)
         ended = "fault"
         try:
-            pooled = answered.response.frames is not None
-            ended = self.perform(steps(answered.response, wire), pooled)
+            self.perform(steps(response, exchange), pooled=streams)
+            ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
             raise
@@ -11109,28 +11867,38 @@ class Handler(BaseHTTPRequestHandler):
             ended = "shutdown" if self.server.stopping else "client_reset"
             raise
         finally:
-            self.release()
-            if entry:
-                entry.duration, entry.blocked = (
-                    round(time.monotonic() - started, 6),
-                    round(self.blocked, 6),
-                )
-                entry.bytes_sent, entry.events_sent = max(0, self.sent), self.events_sent
-                if entry.events_total is None and ended == "complete":
-                    entry.events_total = self.events_sent
-                journal.end(entry, ended)
-                self.server.core.log.request(entry)
-            elif answered.feed:
-                journal.unwatch(answered.feed)
+            self.give_turn_back()
+            self.note_end(answered, ended, started)
 
-    def perform(self, wanted: Iterable[Step], pooled: bool) -> str:
-        """Do the steps of a response.  `pooled`: it is one of many writes, for which only so many connections have a
-        place at the same moment.  Pauses, and what follows them, are the pacer's as long as nothing blocks."""
+    def note_end(self, answered: Answered, ended: str, started: float) -> None:
+        """Note in the journal and the log how a response ended."""
+        entry, core = self.entry, self.server.core
+        if entry:
+            entry.duration = round(time.monotonic() - started, 6)
+            entry.blocked = round(self.blocked, 6)
+            self.note_progress(entry)
+            if entry.events_total is None and ended == "complete":
+                entry.events_total = self.events_sent
+            core.journal.end(entry, ended)
+            core.log.request(entry)
+        elif answered.feed:
+            core.journal.unwatch(answered.feed)
+
+    def note_progress(self, entry: Entry) -> None:
+        """Note in the journal how far a response has come."""
+        entry.bytes_sent = max(0, self.bytes_sent)
+        entry.events_sent = self.events_sent
+
+    def perform(self, wanted: Iterable[Step], pooled: bool) -> None:
+        """Do the steps of a response.
+
+        `pooled`: it is one of many writes, for which only so many connections have a turn at the
+        same moment.  Pauses, and what follows them, are the pacer's as long as nothing blocks."""
         going, pacer = iter(wanted), self.server.pacer
         due = self.advance(going, pooled, 0.0)
         while due:
-            self.release()
-            if due == HELD:
+            self.give_turn_back()
+            if due == AT_GATE:
                 self.wait_released()
                 due = self.advance(going, False, 0.0)
                 continue
@@ -11140,463 +11908,147 @@ class Handler(BaseHTTPRequestHandler):
                 continue
             due = pacer.go_on(self, going, due)
             if self.unsent:
-                self.write(self.unsent)
-                self.unsent = b""
+                self.write_unsent()
                 due = self.advance(going, False, due)
-        return "complete"
 
     def advance(
-        self, wanted: Iterator[Step], pooled: bool, due: float, blocks: bool = True
+        self, steps: Iterator[Step], pooled: bool, due: float, blocks: bool = True
     ) -> float:
-        """Do steps until a pause, and say when it is over, until a gate, which is HELD, or until the end, which is 0: the only
-        loop that writes.
+        """Do steps until a pause, and say when it is over: the only loop that writes.
 
-        Without `blocks` it also ends, with what is left in `unsent`, when the client takes no more for now, or when
-        more follows without a pause."""
+        AT_GATE until a gate opens, and 0 at their end.  Without `blocks` it also ends, with what
+        remains in `unsent`, when the client takes no more for now, or when more follows without a
+        pause: a burst, which would keep all other streams from being on time."""
         send = self.connection.send
-        for number, step in enumerate(wanted):
-            if isinstance(step, Wait):
-                return (due or time.monotonic()) + step.seconds
-            if isinstance(step, Hold):
-                if self.gate.take():
+        for number, step in enumerate(steps):
+            if not isinstance(step, Send):
+                pause_ends = self.pause_at(step, due)
+                if pause_ends is None:
                     continue
-                return HELD
-            if isinstance(step, Hang):
-                self.gate, self.hangs = Gate(), True
-                return HELD
-            if isinstance(step, Cut):
-                raise Broke(step.how)
+                return pause_ends
             if pooled and number:
                 self.take_turn(number)
-            data = step.data
-            self.sent -= step.head
-            if (
-                number and not blocks
-            ):  # a burst, which would keep all other streams from being on time
-                self.unsent = data
-                self.events_sent += step.events
-                return due
-            try:
-                taken = send(data, DONT_WAIT)
-            except BlockingIOError:
-                taken = 0
-            self.sent += taken
+            self.bytes_sent -= step.head
+            taken = 0
+            if blocks or not number:
+                try:
+                    taken = send(step.data, DONT_WAIT)
+                except BlockingIOError:
+                    pass
+            self.bytes_sent += taken
             self.events_sent += step.events
-            if taken < len(data):
-                self.unsent = data[taken:]
+            if taken < len(step.data):
+                self.unsent = step.data[taken:]
                 if not blocks:
                     return due
-                self.write(self.unsent)
-                self.unsent = b""
+                self.write_unsent()
         return 0.0
-
-    def take_turn(self, number: int) -> None:
-        """Have a place among the writers; after every 64 events it is another's turn."""
-        places = self.server.core.places
-        if self.holds_place and number % 64 == 0 and places.waiting:
-            self.release()
-        if not self.holds_place:
-            places.take()
-            self.holds_place = True
-
-    def release(self) -> None:
-        """Give the place among the writers to another stream."""
-        if self.holds_place:
-            self.holds_place = False
-            self.server.core.places.give()
-
-    def wait_until(self, due: float) -> None:
-        """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        left = due - time.monotonic()
-        if 0 < left < 0.002:
-            time.sleep(left)  # poll() counts in milliseconds
-        elif left > 0 and ready(self.connection, GONE, left):
-            raise Vanished(self.left())
 
     def wait_released(self) -> None:
         """Wait until the gate lets an event out, unless the client leaves first."""
         if self.hangs:  # so that a shutdown need not wait for it
             self.server.busy(self.connection, False)
         if self.entry:  # a test may want to know how far it has come
-            self.entry.events_sent, self.entry.bytes_sent = self.events_sent, max(0, self.sent)
+            self.note_progress(self.entry)
         self.wait_for(self.gate)
 
-    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> None:
-        """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
-        bell, rope = socket.socketpair()
-        rope.setblocking(False)
-        gate.wake = functools.partial(ring, rope)
-        deadline = None if timeout is None else time.monotonic() + timeout
-        try:
-            while not gate.take():
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return
-                if not rings(self.connection, bell, left):
-                    raise Vanished(self.left())
-                bell.setblocking(False)
-                try:
-                    bell.recv(4096)
-                except BlockingIOError:
-                    pass  # the time is over
-        finally:
-            gate.wake = lambda: None
-            bell.close()
-            rope.close()
-
-    def left(self) -> str:
-        """What the journal says of a client that left in a pause."""
-        if self.server.stopping:
-            return "shutdown"
-        return (
-            "client_reset"
-            if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            else "client_closed"
-        )
-
-    def write(self, data: bytes) -> None:
-        """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        rest = memoryview(data)
-        while rest:
-            try:
-                taken = self.connection.send(rest, DONT_WAIT)
-            except BlockingIOError:
-                self.release()  # a slow reader must not keep others from writing
-                since = time.monotonic()
-                taken = ready(self.connection, WRITABLE, self.server.stall_seconds)
-                self.blocked += time.monotonic() - since
-                if not taken:
-                    raise Vanished("client_closed") from None
-                continue
-            self.sent += taken
-            rest = rest[taken:]
-
-    def linger(self) -> None:
-        """Let the client read its answer: closing with bytes unread would reset the connection under it."""
-        deadline = time.monotonic() + self.server.linger_seconds
-        self.connection.shutdown(socket.SHUT_WR)
-        while ready(self.connection, READABLE, deadline - time.monotonic()):
-            if time.monotonic() > deadline or not self.connection.recv(262144):
-                return
+    def pause_at(self, step: Step, due: float) -> Optional[float]:
+        """When the steps after one that writes nothing are due; None if it is no pause."""
+        if isinstance(step, Wait):
+            return (due or time.monotonic()) + step.seconds
+        if isinstance(step, Hold) and self.gate.take():
+            return None
+        if isinstance(step, Hang):
+            self.gate = Gate()
+            self.hangs = True
+        if isinstance(step, Cut):
+            raise Broke(step.how)
+        return AT_GATE
 
 
-@dataclass
-class Paused:
-    """A stream in a pause: its next steps, when they are due, and a lock that is free once its own thread is to go on."""
-
-    handler: Any
-    wanted: Iterator[Step]
-    due: float
-    over: Any
-    error: Optional[Exception] = None
-
-
-# === log =====================================================================
-# The request log.  May touch threading and time.
-
-
-class Log:
-    """The request log on a stream.  Lines wait in a bounded queue, so that a stream that nobody reads
-    delays no answer; what does not fit is counted and reported."""
-
-    def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
-        self.stream = stream or sys.stderr
-        self.mode = mode if self.stream else "off"
-        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
-        self.dropped = 0
-        self.thread = threading.Thread(target=self.write, name="log", daemon=True)
-        if self.mode != "off":
-            self.thread.start()
-
-    def say(self, message: str) -> None:
-        """A line that is about no request."""
-        self.put(
-            {"time": timestamp(time.time()), "message": message} if self.mode == "json" else message
-        )
-
-    def request(self, entry: Entry) -> None:
-        """A line about one request."""
-        if self.mode == "json":
-            known = entry.json()
-            self.put({key: known[key] for key in LOGGED})
-        elif self.mode == "text":
-            self.put(logged(entry))
-
-    def put(self, line: Union[str, Mapping[str, Json]]) -> None:
-        """Queue a line, or count it as dropped."""
-        if self.mode == "off":
-            return
-        if self.lines.qsize() >= LOG_LINES:
-            self.dropped += 1
-            return
-        text = line if isinstance(line, str) else compact(line)
-        if not text.isprintable():  # a model may have any name; none may steer the terminal
-            text = "".join(
-                [letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text]
-            )
-        self.lines.put(text + "\n")
-
-    def write(self) -> None:
-        """Write what is queued, many lines at once, until None comes."""
-        last = False
-        while not last:
-            batch = [self.lines.get()]
-            while not self.lines.empty():
-                batch.append(self.lines.get())
-            last = None in batch
-            if self.dropped:
-                batch.append(
-                    f"{self.dropped} log lines dropped, because standard error is read too slowly\n"
-                )
-                self.dropped = 0
-            try:
-                self.stream.write("".join(line for line in batch if line))
-                self.stream.flush()
-            except (OSError, ValueError):
-                return  # nobody reads it any more
-            if not last:
-                time.sleep(0.02)  # waking up for every line would cost requests their time
-
-    def close(self) -> None:
-        """Write what is left, if that takes no longer than half a second."""
-        self.lines.put(None)
-        if self.thread.is_alive():
-            self.thread.join(0.5)
-
-
-LOGGED = (
-    "time",
-    "port",
-    "session",
-    "method",
-    "path",
-    "provider",
-    "operation",
-    "api",
-    "model",
-    "stream",
-    "mock",
-    "status",
-    "duration",
-    "bytes_sent",
-    "events_sent",
-    "ended",
-    "note",
-)
-
-
-def logged(entry: Entry) -> str:
-    """One request as a line of text."""
-    call = entry.call
-    what = " ".join(
-        part
-        for part in (entry.provider, call.api if call else "", call.model if call else "")
-        if part
-    )
-    events = f" {entry.events_sent} events" if call and call.stream else ""
-    said = (f' "{entry.mock}"' if entry.mock else "") + (f" {entry.note}" if entry.note else "")
-    ended = "" if entry.ended == "complete" else f" {entry.ended}"
-    path = (f"/@{entry.session}" if entry.session else "") + entry.path
-    return (
-        f"{timestamp(entry.moment)} {entry.port} {entry.method} {path} {entry.status}{ended} "
-        f"{(entry.duration or 0) * 1000:.1f}ms {entry.bytes_sent}B{events}{' ' + what if what else ''}{said}"
-    )
-
-
-# === pacer ===================================================================
-# One thread that goes on with every stream whose pause is over.
-
-
-class Pacer:
-    """One thread that goes on with every stream whose pause is over, while their own threads sleep.
-
-    A thousand threads that each wake up fifty times a second fight for the interpreter, and come late; one that
-    looks at a heap does not.  What would block is given back to the stream's own thread.  Needs epoll, which also
-    tells at once when a client leaves; where there is none, each thread waits for itself."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.thread: Optional[threading.Thread] = None
-        self.arrived: Deque[Paused] = deque()
-        self.order = itertools.count()
-        self.closed = False
-
-    def go_on(self, handler: Any, wanted: Iterator[Step], due: float) -> float:
-        """Have a stream's steps done from `due` on; 0 at its end, or when its next steps are due if it has `unsent` bytes."""
-        with self.lock:
-            if not self.thread:
-                self.open()
-        paused = Paused(handler, wanted, due, threading.Lock())
-        paused.over.acquire()
-        self.arrived.append(paused)
-        os.write(self.bell[1], b"x")
-        paused.over.acquire()
-        if paused.error:
-            raise paused.error
-        return paused.due
-
-    def open(self) -> None:
-        """Start the thread, with the first stream that needs it."""
-        self.epoll, self.bell = select.epoll(), os.pipe()
-        self.epoll.register(self.bell[0], READABLE)
-        self.thread = threading.Thread(target=self.run, name="pacer", daemon=True)
-        self.thread.start()
-
-    def run(self) -> None:
-        """Wait for what comes first: a pause that is over, a new stream, or a client that leaves."""
-        heap: List[Tuple[float, int, Paused]] = []
-        running: Dict[int, Paused] = {}
-        while not self.closed:
-            for number, _ in self.epoll.poll(
-                min(3600.0, max(0.0, heap[0][0] - time.monotonic())) if heap else None
-            ):
-                if number == self.bell[0]:
-                    os.read(number, 65536)
-                elif number in running:
-                    self.end(running, number, Vanished(running[number].handler.left()))
-            while self.arrived:
-                paused = self.arrived.popleft()
-                number = paused.handler.connection.fileno()
-                running[number] = paused
-                self.epoll.register(number, GONE)
-                heapq.heappush(heap, (paused.due, next(self.order), paused))
-            now_due = time.monotonic()
-            while heap and heap[0][0] <= now_due:
-                self.resume(heap, running, heapq.heappop(heap)[2])
-
-    def resume(
-        self, heap: List[Tuple[float, int, Paused]], running: Dict[int, Paused], paused: Paused
-    ) -> None:
-        """Go on with one stream, unless it is over."""
-        handler = paused.handler
-        number = handler.connection.fileno()
-        if running.get(number) is not paused:
-            return
-        try:
-            paused.due = handler.advance(paused.wanted, False, paused.due, blocks=False)
-        except Exception as error:  # noqa: BLE001  it is the stream's own, and goes to its thread
-            self.end(running, number, error)
-        else:
-            if handler.unsent or paused.due <= 0:
-                self.end(running, number)
-            else:
-                heapq.heappush(heap, (paused.due, next(self.order), paused))
-
-    def end(
-        self, running: Dict[int, Paused], number: int, error: Optional[Exception] = None
-    ) -> None:
-        """Give a stream back to its own thread."""
-        self.epoll.unregister(number)
-        paused = running.pop(number)
-        paused.error = error
-        paused.over.release()
-
-    def close(self) -> None:
-        """End the thread; all streams are over."""
-        if self.thread:
-            self.closed = True
-            os.write(self.bell[1], b"x")
-            self.thread.join(1.0)
-            self.epoll.close()
-            for number in self.bell:
-                os.close(number)
-
-
-class Places:
-    """So many streams may write without pauses at the same moment; the others get their turn in order.
-
-    Not a semaphore: whoever gives a place back and asks again at once would always get it."""
-
-    def __init__(self, free: int) -> None:
-        self.lock = threading.Lock()
-        self.free = free
-        self.waiting: Deque[Any] = deque()
-
-    def take(self) -> None:
-        """Wait for a place.  Those who have one give it back after 64 events, or when their client reads too slowly."""
-        with self.lock:
-            if self.free:
-                self.free -= 1
-                return
-            turn = threading.Lock()
-            turn.acquire()
-            self.waiting.append(turn)
-        turn.acquire()
-
-    def give(self) -> None:
-        """Hand a place to who waits longest."""
-        with self.lock:
-            if self.waiting:
-                self.waiting.popleft().release()
-            else:
-                self.free += 1
+def line_of(error: Exception) -> int:
+    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno
 
 
 # === tls =====================================================================
 # Certificates and contexts.  May touch files, and the openssl program.
 
 
+OPENSSL_SETTINGS = """\
+[req]
+prompt=no
+distinguished_name=dn
+x509_extensions=ext
+[dn]
+CN=mock_server.py
+[ext]
+basicConstraints=critical,CA:TRUE
+keyUsage=critical,digitalSignature,keyCertSign
+extendedKeyUsage=serverAuth
+subjectKeyIdentifier=hash
+subjectAltName="""
+
+
+OPENSSL = (
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 365"
+)
+
+
 def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
-    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM; made by the openssl program.
-    OSError says what is missing."""
-    import ipaddress
-    import subprocess
+    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM.
+
+    The openssl program makes them; OSError says what is missing."""
     import tempfile
 
-    known: Dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        settings, key, cert = [Path(folder, name) for name in ("settings", "key.pem", "cert.pem")]
+        settings.write_text(OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n", "ascii")
+        files = ["-config", str(settings), "-keyout", str(key), "-out", str(cert)]
+        run_openssl([*OPENSSL.split(), *files])
+        return cert.read_text("ascii"), key.read_text("ascii")
+
+
+def alternative_names(names: Sequence[str]) -> List[str]:
+    """Names and addresses as a certificate's subjectAltName has them, each once."""
+    import ipaddress
+
+    entries: Dict[str, None] = {}  # in order
     for name in names:
         try:
-            known.setdefault(f"IP:{ipaddress.ip_address(name)}", "")
+            entries[f"IP:{ipaddress.ip_address(name)}"] = None
         except ValueError:
-            known.setdefault(f"DNS:{name}", "")
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("settings", "key.pem", "cert.pem")]
-        Path(paths[0]).write_text(
-            "[req]\nprompt=no\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\nCN=mock_server.py\n[ext]\n"
-            "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\nextendedKeyUsage=serverAuth\n"
-            f"subjectKeyIdentifier=hash\nsubjectAltName={','.join(known)}\n",
-            encoding="ascii",
-        )
-        command = [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-sha256",
-            "-days",
-            "365",
-            "-config",
-            paths[0],
-            "-keyout",
-            paths[1],
-            "-out",
-            paths[2],
-        ]
-        try:
-            subprocess.run(
-                command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=30
-            )
-        except FileNotFoundError:
-            raise OSError(
-                "there is no openssl program to make a certificate with; install it, or give --cert and --key"
-            ) from None
-        except subprocess.SubprocessError as error:
-            said = (
-                (getattr(error, "stderr", None) or b"")
-                .decode("utf-8", "replace")
-                .strip()
-                .splitlines()
-            )
-            raise OSError(f"openssl made no certificate: {said[-1] if said else error}") from None
-        return Path(paths[2]).read_text("ascii"), Path(paths[1]).read_text("ascii")
+            entries[f"DNS:{name}"] = None
+    return list(entries)
+
+
+def run_openssl(command: Sequence[str]) -> None:
+    """Run the openssl program.  OSError says that there is none, or repeats its last line."""
+    import subprocess
+
+    pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
+    try:
+        subprocess.run(command, check=True, timeout=30, **pipes)
+    except FileNotFoundError:
+        raise OSError(
+            "there is no openssl program to make a certificate with; install it, "
+            "or give --cert and --key"
+        ) from None
+    except subprocess.SubprocessError as error:
+        output = getattr(error, "stderr", None) or b""
+        reasons = output.decode("utf-8", "replace").strip().splitlines() or [str(error)]
+        raise OSError(f"openssl made no certificate: {reasons[-1]}") from None
 
 
 def tls_context(cert: str, key: str) -> "ssl.SSLContext":
-    """What a server needs for TLS, from the files of a certificate and its key.  OSError names the file that is wrong."""
+    """What a server needs for TLS, from the files of a certificate and its key.
+
+    OSError names the file that is wrong."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -11608,9 +12060,8 @@ def tls_context(cert: str, key: str) -> "ssl.SSLContext":
         except OSError as error:
             raise OSError(f"can't read the {name} {path}: {error.strerror}") from None
     try:
-        context.load_cert_chain(
-            cert, key, password=lambda: ""
-        )  # an encrypted key is an error, not a question
+        # The empty password makes an encrypted key an error, not a question.
+        context.load_cert_chain(cert, key, password=lambda: "")
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise OSError(f"{cert} and {key} are no certificate and its key: {reason}") from None
@@ -11618,18 +12069,20 @@ def tls_context(cert: str, key: str) -> "ssl.SSLContext":
 
 
 def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLContext", str]:
-    """A context with a certificate made for the names, and the certificate as PEM, which is also written to `out`."""
+    """A context with a certificate made for the names, and the certificate as PEM.
+
+    The certificate is also written to the file `out`."""
     import tempfile
 
     cert, key = make_certificate(names)
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
         for path, text in zip(paths, (cert, key)):
-            Path(path).write_text(text, encoding="ascii")
+            Path(path).write_text(text, "ascii")
         context = tls_context(*paths)
     if out:
         try:
-            Path(out).write_text(cert, encoding="ascii")
+            Path(out).write_text(cert, "ascii")
         except OSError as error:
             raise OSError(f"can't write the certificate to {out}: {error.strerror}") from None
     return context, cert
@@ -11640,7 +12093,7 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
 
 
 class Core:
-    """What all ports of a process share: mocks, answers, journal, log, and places for unpaced streams."""
+    """What all ports of a process share: mocks, answers, journal, log, and turns for unpaced streams."""
 
     def __init__(
         self, directories: Sequence[str], settings: Settings, max_body: int, log: Log, journal: int
@@ -11652,7 +12105,7 @@ class Core:
             raise BadMock("\n".join(problems))
         self.journal, self.numbers = Journal(journal), itertools.count(1)
         self.answerer = Answerer(self.mocks, settings, self.journal)
-        self.places = Places(WRITERS)
+        self.turns = Turns(WRITERS)
         self.tls: "Optional[ssl.SSLContext]" = None
         self.tls_cert = ""
 
@@ -11807,14 +12260,14 @@ class MockServer(ThreadingHTTPServer):
     # --- life ---
 
     def server_bind(self) -> None:
-        """Bind without looking the host's name up, which HTTPServer does and which can take seconds."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if os.name != "nt" else 0)
+        """Bind without looking the host's name up.
+
+        HTTPServer does that, and it can take seconds."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = (
-            str(self.server_address[0]),
-            int(self.server_address[1]),
-        )
+        self.server_name = str(self.server_address[0])
+        self.server_port = int(self.server_address[1])
 
     def start(self) -> "MockServer":
         """Serve in the background."""
@@ -11833,8 +12286,10 @@ class MockServer(ThreadingHTTPServer):
         self.stopped.wait()
 
     def hire(self) -> None:
-        """Start a thread that waits for the next connection.  Not a threading.Thread, whose start() waits for the
-        new thread to run: a burst of connections would queue behind that."""
+        """Start a thread that waits for the next connection.
+
+        Not a threading.Thread, whose start() waits for the new thread to run: a burst of
+        connections would queue behind that."""
         import _thread
 
         with self.lock:
@@ -11848,14 +12303,16 @@ class MockServer(ThreadingHTTPServer):
                 self.threads -= 1
 
     def work(self) -> None:
-        """Accept connections and serve each to its end.  Some thread always waits in accept(): the kernel wakes
-        one, and no connection is handed from thread to thread."""
+        """Accept connections and serve each to its end, in a thread that counts as waiting.
+
+        Some thread always waits in accept(): the kernel wakes one, and no connection is handed
+        from thread to thread."""
         while not self.stopping:
             try:
                 connection, address = self.socket.accept()
             except OSError:
                 if not self.stopping:
-                    time.sleep(0.05)  # out of descriptors, or the client was gone again
+                    time.sleep(0.05)  # out of descriptors, or the client has left again
                 continue
             with self.lock:
                 self.waiting -= 1
@@ -11864,13 +12321,12 @@ class MockServer(ThreadingHTTPServer):
                 self.hire()
             self.serve(connection, address)
             with self.lock:
-                if self.waiting >= SPARE_THREADS:
-                    break
                 self.waiting += 1
-        else:
-            with self.lock:
-                self.waiting -= 1
+                spare = self.waiting > SPARE_THREADS
+            if spare:
+                break
         with self.lock:
+            self.waiting -= 1
             self.threads -= 1
             self.lock.notify_all()
 
@@ -11880,7 +12336,7 @@ class MockServer(ThreadingHTTPServer):
         self.connections[plain] = False
         try:
             if self.core.tls:
-                connection = self.sealed(plain)
+                connection = self.sealed(plain, self.core.tls)
             if connection and not self.stopping:
                 self.finish_request(connection, address)
         except Exception as error:  # noqa: BLE001  the thread must live on
@@ -11890,40 +12346,43 @@ class MockServer(ThreadingHTTPServer):
             self.connections.pop(connection, None)
             self.shutdown_request(connection or plain)
 
-    def sealed(self, plain: socket.socket) -> Optional[TLSConnection]:
-        """The connection with TLS, once its client has shaken hands; None if it won't, in time or at all.  One that speaks
-        plain HTTP is told so."""
+    def sealed(self, plain: socket.socket, context: "ssl.SSLContext") -> Optional[TLSConnection]:
+        """The connection with TLS, once its client has shaken hands.
+
+        None if it won't, in time or at all.  One that speaks plain HTTP is told so."""
         import ssl
 
         plain.settimeout(self.head_seconds)
         try:
             first = plain.recv(1, socket.MSG_PEEK)
-            if first == b"\x16" and self.core.tls:
-                sealed = TLSConnection(self.core.tls.wrap_socket(plain, server_side=True))
+            if first == b"\x16":
+                sealed = TLSConnection(context.wrap_socket(plain, server_side=True))
                 self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
                 return sealed
             if first:
-                refused = Refused(
-                    400,
-                    f"this port speaks TLS; use https://, as in {self.url}",
-                    code="tls_required",
-                )
-                answered = self.core.answerer.refuse(Request("GET", "/"), refused)
-                made = steps(
-                    answered.response, Wire(keep_alive=False, extra=(("Date", self.date()),))
-                )
-                plain.sendall(b"".join(step.data for step in made if isinstance(step, Send)))
-                plain.shutdown(socket.SHUT_WR)
-                while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
-                    pass  # closing with bytes unread would reset the connection under the answer
+                self.ask_for_tls(plain)
         except ssl.SSLError as error:
             self.core.log.say(f"TLS handshake failed: {error.reason or error}")
         except OSError:
-            pass  # gone, or too slow
+            pass  # the client has left, or is too slow
         return None
 
+    def ask_for_tls(self, plain: socket.socket) -> None:
+        """Tell a client that speaks plain HTTP to a port with TLS."""
+        message = f"this port speaks TLS; use https://, as in {self.url}"
+        refused = Refused(400, message, code="tls_required")
+        response = self.core.answerer.refuse(Request("GET", "/"), refused).response
+        exchange = Exchange(keep_alive=False, extra=(("Date", self.date()),))
+        sends = [step.data for step in steps(response, exchange) if isinstance(step, Send)]
+        plain.sendall(b"".join(sends))
+        plain.shutdown(socket.SHUT_WR)
+        while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
+            pass  # closing with bytes unread would reset the connection under the answer
+
     def busy(self, connection: socket.socket, is_busy: bool) -> None:
-        """Note whether a connection has a request under way: at shutdown the others are closed first."""
+        """Note whether a connection has a request under way.
+
+        At shutdown the others are closed first."""
         self.connections[connection] = is_busy
         if self.stopping and not is_busy:
             raise Vanished("shutdown")
@@ -11932,10 +12391,7 @@ class MockServer(ThreadingHTTPServer):
         """The Date header, made once a second."""
         second = int(time.time())
         if self.clock[0] != second:
-            self.clock = (
-                second,
-                BaseHTTPRequestHandler.date_time_string(cast(Handler, None), second),
-            )
+            self.clock = (second, formatdate(second, usegmt=True))
         return self.clock[1]
 
     def close(self, grace: float = GRACE_SECONDS) -> None:
@@ -11951,17 +12407,20 @@ class MockServer(ThreadingHTTPServer):
         for connection, is_busy in list(self.connections.items()):
             if not is_busy:
                 shut(connection, socket.SHUT_RD)
-        with self.lock:
-            self.lock.wait_for(lambda: not self.threads, max(0.0, deadline - time.monotonic()))
+        self.wait_for_threads(deadline - time.monotonic())
         for connection in list(self.connections):
             shut(connection, socket.SHUT_RDWR)
-        with self.lock:
-            self.lock.wait_for(lambda: not self.threads, 0.3)
+        self.wait_for_threads(0.3)
         self.server_close()
         if self.pacer and not self.threads:
             self.pacer.close()
         self.core.log.close()
         self.stopped.set()
+
+    def wait_for_threads(self, timeout: float) -> None:
+        """Wait until all threads have ended, or for so many seconds."""
+        with self.lock:
+            self.lock.wait_for(lambda: not self.threads, max(0.0, timeout))
 
     def shutdown(self) -> None:
         """The same as `close()`, under socketserver's name."""
@@ -11970,11 +12429,12 @@ class MockServer(ThreadingHTTPServer):
     def wake_acceptors(self) -> None:
         """Make accept() return in every thread that waits there."""
         shut(self.socket, socket.SHUT_RDWR)  # enough on Linux
+        host = self.host
+        if host == "0.0.0.0":
+            host = "127.0.0.1"
         for _ in range(self.waiting):  # elsewhere each needs a connection
             try:
-                socket.create_connection(
-                    ("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port), 0.1
-                ).close()
+                socket.create_connection((host, self.port), 0.1).close()
             except OSError:
                 return
 
@@ -12430,7 +12890,13 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
-    stop = Stop(signal.SIGINT, signal.SIGTERM)
+    with contextlib.closing(Stop(signal.SIGINT, signal.SIGTERM)) as stop:
+        serve_until(stop, options)
+    return 0
+
+
+def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
+    """Serve until it is time to stop, then close all servers at the same time."""
     servers = serve(options)
     lines = [f"listening on {server.start().url}" for server in servers]
     threading.Thread(
@@ -12451,7 +12917,6 @@ def run(options: Mapping[str, Any]) -> int:
         thread.start()
     for thread in closing:
         thread.join(GRACE_SECONDS + 0.4)
-    return 0
 
 
 def wait_for_end(stop: Stop) -> None:

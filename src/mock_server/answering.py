@@ -239,7 +239,5 @@ def no_file(name: str) -> bytes:
 def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
     """A delivery with what a header says of it in place of its own."""
     given = parse_delivery(of_header(spec))
-    return replace(
-        delivery,
-        **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},
-    )
+    names = {"plan" if key == "wire" else key for key in spec} - {"probability", "after_events"}
+    return replace(delivery, **{name: getattr(given, name) for name in names})

@@ -9194,6 +9194,77 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
     return entry
 
 
+# === brought =================================================================
+# The header X-Mock-Response: the answer that a request brings along.  Pure.
+
+
+HEADER = "X-Mock-Response"
+TRAVEL_KEYS = frozenset((*DELIVERY_KEYS, *FAULT_KEYS, "after_events"))
+# The fields of a Delivery that keys of a response stand for, where they are called otherwise; what
+# belongs to a fault is part of it.
+DELIVERY_FIELDS: Mapping[str, str] = {
+    "wire": "plan",
+    "probability": "fault",
+    "after_events": "fault",
+}
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a request brings along: an answer, or how the matching mock's is to travel."""
+
+    answer: Optional[Answer] = None
+    delivery: Optional[Delivery] = None
+    fields: Tuple[str, ...] = ()  # of the delivery, that the header sets
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether it breaks the answer of whoever gives one."""
+        return self.answer is None and "fault" in self.fields
+
+    def laid_over(self, delivery: Delivery) -> Delivery:
+        """A delivery with what the header says of it in place of its own."""
+        if not self.fields:
+            return delivery
+        return replace(delivery, **{name: getattr(self.delivery, name) for name in self.fields})
+
+
+NOTHING = Brought()
+
+
+def brought_along(call: Call) -> Brought:
+    """What the header of a request says.  Refused says what is wrong with it."""
+    text = call.headers.get("x-mock-response")
+    if text is None:
+        return NOTHING
+    try:
+        return read_header(parse_json(header_bytes(text)))
+    except BadMock as error:
+        raise Refused(400, str(error), code="bad_mock_response") from None
+    except ValueError as error:
+        message = f"{HEADER}: not JSON: {error}"
+        raise Refused(400, message, code="bad_mock_response") from None
+
+
+def header_bytes(text: str) -> bytes:
+    """A header's value as the bytes that came: heads are read as Latin-1."""
+    return text.encode("latin-1", "replace")
+
+
+def read_header(spec: Json) -> Brought:
+    """The JSON of the header: a `response`, or only keys that say how one travels."""
+    node = MockNode.whole({"response": spec}, HEADER, no_file).get("response")
+    if not isinstance(spec, dict) or not spec or not set(spec) <= TRAVEL_KEYS:
+        return Brought(parse_answer(node, ()))
+    names = {DELIVERY_FIELDS.get(key, key) for key in map(str, spec)}
+    return Brought(delivery=parse_delivery(node), fields=tuple(sorted(names)))
+
+
+def no_file(name: str) -> bytes:
+    """Refuses to read: a header may name no files."""
+    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
+
+
 # === inspector ===============================================================
 # The inspector: a page that shows the journal as it grows.
 
@@ -9687,47 +9758,38 @@ class Control:
         )
 
 
-# === writing =================================================================
-# An outcome in the bytes of its provider.  Pure.
+# === echo ====================================================================
+# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
 
 
-def ahead(frames: Frames, room: int = 256 * 1024) -> Frames:
-    """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are asked for, the others."""
-    rest, begun, size = iter(frames), [], 0
-    for frame in rest:
-        begun.append(frame)
-        size += 512 + (
-            0 if isinstance(frame, Hold) else len(frame)
-        )  # 512: what it takes to make even an empty one
-        if size > room:
-            return itertools.chain(begun, rest)
-    return tuple(begun)
+MOST_DIMENSIONS = 8192
 
 
 def echo(call: Call) -> Reply:
     """What was asked, as an answer: the text, or vectors made from it."""
     text = call.user or call.tool_result or call.system
-    parts: Tuple[Part, ...] = (Text(text),)
+    part: Part = Text(text)
     if call.operation == "embed":
         size = dimensions(call)
-        if not fits(size, "an integer") or not 1 <= size <= 8192:
-            Field({"dimensions": size}).get("dimensions").expected("an integer from 1 to 8192")
-        parts = (Embedding(tuple(unit_vector(one, size) for one in call.inputs)),)
-    return Reply(parts, "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
+        part = Embedding(tuple(unit_vector(one, size) for one in call.inputs))
+    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
 
 
-def dimensions(call: Call) -> Json:
-    """How long a vector the request asks for, wherever its API says that, or the model's usual size (5.6)."""
-    places = [call.body, call.body.get("parameters"), *(call.body.get("requests") or ())[:1]]
-    asked = [
-        place.get("dimensions") or pick(place, "outputDimensionality")
-        for place in places
-        if isinstance(place, dict)
-    ]
-    return next(
-        filter(None, asked),
-        3072 if "embedding-3-large" in call.model or "gemini-embedding" in call.model else 1536,
-    )
+def dimensions(call: Call) -> int:
+    """How long a vector the request asks for, wherever its API says that, or the model's usual size
+    (wire formats, 5.6)."""
+    places: List[Json] = [call.body, call.body.get("parameters")]
+    places += (call.body.get("requests") or ())[:1]
+    for place in places:
+        if isinstance(place, dict):
+            asked = place.get("dimensions") or pick(place, "outputDimensionality")
+            if asked:
+                field = Field({"dimensions": asked}).get("dimensions")
+                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
+                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
+    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
+        return 3072
+    return 1536
 
 
 def unit_vector(text: str, size: int) -> Tuple[float, ...]:
@@ -9738,11 +9800,38 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
     return tuple(round(value / norm, 8) for value in raw)
 
 
+# === writing =================================================================
+# An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
+
+
+AHEAD = 256 * 1024  # bytes of a stream that are made before it begins
+EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
+NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
+
+
+def frame_size(frame: Frame) -> int:
+    """The bytes of a frame; a place where the stream waits has none."""
+    return 0 if isinstance(frame, Hold) else len(frame)
+
+
+def ahead(frames: Frames, room: int = AHEAD) -> Frames:
+    """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are
+    asked for, the others."""
+    rest = iter(frames)
+    begun: List[Frame] = []
+    size = 0
+    for frame in rest:
+        begun.append(frame)
+        size += EMPTY_FRAME + frame_size(frame)
+        if size > room:
+            return itertools.chain(begun, rest)
+    return tuple(begun)
+
+
 def respond(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
-    """An outcome in the provider's bytes, whole or streamed as the call asks, its content broken
-    if that is what its fault does."""
+    """An outcome in the provider's bytes, its content broken if that is what its fault does."""
     intact = written(wire, call, outcome, status, delivery)
     response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
     return response
@@ -9751,41 +9840,47 @@ def respond(
 def written(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
-    """An outcome in the provider's bytes, whole or streamed as the call asks."""
+    """An outcome in the provider's bytes."""
     if isinstance(outcome, Broken) and not call.stream:
         outcome = outcome.failure
     if isinstance(outcome, Failure):
-        if (
-            outcome.kind == "content_filter"
-            and not outcome.status
-            and outcome.kind not in wire.errors
-            and Text in wire.speaks
-        ):
-            outcome, status = (
-                Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model),
-                200,
-            )
-        else:
+        if not is_filtered_answer(wire, outcome):
             return failed(wire, call, wire.completed(call, outcome), delivery)
-    if call.stream and not (
-        isinstance(outcome, Recorded) and not (outcome.frames or outcome.values)
-    ):
+        status = 200
+        outcome = Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model)
+    if isinstance(outcome, Broken):
         return streamed(wire, call, outcome, status, delivery)
     if isinstance(outcome, Reply):
-        return whole_response(
-            wire,
-            call,
-            wire.encode(merged(wire.whole(call, outcome), outcome.extra)),
-            status,
-            delivery,
-            counts=wire.usage_headers(outcome),
-        )
-    assert isinstance(outcome, Recorded)
-    data = outcome.body if isinstance(outcome.body, bytes) else wire.encode(outcome.body)
-    adapted = wire.adapted(call, data)
-    return whole_response(
-        wire, call, adapted, status, delivery, outcome.twin if adapted is data else None
-    )
+        if call.stream:
+            return streamed(wire, call, outcome, status, delivery)
+        body = wire.encode(merged(wire.whole(call, outcome), outcome.extra))
+        headers = wire.usage_headers(outcome)
+        return whole_response(wire, call, body, status, delivery, headers=headers)
+    if call.stream and (outcome.frames or outcome.values):
+        return streamed(wire, call, outcome, status, delivery)
+    return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def is_filtered_answer(wire: WireFormat, failure: Failure) -> bool:
+    """Whether a provider says this error as an answer that its filter has stopped, with status
+    200."""
+    if failure.kind != "content_filter" or failure.status:
+        return False
+    return failure.kind not in wire.errors and Text in wire.speaks
+
+
+def recorded_whole(
+    wire: WireFormat, call: Call, recorded: Recorded, status: int, delivery: Delivery
+) -> Response:
+    """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
+    file."""
+    data = recorded.body
+    if not isinstance(data, bytes):
+        data = wire.encode(data)
+    body = wire.adapted(call, data)
+    if body is not data:
+        return whole_response(wire, call, body, status, delivery)
+    return whole_response(wire, call, body, status, delivery, recorded.twin)
 
 
 def streamed(
@@ -9797,30 +9892,13 @@ def streamed(
 ) -> Response:
     """A stream with the provider's headers."""
     framing = wire.framing(call)
-    headers = (
-        ("Content-Type", wire.stream_type if framing.streams else wire.json_type),
-        *wire.headers(call, framing.streams, status),
-    )
+    content_type = wire.stream_type if framing.streams else wire.json_type
+    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
     content = outcome.content if isinstance(outcome, Broken) else outcome
-    if (
-        isinstance(content, Recorded) and content.frames and isinstance(framing, SSE)
-    ):  # byte for byte
-        frames: Iterable[bytes] = content.frames
-        if isinstance(outcome, Broken):
-            frames = (
-                *content.frames[: outcome.after],
-                *framing.stream(broken_off(wire, call, outcome, content.frames)),
-            )
+    if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):
+        frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
-        events = (
-            wire.events(call, content)
-            if isinstance(content, Reply)
-            else wire.recorded_events(recorded_values(content))
-        )
-        if isinstance(outcome, Broken):
-            begun = tuple(itertools.islice(events, outcome.after))
-            events = itertools.chain(begun, broken_off(wire, call, outcome, begun))
-        frames = framing.stream(events)
+        frames = framing.stream(events_of_outcome(wire, call, outcome, content))
     if isinstance(framing, SSE):
         frames = relined(frames, delivery.plan)
     return Response(
@@ -9832,13 +9910,44 @@ def streamed(
     )
 
 
-def broken_off(
-    wire: WireFormat, call: Call, broken: Broken, events: Sequence[Any]
+def recorded_frames(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    frames: Tuple[bytes, ...],
+    framing: Framing,
+) -> Iterable[bytes]:
+    """A recorded stream byte for byte, as far as it goes."""
+    if not isinstance(outcome, Broken):
+        return frames
+    error = framing.stream(interruption(wire, call, outcome, len(frames)))
+    return (*frames[: outcome.after], *error)
+
+
+def events_of_outcome(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    content: Union[Reply, Recorded],
 ) -> Iterator[Tuple[str, Json]]:
-    """The events that break a stream off after as many as there are, but no more than were asked for."""
-    return wire.interruption(
-        call, wire.completed(call, broken.failure), min(broken.after, len(events))
-    )
+    """The events of a stream, and the error that breaks it off."""
+    if isinstance(content, Reply):
+        events = wire.events(call, content)
+    else:
+        events = wire.recorded_events(recorded_values(content))
+    if not isinstance(outcome, Broken):
+        return events
+    begun = tuple(itertools.islice(events, outcome.after))
+    return itertools.chain(begun, interruption(wire, call, outcome, len(begun)))
+
+
+def interruption(
+    wire: WireFormat, call: Call, outcome: Broken, events: int
+) -> Iterator[Tuple[str, Json]]:
+    """The events that break a stream off after as many as there are, but no more than were asked
+    for."""
+    failure = wire.completed(call, outcome.failure)
+    return wire.interruption(call, failure, min(outcome.after, events))
 
 
 def whole_response(
@@ -9848,13 +9957,12 @@ def whole_response(
     status: int,
     delivery: Delivery,
     twin: Optional[bytes] = None,
-    counts: Headers = (),
+    headers: Headers = (),
 ) -> Response:
-    """A whole body with the provider's headers."""
-    headers = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *counts)
-    return Response(
-        status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery
-    )
+    """A whole body with the provider's headers, and `headers` behind them."""
+    own = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
+    own = laid_over(own, delivery.headers)
+    return Response(status, own, body, twin=twin, delivery=delivery)
 
 
 def failed(
@@ -9862,37 +9970,39 @@ def failed(
     call: Call,
     failure: Failure,
     delivery: Delivery,
-    more: Mapping[str, Json] = MappingProxyType({}),
+    more: Mapping[str, Json] = NOTHING_MORE,
 ) -> Response:
     """An error in the provider's shape, with `more` members beside its own."""
     body, headers = wire.failed(call, failure, more)
-    headers += wire.headers(call, False, failure.status)
+    headers = (*headers, *wire.headers(call, False, failure.status))
     return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
 def recorded_values(recorded: Recorded) -> Sequence[Json]:
     """The JSON values of a recorded stream's events, to be framed anew."""
-    return recorded.values or tuple(
-        recorded_value(data) for data in map(SSE.data, recorded.frames) if data
-    )
+    if recorded.values:
+        return recorded.values
+    texts = [SSE.data(frame) for frame in recorded.frames]
+    return tuple(recorded_value(text) for text in texts if text)
 
 
 def recorded_value(data: str) -> Json:
-    """The JSON value of a recorded event's data, or the text itself if it is none, such as [DONE]."""
+    """The JSON value of a recorded event's data, or the text itself if it is none, such as
+    [DONE]."""
     try:
         return parse_json(data.encode())
     except ValueError:
         return data
 
 
-def laid_over(headers: Headers, own: Sequence[Tuple[str, Optional[str]]]) -> Headers:
-    """Headers with a mock's own in place of those of the same name; None leaves one out."""
-    if not own:
+def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:
+    """Headers with others in place of those of the same name; None leaves one out."""
+    if not over:
         return headers
-    names = {name.lower() for name, _ in own}
-    return tuple(header for header in headers if header[0].lower() not in names) + tuple(
-        (name, value) for name, value in own if value is not None
-    )
+    names = {name.lower() for name, _ in over}
+    kept = [header for header in headers if header[0].lower() not in names]
+    given = [(name, value) for name, value in over if value is not None]
+    return (*kept, *given)
 
 
 # === memory ==================================================================
@@ -9901,7 +10011,6 @@ def laid_over(headers: Headers, own: Sequence[Tuple[str, Optional[str]]]) -> Hea
 
 ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
 OBJECT_ROOM = 2048  # about what the objects of an answer take
-EMPTY_FRAME = 512  # and of one event
 
 
 class NotedHeaders(Mapping[str, str]):
@@ -9955,9 +10064,9 @@ class Memory:
     """Answers to requests that came before, for as long as settings and mocks stay the same.
 
     An answer depends on nothing but those and the request, so that an equal request need not be
-    read, matched and written out again.  Which headers it depends on is not declared anywhere: those
-    that were asked for while it was made are part of the key of all answers on its path.  Kept are
-    answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+    read, matched and written out again.  Which headers it depends on is not declared anywhere:
+    those that were asked for while it was made are part of the key of all answers on its path.
+    Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
     def __init__(self, settings: Settings, own: Index, files: Index, room: int) -> None:
         self.settings, self.own, self.files = settings, own, files
@@ -9996,8 +10105,7 @@ class Memory:
         if not answered.steady or not (frames is None or isinstance(frames, tuple)):
             return answered
         size = len(answered.response.body)
-        for frame in frames or ():
-            size += EMPTY_FRAME if isinstance(frame, Hold) else len(frame)
+        size += sum(map(frame_size, frames or ()))
         self.put(request, noted, answered, size)
         return answered
 
@@ -10022,8 +10130,6 @@ class Memory:
 # === routing =================================================================
 # Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
 
-
-HEALTH = {"status": "healthy", "service": "mock-provider"}
 
 # What a template is made of: a placeholder, the brackets of an optional part, or plain text.
 PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
@@ -10105,7 +10211,8 @@ AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
 
 
 def known_paths() -> Dict[str, WireFormat]:
-    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it is."""
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
+    is."""
     found: Dict[str, WireFormat] = {}
     for wire in WIRE_FORMATS:
         for route in wire.routes:
@@ -10382,9 +10489,11 @@ def unfit(call: Call, outcome: Outcome) -> str:
 
 
 # === answering ===============================================================
-# A request becomes a response: credentials, mocks, fallback, errors in the shape of the provider.
+# A request becomes a response: credentials, mocks, fallback, errors in the shape of the
+# provider.
 
 
+HEALTH = {"status": "healthy", "service": "mock-provider"}
 NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
 SESSION_ROOM = 256 * 1024  # and by each session
 
@@ -10426,11 +10535,9 @@ class Answerer:
     def fresh(self, request: Request, session: Session) -> Answered:
         """The response to a request, worked out."""
         if request.method == "OPTIONS":
-            return Answered(self.options(request))
+            return Answered(options(request))
         if request.path == "/" and request.method in ("GET", "HEAD"):
-            return Answered(
-                Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
-            )
+            return Answered(health())
         try:
             wire, params = route(request)
         except Refused as refused:
@@ -10458,7 +10565,8 @@ class Answerer:
             raise Refused(400, wire.bad_json.format(detail)) from None
 
     def refuse(self, request: Request, refused: Refused) -> Answered:
-        """An error of the server itself, in the shape of the provider whose path it is or nearly is."""
+        """An error of the server itself, in the shape of the provider whose path it is or nearly
+        is."""
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
         wire = shape_of(request)
@@ -10468,61 +10576,61 @@ class Answerer:
         return replace(answered, response=replace(answered.response, headers=headers))
 
     def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
-        """An error in the provider's shape, for a request that could not be read as far as a mock."""
+        """An error in the provider's shape, for a request that could not be read as far as a
+        mock."""
         failure = wire.completed(call, failure)
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Answered:
-        """The answer that the request brings along, of the first mock that matches, or of the fallback."""
-        own, overlay = brought_along(call)
-        lacking = own.lacks(wire, call) if own else None
-        if lacking:
-            raise Refused(
-                400,
-                f"X-Mock-Response can't answer this request: {explained(lacking)}",
-                code="bad_mock_response",
-            )
-        if own:
-            outcome = own.to(call, {})
-            response = respond(
-                wire, call, outcome, own.status, self.drawn(own.delivery, "header/0")
-            )
-            return Answered(
-                response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False
-            )
-        found, steady = session.find(call, wire)
+        """The answer that the request brings along, of the first mock that matches, or of the
+        fallback."""
+        brought = brought_along(call)
+        if brought.answer:
+            return self.own_answer(wire, call, brought.answer)
+        found, is_repeatable = session.find(call, wire)
         if found:
-            outcome = found.answer.to(call, found.groups)
-            delivery = self.drawn(
-                overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}"
-            )
-            response = respond(wire, call, outcome, found.answer.status, delivery)
-            if found.limit:
-                own_headers = tuple(delivery.headers)
-                counted = laid_over(response.headers, wire.limit_headers(found.limit))
-                response = replace(response, headers=laid_over(counted, own_headers))
-            return Answered(
-                response, call, found.mock.name, unfit(call, outcome), wire, found.uses, steady
-            )
-        delivery = self.drawn(overlaid(Delivery(), overlay), "fallback/0")
+            return self.mocked(wire, call, found, brought, is_repeatable)
+        if call.operation != "models":
+            echoes = self.settings.fallback == "echo" or brought.has_fault
+            if not (wire.speaks and echoes):
+                return self.miss(wire, call, session, is_repeatable)
+        delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
+        response = respond(wire, call, echo(call), 200, delivery)
         if call.operation == "models":
-            return Answered(
-                respond(wire, call, echo(call), 200, delivery), call, wire=wire, steady=steady
-            )
-        if wire.speaks and (self.settings.fallback == "echo" or "fault" in overlay):
-            return Answered(
-                respond(wire, call, echo(call), 200, delivery),
-                call,
-                note="echo",
-                wire=wire,
-                steady=steady,
-                unmatched=True,
-            )
-        return self.miss(wire, call, session, steady)
+            return Answered(response, call, wire=wire, steady=is_repeatable)
+        return Answered(
+            response, call, note="echo", wire=wire, steady=is_repeatable, unmatched=True
+        )
+
+    def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
+        """The answer that the request brings along."""
+        lacking = answer.lacks(wire, call)
+        if lacking:
+            message = f"{HEADER} can't answer this request: {explained(lacking)}"
+            raise Refused(400, message, code="bad_mock_response")
+        outcome = answer.to(call, {})
+        delivery = self.drawn(answer.delivery, "header/0")
+        response = respond(wire, call, outcome, answer.status, delivery)
+        return Answered(response, call, HEADER, unfit(call, outcome), wire, steady=False)
+
+    def mocked(
+        self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
+    ) -> Answered:
+        """The answer of a mock."""
+        outcome = found.answer.to(call, found.groups)
+        use = f"{found.mock.place}/{found.used}"
+        delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
+        response = respond(wire, call, outcome, found.answer.status, delivery)
+        if found.limit:
+            headers = laid_over(response.headers, wire.limit_headers(found.limit))
+            response = replace(response, headers=laid_over(headers, delivery.headers))
+        note = unfit(call, outcome)
+        return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
     def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
-        """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
+        """A 404 that explains: its message names the closest mock, and beside the provider's
+        members lie the near misses."""
         near = session.near(call, wire)
         message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
@@ -10535,71 +10643,35 @@ class Answerer:
         )
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
-        """A delivery with the server's pace where it sets none, a seed of its own for each use, and its fault only if the
-        draw for this use will have it."""
+        """A delivery with the server's pace where it sets none, a seed of its own for each use, and
+        its fault only if the draw for this use will have it."""
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
         if fault and fault.probability < 1:
             digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
-            fault = fault if int.from_bytes(digest[:4], "big") / 2**32 < fault.probability else None
+            if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
+                fault = None
         return replace(delivery, pace=pace, fault=fault)
 
-    @staticmethod
-    def options(request: Request) -> Response:
-        """What may be done with a path; to a browser's preflight, that it may."""
-        allowed = allow(request.path) or ", ".join(METHODS)
-        headers: Headers = (("Allow", allowed),)
-        if "access-control-request-method" in request.headers:
-            wanted = request.headers.get("access-control-request-headers", "*")
-            headers += (
-                ("Access-Control-Allow-Methods", allowed),
-                ("Access-Control-Allow-Headers", wanted),
-                ("Access-Control-Max-Age", "86400"),
-            )
-        return Response(204, headers, may_gzip=False)
+
+def health() -> Response:
+    """What the root says."""
+    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
-def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
-    """The answer in the header X-Mock-Response, or how the matching mock's is to travel if that is all it says."""
-    text = call.headers.get("x-mock-response")
-    if text is None:
-        return None, {}
-    try:
-        spec = parse_json(
-            text.encode("latin-1", "replace") if not text.isascii() else text.encode()
+def options(request: Request) -> Response:
+    """What may be done with a path; to a browser's preflight, that it may."""
+    allowed = allow(request.path) or ", ".join(METHODS)
+    headers: Headers = (("Allow", allowed),)
+    if "access-control-request-method" in request.headers:
+        wanted = request.headers.get("access-control-request-headers", "*")
+        headers += (
+            ("Access-Control-Allow-Methods", allowed),
+            ("Access-Control-Allow-Headers", wanted),
+            ("Access-Control-Max-Age", "86400"),
         )
-        if (
-            isinstance(spec, dict)
-            and spec
-            and set(spec) <= {*DELIVERY_KEYS, *FAULT_KEYS, "after_events"}
-        ):
-            parse_delivery(of_header(spec))
-            return None, spec
-        return parse_answer(of_header(spec), ()), {}
-    except BadMock as error:
-        raise Refused(400, str(error), code="bad_mock_response") from None
-    except ValueError as error:
-        raise Refused(
-            400, f"X-Mock-Response: not JSON: {error}", code="bad_mock_response"
-        ) from None
-
-
-def of_header(spec: Json) -> MockNode:
-    """The `response` that a header holds."""
-    return MockNode.whole({"response": spec}, "X-Mock-Response", no_file).get("response")
-
-
-def no_file(name: str) -> bytes:
-    """Refuses to read: a header may name no files."""
-    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
-
-
-def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
-    """A delivery with what a header says of it in place of its own."""
-    given = parse_delivery(of_header(spec))
-    names = {"plan" if key == "wire" else key for key in spec} - {"probability", "after_events"}
-    return replace(delivery, **{name: getattr(given, name) for name in names})
+    return Response(204, headers, may_gzip=False)
 
 
 # === bodies ==================================================================

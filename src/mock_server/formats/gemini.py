@@ -47,6 +47,18 @@ GOOGLE_STATUS = {
 }
 
 
+# The names of google.rpc.Code that errors have: clients read `status` as one of them.
+GOOGLE_CODES = frozenset(
+    (
+        *GOOGLE_STATUS.values(),
+        "UNKNOWN",
+        "ALREADY_EXISTS",
+        "OUT_OF_RANGE",
+        "DATA_LOSS",
+    )
+)
+
+
 GOOGLE_RPC = "type.googleapis.com/google.rpc."
 
 
@@ -199,6 +211,13 @@ class Gemini(WireFormat):
         status = GOOGLE_STATUS.get(
             failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL"
         )
+        reason, metadata = failure.code, {"service": self.service}
+        if failure.type in GOOGLE_CODES:
+            status = failure.type
+        elif failure.type and reason:
+            metadata["type"] = failure.type
+        elif failure.type:
+            reason = failure.type
         details: List[Json] = []
         if failure.param:
             details.append(
@@ -207,13 +226,13 @@ class Gemini(WireFormat):
                     "fieldViolations": [{"field": failure.param, "description": failure.message}],
                 }
             )
-        if failure.code:
+        if reason:  # at most one detail of a kind (AIP-193), and it is where clients look
             details.append(
                 {
                     "@type": GOOGLE_RPC + "ErrorInfo",
-                    "reason": failure.code,
+                    "reason": reason,
                     "domain": "googleapis.com",
-                    "metadata": {"service": self.service},
+                    "metadata": metadata,
                 }
             )
         if failure.code == "API_KEY_INVALID":
@@ -230,7 +249,7 @@ class Gemini(WireFormat):
             "error": {
                 "code": failure.status,
                 "message": failure.message,
-                "status": failure.type or status,
+                "status": status,
                 **({"details": details} if details else self.error_details),
             }
         }

@@ -5140,13 +5140,13 @@ def signs(vector: Sequence[float]) -> bytes:
     return bytes(int(bits[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8))
 
 
-# === formats/gemini ==========================================================
-# The Gemini API: generateContent (wire formats, section 7).  Pure.
+# === formats/google_errors ===================================================
+# Errors as Google's APIs write them: a canonical name, and details (wire formats, section 7).
+# 
+# Pure.
 
 
-GEMINI_MODEL = "POST /{v1beta|v1alpha|v1}/{models|tunedModels}/{model}:"
-
-
+# HTTP statuses as google.rpc.Code has them.
 GOOGLE_STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -5161,87 +5161,106 @@ GOOGLE_STATUS = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-
-
-# The names of google.rpc.Code that errors have: clients read `status` as one of them.
+# All names in google.rpc.Code that an error may have.
 GOOGLE_CODES = frozenset(
-    (
-        *GOOGLE_STATUS.values(),
-        "UNKNOWN",
-        "ALREADY_EXISTS",
-        "OUT_OF_RANGE",
-        "DATA_LOSS",
-    )
+    (*GOOGLE_STATUS.values(), "UNKNOWN", "ALREADY_EXISTS", "OUT_OF_RANGE", "DATA_LOSS")
 )
 
 
-GOOGLE_RPC = "type.googleapis.com/google.rpc."
+def canonical_status(failure: Failure) -> str:
+    """The name of an error: its type, if that is one, else what its HTTP status stands for."""
+    if failure.type and failure.type in GOOGLE_CODES:
+        return failure.type
+    if failure.status < 500:
+        return GOOGLE_STATUS.get(failure.status, "INVALID_ARGUMENT")
+    return GOOGLE_STATUS.get(failure.status, "INTERNAL")
 
 
-GOOGLE_STOPS = {
-    "stop": "STOP",
-    "length": "MAX_TOKENS",
-    "tool_calls": "STOP",
-    "content_filter": "SAFETY",
-}
+def detail(name: str, **members: Json) -> Dict[str, Json]:
+    """One detail of an error: a message of google.rpc."""
+    return {"@type": "type.googleapis.com/google.rpc." + name, **members}
 
 
-SAFETY = (
-    "HARM_CATEGORY_HATE_SPEECH",
-    "HARM_CATEGORY_DANGEROUS_CONTENT",
-    "HARM_CATEGORY_HARASSMENT",
-    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+def reasons(failure: Failure, service: str) -> List[Json]:
+    """Why an error came, as clients read it: its code, or a type that is no canonical name."""
+    reason = failure.code
+    metadata = {"service": service}
+    if failure.type and failure.type not in GOOGLE_CODES:
+        # There is one ErrorInfo at most (google.aip.dev/193): beside a code it has room for both.
+        if reason:
+            metadata["type"] = failure.type
+        else:
+            reason = failure.type
+    if not reason:
+        return []
+    return [detail("ErrorInfo", reason=reason, domain="googleapis.com", metadata=metadata)]
+
+
+def error_details(failure: Failure, service: str) -> List[Json]:
+    """What an error of any status says to machines: which field is wrong, and why."""
+    details: List[Json] = []
+    if failure.param:
+        violation = {"field": failure.param, "description": failure.message}
+        details.append(detail("BadRequest", fieldViolations=[violation]))
+    details += reasons(failure, service)
+    if failure.code == "API_KEY_INVALID":
+        details.append(detail("LocalizedMessage", locale="en-US", message=failure.message))
+    return details
+
+
+def retry_info(seconds: int) -> Dict[str, Json]:
+    """How long to wait: Google sends no Retry-After."""
+    return detail("RetryInfo", retryDelay=f"{seconds}s")
+
+
+# === formats/gemini ==========================================================
+# What all of Google's APIs share: two spellings of a name, headers, errors, credentials.
+# 
+# Wire formats, section 7.  Pure.
+
+
+GEMINI_MODEL = "POST /{v1beta|v1alpha|v1}/{models|tunedModels}/{model}:"
+# What a path has around the name of a Google resource.
+RESOURCE = re.compile(r"^/v\w+/|(?::|%3[Aa])\w+$")
+# What the error of a model that is not there calls the method, where that is not the API's name.
+VERBS = {"batchEmbedContents": "embedContent", "chat": "generateContent"}
+
+# As recorded, but for Alt-Svc, which would send clients to HTTP/3.
+FRONT_END_HEADERS = (
+    ("Vary", "Origin"),
+    ("Vary", "X-Origin"),
+    ("Vary", "Referer"),
+    ("Server", "scaffolding on HTTPServer2"),
+    ("X-XSS-Protection", "0"),
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("X-Content-Type-Options", "nosniff"),
 )
 
-
-RATED_MODEL = re.compile(
-    r".*gemini-(?:1\.|pro)"
-)  # ratings come with 1.5-era models only (section 7)
-
-
-@functools.lru_cache(maxsize=None)
-def snake(name: str) -> str:
-    """systemInstruction → system_instruction."""
-    return re.sub(r"(?=[A-Z])", "_", name).lower()
-
-
-def pick(value: Mapping[str, Json], name: str) -> Json:
-    """A field by its camelCase name or, as Google's JSON parser takes it too, in snake_case."""
-    found = value.get(name)
-    return value.get(snake(name)) if found is None else found
-
-
-def google_framing(query: Mapping[str, str]) -> Framing:
-    """An event stream, unless `alt`, also spelled `$alt` and with parameters, asks for JSON."""
-    alt = query.get("alt") or query.get("$alt") or "sse"
-    return GOOGLE_ARRAY if alt.split(";")[0] == "json" else GOOGLE_SSE
-
-
-GEMINI_KEY = Failure(
-    403,
-    "Method doesn't allow unregistered callers (callers without established identity). Please use API Key "
-    "or other form of API consumer identity to call this API.",
-)
-
-
+# Recorded, or quoted from logs: section 7 says which.
 GEMINI_ERRORS = {
-    "no_key": GEMINI_KEY,
+    "no_key": Failure(
+        403,
+        "Method doesn't allow unregistered callers (callers without established identity). Please "
+        "use API Key or other form of API consumer identity to call this API.",
+    ),
     "authentication": Failure(
         400, "API key not valid. Please pass a valid API key.", code="API_KEY_INVALID"
     ),
     "permission": Failure(403, "The caller does not have permission"),
     "not_found": Failure(
         404,
-        "models/{model} is not found for API version {version}, or is not supported for {verb}. Call "
-        "ModelService.ListModels to see the list of available models and their supported methods.",
+        "models/{model} is not found for API version {version}, or is not supported for {verb}. "
+        "Call ModelService.ListModels to see the list of available models and their supported "
+        "methods.",
     ),
     "timeout": Failure(504, "Deadline expired before operation could complete."),
     "rate_limit": Failure(
         429,
         "You exceeded your current quota, please check your plan and billing details. For more "
-        "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n* Quota "
-        "exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, "
-        "limit: 10\nPlease retry in {wait}s.",
+        "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n"
+        "* Quota exceeded for metric: "
+        "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 10\n"
+        "Please retry in {wait}s.",
     ),
     "server_error": Failure(
         500,
@@ -5256,10 +5275,25 @@ GEMINI_ERRORS = {
 }
 
 
-# What a path has around the name of a Google resource.
-RESOURCE = re.compile(r"^/v\w+/|(?::|%3[Aa])\w+$")
-# What the error of a model that is not there calls the method, where that is not the API's name.
-VERBS = {"batchEmbedContents": "embedContent", "chat": "generateContent"}
+@functools.lru_cache(maxsize=None)
+def snake(name: str) -> str:
+    """systemInstruction → system_instruction."""
+    return re.sub(r"(?=[A-Z])", "_", name).lower()
+
+
+def pick(value: Mapping[str, Json], name: str) -> Json:
+    """A field by its camelCase name or, as Google's JSON parser takes it too, in snake_case."""
+    member = value.get(name)
+    return value.get(snake(name)) if member is None else member
+
+
+def google_framing(query: Mapping[str, str]) -> Framing:
+    """An event stream, unless `alt`, also spelled `$alt` and with parameters, asks for JSON."""
+    # A parameter is what follows a semicolon: `json;enum-encoding=int`.
+    alt = query.get("alt") or query.get("$alt") or ""
+    if alt.partition(";")[0] == "json":
+        return GOOGLE_ARRAY
+    return GOOGLE_SSE
 
 
 class Gemini(WireFormat):
@@ -5269,135 +5303,128 @@ class Gemini(WireFormat):
     area = ("/v1beta/models", "/v1alpha/models", "/v1beta/openai/", "/v1alpha/openai/")
     credentials = ("x-goog-api-key", "?key", "authorization")
     errors: Mapping[str, Failure] = GEMINI_ERRORS
+    # What can be no key counts as none.
     refusals = ("no_key", "no_key")
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     json_type = "application/json; charset=UTF-8"
-    error_details: Dict[str, Json] = {}
+    always_details = False  # whether an error without details has an empty array of them
     service = "generativelanguage.googleapis.com"
     bad_json = "Invalid JSON payload received. {}."
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """The front end's headers (section 7, recorded); Alt-Svc is left out, it would send clients to HTTP/3."""
-        return ((("Content-Disposition", "attachment"),) if stream else ()) + (
-            ("Vary", "Origin"),
-            ("Vary", "X-Origin"),
-            ("Vary", "Referer"),
-            ("Server", "scaffolding on HTTPServer2"),
-            ("X-XSS-Protection", "0"),
-            ("X-Frame-Options", "SAMEORIGIN"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Server-Timing", f"gfet4t7; dur={200 + int(call.token('ms', 2, HEX), 16)}"),
-        )
+        """The front end's headers."""
+        milliseconds = 200 + int(call.token("ms", 2, HEX), 16)
+        timing = ("Server-Timing", f"gfet4t7; dur={milliseconds}")
+        if stream:
+            return (("Content-Disposition", "attachment"), *FRONT_END_HEADERS, timing)
+        return (*FRONT_END_HEADERS, timing)
 
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """With the resource, the API version and the method that its errors name."""
-        text = super().sentence(call, failure, usual).replace("{path}", RESOURCE.sub("", call.path))
-        version = "".join(call.path.split("/")[1:2])
-        return text.replace("{version}", version).replace("{verb}", VERBS.get(self.api, self.api))
+        text = super().sentence(call, failure, usual)
+        names = {
+            "{path}": RESOURCE.sub("", call.path),
+            "{version}": "".join(call.path.split("/")[1:2]),
+            "{verb}": VERBS.get(self.api, self.api),
+        }
+        for placeholder, name in names.items():
+            text = text.replace(placeholder, name)
+        return text
 
-    def exceeded(self, model: str, wait: int) -> List[Json]:
-        """The details of a rate limit: which it was, where to read of it, and how long to wait (section 7, quoted)."""
+    def quota_details(self, model: str, wait: int) -> List[Json]:
+        """Of a rate limit: which it was, where to read of it, and how long to wait."""
+        # Quoted from a log of the free tier.
+        violation = {
+            "quotaMetric": self.service + "/generate_content_free_tier_requests",
+            "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+            "quotaDimensions": {"location": "global", "model": model},
+            "quotaValue": "10",
+        }
+        link = {
+            "description": "Learn more about Gemini API quotas",
+            "url": "https://ai.google.dev/gemini-api/docs/rate-limits",
+        }
         return [
-            {
-                "@type": GOOGLE_RPC + "QuotaFailure",
-                "violations": [
-                    {
-                        "quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
-                        "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
-                        "quotaDimensions": {"location": "global", "model": model},
-                        "quotaValue": "10",
-                    }
-                ],
-            },
-            {
-                "@type": GOOGLE_RPC + "Help",
-                "links": [
-                    {
-                        "description": "Learn more about Gemini API quotas",
-                        "url": "https://ai.google.dev/gemini-api/docs/rate-limits",
-                    }
-                ],
-            },
-            {"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{wait}s"},
+            detail("QuotaFailure", violations=[violation]),
+            detail("Help", links=[link]),
+            retry_info(wait),
         ]
 
     def google_error(self, call: Call, failure: Failure) -> Dict[str, Json]:
         """`{"error": {"code", "message", "status", "details"}}`."""
-        status = GOOGLE_STATUS.get(
-            failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL"
-        )
-        reason, metadata = failure.code, {"service": self.service}
-        if failure.type in GOOGLE_CODES:
-            status = failure.type
-        elif failure.type and reason:
-            metadata["type"] = failure.type
-        elif failure.type:
-            reason = failure.type
-        details: List[Json] = []
-        if failure.param:
-            details.append(
-                {
-                    "@type": GOOGLE_RPC + "BadRequest",
-                    "fieldViolations": [{"field": failure.param, "description": failure.message}],
-                }
-            )
-        if reason:  # at most one detail of a kind (AIP-193), and it is where clients look
-            details.append(
-                {
-                    "@type": GOOGLE_RPC + "ErrorInfo",
-                    "reason": reason,
-                    "domain": "googleapis.com",
-                    "metadata": metadata,
-                }
-            )
-        if failure.code == "API_KEY_INVALID":
-            details.append(
-                {
-                    "@type": GOOGLE_RPC + "LocalizedMessage",
-                    "locale": "en-US",
-                    "message": failure.message,
-                }
-            )
-        if failure.status == 429:
-            details += self.exceeded(call.model, failure.wait)
-        return {
-            "error": {
-                "code": failure.status,
-                "message": failure.message,
-                "status": status,
-                **({"details": details} if details else self.error_details),
-            }
+        error: Dict[str, Json] = {
+            "code": failure.status,
+            "message": failure.message,
+            "status": canonical_status(failure),
         }
+        details = error_details(failure, self.service)
+        if failure.status == 429:
+            details += self.quota_details(call.model, failure.wait)
+        if details or self.always_details:
+            error["details"] = details
+        return {"error": error}
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """The error; in an array where the stream is one."""
         value: Json = self.google_error(call, failure)
-        if (
-            call.path.endswith("streamGenerateContent")
-            and google_framing(call.query) is GOOGLE_ARRAY
-        ):
+        streams = call.path.endswith("streamGenerateContent")
+        if streams and google_framing(call.query) is GOOGLE_ARRAY:
             value = [value]
         return ErrorBody(value, self.layout, self.ending, self.json_type)
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """One event or element that holds the error (3.3)."""
+        """One event or element that holds the error."""
+        # The status was 200: genai-py and @google/genai raise when they see `error` (3.3).
         yield "", self.google_error(call, failure)
 
     def complaint(self, wrong: BadField) -> Failure:
         """Google's way to name a field."""
+        place = wrong.path or "body"
+        text = f"Invalid value at '{place}': expected {wrong.expected}, got {shown(wrong.found)}"
         if wrong.sentence:
             text = wrong.sentence
         elif wrong.found is MISSING:
             text = f"* {wrong.path}: {wrong.path} is not specified"
-        else:
-            text = f"Invalid value at '{wrong.path or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
-        return Failure(400, text, param=wrong.path or "body")
+        return Failure(400, text, param=place)
 
 
-def picked(node: Field, name: str) -> Field:
-    """The same of a field of the request; its place is the camelCase name either way."""
-    value = pick(node.value, name) if isinstance(node.value, dict) else None
+# === formats/message_content =================================================
+# What is in a message whose tool results stand among its texts: Anthropic's, Google's.  Pure.
+
+
+@dataclass(frozen=True)
+class MessageContent:
+    """The text of a message, the texts of its tool results, and whether they are all there is."""
+
+    text: str = ""
+    results: Tuple[str, ...] = ()
+    only_results: bool = False
+
+    def turns(self, role: str) -> Iterator[Turn]:
+        """The message as turns, a tool result each its own; of a user, only results are no turn."""
+        if role != "user" or not self.only_results:
+            yield Turn(role, self.text)
+        for result in self.results:
+            yield Turn("tool", result)
+
+
+# === formats/gemini_contents =================================================
+# How the contents of Gemini's requests read (wire formats, section 7).  Pure.
+
+
+# What the SDKs wrap the result of a function in, if it is no object.
+RESULT_WRAPPERS = (["result"], ["output"])
+# Who speaks, in no provider's terms; older clients send a function's result as its own role.
+ROLES = {"user": "user", "model": "assistant", "function": "user"}
+
+
+def pick_field(node: Field, name: str) -> Field:
+    """A field in either spelling; its place is the camelCase name either way."""
+    # What stands around it may be of any kind, for it has not been checked yet.
+    value = None
+    if isinstance(node.value, dict):
+        value = pick(node.value, name)
     return Field(value, parent=node, key=name)
 
 
@@ -5415,46 +5442,47 @@ def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
         yield cast(Dict[str, Json], part.check({"text": "a string"}).value)
 
 
+def function_result(part: Mapping[str, Json]) -> Optional[str]:
+    """The text of a functionResponse: of its `result` or `output` if that is all, else as JSON."""
+    response = pick(part, "functionResponse")
+    if not isinstance(response, dict):
+        return None
+    value = response.get("response")
+    if isinstance(value, dict) and list(value) in RESULT_WRAPPERS:
+        value = next(iter(value.values()))
+    if isinstance(value, str):
+        return value
+    return compact(value)
+
+
+def google_content(content: Field) -> MessageContent:
+    """What is in a content: texts, but no thoughts, and the results of functions."""
+    texts: List[str] = []
+    results: List[str] = []
+    parts = list(google_parts(content))
+    for part in parts:
+        result = function_result(part)
+        if result is not None:
+            results.append(result)
+        if part.get("text") is not None and not part.get("thought"):
+            texts.append(part["text"])
+    # A content without parts is what its role says, with an empty text.
+    only_results = bool(results) and len(results) == len(parts)
+    return MessageContent("\n".join(texts), tuple(results), only_results)
+
+
 def google_text(content: Field) -> str:
     """The text of a content's parts, without thoughts; a bare string is its own text."""
     if content.is_absent:
         return ""
     if isinstance(content.value, str):
         return content.value
-    parts = list(google_parts(content))
-    spoken = [part for part in parts if part.get("text") is not None and not part.get("thought")]
-    return "\n".join(part["text"] for part in spoken)
-
-
-def google_result(part: Mapping[str, Json]) -> Optional[str]:
-    """The text of a functionResponse: of its `result` or `output` if that is all, else as JSON."""
-    response = pick(part, "functionResponse")
-    if not isinstance(response, dict):
-        return None
-    value = response.get("response")
-    if isinstance(value, dict) and set(value) in (
-        {"result"},
-        {"output"},
-    ):  # what the SDKs wrap a result in
-        value = next(iter(value.values()))
-    return value if isinstance(value, str) else compact(value)
-
-
-def google_cached(usage: Usage) -> Dict[str, Json]:
-    """Counts of cached tokens, where there are any."""
-    return (
-        {
-            "cachedContentTokenCount": usage.cached,
-            "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": usage.cached}],
-        }
-        if usage.cached
-        else {}
-    )
+    return google_content(content).text
 
 
 def google_turns(body: Field) -> Iterator[Turn]:
     """System instruction and contents; a turn of only function responses is no user message."""
-    system = picked(body, "systemInstruction")
+    system = pick_field(body, "systemInstruction")
     if not system.is_absent:
         if not system.is_a("a string or an object"):
             system.expected("an object")
@@ -5462,21 +5490,182 @@ def google_turns(body: Field) -> Iterator[Turn]:
     for content in one_or_more(body.get("contents")):
         content.a("an object")
         role = content.value.get("role") or "user"
-        if role not in ("user", "model", "function"):
-            wanted = "one from user, model"
-            content.get("role").expected(wanted, "Please use a valid role: user, model.")
-        results = [google_result(part) for part in google_parts(content)]
-        found = [result for result in results if result is not None]
-        if role == "model":
-            yield Turn("assistant", google_text(content))
-        elif not found or len(found) < len(results):
-            yield Turn("user", google_text(content))
-        for result in found:
-            yield Turn("tool", result)
+        if not isinstance(role, str) or role not in ROLES:
+            expected = "one from user, model"
+            content.get("role").expected(expected, "Please use a valid role: user, model.")
+        yield from google_content(content).turns(ROLES[role])
+
+
+# === formats/gemini_embeddings ===============================================
+# Gemini's embeddings, of one text or of many (wire formats, section 7).  Pure.
+
+
+class GeminiEmbed(Gemini):
+    """embedContent."""
+
+    operation, api = "embed", "embedContent"
+    routes: Tuple[str, ...] = (GEMINI_MODEL + "embedContent",)
+    fields = {"content": "a string or an object!"}
+    speaks = frozenset((Embedding,))
+
+    def inputs(self, body: Field) -> List[str]:
+        """The one text."""
+        return [google_text(body.get("content"))]
+
+    def embeddings(self, call: Call, reply: Reply) -> List[Json]:
+        """One an input."""
+        return [{"values": vector} for vector in reply.vectors(len(call.inputs))]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embedding."""
+        return {"embedding": self.embeddings(call, reply)[0]}
+
+
+class GeminiBatchEmbed(GeminiEmbed):
+    """batchEmbedContents."""
+
+    # google-genai calls it even for one text (verified).
+    api = "batchEmbedContents"
+    routes: Tuple[str, ...] = (GEMINI_MODEL + "batchEmbedContents",)
+    fields = {"requests": "an array!"}
+
+    def inputs(self, body: Field) -> List[str]:
+        """A text a request."""
+        # Each names a model too, but the path's is the one that is asked.
+        requests = body.get("requests")
+        if not requests.value:
+            requests.expected("an array with at least one request")
+        return [google_text(request.get("content")) for request in requests.objects()]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embeddings."""
+        return {"embeddings": self.embeddings(call, reply)}
+
+
+# === formats/shapes ==========================================================
+# Small shapes that several formats share.  Pure.
+
+
+def present(**members: Json) -> Dict[str, Json]:
+    """The members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+# === formats/gemini_generate =================================================
+# Gemini's generateContent, and the countTokens of such a request (wire formats, section 7).
+# 
+# Pure.
+
+
+# A function call has no reason of its own (recorded).
+GOOGLE_STOPS = {
+    "stop": "STOP",
+    "length": "MAX_TOKENS",
+    "tool_calls": "STOP",
+    "content_filter": "SAFETY",
+}
+HARM_CATEGORIES = (
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+)
+# A mock says that a filter stopped the answer, not which: it is always this one.
+HARM_FOUND = "HARM_CATEGORY_DANGEROUS_CONTENT"
+# Ratings come with 1.5-era models only.
+RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
+# Models since Gemini 3 give a function call an id, and sign the first (2.4).
+SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+def text_part(part: Part, text: str) -> Dict[str, Json]:
+    """A text of the answer, or of the thoughts before it."""
+    if isinstance(part, Reasoning):
+        return {"text": text, "thought": True}
+    return {"text": text}
+
+
+def function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
+    """A function call, the part at `index` of the answer."""
+    signs = SIGNING_MODEL.match(call.model)
+    function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
+    if tool.id or signs:
+        function["id"] = tool.id or call.token(f"tool {index}", 8)
+    part: Dict[str, Json] = {"functionCall": function}
+    if signs and is_first:
+        # Clients send it back as it is; nobody but Google can read one.
+        signature = call.token("signature", 48).encode()
+        part["thoughtSignature"] = base64.b64encode(signature).decode()
+    return part
+
+
+def answer_parts(call: Call, reply: Reply, joined: bool) -> List[Json]:
+    """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
+    parts: List[Json] = []
+    for delta in walk(reply):
+        is_whole = joined or isinstance(delta.part, ToolCall)
+        if is_whole and not delta.head:
+            continue
+        if isinstance(delta.part, ToolCall):
+            parts.append(function_call(call, delta.part, delta.index, delta.first))
+            continue
+        text = delta.piece
+        if joined:
+            text = getattr(delta.part, "text", "")
+        parts.append(text_part(delta.part, text))
+    # An answer of nothing is an empty text, as the last event of recorded streams often is.
+    return parts or [{"text": ""}]
+
+
+def finish_reason(reply: Reply) -> str:
+    """Why the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
+    if reply.stop == "stop" and reply.text(Refusal) is not None:
+        return GOOGLE_STOPS["content_filter"]
+    return GOOGLE_STOPS[reply.stop]
+
+
+def is_blocked(reply: Reply) -> bool:
+    """Whether a filter stopped an answer before it began: what Google calls a blocked prompt."""
+    return not reply.parts and reply.stop == "content_filter"
+
+
+def text_tokens(count: int) -> List[Json]:
+    """Tokens by modality, of which there is one."""
+    return [{"modality": "TEXT", "tokenCount": count}]
+
+
+def cached_tokens(usage: Usage) -> Dict[str, Json]:
+    """Counts of cached tokens, where there are any."""
+    if not usage.cached:
+        return {}
+    return {
+        "cachedContentTokenCount": usage.cached,
+        "cacheTokensDetails": text_tokens(usage.cached),
+    }
+
+
+def spent_tokens(usage: Usage, thoughts: Sequence[bool]) -> Iterator[Usage]:
+    """The tokens spent up to each part of a stream, where `thoughts` says which parts are thoughts.
+
+    Both kinds grow evenly from part to part; the last part has spent all."""
+    of_thoughts = sum(thoughts)
+    of_others = len(thoughts) - of_thoughts
+    thought = other = 0
+    for is_thought in thoughts[:-1]:
+        if is_thought:
+            thought += 1
+        else:
+            other += 1
+        reasoning = usage.reasoning * thought // max(1, of_thoughts)
+        output = reasoning
+        if other:
+            output += max(1, (usage.output - usage.reasoning) * other // of_others)
+        yield replace(usage, output=min(output, usage.output), reasoning=reasoning)
+    yield usage
 
 
 class GeminiRequest(Gemini):
-    """How a generateContent request reads (wire formats, section 7)."""
+    """How a generateContent request reads."""
 
     api = "generateContent"
     fields = {
@@ -5493,7 +5682,7 @@ class GeminiRequest(Gemini):
         return params["verb"] == "streamGenerateContent"
 
     def framing(self, call: Call) -> Framing:
-        """An event stream, unless `alt` (also spelled `$alt`) asks for JSON."""
+        """An event stream, unless the query asks for JSON."""
         return google_framing(call.query)
 
     def turns(self, body: Field) -> Iterator[Turn]:
@@ -5506,107 +5695,67 @@ class GeminiRequest(Gemini):
     def tools(self, body: Field) -> Iterator[str]:
         """Names of the declared functions."""
         for tool in body.get("tools").objects():
-            for declared in picked(tool, "functionDeclarations").objects():
-                yield declared.check({"name": "a string!"}).value["name"]
+            for function in pick_field(tool, "functionDeclarations").objects():
+                yield function.check({"name": "a string!"}).value["name"]
 
     def schema(self, body: Field) -> Json:
-        """`generationConfig.responseJsonSchema`, or `responseSchema`, whose type names are in capitals."""
+        """`generationConfig.responseJsonSchema`, or `responseSchema`, with types in capitals."""
         config = pick(body.value, "generationConfig") or {}
         return pick(config, "responseJsonSchema") or pick(config, "responseSchema") or None
 
     def choices(self, body: Field) -> int:
         """`candidateCount`."""
-        return choices_of(picked(picked(body, "generationConfig"), "candidateCount"), 8)
+        return choices_of(pick_field(pick_field(body, "generationConfig"), "candidateCount"), 8)
 
 
-class GeminiGenerate(GeminiRequest):
-    """generateContent and streamGenerateContent (wire formats, section 7)."""
+class GeminiAnswer(Gemini):
+    """What a GenerateContentResponse is made of: what Vertex AI writes in its own way."""
 
-    routes: Tuple[str, ...] = (
-        GEMINI_MODEL + "{verb=generateContent}",
-        GEMINI_MODEL + "{verb=streamGenerateContent}",
-    )
-
-    def part(self, call: Call, delta: Delta, text: str) -> Dict[str, Json]:
-        """A part of the answer; only models since Gemini 3 give a function call an id, and sign the first (2.4, 7)."""
-        if not isinstance(delta.part, ToolCall):
-            return {
-                "text": text,
-                **({"thought": True} if isinstance(delta.part, Reasoning) else {}),
-            }
-        signs = re.match(r".*gemini-[3-9]", call.model)
-        own = delta.part.id or (call.token(f"tool {delta.index}", 8) if signs else "")
-        found = {
-            "name": delta.part.name,
-            "args": dict(delta.part.arguments),
-            **({"id": own} if own else {}),
-        }
-        signature = base64.b64encode(call.token("signature", 48).encode()).decode()
-        return {
-            "functionCall": found,
-            **({"thoughtSignature": signature} if signs and delta.first else {}),
-        }
-
-    def parts(self, call: Call, reply: Reply, joined: bool) -> List[Dict[str, Json]]:
-        """The parts of the answer, whole or piece by piece; a function call is always whole."""
-        found = [
-            delta
-            for delta in walk(reply)
-            if delta.head or not (joined or isinstance(delta.part, ToolCall))
-        ]
-        return [
-            self.part(call, delta, getattr(delta.part, "text", "") if joined else delta.piece)
-            for delta in found
-        ] or [{"text": ""}]
-
-    def stop(self, reply: Reply) -> str:
-        """The finish reason; a refusal is text that ends with SAFETY, for Google has no field for it."""
-        refused = reply.stop == "stop" and reply.text(Refusal) is not None
-        return GOOGLE_STOPS["content_filter" if refused else reply.stop]
+    # The order of keys is as recorded, here and on Vertex AI (8.1).
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """The content of a candidate."""
         return {"parts": parts, "role": "model"}
 
-    def ratings(self, call: Call, stop: Optional[str]) -> Dict[str, Json]:
-        """Safety ratings, from models that give them or when they stopped the answer."""
-        if stop != "SAFETY" and not RATED_MODEL.match(call.model):
-            return {}
-        return {
-            "safetyRatings": [
-                self.rating(name, stop == "SAFETY" and name == SAFETY[1]) for name in SAFETY
-            ]
-        }
-
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
         """One safety rating."""
-        return {
-            "category": category,
-            "probability": "HIGH" if blocked else "NEGLIGIBLE",
-            **({"blocked": True} if blocked else {}),
-        }
+        if blocked:
+            return {"category": category, "probability": "HIGH", "blocked": True}
+        return {"category": category, "probability": "NEGLIGIBLE"}
+
+    def ratings(self, call: Call, stop: Optional[str]) -> Dict[str, Json]:
+        """Safety ratings, from models that give them or when they stopped the answer."""
+        blocked = stop == "SAFETY"
+        if not blocked and not RATED_MODEL.match(call.model):
+            return {}
+        ratings = [self.rating(name, blocked and name == HARM_FOUND) for name in HARM_CATEGORIES]
+        return {"safetyRatings": ratings}
 
     def candidate(
         self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
     ) -> Dict[str, Json]:
-        """One candidate; only the last of a stream has a finish reason."""
+        """One candidate, of a `whole` answer or of one event; `stop` is the finish reason, which
+        in a stream only the last event has."""
         return {
             "content": self.content(parts),
-            **({"finishReason": stop} if stop else {}),
+            **present(finishReason=stop),
             "index": index,
             **self.ratings(call, stop),
         }
 
     def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
-        """Token counts; on every chunk, cumulative."""
-        return {
+        """Token counts; on every event, not only the last, and cumulative."""
+        counts: Dict[str, Json] = {
             "promptTokenCount": usage.input,
+            # The total is the prompt, this and the thoughts (recorded).
             "candidatesTokenCount": usage.output - usage.reasoning,
             "totalTokenCount": usage.total,
-            **google_cached(usage),
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
-            **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {}),
+            **cached_tokens(usage),
+            "promptTokensDetails": text_tokens(usage.input),
         }
+        if usage.reasoning:
+            counts["thoughtsTokenCount"] = usage.reasoning
+        return counts
 
     def envelope(
         self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]
@@ -5619,59 +5768,51 @@ class GeminiGenerate(GeminiRequest):
             "responseId": reply.id or call.token("id", 22, BASE64URL),
         }
 
+
+class GeminiGenerate(GeminiRequest, GeminiAnswer):
+    """generateContent and streamGenerateContent."""
+
+    routes: Tuple[str, ...] = (
+        GEMINI_MODEL + "{verb=generateContent}",
+        GEMINI_MODEL + "{verb=streamGenerateContent}",
+    )
+
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The GenerateContentResponse; an answer of nothing that a filter stopped is a blocked prompt."""
-        if not reply.parts and reply.stop == "content_filter":
+        """The GenerateContentResponse."""
+        if is_blocked(reply):
             return self.blocked(call, reply)
-        parts, stop = self.parts(call, reply, joined=True), self.stop(reply)
+        parts = answer_parts(call, reply, joined=True)
+        stop = finish_reason(reply)
+        # Every candidate is the same answer.
         candidates = [
             self.candidate(call, index, parts, stop, True) for index in range(call.choices)
         ]
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """What a blocked prompt gets: no candidate, but why (section 7)."""
-        value = self.envelope(
-            call, reply, [], self.usage(replace(reply.usage, output=0, reasoning=0), True)
-        )
-        return {
-            "promptFeedback": {"blockReason": "SAFETY"},
-            **{key: value[key] for key in value if key != "candidates"},
-        }
+        """What a blocked prompt gets: no candidate, but why."""
+        usage = self.usage(replace(reply.usage, output=0, reasoning=0), True)
+        response = self.envelope(call, reply, [], usage)
+        del response["candidates"]
+        return {"promptFeedback": {"blockReason": "SAFETY"}, **response}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """A GenerateContentResponse a piece, with the tokens spent so far."""
-        if not reply.parts and reply.stop == "content_filter":
+        """A GenerateContentResponse a piece and choice, with the tokens spent so far."""
+        if is_blocked(reply):
             yield "", self.blocked(call, reply)
             return
-        parts, stop = self.parts(call, reply, joined=False), self.stop(reply)
-        thoughts = [bool(part.get("thought")) for part in parts]
-        usage = reply.usage
-        for number, part in enumerate(parts, 1):
+        parts = answer_parts(call, reply, joined=False)
+        # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
+        thoughts = ["thought" in part for part in parts]
+        stop: Optional[str] = None
+        for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
             last = number == len(parts)
-            thought, said = sum(thoughts[:number]), number - sum(thoughts[:number])
-            reasoning = (
-                usage.reasoning * thought // (sum(thoughts) or 1) if not last else usage.reasoning
-            )
-            spoken = (
-                max(1, (usage.output - usage.reasoning) * said // (len(parts) - sum(thoughts) or 1))
-                if said
-                else 0
-            )
-            spent = (
-                usage
-                if last
-                else replace(
-                    usage, output=min(reasoning + spoken, usage.output), reasoning=reasoning
-                )
-            )
+            if last:
+                stop = finish_reason(reply)
+            usage = self.usage(spent, last)
             for index in range(call.choices):
-                candidate = self.candidate(call, index, [part], stop if last else None, False)
-                yield "", self.envelope(call, reply, [candidate], self.usage(spent, last))
-
-
-# === formats/gemini_more =====================================================
-# Gemini's counts, embeddings and models (wire formats, section 7).  Pure.
+                candidate = self.candidate(call, index, [part], stop, False)
+                yield "", self.envelope(call, reply, [candidate], usage)
 
 
 class GeminiCountTokens(Gemini):
@@ -5687,7 +5828,7 @@ class GeminiCountTokens(Gemini):
 
     def turns(self, body: Field) -> Iterator[Turn]:
         """The contents to count, or those of the request to count."""
-        inner = picked(body, "generateContentRequest")
+        inner = pick_field(body, "generateContentRequest")
         if not inner.value:
             inner = body
         if not inner.value.get("contents"):
@@ -5696,51 +5837,32 @@ class GeminiCountTokens(Gemini):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The count."""
-        return {
-            "totalTokens": reply.usage.input,
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.usage.input}],
-        }
+        tokens = reply.usage.input
+        return {"totalTokens": tokens, "promptTokensDetails": text_tokens(tokens)}
 
 
-class GeminiEmbed(Gemini):
-    """embedContent."""
-
-    operation, api = "embed", "embedContent"
-    routes: Tuple[str, ...] = (GEMINI_MODEL + "embedContent",)
-    fields = {"content": "a string or an object!"}
-    speaks = frozenset((Embedding,))
-
-    def inputs(self, body: Field) -> List[str]:
-        """The one text."""
-        return [google_text(body.get("content"))]
-
-    def vectors(self, call: Call, reply: Reply) -> List[Json]:
-        """One an input."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        return [{"values": list(embedding.of(index))} for index in range(len(call.inputs))]
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The embedding."""
-        return {"embedding": self.vectors(call, reply)[0]}
+# === formats/gemini_models ===================================================
+# Gemini's models (wire formats, section 7).  Pure.
 
 
-class GeminiBatchEmbed(GeminiEmbed):
-    """batchEmbedContents, which google-genai calls even for one text (section 7)."""
+EMBEDDING_METHODS = ["embedContent", "countTokens"]
+GENERATION_METHODS = [
+    "generateContent",
+    "countTokens",
+    "createCachedContent",
+    "batchGenerateContent",
+]
+# Models that can think say so.
+THINKING_MODEL = re.compile(r"gemini-(?:2\.5|[3-9])")
+PAGE_NUMBER = re.compile(r"[0-9]{1,6}")
 
-    api = "batchEmbedContents"
-    routes: Tuple[str, ...] = (GEMINI_MODEL + "batchEmbedContents",)
-    fields = {"requests": "an array!"}
 
-    def inputs(self, body: Field) -> List[str]:
-        """A text a request."""
-        requests = body.get("requests")
-        if not requests.value:
-            requests.expected("an array with at least one request")
-        return [google_text(request.get("content")) for request in requests.objects()]
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The embeddings."""
-        return {"embeddings": self.vectors(call, reply)}
+def page_number(query: Mapping[str, str], name: str, default: str) -> int:
+    """A size or a token of a page in the query.  BadField if it is no number."""
+    text = query.get(name, default)
+    if not PAGE_NUMBER.fullmatch(text):
+        Field({name: text}).get(name).expected("a number of models")
+    return int(text)
 
 
 class GeminiModels(Gemini):
@@ -5753,63 +5875,65 @@ class GeminiModels(Gemini):
     )
     known = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-1.5-flash", "gemini-embedding-001")
     speaks = frozenset()
+    members = "models"  # what the list is called
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """`/v1/models` is shared with OpenAI and Anthropic."""
+        """Those under `/v1beta`; `/v1/models` is shared with OpenAI and Anthropic."""
         return not request.path.startswith("/v1/") or caller(request) == "google"
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
-        return {
+        methods: List[str] = EMBEDDING_METHODS if "embedding" in name else GENERATION_METHODS
+        model: Dict[str, Json] = {
             "name": "models/" + name,
             "version": "001",
             "displayName": name.replace("-", " ").title(),
             "description": "Mock model.",
             "inputTokenLimit": 1048576,
             "outputTokenLimit": 65536,
-            "supportedGenerationMethods": ["embedContent", "countTokens"]
-            if "embedding" in name
-            else ["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"],
+            "supportedGenerationMethods": methods,
             "temperature": 1,
             "topP": 0.95,
             "topK": 64,
             "maxTemperature": 2,
-            **({"thinking": True} if re.match(r"gemini-(?:2\.5|[3-9])", name) else {}),
         }
+        if THINKING_MODEL.match(name):
+            model["thinking"] = True
+        return model
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """A page of the list; the last one has no nextPageToken, or clients loop (section 7)."""
+        """A page of the list."""
         if call.model:
             return self.entry(call.model)
-        size, start = call.query.get("pageSize", "50"), call.query.get("pageToken", "0")
-        for name, value in (("pageSize", size), ("pageToken", start)):
-            if not re.fullmatch(r"[0-9]{1,6}", value):
-                Field(dict(call.query)).get(name).expected("a number of models")
-        end = int(start) + (int(size) or 50)
-        return {
-            "models": [self.entry(name) for name in self.known[int(start) : end]],
-            **({"nextPageToken": str(end)} if end < len(self.known) else {}),
-        }
+        size = page_number(call.query, "pageSize", "50") or 50
+        start = page_number(call.query, "pageToken", "0")
+        end = start + size
+        page: Dict[str, Json] = {self.members: [self.entry(name) for name in self.known[start:end]]}
+        # A token on the last page would send clients in a circle.
+        if end < len(self.known):
+            page["nextPageToken"] = str(end)
+        return page
 
 
 # === formats/vertex ==========================================================
-# Vertex AI (wire formats, section 8).  Pure.
+# Gemini on Vertex AI: where it differs from Google's other API (wire formats, 8.1).  Pure.
 
 
 VERTEX_PLACE = "POST /{v1|v1beta1}/projects/{project}/locations/{location}"
 VERTEX_MODELS = (
     VERTEX_PLACE + "/publishers/{publisher}/models/{model}:",
     VERTEX_PLACE + "/endpoints/{model}:",
+    # Express mode: with an API key no project is named.
     "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
 VERTEX_KEY = Failure(
     401,
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
-    "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
+    "or other valid authentication credential. "
+    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
     code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
 )
-
-
+# Those of the Gemini API but for these, which were recorded or quoted here.
 VERTEX_ERRORS = {
     **GEMINI_ERRORS,
     "no_key": VERTEX_KEY,
@@ -5824,23 +5948,25 @@ VERTEX_ERRORS = {
 
 
 class Vertex(Gemini):
-    """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys; details on every error."""
+    """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys."""
 
     provider = "vertex_ai"
     area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
     credentials = ("authorization", "x-goog-api-key", "?key")
     errors: Mapping[str, Failure] = VERTEX_ERRORS
-    error_details = {"details": []}
+    always_details = True  # even if there are none (recorded)
     service = "aiplatform.googleapis.com"
 
-    def exceeded(self, model: str, wait: int) -> List[Json]:
+    # There is no Retry-After (2.5): clients read the wait here.
+    def quota_details(self, model: str, wait: int) -> List[Json]:
         """How long to wait, and no more."""
-        return super().exceeded(model, wait)[-1:]
+        return [retry_info(wait)]
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
-    """generateContent on Vertex AI: other key order, no candidate index, usage on the last chunk only (8.1)."""
+    """generateContent with another order of keys, more counts, and those on the last event only."""
 
+    # All that differs was recorded (8.1).
     routes = tuple(
         f"{place}{{verb={verb}}}"
         for place in VERTEX_MODELS
@@ -5853,89 +5979,91 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
         """With scores."""
-        level, score = ("HIGH", 0.95) if blocked else ("NEGLIGIBLE", 0.05)
-        return {
+        level = "HIGH" if blocked else "NEGLIGIBLE"
+        score = 0.95 if blocked else 0.05
+        rating: Dict[str, Json] = {
             "category": category,
             "probability": level,
             "probabilityScore": score,
             "severity": "HARM_SEVERITY_" + level,
             "severityScore": score,
-            **({"blocked": True} if blocked else {}),
         }
+        if blocked:
+            rating["blocked"] = True
+        return rating
 
     def candidate(
         self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
     ) -> Dict[str, Json]:
-        """Without index unless there are several; with average log probabilities in a whole answer."""
-        return {
-            "content": self.content(parts),
-            **({"finishReason": stop} if stop else {}),
-            **({"index": index} if call.choices > 1 else {}),
-            **self.ratings(call, stop),
-            **({"avgLogprobs": -0.25} if whole else {}),
-        }
+        """With an index only among several, and log probabilities only in a whole answer."""
+        candidate = {"content": self.content(parts), **present(finishReason=stop)}
+        # There was none in recordings, which are of one candidate each.
+        if call.choices > 1:
+            candidate["index"] = index
+        candidate.update(self.ratings(call, stop))
+        if whole:
+            candidate["avgLogprobs"] = -0.25
+        return candidate
 
     def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
-        """Token counts at the end of the stream, the traffic type always."""
+        """The traffic type always, token counts at the end of the stream."""
+        # No counts before the end (recorded): some clients crash on that.
         if not last:
             return {"trafficType": "ON_DEMAND"}
         spoken = usage.output - usage.reasoning
-        return {
+        counts: Dict[str, Json] = {
             "promptTokenCount": usage.input,
             "candidatesTokenCount": spoken,
             "totalTokenCount": usage.total,
-            **google_cached(usage),
+            **cached_tokens(usage),
             "trafficType": "ON_DEMAND",
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
-            "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": spoken}],
-            **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {}),
+            "promptTokensDetails": text_tokens(usage.input),
+            "candidatesTokensDetails": text_tokens(spoken),
         }
+        if usage.reasoning:
+            counts["thoughtsTokenCount"] = usage.reasoning
+        return counts
 
     def envelope(
         self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]
     ) -> Dict[str, Json]:
-        """With the time of creation, to the microsecond."""
-        value = super().envelope(call, reply, candidates, usage)
-        response_id = value.pop("responseId")
-        created = f"{rfc3339(call.second)}.{int(call.digest[:5], 16) % 1000000:06d}Z"
-        return {**value, "createTime": created, "responseId": response_id}
+        """With the time of creation, to the microsecond, before the id."""
+        response = super().envelope(call, reply, candidates, usage)
+        # The id comes last (recorded).
+        response_id = response.pop("responseId")
+        microseconds = int(call.digest[:5], 16) % 1000000
+        response["createTime"] = f"{rfc3339(call.second)}.{microseconds:06d}Z"
+        response["responseId"] = response_id
+        return response
 
 
 class VertexCountTokens(Vertex, GeminiCountTokens):
-    """countTokens, which counts characters too for 1.5-era models (8.1)."""
+    """countTokens, which counts characters too for 1.5-era models."""
 
     routes = tuple(place + "countTokens" for place in VERTEX_MODELS)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The counts."""
-        value = super().whole(call, reply)
-        characters = (
-            {"totalBillableCharacters": len(re.sub(r"\s", "", call.prompt))}
-            if RATED_MODEL.match(call.model)
-            else {}
-        )
-        return {
-            "totalTokens": value["totalTokens"],
-            **characters,
-            "promptTokensDetails": value["promptTokensDetails"],
-        }
+        counts = {"totalTokens": reply.usage.input}
+        if RATED_MODEL.match(call.model):
+            counts["totalBillableCharacters"] = len(re.sub(r"\s", "", call.prompt))
+        return {**counts, "promptTokensDetails": text_tokens(reply.usage.input)}
 
 
 class VertexEmbed(Vertex, GeminiEmbed):
-    """embedContent, with usage (8.1)."""
+    """embedContent, with usage."""
 
     routes = tuple(place + "embedContent" for place in VERTEX_MODELS)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding."""
-        return {
-            **super().whole(call, reply),
-            "usageMetadata": {
-                "promptTokenCount": reply.usage.input,
-                "totalTokenCount": reply.usage.input,
-                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.usage.input}],
-            },
+        tokens = reply.usage.input
+        usage = {
+            "promptTokenCount": tokens,
+            "totalTokenCount": tokens,
+            "promptTokensDetails": text_tokens(tokens),
         }
+        return {**super().whole(call, reply), "usageMetadata": usage}
 
 
 class VertexBatchEmbed(Vertex, GeminiBatchEmbed):
@@ -5945,7 +6073,7 @@ class VertexBatchEmbed(Vertex, GeminiBatchEmbed):
 
 
 class VertexPredict(Vertex, GeminiEmbed):
-    """predict, which the text embedding models answer (8.1)."""
+    """predict, which the text embedding models answer."""
 
     api = "predict"
     routes = tuple(place + "predict" for place in VERTEX_MODELS)
@@ -5955,25 +6083,19 @@ class VertexPredict(Vertex, GeminiEmbed):
         """A text an instance; models of one's own take instances of any kind, which have none."""
         texts = []
         for instance in body.get("instances").items():
+            text = None
             if instance.is_a("an object"):
-                texts.append(instance.check({"content": "a string"}).value.get("content") or "")
-            else:
-                texts.append("")
+                text = instance.check({"content": "a string"}).value.get("content")
+            texts.append(text or "")
         return texts
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The predictions."""
-        return {
-            "predictions": [
-                {
-                    "embeddings": {
-                        **vector,
-                        "statistics": {"truncated": False, "token_count": estimate(text)},
-                    }
-                }
-                for vector, text in zip(self.vectors(call, reply), call.inputs)
-            ]
-        }
+        predictions = []
+        for embedding, text in zip(self.embeddings(call, reply), call.inputs):
+            statistics = {"truncated": False, "token_count": estimate(text)}
+            predictions.append({"embeddings": {**embedding, "statistics": statistics}})
+        return {"predictions": predictions}
 
 
 class VertexModels(Vertex, GeminiModels):
@@ -5983,34 +6105,32 @@ class VertexModels(Vertex, GeminiModels):
         "GET /{v1beta1|v1}/[projects/{project}/locations/{location}/]publishers/{publisher}/models"
         "[/{model:}]",
     )
+    members = "publisherModels"
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Vertex AI's alone."""
         return True
 
     def entry(self, name: str, publisher: str = "google") -> Dict[str, Json]:
-        """One model, with what the vertexai SDK looks for in it (vertexai/_model_garden)."""
+        """One model."""
         path = f"publishers/{publisher}/models/{name}"
         kind = "text_embedding" if "embedding" in name else "text_generation"
+        # The vertexai SDK looks for it (vertexai/_model_garden).
+        schema = f"gs://google-cloud-aiplatform/schema/predict/instance/{kind}_1.0.0.yaml"
         return {
             "name": path,
             "versionId": "default",
             "openSourceCategory": "PROPRIETARY",
             "launchStage": "GA",
             "publisherModelTemplate": "projects/{user-project}/locations/{location}/" + path,
-            "predictSchemata": {
-                "instanceSchemaUri": f"gs://google-cloud-aiplatform/schema/predict/instance/{kind}_1.0.0.yaml"
-            },
+            "predictSchemata": {"instanceSchemaUri": schema},
         }
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The list under the name that Vertex AI gives it."""
+        """A page of the list, or the publisher's one model."""
         if call.model:
             return self.entry(call.model, call.params["publisher"])
-        value = super().whole(call, reply)
-        return {
-            "publisherModels" if key == "models" else key: inner for key, inner in value.items()
-        }
+        return super().whole(call, reply)
 
 
 # === formats/google_openai ===================================================

@@ -14,7 +14,7 @@ from ..jsons import HEX, indented
 from ..limits import Headers, Json
 from ..values import Call, ErrorBody, Failure
 from .base import WireFormat
-from .google_errors import canonical_status, detail, error_details, retry_info
+from .google_errors import canonical_status, google_detail, google_error_details, google_retry_info
 
 GEMINI_MODEL = "POST /{v1beta|v1alpha|v1}/{models|tunedModels}/{model}:"
 # What a path has around the name of a Google resource.
@@ -143,9 +143,9 @@ class Gemini(WireFormat):
             "url": "https://ai.google.dev/gemini-api/docs/rate-limits",
         }
         return [
-            detail("QuotaFailure", violations=[violation]),
-            detail("Help", links=[link]),
-            retry_info(wait),
+            google_detail("QuotaFailure", violations=[violation]),
+            google_detail("Help", links=[link]),
+            google_retry_info(wait),
         ]
 
     def google_error(self, call: Call, failure: Failure) -> Dict[str, Json]:
@@ -155,7 +155,7 @@ class Gemini(WireFormat):
             "message": failure.message,
             "status": canonical_status(failure),
         }
-        details = error_details(failure, self.service)
+        details = google_error_details(failure, self.service)
         if failure.status == 429:
             details += self.quota_details(call.model, failure.wait)
         if details or self.always_details:

@@ -14,7 +14,7 @@ from .message_content import MessageContent
 # What the SDKs wrap the result of a function in, if it is no object.
 RESULT_WRAPPERS = (["result"], ["output"])
 # Who speaks, in no provider's terms; older clients send a function's result as its own role.
-ROLES = {"user": "user", "model": "assistant", "function": "user"}
+GOOGLE_ROLES = {"user": "user", "model": "assistant", "function": "user"}
 
 
 def pick_field(node: Field, name: str) -> Field:
@@ -40,7 +40,7 @@ def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
         yield cast(Dict[str, Json], part.check({"text": "a string"}).value)
 
 
-def function_result(part: Mapping[str, Json]) -> Optional[str]:
+def google_function_result(part: Mapping[str, Json]) -> Optional[str]:
     """The text of a functionResponse: of its `result` or `output` if that is all, else as JSON."""
     response = pick(part, "functionResponse")
     if not isinstance(response, dict):
@@ -59,7 +59,7 @@ def google_content(content: Field) -> MessageContent:
     results: List[str] = []
     parts = list(google_parts(content))
     for part in parts:
-        result = function_result(part)
+        result = google_function_result(part)
         if result is not None:
             results.append(result)
         if part.get("text") is not None and not part.get("thought"):
@@ -88,7 +88,7 @@ def google_turns(body: Field) -> Iterator[Turn]:
     for content in one_or_more(body.get("contents")):
         content.a("an object")
         role = content.value.get("role") or "user"
-        if not isinstance(role, str) or role not in ROLES:
+        if not isinstance(role, str) or role not in GOOGLE_ROLES:
             expected = "one from user, model"
             content.get("role").expected(expected, "Please use a valid role: user, model.")
-        yield from google_content(content).turns(ROLES[role])
+        yield from google_content(content).turns(GOOGLE_ROLES[role])

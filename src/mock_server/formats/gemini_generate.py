@@ -40,14 +40,14 @@ RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
 SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
 
 
-def text_part(part: Part, text: str) -> Dict[str, Json]:
+def google_text_part(part: Part, text: str) -> Dict[str, Json]:
     """A text of the answer, or of the thoughts before it."""
     if isinstance(part, Reasoning):
         return {"text": text, "thought": True}
     return {"text": text}
 
 
-def function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
+def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
     """A function call, the part at `index` of the answer."""
     signs = SIGNING_MODEL.match(call.model)
     function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
@@ -61,7 +61,7 @@ def function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dic
     return part
 
 
-def answer_parts(call: Call, reply: Reply, joined: bool) -> List[Json]:
+def google_answer_parts(call: Call, reply: Reply, joined: bool) -> List[Json]:
     """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
     parts: List[Json] = []
     for delta in walk(reply):
@@ -69,40 +69,40 @@ def answer_parts(call: Call, reply: Reply, joined: bool) -> List[Json]:
         if is_whole and not delta.head:
             continue
         if isinstance(delta.part, ToolCall):
-            parts.append(function_call(call, delta.part, delta.index, delta.first))
+            parts.append(google_function_call(call, delta.part, delta.index, delta.first))
             continue
         text = delta.piece
         if joined:
             text = getattr(delta.part, "text", "")
-        parts.append(text_part(delta.part, text))
+        parts.append(google_text_part(delta.part, text))
     # An answer of nothing is an empty text, as the last event of recorded streams often is.
     return parts or [{"text": ""}]
 
 
-def finish_reason(reply: Reply) -> str:
+def google_finish_reason(reply: Reply) -> str:
     """Why the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return GOOGLE_STOPS["content_filter"]
     return GOOGLE_STOPS[reply.stop]
 
 
-def is_blocked(reply: Reply) -> bool:
+def is_blocked_prompt(reply: Reply) -> bool:
     """Whether a filter stopped an answer before it began: what Google calls a blocked prompt."""
     return not reply.parts and reply.stop == "content_filter"
 
 
-def text_tokens(count: int) -> List[Json]:
+def google_text_tokens(count: int) -> List[Json]:
     """Tokens by modality, of which there is one."""
     return [{"modality": "TEXT", "tokenCount": count}]
 
 
-def cached_tokens(usage: Usage) -> Dict[str, Json]:
+def google_cached_tokens(usage: Usage) -> Dict[str, Json]:
     """Counts of cached tokens, where there are any."""
     if not usage.cached:
         return {}
     return {
         "cachedContentTokenCount": usage.cached,
-        "cacheTokensDetails": text_tokens(usage.cached),
+        "cacheTokensDetails": google_text_tokens(usage.cached),
     }
 
 
@@ -212,8 +212,8 @@ class GeminiAnswer(Gemini):
             # The total is the prompt, this and the thoughts (recorded).
             "candidatesTokenCount": usage.output - usage.reasoning,
             "totalTokenCount": usage.total,
-            **cached_tokens(usage),
-            "promptTokensDetails": text_tokens(usage.input),
+            **google_cached_tokens(usage),
+            "promptTokensDetails": google_text_tokens(usage.input),
         }
         if usage.reasoning:
             counts["thoughtsTokenCount"] = usage.reasoning
@@ -241,10 +241,10 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
-        if is_blocked(reply):
+        if is_blocked_prompt(reply):
             return self.blocked(call, reply)
-        parts = answer_parts(call, reply, joined=True)
-        stop = finish_reason(reply)
+        parts = google_answer_parts(call, reply, joined=True)
+        stop = google_finish_reason(reply)
         # Every candidate is the same answer.
         candidates = [
             self.candidate(call, index, parts, stop, True) for index in range(call.choices)
@@ -260,17 +260,17 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A GenerateContentResponse a piece and choice, with the tokens spent so far."""
-        if is_blocked(reply):
+        if is_blocked_prompt(reply):
             yield "", self.blocked(call, reply)
             return
-        parts = answer_parts(call, reply, joined=False)
+        parts = google_answer_parts(call, reply, joined=False)
         # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
         thoughts = ["thought" in part for part in parts]
         stop: Optional[str] = None
         for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
             last = number == len(parts)
             if last:
-                stop = finish_reason(reply)
+                stop = google_finish_reason(reply)
             usage = self.usage(spent, last)
             for index in range(call.choices):
                 candidate = self.candidate(call, index, [part], stop, False)
@@ -300,4 +300,4 @@ class GeminiCountTokens(Gemini):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The count."""
         tokens = reply.usage.input
-        return {"totalTokens": tokens, "promptTokensDetails": text_tokens(tokens)}
+        return {"totalTokens": tokens, "promptTokensDetails": google_text_tokens(tokens)}

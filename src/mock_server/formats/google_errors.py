@@ -39,12 +39,12 @@ def canonical_status(failure: Failure) -> str:
     return GOOGLE_STATUS.get(failure.status, "INTERNAL")
 
 
-def detail(name: str, **members: Json) -> Dict[str, Json]:
+def google_detail(name: str, **members: Json) -> Dict[str, Json]:
     """One detail of an error: a message of google.rpc."""
     return {"@type": "type.googleapis.com/google.rpc." + name, **members}
 
 
-def reasons(failure: Failure, service: str) -> List[Json]:
+def google_reasons(failure: Failure, service: str) -> List[Json]:
     """Why an error came, as clients read it: its code, or a type that is no canonical name."""
     reason = failure.code
     metadata = {"service": service}
@@ -56,21 +56,21 @@ def reasons(failure: Failure, service: str) -> List[Json]:
             reason = failure.type
     if not reason:
         return []
-    return [detail("ErrorInfo", reason=reason, domain="googleapis.com", metadata=metadata)]
+    return [google_detail("ErrorInfo", reason=reason, domain="googleapis.com", metadata=metadata)]
 
 
-def error_details(failure: Failure, service: str) -> List[Json]:
+def google_error_details(failure: Failure, service: str) -> List[Json]:
     """What an error of any status says to machines: which field is wrong, and why."""
     details: List[Json] = []
     if failure.param:
         violation = {"field": failure.param, "description": failure.message}
-        details.append(detail("BadRequest", fieldViolations=[violation]))
-    details += reasons(failure, service)
+        details.append(google_detail("BadRequest", fieldViolations=[violation]))
+    details += google_reasons(failure, service)
     if failure.code == "API_KEY_INVALID":
-        details.append(detail("LocalizedMessage", locale="en-US", message=failure.message))
+        details.append(google_detail("LocalizedMessage", locale="en-US", message=failure.message))
     return details
 
 
-def retry_info(seconds: int) -> Dict[str, Json]:
+def google_retry_info(seconds: int) -> Dict[str, Json]:
     """How long to wait: Google sends no Retry-After."""
-    return detail("RetryInfo", retryDelay=f"{seconds}s")
+    return google_detail("RetryInfo", retryDelay=f"{seconds}s")

@@ -15,11 +15,11 @@ from .gemini_generate import (
     RATED_MODEL,
     GeminiCountTokens,
     GeminiGenerate,
-    cached_tokens,
-    text_tokens,
+    google_cached_tokens,
+    google_text_tokens,
 )
 from .gemini_models import GeminiModels
-from .google_errors import retry_info
+from .google_errors import google_retry_info
 from .shapes import present
 
 VERTEX_PLACE = "POST /{v1|v1beta1}/projects/{project}/locations/{location}"
@@ -63,7 +63,7 @@ class Vertex(Gemini):
     # There is no Retry-After (2.5): clients read the wait here.
     def quota_details(self, model: str, wait: int) -> List[Json]:
         """How long to wait, and no more."""
-        return [retry_info(wait)]
+        return [google_retry_info(wait)]
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
@@ -118,10 +118,10 @@ class VertexGenerate(Vertex, GeminiGenerate):
             "promptTokenCount": usage.input,
             "candidatesTokenCount": spoken,
             "totalTokenCount": usage.total,
-            **cached_tokens(usage),
+            **google_cached_tokens(usage),
             "trafficType": "ON_DEMAND",
-            "promptTokensDetails": text_tokens(usage.input),
-            "candidatesTokensDetails": text_tokens(spoken),
+            "promptTokensDetails": google_text_tokens(usage.input),
+            "candidatesTokensDetails": google_text_tokens(spoken),
         }
         if usage.reasoning:
             counts["thoughtsTokenCount"] = usage.reasoning
@@ -150,7 +150,7 @@ class VertexCountTokens(Vertex, GeminiCountTokens):
         counts = {"totalTokens": reply.usage.input}
         if RATED_MODEL.match(call.model):
             counts["totalBillableCharacters"] = len(re.sub(r"\s", "", call.prompt))
-        return {**counts, "promptTokensDetails": text_tokens(reply.usage.input)}
+        return {**counts, "promptTokensDetails": google_text_tokens(reply.usage.input)}
 
 
 class VertexEmbed(Vertex, GeminiEmbed):
@@ -164,7 +164,7 @@ class VertexEmbed(Vertex, GeminiEmbed):
         usage = {
             "promptTokenCount": tokens,
             "totalTokenCount": tokens,
-            "promptTokensDetails": text_tokens(tokens),
+            "promptTokensDetails": google_text_tokens(tokens),
         }
         return {**super().whole(call, reply), "usageMetadata": usage}
 

@@ -112,7 +112,10 @@ MATCHES.update(tools=["g"], body={"n": 1}, path="/v1/chat/completions")
 
 
 def mock_of(spec: Any) -> m.Mock:
-    return m.parse_mock(spec, "mocks/a.json#1", lambda name, place: (_ for _ in ()).throw(FileNotFoundError(name)))
+    def read_file(name: str) -> bytes:
+        raise FileNotFoundError(name)
+
+    return m.parse_mock(m.MockNode.whole(spec, "mocks/a.json#1", read_file))
 
 
 def differences(match: Any, call: m.Call) -> List[str]:
@@ -155,7 +158,7 @@ def test_a_matcher_sees_only_its_own_key(changed: str, matched: str) -> None:
     ],
 )
 def test_a_text_matcher_holds_when_all_of_its_keys_do(matcher: Any, holds: Any, fails: Any) -> None:
-    compiled = m.text_matcher(matcher, "place", "match.user")
+    compiled = m.text_matcher(m.Node(matcher))
     assert [compiled(text) for text in holds] == [True] * len(holds) and [compiled(text) for text in fails] == [False] * len(
         fails
     )
@@ -273,11 +276,11 @@ BAD_MOCKS = [
         "response.usage.reasoning_tokens: is a share of output_tokens (1), found 2",
     ),
     ({"response": {"tool_calls": {"name": "f"}}}, "response.tool_calls: expected an array"),
-    ({"response": {"tool_calls": [{}]}}, "response.tool_calls.0.name: expected the tool's name"),
-    ({"response": {"tool_calls": [{"name": "f", "arguments": "{"}]}}, "response.tool_calls.0.arguments: not JSON"),
+    ({"response": {"tool_calls": [{}]}}, "response.tool_calls[0].name: expected the tool's name"),
+    ({"response": {"tool_calls": [{"name": "f", "arguments": "{"}]}}, "response.tool_calls[0].arguments: not JSON"),
     (
         {"response": {"parts": [{"text": "a", "refusal": "b"}]}},
-        "response.parts.0: expected one of text, reasoning, refusal, tool_calls",
+        "response.parts[0]: expected one of text, reasoning, refusal, tool_calls",
     ),
     ({"response": {"parts": [], "text": "a"}}, 'response.parts: stands instead of "text"'),
     ({"response": {"embedding": [1, "2"]}}, "response.embedding: expected an array of numbers"),
@@ -286,13 +289,13 @@ BAD_MOCKS = [
     ({"response": {"text": "Hi {{usr}}"}}, "response.text: unknown template {{usr}}; did you mean 'user'?"),
     (
         {"response": {"tool_calls": [{"name": "f", "arguments": {"a": ["{{nope}}"]}}]}},
-        "response.tool_calls.0.arguments.a.0: unknown template {{nope}}",
+        "response.tool_calls[0].arguments.a[0]: unknown template {{nope}}",
     ),
     ({"response": {"body": "@x.json"}}, 'response.body: no file "x.json" in the data directory'),
     ({"response": {"body": "@x.txt"}}, 'expected @file.json or @file.json.gz, found "@x.txt"'),
     ({"response": {"events": "@x.txt"}}, "expected @file.sse or @file.jsonl"),
     ({"response": {"events": []}}, "response.events: expected @file.sse"),
-    ({"responses": [{"text": "a"}, {"txt": "b"}]}, "mocks/a.json#1, responses[1]: response.txt: unknown key"),
+    ({"responses": [{"text": "a"}, {"txt": "b"}]}, "mocks/a.json#1: responses[1].txt: unknown key"),
     ({"response": {"text": "x"}, "times": 0}, "times: expected a number of uses, at least 1, found 0"),
     ({"response": {"text": "x"}, "cycle": 1}, "cycle: expected a boolean"),
 ]
@@ -332,7 +335,7 @@ def test_templates_are_filled_once_from_the_request(text: str, expected: str) ->
             "response": {"parts": [{"text": text}, {"tool_calls": [{"name": "f", "arguments": {"deep": [text, {"x": text}]}}]}]},
         }
     )
-    reply = mock.answers[0].to(TEMPLATED, mock.groups(TEMPLATED))
+    reply = mock.answers[0].to(TEMPLATED, mock.matches(TEMPLATED))
     assert isinstance(reply, m.Reply) and reply.text(m.Text) == expected
     assert reply.tool_calls[0].arguments == {"deep": [expected, {"x": expected}]}
 
@@ -717,7 +720,7 @@ def test_changed_mocks_and_their_files_count_at_the_next_request_and_a_broken_ed
 
     def edited(content: Any) -> Any:
         folder(mocks__a_DOT_json=content)
-        mocks.next_check = mocks.last_request = 0.0  # as if the request came a moment later
+        mocks.files.next_check = mocks.files.last_request = 0.0  # as if the request came a moment later
         return texts_of(answers, 1)[0]
 
     assert edited({"response": {"text": "two"}}) == "two" and edited({"response": {"text": "six"}}) == "six"
@@ -728,10 +731,10 @@ def test_changed_mocks_and_their_files_count_at_the_next_request_and_a_broken_ed
     folder(b_DOT_json={"choices": [{"message": {"content": "from a file"}}]})
     assert edited({"response": {"body": "@b.json"}}) == "from a file"
     folder(b_DOT_json={"choices": [{"message": {"content": "changed"}}]})
-    mocks.next_check = mocks.last_request = 0.0
+    mocks.files.next_check = mocks.files.last_request = 0.0
     assert texts_of(answers, 1) == ["changed"]
     folder(mocks__b_DOT_json={"response": {"text": "x"}})
-    mocks.next_check = mocks.last_request = 0.0
+    mocks.files.next_check = mocks.files.last_request = 0.0
     texts_of(answers, 1)
     assert len(mocks.from_files) == 2 and "mocks reloaded: 2" in lines[-1]
 
@@ -751,7 +754,7 @@ def test_files_of_a_mock_added_at_run_time_are_watched_too(folder: Any) -> None:
     answers = m.Answerer(mocks, m.Settings())
     assert texts_of(answers, 1) == ["one"]
     folder(b_DOT_json={"choices": [{"message": {"content": "three"}}]})
-    mocks.next_check = mocks.last_request = 0.0
+    mocks.files.next_check = mocks.files.last_request = 0.0
     assert texts_of(answers, 1) == ["three"] and uses_of(mocks) == 2
 
 
@@ -761,7 +764,7 @@ def test_a_reload_keeps_the_place_in_the_sequence_of_a_mock_that_stayed(folder: 
     answers = m.Answerer(mocks, m.Settings())
     assert texts_of(answers, 1) == ["1"]
     folder(mocks__a_DOT_json=[kept, {"match": {"model": "y"}, "response": {"text": "new"}}])
-    mocks.next_check = mocks.last_request = 0.0
+    mocks.files.next_check = mocks.files.last_request = 0.0
     assert texts_of(answers, 2) == ["2", "3"] and len(mocks.from_files) == 2
 
 
@@ -1519,7 +1522,7 @@ def test_an_answer_is_not_lost_when_bytes_follow_the_last_request(
 
 def test_a_bug_is_a_500_in_the_providers_shape_and_the_connection_lives(server: MockServer, raw: Any, monkeypatch: Any) -> None:
     plain = m.Answerer.reply
-    monkeypatch.setattr(m.Answerer, "reply", lambda self, wire, call: 1 // 0)
+    monkeypatch.setattr(m.Answerer, "reply", lambda self, *asked: 1 // 0)
     client = raw().send(post())
     status, _, body = client.response()
     assert status == 500 and "ZeroDivisionError" in json.loads(body)["error"]["message"]
@@ -2753,7 +2756,7 @@ def test_a_planned_stream_reads_the_same_in_every_split(plan: str) -> None:
 
 def pieces_of(plan: Any, frames: Sequence[bytes], accept: Optional[str] = None) -> List[bytes]:
     """What is written after the head."""
-    parsed = m.parse_plan(plan, "x")
+    parsed = m.parse_plan(m.Node(plan))
     made = m.Response(200, (), frames=tuple(frames), delivery=m.Delivery(plan=parsed), may_gzip=False)
     return [step.data for step in steps_of(made, accept) if isinstance(step, m.Send)][1:]
 
@@ -2791,7 +2794,7 @@ def test_a_plan_cuts_the_stream_like_this(plan: Any, frames: Any, expected: Any)
     ],
 )
 def test_a_plan_writes_an_event_like_this(plan: Any, frame: bytes, expected: bytes) -> None:
-    assert m.relined_event(frame, m.parse_plan(plan, "x")) == expected
+    assert m.relined_event(frame, m.parse_plan(m.Node(plan))) == expected
 
 
 def test_gzip_plans_flush_each_event_or_none_or_begin_anew() -> None:

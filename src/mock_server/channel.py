@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import struct
 import time
 from http.server import BaseHTTPRequestHandler
-from typing import Iterator, Optional, Protocol
+from typing import Optional, Protocol
 
 from .answering import Answerer
 from .gates import Gate
@@ -34,14 +35,13 @@ class CoreLike(Protocol):
     journal: Journal
     log: Log
     max_body: int
-    numbers: Iterator[int]  # of requests
+    numbers: "itertools.count[int]"  # of requests
     turns: Turns
 
 
 class ServerLike(Protocol):
     """What a connection needs of its server."""
 
-    core: CoreLike
     pacer: Optional[Pacer]
     port: int
     stopping: bool
@@ -50,6 +50,10 @@ class ServerLike(Protocol):
     body_seconds: float
     stall_seconds: float
     linger_seconds: float
+
+    @property
+    def core(self) -> CoreLike:
+        """What all ports share."""
 
     def busy(self, connection: socket.socket, is_busy: bool) -> None:
         """Note whether a connection has a request under way."""
@@ -148,18 +152,22 @@ class Channel(BaseHTTPRequestHandler):
 
     def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> None:
         """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        seconds_left = timeout
         with contextlib.closing(Bell()) as bell:
             gate.wake = bell.ring
             try:
-                while not gate.take() and (seconds_left is None or seconds_left > 0):
-                    if not bell.heard(self.connection, seconds_left):
-                        raise Vanished(self.how_it_left())
-                    if deadline is not None:
-                        seconds_left = deadline - time.monotonic()
+                self.wait_beside(bell, gate, timeout)
             finally:
                 gate.wake = lambda: None
+
+    def wait_beside(self, bell: Bell, gate: Gate, timeout: Optional[float]) -> None:
+        """Wait until a gate opens, which rings the bell, or for so many seconds."""
+        started = time.monotonic()
+        seconds_left = timeout
+        while not gate.take() and (seconds_left is None or seconds_left > 0):
+            if not bell.heard(self.connection, seconds_left):
+                raise Vanished(self.how_it_left())
+            if timeout is not None:
+                seconds_left = started + timeout - time.monotonic()
 
     def how_it_left(self) -> str:
         """What the journal says of a client that left in a pause."""

@@ -113,7 +113,7 @@ def data_directories(options: Mapping[str, Any]) -> List[str]:
 def check_mocks(directories: Sequence[str]) -> int:
     """Print what is wrong with the mocks; the exit status."""
     mocks = Mocks(directories)
-    problems = mocks.load()
+    problems = mocks.files.load()
     for problem in problems or [f"{len(mocks.from_files)} mocks, nothing wrong"]:
         print(problem, file=sys.stderr)
     return 2 if problems else 0

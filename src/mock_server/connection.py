@@ -71,7 +71,7 @@ class Handler(Channel):
         self.respond(request, head, answered, coding, keep_alive, started)
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
-        if closes or (not again and (self.buffer or ready(self.connection, READABLE, 0))):
+        if closes or (not again and self.has_unread()):
             self.linger()
         self.server.busy(self.connection, False)
         return again
@@ -122,6 +122,10 @@ class Handler(Channel):
         return answered, coding or "identity"
 
     # --- reading ---
+
+    def has_unread(self) -> bool:
+        """Whether the client has sent more than was asked for so far."""
+        return bool(self.buffer) or bool(ready(self.connection, READABLE, 0))
 
     def read_head(self) -> Optional[bytes]:
         """The next request's head; None when the client is done.
@@ -324,7 +328,9 @@ class Handler(Channel):
 
 def line_of(error: Exception) -> int:
     """The number of the line that raised an error, in whatever file; 0 if that is not known."""
-    place = error.__traceback__
-    while place and place.tb_next:
-        place = place.tb_next
-    return place.tb_lineno if place else 0
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno

@@ -103,11 +103,11 @@ class Control:
         return control_response(
             200,
             {
-                "status": "mocks not reloaded" if self.mocks.problems else "ok",
+                "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
                 "version": __version__,
                 "uptime": round(self.journal.uptime(), 3),
-                "mocks": len(self.mocks.all(asked.request.session)),
-                "load_errors": self.mocks.problems,
+                "mocks": len(self.mocks.session(asked.request.session).in_order()),
+                "load_errors": self.mocks.files.problems,
             },
         )
 
@@ -119,7 +119,7 @@ class Control:
             gauge("uptime_seconds", "Seconds since the start.", round(self.journal.uptime(), 3)),
             *self.journal.families(),
             gauge("sessions", sessions, len(self.mocks.sessions)),
-            gauge("mocks", "Mocks from files.", len(self.mocks.index.mocks)),
+            gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
         )
         text = "".join(family.text() for family in families)
         return Response(200, METRICS_HEADERS, utf8(text))

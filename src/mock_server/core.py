@@ -34,7 +34,7 @@ class Core:
         self.max_body = settings.max_body
         self.ports = 0
         self.mocks = Mocks(settings.data, self.log.say)
-        problems = self.mocks.load()
+        problems = self.mocks.files.load()
         if problems:
             raise BadMock("\n".join(problems))
         self.journal = Journal(settings.journal)

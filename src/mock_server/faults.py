@@ -41,11 +41,11 @@ def breaks(fault: Optional[Fault], stage: Stage) -> bool:
     return fault is not None and FAULTS[fault.kind][0] == stage
 
 
-def broken(fault: Optional[Fault], stage: Stage, intact: Any, *known: Any) -> Any:
+def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> Any:
     """A stage of an answer as a fault leaves it, which is `intact` if it breaks another or none."""
     if fault is None or not breaks(fault, stage):
         return intact
-    return FAULTS[fault.kind][1](intact, fault, *known)
+    return FAULTS[fault.kind][1](intact, fault, *context)
 
 
 # --- over steps ---

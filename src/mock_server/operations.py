@@ -41,14 +41,12 @@ class Waited(NamedTuple):
 
 def read_conditions(match: Node) -> Tuple[Condition, ...]:
     """The conditions of a `match` on requests in the journal; without any they all match."""
-    if match.is_absent:
-        return ()
-    return conditions(match.value, "", match.source)
+    return conditions(match, "")
 
 
 def read_end(ended: Node) -> Optional[str]:
     """One of ENDS; None, for however a request ends, where there is none or null."""
-    if ended.is_absent or ended.value is None:
+    if ended.is_null:
         return None
     return str(ended.choice(ENDS))
 
@@ -64,42 +62,40 @@ class Operations:
         self.journal = journal
         self.session = session
 
-    def names(self) -> List[str]:
-        """The names of the sessions that are meant."""
+    def sessions(self) -> List[Session]:
+        """The sessions that are meant."""
+        names = [self.session]
         if self.session == EVERY_SESSION:
-            return list(self.mocks.sessions)
-        return [self.session]
+            names = list(self.mocks.sessions)
+        return [self.mocks.session(name) for name in names]
 
     # --- mocks ---
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
         """Add mocks in front of all others of one session; BadMock, and none is added, if one is
         wrong."""
-        return self.mocks.add(specs, self.session)
+        return self.mocks.session(self.session).add(specs)
 
     def mocks_json(self) -> List[Json]:
         """All mocks in matching order, with how often they were used."""
-        sessions = [self.mocks.session(name) for name in self.names()]
+        sessions = self.sessions()
         found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
-        return found + [mock_json(sessions[0], mock) for mock in self.mocks.index.mocks]
+        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
 
     def remove(self, id: str) -> None:
         """Remove a mock that was added; Unavailable if there is none."""
-        if any(self.mocks.remove([id], name) for name in self.names()):
+        sessions = self.sessions()
+        if any(session.remove([id]) for session in sessions):
             return
-        if any(mock.id == id for mock in self.mocks.index.mocks):
+        if any(mock.id == id for mock in self.mocks.from_files):
             raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
-        known = [mock.id for name in self.names() for mock in self.mocks.session(name).mocks]
+        known = [mock.id for session in sessions for mock in session.mocks]
         hint = nearest(id, known) if known else "none was"
         raise Unavailable(f"no mock {shown(id)} was added; {hint}", "unknown_mock")
 
     def remove_all(self) -> int:
         """Remove all mocks that were added; how many there were."""
-        removed = 0
-        for name in self.names():
-            ids = [mock.id for mock in self.mocks.session(name).mocks]
-            removed += self.mocks.remove(ids, name)
-        return removed
+        return sum(session.remove() for session in self.sessions())
 
     # --- the journal ---
 
@@ -162,8 +158,8 @@ class Operations:
         run to their end."""
         self.journal.clear(self.session)
         self.journal.open_gates(self.session)
-        for name in self.names():
-            self.mocks.reset(name)
+        for session in self.sessions():
+            session.reset()
 
 
 def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
@@ -171,6 +167,6 @@ def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
     return {
         "id": mock.id,
         "name": mock.name,
-        "uses": session.uses_of(mock).count,
-        "source": parse_json(utf8(mock.source)),
+        "uses": session.count_of(mock),
+        "source": parse_json(utf8(mock.canonical)),
     }

@@ -45,7 +45,7 @@ class SessionMethods:
     ) -> List[Dict[str, Json]]:
         """The requests that match, as soon as there are `count` of them that have ended as asked.
         TimeoutError, with what came instead, if there are not in so many seconds."""
-        wanted = read_conditions(Node(dict(match or {}), "match"))
+        wanted = read_conditions(Node({"match": dict(match or {})}).get("match"))
         waited = self.operations.wait(wanted, count, read_end(Node(ended, "ended")), timeout)
         if waited.shortfall:
             came = []

@@ -65,7 +65,9 @@ def selected(sock: Any, events: int, timeout: float) -> int:
     readers = [sock] if events == READABLE else []
     writers = [sock] if events == WRITABLE else []
     readable, writable, _ = select.select(readers, writers, [], timeout)
-    return events if readable or writable else 0
+    if readable or writable:
+        return events
+    return 0
 
 
 def shut(sock: socket.socket, how: int) -> None:

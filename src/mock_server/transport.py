@@ -16,7 +16,7 @@ from .http import FRAMING_HEADERS, NO_BODY, head_bytes
 from .limits import Headers
 from .plans import TRAILER, USUAL_PLAN, Group, chunk, coalesced, cut_up, gzip_body, gzip_groups
 from .steps import Exchange, Send, Step, Wait
-from .values import Frame, Hold, Pace, Plan, Response
+from .values import Delivery, Frame, Hold, Pace, Plan, Response
 
 
 def steps(response: Response, exchange: Exchange) -> Iterable[Step]:
@@ -66,10 +66,10 @@ def negotiates(response: Response) -> bool:
     return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
 
 
-def coding_headers(response: Response, says_gzip: bool) -> Headers:
-    """What the head says of the coding."""
+def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+    """What the head says of the coding; one that `says_gzip` may lie."""
     headers: Headers = ()
-    if response.status not in NO_BODY and (says_gzip or negotiates(response)):
+    if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
         headers += (("Vary", "Accept-Encoding"),)
     if says_gzip:
         headers += (("Content-Encoding", "gzip"),)
@@ -101,7 +101,7 @@ def complete_head(
 def whole_steps(response: Response, exchange: Exchange) -> List[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
-    headers = exchange.extra + coding_headers(response, says_gzip)
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
     if response.status not in NO_BODY:
         headers += (("Content-Length", str(len(body))),)
     head = complete_head(response, exchange, headers, exchange.keep_alive)
@@ -136,31 +136,39 @@ def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
 def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
     """The head of a streamed response, then its events as its pace and its plan will have them."""
     delivery = response.delivery
-    plan, pace = delivery.plan, delivery.pace or Pace()
-    gzip = exchange.coding != "identity"
-    lies = breaks(delivery.fault, "coding")
+    says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
     chunked = exchange.minor > 0
-    headers = exchange.extra + coding_headers(response, gzip or lies)
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
     if chunked:
         headers += (("Transfer-Encoding", "chunked"),)
-        if plan.trailers:
+        if delivery.plan.trailers:
             headers += (("Trailer", TRAILER[0]),)
     head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
     yield Send(head, head=len(head))
     if exchange.head_only:
         return
-    usual = plan == USUAL_PLAN and not (pace.jitter or delivery.gate)
-    if usual and not gzip and not lies and isinstance(frames, tuple):
+    pace = delivery.pace or Pace()
+    unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
+    if isinstance(frames, tuple) and not unusual:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-        return
+    else:
+        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+
+
+def planned_chunks(
+    delivery: Delivery, coding: str, frames: Iterable[Frame], chunked: bool
+) -> Iterator[Step]:
+    """The events of a stream as gate, plan, coding and pace will have them."""
+    plan, pace = delivery.plan, delivery.pace or Pace()
     if delivery.gate:
         frames = gated(frames)
     groups: Iterable[Group] = coalesced(frames, plan.coalesce)
-    if lies:
+    gzip = coding != "identity"
+    if breaks(delivery.fault, "coding"):
         groups = broken(delivery.fault, "coding", groups)
     elif gzip:
         groups = gzip_groups(groups, plan.gzip or "event")
-    yield from paced_chunks(groups, pace, chunked, plan, gzip)
+    return paced_chunks(groups, pace, chunked, plan, gzip)
 
 
 def gated(frames: Iterable[Frame]) -> Iterator[Frame]:

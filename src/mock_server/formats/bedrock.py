@@ -36,7 +36,7 @@ from ..values import (
     Usage,
     walk,
 )
-from .anthropic import AnthropicMessages
+from .anthropic_blocks import thought_signature
 from .base import WireFormat, uuid
 
 BEDROCK_TYPES = {
@@ -257,7 +257,7 @@ class BedrockConverse(ConverseRequest):
                 }
             }
         if isinstance(part, Reasoning):
-            signature = AnthropicMessages.signature(call, index)
+            signature = thought_signature(call, index)
             return {
                 "reasoningContent": {"reasoningText": {"text": part.text, "signature": signature}}
             }
@@ -323,9 +323,7 @@ class BedrockConverse(ConverseRequest):
                     {"contentBlockIndex": index, "delta": self.deltas(call, delta)},
                 )
             if isinstance(part, Reasoning):
-                signature = {
-                    "reasoningContent": {"signature": AnthropicMessages.signature(call, index)}
-                }
+                signature = {"reasoningContent": {"signature": thought_signature(call, index)}}
                 yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signature}
             yield "contentBlockStop", {"contentBlockIndex": index}
         yield "messageStop", {"stopReason": self.stop(reply)}

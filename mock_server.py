@@ -4299,9 +4299,10 @@ class AzureResponses(Azure, OpenAIResponses):
 
 
 # === formats/bedrock =========================================================
-# AWS Bedrock: Converse (wire formats, section 10).  Pure.
+# AWS Bedrock: what all of its APIs share (wire formats, section 10).  Pure.
 
 
+# Types of errors by status, all but 401 and 409 from the table in 10.2.
 BEDROCK_TYPES = {
     400: "ValidationException",
     401: "UnrecognizedClientException",
@@ -4314,7 +4315,8 @@ BEDROCK_TYPES = {
     503: "ServiceUnavailableException",
 }
 
-
+# Statuses and types were verified with boto3; of the sentences only that of not_found was recorded
+# (10.2).  There is no Retry-After (2.5).
 BEDROCK_ERRORS = {
     "no_key": Failure(403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
     "authentication": Failure(
@@ -4339,105 +4341,188 @@ BEDROCK_ERRORS = {
     "context_length": Failure(400, "Input is too long for requested model."),
 }
 
+# What follows the type in x-amzn-ErrorType; clients drop it (10.2, recorded).
+BEDROCK_ERROR_SPACE = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
 
+# What the padding of an event begins with (10.1, recorded).
 BEDROCK_PADS = LOWER + LOWER.upper() + "0123456789"
 
 
+def bedrock_padding(call: Call, number: int) -> str:
+    """The member `p` of an event: up to 61 letters and digits."""
+    return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
+
+
+def bedrock_type(failure: Failure) -> str:
+    """The type of an error, such as ThrottlingException."""
+    if failure.type:
+        return failure.type
+    if failure.status in BEDROCK_TYPES:
+        return BEDROCK_TYPES[failure.status]
+    return "ValidationException" if failure.status < 500 else "InternalServerException"
+
+
 class Bedrock(WireFormat):
-    """What all APIs of Bedrock share: headers, errors by type in a header, SigV4 or a key, the binary event stream."""
+    """What all APIs of Bedrock share: the request id, errors whose type is a header, SigV4 or an
+    API key, and the binary event stream."""
 
     provider = "bedrock"
+    # botocore signs (SigV4); an API key comes as Bearer (2.3).
     schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
     errors: Mapping[str, Failure] = BEDROCK_ERRORS
+    # Compact, keys sorted, no line end (section 10).
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
     bad_json = "Unable to parse the request body as JSON: {}"
 
     def framing(self, call: Call) -> Framing:
-        """The binary event stream."""
+        """The binary event stream (10.1)."""
         return AWS_EVENTS
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """The request id; of an invoke stream also the type of what is inside."""
-        inside = (
-            (("X-Amzn-Bedrock-Content-Type", "application/json"),)
-            if stream and self.api == "invoke"
-            else ()
-        )
-        return (("x-amzn-RequestId", uuid(call, "request")), *inside)
-
-    def usage_headers(self, reply: Reply) -> Headers:
-        """Token counts and latency, which invoke tells in headers."""
-        if self.api != "invoke":
-            return ()
-        return (
-            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
-            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
-            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
-        )
-
-    @staticmethod
-    def kind(failure: Failure) -> str:
-        """The type of an error, such as ThrottlingException."""
-        return failure.type or BEDROCK_TYPES.get(
-            failure.status,
-            "ValidationException" if failure.status < 500 else "InternalServerException",
-        )
+        """The request id."""
+        return (("x-amzn-RequestId", uuid(call, "request")),)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
-        """`{"message"}`, the type in x-amzn-ErrorType (10.2, recorded)."""
-        kind = self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+        """`{"message"}`, with the type in x-amzn-ErrorType (10.2, recorded)."""
+        kind = bedrock_type(failure) + BEDROCK_ERROR_SPACE
         return ErrorBody({"message": failure.message}, headers=(("x-amzn-ErrorType", kind),))
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """An exception message, its type in lower camel case (10.1)."""
-        kind = (
-            self.kind(failure)
-            if self.kind(failure).endswith("Exception")
-            else "InternalServerException"
-        )
+        kind = bedrock_type(failure)
+        # The framing knows an exception by this ending of its name.
+        if not kind.endswith("Exception"):
+            kind = "InternalServerException"
         yield kind[0].lower() + kind[1:], {"message": failure.message}
 
     def complaint(self, wrong: BadField) -> Failure:
         """AWS's way to name a field."""
-        wanted = (
-            "not be null"
-            if wrong.found is MISSING
-            else f"be {wrong.expected}, found {shown(wrong.found)}"
-        )
+        constraint = f"be {wrong.expected}, found {shown(wrong.found)}"
+        if wrong.found is MISSING:
+            constraint = "not be null"
         return Failure(
             400,
-            f"1 validation error detected: Value at '{wrong.path or 'body'}' failed to satisfy constraint: "
-            f"Member must {wanted}",
+            f"1 validation error detected: Value at '{wrong.path or 'body'}' "
+            f"failed to satisfy constraint: Member must {constraint}",
         )
 
-    @staticmethod
-    def pad(call: Call, number: int) -> str:
-        """The padding `p` of an event: a beginning of letters and digits (10.1, recorded)."""
-        return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
+
+# === formats/reading =========================================================
+# Requests, as several formats read them.  Pure.
 
 
-def bedrock_blocks(content: Field) -> Tuple[str, List[str], bool]:
-    """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
-    texts, results, other = [], [], False
+class Content(NamedTuple):
+    """What a message holds: its text, results of tools, and whether there is more than results."""
+
+    text: str
+    results: Sequence[str]
+    has_more: bool
+
+    def turns(self, role: str) -> Iterator[Turn]:
+        """The turns of the message, each result as one of its own.
+
+        A user message of nothing but results is no turn of the user."""
+        # Else the last user text would be empty after every tool call (wire formats, 2.2).
+        if role != "user" or self.has_more or not self.results:
+            yield Turn(role, self.text)
+        for result in self.results:
+            yield Turn("tool", result)
+
+
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]
+
+
+# === formats/shapes ==========================================================
+# Shapes of JSON that several formats write.  Pure.
+
+
+def present(**members: Json) -> Dict[str, Json]:
+    """The members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def stop_of(reply: Reply) -> str:
+    """Why an answer stopped, where a refusal is text that a filter stopped."""
+    if reply.stop == "stop" and reply.text(Refusal) is not None:
+        return "content_filter"
+    return reply.stop
+
+
+# === formats/bedrock_converse ================================================
+# AWS Bedrock: Converse (wire formats, sections 10 and 10.1).  Pure.
+
+
+# Stop reasons (section 10) by those of a reply.
+CONVERSE_STOPS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "content_filtered",
+}
+
+# Which event a payload without a name is: that of the first of these members that it has.
+CONVERSE_EVENT_OF = {
+    "role": "messageStart",
+    "start": "contentBlockStart",
+    "delta": "contentBlockDelta",
+    "stopReason": "messageStop",
+    "usage": "metadata",
+    "contentBlockIndex": "contentBlockStop",
+}
+
+Event = Tuple[str, Dict[str, Json]]
+
+
+# --- a request, read ---
+
+
+def converse_content(content: Field) -> Content:
+    """What the content of a message, or the system prompt, holds."""
+    texts: List[str] = []
+    results: List[str] = []
+    has_more = False
     for block in content.objects():
         value = block.check({"text": "a string", "toolResult": "an object"}).value
         if value.get("toolResult") is not None:
-            parts = block.within("toolResult", "content").objects()
-            results.append("\n".join(filter(None, (result_text(part.value) for part in parts))))
+            results.append(converse_result(block.get("toolResult")))
             continue
-        other = other or set(value) != {"cachePoint"}
+        # A cache point says nothing: beside tool results it makes no message of the user.
+        if set(value) != {"cachePoint"}:
+            has_more = True
         text = value.get("text", within(value, "guardContent", "text", "text"))
         if isinstance(text, str):
             texts.append(text)
-    return "\n".join(texts), results, other
+    return Content("\n".join(texts), results, has_more)
 
 
-def result_text(part: Mapping[str, Json]) -> Optional[str]:
-    """The text of one part of a tool's result: text, or JSON."""
-    if isinstance(part.get("text"), str):
-        return cast(str, part["text"])
-    return compact(part["json"]) if "json" in part else None
+def converse_result(result: Field) -> str:
+    """The text of a tool's result: its texts, and JSON as text."""
+    texts = []
+    for part in result.get("content").objects():
+        if isinstance(part.value.get("text"), str):
+            texts.append(part.value["text"])
+        elif "json" in part.value:
+            texts.append(compact(part.value["json"]))
+    return "\n".join(text for text in texts if text)
+
+
+def converse_turns(body: Field) -> Iterator[Turn]:
+    """System blocks and messages of a request."""
+    system = body.get("system")
+    if not system.is_absent:
+        yield Turn("system", converse_content(system).text)
+    messages = body.get("messages")
+    # A managed prompt has messages of its own, and the request only fills in variables.
+    if not messages.value and body.get("promptVariables").is_absent:
+        messages.expected("an array of at least one message")
+    for message in messages.objects():
+        role = message.check({"role": "a string!", "content": "an array!"}).get("role")
+        if role.value not in ("user", "assistant", "system"):
+            role.expected("one from user, assistant")
+        yield from converse_content(message.get("content")).turns(role.value)
 
 
 class ConverseRequest(Bedrock):
@@ -4455,25 +4540,11 @@ class ConverseRequest(Bedrock):
     }
 
     def turns(self, body: Field) -> Iterator[Turn]:
-        """System blocks and messages; a message of only tool results is no user message."""
-        if not body.get("system").is_absent:
-            yield Turn("system", bedrock_blocks(body.get("system"))[0])
-        messages = body.get("messages")
-        if not messages.value and body.get("promptVariables").is_absent:
-            messages.expected("an array of at least one message")
-        for message in messages.objects():
-            message.check({"role": "a string!", "content": "an array!"})
-            role = message.get("role")
-            if role.value not in ("user", "assistant", "system"):
-                role.expected("one from user, assistant")
-            text, results, other = bedrock_blocks(message.get("content"))
-            if role.value != "user" or other or not results:
-                yield Turn(role.value, text)
-            for result in results:
-                yield Turn("tool", result)
+        """System blocks and messages."""
+        return converse_turns(body)
 
     def tools(self, body: Field) -> Iterator[str]:
-        """Names of the tools."""
+        """Names of the tools; a cache point among them has none."""
         for tool in body.within("toolConfig", "tools").objects():
             tool.check({"toolSpec": "an object"})
             if "toolSpec" in tool.value:
@@ -4482,13 +4553,88 @@ class ConverseRequest(Bedrock):
     def schema(self, body: Field) -> Json:
         """`outputConfig.textFormat.structure.jsonSchema.schema`, which is JSON text."""
         names = ("outputConfig", "textFormat", "structure", "jsonSchema", "schema")
-        node = body.within(*names)
-        if not isinstance(node.value, str):
-            return None if node.is_absent else node.value
+        schema = body.within(*names)
+        if schema.is_absent:
+            return None
+        if not isinstance(schema.value, str):
+            return schema.value
         try:
-            return parse_json(utf8(node.value))
+            return parse_json(utf8(schema.value))
         except ValueError as error:
-            node.expected(f"JSON ({error})")
+            schema.expected(f"JSON ({error})")
+
+
+# --- an answer, written ---
+
+
+def converse_tool_id(call: Call, part: ToolCall, index: int) -> str:
+    """The id of a tool call (2.4)."""
+    return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
+
+
+def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
+    """One content block of a whole answer."""
+    if isinstance(part, ToolCall):
+        use = {
+            "toolUseId": converse_tool_id(call, part, index),
+            "name": part.name,
+            "input": dict(part.arguments),
+        }
+        return {"toolUse": use}
+    if isinstance(part, Reasoning):
+        thought = {"text": part.text, "signature": AnthropicMessages.signature(call, index)}
+        return {"reasoningContent": {"reasoningText": thought}}
+    return {"text": getattr(part, "text", "")}
+
+
+def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
+    """A piece of one content block."""
+    if isinstance(part, ToolCall):
+        return {"toolUse": {"input": piece}}
+    if isinstance(part, Reasoning):
+        return {"reasoningContent": {"text": piece}}
+    return {"text": piece}
+
+
+def converse_block_events(
+    call: Call, part: Part, index: int, deltas: Iterable[Delta]
+) -> Iterator[Event]:
+    """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
+    if isinstance(part, ToolCall):
+        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, index)}
+        yield "contentBlockStart", {"contentBlockIndex": index, "start": {"toolUse": use}}
+    for delta in deltas:
+        value = {"contentBlockIndex": index, "delta": converse_delta(part, delta.piece)}
+        yield "contentBlockDelta", value
+    if isinstance(part, Reasoning):
+        signed = {"reasoningContent": {"signature": AnthropicMessages.signature(call, index)}}
+        yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signed}
+    yield "contentBlockStop", {"contentBlockIndex": index}
+
+
+def converse_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts; those read from the cache are not among the input."""
+    counts = {
+        "inputTokens": usage.input - usage.cached,
+        "outputTokens": usage.output,
+        "totalTokens": usage.total,
+    }
+    # Older models have no counts of a cache.
+    if usage.cached:
+        counts.update(cacheReadInputTokens=usage.cached, cacheWriteInputTokens=0)
+    return counts
+
+
+def recorded_converse_event(value: Json) -> Event:
+    """A recorded value as an event; one without a name is none."""
+    if not isinstance(value, dict):
+        return "", {}
+    for member, name in CONVERSE_EVENT_OF.items():
+        if member in value:
+            return name, value
+    if len(value) == 1:
+        return next(iter(value.items()))
+    return "", value
 
 
 class BedrockConverse(ConverseRequest):
@@ -4498,173 +4644,43 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
-    stops = {
-        "stop": "end_turn",
-        "length": "max_tokens",
-        "tool_calls": "tool_use",
-        "content_filter": "content_filtered",
-    }
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
-        return params["verb"].endswith("stream")
-
-    def block(self, call: Call, part: Part, index: int) -> Dict[str, Json]:
-        """One content block."""
-        if isinstance(part, ToolCall):
-            return {
-                "toolUse": {
-                    "toolUseId": self.tool_id(call, part, index),
-                    "name": part.name,
-                    "input": dict(part.arguments),
-                }
-            }
-        if isinstance(part, Reasoning):
-            signature = AnthropicMessages.signature(call, index)
-            return {
-                "reasoningContent": {"reasoningText": {"text": part.text, "signature": signature}}
-            }
-        return {"text": getattr(part, "text", "")}
-
-    @staticmethod
-    def tool_id(call: Call, part: ToolCall, index: int) -> str:
-        """The id of a tool call."""
-        return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
-
-    def stop(self, reply: Reply) -> str:
-        """The stop reason; a refusal is text that a filter stopped."""
-        refused = reply.stop == "stop" and reply.text(Refusal) is not None
-        return self.stops["content_filter" if refused else reply.stop]
-
-    def usage(self, usage: Usage) -> Dict[str, Json]:
-        """Token counts; those read from the cache are not among the input."""
-        cached = (
-            {"cacheReadInputTokens": usage.cached, "cacheWriteInputTokens": 0}
-            if usage.cached
-            else {}
-        )
-        return {
-            "inputTokens": usage.input - usage.cached,
-            "outputTokens": usage.output,
-            "totalTokens": usage.total,
-            **cached,
-        }
+        return params["verb"] == "converse-stream"
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output message with metrics."""
-        content = [self.block(call, part, index) for index, part in enumerate(reply.parts)]
+        content = [converse_block(call, part, index) for index, part in enumerate(reply.parts)]
         return {
             "metrics": {"latencyMs": 408},
             "output": {"message": {"content": content, "role": "assistant"}},
-            "stopReason": self.stop(reply),
-            "usage": self.usage(reply.usage),
+            "stopReason": CONVERSE_STOPS[stop_of(reply)],
+            "usage": converse_usage(reply.usage),
         }
 
-    def deltas(self, call: Call, delta: Delta) -> Dict[str, Json]:
-        """The delta of one piece."""
-        if isinstance(delta.part, ToolCall):
-            return {"toolUse": {"input": delta.piece}}
-        return (
-            {"reasoningContent": {"text": delta.piece}}
-            if isinstance(delta.part, Reasoning)
-            else {"text": delta.piece}
-        )
-
-    def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    def values(self, call: Call, reply: Reply) -> Iterator[Event]:
         """The events of a stream without their padding, in order (10.1, recorded)."""
         yield "messageStart", {"role": "assistant"}
-        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            part = reply.parts[index]
-            if isinstance(part, ToolCall):
-                start = {
-                    "toolUse": {"name": part.name, "toolUseId": self.tool_id(call, part, index)}
-                }
-                yield "contentBlockStart", {"contentBlockIndex": index, "start": start}
-            for delta in cut:
-                yield (
-                    "contentBlockDelta",
-                    {"contentBlockIndex": index, "delta": self.deltas(call, delta)},
-                )
-            if isinstance(part, Reasoning):
-                signature = {
-                    "reasoningContent": {"signature": AnthropicMessages.signature(call, index)}
-                }
-                yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signature}
-            yield "contentBlockStop", {"contentBlockIndex": index}
-        yield "messageStop", {"stopReason": self.stop(reply)}
-        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": self.usage(reply.usage)}
+        # walk() goes through the parts in order, so each index comes in one run.
+        for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+            yield from converse_block_events(call, reply.parts[index], index, deltas)
+        yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}
+        usage = converse_usage(reply.usage)
+        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their padding."""
         for number, (name, value) in enumerate(self.values(call, reply)):
-            yield name, {**value, "p": self.pad(call, number)}
+            yield name, {**value, "p": bedrock_padding(call, number)}
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is in them."""
-        known = {
-            "role": "messageStart",
-            "start": "contentBlockStart",
-            "delta": "contentBlockDelta",
-            "stopReason": "messageStop",
-            "usage": "metadata",
-            "contentBlockIndex": "contentBlockStop",
-        }
+        """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is
+        in them."""
         for value in values:
-            name = next(
-                (known[key] for key in known if isinstance(value, dict) and key in value), ""
-            )
-            if not name and isinstance(value, dict) and len(value) == 1:
-                name, value = next(iter(value.items()))
+            name, payload = recorded_converse_event(value)
             if name:
-                yield name, value
-
-
-class BedrockCountTokens(Bedrock):
-    """CountTokens, of a Converse or an InvokeModel request."""
-
-    operation, api = "count_tokens", "count-tokens"
-    routes = ("POST /model/{model}/count-tokens",)
-    fields = {"input": "an object!"}
-
-    def turns(self, body: Field) -> Iterable[Turn]:
-        """The conversation of the request inside."""
-        given = body.within("input", "converse")
-        if not given.is_absent:
-            given.check({**ConverseRequest.fields, "messages": "an array!"})
-            return ConverseRequest().turns(given)
-        packed = body.within("input", "invokeModel", "body")
-        if not isinstance(packed.value, str):
-            return invoked_turns(None)
-        try:
-            return invoked_turns(parse_json(base64.b64decode(packed.value)))
-        except ValueError as error:
-            packed.expected(f"base64 of JSON ({error})")
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The count."""
-        return {"inputTokens": reply.usage.input}
-
-
-def invoked_turns(body: Json) -> Iterator[Turn]:
-    """What can be read of an InvokeModel body whose maker has no wire format here: a prompt, or messages with texts."""
-    body = body if isinstance(body, dict) else {}
-    prompt = next(
-        (body[name] for name in ("prompt", "inputText") if isinstance(body.get(name), str)), None
-    )
-    if prompt is not None:
-        yield Turn("user", prompt)
-    for message in body["messages"] if isinstance(body.get("messages"), list) else ():
-        content = message.get("content") if isinstance(message, dict) else None
-        parts = content if isinstance(content, list) else [{"text": content}]
-        texts = [
-            part["text"]
-            for part in parts
-            if isinstance(part, dict) and isinstance(part.get("text"), str)
-        ]
-        role = message.get("role") if isinstance(message, dict) else ""
-        yield Turn(
-            role if role in ("system", "user", "assistant", "tool") else "user", "\n".join(texts)
-        )
+                yield name, payload
 
 
 # === formats/bedrock_invoke ==================================================
@@ -4684,6 +4700,8 @@ FAMILIES = (
     ("cohere-embed", re.compile(r".*cohere\.embed")),
     ("other", OTHER_MAKER),
 )
+
+# Every model has the same paths: its name alone tells which format reads the body.
 INVOKE = "POST /model/{model}/{verb=invoke}"
 INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
@@ -4693,12 +4711,44 @@ def family_of(model: str) -> str:
     return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 
+def invoked_turns(body: Json) -> Iterator[Turn]:
+    """What can be read of an InvokeModel body whose maker has no wire format here: a prompt, or
+    messages with texts."""
+    if not isinstance(body, dict):
+        return
+    prompts = [body[name] for name in ("prompt", "inputText") if isinstance(body.get(name), str)]
+    if prompts:
+        yield Turn("user", prompts[0])
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        for message in messages:
+            yield invoked_turn(message)
+
+
+def invoked_turn(message: Json) -> Turn:
+    """One message of such a body; what can't be read of it is the user's, or empty."""
+    role = within(message, "role")
+    if role not in ("system", "user", "assistant", "tool"):
+        role = "user"
+    content = within(message, "content")
+    texts = [content]
+    if isinstance(content, list):
+        texts = [within(part, "text") for part in content]
+    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)))
+
+
+def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
+    """One of the maker's events, as base64 of its JSON (10.1)."""
+    text = value if isinstance(value, str) else compact(value)
+    return "chunk", {"bytes": base64.b64encode(utf8(text)).decode(), "p": padding}
+
+
 class BedrockInvoke(Bedrock):
     """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
 
     api = "invoke"
     layout = staticmethod(compact)
-    family = ""
+    family = ""  # one of FAMILIES, or claude
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """The model's name tells whose body it is."""
@@ -4708,19 +4758,30 @@ class BedrockInvoke(Bedrock):
         """The operation says it."""
         return params["verb"] != "invoke"
 
-    def chunks(
-        self, values: Iterable[Json], call: Optional[Call] = None
-    ) -> Iterator[Tuple[str, Json]]:
-        """The maker's events as chunks, with padding where there is a call to make it from."""
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id; of a stream also the type of what is inside."""
+        shared = super().headers(call, stream, status)
+        if not stream:
+            return shared
+        return (*shared, ("X-Amzn-Bedrock-Content-Type", "application/json"))
+
+    def usage_headers(self, reply: Reply) -> Headers:
+        """Token counts and latency."""
+        return (
+            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
+            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
+            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
+        )
+
+    def chunks(self, values: Iterable[Json], call: Call) -> Iterator[Tuple[str, Json]]:
+        """The maker's events as chunks with their padding."""
         for number, value in enumerate(values):
-            packed = base64.b64encode(
-                utf8(value if isinstance(value, str) else compact(value))
-            ).decode()
-            yield "chunk", {"bytes": packed, "p": self.pad(call, number) if call else "abcdefgh"}
+            yield chunk_event(value, bedrock_padding(call, number))
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """The maker's events."""
-        return self.chunks(values)
+        for value in values:
+            yield chunk_event(value, "abcdefgh")  # there is no call to derive padding from
 
 
 class BedrockClaude(BedrockInvoke, AnthropicMessages):
@@ -4728,26 +4789,26 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
 
     family = "claude"
     routes = (INVOKE, INVOKE_STREAM)
+    # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Anthropic's events in chunks."""
+        return self.chunks(self.measured(call, reply), call)
+
+    def measured(self, call: Call, reply: Reply) -> Iterator[Json]:
+        """Anthropic's events, the last with the metrics of the whole."""
         metrics = {
             "inputTokenCount": reply.usage.input - reply.usage.cached,
             "outputTokenCount": reply.usage.output,
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
-        return self.chunks(
-            (
-                {**value, "amazon-bedrock-invocationMetrics": metrics}
-                if value["type"] == "message_stop"
-                else value
-                for value in self.values(call, reply)
-            ),
-            call,
-        )
+        for value in self.values(call, reply):
+            if value["type"] == "message_stop":
+                value = {**value, "amazon-bedrock-invocationMetrics": metrics}
+            yield value
 
 
 class BedrockNova(BedrockInvoke, BedrockConverse):
@@ -4771,34 +4832,34 @@ class BedrockOther(BedrockInvoke):
 
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
-    speaks = frozenset()
+    speaks = frozenset()  # nothing: the shape of an answer is not known
 
     def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""
         return invoked_turns(body.value)
 
 
-class BedrockTitanEmbed(BedrockInvoke):
-    """InvokeModel for Amazon's text embedding models."""
+class BedrockEmbed(BedrockInvoke):
+    """What the embedding models share."""
 
     operation = "embed"
-    family = "titan-embed"
-    routes: Tuple[str, ...] = (INVOKE,)
-    fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
     speaks = frozenset((Embedding,))
+
+
+class BedrockTitanEmbed(BedrockEmbed):
+    """InvokeModel for Amazon's text embedding models."""
+
+    family = "titan-embed"
+    routes = (INVOKE,)
+    fields = {"inputText": "a string", "dimensions": "an integer"}
 
     def inputs(self, body: Field) -> List[str]:
         """The one text; an image has none."""
-        return [body.value.get("inputText") or ""]
-
-    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
-        """One an input."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        return [list(embedding.of(index)) for index in range(len(call.inputs))]
+        return [body.get("inputText").text("")]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding, twice as the real one."""
-        vector = self.vectors(call, reply)[0]
+        vector = reply.vectors(1)[0]
         return {
             "embedding": vector,
             "embeddingsByType": {"float": vector},
@@ -4806,7 +4867,7 @@ class BedrockTitanEmbed(BedrockInvoke):
         }
 
 
-class BedrockCohereEmbed(BedrockTitanEmbed):
+class BedrockCohereEmbed(BedrockEmbed):
     """InvokeModel for Cohere's embedding models."""
 
     family = "cohere-embed"
@@ -4820,16 +4881,43 @@ class BedrockCohereEmbed(BedrockTitanEmbed):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
         return {
-            "embeddings": self.vectors(call, reply),
+            "embeddings": reply.vectors(len(call.inputs)),
             "id": uuid(call, "id"),
             "response_type": "embeddings_floats",
             "texts": list(call.inputs),
         }
 
 
-def texts_of(texts: Field) -> List[str]:
-    """An array of strings; BadField for anything else in it."""
-    return [item.text() for item in texts.items()]
+# === formats/bedrock_count_tokens ============================================
+# AWS Bedrock: CountTokens (wire formats, section 10).  Pure.
+
+
+class BedrockCountTokens(Bedrock):
+    """CountTokens, of a Converse or an InvokeModel request."""
+
+    operation, api = "count_tokens", "count-tokens"
+    routes = ("POST /model/{model}/count-tokens",)
+    fields = {"input": "an object!"}
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """The conversation of the request inside."""
+        converse = body.within("input", "converse")
+        if not converse.is_absent:
+            # Nothing but the conversation is counted, so here a prompt's name can't stand for it.
+            converse.check({**ConverseRequest.fields, "messages": "an array!"})
+            return converse_turns(converse)
+        # In JSON a blob is base64, and the body of an invoke request is a blob.
+        packed = body.within("input", "invokeModel", "body")
+        if not isinstance(packed.value, str):
+            return ()
+        try:
+            return invoked_turns(parse_json(base64.b64decode(packed.value)))
+        except ValueError as error:
+            packed.expected(f"base64 of JSON ({error})")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"inputTokens": reply.usage.input}
 
 
 # === formats/cohere ==========================================================

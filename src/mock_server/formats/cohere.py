@@ -29,8 +29,8 @@ from ..values import (
     walk,
 )
 from .base import WireFormat, retry_after, uuid
-from .bedrock_invoke import texts_of
 from .openai import ChatRequest, openai_text
+from .reading import texts_of
 from .responses import named_by_type
 
 

@@ -25,8 +25,8 @@ from ..values import (
     walk,
 )
 from .base import WireFormat
-from .bedrock_invoke import texts_of
 from .openai import CHAT_ROLES, ChatRequest
+from .reading import texts_of
 
 
 class Ollama(WireFormat):

@@ -16,6 +16,9 @@ ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 LOWER = "abcdefghijklmnopqrstuvwxyz"
 
 
+LOWER_ALNUM = LOWER + "0123456789"
+
+
 HEX = "0123456789abcdef"
 
 

@@ -10,6 +10,7 @@ from . import (  # noqa: F401  defining a class registers it
     bedrock_count_tokens,
     bedrock_invoke,
     cohere,
+    cohere_embed,
     gemini,
     gemini_more,
     google_openai,

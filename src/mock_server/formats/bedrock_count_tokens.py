@@ -25,7 +25,7 @@ class BedrockCountTokens(Bedrock):
         """The conversation of the request inside."""
         converse = body.within("input", "converse")
         if not converse.is_absent:
-            # Nothing but the conversation is counted, so here a prompt's name can't stand for it.
+            # No managed prompt can stand for the messages here, as it can in Converse itself.
             converse.check({**ConverseRequest.fields, "messages": "an array!"})
             return converse_turns(converse)
         # In JSON a blob is base64, and the body of an invoke request is a blob.

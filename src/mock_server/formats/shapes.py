@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict
+import base64
+import struct
+from typing import Dict, Sequence
 
 from ..limits import Json
 from ..values import Refusal, Reply
@@ -13,8 +15,14 @@ def present(**members: Json) -> Dict[str, Json]:
     return {name: value for name, value in members.items() if value is not None}
 
 
+def packed_floats(vector: Sequence[float]) -> str:
+    """A vector as base64 of little-endian float32."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
 def stop_of(reply: Reply) -> str:
     """Why an answer stopped, where a refusal is text that a filter stopped."""
+    # These formats have no field for a refusal.
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return "content_filter"
     return reply.stop

@@ -208,6 +208,7 @@ def cohere_tool_events(
 
 def cohere_block_events(part: Part, number: int, deltas: Iterable[Delta]) -> Iterator[CohereEvent]:
     """A block of content: first empty, then its text."""
+    # The name of a block's type is that of its text, too.
     block = cohere_block(part, "")
     yield cohere_event("content-start", number, {"content": block})
     for delta in deltas:
@@ -219,7 +220,7 @@ def cohere_block_events(part: Part, number: int, deltas: Iterable[Delta]) -> Ite
 
 def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
     """What lies between the start and the end of a message."""
-    # Content blocks and tool calls are counted apart.
+    # Content blocks and tool calls are counted apart, each from 0.
     blocks, tools = itertools.count(), itertools.count()
     for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
         part = reply.parts[index]
@@ -267,6 +268,7 @@ class CohereChat(Cohere):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events under the names of their types, then `[DONE]`."""
+        # All that a message may have, empty (section 11, recorded).
         message = {
             "role": "assistant",
             "content": [],
@@ -284,7 +286,7 @@ class CohereChat(Cohere):
         reason, usage = COHERE_STOPS[stop_of(reply)], cohere_usage(reply.usage)
         end = {"finish_reason": reason, "usage": usage}
         yield "message-end", {"type": "message-end", "delta": end}
-        yield "", "[DONE]"
+        yield "", "[DONE]"  # without a name, as the only one
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The end of the message, with the error in it."""

@@ -42,7 +42,7 @@ def ubinary_vector(vector: Sequence[float]) -> List[int]:
 
 VectorType = Callable[[Sequence[float]], Json]
 
-# What `embedding_types` may ask for.
+# What `embedding_types` may ask for.  Names and bounds are documented, the scale is unverified.
 VECTOR_TYPES: Mapping[str, VectorType] = {
     "float": list,
     "base64": packed_floats,

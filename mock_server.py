@@ -4411,45 +4411,33 @@ class Bedrock(WireFormat):
         )
 
 
-# === formats/reading =========================================================
-# Requests, as several formats read them.  Pure.
+# === formats/message_content =================================================
+# What is in a message whose tool results stand among its texts: Anthropic's, Google's.  Pure.
 
 
-class Content(NamedTuple):
-    """What a message holds: its text, results of tools, and whether there is more than results."""
+@dataclass(frozen=True)
+class MessageContent:
+    """The text of a message, the texts of its tool results, and whether they are all there is."""
 
-    text: str
-    results: Sequence[str]
-    has_more: bool
+    text: str = ""
+    results: Tuple[str, ...] = ()
+    only_results: bool = False
 
     def turns(self, role: str) -> Iterator[Turn]:
-        """The turns of the message, each result as one of its own.
-
-        A user message of nothing but results is no turn of the user."""
-        # Else the last user text would be empty after every tool call (wire formats, 2.2).
-        if role != "user" or self.has_more or not self.results:
+        """The message as turns, a tool result each its own; of a user, only results are no turn."""
+        if role != "user" or not self.only_results:
             yield Turn(role, self.text)
         for result in self.results:
             yield Turn("tool", result)
 
 
+# === formats/shapes ==========================================================
+# Small shapes that several formats share.  Pure.
+
+
 def texts_of(texts: Field) -> List[str]:
     """An array of strings; BadField for anything else in it."""
     return [item.text() for item in texts.items()]
-
-
-# === formats/shapes ==========================================================
-# Shapes of JSON that several formats write.  Pure.
-
-
-def present(**members: Json) -> Dict[str, Json]:
-    """The members that are not None."""
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def packed_floats(vector: Sequence[float]) -> str:
-    """A vector as base64 of little-endian float32."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 def stop_of(reply: Reply) -> str:
@@ -4458,6 +4446,11 @@ def stop_of(reply: Reply) -> str:
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return "content_filter"
     return reply.stop
+
+
+def packed_floats(vector: Sequence[float]) -> str:
+    """A vector in base64 of little-endian float32."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 # === formats/bedrock_converse ================================================
@@ -4488,7 +4481,7 @@ Event = Tuple[str, Dict[str, Json]]
 # --- a request, read ---
 
 
-def converse_content(content: Field) -> Content:
+def converse_content(content: Field) -> MessageContent:
     """What the content of a message, or the system prompt, holds."""
     texts: List[str] = []
     results: List[str] = []
@@ -4504,7 +4497,8 @@ def converse_content(content: Field) -> Content:
         text = value.get("text", within(value, "guardContent", "text", "text"))
         if isinstance(text, str):
             texts.append(text)
-    return Content("\n".join(texts), results, has_more)
+    only_results = bool(results) and not has_more
+    return MessageContent("\n".join(texts), tuple(results), only_results)
 
 
 def converse_result(result: Field) -> str:

@@ -11,7 +11,7 @@ from ..node import Field
 from ..values import Call, Delta, Part, Reasoning, Reply, ToolCall, Turn, Usage, walk
 from .anthropic import AnthropicMessages
 from .bedrock import Bedrock, bedrock_padding
-from .reading import Content
+from .message_content import MessageContent
 from .shapes import stop_of
 
 # Stop reasons (section 10) by those of a reply.
@@ -38,7 +38,7 @@ Event = Tuple[str, Dict[str, Json]]
 # --- a request, read ---
 
 
-def converse_content(content: Field) -> Content:
+def converse_content(content: Field) -> MessageContent:
     """What the content of a message, or the system prompt, holds."""
     texts: List[str] = []
     results: List[str] = []
@@ -54,7 +54,8 @@ def converse_content(content: Field) -> Content:
         text = value.get("text", within(value, "guardContent", "text", "text"))
         if isinstance(text, str):
             texts.append(text)
-    return Content("\n".join(texts), results, has_more)
+    only_results = bool(results) and not has_more
+    return MessageContent("\n".join(texts), tuple(results), only_results)
 
 
 def converse_result(result: Field) -> str:

@@ -14,7 +14,7 @@ from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
-from .reading import texts_of
+from .shapes import texts_of
 
 # Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an
 # ARN, is taken for Claude.

@@ -10,8 +10,7 @@ from ..values import Call, Embedding, Reply, Turn
 from .base import uuid
 from .cohere import Cohere
 from .openai import openai_text
-from .reading import texts_of
-from .shapes import packed_floats
+from .shapes import packed_floats, texts_of
 
 
 def int8_vector(vector: Sequence[float]) -> List[int]:

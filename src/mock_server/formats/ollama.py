@@ -26,7 +26,7 @@ from ..values import (
 )
 from .base import WireFormat
 from .openai import CHAT_ROLES, ChatRequest
-from .reading import texts_of
+from .shapes import texts_of
 
 # Read from the server's source; the 404 was recorded (section 13).
 OLLAMA_ERRORS = {

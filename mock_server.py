@@ -110,85 +110,47 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-
 DEFAULT_PORT = 5001
-
-
-HEAD_LIMIT = 64 * 1024  # bytes of a request's head; above it 431
-
-
-LINE_LIMIT = 16 * 1024  # bytes of a request line; above it 414
-
-
-MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
-
-
-DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
-
-
-DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
-
-
-IDLE_SECONDS = 75.0  # a connection without a request is closed after this
-
-
-HEAD_SECONDS = 20.0  # from a request's first byte to the end of its head
-
-
-BODY_SECONDS = 60.0  # and to the end of its body
-
-
-STALL_SECONDS = 30.0  # a client that takes no byte for this long is given up
-
-
-LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it reads why
-
-
-GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
-
-
-SPARE_THREADS = 32  # threads that stay to wait for the next connection
-
-
-WRITERS = 4  # unpaced streams that write at the same moment (design, section 11)
-
-
-LOG_LINES = 10_000  # log lines that may wait for a slow standard error
-
-
-QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
-
-
 CONTROL_PREFIX = "/__mock__"
 
+# --- what is read of a request ---
+
+HEAD_LIMIT = 64 * 1024  # bytes of its head; above it 431
+LINE_LIMIT = 16 * 1024  # bytes of its first line; above it 414
+MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
+DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
+DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
+
+# --- how long a client may take ---
+
+IDLE_SECONDS = 75.0  # a connection without a request is closed after this
+HEAD_SECONDS = 20.0  # from a request's first byte to the end of its head
+BODY_SECONDS = 60.0  # and to the end of its body
+STALL_SECONDS = 30.0  # a client that takes no byte for this long is given up
+LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it reads why
+
+# --- how much is done at once ---
+
+SPARE_THREADS = 32  # threads that stay to wait for the next connection
+WRITERS = 4  # unpaced streams that write at the same moment; the others wait for their turn
+LOG_LINES = 10_000  # log lines that may wait for a slow standard error
+GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
+QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
+
+# --- for tests: what they ask for and look at ---
 
 RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do
-
-
-JOURNAL = 1000  # default of --journal: requests that a session remembers
-
-
-JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
-
-
-JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
-
-
-SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
-
-
 WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
-
-
+SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
+JOURNAL = 1000  # default of --journal: requests that a session remembers
+JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
+JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
 LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
 
+# --- types ---
 
 Json = Any
-
-
 Headers = Tuple[Tuple[str, str], ...]
-
-
 Difference = Tuple[str, Any, Any]  # key, got, expected
 
 
@@ -212,9 +174,9 @@ MISSING = Missing()
 class WrongValue(ValueError):
     """A value that can't be used; its message says where it stands, and what would do.
 
-    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found` what
-    is there, and `sentence` what the provider itself says of it, where it has words of its own.
-    """
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found`
+    what is there, and `sentence` what the provider itself says of it, where it has words of its
+    own."""
 
     def __init__(
         self,
@@ -242,8 +204,7 @@ class Refused(Exception):
 
     `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
     at fault; `headers` go out with the answer; `close` says that the connection can't be used
-    any further, because what follows on it can't be told apart from this request.
-    """
+    any further, because what follows on it can't be told apart from this request."""
 
     def __init__(
         self,
@@ -264,26 +225,34 @@ class Because(str):
     """An expectation that is a sentence, not a value."""
 
 
+# In this order: to Python a boolean is an integer.
+KIND_NAMES: Tuple[Tuple[Any, str], ...] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a number"),
+    (str, "a string"),
+    (list, "an array"),
+    (dict, "an object"),
+)
+
+
 def kind_of(value: Json) -> str:
     """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
-    if value is None or value is MISSING:
-        return "null" if value is None else "nothing"
-    kinds: Tuple[Tuple[Any, str], ...] = (
-        (bool, "a boolean"),
-        (int, "an integer"),
-        (float, "a number"),
-        (str, "a string"),
-        (list, "an array"),
-        (dict, "an object"),
-    )
-    return next((name for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
+    if value is None:
+        return "null"
+    if value is MISSING:
+        return "nothing"
+    names = (name for kind, name in KIND_NAMES if isinstance(value, kind))
+    return next(names, type(value).__name__)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known: " + ", ".join(names)
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:
@@ -293,10 +262,15 @@ def shown(value: Json, around: int = 0, room: int = 160) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     start = max(0, min(around - room // 2, len(text) - room))
     end = start + room
-    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+    piece = text[start:end]
+    if start:
+        piece = "…" + piece
+    if end < len(text):
+        piece += "…"
+    return piece
 
 
-# Where Python's versions differ, RFC 9110; and what is not in it.
+# Where Python's versions differ, as in RFC 9110; and 529, which is not in it (wire formats, 9).
 PHRASES = {
     413: "Content Too Large",
     414: "URI Too Long",
@@ -320,66 +294,49 @@ def http_phrase(status: int) -> str:
 # JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json.
 
 
+# Alphabets of ids (wire formats, 2.4).
 ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-
 LOWER = "abcdefghijklmnopqrstuvwxyz"
-
-
 LOWER_ALNUM = LOWER + "0123456789"
-
-
 HEX = "0123456789abcdef"
-
-
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
-
 BASE64URL = ALNUM + "-_"
 
+# --- layouts ---
 
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
 sorted_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-
-
-quoted = json.encoder.encode_basestring
-
-
 loose = json.JSONEncoder(ensure_ascii=False).encode
-
-
 spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
-
+quoted = json.encoder.encode_basestring  # of one string
 
 GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
 def go_json(value: Json) -> str:
-    """Compact JSON as Go's json.Marshal writes it: clients that cut at every kind of line end rely on its escapes."""
+    """Compact JSON as Go's json.Marshal writes it."""
+    # Clients that cut lines at every kind of line end rely on the last two of the escapes.
     return compact(value).translate(GO_ESCAPES)
 
 
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
-    """JSON laid out as json.dumps(indent=2) does it, several times as fast: the json module indents in Python."""
+    """JSON laid out as json.dumps(indent=2) does it."""
+    # Several times as fast as that, which indents in Python and yields every token.
     if isinstance(value, str):
         return quoted(value)
-    if value is None or type(value) is int:  # most of what is no text
-        return "null" if value is None else str(value)
+    if value is None:
+        return "null"
+    if type(value) is int:  # with null most of what is no text
+        return str(value)
     if not value or not isinstance(value, (dict, list)):
         return compact(value)
     inner = line + step
+    between = "," + inner
     if isinstance(value, dict):
         members = [f"{quoted(key)}: {indented(item, step, inner)}" for key, item in value.items()]
-        return "{" + inner + ("," + inner).join(members) + line + "}"
-    return (
-        "["
-        + inner
-        + ("," + inner).join([indented(item, step, inner) for item in value])
-        + line
-        + "]"
-    )
+        return "{" + inner + between.join(members) + line + "}"
+    items = [indented(item, step, inner) for item in value]
+    return "[" + inner + between.join(items) + line + "]"
 
 
 def utf8(text: str) -> bytes:
@@ -387,13 +344,18 @@ def utf8(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+# --- reading ---
+
+
 def _integer(digits: str) -> int:
+    """An integer of no more digits than there may be."""
     if len(digits) > DIGIT_LIMIT:
         raise ValueError(f"an integer of {len(digits)} digits; at most {DIGIT_LIMIT} are read")
     return int(digits)
 
 
 def _number(text: str) -> float:
+    """A number that a float can hold."""
     value = float(text)
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"{text[:40]} is too large a number")
@@ -401,6 +363,7 @@ def _number(text: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
+    """Refuses NaN and Infinity, which Python would read."""
     raise ValueError(f"{name} is not JSON")
 
 
@@ -419,60 +382,41 @@ def parse_json(data: bytes) -> Json:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels") from None
+    # Whoever opens no more brackets than there may be levels needs no closer look.
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
     return value
 
 
 def depth(value: Json) -> int:
-    """How many arrays and objects lie inside each other; walks level by level, not recursively."""
+    """How many arrays and objects lie inside each other."""
+    # Level by level: walking down recursively would meet Python's own limit.
     levels, level = 0, [value]
     while level:
-        level = [
-            inner
-            for outer in level
-            for inner in (
-                outer.values()
-                if isinstance(outer, dict)
-                else outer
-                if isinstance(outer, list)
-                else ()
-            )
-        ]
+        level = [inner for outer in level for inner in inner_values(outer)]
         levels += 1
     return levels - 1
 
 
-def rfc3339(second: float) -> str:
-    """A Unix second as date and time in UTC, without the Z."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+def inner_values(value: Json) -> Iterable[Json]:
+    """What lies in an array or an object; nothing lies in anything else."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list):
+        return value
+    return ()
 
 
-def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, anything else replaced."""
-    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
-        return extra
-    return {
-        **value,
-        **{key: merged(value[key], more) if key in value else more for key, more in extra.items()},
-    }
+def within(value: Json, *names: str) -> Json:
+    """What lies inside nested objects, or None where one of them is missing or none."""
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
 
 
-def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
-    """`length` characters of `alphabet` that depend on nothing but `seed`."""
-    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
-
-
-@functools.lru_cache(maxsize=None)
-def spread(alphabet: str) -> bytes:
-    """A character of the alphabet for each byte."""
-    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
-
-
-def estimate(text: str) -> int:
-    """About how many tokens a text has: a quarter of its characters, at least 1."""
-    return max(1, (len(text) + 3) // 4)
-
+# --- kinds ---
 
 KINDS: Mapping[str, Tuple[type, ...]] = {
     "a string": (str,),
@@ -494,25 +438,56 @@ def fits(value: Json, expected: str) -> bool:
     return isinstance(value, KINDS[expected])
 
 
-def within(value: Json, *names: str) -> Json:
-    """What lies inside nested objects, or None where one of them is missing or none."""
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+# --- values made from values ---
+
+
+def merged(value: Json, extra: Json) -> Json:
+    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
+        return extra
+    result = dict(value)
+    for name, above in extra.items():
+        if name in value:
+            above = merged(value[name], above)
+        result[name] = above
+    return result
 
 
 def sorted_keys(value: Json) -> Json:
     """A JSON value with the keys of every object in order."""
     if isinstance(value, dict):
         return {key: sorted_keys(value[key]) for key in sorted(value)}
-    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [sorted_keys(item) for item in value]
+    return value
 
 
 def copied(value: Json) -> Json:
     """A JSON value of its own."""
     if isinstance(value, dict):
         return {key: copied(inner) for key, inner in value.items()}
-    return [copied(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [copied(inner) for inner in value]
+    return value
+
+
+# --- ids, times, counts ---
+
+
+def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
+    """`length` characters of `alphabet` that depend on nothing but `seed`."""
+    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
+
+
+@functools.lru_cache(maxsize=None)
+def spread(alphabet: str) -> bytes:
+    """A character of the alphabet for each byte."""
+    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
+
+
+def rfc3339(second: float) -> str:
+    """A Unix second as date and time in UTC, without the Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 this_second = functools.lru_cache(maxsize=2)(rfc3339)
@@ -523,8 +498,16 @@ def timestamp(moment: float) -> str:
     return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
 
 
+def estimate(text: str) -> int:
+    """About how many tokens a text has: a quarter of its characters, at least 1."""
+    return max(1, (len(text) + 3) // 4)
+
+
 # === values ==================================================================
 # The values that the layers hand to each other: frozen dataclasses.  Touch nothing.
+
+
+# --- what is asked ---
 
 
 @dataclass(frozen=True)
@@ -550,6 +533,9 @@ class Turn:
 
     role: str
     text: str
+
+
+STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 
 @dataclass(frozen=True)
@@ -609,18 +595,15 @@ class Call:
 
     @functools.cached_property
     def digest(self) -> str:
-        """64 hex digits from provider, API, model and body; streaming or not makes no difference."""
+        """64 hex digits from provider, API, model and body, whether it streams or not."""
         body = self.body
         if body is MISSING:
             request = self.request
             return hashlib.sha256(request.path.encode() + request.body).hexdigest()
         if isinstance(body, dict):
-            body = {
-                key: value for key, value in body.items() if key not in ("stream", "stream_options")
-            }
-        return hashlib.sha256(
-            utf8(sorted_compact([self.provider, self.api, self.model, body]))
-        ).hexdigest()
+            body = {name: body[name] for name in body if name not in STREAM_FIELDS}
+        seed = sorted_compact([self.provider, self.api, self.model, body])
+        return hashlib.sha256(utf8(seed)).hexdigest()
 
     @functools.cached_property
     def body_sha256(self) -> str:
@@ -640,6 +623,9 @@ class Call:
     def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
         """An id that this request always gets; `label` tells its ids apart."""
         return token(self.digest + label, length, alphabet)
+
+
+# --- what is answered ---
 
 
 @dataclass(frozen=True)
@@ -665,7 +651,8 @@ class Refusal:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool that the model wants called; without `id` the wire format makes one in its provider's shape."""
+    """A tool that the model wants called; without `id` the wire format makes one in its
+    provider's shape."""
 
     name: str
     arguments: Mapping[str, Json]
@@ -723,8 +710,10 @@ class Reply:
 
     def text(self, kind: Type[Any]) -> Optional[str]:
         """The parts of one kind joined, or None if there is none."""
-        found = [part.text for part in self.parts if isinstance(part, kind)]
-        return "".join(found) if found else None
+        texts = [part.text for part in self.parts if isinstance(part, kind)]
+        if not texts:
+            return None
+        return "".join(texts)
 
     def vectors(self, number: int) -> List[List[float]]:
         """The embeddings of so many inputs."""
@@ -738,9 +727,53 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Delta:
+    """A piece of one part of a reply: `head` is true for the first piece of the part at `index`,
+    `first` for the first part of its kind.  A tool call's pieces are those of its arguments as
+    JSON text."""
+
+    index: int
+    part: Part
+    piece: str
+    head: bool
+    first: bool
+
+
+WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+ARGUMENT_PIECES = re.compile(r"\w+|\W+")
+
+
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text."""
+    if size:
+        return [text[at : at + size] for at in range(0, len(text), size)]
+    return words.findall(text)
+
+
+def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
+    """A reply as a model streams it, part by part; a part without text is one empty piece.
+    `layout` writes arguments."""
+    kinds = [type(part) for part in reply.parts]
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, Embedding):
+            continue
+        if isinstance(part, ToolCall):
+            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
+        else:
+            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
+        first = kinds[index] not in kinds[:index]
+        for number, piece in enumerate(cut or [""]):
+            yield Delta(index, part, piece, number == 0, first)
+
+
+# --- what goes wrong ---
+
+
+@dataclass(frozen=True)
 class Failure:
-    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an empty message and
-    what is None are the provider's own for that kind, or for the kind that the status stands for."""
+    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an
+    empty message and what is None are the provider's own for that kind, or for the kind that the
+    status stands for."""
 
     status: int
     message: str
@@ -764,7 +797,8 @@ class ErrorBody:
     headers: Headers = ()
 
 
-# Kinds of errors that every provider has in some form, with the statuses that stand for them in a mock.
+# Kinds of errors that every provider has in some form, with the statuses that stand for them in a
+# mock.  Those without one are a 400, which may stand for much else.
 ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
     "authentication": (401,),
     "permission": (403,),
@@ -776,15 +810,26 @@ ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
     "context_length": (),
     "content_filter": (),
 }
-
-
 STATUS_KINDS = {status: kind for kind, statuses in ERROR_KINDS.items() for status in statuses}
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A rate limit that was looked at."""
+
+    requests: int  # in a window
+    left: int
+    wait: int  # seconds until the window starts anew
+    reset: int  # the Unix second of that
+
+
+# --- what a mock says, in all its forms ---
+
+
+@dataclass(frozen=True)
 class Recorded:
-    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay out),
-    its gzip `twin`, and `events` (frames of a file, or JSON values to frame)."""
+    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay
+    out), its gzip `twin`, and its events: `frames` of a file, or JSON `values` to frame."""
 
     body: Union[bytes, Json] = MISSING
     twin: Optional[bytes] = None
@@ -794,7 +839,8 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Broken:
-    """A stream that ends with an error after some events of its content; a whole answer is the error alone."""
+    """A stream that ends with an error after some events of its content; a whole answer is the
+    error alone."""
 
     content: Union[Reply, Recorded]
     failure: Failure
@@ -804,9 +850,13 @@ class Broken:
 Outcome = Union[Reply, Recorded, Failure, Broken]
 
 
+# --- how it travels ---
+
+
 @dataclass(frozen=True)
 class Pace:
-    """Seconds before the first event, between events, and how far a gap may stray (0.5: by half)."""
+    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
+    half), drawn from `seed`."""
 
     first: float = 0.0
     between: float = 0.0
@@ -816,7 +866,8 @@ class Pace:
 
 @dataclass(frozen=True)
 class Fault:
-    """How an answer breaks: one of FAULTS, after how many events (None: where the fault would have it), and how likely."""
+    """How an answer breaks: one of FAULTS, after how many events (None: where the fault would have
+    it), and how likely."""
 
     kind: str
     after: Optional[int] = None
@@ -825,29 +876,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the same bytes are cut anew on the wire: bytes a write (or `utf8`, `eol`: inside a character or a line end),
-    events a write, line ends, comments, no space after the field name, chunk extensions, trailers, and how gzip is
-    flushed (event, block, members)."""
+    """How the same bytes are cut anew on the wire."""
 
-    split: Union[int, str] = 0
-    coalesce: int = 1
-    eol: str = ""
-    comments: bool = False
-    no_space: bool = False
+    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
+    coalesce: int = 1  # events a write
+    eol: str = ""  # line ends of an event stream
+    comments: bool = False  # before each of its events
+    no_space: bool = False  # after its field names
     chunk_extensions: bool = False
     trailers: bool = False
-    gzip: str = ""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A rate limit that was looked at: requests in a window, how many are left, seconds until it starts anew, and the Unix
-    second of that."""
-
-    requests: int
-    left: int
-    wait: int
-    reset: int
+    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
 
 
 @dataclass(frozen=True)
@@ -870,60 +908,21 @@ class Hold:
     """A place in a stream that is passed only when its gate lets it."""
 
 
+Frame = Union[bytes, Hold]
+
+
 @dataclass(frozen=True)
 class Response:
-    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a Hold where
-    the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
+    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
+    Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
 
     status: int
     headers: Headers
     body: bytes = b""
-    frames: Optional[Iterable[Union[bytes, Hold]]] = None
+    frames: Optional[Iterable[Frame]] = None
     twin: Optional[bytes] = None
     may_gzip: bool = True
     delivery: Delivery = Delivery()
-
-
-@dataclass(frozen=True)
-class Delta:
-    """A piece of one part of a reply; `head` is true for the first piece of the part at `index`, `first` for
-    the first part of its kind, and a tool call's pieces are pieces of its arguments as JSON text."""
-
-    index: int
-    part: Part
-    piece: str
-    head: bool
-    first: bool
-
-
-WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
-
-
-ARGUMENT_PIECES = re.compile(r"\w+|\W+")
-
-
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text."""
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    return words.findall(text)
-
-
-def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
-    """A reply as a model streams it, part by part; a part without text is one empty piece.  `layout` writes arguments."""
-    kinds = [type(part) for part in reply.parts]
-    for index, part in enumerate(reply.parts):
-        if isinstance(part, Embedding):
-            continue
-        if isinstance(part, ToolCall):
-            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
-        else:
-            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
-        for number, piece in enumerate(cut or [""]):
-            yield Delta(index, part, piece, number == 0, kinds.index(kinds[index]) == index)
-
-
-Frame = Union[bytes, Hold]
 
 
 # === framings ================================================================
@@ -1312,25 +1311,26 @@ SECRET = re.compile(
     r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
     re.IGNORECASE,
 )
-
-
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
 
 
 def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
     place, _, name = key.partition(".")
     if place not in ("headers", "query") or not SECRET.fullmatch(name):
         return key, got, expected
-    hidden = [
-        masked(name, value)
-        if isinstance(value, str) and not isinstance(value, Because)
-        else value
-        if value is None or value is MISSING
-        else Because("*** (a matcher)")
-        for value in (got, expected)
-    ]
-    return key, hidden[0], hidden[1]
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
 
 
 def masked(name: str, value: str) -> str:
@@ -1338,18 +1338,22 @@ def masked(name: str, value: str) -> str:
     SHA-256, so that two of them can be compared without being known."""
     if not SECRET.fullmatch(name):
         return value
-    scheme, space, key = (
-        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
-    )
-    if not space or scheme.lower() not in SCHEMES:
-        scheme, space, key = "", "", value
-    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
+    scheme, key = "", value
+    if name.lower().endswith("authorization"):
+        word, space, rest = value.partition(" ")
+        if space and word.lower() in SCHEMES:
+            scheme, key = word + space, rest
+    digest = hashlib.sha256(key.strip().encode()).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
 
 
 def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
     scheme, _, key = value.strip().partition(" ")
-    return key.strip() if scheme.lower() in schemes else ""
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()
 
 
 # === formats/base ============================================================

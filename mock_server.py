@@ -168,7 +168,7 @@ class Missing:
         return False
 
 
-MISSING = Missing()
+MISSING = Missing()  # None can't stand for it: null is a JSON value
 
 
 class WrongValue(ValueError):
@@ -248,7 +248,7 @@ def kind_of(value: Json) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
-    names = sorted(known)
+    names = sorted(known)  # so that the hint is the same every time
     near = difflib.get_close_matches(word, names, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
@@ -260,6 +260,7 @@ def shown(value: Json, around: int = 0, room: int = 160) -> str:
     if value is MISSING or isinstance(value, Because):
         return str(value)
     text = json.dumps(value, ensure_ascii=False, default=str)
+    # The window lies around the place, but does not reach over either end.
     start = max(0, min(around - room // 2, len(text) - room))
     end = start + room
     piece = text[start:end]
@@ -4508,6 +4509,7 @@ def converse_content(content: Field) -> MessageContent:
 def converse_result(result: Field) -> str:
     """The text of a tool's result: its texts, and JSON as text."""
     texts = []
+    # A picture or a document in it has no text.
     for part in result.get("content").objects():
         if isinstance(part.value.get("text"), str):
             texts.append(part.value["text"])
@@ -5220,6 +5222,7 @@ def uint8_vector(vector: Sequence[float]) -> List[int]:
 def sign_bits(vector: Sequence[float]) -> bytes:
     """A bit a number, set where it is above 0, eight to a byte, the first one highest."""
     bits = "".join("1" if value > 0 else "0" for value in vector)
+    # What is missing of the last byte is filled up with zeros.
     return bytes(int(bits[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8))
 
 
@@ -6726,6 +6729,7 @@ class OllamaChat(OllamaAnswer):
         for message in body.get("messages").objects():
             message.check({"role": "a string!", "content": "a string", "images": "an array"})
             role = message.get("role")
+            # More are read than are named: some clients send OpenAI's.
             if role.value not in CHAT_ROLES:
                 role.expected("one from system, user, assistant, tool")
             yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")

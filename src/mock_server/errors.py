@@ -20,7 +20,7 @@ class Missing:
         return False
 
 
-MISSING = Missing()
+MISSING = Missing()  # None can't stand for it: null is a JSON value
 
 
 class WrongValue(ValueError):
@@ -100,7 +100,7 @@ def kind_of(value: Json) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
-    names = sorted(known)
+    names = sorted(known)  # so that the hint is the same every time
     near = difflib.get_close_matches(word, names, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
@@ -112,6 +112,7 @@ def shown(value: Json, around: int = 0, room: int = 160) -> str:
     if value is MISSING or isinstance(value, Because):
         return str(value)
     text = json.dumps(value, ensure_ascii=False, default=str)
+    # The window lies around the place, but does not reach over either end.
     start = max(0, min(around - room // 2, len(text) - room))
     end = start + room
     piece = text[start:end]

@@ -61,6 +61,7 @@ def converse_content(content: Field) -> MessageContent:
 def converse_result(result: Field) -> str:
     """The text of a tool's result: its texts, and JSON as text."""
     texts = []
+    # A picture or a document in it has no text.
     for part in result.get("content").objects():
         if isinstance(part.value.get("text"), str):
             texts.append(part.value["text"])

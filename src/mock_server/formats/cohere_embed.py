@@ -26,6 +26,7 @@ def uint8_vector(vector: Sequence[float]) -> List[int]:
 def sign_bits(vector: Sequence[float]) -> bytes:
     """A bit a number, set where it is above 0, eight to a byte, the first one highest."""
     bits = "".join("1" if value > 0 else "0" for value in vector)
+    # What is missing of the last byte is filled up with zeros.
     return bytes(int(bits[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8))
 
 

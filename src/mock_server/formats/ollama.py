@@ -211,6 +211,7 @@ class OllamaChat(OllamaAnswer):
         for message in body.get("messages").objects():
             message.check({"role": "a string!", "content": "a string", "images": "an array"})
             role = message.get("role")
+            # More are read than are named: some clients send OpenAI's.
             if role.value not in CHAT_ROLES:
                 role.expected("one from system, user, assistant, tool")
             yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")

@@ -1,0 +1,58 @@
+"""Mocks made of specs, a call to match them with, and what a client reads of their answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, List
+
+from samples import ask
+
+import mock_server as m
+
+BASE = m.Call(
+    "openai",
+    "generate",
+    "chat",
+    "gpt-4o",
+    False,
+    "Hi there",
+    "Be brief.",
+    "22",
+    1,
+    ("f", "g"),
+    path="/v1/chat/completions",
+    query={"api-version": "1"},
+    headers={"x-tenant": "a"},
+    port=5001,
+    session="checkout",
+    body={"model": "gpt-4o", "n": 1},
+)
+
+
+def no_file(name: str, place: str) -> Any:
+    """Reads no file: mocks in memory have none."""
+    raise FileNotFoundError(name)
+
+
+def mock_of(spec: Any) -> m.Mock:
+    """A mock as from the first place in a file."""
+    return m.parse_mock(spec, "mocks/a.json#1", no_file)
+
+
+def loaded(directory: str) -> m.Mocks:
+    """The mocks of a data directory, in which nothing is wrong."""
+    mocks = m.Mocks([directory])
+    assert mocks.load() == []
+    return mocks
+
+
+def texts_of(answers: m.Answerer, times: int) -> List[Any]:
+    """What a client reads from several answers: the text, or the status of an error."""
+    found = []
+    for _ in range(times):
+        response = ask(answers, m.OpenAIChat)
+        if response.status == 200:
+            found.append(json.loads(response.body)["choices"][0]["message"]["content"])
+        else:
+            found.append(response.status)
+    return found

@@ -1,15 +1,13 @@
-"""X"""
+"""HTTP: heads and bodies from bytes, what is refused, which coding is agreed on."""
 
 from __future__ import annotations
 
 import gzip
 import itertools
-import json
 import zlib
 from typing import Any, Optional
 
 import pytest
-from clients import post
 
 import mock_server as m
 
@@ -18,7 +16,8 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 
 def test_a_head_is_parsed() -> None:
     head = m.parse_head(
-        b"POST /a?b=c HTTP/1.1\r\nHost: x:1\r\nX-A:1\r\nx-a:  2\t\r\nCookie: a\r\nCookie: b\r\nEmpty:\r\n\r\n"
+        b"POST /a?b=c HTTP/1.1\r\nHost: x:1\r\nX-A:1\r\nx-a:  2\t\r\n"
+        b"Cookie: a\r\nCookie: b\r\nEmpty:\r\n\r\n"
     )
     assert (head.method, head.target, head.minor) == ("POST", "/a?b=c", 1)
     assert head.headers == {
@@ -87,30 +86,6 @@ def test_a_malformed_head_is_refused_and_the_connection_with_it(
 
 
 @pytest.mark.parametrize(
-    "data, status",
-    [(data, status) for data, status, _ in BAD_HEADS if len(data) < 1000]
-    + [
-        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
-        (post(length=False), 411),
-        (post(headers=["Content-Encoding: br"]), 415),
-        (post(b"{"), 400),
-        (post(b"\xff"), 400),
-        (post(headers=["Expect: miracles"]), 417),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-    ],
-)
-def test_bad_input_gets_an_answer_in_json_and_never_a_dropped_connection(
-    raw: Any, data: bytes, status: int
-) -> None:
-    found, headers, body = raw().send(data).response(has_body=not data.startswith(b"HEAD"))
-    assert (
-        found == status
-        and json.loads(body)["error"]["message"]
-        and headers["content-type"].startswith("application/json")
-    )
-
-
-@pytest.mark.parametrize(
     "method, headers, refused",
     [
         ("POST", {}, 411),
@@ -124,12 +99,13 @@ def test_bad_input_gets_an_answer_in_json_and_never_a_dropped_connection(
 def test_the_length_of_a_body_must_be_known_and_allowed(
     method: str, headers: Any, refused: Optional[int]
 ) -> None:
-    try:
-        m.body_reader(m.Head(method, "/", 1, headers), 10)
-        status = None
-    except m.Refused as error:
-        status = error.status
-    assert status == refused
+    head = m.Head(method, "/", 1, headers)
+    if not refused:
+        m.body_reader(head, 10)
+        return
+    with pytest.raises(m.Refused) as caught:
+        m.body_reader(head, 10)
+    assert caught.value.status == refused
 
 
 CHUNKED = b'4;ext="a"\r\nWiki\r\n5 \r\npedia\r\n0\r\nTrailer: x\r\n\r\nGET'
@@ -168,7 +144,7 @@ def test_a_malformed_chunked_body_is_refused(data: bytes, status: int, message: 
 
 def test_a_body_of_very_many_chunks_is_read_in_time_that_grows_with_its_length() -> None:
     reader = m.ChunkedBody(10**6)
-    assert reader.feed(b"1\r\nx\r\n" * 200_000 + b"0\r\n\r\n") and len(reader.pieces) == 200_000
+    assert reader.feed(b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n") and len(reader.pieces) == 100_000
 
 
 RAW = zlib.compressobj(9, zlib.DEFLATED, -15)

@@ -1,18 +1,19 @@
-"""X"""
+"""Wire plans: where a stream is cut, and that no plan changes what is read."""
 
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from dataclasses import replace
 from typing import Any, List, Optional, Sequence
 
 import pytest
-from clients import chat
-from samples import GENERATE, answerer, ask, call_of, wire_of
+from samples import STREAMED, answerer, ask, call_of, wire_of
 
 import mock_server as m
-from mock_server import MockServer
+
+SHORT = {"text": "Grüße an 東京", "usage": {"input_tokens": 9, "output_tokens": 2}}
 
 
 def unplanned(sends: Sequence[bytes]) -> bytes:
@@ -26,7 +27,7 @@ def unplanned(sends: Sequence[bytes]) -> bytes:
 
 
 def read_events(kind: type, body: bytes) -> Any:
-    """The events of a stream, by the rules of its framing, whatever the line ends, comments and spaces."""
+    """The events of a stream, whatever its line ends, comments and spaces."""
     framing = wire_of(kind).framing(call_of(kind, True))
     if not isinstance(framing, m.SSE):
         return framing.split(body)
@@ -46,36 +47,64 @@ def read_events(kind: type, body: bytes) -> Any:
     return events
 
 
-@pytest.mark.parametrize("kind", GENERATE)
+def sends_of(response: m.Response, accept: Optional[str] = None) -> List[bytes]:
+    """What is written at once, the head first."""
+    made = m.steps(response, m.Wire(accept_encoding=accept))
+    return [step.data for step in made if isinstance(step, m.Send)]
+
+
+def test_every_plan_is_known_by_name() -> None:
+    assert list(m.WIRE_PLANS) == [
+        *("whole", "event", "byte", "utf8", "eol", "crlf", "cr", "comments", "no_space"),
+        *("extensions", "trailers", "gzip-event", "gzip-block", "gzip-members", "coalesce"),
+    ]
+
+
+ARRAY = {"alt": "json"}
+FRAMED = [  # a format a framing, and the plans that change nothing there, with gzip or without
+    (m.OpenAIChat, {}, ["event"]),
+    (m.GeminiGenerate, {}, ["event", "crlf"]),
+    (m.GeminiGenerate, ARRAY, None),
+    (m.AnthropicMessages, {}, ["event"]),
+    (m.BedrockConverse, {}, None),
+    (m.OllamaChat, {}, None),
+]
+
+
+def test_the_plans_are_tried_with_every_framing() -> None:
+    def framing_of(kind: type, query: Any) -> m.Framing:
+        return wire_of(kind).framing(call_of(kind, True, query=query))
+
+    tried = {type(framing_of(kind, query)) for kind, query, _ in FRAMED}
+    assert tried >= {type(framing_of(kind, {})) for kind in STREAMED}
+
+
+@pytest.mark.parametrize("kind, query, idle", FRAMED)
+@pytest.mark.parametrize("accept", ["gzip", None])
 @pytest.mark.parametrize("plan", m.WIRE_PLANS)
-def test_no_wire_plan_changes_what_is_read(kind: type, plan: str) -> None:
-    usual = ask(answerer({"response": SHORT}), kind, True)
-    planned = ask(answerer({"response": {**SHORT, "wire": plan}}), kind, True)
-    for wire in (m.Wire(accept_encoding="gzip"), m.Wire()):
-        sends = [step.data for step in m.steps(planned, wire) if isinstance(step, m.Send)]
-        expected = [step.data for step in m.steps(usual, wire) if isinstance(step, m.Send)]
+def test_no_wire_plan_changes_what_is_read(
+    plan: str, accept: Optional[str], kind: type, query: Any, idle: Optional[List[str]]
+) -> None:
+    usual = ask(answerer({"response": SHORT}), kind, True, query=query)
+    planned = ask(answerer({"response": {**SHORT, "wire": plan}}), kind, True, query=query)
+    expected, sends = sends_of(usual, accept), sends_of(planned, accept)
+    if query == ARRAY:
+        assert json.loads(unplanned(sends)) == json.loads(unplanned(expected))
+    else:
         assert read_events(kind, unplanned(sends)) == read_events(kind, unplanned(expected))
-        idle = {"event", *(["crlf"] if issubclass(kind, m.GeminiGenerate) else [])}
-        idle |= set() if wire.accept_encoding else {"gzip-event", "gzip-block", "gzip-members"}
-        if isinstance(wire_of(kind).framing(call_of(kind, True)), m.SSE):
-            assert (sends[1:] == expected[1:]) == (plan in idle)
-        assert sum(
-            step.events for step in m.steps(planned, wire) if isinstance(step, m.Send)
-        ) == len(list(planned.frames or ()))
+    events = [step.events for step in m.steps(planned, m.Wire()) if isinstance(step, m.Send)]
+    assert sum(events) == len(list(planned.frames or ()))
+    if idle is not None:
+        changes_nothing = plan in idle or (plan.startswith("gzip-") and not accept)
+        assert (sends[1:] == expected[1:]) == changes_nothing
 
 
 @pytest.mark.parametrize("plan", m.WIRE_PLANS)
 def test_a_planned_stream_reads_the_same_in_every_split(plan: str) -> None:
     events = [{"type": "message_start", "a": "ü 東"}, {"type": "ping"}, {"type": "message_stop"}]
-    response = ask(
-        answerer({"response": {"events": events, "wire": plan}}), m.AnthropicMessages, True
-    )
-    data = b"".join(
-        step.data
-        for step in m.steps(response, m.Wire(accept_encoding="gzip"))
-        if isinstance(step, m.Send)
-    )
-    body = data[data.index(b"\r\n\r\n") + 4 :]
+    answers = answerer({"response": {"events": events, "wire": plan}})
+    data = b"".join(sends_of(ask(answers, m.AnthropicMessages, True), "gzip"))
+    body = data.partition(b"\r\n\r\n")[2]
     whole = m.ChunkedBody(10**9)
     assert whole.feed(body)
     for at in range(len(body)):
@@ -86,15 +115,9 @@ def test_a_planned_stream_reads_the_same_in_every_split(plan: str) -> None:
 
 def pieces_of(plan: Any, frames: Sequence[bytes], accept: Optional[str] = None) -> List[bytes]:
     """What is written after the head."""
-    parsed = m.parse_plan(plan, "x")
-    made = m.Response(
-        200, (), frames=tuple(frames), delivery=m.Delivery(wire=parsed), may_gzip=False
-    )
-    return [
-        step.data
-        for step in m.steps(made, m.Wire(accept_encoding=accept))
-        if isinstance(step, m.Send)
-    ][1:]
+    delivery = m.Delivery(wire=m.parse_plan(plan, "x"))
+    made = m.Response(200, (), frames=tuple(frames), delivery=delivery, may_gzip=False)
+    return sends_of(made, accept)[1:]
 
 
 @pytest.mark.parametrize(
@@ -143,35 +166,38 @@ def test_a_plan_writes_an_event_like_this(plan: Any, frame: bytes, expected: byt
 
 def test_gzip_plans_flush_each_event_or_none_or_begin_anew() -> None:
     frames = [b"data: %d\n\n" % number for number in range(20)]
-    by_event, block, members = (
-        pieces_of({"gzip": mode}, frames, "gzip") for mode in ("event", "block", "members")
-    )
+    modes = ("event", "block", "members")
+    by_event, block, members = (pieces_of({"gzip": mode}, frames, "gzip") for mode in modes)
     assert len(by_event) == 22 and len(block) <= 3 and len(members) == 21
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
     for sends in (by_event, block, members):
-        assert unplanned(
-            [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", *sends]
-        ) == b"".join(frames)
+        assert unplanned([head, *sends]) == b"".join(frames)
     assert sum(data.count(b"\x1f\x8b\x08") for data in members) == 20
-    assert pieces_of({"gzip": "event"}, frames) == pieces_of(
-        "event", frames
-    )  # not for a client that takes none
 
 
-def test_a_whole_answer_can_be_split_too_and_a_plan_goes_with_pace_and_gate(
-    server: MockServer, raw: Any
-) -> None:
-    server.mock(response={**SHORT, "wire": "byte"})
-    data, _ = everything(server)
-    assert data.split(b"\r\n\r\n")[1] == intact(False).split(b"\r\n\r\n")[1]
-    made = ask(
-        answerer(
-            {"response": {**SHORT, "wire": {"coalesce": 2}, "pace": {"first": 1, "between": 2}}}
-        ),
-        m.OpenAIChat,
-        True,
-    )
+def test_a_client_that_takes_no_gzip_gets_none_by_a_plan() -> None:
+    frames = [b"data: 1\n\n", b"data: 2\n\n"]
+    assert pieces_of({"gzip": "event"}, frames) == pieces_of("event", frames)
+
+
+@pytest.mark.parametrize("plan", ["byte", "utf8"])
+def test_a_whole_answer_can_be_split_too(plan: str) -> None:
+    usual = sends_of(ask(answerer({"response": SHORT}), m.OpenAIChat))
+    planned = sends_of(ask(answerer({"response": {**SHORT, "wire": plan}}), m.OpenAIChat))
+    assert len(planned) > len(usual) == 1 and b"".join(planned) == usual[0]
+
+
+def test_a_plan_goes_with_pace_and_gate() -> None:
+    mock = {**SHORT, "wire": {"coalesce": 2}, "pace": {"first": 1, "between": 2}}
+    made = ask(answerer({"response": mock}), m.OpenAIChat, True)
     waits = [step.seconds for step in m.steps(made, m.Wire()) if isinstance(step, m.Wait)]
     assert waits == [3.0, 4.0, 4.0]
-    held = list(m.steps(replace(made, delivery=replace(made.delivery, gate=True)), m.Wire()))
-    assert sum(isinstance(step, m.Hold) for step in held) == 5
-    assert chat(server.port, headers={"X-Mock-Response": '{"wire": "utf8"}'})[1] == SHORT["text"]
+    held = replace(made, delivery=replace(made.delivery, gate=True))
+    assert sum(isinstance(step, m.Hold) for step in m.steps(held, m.Wire())) == 5
+
+
+def test_a_request_may_ask_for_a_plan() -> None:
+    found = ask(
+        answerer({"response": SHORT}), m.OpenAIChat, headers={"x-mock-response": '{"wire": "byte"}'}
+    )
+    assert len(sends_of(found)) > 100 and found.delivery.wire == m.WIRE_PLANS["byte"]

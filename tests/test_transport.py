@@ -1,4 +1,4 @@
-"""X"""
+"""Transport: a response as steps, with heads, chunks, gzip and pace, before any socket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from samples import answerer, ask
 import mock_server as m
 
 DATE = (("Date", "now"), ("X-Mock-Request-Id", "1"))
-
 TEXT = (("Content-Type", "text/plain"),)
 
 
@@ -25,6 +24,7 @@ def performed(response: m.Response, **wire: Any) -> List[Any]:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: now\r\nX-Mock-Request-Id: 1\r\n"
+ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
 
 
 @pytest.mark.parametrize(
@@ -68,18 +68,12 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: now\r\nX-Mock-Requ
         (
             m.Response(200, TEXT, b"hi", twin=b"TWIN"),
             {"accept_encoding": "gzip"},
-            [
-                HEAD
-                + b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nTWIN"
-            ],
+            [HEAD + ZIPPED + b"Content-Length: 4\r\n\r\nTWIN"],
         ),
         (
             m.Response(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="always")),
             {},
-            [
-                HEAD
-                + b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nTWIN"
-            ],
+            [HEAD + ZIPPED + b"Content-Length: 4\r\n\r\nTWIN"],
         ),
         (
             m.Response(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="never")),
@@ -134,43 +128,30 @@ def test_a_response_becomes_these_steps(response: m.Response, wire: Any, expecte
 
 def test_a_compressed_stream_is_one_member_that_is_flushed_after_every_event() -> None:
     frames = [b"data: %d\n\n" % number for number in range(5)]
-    sent = performed(
-        m.Response(
-            200,
-            TEXT,
-            frames=frames,
-            may_gzip=False,
-            delivery=m.Delivery(gzip="always", pace=m.Pace(0.0, 1.0)),
-        )
-    )
-    assert [step for step in sent if isinstance(step, float)] == [
-        1.0
-    ] * 4  # none before the gzip trailer
+    delivery = m.Delivery(gzip="always", pace=m.Pace(0.0, 1.0))
+    sent = performed(m.Response(200, TEXT, frames=frames, may_gzip=False, delivery=delivery))
+    assert [step for step in sent if isinstance(step, float)] == [1.0] * 4, "none before the end"
     unpacker = zlib.decompressobj(31)
     chunks = [step.partition(b"\r\n")[2][:-2] for step in sent[1:-1] if isinstance(step, bytes)]
     assert [unpacker.decompress(chunk) for chunk in chunks] == [*frames, b""] and unpacker.eof
 
 
 def test_jitter_strays_by_its_share_and_is_the_same_for_the_same_seed() -> None:
-    drawn = list(itertools.islice(m.gaps(m.Pace(1.0, 2.0, 0.5, "seed")), 200))
-    assert (
-        drawn == list(itertools.islice(m.gaps(m.Pace(1.0, 2.0, 0.5, "seed")), 200))
-        and drawn[0] == 1.0
-    )
-    assert all(1.0 <= gap <= 3.0 for gap in drawn[1:]) and max(drawn) > 2.7 and min(drawn[1:]) < 1.3
-    assert drawn != list(itertools.islice(m.gaps(m.Pace(1.0, 2.0, 0.5, "other")), 200))
+    def drawn(seed: str) -> List[float]:
+        return list(itertools.islice(m.gaps(m.Pace(1.0, 2.0, 0.5, seed)), 200))
+
+    first, *others = drawn("seed")
+    assert first == 1.0 and all(1.0 <= gap <= 3.0 for gap in others)
+    assert max(others) > 2.7 and min(others) < 1.3
+    assert drawn("seed") == [first, *others] != drawn("other")
 
 
 def test_headers_of_a_mock_replace_those_of_the_connection_too_but_not_the_request_id() -> None:
     own = {"Date": "then", "vary": None, "X-Mock-Request-Id": None}
     response = ask(answerer({"response": {"text": "x", "headers": own}}), m.OpenAIChat)
     sent = performed(response)[0].decode().lower()
-    assert (
-        sent.count("date: ") == 1
-        and "date: then" in sent
-        and "vary" not in sent
-        and "x-mock-request-id: 1" in sent
-    )
+    assert sent.count("date: ") == 1 and "date: then" in sent
+    assert "vary" not in sent and "x-mock-request-id: 1" in sent
 
 
 def test_event_streams_are_compressed_only_when_told_and_json_arrays_when_asked() -> None:
@@ -182,11 +163,7 @@ def test_event_streams_are_compressed_only_when_told_and_json_arrays_when_asked(
     def coding(kind: type, accept: Optional[str], **more: Any) -> Optional[str]:
         return m.coding_of(ask(answers, kind, True, **more), accept)
 
-    assert (
-        coding(m.OpenAIChat, "gzip") == "identity"
-        and coding(m.OpenAIChat, None, more={"model": "always"}) == "gzip"
-    )
-    assert (
-        coding(m.GeminiGenerate, "gzip") == "identity"
-        and coding(m.GeminiGenerate, "gzip", query={"alt": "json"}) == "gzip"
-    )
+    assert coding(m.OpenAIChat, "gzip") == "identity"
+    assert coding(m.OpenAIChat, None, more={"model": "always"}) == "gzip"
+    assert coding(m.GeminiGenerate, "gzip") == "identity"
+    assert coding(m.GeminiGenerate, "gzip", query={"alt": "json"}) == "gzip"

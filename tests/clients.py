@@ -28,13 +28,18 @@ class Raw:
         self.sock.sendall(data)
         return self
 
-    def response(self) -> Tuple[int, Dict[str, str], bytes]:
-        """The next response: status, headers, body."""
+    def head(self) -> Tuple[int, Dict[str, str]]:
+        """Status and headers of the next response."""
         status = int(self.file.readline().split()[1])
         headers = {}
         for line in iter(self.file.readline, b"\r\n"):
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
+        return status, headers
+
+    def response(self) -> Tuple[int, Dict[str, str], bytes]:
+        """The next response: status, headers, body."""
+        status, headers = self.head()
         if "chunked" in headers.get("transfer-encoding", ""):
             return status, headers, b"".join(self.chunks())
         return status, headers, self.file.read(int(headers["content-length"]))
@@ -132,8 +137,3 @@ def waiting_in(server: MockServer) -> int:
 def watching(server: MockServer) -> int:
     """How many read the live journal."""
     return len(server.core.journal.feeds)
-
-
-def gated_in(server: MockServer) -> int:
-    """How many streams wait at a gate, whether or not the journal still has them."""
-    return len(server.core.journal.gated)

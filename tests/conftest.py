@@ -1,3 +1,3 @@
 """What pytest must know before it collects the tests."""
 
-from fixtures import folder, raw, server  # noqa: F401
+from fixtures import clock, folder, raw, server  # noqa: F401

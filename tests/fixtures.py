@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Mapping
 
@@ -32,6 +33,23 @@ def raw(server: MockServer) -> Iterator[Callable[[], Raw]]:
     yield connect
     for client in opened:
         client.close()
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that counts seconds, under the test's control; for tests in memory only."""
+    standing = Clock()
+    monkeypatch.setattr(time, "monotonic", standing)
+    return standing
 
 
 def content_of(value: Any) -> bytes:

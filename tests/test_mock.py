@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Dict, List, Tuple
@@ -293,26 +292,10 @@ LIMITS: Dict[type, Tuple[Dict[str, str], Dict[str, str]]] = {
 }
 
 
-class Clock:
-    """A clock that stands still until it is told to go on."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    standing = Clock()
-    monkeypatch.setattr(time, "monotonic", standing)
-    return standing
-
-
 @pytest.mark.parametrize("kind", LIMITS)
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_limit_counts_and_says_the_truth_in_the_providers_way(
-    clock: Clock, kind: type, stream: bool
+    clock: Any, kind: type, stream: bool
 ) -> None:
     answers = answerer({"limit": {"requests": 2, "per": 90}, "response": {"text": "x"}})
     first, second, third = (ask(answers, kind, stream) for _ in range(3))

@@ -137,3 +137,8 @@ def waiting_in(server: MockServer) -> int:
 def watching(server: MockServer) -> int:
     """How many read the live journal."""
     return len(server.core.journal.feeds)
+
+
+def is_closing(server: MockServer) -> bool:
+    """Whether it has begun to close."""
+    return server.stopping

@@ -107,28 +107,44 @@ def test_pauses_are_kept_and_events_leave_when_they_are_due(server: MockServer, 
     assert time.monotonic() - started >= 0.05 + 0.05 + 5 * 0.02
 
 
-def test_fast_readers_of_long_streams_leave_their_place_to_others(server: MockServer) -> None:
+class Drain(threading.Thread):
+    """A client that reads a long stream as fast as it can, until it is told to stop."""
+
+    def __init__(self, server: MockServer, request: bytes) -> None:
+        super().__init__()
+        self.client, self.count, self.stopped = Raw(server).send(request), 0, False
+        self.start()
+
+    def run(self) -> None:
+        while not self.stopped:
+            self.count += len(self.client.sock.recv(1 << 20))
+
+    def stop(self) -> None:
+        """Leave in the middle of the stream."""
+        self.stopped = True
+        self.join(PATIENCE)
+        self.client.close()
+
+
+def test_fast_readers_of_long_streams_leave_their_place_to_others(
+    server: MockServer, raw: Any
+) -> None:
     server.mock(match={"model": "endless"}, response={"text": "word " * 20_000})
     endless = post({**STREAMING, "model": "endless", "n": 8})
-    readers = [Raw(server).send(endless) for _ in range(MANY)]
-    stop = threading.Event()
-
-    def drain(client: Raw) -> None:
-        with contextlib.suppress(OSError):
-            while not stop.is_set() and client.sock.recv(1 << 20):
-                pass
-
-    threads = [threading.Thread(target=drain, args=(client,)) for client in readers]
-    for thread in threads:
-        thread.start()
-    quick = Raw(server).send(of_model("quick"))
-    assert quick.response()[0] == 200
+    readers = [Drain(server, endless) for _ in range(MANY)]
+    wait_until(lambda: all(reader.count > 100_000 for reader in readers))
+    assert raw().send(of_model("quick")).response()[0] == 200
     assert None in ends_of(server, "endless")
-    stop.set()
-    for client in [*readers, quick]:
-        client.close()
-    for thread in threads:
-        thread.join(PATIENCE)
+    for reader in readers:
+        reader.stop()
+
+
+def test_a_client_that_reads_late_gets_all_of_a_large_answer(server: MockServer, raw: Any) -> None:
+    server.mock(response={"text": "x" * 15_000_000})
+    client = raw().send(post())
+    server.wait_for()
+    assert client.response()[2].count(b"x" * 15_000_000) == 1
+    assert server.wait_for(ended="complete")[0]["bytes_sent"] > 15_000_000
 
 
 def test_a_burst_after_a_delay_does_not_hold_up_paced_streams(server: MockServer, raw: Any) -> None:

@@ -3,8 +3,8 @@
 
     python3 mock_server.py 5001
 
-answers HTTP requests the way OpenAI, Azure OpenAI, the Gemini API, Vertex AI, Anthropic, AWS Bedrock,
-Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `data/`.  From Python:
+answers HTTP requests the way OpenAI, Azure OpenAI, the Gemini API, Vertex AI, Anthropic, AWS
+Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `data/`.  From Python:
 
     from mock_server import MockServer
 
@@ -13,11 +13,22 @@ Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `data/`.  F
         ...                                           # any client, with server.url as its host
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
-The file is cut in layers; a section uses only what stands above it, and its banner says what it
-may touch.  test_mock_server.py reads the syntax tree of this file to hold it to that.
+The sources are rooms, a module each, in src/mock_server/; src/weld.py joins them into the one file
+mock_server.py.  A room uses only what stands above it.
 """
+
 from __future__ import annotations
 
+import sys
+
+if sys.version_info < (3, 8):
+    raise SystemExit(
+        "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
+    )
+
+__all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
+
+# Made by src/weld.py from the rooms in src/mock_server/: change those, not this file.
 import base64
 import binascii
 import difflib
@@ -36,18 +47,35 @@ import select
 import signal
 import socket
 import struct
-import sys
 import threading
 import time
 import warnings
 import zlib
-from collections import OrderedDict, deque
-from dataclasses import asdict, dataclass, field, fields, replace
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections import (
+    OrderedDict,
+    deque,
+)
+from dataclasses import (
+    asdict,
+    dataclass,
+    field,
+    fields,
+    replace,
+)
+from http import (
+    HTTPStatus,
+)
+from http.server import (
+    BaseHTTPRequestHandler,
+    ThreadingHTTPServer,
+)
+from pathlib import (
+    Path,
+)
+from types import (
+    MappingProxyType,
+)
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     Deque,
@@ -57,13 +85,17 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    NamedTuple,
     NoReturn,
     Optional,
+    Pattern,
     Sequence,
     Set,
+    TYPE_CHECKING,
     TextIO,
     Tuple,
     Type,
+    TypeVar,
     Union,
     cast,
 )
@@ -71,52 +103,138 @@ from typing import (
 if TYPE_CHECKING:
     import ssl
 
-# === Names and limits ========================================================
-# Version, defaults, bounds.  Touches nothing.
+
+# === limits ==================================================================
+# Version, defaults, bounds, and names of types that all rooms use.  Touches nothing.
+
 
 __version__ = "0.2.0"
-__all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
+
 
 DEFAULT_PORT = 5001
-HEAD_LIMIT = 64 * 1024          # bytes of a request's head; above it 431
-LINE_LIMIT = 16 * 1024          # bytes of a request line; above it 414
-MAX_BODY = 16 * 1024 * 1024     # default of --max-body; above it 413
-DEPTH_LIMIT = 200               # levels of nested JSON; json.loads itself gives up at about 1000
-DIGIT_LIMIT = 1000              # digits of an integer; converting more takes quadratic time
-IDLE_SECONDS = 75.0             # a connection without a request is closed after this
-HEAD_SECONDS = 20.0             # from a request's first byte to the end of its head
-BODY_SECONDS = 60.0             # and to the end of its body
-STALL_SECONDS = 30.0            # a client that takes no byte for this long is given up
-LINGER_SECONDS = 2.0            # how long a refused client may go on sending while it reads why
-GRACE_SECONDS = 1.5             # how long responses under way may take at shutdown
-SPARE_THREADS = 32              # threads that stay to wait for the next connection
-WRITERS = 4                     # unpaced streams that write at the same moment (design, section 11)
-LOG_LINES = 10_000              # log lines that may wait for a slow standard error
-QUIET_SECONDS = 0.0001          # no client answers, changes a file and asks again within this
+
+
+HEAD_LIMIT = 64 * 1024  # bytes of a request's head; above it 431
+
+
+LINE_LIMIT = 16 * 1024  # bytes of a request line; above it 414
+
+
+MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
+
+
+DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
+
+
+DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
+
+
+IDLE_SECONDS = 75.0  # a connection without a request is closed after this
+
+
+HEAD_SECONDS = 20.0  # from a request's first byte to the end of its head
+
+
+BODY_SECONDS = 60.0  # and to the end of its body
+
+
+STALL_SECONDS = 30.0  # a client that takes no byte for this long is given up
+
+
+LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it reads why
+
+
+GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
+
+
+SPARE_THREADS = 32  # threads that stay to wait for the next connection
+
+
+WRITERS = 4  # unpaced streams that write at the same moment (design, section 11)
+
+
+LOG_LINES = 10_000  # log lines that may wait for a slow standard error
+
+
+QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
+
+
 CONTROL_PREFIX = "/__mock__"
-RETRY_SECONDS = 1               # what a rate limit tells a client to wait: short, for tests do
-JOURNAL = 1000                  # default of --journal: requests that a session remembers
-JOURNAL_BODY = 64 * 1024        # bytes of a request's body that the journal keeps
-JOURNAL_ROOM = 64 * 1024 * 1024     # bytes of all that it keeps, about
-SESSIONS = 1000                 # sessions that are kept; then the one that was unused for longest is forgotten
-WAIT_SECONDS = 600.0            # longest wait for a request that a test may ask for
+
+
+RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do
+
+
+JOURNAL = 1000  # default of --journal: requests that a session remembers
+
+
+JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
+
+
+JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
+
+
+SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
+
+
+WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
+
+
 LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
 
-Json = Any
-Headers = Tuple[Tuple[str, str], ...]
-Difference = Tuple[str, Any, Any]      # key, got, expected
 
-# === Errors ==================================================================
+Json = Any
+
+
+Headers = Tuple[Tuple[str, str], ...]
+
+
+Difference = Tuple[str, Any, Any]  # key, got, expected
+
+
+# === errors ==================================================================
 # Whose fault it is, what differed, what to do next.  Touches nothing.
 
-SECRET = re.compile(r"(?!next|page|prev|idempotency|sec-).*"           # names of headers and query parameters
-                    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)", re.IGNORECASE)
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
-MISSING = type("Missing", (), {"__repr__": lambda self: "absent"})()
+
+class Missing:
+    """What stands where there is no value: it is false, and shown as `absent`."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
 
 
-class BadMock(ValueError):
-    """A mock that can't be used: its place, the key, what was found, what would do."""
+MISSING = Missing()
+
+
+class WrongValue(ValueError):
+    """A value that can't be used; its message says where it stands, and what would do.
+
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found` what
+    is there, and `sentence` what the provider itself says of it, where it has words of its own.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        expected: str = "",
+        found: Json = MISSING,
+        sentence: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
+
+
+class BadMock(WrongValue):
+    """A mock that can't be used."""
+
+
+class BadField(WrongValue):
+    """A field of a request's body with the wrong type or value, or none where one is needed."""
 
 
 class Refused(Exception):
@@ -127,20 +245,19 @@ class Refused(Exception):
     any further, because what follows on it can't be told apart from this request.
     """
 
-    def __init__(self, status: int, message: str, *, code: Optional[str] = None, param: Optional[str] = None,
-                 headers: Headers = (), close: bool = False) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: Optional[str] = None,
+        param: Optional[str] = None,
+        headers: Headers = (),
+        close: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status, self.message, self.code, self.param = status, message, code, param
         self.headers, self.close = headers, close
-
-
-class WrongField(Exception):
-    """A field of the request body with the wrong type or value, or none where one is needed; `said` is
-    the provider's own sentence, where it has one."""
-
-    def __init__(self, field: str, expected: str, found: Json = MISSING, said: str = "") -> None:
-        super().__init__(f"{field}: expected {expected}, found {kind_of(found)}")
-        self.field, self.expected, self.found, self.said = field, expected, found, said
 
 
 class Because(str):
@@ -151,8 +268,14 @@ def kind_of(value: Json) -> str:
     """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
     if value is None or value is MISSING:
         return "null" if value is None else "nothing"
-    kinds: Tuple[Tuple[Any, str], ...] = ((bool, "a boolean"), (int, "an integer"), (float, "a number"),
-                                          (str, "a string"), (list, "an array"), (dict, "an object"))
+    kinds: Tuple[Tuple[Any, str], ...] = (
+        (bool, "a boolean"),
+        (int, "an integer"),
+        (float, "a number"),
+        (str, "a string"),
+        (list, "an array"),
+        (dict, "an object"),
+    )
     return next((name for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
 
 
@@ -173,18 +296,14 @@ def shown(value: Json, around: int = 0, room: int = 160) -> str:
     return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    part = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        part = next((index for index, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), 0)
-    return f"{key} is {shown(got, part)}, expected {shown(expected, part)}"
-
-
 # Where Python's versions differ, RFC 9110; and what is not in it.
-PHRASES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content",
-           529: "Overloaded"}
+PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+    529: "Overloaded",
+}
 
 
 def http_phrase(status: int) -> str:
@@ -197,40 +316,37 @@ def http_phrase(status: int) -> str:
         return "Unknown"
 
 
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query") or not SECRET.fullmatch(name):
-        return key, got, expected
-    hidden = [masked(name, value) if isinstance(value, str) and not isinstance(value, Because) else
-              value if value is None or value is MISSING else Because("*** (a matcher)") for value in (got, expected)]
-    return key, hidden[0], hidden[1]
+# === jsons ===================================================================
+# JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json.
 
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    if not SECRET.fullmatch(name):
-        return value
-    scheme, space, key = value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
-    if not space or scheme.lower() not in SCHEMES:
-        scheme, space, key = "", "", value
-    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
-
-
-# === Values ==================================================================
-# Frozen dataclasses that the layers hand to each other, and JSON in and out.  May touch json.
 
 ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
 LOWER = "abcdefghijklmnopqrstuvwxyz"
+
+
 HEX = "0123456789abcdef"
+
+
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
 BASE64URL = ALNUM + "-_"
 
+
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 sorted_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
 quoted = json.encoder.encode_basestring
+
+
 loose = json.JSONEncoder(ensure_ascii=False).encode
+
+
 spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 
 
@@ -246,7 +362,7 @@ def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     """JSON laid out as json.dumps(indent=2) does it, several times as fast: the json module indents in Python."""
     if isinstance(value, str):
         return quoted(value)
-    if value is None or type(value) is int:     # most of what is no text
+    if value is None or type(value) is int:  # most of what is no text
         return "null" if value is None else str(value)
     if not value or not isinstance(value, (dict, list)):
         return compact(value)
@@ -254,7 +370,13 @@ def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     if isinstance(value, dict):
         members = [f"{quoted(key)}: {indented(item, step, inner)}" for key, item in value.items()]
         return "{" + inner + ("," + inner).join(members) + line + "}"
-    return "[" + inner + ("," + inner).join([indented(item, step, inner) for item in value]) + line + "]"
+    return (
+        "["
+        + inner
+        + ("," + inner).join([indented(item, step, inner) for item in value])
+        + line
+        + "]"
+    )
 
 
 def utf8(text: str) -> bytes:
@@ -303,8 +425,17 @@ def depth(value: Json) -> int:
     """How many arrays and objects lie inside each other; walks level by level, not recursively."""
     levels, level = 0, [value]
     while level:
-        level = [inner for outer in level
-                 for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())]
+        level = [
+            inner
+            for outer in level
+            for inner in (
+                outer.values()
+                if isinstance(outer, dict)
+                else outer
+                if isinstance(outer, list)
+                else ()
+            )
+        ]
         levels += 1
     return levels - 1
 
@@ -318,7 +449,10 @@ def merged(value: Json, extra: Json) -> Json:
     """`extra` laid over `value`: objects key by key, anything else replaced."""
     if not (isinstance(value, dict) and isinstance(extra, Mapping)):
         return extra
-    return {**value, **{key: merged(value[key], more) if key in value else more for key, more in extra.items()}}
+    return {
+        **value,
+        **{key: merged(value[key], more) if key in value else more for key, more in extra.items()},
+    }
 
 
 def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
@@ -337,6 +471,59 @@ def estimate(text: str) -> int:
     return max(1, (len(text) + 3) // 4)
 
 
+KINDS: Mapping[str, Tuple[type, ...]] = {
+    "a string": (str,),
+    "a boolean": (bool,),
+    "an integer": (int,),
+    "a number": (int, float),
+    "an array": (list,),
+    "an object": (dict,),
+    "a string or an array": (str, list),
+    "a string or an object": (str, dict),
+    "an array or an object": (list, dict),
+}
+
+
+def fits(value: Json, expected: str) -> bool:
+    """Whether a value is of one of the KINDS; true and false are no numbers."""
+    if isinstance(value, bool):
+        return bool in KINDS[expected]
+    return isinstance(value, KINDS[expected])
+
+
+def within(value: Json, *names: str) -> Json:
+    """What lies inside nested objects, or None where one of them is missing or none."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def sorted_keys(value: Json) -> Json:
+    """A JSON value with the keys of every object in order."""
+    if isinstance(value, dict):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def copied(value: Json) -> Json:
+    """A JSON value of its own."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    return [copied(inner) for inner in value] if isinstance(value, list) else value
+
+
+this_second = functools.lru_cache(maxsize=2)(rfc3339)
+
+
+def timestamp(moment: float) -> str:
+    """A Unix time as RFC 3339 with milliseconds."""
+    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
+
+
+# === values ==================================================================
+# The values that the layers hand to each other: frozen dataclasses.  Touch nothing.
+
+
 @dataclass(frozen=True)
 class Request:
     """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
@@ -349,9 +536,9 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     port: int = 0
-    session: str = ""               # from the prefix /@NAME or the header X-Mock-Session
-    peer: str = ""                  # the client's address
-    patience: Any = None            # how its connection waits, where it may have to
+    session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
+    peer: str = ""  # the client's address
+    patience: Any = None  # how its connection waits, where it may have to
 
 
 @dataclass(frozen=True)
@@ -364,8 +551,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class Call:
-    """What a request asks for, whoever the provider is: all that matching and answering need."""
+    """What a request asks for, whoever the provider is: all that matching and answering need.
 
+    There is one for every request; of one that could not be read, `body` is MISSING, and only what
+    its path says is known."""
+
+    request: Request
     provider: str
     operation: str
     api: str
@@ -376,25 +567,57 @@ class Call:
     tool_result: Optional[str] = None
     turn: int = 0
     tools: Tuple[str, ...] = ()
-    inputs: Tuple[str, ...] = ()            # what is embedded, completed or moderated, one by one
-    schema: Json = None                     # JSON schema that the answer's text is to fit
+    inputs: Tuple[str, ...] = ()  # what is embedded, completed or moderated, one by one
+    schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
-    prompt: str = ""                        # all text of the conversation
-    path: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    port: int = 0
-    session: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)     # named groups of the route
-    body: Json = None
+    prompt: str = ""  # all text of the conversation
+    params: Mapping[str, str] = field(default_factory=dict)  # what the route names
+    body: Json = MISSING
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.request.path
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The decoded query."""
+        return self.request.query
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by lower-case name."""
+        return self.request.headers
+
+    @property
+    def port(self) -> int:
+        """The port that it came in on."""
+        return self.request.port
+
+    @property
+    def session(self) -> str:
+        """The session that it belongs to; empty for none."""
+        return self.request.session
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the request could be read as far as its body."""
+        return self.body is not MISSING
 
     @functools.cached_property
     def digest(self) -> str:
         """64 hex digits from provider, API, model and body; streaming or not makes no difference."""
         body = self.body
+        if body is MISSING:
+            request = self.request
+            return hashlib.sha256(request.path.encode() + request.body).hexdigest()
         if isinstance(body, dict):
-            body = {key: value for key, value in body.items() if key not in ("stream", "stream_options")}
-        return hashlib.sha256(utf8(sorted_compact([self.provider, self.api, self.model, body]))).hexdigest()
+            body = {
+                key: value for key, value in body.items() if key not in ("stream", "stream_options")
+            }
+        return hashlib.sha256(
+            utf8(sorted_compact([self.provider, self.api, self.model, body]))
+        ).hexdigest()
 
     @functools.cached_property
     def body_sha256(self) -> str:
@@ -500,6 +723,11 @@ class Reply:
         found = [part.text for part in self.parts if isinstance(part, kind)]
         return "".join(found) if found else None
 
+    def vectors(self, number: int) -> List[List[float]]:
+        """The embeddings of so many inputs."""
+        embedding = next(part for part in self.parts if isinstance(part, Embedding))
+        return [list(embedding.of(index)) for index in range(number)]
+
     @property
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
@@ -517,13 +745,36 @@ class Failure:
     code: Optional[str] = None
     param: Optional[str] = None
     kind: str = ""
-    wait: int = RETRY_SECONDS       # what a rate limit tells a client to wait, in seconds
+    wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+
+
+@dataclass(frozen=True)
+class ErrorBody:
+    """An error in its provider's form, before it is written: `value` in `layout` and `ending`.
+
+    A `content_type` of None leaves that header out, an empty one is the provider's usual."""
+
+    value: Json
+    layout: Callable[[Json], str] = compact
+    ending: str = ""
+    content_type: Optional[str] = ""
+    headers: Headers = ()
 
 
 # Kinds of errors that every provider has in some form, with the statuses that stand for them in a mock.
 ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
-    "authentication": (401,), "permission": (403,), "not_found": (404,), "timeout": (504, 408), "rate_limit": (429,),
-    "server_error": (500,), "overloaded": (503, 529), "context_length": (), "content_filter": ()}
+    "authentication": (401,),
+    "permission": (403,),
+    "not_found": (404,),
+    "timeout": (504, 408),
+    "rate_limit": (429,),
+    "server_error": (500,),
+    "overloaded": (503, 529),
+    "context_length": (),
+    "content_filter": (),
+}
+
+
 STATUS_KINDS = {status: kind for kind, statuses in ERROR_KINDS.items() for status in statuses}
 
 
@@ -643,13 +894,15 @@ class Delta:
 
 
 WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
+
+
 ARGUMENT_PIECES = re.compile(r"\w+|\W+")
 
 
 def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
     """A text cut into `size` characters a piece, or into words; joined they are the text."""
     if size:
-        return [text[at:at + size] for at in range(0, len(text), size)]
+        return [text[at : at + size] for at in range(0, len(text), size)]
     return words.findall(text)
 
 
@@ -667,15 +920,20 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delt
             yield Delta(index, part, piece, number == 0, kinds.index(kinds[index]) == index)
 
 
-# === Framings ================================================================
+Frame = Union[bytes, Hold]
+
+
+# === framings ================================================================
 # How events follow each other on the wire: frames out, and `split` back in.  May touch struct and zlib.
 
 
 class SSE:
     """Server-sent events (WHATWG HTML, 9.2): `eol` ends each line, an empty line each event."""
 
-    negotiated = False          # no provider compresses an event stream by default (wire formats, section 4)
-    streams = True              # whether the content type is the stream's, not that of a whole body
+    negotiated = (
+        False  # no provider compresses an event stream by default (wire formats, section 4)
+    )
+    streams = True  # whether the content type is the stream's, not that of a whole body
 
     def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
         self.eol, self.layout = eol, layout
@@ -706,8 +964,12 @@ class SSE:
     def recut(cls, frame: bytes, plan: Plan) -> bytes:
         """The same event with other line ends, a comment before it, or no space after field names."""
         if plan.no_space:
-            frame = re.sub(rb"(?m)^(data|event|id|retry): ", rb"\1:", cls.LINE.sub(b"\n", frame) if plan.eol else frame)
-        eol = plan.eol.encode() or (cls.LINE.search(frame) or cls.LINE.search(b"\n"))[0]       # type: ignore[index]
+            frame = re.sub(
+                rb"(?m)^(data|event|id|retry): ",
+                rb"\1:",
+                cls.LINE.sub(b"\n", frame) if plan.eol else frame,
+            )
+        eol = plan.eol.encode() or (cls.LINE.search(frame) or cls.LINE.search(b"\n"))[0]  # type: ignore[index]
         frame = cls.LINE.sub(eol, frame) if plan.eol else frame
         return b": comment" + eol * 2 + frame if plan.comments else frame
 
@@ -716,20 +978,27 @@ class SSE:
         """The same event with its JSON cut off in the middle."""
         text = frame.rstrip(b"\r\n")
         start = text.find(b"data:")
-        return text[:start + (len(text) - start + 6) // 2] + frame[len(text):]
+        return text[: start + (len(text) - start + 6) // 2] + frame[len(text) :]
 
     @classmethod
     def data(cls, frame: bytes) -> str:
         """The data of one frame: its `data` fields joined with newlines."""
-        fields = (line.partition(":") for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")))
-        return "\n".join(value[1:] if value.startswith(" ") else value for name, _, value in fields if name == "data")
+        fields = (
+            line.partition(":")
+            for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace"))
+        )
+        return "\n".join(
+            value[1:] if value.startswith(" ") else value
+            for name, _, value in fields
+            if name == "data"
+        )
 
 
 class JsonArray:
     """One JSON array over the whole stream, as Google sends it: `[` element LF, `,` CR LF element LF, `]`
     (wire formats, section 7, recorded)."""
 
-    negotiated = True           # Google flushes its gzip after each element (wire formats, section 4)
+    negotiated = True  # Google flushes its gzip after each element (wire formats, section 4)
     streams = False
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
@@ -743,7 +1012,7 @@ class JsonArray:
     @staticmethod
     def tear(frame: bytes) -> bytes:
         """The same element, cut off in the middle."""
-        return frame[:len(frame) // 2] + b"\n"
+        return frame[: len(frame) // 2] + b"\n"
 
     @staticmethod
     def split(data: bytes) -> List[Json]:
@@ -767,7 +1036,7 @@ class NDJSON:
     @staticmethod
     def tear(frame: bytes) -> bytes:
         """The same line, cut off in the middle."""
-        return frame[:len(frame) // 2] + b"\n"
+        return frame[: len(frame) // 2] + b"\n"
 
     @staticmethod
     def split(data: bytes) -> List[Json]:
@@ -785,8 +1054,10 @@ class EventStream:
     def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
         """One message; all header values are strings (type 7)."""
         named = ((utf8(name), utf8(value)) for name, value in headers)
-        packed = b"".join(struct.pack(">B", len(name)) + name + b"\x07" + struct.pack(">H", len(value)) + value
-                          for name, value in named)
+        packed = b"".join(
+            struct.pack(">B", len(name)) + name + b"\x07" + struct.pack(">H", len(value)) + value
+            for name, value in named
+        )
         prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
         data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
         return data + struct.pack(">I", zlib.crc32(data))
@@ -795,8 +1066,14 @@ class EventStream:
         """Events as messages: name and payload, its keys sorted."""
         for name, value in events:
             kind = "exception" if name.endswith("Exception") else "event"
-            yield self.message(((f":{kind}-type", name), (":content-type", "application/json"), (":message-type", kind)),
-                               utf8(sorted_compact(value)))
+            yield self.message(
+                (
+                    (f":{kind}-type", name),
+                    (":content-type", "application/json"),
+                    (":message-type", kind),
+                ),
+                utf8(sorted_compact(value)),
+            )
 
     @staticmethod
     def split(data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
@@ -806,9 +1083,14 @@ class EventStream:
             if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
                 raise ValueError("the last message is cut off")
             total, length, crc = struct.unpack(">III", data[:12])
-            if zlib.crc32(data[:8]) != crc or zlib.crc32(data[:total - 4]) != struct.unpack(">I", data[total - 4:total])[0]:
+            if (
+                zlib.crc32(data[:8]) != crc
+                or zlib.crc32(data[: total - 4]) != struct.unpack(">I", data[total - 4 : total])[0]
+            ):
                 raise ValueError("a checksum is wrong")
-            found.append((EventStream.headers(data[12:12 + length]), data[12 + length:total - 4]))
+            found.append(
+                (EventStream.headers(data[12 : 12 + length]), data[12 + length : total - 4])
+            )
             data = data[total:]
         return found
 
@@ -816,78 +1098,249 @@ class EventStream:
     def tear(cls, frame: bytes) -> bytes:
         """The same message, in order but for its payload, whose JSON is cut off in the middle."""
         headers, payload = cls.split(frame)[0]
-        return cls.message(tuple(headers.items()), payload[:len(payload) // 2])
+        return cls.message(tuple(headers.items()), payload[: len(payload) // 2])
 
     @staticmethod
     def headers(data: bytes) -> Dict[str, str]:
         """The headers of a message by name."""
         found = {}
         while data:
-            name, data = data[1:1 + data[0]], data[1 + data[0]:]
-            size = 3 + struct.unpack(">H", data[1:3])[0]        # after the type, which is always 7
+            name, data = data[1 : 1 + data[0]], data[1 + data[0] :]
+            size = 3 + struct.unpack(">H", data[1:3])[0]  # after the type, which is always 7
             found[name.decode()], data = data[3:size].decode(), data[size:]
         return found
 
 
 OPENAI_SSE = SSE()
+
+
 GOOGLE_SSE = SSE("\r\n", spaced)
+
+
 GOOGLE_ARRAY = JsonArray()
+
+
 GO_LINES = NDJSON(go_json)
+
+
 AWS_EVENTS = EventStream()
+
+
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
-# === Wire formats ============================================================
-# One class an API; a dialect is a subclass whose differences are data; defining a class registers
-# it.  Pure: no socket, clock, file or lock.
 
-WIRE_FORMATS: List["WireFormat"] = []
-KINDS: Mapping[str, Tuple[type, ...]] = {
-    "a string": (str,), "a boolean": (bool,), "an integer": (int,), "a number": (int, float), "an array": (list,),
-    "an object": (dict,), "a string or an array": (str, list), "a string or an object": (str, dict),
-    "an array or an object": (list, dict)}
-Ids = Callable[[str, int, str], str]        # (label, length, alphabet) → an id
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+# 
+# Pure.
 
 
-def fits(value: Json, expected: str) -> bool:
-    """Whether a value is of one of the KINDS; true and false are no numbers."""
-    if isinstance(value, bool):
-        return bool in KINDS[expected]
-    return isinstance(value, KINDS[expected])
+Self = TypeVar("Self", bound="Node")
 
 
-def check(body: Json, fields: Mapping[str, str], place: str = "") -> None:
-    """Raise WrongField unless each field is absent, null or of its kind; `!` after the kind means required."""
-    if not isinstance(body, dict):
-        raise WrongField(place.rstrip("."), "an object", body)
-    for name, kind in fields.items():
-        value = body.get(name)
-        if value is None and kind[-1] != "!":
-            continue
-        if value is None or not fits(value, kind.rstrip("!")):
-            raise WrongField(place + name, kind.rstrip("!"), body.get(name, MISSING))
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(
+        self, problem: str, expected: str = "", sentence: str = "", found: Json = MISSING
+    ) -> NoReturn:
+        """Raise the error: source, path and problem."""
+        path = self.path
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence, self.value)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        known = list(names)
+        if not isinstance(self.value, str) or self.value not in known:
+            self.fail(
+                f"found {shown(self.value)}; {nearest(str(self.value), known)}", found=self.value
+            )
+        return self.value
+
+    # --- whole objects ---
+
+    def only(self: Self, names: Iterable[str]) -> Self:
+        """This, if it is an object without other members than those named."""
+        known = list(names)
+        for name in self.a("an object"):
+            if name not in known:
+                self.get(name).fail(f"unknown key; {nearest(name, known)}")
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that the
+        member must be there."""
+        value = self.a("an object")
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
 
 
-def items(value: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
-    """The objects of an array with their places, `messages[0]` and so on; null is an empty array."""
-    if value is not None and not isinstance(value, list):
-        raise WrongField(place, "an array", value)
-    for index, item in enumerate(value or ()):
-        if not isinstance(item, dict):
-            raise WrongField(f"{place}[{index}]", "an object", item)
-        yield f"{place}[{index}]", item
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
 
 
-def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
-    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
 
-    Only what came last counts: a tool result before the last user message is history."""
-    users = [index for index, turn in enumerate(turns) if turn.role == "user"]
-    results = [turn.text for turn in turns[users[-1] + 1 if users else 0:] if turn.role == "tool"]
-    return {"user": turns[users[-1]].text if users else "",
-            "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
-            "tool_result": results[-1] if results else None,
-            "turn": sum(turn.role == "assistant" for turn in turns),
-            "prompt": "\n".join(turn.text for turn in turns)}
+
+SECRET = re.compile(
+    r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
+    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
+    re.IGNORECASE,
+)
+
+
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query") or not SECRET.fullmatch(name):
+        return key, got, expected
+    hidden = [
+        masked(name, value)
+        if isinstance(value, str) and not isinstance(value, Because)
+        else value
+        if value is None or value is MISSING
+        else Because("*** (a matcher)")
+        for value in (got, expected)
+    ]
+    return key, hidden[0], hidden[1]
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    if not SECRET.fullmatch(name):
+        return value
+    scheme, space, key = (
+        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
+    )
+    if not space or scheme.lower() not in SCHEMES:
+        scheme, space, key = "", "", value
+    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
 
 
 def scheme_key(value: str, schemes: Sequence[str]) -> str:
@@ -896,85 +1349,129 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
     return key.strip() if scheme.lower() in schemes else ""
 
 
-RESOURCE = re.compile(r"^/v\w+/|(?::|%3[Aa])\w+$")       # what a path has around the name of a Google resource
+# === formats/base ============================================================
+# What all wire formats share: one class an API; a dialect is a subclass whose differences are data.
+# Defining a class registers it.  Pure: no socket, clock, file or lock.
 
 
-def uuid(ids: Ids, label: str) -> str:
+WIRE_FORMATS: List["WireFormat"] = []
+
+
+def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
+    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
+
+    Only what came last counts: a tool result before the last user message is history."""
+    users = [index for index, turn in enumerate(turns) if turn.role == "user"]
+    results = [turn.text for turn in turns[users[-1] + 1 if users else 0 :] if turn.role == "tool"]
+    return {
+        "user": turns[users[-1]].text if users else "",
+        "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
+        "tool_result": results[-1] if results else None,
+        "turn": sum(turn.role == "assistant" for turn in turns),
+        "prompt": "\n".join(turn.text for turn in turns),
+    }
+
+
+def uuid(call: Call, label: str) -> str:
     """A UUID of version 4."""
-    digits = ids(label, 32, HEX)
+    digits = call.token(label, 32, HEX)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
-    A subclass with `routes` is registered; `METHOD /path` with named groups, matched against the
-    undecoded path.  `fields` are checked before `turns` and the like read the body."""
+    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
+    matched against the undecoded path.  No other provider's catch-all is at home in paths that begin
+    with one of `area`.  `fields` are checked before `turns` and the like read the body."""
 
     provider = ""
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
+    area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
-    credentials: Tuple[str, ...] = ("authorization",)     # headers, or `?name` for the query; none where none is asked for
+    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
+    credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
-    errors: Mapping[str, Failure] = {}      # the provider's own errors, by kind; also no_key, a missing credential
-    refusals = ("no_key", "authentication")     # what is said of a missing and of an unusable credential
+    errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
+    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
     no_body = "it is empty"
-    bad_json = ("We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
-                "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: {}.)")
+    bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
     def __init_subclass__(cls) -> None:
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 
-    def owns(self, request: Request) -> bool:
-        """Whether a request on one of the routes is for this API; only shared paths ask more than that."""
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Whether a request on one of the routes, which found `params` in its path, is for this API;
+        only shared paths ask more than that."""
         return True
 
+    # --- a request, read ---
+
+    def begun(self, request: Request, params: Mapping[str, str]) -> Call:
+        """The call as far as the path alone tells."""
+        model = params.get("model", "")
+        return Call(request, self.provider, self.operation, self.api, model, params=params)
+
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
-        """The request in no provider's terms.  WrongField names what can't be read."""
-        if request.method == "POST":
-            check(body, self.fields)
-        turns = list(self.turns(body)) if request.method == "POST" else []
-        return Call(self.provider, self.operation, self.api, self.model(params, body), self.streams(params, body),
-                    **conversation(turns), tools=tuple(self.tools(body or {})), inputs=tuple(self.inputs(body or {})),
-                    choices=self.choices(body or {}), path=request.path, query=request.query,
-                    headers=request.headers, port=request.port, session=request.session, params=params, body=body,
-                    schema=self.schema(body) if request.method == "POST" else None)
+        """The request in no provider's terms.  BadField names what can't be read."""
+        fields = Field(body)
+        posted = request.method == "POST"
+        if posted:
+            fields.check(self.fields)
+        turns = list(self.turns(fields)) if posted else []
+        return Call(
+            request,
+            self.provider,
+            self.operation,
+            self.api,
+            self.model(params, fields),
+            self.streams(params, fields),
+            **conversation(turns),
+            tools=tuple(self.tools(fields)),
+            inputs=tuple(self.inputs(fields)),
+            schema=self.schema(fields) if posted else None,
+            choices=self.choices(fields),
+            params=params,
+            body=body,
+        )
 
-    def model(self, params: Mapping[str, str], body: Json) -> str:
+    def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model or deployment that is asked."""
-        return params.get("model") or str((body or {}).get("model") or "")
+        return params.get("model") or str(body.get("model").value or "")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Whether the answer is to be streamed."""
         return False
 
-    def turns(self, body: Json) -> Iterable[Turn]:
+    def turns(self, body: Field) -> Iterable[Turn]:
         """The conversation."""
         return [Turn("user", "\n".join(self.inputs(body)))]
 
-    def tools(self, body: Json) -> Iterable[str]:
+    def tools(self, body: Field) -> Iterable[str]:
         """Names of the tools that the request offers."""
         return ()
 
-    def inputs(self, body: Json) -> Iterable[str]:
+    def inputs(self, body: Field) -> Iterable[str]:
         """Texts that are answered one by one."""
         return ()
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """How many answers are asked for."""
         return 1
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """The JSON schema that the text of the answer is to fit, or None."""
         return None
+
+    # --- an answer, written ---
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
@@ -990,7 +1487,7 @@ class WireFormat:
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Recorded JSON values as events, completed with what ends every stream of this API."""
-        return ((("", value) for value in values))
+        return (("", value) for value in values)
 
     def adapted(self, call: Call, body: bytes) -> bytes:
         """A recorded body in the encoding that this request asks for."""
@@ -1004,51 +1501,81 @@ class WireFormat:
         """A whole body in the provider's layout."""
         return utf8(self.layout(value) + self.ending)
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Response headers besides Content-Type that clients read."""
         return ()
 
-    def counts(self, reply: Reply) -> Headers:
+    def usage_headers(self, reply: Reply) -> Headers:
         """Response headers that tell of the answer itself."""
         return ()
 
-    def limits(self, limit: Limit) -> Headers:
-        """The rate-limit headers of a limit that counts, in place of those that only look like it; with nothing left also
-        `retry-after`, where the provider sends it."""
+    def limit_headers(self, limit: Limit) -> Headers:
+        """The rate-limit headers of a limit that counts, in place of those that only look like it;
+        with nothing left also `retry-after`, where the provider sends it."""
         return ()
 
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
-        """An error body, and the headers that belong to it."""
+    # --- an error ---
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """An error in the provider's form."""
         raise NotImplementedError
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """What the provider says of a field that is missing or wrong."""
         raise NotImplementedError
 
-    def settled(self, failure: Failure, asked: Union[Request, Call]) -> Failure:
+    def failed(
+        self, call: Call, failure: Failure, more: Mapping[str, Json]
+    ) -> Tuple[bytes, Headers]:
+        """An error as bytes, with `more` members beside the provider's own, and its headers."""
+        error = self.failure(call, failure)
+        value = error.value
+        if more:
+            value = [{**value[0], **more}] if isinstance(value, list) else {**value, **more}
+        headers = error.headers
+        if error.content_type is not None:
+            headers = (("Content-Type", error.content_type or self.json_type), *headers)
+        return utf8(error.layout(value) + error.ending), headers
+
+    def completed(self, call: Call, failure: Failure) -> Failure:
         """An error with what it leaves open: the provider's own for its kind."""
-        own = self.errors.get(failure.kind or STATUS_KINDS.get(failure.status, ""), Failure(0, ""))
-        usual = next(iter(ERROR_KINDS.get(failure.kind, ())), 400)
-        status = failure.status or own.status or usual
-        named = own if status == own.status else Failure(0, "")
-        said = own.message.replace("{model}", getattr(asked, "model", "")).replace("{path}", RESOURCE.sub("", asked.path))
-        said = said.replace("{wait}", str(failure.wait)).replace("{version}", "".join(asked.path.split("/")[1:2]))
-        said = said.replace("{verb}", {"batchEmbedContents": "embedContent", "chat": "generateContent"}.get(self.api, self.api))
-        kind, code, param = (getattr(named if getattr(failure, name) is None else failure, name)
-                             for name in ("type", "code", "param"))
-        return Failure(status, failure.message or said or http_phrase(status), kind, code, param, wait=failure.wait)
+        kind = failure.kind or STATUS_KINDS.get(failure.status, "")
+        usual = self.errors.get(kind, Failure(0, ""))
+        status = failure.status or usual.status or next(iter(ERROR_KINDS.get(kind, ())), 400)
+        named = usual if status == usual.status else Failure(0, "")
+        message = failure.message or self.sentence(call, failure, usual.message)
+        return Failure(
+            status,
+            message or http_phrase(status),
+            named.type if failure.type is None else failure.type,
+            named.code if failure.code is None else failure.code,
+            named.param if failure.param is None else failure.param,
+            wait=failure.wait,
+        )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """The provider's usual sentence for an error, with what it says of this call."""
+        return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
+
+    # --- credentials ---
 
     def unauthorized(self, request: Request) -> Failure:
         """What the provider says when the credential is missing or can't be one."""
         missing, unusable = self.refusals
-        given = any(request.headers.get(name, "").strip().lower() not in ("", *self.schemes) for name in self.credentials)
-        return Failure(0, "", kind=unusable if given else missing)
+        for name in self.credentials:
+            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
+                return Failure(0, "", kind=unusable)
+        return Failure(0, "", kind=missing)
 
     def credential(self, request: Request) -> str:
         """The credential that came with the request, or an empty string."""
         for name in self.credentials:
-            value = request.query.get(name[1:], "") if name[0] == "?" else request.headers.get(name, "")
-            key = scheme_key(value, self.schemes) if name == "authorization" else value.strip()
+            if name[0] == "?":
+                key = request.query.get(name[1:], "").strip()
+            elif name == "authorization":
+                key = scheme_key(request.headers.get(name, ""), self.schemes)
+            else:
+                key = request.headers.get(name, "").strip()
             if key:
                 return key
         return ""
@@ -1060,35 +1587,852 @@ def caller(request: Request) -> str:
         return "anthropic"
     if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
         return "mistral"
-    return "google" if "x-goog-api-key" in request.headers or "key" in request.query else "openai"
+    if "x-goog-api-key" in request.headers or "key" in request.query:
+        return "google"
+    return "openai"
 
 
-# --- OpenAI (wire formats, section 5) ---
+def choices_of(number: Field, most: int) -> int:
+    """How many answers a field asks for, from 1 to `most`; 1 where it is left out."""
+    return cast(int, number.integer(f"an integer from 1 to {most}", 1, most, 1))
 
-# Every OpenAI-compatible host is `openai` under its own prefix, except where another provider lives.
-ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)/openai/|/v1(?:beta1)?/projects/)(?:/.+)?"
-REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))")      # not Azure's gpt-35-turbo
+
+def retry_after(limit: Limit) -> Headers:
+    """`retry-after`, if nothing is left."""
+    return () if limit.left else (("retry-after", str(limit.wait)),)
+
+
+# === steps ===================================================================
+# Steps: what happens on the socket, as values.  Touch nothing.
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bytes that go out in one write, `head` of them before the body; `events` of a stream end with them, and `last` says
+    that the stream does."""
+
+    data: bytes
+    events: int = 0
+    head: int = 0
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Seconds until the next step is due, counted from when this one was."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Nothing more, until the client leaves."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The answer ends here, before its end: `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+
+    how: str
+
+
+Step = Union[Send, Wait, Hold, Hang, Cut]
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What the connection and the request say about how a response is written."""
+
+    minor: int = 1
+    keep_alive: bool = True
+    head_only: bool = False
+    accept_encoding: Optional[str] = None
+    extra: Headers = ()  # headers of this one response: its date and id
+
+
+# === faults ==================================================================
+# Faults: how an answer breaks, as generators over its steps.  Pure.
+
+
+FAULTS = ("reset", "close", "hang", "truncate", "malformed", "garbage", "bad_gzip", "drip")
+
+
+FaultSteps = Callable[[Iterable[Step], Fault, Wire], Iterator[Step]]
+
+
+FAULT_STEPS: Dict[str, FaultSteps] = {}
+
+
+GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
+
+
+def a_fault(kind: str) -> Callable[[FaultSteps], FaultSteps]:
+    """Registers what a fault of FAULTS does to the steps of an answer."""
+
+    def registered(made: FaultSteps) -> FaultSteps:
+        FAULT_STEPS[kind] = made
+        return made
+
+    return registered
+
+
+def steps_until(made: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
+    """The steps up to so many events; none at all without a number, or for a whole answer, which has none."""
+    sent = 0
+    for step in made if after is not None else ():
+        whole = isinstance(step, Send) and 0 < step.head < len(step.data)
+        if whole or (
+            isinstance(step, Send)
+            and (step.last or (step.events and sent + step.events > (after or 0)))
+        ):
+            return
+        sent += step.events if isinstance(step, Send) else 0
+        yield step
+
+
+@a_fault("reset")
+def resetting(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The connection is reset."""
+    yield from steps_until(made, fault.after)
+    yield Cut("reset")
+
+
+@a_fault("close")
+def closing(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The connection is closed, in a stream without the last chunk."""
+    yield from steps_until(made, fault.after)
+    yield Cut("close")
+
+
+@a_fault("hang")
+def hanging(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """Nothing more comes, until the client leaves."""
+    yield from steps_until(made, fault.after)
+    yield Hang()
+
+
+@a_fault("garbage")
+def garbling(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """Bytes that are no HTTP, then the end of the connection."""
+    yield from steps_until(made, fault.after)
+    yield Send(GARBAGE)
+    yield Cut("close")
+
+
+@a_fault("truncate")
+def truncating(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """Of a whole answer half the bytes that it promised; of a stream so many events, by default half, and the last chunk, so
+    that it ends cleanly without the provider's last events."""
+    known = list(made)
+    sends = [step for step in known if isinstance(step, Send)]
+    events = sum(step.events for step in sends)
+    if any(0 < step.head < len(step.data) for step in sends) or not (
+        events or any(step.last for step in sends)
+    ):
+        whole = b"".join(step.data for step in sends)
+        head = sum(step.head for step in sends)
+        yield from (step for step in known if isinstance(step, Wait))
+        yield Send(whole[: head + (len(whole) - head) // 2], head=head)
+        yield Cut("close")
+        return
+    yield from steps_until(known, events // 2 if fault.after is None else fault.after)
+    if not wire.minor:  # its end is all that there is to end it with
+        yield Cut("close")
+        return
+    yield Send(b"0\r\n\r\n", last=True)
+    yield Cut("kept")
+
+
+@a_fault("malformed")
+@a_fault("bad_gzip")
+def as_it_is(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The steps as they are: what is wrong lies in the bytes."""
+    yield from made
+
+
+@a_fault("drip")
+def dripping(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+    """The same bytes, one a write."""
+    for step in made:
+        if not isinstance(step, Send):
+            yield step
+            continue
+        for at in range(len(step.data)):
+            ends = at + 1 == len(step.data)
+            yield Send(
+                step.data[at : at + 1],
+                step.events if ends else 0,
+                int(at < step.head),
+                step.last and ends,
+            )
+
+
+# === http ====================================================================
+# HTTP: heads, bodies and codings from bytes, heads to bytes.  May touch zlib; knows no provider, no socket and no clock.
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = re.sub(
+        rb"%([0-9A-Fa-f]{2})", lambda match: binascii.unhexlify(match.group(1)), text.encode()
+    )
+    return data.decode("utf-8", "replace")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query; of several values of one name the last."""
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        target = target if target.startswith("/") else "/" + target
+    path, _, query = target.partition("#")[0].partition("?")
+    pairs = (pair.partition("=") for pair in query.split("&") if pair) if query else ()
+    return re.sub("/{2,}", "/", path), {
+        unquote(name.replace("+", " ")): unquote(value.replace("+", " "))
+        for name, _, value in pairs
+    }
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+NO_BODY = (204, 304)
+
+
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name; `repeated` are the names
+    of headers that came more than once."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        return [
+            item.strip(" \t").lower() for item in self.headers[name].split(",") if item.strip(" \t")
+        ]
+
+    @functools.cached_property
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        return (
+            "close" not in self.tokens("connection")
+            if self.minor
+            else "keep-alive" in self.tokens("connection")
+        )
+
+    @functools.cached_property
+    def where(self) -> Tuple[str, Dict[str, str]]:
+        """The path as sent, without the prefix of a session, and the decoded query."""
+        path, query = parse_target(self.target)
+        found = SESSION_PREFIX.match(path)
+        return ((found.group(2) or "/") if found else path), query
+
+    @functools.cached_property
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.  Refused for a name that is none."""
+        found = SESSION_PREFIX.match(parse_target(self.target)[0])
+        name = (
+            self.headers.get("x-mock-session", "")
+            .strip()
+            .encode("latin-1")
+            .decode("utf-8", "replace")
+        )
+        name = unquote(found.group(1)) if found else name
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @functools.cached_property
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.where[1].items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    @functools.cached_property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return 2 * len(self.target) + 2 * sum(
+            len(name) + len(value) for name, value in self.headers.items()
+        )
+
+
+def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", headers=headers, close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one: too long, TLS, or a bare line feed after `since`."""
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.  Refused says what is malformed."""
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    line, _, rest = data.partition(b"\r\n")
+    check_partial(data)
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
+    method, target = match.group(1).decode(), match.group(2).decode()
+    if match.group(3) != b"1":
+        raise malformed(
+            f"HTTP/{match.group(3).decode()}.{match.group(4).decode()} is not spoken here; use HTTP/1.1",
+            505,
+        )
+    fields = rest[:-2]
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Set[str] = set()
+    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = field_line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        if name in headers:
+            repeated.add(name)
+            value = headers[name] + ("; " if name == "cookie" else ", ") + value
+        headers[name] = value
+    head = Head(method, target, min(1, int(match.group(4))), headers, frozenset(repeated))
+    check_head(head)
+    return head
+
+
+known_head = functools.lru_cache(maxsize=512)(
+    new_head
+)  # a client sends the same head over and over
+
+
+def path_of(data: bytes) -> str:
+    """The path that the beginning of a malformed request seems to be for, to answer in its provider's shape."""
+    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    return parse_target(match.group(1).decode())[0] if match else "/"
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, value = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+    if not (
+        head.target.startswith("/")
+        or ABSOLUTE.match(head.target)
+        or head.target == "*"
+        or head.method == "CONNECT"
+    ):
+        raise malformed(
+            f"malformed request target {shown(head.target.partition('?')[0])}; it begins with /"
+        )
+    if head.method not in METHODS:
+        raise malformed(
+            f"method {shown(head.method)} is not implemented; known: {', '.join(METHODS)}", 501
+        )
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    codings = head.tokens("transfer-encoding")
+    if head.headers["transfer-encoding"].lower() != "chunked":
+        known = codings.count("chunked") == 1 and codings[-1] == "chunked"
+        raise malformed(
+            f"Transfer-Encoding is {shown(head.headers['transfer-encoding'])}; only chunked is implemented",
+            501 if (known and len(codings) > 1) or "chunked" not in codings else 400,
+        )
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length, self.pieces, self.rest = length, bytearray(), b""
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.pieces, self.rest = limit, bytearray(), b""
+        self.at = self.need = self.trailers = (
+            0  # what of `rest` is read; bytes left of a chunk; bytes of trailers
+        )
+        self.state = self.size
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.  Refused if it is malformed or too long."""
+        self.rest, self.at = self.rest[self.at :] + data, 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state == self.done:
+            self.rest, self.at = self.rest[self.at :], 0
+        return self.state == self.done
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + 4098)
+        if end < 0:
+            if len(self.rest) - self.at > 4096:
+                raise malformed("a chunk's head or a trailer is longer than 4096 bytes")
+            return None
+        line, self.at = self.rest[self.at : end + 1], end + 1
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            raise malformed(
+                f"malformed chunk size {shown(line.decode('latin-1'), room=40)}; expected hexadecimal digits"
+            )
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        taken = self.rest[self.at : self.at + self.need]
+        self.pieces += taken
+        self.at += len(taken)
+        self.need -= len(taken)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at, self.state = self.at + 2, self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        self.trailers += len(line)
+        if line and (not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT):
+            raise malformed("malformed trailer after the chunked body")
+        self.state = self.trailer if line else self.done
+        return bool(line)
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
+    )
+
+
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large or of unknown length."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    length = head.headers.get("content-length")
+    if length is None:
+        if head.where[0].startswith(CONTROL_PREFIX):
+            return None  # curl -X POST without -d: RFC 9112 (6.3) has no body there, and here none is needed
+        if head.method in ("POST", "PUT", "PATCH"):
+            raise Refused(
+                411,
+                f"a {head.method} needs Content-Length or Transfer-Encoding: chunked",
+                code="length_required",
+                close=True,
+            )
+        return None
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    return SizedBody(int(length)) if int(length) else None
+
+
+def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
+    """A body with its content codings undone, the last one first.  Refused if one is unknown, or the data is not it."""
+    for coding in reversed(codings):
+        if coding in ("gzip", "x-gzip"):
+            body = inflated(body, 31, coding, limit)
+        elif coding == "deflate":
+            # RFC 9110 means zlib, but some clients send bare deflate data.
+            zlib_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
+            body = inflated(body, 15 if zlib_header else -15, coding, limit)
+        elif coding != "identity":
+            raise Refused(
+                415,
+                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
+                code="unsupported_encoding",
+                headers=(("Accept-Encoding", "gzip, deflate"),),
+            )
+    return body
+
+
+def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
+    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
+    found = bytearray()
+    for member in itertools.count(1):
+        if member > 100:
+            raise Refused(
+                400, f"the body has more than 100 {coding} members", code="invalid_encoding"
+            )
+        unpacker = zlib.decompressobj(bits)
+        try:
+            found += unpacker.decompress(data, limit + 1 - len(found))
+        except zlib.error as error:
+            raise Refused(
+                400, f"the body is not {coding}: {error}", code="invalid_encoding"
+            ) from None
+        if len(found) > limit:
+            raise Refused(
+                413,
+                f"the body is larger than {limit} bytes once decompressed (--max-body)",
+                code="body_too_large",
+            )
+        if not unpacker.eof:
+            raise Refused(400, f"the body's {coding} data ends too early", code="invalid_encoding")
+        data = unpacker.unused_data
+        if not data:
+            break
+        if bits != 31:
+            raise Refused(400, f"bytes follow the body's {coding} data", code="invalid_encoding")
+    return bytes(found)
+
+
+def qualities(accept: str) -> Dict[str, float]:
+    """The codings of an Accept-Encoding header with their weights; malformed ones are passed over."""
+    found = {}
+    for item in accept.lower().split(","):
+        match = re.fullmatch(
+            r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?", item
+        )
+        if match:
+            found["gzip" if match.group(1) == "x-gzip" else match.group(1)] = float(
+                match.group(2) or 1
+            )
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def negotiated(accept: Optional[str]) -> Optional[str]:
+    """`gzip` or `identity`, whichever the client prefers (RFC 9110, 12.5.3); None if it takes neither."""
+    if accept is None:
+        return "identity"
+    weights = qualities(accept)
+    gzip = weights.get("gzip", weights.get("*", 0.0))
+    identity = weights.get("identity", weights.get("*", None if gzip else 1.0))
+    if gzip and (identity is None or gzip >= identity):
+        return "gzip"
+    return "identity" if identity or (identity is None and not gzip) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"] + [
+        f"{name}: {value}" for name, value in headers
+    ]
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+
+
+# === plans ===================================================================
+# Wire plans: the same bytes cut anew.  May touch zlib.
+
+
+WIRE_PLANS: Mapping[str, Plan] = {
+    "whole": Plan(coalesce=1_000_000),
+    "event": Plan(),
+    "byte": Plan(split=1),
+    "utf8": Plan(split="utf8"),
+    "eol": Plan(split="eol"),
+    "crlf": Plan(eol="\r\n"),
+    "cr": Plan(eol="\r"),
+    "comments": Plan(comments=True),
+    "no_space": Plan(no_space=True),
+    "extensions": Plan(chunk_extensions=True),
+    "trailers": Plan(trailers=True),
+    "gzip-event": Plan(gzip="event"),
+    "gzip-block": Plan(gzip="block"),
+    "gzip-members": Plan(gzip="members"),
+    "coalesce": Plan(coalesce=3),
+}
+
+
+def gzipped(body: bytes) -> bytes:
+    """A body as one gzip member; the same bytes every time."""
+    return known_gzip(body) if len(body) <= 256 * 1024 else new_gzip(body)
+
+
+def new_gzip(body: bytes) -> bytes:
+    """A body, compressed."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    return packer.compress(body) + packer.flush()
+
+
+known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
+
+
+Group = Tuple[Frame, int]  # bytes, and how many events lie in them
+
+
+def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
+    """Frames, up to so many joined into one."""
+    held: List[bytes] = []
+    for frame in frames:
+        if isinstance(frame, bytes):
+            held.append(frame)
+        if held and (isinstance(frame, Hold) or len(held) >= most):
+            yield b"".join(held), len(held)
+            held = []
+        if isinstance(frame, Hold):
+            yield frame, 0
+    if held:
+        yield b"".join(held), len(held)
+
+
+def gzip_groups(
+    groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None
+) -> Iterator[Group]:
+    """Groups as gzip, whose trailer is a group without events.
+
+    Flushed after each (`event`): without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
+    reading the stream sees nothing (zlib manual, deflate()); only when the buffer fills (`block`); or each a member of its
+    own (`members`).  After `honest` events it is gzip no more."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    waiting = seen = 0
+    for frame, events in groups:
+        if isinstance(frame, Hold):
+            yield frame, 0
+            continue
+        if honest is not None and seen + events > honest:
+            yield frame, events
+            continue
+        seen += events
+        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        data += packer.flush(zlib.Z_SYNC_FLUSH) if mode == "event" else b""
+        waiting += events
+        if data:
+            yield data, waiting
+            waiting = 0
+    if mode != "members" and honest is None:
+        yield packer.flush(), waiting
+
+
+CUTS = {
+    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
+    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
+}
+
+
+def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
+    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
+    if not split or not data:
+        return [data]
+    if isinstance(split, int):
+        return [data[at : at + split] for at in range(0, len(data), split)]
+    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
+    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
+
+
+USUAL_PLAN = Plan()
+
+
+TRAILER = "X-Mock-Trailer", "the end"
+
+
+# === formats/pydantic ========================================================
+# What pydantic says of a wrong field: Anthropic and Mistral are written in it.  Pure.
+
+
+# What an error calls the kinds of JSON values, in its type and in its message.
+PYDANTIC_NAMES = {
+    "a string": ("string", "string"),
+    "an integer": ("int", "integer"),
+    "an array": ("list", "list"),
+    "an object": ("dict", "dictionary"),
+    "a boolean": ("bool", "boolean"),
+    "a number": ("float", "number"),
+}
+
+
+def pydantic_error(wrong: BadField) -> Tuple[str, str]:
+    """The type and the message of the error of a field."""
+    if wrong.found is MISSING:
+        return "missing", "Field required"
+    if wrong.expected in PYDANTIC_NAMES:
+        kind, name = PYDANTIC_NAMES[wrong.expected]
+        return f"{kind}_type", f"Input should be a valid {name}"
+    return "value_error", f"Input should be {wrong.expected}"
+
+
+def location(path: str) -> List[Union[str, int]]:
+    """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
+    parts = re.findall(r"[^.\[\]]+", path)
+    return [int(part) if part.isdigit() else part for part in parts]
+
+
+# === formats/openai ==========================================================
+# OpenAI's chat completions, and what all of its APIs share (wire formats, section 5).  Pure.
+
+
+REASONING_MODEL = re.compile(
+    r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))"
+)  # not Azure's gpt-35-turbo
 
 
 OPENAI_ERRORS = {
-    "no_key": Failure(401, "You didn't provide an API key. You need to provide your API key in an Authorization header "
-                           "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank "
-                           "username) if you're accessing the API from your browser and are prompted for a username and "
-                           "password. You can obtain an API key from https://platform.openai.com/account/api-keys.", code=""),
-    "authentication": Failure(401, "Incorrect API key provided: sk-****. You can find your API key at "
-                                   "https://platform.openai.com/account/api-keys.", code="invalid_api_key"),
-    "permission": Failure(403, "Project `proj_mock` does not have access to model `{model}`", code="model_not_found"),
-    "not_found": Failure(404, "The model `{model}` does not exist or you do not have access to it.", code="model_not_found"),
-    "rate_limit": Failure(429, "Rate limit reached for {model} in organization org-mock on requests per min (RPM): Limit 10000, "
-                               "Used 10000, Requested 1. Please try again in {wait}s. Visit "
-                               "https://platform.openai.com/account/rate-limits to learn more.",
-                          "requests", "rate_limit_exceeded"),
-    "server_error": Failure(500, "The server had an error while processing your request. Sorry about that!"),
-    "overloaded": Failure(503, "The server is currently overloaded with other requests. Sorry about that! Please retry your "
-                               "requests after a brief wait."),
-    "context_length": Failure(400, "This model's maximum context length is 128000 tokens. However, your messages resulted in "
-                                   "128001 tokens. Please reduce the length of the messages.",
-                              code="context_length_exceeded", param="messages")}
+    "no_key": Failure(
+        401,
+        "You didn't provide an API key. You need to provide your API key in an Authorization header "
+        "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank "
+        "username) if you're accessing the API from your browser and are prompted for a username and "
+        "password. You can obtain an API key from https://platform.openai.com/account/api-keys.",
+        code="",
+    ),
+    "authentication": Failure(
+        401,
+        "Incorrect API key provided: sk-****. You can find your API key at "
+        "https://platform.openai.com/account/api-keys.",
+        code="invalid_api_key",
+    ),
+    "permission": Failure(
+        403, "Project `proj_mock` does not have access to model `{model}`", code="model_not_found"
+    ),
+    "not_found": Failure(
+        404,
+        "The model `{model}` does not exist or you do not have access to it.",
+        code="model_not_found",
+    ),
+    "rate_limit": Failure(
+        429,
+        "Rate limit reached for {model} in organization org-mock on requests per min (RPM): Limit 10000, "
+        "Used 10000, Requested 1. Please try again in {wait}s. Visit "
+        "https://platform.openai.com/account/rate-limits to learn more.",
+        "requests",
+        "rate_limit_exceeded",
+    ),
+    "server_error": Failure(
+        500, "The server had an error while processing your request. Sorry about that!"
+    ),
+    "overloaded": Failure(
+        503,
+        "The server is currently overloaded with other requests. Sorry about that! Please retry your "
+        "requests after a brief wait.",
+    ),
+    "context_length": Failure(
+        400,
+        "This model's maximum context length is 128000 tokens. However, your messages resulted in "
+        "128001 tokens. Please reduce the length of the messages.",
+        code="context_length_exceeded",
+        param="messages",
+    ),
+}
 
 
 def go_duration(whole: int) -> str:
@@ -1098,86 +2442,127 @@ def go_duration(whole: int) -> str:
     return f"{hours}h" * bool(hours) + f"{minutes}m" * bool(hours or minutes) + f"{rest}s"
 
 
-def retry_after(limit: Limit) -> Headers:
-    """`retry-after`, if nothing is left."""
-    return () if limit.left else (("retry-after", str(limit.wait)),)
-
-
 class OpenAI(WireFormat):
     """What all APIs of OpenAI share: headers, errors, credential."""
 
     provider = "openai"
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
-    front_door = (401, 404)             # errors that never reach the engine have another layout (5.8, recorded)
+    bad_json = (
+        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+        "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: {}.)"
+    )
+    front_door = (
+        401,
+        404,
+    )  # errors that never reach the engine have another layout (5.8, recorded)
     errors: Mapping[str, Failure] = OPENAI_ERRORS
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Request id, processing time, version and rate limits (5.1, recorded)."""
-        request_id = ("x-request-id", "req_" + ids("request", 32, HEX))
-        shared = (("access-control-expose-headers", "X-Request-ID"), ("x-content-type-options", "nosniff"),
-                  ("Server", "cloudflare"))
+        request_id = ("x-request-id", "req_" + call.token("request", 32, HEX))
+        shared = (
+            ("access-control-expose-headers", "X-Request-ID"),
+            ("x-content-type-options", "nosniff"),
+            ("Server", "cloudflare"),
+        )
         if status in self.front_door:
             return (request_id, ("Vary", "Origin"), *shared)
-        engine = (request_id, ("openai-organization", "mock-organization"),
-                  ("openai-processing-ms", str(100 + int(ids("ms", 2, HEX), 16))), ("openai-version", "2020-10-01"))
+        engine = (
+            request_id,
+            ("openai-organization", "mock-organization"),
+            ("openai-processing-ms", str(100 + int(call.token("ms", 2, HEX), 16))),
+            ("openai-version", "2020-10-01"),
+        )
         if self.operation not in ("generate", "embed") or (stream and self.api == "responses"):
             return (*engine, *shared)
         left, reset = ("0", "1s") if status == 429 else ("9999", "8.64s")
-        return (*engine, *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
-                ("x-ratelimit-limit-requests", "10000"), ("x-ratelimit-limit-tokens", "200000"),
-                ("x-ratelimit-remaining-requests", left), ("x-ratelimit-remaining-tokens", "199968"),
-                ("x-ratelimit-reset-requests", reset), ("x-ratelimit-reset-tokens", "9ms"), *shared)
+        return (
+            *engine,
+            *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
+            ("x-ratelimit-limit-requests", "10000"),
+            ("x-ratelimit-limit-tokens", "200000"),
+            ("x-ratelimit-remaining-requests", left),
+            ("x-ratelimit-remaining-tokens", "199968"),
+            ("x-ratelimit-reset-requests", reset),
+            ("x-ratelimit-reset-tokens", "9ms"),
+            *shared,
+        )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Requests, and the time until there are new ones as Go writes a duration (5.1)."""
-        return (("x-ratelimit-limit-requests", str(limit.requests)), ("x-ratelimit-remaining-requests", str(limit.left)),
-                ("x-ratelimit-reset-requests", go_duration(limit.wait)), *retry_after(limit))
+        return (
+            ("x-ratelimit-limit-requests", str(limit.requests)),
+            ("x-ratelimit-remaining-requests", str(limit.left)),
+            ("x-ratelimit-reset-requests", go_duration(limit.wait)),
+            *retry_after(limit),
+        )
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The inner object of an error: message, type, param and code, all four always there (5.8)."""
         kind = "server_error" if failure.status >= 500 else "invalid_request_error"
-        return {"message": failure.message, "type": failure.type or kind, "param": failure.param, "code": failure.code or None}
+        return {
+            "message": failure.message,
+            "type": failure.type or kind,
+            "param": failure.param,
+            "code": failure.code or None,
+        }
 
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}` in one of two layouts."""
         value = {"error": self.error(failure)}
         if failure.status in self.front_door:
-            return utf8(indented(value, "    ") + "\n"), (("Content-Type", "application/json; charset=utf-8"),)
-        return utf8(indented(value)), (("Content-Type", self.json_type),)
+            wide = functools.partial(indented, step="    ")
+            return ErrorBody(value, wide, "\n", "application/json; charset=utf-8")
+        return ErrorBody(value, indented)
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One event that holds an error (3.3); nothing follows it."""
         yield "", {"error": self.error(failure)}
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """OpenAI's own sentences, with the field as `param`."""
-        field, code = wrong.field, "invalid_type"
+        field, code = wrong.path, "invalid_type"
         text = f"Invalid type for '{field}': expected {wrong.expected}, but got {kind_of(wrong.found)} instead."
         if not field:
-            text, code = f"Invalid body: expected {wrong.expected}, but got {kind_of(wrong.found)} instead.", "invalid_body"
+            text, code = (
+                f"Invalid body: expected {wrong.expected}, but got {kind_of(wrong.found)} instead.",
+                "invalid_body",
+            )
         elif wrong.found is MISSING:
             text, code = f"Missing required parameter: '{field}'.", "missing_required_parameter"
         elif wrong.found == [] and "array" in wrong.expected:
-            text, code = (f"Invalid '{field}': empty array. Expected an array with minimum length 1, "
-                          "but got an empty array instead."), "empty_array"
+            text, code = (
+                (
+                    f"Invalid '{field}': empty array. Expected an array with minimum length 1, "
+                    "but got an empty array instead."
+                ),
+                "empty_array",
+            )
         elif " from " in wrong.expected:
-            text, code = f"Invalid '{field}': expected {wrong.expected}, but got {shown(wrong.found)} instead.", "invalid_value"
+            text, code = (
+                f"Invalid '{field}': expected {wrong.expected}, but got {shown(wrong.found)} instead.",
+                "invalid_value",
+            )
         return Failure(400, text, "invalid_request_error", code, field or None)
 
 
-def openai_text(content: Json, place: str) -> str:
+TEXT_PARTS = ("text", "input_text", "output_text")
+
+
+def openai_text(content: Field) -> str:
     """The text of a message's content: a string, null, or parts of which those with text count."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, list):
-        raise WrongField(place, "a string or an array", content)
+    if content.is_absent:
+        return ""
+    if isinstance(content.value, str):
+        return content.value
+    content.a("a string or an array")
     texts = []
-    for where, part in items(content, place):
-        check(part, {"type": "a string!", "text": "a string"}, where + ".")
-        if part["type"] in ("text", "input_text", "output_text") and part.get("text") is not None:
+    for node in content.objects():
+        part = node.check({"type": "a string!", "text": "a string"}).value
+        if part["type"] in TEXT_PARTS and part.get("text") is not None:
             texts.append(part["text"])
-        if part["type"] == "document":      # how Cohere's clients send the result of a tool
+        if part["type"] == "document":  # how Cohere's clients send the result of a tool
             data = within(part, "document", "data")
             texts.append(data if isinstance(data, str) else compact(data))
     return "\n".join(texts)
@@ -1185,25 +2570,18 @@ def openai_text(content: Json, place: str) -> str:
 
 def openai_usage(usage: Usage) -> Dict[str, Json]:
     """Token counts with their details, as chat completions have them."""
-    return {"prompt_tokens": usage.input, "completion_tokens": usage.output, "total_tokens": usage.total,
-            "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": 0,
-                                          "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}}
-
-
-def within(value: Json, *names: str) -> Json:
-    """What lies inside nested objects, or None where one of them is missing or none."""
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def count(body: Json, name: str, most: int, place: str = "") -> int:
-    """A number of answers asked for; WrongField unless it is from 1 to `most`."""
-    value = body.get(name)
-    if value is not None and (not fits(value, "an integer") or not 1 <= value <= most):
-        raise WrongField(place + name, f"an integer from 1 to {most}", value)
-    return int(value or 1)
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
 
 
 def logprobs(cut: Sequence[str], body: Json) -> Optional[Dict[str, Json]]:
@@ -1211,8 +2589,13 @@ def logprobs(cut: Sequence[str], body: Json) -> Optional[Dict[str, Json]]:
     if body.get("logprobs") is not True:
         return None
     entries = [{"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))} for piece in cut]
-    return {"content": [{**entry, "top_logprobs": [entry] if body.get("top_logprobs") else []} for entry in entries],
-            "refusal": None}
+    return {
+        "content": [
+            {**entry, "top_logprobs": [entry] if body.get("top_logprobs") else []}
+            for entry in entries
+        ],
+        "refusal": None,
+    }
 
 
 def wants_usage(body: Json) -> bool:
@@ -1220,113 +2603,187 @@ def wants_usage(body: Json) -> bool:
     return bool((body.get("stream_options") or {}).get("include_usage"))
 
 
-CHAT_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant",
-              "tool": "tool", "function": "tool"}
+CHAT_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
 
 
 class ChatRequest(OpenAI):
     """How a chat completions request reads (wire formats, 5.2)."""
 
     api = "chat"
-    fields = {"model": "a string!", "messages": "an array!", "stream": "a boolean", "stream_options": "an object",
-              "n": "an integer", "tools": "an array", "functions": "an array", "temperature": "a number",
-              "top_p": "a number", "max_tokens": "an integer", "max_completion_tokens": "an integer",
-              "logprobs": "a boolean", "response_format": "an object", "parallel_tool_calls": "a boolean",
-              "tool_choice": "a string or an object", "stop": "a string or an array", "user": "a string"}
+    fields = {
+        "model": "a string!",
+        "messages": "an array!",
+        "stream": "a boolean",
+        "stream_options": "an object",
+        "n": "an integer",
+        "tools": "an array",
+        "functions": "an array",
+        "temperature": "a number",
+        "top_p": "a number",
+        "max_tokens": "an integer",
+        "max_completion_tokens": "an integer",
+        "logprobs": "a boolean",
+        "response_format": "an object",
+        "parallel_tool_calls": "a boolean",
+        "tool_choice": "a string or an object",
+        "stop": "a string or an array",
+        "user": "a string",
+    }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The messages, in order."""
-        if not body["messages"]:
-            raise WrongField("messages", "an array", [])
-        for place, message in items(body["messages"], "messages"):
-            check(message, {"role": "a string!"}, place + ".")
-            if message["role"] not in CHAT_ROLES:
-                raise WrongField(place + ".role", "one from " + ", ".join(CHAT_ROLES), message["role"])
-            yield Turn(CHAT_ROLES[message["role"]], openai_text(message.get("content"), place + ".content"))
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("an array")
+        for message in messages.objects():
+            role = message.check({"role": "a string!"}).get("role")
+            if role.value not in CHAT_ROLES:
+                role.expected("one from " + ", ".join(CHAT_ROLES))
+            yield Turn(CHAT_ROLES[role.value], openai_text(message.get("content")))
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Mistral's own client gets Mistral's dialect."""
         return caller(request) != "mistral"
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
-        for place, tool in items(body.get("tools"), "tools"):
-            kind = tool.get("type") if tool.get("type") in ("function", "custom") else None
-            if kind:
-                check(tool, {kind: "an object!"}, place + ".")
-                check(tool[kind], {"name": "a string!"}, f"{place}.{kind}.")
-                yield tool[kind]["name"]
-        for place, function in items(body.get("functions"), "functions"):
-            check(function, {"name": "a string!"}, place + ".")
-            yield function["name"]
+        for tool in body.get("tools").objects():
+            kind = tool.value.get("type")
+            if kind in ("function", "custom"):
+                named = tool.check({kind: "an object!"}).get(kind)
+                yield named.check({"name": "a string!"}).value["name"]
+        for function in body.get("functions").objects():
+            yield function.check({"name": "a string!"}).value["name"]
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """`n`."""
-        return count(body, "n", 128)
+        return choices_of(body.get("n"), 128)
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`response_format.json_schema.schema`."""
-        return within(body, "response_format", "json_schema", "schema")
+        return within(body.value, "response_format", "json_schema", "schema")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
-        return bool(body.get("stream"))
+        return bool(body.value.get("stream"))
 
 
 class OpenAIChat(ChatRequest):
     """Chat completions (wire formats, 5.2 and 5.3)."""
 
-    routes: Tuple[str, ...] = (r"POST /v1/chat/completions", rf"POST (?!/v1/chat/){ANY_PREFIX}/chat/completions")
+    routes: Tuple[str, ...] = (
+        "POST /v1/chat/completions",
+        "POST {prefix*}/chat/completions",
+    )
     stream_type = "text/event-stream; charset=utf-8"
     keys = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A whole tool call; its arguments are JSON text."""
         own = part.id or "call_" + call.token(f"tool {choice} {number}", 24)
-        return {"id": own, "type": "function", "function": {"name": part.name, "arguments": compact(part.arguments)}}
+        return {
+            "id": own,
+            "type": "function",
+            "function": {"name": part.name, "arguments": compact(part.arguments)},
+        }
 
     def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
         """The assistant's message."""
-        calls = [self.tool_call(call, part, number, choice) for number, part in enumerate(reply.tool_calls)]
+        calls = [
+            self.tool_call(call, part, number, choice)
+            for number, part in enumerate(reply.tool_calls)
+        ]
         reasoning = reply.text(Reasoning)
-        return {"role": "assistant", "content": reply.text(Text),
-                **({"reasoning_content": reasoning} if reasoning else {}),
-                **({"tool_calls": calls} if calls else {}), "refusal": reply.text(Refusal) or None, "annotations": []}
+        return {
+            "role": "assistant",
+            "content": reply.text(Text),
+            **({"reasoning_content": reasoning} if reasoning else {}),
+            **({"tool_calls": calls} if calls else {}),
+            "refusal": reply.text(Refusal) or None,
+            "annotations": [],
+        }
 
-    def choice(self, call: Call, index: int, body: Dict[str, Json], finish: Optional[str],
-               cut: Sequence[str] = ()) -> Dict[str, Json]:
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        cut: Sequence[str] = (),
+    ) -> Dict[str, Json]:
         """One choice; `body` is its message or delta.  Reasoning models have no `logprobs` key (5.2)."""
-        probabilities = {} if REASONING_MODEL.match(call.model) else {
-            "logprobs": logprobs(cut, call.body) if cut else None}
+        probabilities = (
+            {}
+            if REASONING_MODEL.match(call.model)
+            else {"logprobs": logprobs(cut, call.body) if cut else None}
+        )
         return {"index": index, **body, **probabilities, "finish_reason": finish}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
         asked = call.body.get("logprobs") is True
-        cut = [delta.piece for delta in walk(reply) if isinstance(delta.part, Text) and delta.piece] if asked else ()
-        choices = [self.choice(call, index, {"message": self.message(call, reply, index)}, reply.stop, cut)
-                   for index in range(call.choices)]
-        return {**self.head(call, reply, "chat.completion"), "choices": choices, "usage": openai_usage(reply.usage),
-                **self.tail(call)}
+        cut = (
+            [delta.piece for delta in walk(reply) if isinstance(delta.part, Text) and delta.piece]
+            if asked
+            else ()
+        )
+        choices = [
+            self.choice(call, index, {"message": self.message(call, reply, index)}, reply.stop, cut)
+            for index in range(call.choices)
+        ]
+        return {
+            **self.head(call, reply, "chat.completion"),
+            "choices": choices,
+            "usage": openai_usage(reply.usage),
+            **self.tail(call),
+        }
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """What every object begins with."""
-        return {"id": reply.id or "chatcmpl-" + call.token("id", 29), "object": kind, "created": call.second,
-                "model": reply.model}
+        return {
+            "id": reply.id or "chatcmpl-" + call.token("id", 29),
+            "object": kind,
+            "created": call.second,
+            "model": reply.model,
+        }
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
         plain = not REASONING_MODEL.match(call.model)
-        return {"service_tier": "default", "system_fingerprint": "fp_" + token(call.model, 10, HEX) if plain else None}
+        return {
+            "service_tier": "default",
+            "system_fingerprint": "fp_" + token(call.model, 10, HEX) if plain else None,
+        }
 
     def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
         """A message in pieces; a lone tool call opens together with the role (5.3, recorded)."""
         calls = reply.tool_calls
-        heads = [{"index": number, **merged(self.tool_call(call, part, number, choice), {"function": {"arguments": ""}})}
-                 for number, part in enumerate(calls)]
-        lone, only_calls = len(calls) == len(reply.parts) == 1, bool(calls) and len(calls) == len(reply.parts)
-        yield {"role": "assistant", "content": None if reply.text(Text) is None else "",
-               **({"tool_calls": heads} if lone else {}), **({} if only_calls and not lone else {"refusal": None})}
+        heads = [
+            {
+                "index": number,
+                **merged(
+                    self.tool_call(call, part, number, choice), {"function": {"arguments": ""}}
+                ),
+            }
+            for number, part in enumerate(calls)
+        ]
+        lone, only_calls = (
+            len(calls) == len(reply.parts) == 1,
+            bool(calls) and len(calls) == len(reply.parts),
+        )
+        yield {
+            "role": "assistant",
+            "content": None if reply.text(Text) is None else "",
+            **({"tool_calls": heads} if lone else {}),
+            **({} if only_calls and not lone else {"refusal": None}),
+        }
         number = -1
         for delta in walk(reply):
             if isinstance(delta.part, ToolCall):
@@ -1344,8 +2801,17 @@ class OpenAIChat(ChatRequest):
         usage: Dict[str, Json] = {"usage": None} if wants_usage(call.body) else {}
         for index in range(call.choices):
             for delta in self.deltas(call, reply, index):
-                choice = self.choice(call, index, {"delta": delta}, None, [delta["content"]] if delta.get("content") else ())
-                yield "", self.padded(call, {**head, **tail, "choices": [choice], **usage}, next(pads))
+                choice = self.choice(
+                    call,
+                    index,
+                    {"delta": delta},
+                    None,
+                    [delta["content"]] if delta.get("content") else (),
+                )
+                yield (
+                    "",
+                    self.padded(call, {**head, **tail, "choices": [choice], **usage}, next(pads)),
+                )
             final = self.choice(call, index, {"delta": {}}, reply.stop)
             yield "", self.padded(call, {**head, **tail, "choices": [final], **usage}, next(pads))
         if usage:
@@ -1360,7 +2826,7 @@ class OpenAIChat(ChatRequest):
             return self.arranged(chunk)
         room = (1 - len(utf8(compact({**chunk, "obfuscation": ""})))) % 16 or 16
         start = number * 16 % 1008
-        return self.arranged({**chunk, "obfuscation": call.pads[start:start + room]})
+        return self.arranged({**chunk, "obfuscation": call.pads[start : start + room]})
 
     def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
         """Keys added, left out or ordered as a dialect has them."""
@@ -1374,70 +2840,952 @@ class OpenAIChat(ChatRequest):
             yield "", "[DONE]"
 
 
+# === formats/responses =======================================================
+# OpenAI's Responses (wire formats, 5.5).  Pure.
+
+
+RESPONSE_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+}
+
+
+def response_output(output: Field) -> str:
+    """The text of a tool's output: a string, parts, or anything else as JSON."""
+    value = output.value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(within(one, "type"), str) for one in value):
+        return openai_text(output)
+    return "" if output.is_absent else compact(value)
+
+
+def response_turns(body: Field) -> Iterator[Turn]:
+    """Instructions and input; what a model said in one go, in however many items, is one assistant's turn."""
+    instructions, given = body.get("instructions"), body.get("input")
+    if isinstance(instructions.value, str):
+        yield Turn("system", instructions.value)
+    elif not instructions.is_absent:
+        texts = [openai_text(item.get("content")) for item in instructions.objects()]
+        yield Turn("system", "\n".join(texts))
+    if isinstance(given.value, str):
+        yield Turn("user", given.value)
+        return
+    answering = False
+    for item in given.objects():
+        kind = item_kind(item)
+        if kind == "message":
+            role = response_role(item)
+            said = "more" if answering and role == "assistant" else role
+            yield Turn(said, openai_text(item.get("content")))
+            answering = role == "assistant"
+        elif kind.endswith("_output") and "output" in item.value:
+            yield Turn("tool", response_output(item.get("output")))
+            answering = False
+        elif kind not in ("item_reference", "mcp_approval_response"):
+            yield Turn("more" if answering else "assistant", "")
+            answering = True
+
+
+def item_kind(item: Field) -> str:
+    """The type of an input item, which a message and a reference may leave out."""
+    value = item.value
+    usual = "message" if "role" in value or "id" not in value else "item_reference"
+    kind = item.get("type")
+    return cast(str, kind.text()) if kind.value else usual
+
+
+def response_role(item: Field) -> str:
+    """Who speaks in a message of the input."""
+    role = item.check({"role": "a string!"}).get("role")
+    if role.value not in RESPONSE_ROLES:
+        role.expected("one from " + ", ".join(RESPONSE_ROLES))
+    return RESPONSE_ROLES[role.value]
+
+
+class ResponsesRequest(OpenAI):
+    """How a Responses request reads."""
+
+    api = "responses"
+    fields = {
+        "model": "a string",
+        "input": "a string or an array",
+        "instructions": "a string or an array",
+        "stream": "a boolean",
+        "stream_options": "an object",
+        "tools": "an array",
+        "tool_choice": "a string or an object",
+        "text": "an object",
+        "reasoning": "an object",
+        "previous_response_id": "a string",
+        "store": "a boolean",
+        "max_output_tokens": "an integer",
+        "temperature": "a number",
+        "top_p": "a number",
+        "metadata": "an object",
+        "parallel_tool_calls": "a boolean",
+        "include": "an array",
+        "background": "a boolean",
+        "user": "a string",
+    }
+    errors = {
+        **OPENAI_ERRORS,
+        "not_found": Failure(
+            400,
+            "The requested model '{model}' does not exist.",
+            code="model_not_found",
+            param="model",
+        ),
+        "context_length": Failure(
+            400,
+            "Your input exceeds the context window of this model. Please adjust your input "
+            "and try again.",
+            code="context_length_exceeded",
+            param="input",
+        ),
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """Instructions and input, which may be missing, as the model may, where something else stands for it."""
+        given = body.value
+        if not (given.get("model") or given.get("prompt")):
+            body.get("model").fail("expected a string", "a string")
+        elsewhere = {"prompt", "previous_response_id", "conversation"} & set(given)
+        if given.get("input") is None and not elsewhere:
+            body.get("input").fail("expected a string or an array", "a string or an array")
+        return response_turns(body)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of functions and custom tools; the type of a hosted one."""
+        for node in body.get("tools").objects():
+            tool = node.value
+            named = "a string!" if tool.get("type") in ("function", "custom") else "a string"
+            node.check({"type": "a string!", "name": named})
+            yield tool.get("name") or tool["type"]
+
+    def schema(self, body: Field) -> Json:
+        """`text.format.schema`."""
+        return within(body.value, "text", "format", "schema")
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
+
+class ResponseObjects(ResponsesRequest):
+    """The objects of the Responses API: the response, its output items and what they hold."""
+
+    # status of the response and what is incomplete about it
+    outcomes = {
+        "stop": ("completed", None),
+        "tool_calls": ("completed", None),
+        "length": ("incomplete", "max_output_tokens"),
+        "content_filter": ("incomplete", "content_filter"),
+    }
+
+    def id(self, call: Call, prefix: str, label: str) -> str:
+        """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
+        own = call.token(label, 24, HEX)
+        return f"{prefix}_{call.token('response', 16, HEX)}00{call.second:08x}{own[:4]}819{own[7:]}"
+
+    def response(
+        self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
+    ) -> Dict[str, Json]:
+        """The response object; it repeats most of the request."""
+        body, reason = call.body, self.outcomes[reply.stop][1] if status == "incomplete" else None
+        asked = {name: body[name] for name in RESPONSE_DEFAULTS if body.get(name) is not None}
+        done = status in ("completed", "incomplete")
+        given: Dict[str, Json] = {
+            **RESPONSE_DEFAULTS,
+            **asked,
+            "id": reply.id or self.id(call, "resp", "id"),
+            "object": "response",
+            "created_at": call.second,
+            "status": status,
+            "completed_at": call.second + 1 if status == "completed" else None,
+            "incomplete_details": {"reason": reason} if reason else None,
+            "model": reply.model,
+            "output": output,
+            "usage": usage,
+            "reasoning": {**RESPONSE_DEFAULTS["reasoning"], **(body.get("reasoning") or {})},
+            "text": {**RESPONSE_DEFAULTS["text"], **(body.get("text") or {})},
+            "service_tier": "default" if done else "auto",
+        }
+        return {name: given[name] for name in RESPONSE_ORDER}
+
+    def usage(self, usage: Usage) -> Dict[str, Json]:
+        """Token counts with their details."""
+        return {
+            "input_tokens": usage.input,
+            "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
+            "output_tokens": usage.output,
+            "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+            "total_tokens": usage.total,
+        }
+
+    def item(
+        self, call: Call, part: Part, index: int, status: str, content: Optional[List[Json]] = None
+    ) -> Dict[str, Json]:
+        """One output item; `content` is that of a message or the summary of a reasoning, None for all of it."""
+        if isinstance(part, ToolCall):
+            return {
+                "id": self.id(call, "fc", f"item {index}"),
+                "type": "function_call",
+                "status": status,
+                "arguments": compact(part.arguments) if content is None else "",
+                "call_id": part.id or "call_" + call.token(f"tool {index}", 24),
+                "name": part.name,
+            }
+        found = [self.part(part, getattr(part, "text", ""))] if content is None else content
+        if isinstance(part, Reasoning):
+            wanted = content is None and "reasoning.encrypted_content" in (
+                call.body.get("include") or ()
+            )
+            secret = (
+                {"encrypted_content": "gAAAAAB" + call.token(f"encrypted {index}", 121, BASE64URL)}
+                if wanted
+                else {}
+            )
+            return {
+                "id": self.id(call, "rs", f"item {index}"),
+                "type": "reasoning",
+                "summary": found if part.text else [],
+                **secret,
+            }
+        return {
+            "id": self.id(call, "msg", f"item {index}"),
+            "type": "message",
+            "status": status,
+            "content": found,
+            "role": "assistant",
+        }
+
+    @staticmethod
+    def part(part: Part, text: str) -> Dict[str, Json]:
+        """What an item holds: output text, a refusal, or a part of a summary."""
+        if isinstance(part, Reasoning):
+            return {"type": "summary_text", "text": text}
+        if isinstance(part, Refusal):
+            return {"type": "refusal", "refusal": text}
+        return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
+
+    def output(self, call: Call, reply: Reply) -> List[Json]:
+        """All output items; the last one is as incomplete as the response."""
+        status, last = self.outcomes[reply.stop][0], len(reply.parts) - 1
+        return [
+            self.item(call, part, index, status if index == last else "completed")
+            for index, part in enumerate(reply.parts)
+        ]
+
+
+class OpenAIResponses(ResponseObjects):
+    """The Responses API, whole and streamed; nothing is stored (wire formats, 5.5)."""
+
+    routes: Tuple[str, ...] = (
+        "POST /v1/responses",
+        "POST {prefix*}/responses",
+    )
+    ending = ""
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The response object."""
+        return self.response(
+            call,
+            reply,
+            self.output(call, reply),
+            self.outcomes[reply.stop][0],
+            self.usage(reply.usage),
+        )
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events with their sequence numbers."""
+        status, output = self.outcomes[reply.stop][0], self.output(call, reply)
+        begun = self.response(call, reply, [], "in_progress")
+        ended = self.response(call, reply, output, status, self.usage(reply.usage))
+        said = itertools.chain(
+            (
+                ("response.created", {"response": begun}),
+                ("response.in_progress", {"response": begun}),
+            ),
+            itertools.chain.from_iterable(
+                self.item_events(call, list(deltas), output[index])
+                for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index)
+            ),
+            ((f"response.{status}", {"response": ended}),),
+        )
+        for number, (name, value) in enumerate(said):
+            rest = sorted(
+                {**value, "sequence_number": number}.items()
+            )  # recorded: the type, then keys in order
+            yield name, {"type": name, **dict(rest)}
+
+    def item_events(
+        self, call: Call, deltas: List[Delta], item: Dict[str, Json]
+    ) -> Iterator[Tuple[str, Dict[str, Json]]]:
+        """The events of one output item, from added to done (5.5, recorded)."""
+        part, index = deltas[0].part, deltas[0].index
+        where: Dict[str, Json] = {"item_id": item["id"], "output_index": index}
+        yield (
+            "response.output_item.added",
+            {"item": self.item(call, part, index, "in_progress", []), "output_index": index},
+        )
+        if isinstance(part, ToolCall):
+            for number, delta in enumerate(deltas):
+                yield (
+                    "response.function_call_arguments.delta",
+                    {
+                        "delta": delta.piece,
+                        **where,
+                        **self.obfuscated(call, delta.piece, index + number),
+                    },
+                )
+            yield "response.function_call_arguments.done", {"arguments": item["arguments"], **where}
+        elif isinstance(part, (Text, Refusal)) or (isinstance(part, Reasoning) and part.text):
+            yield from self.part_events(call, deltas, where)
+        yield "response.output_item.done", {"item": item, "output_index": index}
+
+    def part_events(
+        self, call: Call, deltas: List[Delta], where: Dict[str, Json]
+    ) -> Iterator[Tuple[str, Dict[str, Json]]]:
+        """The events of one content or summary part."""
+        part = deltas[0].part
+        text = getattr(part, "text", "")
+        names = {
+            Text: ("content_part", "output_text", "text"),
+            Refusal: ("content_part", "refusal", "refusal"),
+            Reasoning: ("reasoning_summary_part", "reasoning_summary_text", "text"),
+        }
+        holder, name, key = names[type(part)]
+        place: Dict[str, Json] = {
+            ("summary_index" if isinstance(part, Reasoning) else "content_index"): 0,
+            **where,
+        }
+        probabilities: Dict[str, Json] = {"logprobs": []} if isinstance(part, Text) else {}
+        yield f"response.{holder}.added", {**place, "part": self.part(part, "")}
+        for number, delta in enumerate(deltas):
+            if delta.piece:
+                yield (
+                    f"response.{name}.delta",
+                    {
+                        **place,
+                        "delta": delta.piece,
+                        **probabilities,
+                        **self.obfuscated(call, delta.piece, delta.index + number),
+                    },
+                )
+        yield f"response.{name}.done", {**place, **probabilities, key: text}
+        yield f"response.{holder}.done", {**place, "part": self.part(part, text)}
+
+    @staticmethod
+    def obfuscated(call: Call, piece: str, number: int) -> Dict[str, Json]:
+        """Padding up to a multiple of 16 characters, unless the request wants none (5.5, recorded)."""
+        if within(call.body, "stream_options", "include_obfuscation") is False:
+            return {}
+        start = number * 16 % 1008
+        return {"obfuscation": call.pads[start : start + (-len(piece)) % 16]}
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The event `error`, nested, which is the form that the SDKs raise on (5.5, verified)."""
+        error = self.error(failure)
+        yield (
+            "error",
+            {
+                "type": "error",
+                "error": {key: error[key] for key in ("type", "code", "message", "param")},
+                "sequence_number": sent,
+            },
+        )
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Each under the name that is its type."""
+        return named_by_type(values)
+
+
+def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+    """Recorded values under the names that are their types; those without are no events and pass as they are."""
+    return ((value.get("type") or "" if isinstance(value, dict) else "", value) for value in values)
+
+
+RESPONSE_DEFAULTS: Mapping[str, Json] = {
+    "background": False,
+    "frequency_penalty": 0.0,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "prompt_cache_retention": "in_memory",
+    "reasoning": {"context": None, "effort": None, "summary": None},
+    "safety_identifier": None,
+    "store": True,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}, "verbosity": "medium"},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "user": None,
+    "metadata": {},
+    "billing": {"payer": "developer"},
+    "error": None,
+    "moderation": None,
+}
+
+
+RESPONSE_ORDER = (
+    "id",
+    "object",
+    "created_at",
+    "status",
+    "background",
+    "billing",
+    "completed_at",
+    "error",
+    "frequency_penalty",
+    "incomplete_details",
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "model",
+    "moderation",
+    "output",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "previous_response_id",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "reasoning",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "temperature",
+    "text",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "truncation",
+    "usage",
+    "user",
+    "metadata",
+)
+
+
+class OpenAIInputTokens(ResponsesRequest):
+    """The input tokens of a Responses request."""
+
+    operation, api = "count_tokens", "input_tokens"
+    routes: Tuple[str, ...] = (
+        "POST /v1/responses/input_tokens",
+        "POST {prefix*}/responses/input_tokens",
+    )
+    fields = {**ResponsesRequest.fields, "model": "a string"}
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """Never."""
+        return False
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"object": "response.input_tokens", "input_tokens": reply.usage.input}
+
+
+# === formats/anthropic =======================================================
+# Anthropic (wire formats, section 9).  Pure.
+
+
+ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+ANTHROPIC_ERRORS = {
+    "no_key": Failure(401, "x-api-key header is required"),
+    "authentication": Failure(401, "invalid x-api-key"),
+    "permission": Failure(
+        403, "Your API key does not have permission to use the specified resource."
+    ),
+    "not_found": Failure(404, "model: {model}"),
+    "timeout": Failure(504, "Request timed out"),
+    "rate_limit": Failure(
+        429,
+        "This request would exceed your organization's rate limit of 50 requests per minute. For details, "
+        "refer to: https://docs.claude.com/en/api/rate-limits.",
+    ),
+    "server_error": Failure(500, "Internal server error"),
+    "overloaded": Failure(529, "Overloaded", "overloaded_error"),
+    "context_length": Failure(400, "prompt is too long: 200001 tokens > 200000 maximum"),
+}
+
+
+class Anthropic(WireFormat):
+    """What all APIs of Anthropic share: headers, errors, two ways to send a key."""
+
+    provider = "anthropic"
+    credentials: Tuple[str, ...] = ("x-api-key", "authorization")
+    errors: Mapping[str, Failure] = ANTHROPIC_ERRORS
+    bad_json = "The request body is not valid JSON: {}"
+    request_id = "req_011"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Request id, organisation and rate limits, which are reset at a second made from the request (recorded)."""
+        reset = rfc3339(1_760_000_000 + int(call.token("reset", 6, HEX), 16)) + "Z"
+        limits = tuple(
+            (f"anthropic-ratelimit-{name}-{key}", value)
+            for name, most, left in (
+                ("requests", "50", "0" if status == 429 else "49"),
+                ("tokens", "480000", "479000"),
+                ("input-tokens", "400000", "399000"),
+                ("output-tokens", "80000", "80000"),
+            )
+            for key, value in (("limit", most), ("remaining", left), ("reset", reset))
+        )
+        return (
+            *((("Cache-Control", "no-cache"),) if stream else ()),
+            ("request-id", self.request_id + call.token("request", 21, BASE58)),
+            *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
+            *(limits if self.operation == "generate" else ()),
+            ("anthropic-organization-id", uuid(call, "organization")),
+            ("x-robots-tag", "none"),
+            ("Server", "cloudflare"),
+        )
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """Requests, and the moment at which there are new ones."""
+        name = "anthropic-ratelimit-requests-"
+        return (
+            (name + "limit", str(limit.requests)),
+            (name + "remaining", str(limit.left)),
+            (name + "reset", rfc3339(limit.reset) + "Z"),
+            *retry_after(limit),
+        )
+
+    def error(self, call: Call, failure: Failure) -> Dict[str, Json]:
+        """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
+        kind = "api_error" if failure.status >= 500 else "invalid_request_error"
+        details = {"details": {"error_code": failure.code}} if failure.code else {}
+        return {
+            "type": "error",
+            "error": {
+                "type": failure.type or ANTHROPIC_TYPES.get(failure.status, kind),
+                "message": failure.message,
+                **details,
+            },
+            "request_id": self.request_id + call.token("request", 21, BASE58),
+        }
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """The error, compact."""
+        return ErrorBody(self.error(call, failure))
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """The field and what pydantic says of it."""
+        place = ".".join(map(str, location(wrong.path))) or "body"
+        return Failure(400, f"{place}: {pydantic_error(wrong)[1]}", "invalid_request_error")
+
+
+def anthropic_text(content: Field) -> Tuple[str, List[str], bool]:
+    """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
+    if content.is_absent:
+        return "", [], True
+    if isinstance(content.value, str):
+        return content.value, [], True
+    texts, results, other = [], [], False
+    for block in content.objects():
+        value = block.check({"type": "a string!", "text": "a string"}).value
+        if value["type"] == "tool_result":
+            results.append(anthropic_text(block.get("content"))[0])
+            continue
+        other = True
+        if value["type"] == "text" and value.get("text") is not None:
+            texts.append(value["text"])
+    return "\n".join(texts), results, other
+
+
+class AnthropicRequest(Anthropic):
+    """How a messages request reads."""
+
+    api = "messages"
+    fields: Mapping[str, str] = {
+        "model": "a string!",
+        "messages": "an array!",
+        "max_tokens": "an integer!",
+        "system": "a string or an array",
+        "stream": "a boolean",
+        "tools": "an array",
+        "tool_choice": "an object",
+        "temperature": "a number",
+        "top_p": "a number",
+        "top_k": "an integer",
+        "stop_sequences": "an array",
+        "metadata": "an object",
+        "thinking": "an object",
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """System prompt and messages; a message of only tool results is no user message."""
+        if not body.get("system").is_absent:
+            yield Turn("system", anthropic_text(body.get("system"))[0])
+        # The SDK then sends the whole conversation (anthropic-py 2.13).
+        if within(body.value, "thread", "type") == "continue":
+            raise Refused(404, "Thread not found: nothing is stored here", code="thread_not_found")
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("a list of at least one message")
+        for message in messages.objects():
+            message.check({"role": "a string!", "content": "a string or an array!"})
+            text, results, other = anthropic_text(message.get("content"))
+            role = message.get("role")
+            if role.value not in ("user", "assistant", "system"):
+                role.expected("'user' or 'assistant'")
+            if role.value != "user" or other or not results:
+                yield Turn(role.value, text)
+            for result in results:
+                yield Turn("tool", result)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of the tools."""
+        for node in body.get("tools").objects():
+            tool = node.value
+            named = "a string!" if tool.get("type") in (None, "custom") else "a string"
+            node.check({"name": named, "type": "a string"})
+            yield tool.get("name") or tool["type"]
+
+    def schema(self, body: Field) -> Json:
+        """`output_config.format.schema`, or the older `output_format.schema`."""
+        schema = within(body.value, "output_config", "format", "schema")
+        return schema or within(body.value, "output_format", "schema")
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
+
+class AnthropicMessages(AnthropicRequest):
+    """Messages, whole and streamed (section 9)."""
+
+    routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
+    stream_type = "text/event-stream; charset=utf-8"
+    prefix = "msg_01"
+    stops = {
+        "stop": "end_turn",
+        "length": "max_tokens",
+        "tool_calls": "tool_use",
+        "content_filter": "refusal",
+    }
+
+    def block(self, call: Call, part: Part, index: int, whole: bool) -> Dict[str, Json]:
+        """One content block, whole or as it starts."""
+        if isinstance(part, ToolCall):
+            return {
+                "type": "tool_use",
+                "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58),
+                "name": part.name,
+                "input": dict(part.arguments) if whole else {},
+                "caller": {"type": "direct"},
+            }
+        text = getattr(part, "text", "") if whole else ""
+        if isinstance(part, Reasoning):
+            return {
+                "type": "thinking",
+                "thinking": text,
+                "signature": self.signature(call, index) if whole else "",
+            }
+        return {"type": "text", "text": text}
+
+    @staticmethod
+    def signature(call: Call, index: int) -> str:
+        """What proves a thought to be the model's own: any base64."""
+        return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
+
+    def stop(self, reply: Reply) -> str:
+        """The stop reason; a refusal has one of its own."""
+        refused = reply.stop == "stop" and reply.text(Refusal) is not None
+        return self.stops["content_filter" if refused else reply.stop]
+
+    def usage(self, usage: Usage) -> Dict[str, Json]:
+        """Token counts; those read from the cache are not among the input."""
+        details = (
+            {"output_tokens_details": {"thinking_tokens": usage.reasoning}}
+            if usage.reasoning
+            else {}
+        )
+        return {
+            "input_tokens": usage.input - usage.cached,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": usage.cached,
+            "output_tokens": usage.output,
+            **details,
+        }
+
+    def message(
+        self, call: Call, reply: Reply, content: List[Json], stop: Optional[str], output: int
+    ) -> Dict[str, Json]:
+        """The message object."""
+        usage = self.usage(
+            replace(reply.usage, output=output, reasoning=reply.usage.reasoning if stop else 0)
+        )
+        counts = {
+            key: usage.pop(key)
+            for key in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+        }
+        cache = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
+        return {
+            "model": reply.model,
+            "id": reply.id or self.prefix + call.token("id", 22, BASE58),
+            "type": "message",
+            "role": "assistant",
+            "content": content,
+            "stop_reason": stop,
+            "stop_sequence": None,
+            "stop_details": None,
+            "usage": {
+                **counts,
+                "cache_creation": cache,
+                **usage,
+                "service_tier": "standard",
+                "inference_geo": "not_available",
+            },
+        }
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The message."""
+        content = [self.block(call, part, index, True) for index, part in enumerate(reply.parts)]
+        return self.message(call, reply, content, self.stop(reply), reply.usage.output)
+
+    def deltas(
+        self, call: Call, part: Part, index: int, cut: Iterable[Delta]
+    ) -> Iterator[Dict[str, Json]]:
+        """The deltas of one block."""
+        if isinstance(part, ToolCall):
+            yield {"type": "input_json_delta", "partial_json": ""}
+            for delta in cut if part.arguments else ():
+                yield {"type": "input_json_delta", "partial_json": delta.piece}
+            return
+        kind, key = (
+            ("thinking_delta", "thinking")
+            if isinstance(part, Reasoning)
+            else ("text_delta", "text")
+        )
+        yield from ({"type": kind, key: delta.piece} for delta in cut if delta.piece)
+        if isinstance(part, Reasoning):
+            yield {"type": "signature_delta", "signature": self.signature(call, index)}
+
+    def values(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+        """The events of a stream, as they are without a ping and padding."""
+        yield {
+            "type": "message_start",
+            "message": self.message(call, reply, [], None, min(1, reply.usage.output)),
+        }
+        for index, cut in itertools.groupby(walk(reply, loose), key=lambda delta: delta.index):
+            part = reply.parts[index]
+            yield {
+                "type": "content_block_start",
+                "index": index,
+                "content_block": self.block(call, part, index, False),
+            }
+            for delta in self.deltas(call, part, index, cut):
+                yield {"type": "content_block_delta", "index": index, "delta": delta}
+            yield {"type": "content_block_stop", "index": index}
+        yield {
+            "type": "message_delta",
+            "delta": {"stop_reason": self.stop(reply), "stop_sequence": None, "stop_details": None},
+            "usage": self.usage(reply.usage),
+        }
+        yield {"type": "message_stop"}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events, padded by up to 15 spaces, and a ping after the first block's start (recorded)."""
+        pinged = False
+        for number, value in enumerate(self.values(call, reply)):
+            spaces = int(call.pads[number % 1024].encode().hex(), 16) % 16
+            yield value["type"], compact(value)[:-1] + " " * spaces + "}"
+            if value["type"] == "content_block_start" and not pinged:
+                pinged = True
+                yield "ping", '{"type": "ping"}'
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The event `error`."""
+        yield "error", self.error(call, failure)
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Each under the name that is its type: SDKs skip one without a name (3.3)."""
+        return named_by_type(values)
+
+
+class AnthropicCountTokens(AnthropicRequest):
+    """The input tokens of a messages request."""
+
+    operation, api = "count_tokens", "count_tokens"
+    routes: Tuple[str, ...] = (
+        "POST /v1/messages/count_tokens",
+        "POST {prefix*}/v1/messages/count_tokens",
+    )
+    fields = {**AnthropicRequest.fields, "max_tokens": "an integer"}
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """Never."""
+        return False
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"input_tokens": reply.usage.input}
+
+
+class AnthropicModels(Anthropic):
+    """Models, for clients that say `anthropic-version`."""
+
+    operation = api = "models"
+    routes = ("GET /v1/models[/{model:}]",)
+    known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
+    speaks = frozenset()
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Shared with OpenAI, Google and Mistral."""
+        return caller(request) == "anthropic"
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {
+            "type": "model",
+            "id": name,
+            "display_name": name.replace("-", " ").title(),
+            "created_at": "2025-09-29T00:00:00Z",
+        }
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list, or the one asked for."""
+        if call.model:
+            return self.entry(call.model)
+        return {
+            "data": [self.entry(name) for name in self.known],
+            "has_more": False,
+            "first_id": self.known[0],
+            "last_id": self.known[-1],
+        }
+
+
+# === formats/openai_more =====================================================
+# OpenAI's completions, embeddings, moderations and models (wire formats, 5.4 to 5.7).  Pure.
+
+
 class OpenAICompletions(OpenAI):
     """Legacy completions (wire formats, 5.4): text only; each of several prompts gets `n` choices."""
 
     api = "completions"
-    routes: Tuple[str, ...] = (r"POST /v1/completions", rf"POST (?!/v1/completions){ANY_PREFIX}(?<!/chat)(?<!/fim)/completions")
-    fields = {"model": "a string!", "prompt": "a string or an array!", "stream": "a boolean", "n": "an integer",
-              "stream_options": "an object", "temperature": "a number", "max_tokens": "an integer", "suffix": "a string"}
+    routes: Tuple[str, ...] = (
+        "POST /v1/completions",
+        "POST {prefix*}/completions",
+    )
+    fields = {
+        "model": "a string!",
+        "prompt": "a string or an array!",
+        "stream": "a boolean",
+        "n": "an integer",
+        "stream_options": "an object",
+        "temperature": "a number",
+        "max_tokens": "an integer",
+        "suffix": "a string",
+    }
     speaks = frozenset((Text, Reasoning, Refusal))
     streams = OpenAIChat.streams
     recorded_events = OpenAIChat.recorded_events
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The prompts; lists of token numbers have no text."""
-        prompt = body.get("prompt")
+        node = body.get("prompt")
+        prompt = node.value
         if prompt == []:
-            raise WrongField("prompt", "an array", [])
+            node.expected("an array")
         if isinstance(prompt, str):
             return [prompt]
-        if prompt and isinstance(prompt[0], int):
+        if isinstance(prompt[0], int):
             return [""]
-        for index, item in enumerate(prompt or ()):
-            if not fits(item, "a string or an array"):
-                raise WrongField(f"prompt[{index}]", "a string or an array", item)
-        return [item if isinstance(item, str) else "" for item in prompt or ()]
+        for item in node.items():
+            item.a("a string or an array")
+        return [item if isinstance(item, str) else "" for item in prompt]
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """Prompts times `n`, numbered prompt by prompt."""
-        choices = count(body, "n", 128) * len(self.inputs(body))
+        choices = choices_of(body.get("n"), 128) * len(self.inputs(body))
         if choices > 2048:
-            raise WrongField("prompt", "an array with at most 2048 completions in all", body["prompt"])
+            body.get("prompt").expected("an array with at most 2048 completions in all")
         return choices
 
     def answer(self, reply: Reply) -> Tuple[List[str], str]:
         """The text in pieces, and the finish reason; a refusal is text that the filter stopped."""
         refused = reply.text(Refusal) is not None
         text = (reply.text(Text) or "") + (reply.text(Refusal) or "")
-        stop = {"tool_calls": "stop", "stop": "content_filter" if refused else "stop"}.get(reply.stop, reply.stop)
+        stop = {"tool_calls": "stop", "stop": "content_filter" if refused else "stop"}.get(
+            reply.stop, reply.stop
+        )
         return pieces(text, reply.chunk_size) or [""], stop
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `text_completion` object."""
         cut, stop = self.answer(reply)
-        choices = [{"text": "".join(cut), "index": index, "logprobs": None, "finish_reason": stop}
-                   for index in range(call.choices)]
-        return {"id": reply.id or "cmpl-" + call.token("id", 29), "object": "text_completion", "created": call.second,
-                "model": reply.model, "choices": choices, "usage": self.usage(reply)}
+        choices = [
+            {"text": "".join(cut), "index": index, "logprobs": None, "finish_reason": stop}
+            for index in range(call.choices)
+        ]
+        return {
+            "id": reply.id or "cmpl-" + call.token("id", 29),
+            "object": "text_completion",
+            "created": call.second,
+            "model": reply.model,
+            "choices": choices,
+            "usage": self.usage(reply),
+        }
 
     def usage(self, reply: Reply) -> Dict[str, int]:
         """Token counts, without details."""
-        return {"prompt_tokens": reply.usage.input, "completion_tokens": reply.usage.output,
-                "total_tokens": reply.usage.total}
+        return {
+            "prompt_tokens": reply.usage.input,
+            "completion_tokens": reply.usage.output,
+            "total_tokens": reply.usage.total,
+        }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
         cut, stop = self.answer(reply)
-        head = {"id": reply.id or "cmpl-" + call.token("id", 29), "object": "text_completion", "created": call.second}
+        head = {
+            "id": reply.id or "cmpl-" + call.token("id", 29),
+            "object": "text_completion",
+            "created": call.second,
+        }
         usage: Dict[str, Json] = {"usage": None} if wants_usage(call.body) else {}
         for index in range(call.choices):
             for number, piece in enumerate(cut, 1):
-                choice = {"text": piece, "index": index, "logprobs": None,
-                          "finish_reason": stop if number == len(cut) else None}
-                yield "", self.arranged({**head, "choices": [choice], "model": reply.model, **usage})
+                choice = {
+                    "text": piece,
+                    "index": index,
+                    "logprobs": None,
+                    "finish_reason": stop if number == len(cut) else None,
+                }
+                yield (
+                    "",
+                    self.arranged({**head, "choices": [choice], "model": reply.model, **usage}),
+                )
         if usage:
-            yield "", self.arranged({**head, "model": reply.model, "usage": self.usage(reply), "choices": []})
+            yield (
+                "",
+                self.arranged(
+                    {**head, "model": reply.model, "usage": self.usage(reply), "choices": []}
+                ),
+            )
         yield "", "[DONE]"
 
     def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
@@ -1449,25 +3797,40 @@ class OpenAIEmbeddings(OpenAI):
     """Embeddings (wire formats, 5.6): floats, or base64 of little-endian float32."""
 
     operation, api = "embed", "embeddings"
-    routes: Tuple[str, ...] = (r"POST /v1/embeddings", rf"POST (?!/v1/embeddings|/api/embeddings){ANY_PREFIX}/embeddings")
-    fields = {"model": "a string!", "input": "a string or an array!", "encoding_format": "a string",
-              "dimensions": "an integer", "user": "a string"}
+    routes: Tuple[str, ...] = (
+        "POST /v1/embeddings",
+        "POST {prefix*}/embeddings",
+    )
+    fields = {
+        "model": "a string!",
+        "input": "a string or an array!",
+        "encoding_format": "a string",
+        "dimensions": "an integer",
+        "user": "a string",
+    }
     speaks = frozenset((Embedding,))
     owns = ChatRequest.owns
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
-        value = body.get("input")
-        if isinstance(value, str) or not value:
-            return [value] if isinstance(value, str) else []
-        return [""] if isinstance(value[0], int) else [item if isinstance(item, str) else "" for item in value]
+        value = body.value.get("input")
+        if isinstance(value, str):
+            return [value]
+        if not value:
+            return []
+        if isinstance(value[0], int):
+            return [""]
+        return [item if isinstance(item, str) else "" for item in value]
 
-    def turns(self, body: Json) -> List[Turn]:
+    def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
-        if isinstance(body["input"], list) and not 1 <= len(body["input"]) <= 2048:
-            raise WrongField("input", "an array" if not body["input"] else "an array of at most 2048 items", body["input"])
-        if body.get("encoding_format") not in (None, "float", "base64"):
-            raise WrongField("encoding_format", "one from float, base64", body["encoding_format"])
+        given, encoding = body.get("input"), body.get("encoding_format")
+        if given.value == []:
+            given.expected("an array")
+        if isinstance(given.value, list) and len(given.value) > 2048:
+            given.expected("an array of at most 2048 items")
+        if not encoding.is_absent and encoding.value not in ("float", "base64"):
+            encoding.expected("one from float, base64")
         return [Turn("user", "\n".join(self.inputs(body)))]
 
     @staticmethod
@@ -1480,10 +3843,19 @@ class OpenAIEmbeddings(OpenAI):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
         embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        return {"object": "list",
-                "data": [{"object": "embedding", "index": index, "embedding": self.encoded(embedding.of(index), call.body)}
-                         for index in range(len(call.inputs))],
-                "model": reply.model, "usage": {"prompt_tokens": reply.usage.input, "total_tokens": reply.usage.input}}
+        return {
+            "object": "list",
+            "data": [
+                {
+                    "object": "embedding",
+                    "index": index,
+                    "embedding": self.encoded(embedding.of(index), call.body),
+                }
+                for index in range(len(call.inputs))
+            ],
+            "model": reply.model,
+            "usage": {"prompt_tokens": reply.usage.input, "total_tokens": reply.usage.input},
+        }
 
     def adapted(self, call: Call, body: bytes) -> bytes:
         """A recorded body with its vectors in the encoding asked for: openai-node asks for base64
@@ -1495,9 +3867,11 @@ class OpenAIEmbeddings(OpenAI):
             if all(isinstance(vector, wanted) for vector in vectors):
                 return body
             for entry, vector in zip(value["data"], vectors):
-                entry["embedding"] = self.encoded(vector if isinstance(vector, list) else floats(vector), call.body)
+                entry["embedding"] = self.encoded(
+                    vector if isinstance(vector, list) else floats(vector), call.body
+                )
         except (ValueError, KeyError, TypeError, struct.error):
-            return body         # not an embeddings list: the recording is sent as it is
+            return body  # not an embeddings list: the recording is sent as it is
         return self.encode(value)
 
 
@@ -1507,28 +3881,44 @@ def floats(text: str) -> List[float]:
     return list(struct.unpack(f"<{len(data) // 4}f", data))
 
 
-MODERATED = ("harassment", "harassment/threatening", "sexual", "hate", "hate/threatening", "illicit",
-             "illicit/violent", "self-harm/intent", "self-harm/instructions", "self-harm", "sexual/minors",
-             "violence", "violence/graphic")
+MODERATED = (
+    "harassment",
+    "harassment/threatening",
+    "sexual",
+    "hate",
+    "hate/threatening",
+    "illicit",
+    "illicit/violent",
+    "self-harm/intent",
+    "self-harm/instructions",
+    "self-harm",
+    "sexual/minors",
+    "violence",
+    "violence/graphic",
+)
 
 
 class OpenAIModerations(OpenAI):
     """Moderations (wire formats, 5.7).  A neutral reply flags `illicit` if it refuses or stops by content_filter."""
 
     operation, api = "moderate", "moderations"
-    routes: Tuple[str, ...] = (r"POST /v1/moderations", rf"POST (?!/v1/moderations){ANY_PREFIX}/moderations")
+    routes: Tuple[str, ...] = (
+        "POST /v1/moderations",
+        "POST {prefix*}/moderations",
+    )
     fields = {"model": "a string", "input": "a string or an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts to judge, one by one; parts with images are one input."""
-        value = body.get("input")
+        given = body.get("input")
+        value = given.value
         if isinstance(value, str):
             return [value]
         if value and isinstance(value[0], dict):
-            return [openai_text(value, "input")]
+            return [openai_text(given)]
         return [item if isinstance(item, str) else "" for item in value or ()]
 
-    def model(self, params: Mapping[str, str], body: Json) -> str:
+    def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""
         return super().model(params, body) or "omni-moderation-latest"
 
@@ -1536,28 +3926,48 @@ class OpenAIModerations(OpenAI):
         """A result an input."""
         flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
         hit = {"illicit"} if flagged else set()
-        result = {"flagged": flagged, "categories": {name: name in hit for name in MODERATED},
-                  "category_scores": {name: 0.98 if name in hit else 0.00001 for name in MODERATED},
-                  "category_applied_input_types": {name: ["text"] for name in MODERATED}}
-        return {"id": reply.id or "modr-" + call.token("id", 32, HEX), "model": reply.model,
-                "results": [result] * max(1, len(call.inputs))}
+        result = {
+            "flagged": flagged,
+            "categories": {name: name in hit for name in MODERATED},
+            "category_scores": {name: 0.98 if name in hit else 0.00001 for name in MODERATED},
+            "category_applied_input_types": {name: ["text"] for name in MODERATED},
+        }
+        return {
+            "id": reply.id or "modr-" + call.token("id", 32, HEX),
+            "model": reply.model,
+            "results": [result] * max(1, len(call.inputs)),
+        }
 
 
 class OpenAIModels(OpenAI):
     """Models (wire formats, 5.7): the list, or any one by name."""
 
     operation = api = "models"
-    routes: Tuple[str, ...] = (r"GET /v1/models(?:/(?P<model>.+))?",
-                               r"GET (?!/v1(?:alpha|beta1?)?/(?:models|publishers|projects)|/v1(?:alpha|beta)/openai/"
-                               r"|/openai/(?:v1/)?models)(?:/.+)?/models(?:/(?P<model>[^/]+))?")
-    known: Tuple[str, ...] = ("gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini", "gpt-5", "gpt-5-mini", "o4-mini",
-             "gpt-3.5-turbo-instruct", "omni-moderation-latest", "text-embedding-3-large", "text-embedding-3-small")
+    routes: Tuple[str, ...] = (
+        "GET /v1/models[/{model*}]",
+        "GET {prefix*}/models[/{model}]",
+    )
+    known: Tuple[str, ...] = (
+        "gpt-4.1",
+        "gpt-4.1-mini",
+        "gpt-4o",
+        "gpt-4o-mini",
+        "gpt-5",
+        "gpt-5-mini",
+        "o4-mini",
+        "gpt-3.5-turbo-instruct",
+        "omni-moderation-latest",
+        "text-embedding-3-large",
+        "text-embedding-3-small",
+    )
     speaks = frozenset()
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """`/v1/models` is shared with Google, Anthropic and Mistral."""
         here = caller(request)
-        return here == "openai" or (here != "mistral" and not re.fullmatch("/v1/models(?:/[^/:]+)?", request.path))
+        return here == "openai" or (
+            here != "mistral" and not re.fullmatch("/v1/models(?:/[^/:]+)?", request.path)
+        )
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
@@ -1570,102 +3980,173 @@ class OpenAIModels(OpenAI):
         return {"object": "list", "data": [self.entry(name) for name in self.known]}
 
 
-# --- Azure OpenAI (wire formats, section 6) ---
+# === formats/azure ===========================================================
+# Azure OpenAI (wire formats, section 6).  Pure.
 
-DEPLOYMENT = r"POST /openai/deployments/(?P<model>[^/]+)"
+
+DEPLOYMENT = "POST /openai/deployments/{model}"
+
+
 SAFE = {"filtered": False, "severity": "safe"}
+
+
 COMPLETION_FILTERS = dict.fromkeys(("hate", "self_harm", "sexual", "violence"), SAFE)
-PROMPT_FILTERS = {"hate": SAFE, "jailbreak": {"detected": False, "filtered": False},
-                  **dict.fromkeys(("self_harm", "sexual", "violence"), SAFE)}
-WHOLE_FILTERS = {"hate": SAFE, "protected_material_code": {"detected": False, "filtered": False},
-                 "protected_material_text": {"detected": False, "filtered": False},
-                 **dict.fromkeys(("self_harm", "sexual", "violence"), SAFE)}
+
+
+PROMPT_FILTERS = {
+    "hate": SAFE,
+    "jailbreak": {"detected": False, "filtered": False},
+    **dict.fromkeys(("self_harm", "sexual", "violence"), SAFE),
+}
+
+
+WHOLE_FILTERS = {
+    "hate": SAFE,
+    "protected_material_code": {"detected": False, "filtered": False},
+    "protected_material_text": {"detected": False, "filtered": False},
+    **dict.fromkeys(("self_harm", "sexual", "violence"), SAFE),
+}
+
+
 PROMPT_RESULTS = [{"prompt_index": 0, "content_filter_results": PROMPT_FILTERS}]
+
+
 BLOCKED = {"violence": {"filtered": True, "severity": "high"}}
 
 
-def sorted_keys(value: Json) -> Json:
-    """A JSON value with the keys of every object in order."""
-    if isinstance(value, dict):
-        return {key: sorted_keys(value[key]) for key in sorted(value)}
-    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
+AZURE_KEY = Failure(
+    401,
+    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key "
+    "for an active subscription and use a correct regional API endpoint for your resource.",
+)
 
 
-AZURE_KEY = Failure(401, "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key "
-                         "for an active subscription and use a correct regional API endpoint for your resource.")
 AZURE_ERRORS = {
-    **OPENAI_ERRORS, "no_key": AZURE_KEY, "authentication": AZURE_KEY,
-    "not_found": Failure(404, "The API deployment for this resource does not exist. If you created the deployment within the "
-                              "last 5 minutes, please wait a moment and try again.", code="DeploymentNotFound"),
+    **OPENAI_ERRORS,
+    "no_key": AZURE_KEY,
+    "authentication": AZURE_KEY,
+    "not_found": Failure(
+        404,
+        "The API deployment for this resource does not exist. If you created the deployment within the "
+        "last 5 minutes, please wait a moment and try again.",
+        code="DeploymentNotFound",
+    ),
     "permission": Failure(403, "Access denied due to Virtual Network/Firewall rules."),
-    "rate_limit": Failure(429, "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-10-21 have "
-                               "exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after {wait} "
-                               "seconds. Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase "
-                               "the default rate limit."),
-    "content_filter": Failure(400, "The response was filtered due to the prompt triggering Azure OpenAI's content management "
-                                   "policy. Please modify your prompt and retry. To learn more about our content filtering "
-                                   "policies please read our documentation: https://go.microsoft.com/fwlink/?linkid=2198766",
-                              code="content_filter", param="prompt")}
+    "rate_limit": Failure(
+        429,
+        "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-10-21 have "
+        "exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after {wait} "
+        "seconds. Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase "
+        "the default rate limit.",
+    ),
+    "content_filter": Failure(
+        400,
+        "The response was filtered due to the prompt triggering Azure OpenAI's content management "
+        "policy. Please modify your prompt and retry. To learn more about our content filtering "
+        "policies please read our documentation: https://go.microsoft.com/fwlink/?linkid=2198766",
+        code="content_filter",
+        param="prompt",
+    ),
+}
 
 
 class Azure(OpenAI):
     """What all APIs of Azure OpenAI share: headers, errors of its own gateway, two kinds of credential."""
 
     provider = "azure"
+    area = (
+        "/openai/deployments/",
+        "/openai/v1/",
+        "/openai/models",
+        "/openai/moderations",
+        "/openai/responses",
+    )
     credentials = ("api-key", "authorization")
     errors = AZURE_ERRORS
-    gateway = (401, 403, 404, 429)      # answered before the engine, in a shape of their own (section 6)
+    gateway = (
+        401,
+        403,
+        404,
+        429,
+    )  # answered before the engine, in a shape of their own (section 6)
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Azure's alone."""
         return True
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Request ids, region and rate limits (section 6, recorded)."""
-        apim = ("apim-request-id", uuid(ids, "apim"))
+        apim = ("apim-request-id", uuid(call, "apim"))
         if status in self.gateway:
             return (apim, ("retry-after", str(RETRY_SECONDS))) if status == 429 else (apim,)
-        return (apim, ("x-request-id", uuid(ids, "request")), ("x-ms-region", "East US 2"), ("x-ms-rai-invoked", "true"),
-                ("x-accel-buffering", "no"), ("x-content-type-options", "nosniff"), ("x-ms-is-spilled-over", "false"),
-                ("x-ratelimit-limit-requests", "500"), ("x-ratelimit-limit-tokens", "50000"),
-                ("x-ratelimit-remaining-requests", "499"), ("x-ratelimit-remaining-tokens", "49968"),
-                ("x-ratelimit-reset-requests", "0"), ("x-ratelimit-reset-tokens", "0"),
-                ("x-ratelimit-renewalperiod-requests", "60"), ("x-ratelimit-renewalperiod-tokens", "60"),
-                ("x-ratelimit-abusepenalty-active", "False"), ("skip-error-remapping", "true"))
+        return (
+            apim,
+            ("x-request-id", uuid(call, "request")),
+            ("x-ms-region", "East US 2"),
+            ("x-ms-rai-invoked", "true"),
+            ("x-accel-buffering", "no"),
+            ("x-content-type-options", "nosniff"),
+            ("x-ms-is-spilled-over", "false"),
+            ("x-ratelimit-limit-requests", "500"),
+            ("x-ratelimit-limit-tokens", "50000"),
+            ("x-ratelimit-remaining-requests", "499"),
+            ("x-ratelimit-remaining-tokens", "49968"),
+            ("x-ratelimit-reset-requests", "0"),
+            ("x-ratelimit-reset-tokens", "0"),
+            ("x-ratelimit-renewalperiod-requests", "60"),
+            ("x-ratelimit-renewalperiod-tokens", "60"),
+            ("x-ratelimit-abusepenalty-active", "False"),
+            ("skip-error-remapping", "true"),
+        )
 
-    def model(self, params: Mapping[str, str], body: Json) -> str:
+    def model(self, params: Mapping[str, str], body: Field) -> str:
         """The deployment of the path; under /openai/v1 the model of the body, without which there is none."""
         found = super().model(params, body)
-        if not found and body is not None:
-            raise WrongField("model", "a string")
+        if not found and body.value is not None:
+            body.get("model").expected("a string")
         return found
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """The same with bare seconds (section 6)."""
-        return tuple((name, str(limit.wait) if name == "x-ratelimit-reset-requests" else value)
-                     for name, value in super().limits(limit))
+        return tuple(
+            (name, str(limit.wait) if name == "x-ratelimit-reset-requests" else value)
+            for name, value in super().limit_headers(limit)
+        )
 
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
-        kind: Headers = (("Content-Type", self.json_type),)
         if failure.code == "content_filter":
-            inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": {**PROMPT_FILTERS, **BLOCKED}}
-            return utf8(compact({"error": {"message": failure.message, "type": None, "param": failure.param, "code": failure.code,
-                                           "status": failure.status, "innererror": inner}})), kind
+            return ErrorBody({"error": self.filtered(failure)})
         if failure.status not in self.gateway:
-            return super().failure(failure, asked, ids)
+            return super().failure(call, failure)
         value = {"code": failure.code or str(failure.status), "message": failure.message}
-        if failure.code == "DeploymentNotFound":        # recorded: without Content-Type
-            return utf8(indented({"error": {"type": failure.type or "invalid_request_error", **value}})), ()
+        if failure.code == "DeploymentNotFound":  # recorded: without Content-Type
+            value = {"type": failure.type or "invalid_request_error", **value}
+            return ErrorBody({"error": value}, indented, content_type=None)
         if failure.type:
-            return utf8(indented({"error": {"type": failure.type, **value}})), kind
-        return utf8(compact({"error": value})), kind
+            return ErrorBody({"error": {"type": failure.type, **value}}, indented)
+        return ErrorBody({"error": value})
+
+    @staticmethod
+    def filtered(failure: Failure) -> Dict[str, Json]:
+        """What the engine says of a prompt that the filter has stopped."""
+        return {
+            "message": failure.message,
+            "type": None,
+            "param": failure.param,
+            "code": failure.code,
+            "status": failure.status,
+            "innererror": {
+                "code": "ResponsibleAIPolicyViolation",
+                "content_filter_result": {**PROMPT_FILTERS, **BLOCKED},
+            },
+        }
 
 
 class AzureChat(Azure, OpenAIChat):
     """Chat completions of a deployment: sorted keys, content filter results, no service tier."""
 
-    routes = (DEPLOYMENT + "/chat/completions", r"POST /openai/v1/chat/completions")
+    routes = (DEPLOYMENT + "/chat/completions", "POST /openai/v1/chat/completions")
     fields = {**OpenAIChat.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -1673,8 +4154,14 @@ class AzureChat(Azure, OpenAIChat):
         """The fingerprint alone."""
         return {key: value for key, value in super().tail(call).items() if key != "service_tier"}
 
-    def choice(self, call: Call, index: int, body: Dict[str, Json], finish: Optional[str],
-               cut: Sequence[str] = ()) -> Dict[str, Json]:
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        cut: Sequence[str] = (),
+    ) -> Dict[str, Json]:
         """A choice with its filter results; a delta has them only beside content."""
         results: Json = WHOLE_FILTERS if "message" in body else {}
         if (body.get("delta") or {}).get("content"):
@@ -1688,18 +4175,33 @@ class AzureChat(Azure, OpenAIChat):
     @staticmethod
     def prompt_results(call: Call) -> Json:
         """The prompt's filter results; reasoning deployments have empty ones (section 6)."""
-        return [{"content_filter_results": {}, "prompt_index": 0}] if REASONING_MODEL.match(call.model) else PROMPT_RESULTS
+        return (
+            [{"content_filter_results": {}, "prompt_index": 0}]
+            if REASONING_MODEL.match(call.model)
+            else PROMPT_RESULTS
+        )
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The object with the prompt's filter results."""
         value = sorted_keys(super().whole(call, reply))
-        return {key: {**value, "prompt_filter_results": self.prompt_results(call)}[key]
-                for key in sorted([*value, "prompt_filter_results"])}
+        return {
+            key: {**value, "prompt_filter_results": self.prompt_results(call)}[key]
+            for key in sorted([*value, "prompt_filter_results"])
+        }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A chunk without choices for the prompt's filter results, then the same as OpenAI."""
-        yield "", {"choices": [], "created": 0, "id": "", "model": "", "object": "",
-                   "prompt_filter_results": self.prompt_results(call)}
+        yield (
+            "",
+            {
+                "choices": [],
+                "created": 0,
+                "id": "",
+                "model": "",
+                "object": "",
+                "prompt_filter_results": self.prompt_results(call),
+            },
+        )
         yield from super().events(call, reply)
 
     def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
@@ -1710,7 +4212,7 @@ class AzureChat(Azure, OpenAIChat):
 class AzureCompletions(Azure, OpenAICompletions):
     """Legacy completions of a deployment."""
 
-    routes = (DEPLOYMENT + "/completions", r"POST /openai/v1/completions")
+    routes = (DEPLOYMENT + "/completions", "POST /openai/v1/completions")
     fields = {**OpenAICompletions.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -1726,34 +4228,963 @@ class AzureCompletions(Azure, OpenAICompletions):
 class AzureEmbeddings(Azure, OpenAIEmbeddings):
     """Embeddings of a deployment, in OpenAI's layout (section 6, recorded)."""
 
-    routes = (DEPLOYMENT + "/embeddings", r"POST /openai/v1/embeddings")
+    routes = (DEPLOYMENT + "/embeddings", "POST /openai/v1/embeddings")
     fields = {**OpenAIEmbeddings.fields, "model": "a string"}
 
 
 class AzureModerations(Azure, OpenAIModerations):
     """Moderations; not under a deployment (section 6)."""
 
-    routes = (r"POST /openai/(?:v1/)?moderations",)
+    routes = ("POST /openai[/v1]/moderations",)
 
 
 class AzureModels(Azure, OpenAIModels):
     """Models."""
 
-    routes = (r"GET /openai/(?:v1/)?models(?:/(?P<model>[^/]+))?",)
+    routes = ("GET /openai[/v1]/models[/{model}]",)
 
 
-# --- Gemini API (wire formats, section 7) ---
+# === formats/azure_responses =================================================
+# Responses at Azure (wire formats, section 6).  Pure.
 
-COLON = r"(?::|%3[Aa])"
-GEMINI_MODEL = r"POST /(?:v1beta|v1alpha|v1)/(?:models|tunedModels)/(?P<model>[^/:]+?)" + COLON
-GOOGLE_STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
-                 409: "ABORTED", 412: "FAILED_PRECONDITION", 429: "RESOURCE_EXHAUSTED", 499: "CANCELLED",
-                 500: "INTERNAL", 501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
+
+class AzureInputTokens(Azure, OpenAIInputTokens):
+    """The same at Azure's paths."""
+
+    routes = ("POST /openai[/v1]/responses/input_tokens",)
+
+
+class AzureResponses(Azure, OpenAIResponses):
+    """Responses on Azure, with content filters (section 6)."""
+
+    routes = ("POST /openai[/v1]/responses",)
+    errors = {**AZURE_ERRORS, "context_length": ResponsesRequest.errors["context_length"]}
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Without rate limits, of which none were seen here (section 6)."""
+        own = tuple(
+            one
+            for one in super().headers(call, stream, status)
+            if not one[0].startswith("x-ratelimit-")
+        )
+        return (*own, ("azureai-fe-is-streaming", str(stream)))
+
+    def response(
+        self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
+    ) -> Dict[str, Json]:
+        """The response object; once it has ended, with what the filters found."""
+        value = super().response(call, reply, output, status, usage)
+        if status == "in_progress":
+            return {**value, "content_filters": None}
+        blocked = reply.stop == "content_filter"
+        said = {**COMPLETION_FILTERS, **(BLOCKED if blocked else {})}
+        sources = (("prompt", False, PROMPT_FILTERS), ("completion", blocked, said))
+        return {
+            **value,
+            "content_filters": [
+                {
+                    "blocked": stopped,
+                    "source_type": source,
+                    "content_filter_raw": [],
+                    "content_filter_results": found,
+                    "content_filter_offsets": {
+                        "start_offset": 0,
+                        "end_offset": len(reply.text(Text) or ""),
+                        "check_offset": 0,
+                    },
+                }
+                for source, stopped, found in sources
+            ],
+        }
+
+
+# === formats/bedrock =========================================================
+# AWS Bedrock: Converse (wire formats, section 10).  Pure.
+
+
+BEDROCK_TYPES = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    408: "ModelTimeoutException",
+    409: "ConflictException",
+    424: "ModelErrorException",
+    429: "ThrottlingException",
+    503: "ServiceUnavailableException",
+}
+
+
+BEDROCK_ERRORS = {
+    "no_key": Failure(403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
+    "authentication": Failure(
+        403, "The security token included in the request is invalid.", "UnrecognizedClientException"
+    ),
+    "permission": Failure(
+        403,
+        "You don't have access to the model with the specified model ID.",
+        "AccessDeniedException",
+    ),
+    "not_found": Failure(400, "The provided model identifier is invalid."),
+    "timeout": Failure(
+        408, "Model has timed out in processing the request. Try your request again."
+    ),
+    "rate_limit": Failure(429, "Too many requests, please wait before trying again."),
+    "server_error": Failure(
+        500, "The system encountered an unexpected error during processing. Try your request again."
+    ),
+    "overloaded": Failure(
+        503, "The service is unable to process your request right now. Try your request again."
+    ),
+    "context_length": Failure(400, "Input is too long for requested model."),
+}
+
+
+BEDROCK_PADS = LOWER + LOWER.upper() + "0123456789"
+
+
+class Bedrock(WireFormat):
+    """What all APIs of Bedrock share: headers, errors by type in a header, SigV4 or a key, the binary event stream."""
+
+    provider = "bedrock"
+    schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
+    errors: Mapping[str, Failure] = BEDROCK_ERRORS
+    layout: Callable[..., str] = staticmethod(sorted_compact)
+    stream_type = "application/vnd.amazon.eventstream"
+    bad_json = "Unable to parse the request body as JSON: {}"
+
+    def framing(self, call: Call) -> Framing:
+        """The binary event stream."""
+        return AWS_EVENTS
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id; of an invoke stream also the type of what is inside."""
+        inside = (
+            (("X-Amzn-Bedrock-Content-Type", "application/json"),)
+            if stream and self.api == "invoke"
+            else ()
+        )
+        return (("x-amzn-RequestId", uuid(call, "request")), *inside)
+
+    def usage_headers(self, reply: Reply) -> Headers:
+        """Token counts and latency, which invoke tells in headers."""
+        if self.api != "invoke":
+            return ()
+        return (
+            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
+            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
+            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
+        )
+
+    @staticmethod
+    def kind(failure: Failure) -> str:
+        """The type of an error, such as ThrottlingException."""
+        return failure.type or BEDROCK_TYPES.get(
+            failure.status,
+            "ValidationException" if failure.status < 500 else "InternalServerException",
+        )
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"message"}`, the type in x-amzn-ErrorType (10.2, recorded)."""
+        kind = self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+        return ErrorBody({"message": failure.message}, headers=(("x-amzn-ErrorType", kind),))
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """An exception message, its type in lower camel case (10.1)."""
+        kind = (
+            self.kind(failure)
+            if self.kind(failure).endswith("Exception")
+            else "InternalServerException"
+        )
+        yield kind[0].lower() + kind[1:], {"message": failure.message}
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """AWS's way to name a field."""
+        wanted = (
+            "not be null"
+            if wrong.found is MISSING
+            else f"be {wrong.expected}, found {shown(wrong.found)}"
+        )
+        return Failure(
+            400,
+            f"1 validation error detected: Value at '{wrong.path or 'body'}' failed to satisfy constraint: "
+            f"Member must {wanted}",
+        )
+
+    @staticmethod
+    def pad(call: Call, number: int) -> str:
+        """The padding `p` of an event: a beginning of letters and digits (10.1, recorded)."""
+        return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
+
+
+def bedrock_blocks(content: Field) -> Tuple[str, List[str], bool]:
+    """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
+    texts, results, other = [], [], False
+    for block in content.objects():
+        value = block.check({"text": "a string", "toolResult": "an object"}).value
+        if value.get("toolResult") is not None:
+            parts = block.within("toolResult", "content").objects()
+            results.append("\n".join(filter(None, (result_text(part.value) for part in parts))))
+            continue
+        other = other or set(value) != {"cachePoint"}
+        text = value.get("text", within(value, "guardContent", "text", "text"))
+        if isinstance(text, str):
+            texts.append(text)
+    return "\n".join(texts), results, other
+
+
+def result_text(part: Mapping[str, Json]) -> Optional[str]:
+    """The text of one part of a tool's result: text, or JSON."""
+    if isinstance(part.get("text"), str):
+        return cast(str, part["text"])
+    return compact(part["json"]) if "json" in part else None
+
+
+class ConverseRequest(Bedrock):
+    """How a Converse request reads."""
+
+    api = "converse"
+    fields: Mapping[str, str] = {
+        "messages": "an array",
+        "system": "an array",
+        "promptVariables": "an object",
+        "inferenceConfig": "an object",
+        "toolConfig": "an object",
+        "additionalModelRequestFields": "an object",
+        "outputConfig": "an object",
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """System blocks and messages; a message of only tool results is no user message."""
+        if not body.get("system").is_absent:
+            yield Turn("system", bedrock_blocks(body.get("system"))[0])
+        messages = body.get("messages")
+        if not messages.value and body.get("promptVariables").is_absent:
+            messages.expected("an array of at least one message")
+        for message in messages.objects():
+            message.check({"role": "a string!", "content": "an array!"})
+            role = message.get("role")
+            if role.value not in ("user", "assistant", "system"):
+                role.expected("one from user, assistant")
+            text, results, other = bedrock_blocks(message.get("content"))
+            if role.value != "user" or other or not results:
+                yield Turn(role.value, text)
+            for result in results:
+                yield Turn("tool", result)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of the tools."""
+        for tool in body.within("toolConfig", "tools").objects():
+            tool.check({"toolSpec": "an object"})
+            if "toolSpec" in tool.value:
+                yield tool.get("toolSpec").check({"name": "a string!"}).value["name"]
+
+    def schema(self, body: Field) -> Json:
+        """`outputConfig.textFormat.structure.jsonSchema.schema`, which is JSON text."""
+        names = ("outputConfig", "textFormat", "structure", "jsonSchema", "schema")
+        node = body.within(*names)
+        if not isinstance(node.value, str):
+            return None if node.is_absent else node.value
+        try:
+            return parse_json(utf8(node.value))
+        except ValueError as error:
+            node.expected(f"JSON ({error})")
+
+
+class BedrockConverse(ConverseRequest):
+    """converse and converse-stream (section 10)."""
+
+    routes: Tuple[str, ...] = (
+        "POST /model/{model}/{verb=converse}",
+        "POST /model/{model}/{verb=converse-stream}",
+    )
+    stops = {
+        "stop": "end_turn",
+        "length": "max_tokens",
+        "tool_calls": "tool_use",
+        "content_filter": "content_filtered",
+    }
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """The operation says it."""
+        return params["verb"].endswith("stream")
+
+    def block(self, call: Call, part: Part, index: int) -> Dict[str, Json]:
+        """One content block."""
+        if isinstance(part, ToolCall):
+            return {
+                "toolUse": {
+                    "toolUseId": self.tool_id(call, part, index),
+                    "name": part.name,
+                    "input": dict(part.arguments),
+                }
+            }
+        if isinstance(part, Reasoning):
+            signature = AnthropicMessages.signature(call, index)
+            return {
+                "reasoningContent": {"reasoningText": {"text": part.text, "signature": signature}}
+            }
+        return {"text": getattr(part, "text", "")}
+
+    @staticmethod
+    def tool_id(call: Call, part: ToolCall, index: int) -> str:
+        """The id of a tool call."""
+        return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
+
+    def stop(self, reply: Reply) -> str:
+        """The stop reason; a refusal is text that a filter stopped."""
+        refused = reply.stop == "stop" and reply.text(Refusal) is not None
+        return self.stops["content_filter" if refused else reply.stop]
+
+    def usage(self, usage: Usage) -> Dict[str, Json]:
+        """Token counts; those read from the cache are not among the input."""
+        cached = (
+            {"cacheReadInputTokens": usage.cached, "cacheWriteInputTokens": 0}
+            if usage.cached
+            else {}
+        )
+        return {
+            "inputTokens": usage.input - usage.cached,
+            "outputTokens": usage.output,
+            "totalTokens": usage.total,
+            **cached,
+        }
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The output message with metrics."""
+        content = [self.block(call, part, index) for index, part in enumerate(reply.parts)]
+        return {
+            "metrics": {"latencyMs": 408},
+            "output": {"message": {"content": content, "role": "assistant"}},
+            "stopReason": self.stop(reply),
+            "usage": self.usage(reply.usage),
+        }
+
+    def deltas(self, call: Call, delta: Delta) -> Dict[str, Json]:
+        """The delta of one piece."""
+        if isinstance(delta.part, ToolCall):
+            return {"toolUse": {"input": delta.piece}}
+        return (
+            {"reasoningContent": {"text": delta.piece}}
+            if isinstance(delta.part, Reasoning)
+            else {"text": delta.piece}
+        )
+
+    def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Dict[str, Json]]]:
+        """The events of a stream without their padding, in order (10.1, recorded)."""
+        yield "messageStart", {"role": "assistant"}
+        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+            part = reply.parts[index]
+            if isinstance(part, ToolCall):
+                start = {
+                    "toolUse": {"name": part.name, "toolUseId": self.tool_id(call, part, index)}
+                }
+                yield "contentBlockStart", {"contentBlockIndex": index, "start": start}
+            for delta in cut:
+                yield (
+                    "contentBlockDelta",
+                    {"contentBlockIndex": index, "delta": self.deltas(call, delta)},
+                )
+            if isinstance(part, Reasoning):
+                signature = {
+                    "reasoningContent": {"signature": AnthropicMessages.signature(call, index)}
+                }
+                yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signature}
+            yield "contentBlockStop", {"contentBlockIndex": index}
+        yield "messageStop", {"stopReason": self.stop(reply)}
+        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": self.usage(reply.usage)}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events with their padding."""
+        for number, (name, value) in enumerate(self.values(call, reply)):
+            yield name, {**value, "p": self.pad(call, number)}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is in them."""
+        known = {
+            "role": "messageStart",
+            "start": "contentBlockStart",
+            "delta": "contentBlockDelta",
+            "stopReason": "messageStop",
+            "usage": "metadata",
+            "contentBlockIndex": "contentBlockStop",
+        }
+        for value in values:
+            name = next(
+                (known[key] for key in known if isinstance(value, dict) and key in value), ""
+            )
+            if not name and isinstance(value, dict) and len(value) == 1:
+                name, value = next(iter(value.items()))
+            if name:
+                yield name, value
+
+
+class BedrockCountTokens(Bedrock):
+    """CountTokens, of a Converse or an InvokeModel request."""
+
+    operation, api = "count_tokens", "count-tokens"
+    routes = ("POST /model/{model}/count-tokens",)
+    fields = {"input": "an object!"}
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """The conversation of the request inside."""
+        given = body.within("input", "converse")
+        if not given.is_absent:
+            given.check({**ConverseRequest.fields, "messages": "an array!"})
+            return ConverseRequest().turns(given)
+        packed = body.within("input", "invokeModel", "body")
+        if not isinstance(packed.value, str):
+            return invoked_turns(None)
+        try:
+            return invoked_turns(parse_json(base64.b64decode(packed.value)))
+        except ValueError as error:
+            packed.expected(f"base64 of JSON ({error})")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"inputTokens": reply.usage.input}
+
+
+def invoked_turns(body: Json) -> Iterator[Turn]:
+    """What can be read of an InvokeModel body whose maker has no wire format here: a prompt, or messages with texts."""
+    body = body if isinstance(body, dict) else {}
+    prompt = next(
+        (body[name] for name in ("prompt", "inputText") if isinstance(body.get(name), str)), None
+    )
+    if prompt is not None:
+        yield Turn("user", prompt)
+    for message in body["messages"] if isinstance(body.get("messages"), list) else ():
+        content = message.get("content") if isinstance(message, dict) else None
+        parts = content if isinstance(content, list) else [{"text": content}]
+        texts = [
+            part["text"]
+            for part in parts
+            if isinstance(part, dict) and isinstance(part.get("text"), str)
+        ]
+        role = message.get("role") if isinstance(message, dict) else ""
+        yield Turn(
+            role if role in ("system", "user", "assistant", "tool") else "user", "\n".join(texts)
+        )
+
+
+# === formats/bedrock_invoke ==================================================
+# AWS Bedrock: InvokeModel (wire formats, section 10).  Pure.
+
+
+# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an
+# ARN, is taken for Claude.
+OTHER_MAKER = re.compile(
+    r"(?:.*[./])?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
+    r"openai|qwen|stability|twelvelabs|writer|zai)\."
+)
+FAMILIES = (
+    # Amazon's other Nova models make pictures, films, speech and vectors.
+    ("nova", re.compile(r".*amazon\.nova-(?!canvas|reel|sonic|.*embed)")),
+    ("titan-embed", re.compile(r".*amazon\.titan-embed")),
+    ("cohere-embed", re.compile(r".*cohere\.embed")),
+    ("other", OTHER_MAKER),
+)
+INVOKE = "POST /model/{model}/{verb=invoke}"
+INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
+
+
+def family_of(model: str) -> str:
+    """Whose bodies a model's InvokeModel takes: one of FAMILIES, or claude."""
+    return next((name for name, names in FAMILIES if names.match(model)), "claude")
+
+
+class BedrockInvoke(Bedrock):
+    """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
+
+    api = "invoke"
+    layout = staticmethod(compact)
+    family = ""
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The model's name tells whose body it is."""
+        return family_of(params["model"]) == self.family
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """The operation says it."""
+        return params["verb"] != "invoke"
+
+    def chunks(
+        self, values: Iterable[Json], call: Optional[Call] = None
+    ) -> Iterator[Tuple[str, Json]]:
+        """The maker's events as chunks, with padding where there is a call to make it from."""
+        for number, value in enumerate(values):
+            packed = base64.b64encode(
+                utf8(value if isinstance(value, str) else compact(value))
+            ).decode()
+            yield "chunk", {"bytes": packed, "p": self.pad(call, number) if call else "abcdefgh"}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """The maker's events."""
+        return self.chunks(values)
+
+
+class BedrockClaude(BedrockInvoke, AnthropicMessages):
+    """InvokeModel for Claude: messages without ping and padding, with metrics at the end (10.1)."""
+
+    family = "claude"
+    routes = (INVOKE, INVOKE_STREAM)
+    fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    prefix = "msg_bdrk_01"
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Anthropic's events in chunks."""
+        metrics = {
+            "inputTokenCount": reply.usage.input - reply.usage.cached,
+            "outputTokenCount": reply.usage.output,
+            "invocationLatency": 300,
+            "firstByteLatency": 100,
+        }
+        return self.chunks(
+            (
+                {**value, "amazon-bedrock-invocationMetrics": metrics}
+                if value["type"] == "message_stop"
+                else value
+                for value in self.values(call, reply)
+            ),
+            call,
+        )
+
+
+class BedrockNova(BedrockInvoke, BedrockConverse):
+    """InvokeModel for Amazon Nova, which speaks as Converse does; its events hold their names."""
+
+    family = "nova"
+    routes = (INVOKE, INVOKE_STREAM)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The output, without metrics."""
+        value = super().whole(call, reply)
+        return {key: value[key] for key in ("output", "stopReason", "usage")}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Converse's events in chunks."""
+        return self.chunks(({name: value} for name, value in self.values(call, reply)), call)
+
+
+class BedrockOther(BedrockInvoke):
+    """InvokeModel for the models of other makers: recorded bodies and events only."""
+
+    family = "other"
+    routes = (INVOKE, INVOKE_STREAM)
+    speaks = frozenset()
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """A prompt, or messages with texts."""
+        return invoked_turns(body.value)
+
+
+class BedrockTitanEmbed(BedrockInvoke):
+    """InvokeModel for Amazon's text embedding models."""
+
+    operation = "embed"
+    family = "titan-embed"
+    routes: Tuple[str, ...] = (INVOKE,)
+    fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
+    speaks = frozenset((Embedding,))
+
+    def inputs(self, body: Field) -> List[str]:
+        """The one text; an image has none."""
+        return [body.value.get("inputText") or ""]
+
+    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
+        """One an input."""
+        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
+        return [list(embedding.of(index)) for index in range(len(call.inputs))]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embedding, twice as the real one."""
+        vector = self.vectors(call, reply)[0]
+        return {
+            "embedding": vector,
+            "embeddingsByType": {"float": vector},
+            "inputTextTokenCount": reply.usage.input,
+        }
+
+
+class BedrockCohereEmbed(BedrockTitanEmbed):
+    """InvokeModel for Cohere's embedding models."""
+
+    family = "cohere-embed"
+    routes = (INVOKE,)
+    fields = {"texts": "an array", "input_type": "a string"}
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts."""
+        return texts_of(body.get("texts"))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embeddings."""
+        return {
+            "embeddings": self.vectors(call, reply),
+            "id": uuid(call, "id"),
+            "response_type": "embeddings_floats",
+            "texts": list(call.inputs),
+        }
+
+
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]
+
+
+# === formats/cohere ==========================================================
+# Cohere v2 (wire formats, section 11).  Pure.
+
+
+class Cohere(WireFormat):
+    """What all APIs of Cohere share: headers and errors."""
+
+    provider = "cohere"
+    errors = {
+        "no_key": Failure(401, "no api key supplied"),
+        "authentication": Failure(401, "invalid api token"),
+        "not_found": Failure(
+            404,
+            "model '{model}' not found, make sure the correct model ID was used and that you have "
+            "access to the model.",
+        ),
+        "rate_limit": Failure(
+            429,
+            "You are using a Trial key, which is limited to 20 API calls / minute. You can continue "
+            "to use the Trial key for free or upgrade to a Production key with higher rate limits "
+            "at 'https://dashboard.cohere.com/api-keys'.",
+        ),
+        "server_error": Failure(500, "internal server error"),
+        "overloaded": Failure(503, "service unavailable"),
+        "context_length": Failure(
+            400,
+            "too many tokens: total number of tokens in the prompt cannot exceed 128000 - "
+            "received 128001. Try using a shorter prompt or a smaller max_tokens value.",
+        ),
+    }
+    bad_json = "invalid json syntax: {}"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Trace id, limits and what keeps an answer out of caches (section 11, recorded)."""
+        return (
+            ("x-debug-trace-id", call.token("trace", 32, HEX)),
+            ("access-control-expose-headers", "X-Debug-Trace-ID"),
+            (
+                "cache-control",
+                "no-cache, no-store, no-transform, must-revalidate, private, max-age=0",
+            ),
+            ("expires", "Thu, 01 Jan 1970 00:00:00 GMT"),
+            ("pragma", "no-cache"),
+            ("x-accel-expires", "0"),
+            ("x-endpoint-monthly-call-limit", "1000"),
+            ("x-trial-endpoint-call-limit", "20"),
+            ("x-trial-endpoint-call-remaining", "0" if status == 429 else "19"),
+            ("Server", "envoy"),
+            ("Vary", "Origin"),
+        )
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """Calls of the trial key."""
+        return (
+            ("x-trial-endpoint-call-limit", str(limit.requests)),
+            ("x-trial-endpoint-call-remaining", str(limit.left)),
+            *retry_after(limit),
+        )
+
+    def usage_headers(self, reply: Reply) -> Headers:
+        """Tokens of a whole answer."""
+        return (("num_tokens", str(reply.usage.total)),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"id", "message"}`."""
+        return ErrorBody({"id": uuid(call, "error"), "message": failure.message})
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """The field in a sentence."""
+        if wrong.found is MISSING:
+            return Failure(400, f"invalid request: {wrong.path}: a value is required")
+        return Failure(
+            400,
+            f"invalid type: parameter {wrong.path or 'body'} is of type {kind_of(wrong.found)} but should be "
+            f"{wrong.expected}.",
+        )
+
+
+class CohereChat(Cohere):
+    """Chat, whole and streamed; text beside tool calls is the tool plan."""
+
+    api = "chat"
+    routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
+    fields = {
+        "model": "a string!",
+        "messages": "an array!",
+        "stream": "a boolean",
+        "tools": "an array",
+        "documents": "an array",
+        "response_format": "an object",
+        "max_tokens": "an integer",
+        "temperature": "a number",
+    }
+    stops = {
+        "stop": "COMPLETE",
+        "length": "MAX_TOKENS",
+        "tool_calls": "TOOL_CALL",
+        "content_filter": "ERROR",
+    }
+    turns = ChatRequest.turns
+    tools = ChatRequest.tools
+    streams = ChatRequest.streams
+
+    def schema(self, body: Field) -> Json:
+        """`response_format.json_schema`, or `schema` as it was called first."""
+        schema = within(body.value, "response_format", "json_schema")
+        return schema or within(body.value, "response_format", "schema")
+
+    def tool_call(self, call: Call, part: ToolCall, index: int, whole: bool) -> Dict[str, Json]:
+        """A tool call; its id begins with the name of the function."""
+        own = part.id or f"{part.name}_{call.token(f'tool {index}', 12, LOWER + '0123456789')}"
+        return {
+            "id": own,
+            "type": "function",
+            "function": {"name": part.name, "arguments": compact(part.arguments) if whole else ""},
+        }
+
+    def block(self, part: Part, text: str) -> Dict[str, Json]:
+        """One block of content."""
+        return (
+            {"type": "thinking", "thinking": text}
+            if isinstance(part, Reasoning)
+            else {"type": "text", "text": text}
+        )
+
+    def stop(self, reply: Reply) -> str:
+        """The finish reason; a refusal is text that ends with ERROR, for Cohere has no field for it."""
+        refused = reply.stop == "stop" and reply.text(Refusal) is not None
+        return self.stops["content_filter" if refused else reply.stop]
+
+    def usage(self, usage: Usage) -> Dict[str, Json]:
+        """What is billed and what there was."""
+        counts = {"input_tokens": usage.input, "output_tokens": usage.output}
+        return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
+
+    def planned(self, reply: Reply, part: Part) -> bool:
+        """Whether a part belongs to the tool plan."""
+        return bool(reply.tool_calls) and isinstance(part, (Text, Refusal))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The message with its usage."""
+        calls = [
+            self.tool_call(call, part, index, True) for index, part in enumerate(reply.tool_calls)
+        ]
+        plan = "".join(
+            part.text
+            for part in reply.parts
+            if isinstance(part, (Text, Refusal)) and self.planned(reply, part)
+        )
+        content = [
+            self.block(part, getattr(part, "text", ""))
+            for part in reply.parts
+            if not isinstance(part, ToolCall) and not self.planned(reply, part)
+        ]
+        message = {
+            "role": "assistant",
+            **({"content": content} if content or not calls else {}),
+            **({"tool_plan": plan} if plan else {}),
+            **({"tool_calls": calls} if calls else {}),
+        }
+        return {
+            "id": reply.id or uuid(call, "id"),
+            "message": message,
+            "finish_reason": self.stop(reply),
+            "usage": self.usage(reply.usage),
+        }
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events under the names of their types, then `[DONE]`."""
+        begun = {
+            "role": "assistant",
+            "content": [],
+            "tool_plan": "",
+            "tool_calls": [],
+            "citations": [],
+        }
+        yield (
+            "message-start",
+            {
+                "id": reply.id or uuid(call, "id"),
+                "type": "message-start",
+                "delta": {"message": begun},
+            },
+        )
+        blocks = tools = 0
+        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+            part = reply.parts[index]
+            tool, planned = isinstance(part, ToolCall), self.planned(reply, part)
+            for name, value in self.part_events(
+                call, part, tools if tool else blocks, list(cut), planned
+            ):
+                yield name, {"type": name, **value}
+            blocks, tools = blocks + (not tool and not planned), tools + tool
+        ended = {"finish_reason": self.stop(reply), "usage": self.usage(reply.usage)}
+        yield "message-end", {"type": "message-end", "delta": ended}
+        yield "", "[DONE]"
+
+    def part_events(
+        self, call: Call, part: Part, number: int, cut: List[Delta], planned: bool
+    ) -> Iterator[Tuple[str, Dict[str, Json]]]:
+        """The events of one part, the type of each apart."""
+        if planned:
+            yield from (
+                ("tool-plan-delta", {"delta": {"message": {"tool_plan": delta.piece}}})
+                for delta in cut
+                if delta.piece
+            )
+            return
+        if isinstance(part, ToolCall):
+            start: Dict[str, Json] = {"tool_calls": self.tool_call(call, part, number, False)}
+            inner: List[Dict[str, Json]] = [
+                {"tool_calls": {"function": {"arguments": delta.piece}}} for delta in cut
+            ]
+        else:
+            key = "thinking" if isinstance(part, Reasoning) else "text"
+            start = {"content": self.block(part, "")}
+            inner = [{"content": {key: delta.piece}} for delta in cut if delta.piece]
+        kind = "tool-call" if isinstance(part, ToolCall) else "content"
+        yield f"{kind}-start", {"index": number, "delta": {"message": start}}
+        yield from (
+            (f"{kind}-delta", {"index": number, "delta": {"message": message}}) for message in inner
+        )
+        yield f"{kind}-end", {"index": number}
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The end of the message, with the error in it."""
+        yield (
+            "message-end",
+            {"type": "message-end", "delta": {"error": failure.message, "finish_reason": "ERROR"}},
+        )
+        yield "", "[DONE]"
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Each under the name that is its type, and `[DONE]` if they don't end with it."""
+        return itertools.chain(
+            named_by_type(values), () if values and values[-1] == "[DONE]" else (("", "[DONE]"),)
+        )
+
+
+class CohereEmbed(Cohere):
+    """Embeddings, in each of the types that the request asks for."""
+
+    operation, api = "embed", "embed"
+    routes = ("POST /v2/embed", "POST {prefix*}/v2/embed")
+    fields = {
+        "model": "a string!",
+        "texts": "an array",
+        "images": "an array",
+        "inputs": "an array",
+        "input_type": "a string",
+        "embedding_types": "an array",
+        "output_dimension": "an integer",
+    }
+    speaks = frozenset((Embedding,))
+    types: Mapping[str, Callable[[Sequence[float]], Json]] = {
+        "float": list,
+        "base64": lambda vector: base64.b64encode(
+            struct.pack(f"<{len(vector)}f", *vector)
+        ).decode(),
+        "int8": lambda vector: [max(-128, min(127, round(value * 127))) for value in vector],
+        "uint8": lambda vector: [max(0, min(255, round(value * 127) + 128)) for value in vector],
+        "binary": lambda vector: [byte - 128 for byte in signs(vector)],
+        "ubinary": lambda vector: list(signs(vector)),
+    }
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts; an image has none."""
+        if not body.get("texts").is_absent:
+            return texts_of(body.get("texts"))
+        if not body.get("inputs").is_absent:
+            return [openai_text(item.get("content")) for item in body.get("inputs").objects()]
+        images = body.get("images")
+        if not images.value:
+            body.get("texts").fail("expected an array", "an array")
+        return [""] * len(images.value)
+
+    def turns(self, body: Field) -> List[Turn]:
+        """The texts count as the user's."""
+        for name in body.get("embedding_types").items():
+            if not name.is_a("a string") or name.value not in self.types:
+                name.expected("one of " + ", ".join(self.types))
+        return [Turn("user", "\n".join(self.inputs(body)))]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The embeddings by type."""
+        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
+        vectors = [embedding.of(index) for index in range(len(call.inputs))]
+        wanted = call.body.get("embedding_types") or ["float"]
+        return {
+            "id": reply.id or uuid(call, "id"),
+            "embeddings": {
+                name: [self.types[name](vector) for vector in vectors] for name in wanted
+            },
+            "texts": list(call.inputs),
+            "meta": {
+                "api_version": {"version": "2"},
+                "billed_units": {"input_tokens": reply.usage.input},
+            },
+            "response_type": "embeddings_by_type",
+        }
+
+
+def signs(vector: Sequence[float]) -> bytes:
+    """A bit a number, set where it is above 0, eight to a byte."""
+    bits = "".join("1" if value > 0 else "0" for value in vector)
+    return bytes(int(bits[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8))
+
+
+# === formats/gemini ==========================================================
+# The Gemini API: generateContent (wire formats, section 7).  Pure.
+
+
+GEMINI_MODEL = "POST /{v1beta|v1alpha|v1}/{models|tunedModels}/{model}:"
+
+
+GOOGLE_STATUS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    412: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
 GOOGLE_RPC = "type.googleapis.com/google.rpc."
-GOOGLE_STOPS = {"stop": "STOP", "length": "MAX_TOKENS", "tool_calls": "STOP", "content_filter": "SAFETY"}
-SAFETY = ("HARM_CATEGORY_HATE_SPEECH", "HARM_CATEGORY_DANGEROUS_CONTENT", "HARM_CATEGORY_HARASSMENT",
-          "HARM_CATEGORY_SEXUALLY_EXPLICIT")
-RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")         # ratings come with 1.5-era models only (section 7)
+
+
+GOOGLE_STOPS = {
+    "stop": "STOP",
+    "length": "MAX_TOKENS",
+    "tool_calls": "STOP",
+    "content_filter": "SAFETY",
+}
+
+
+SAFETY = (
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+)
+
+
+RATED_MODEL = re.compile(
+    r".*gemini-(?:1\.|pro)"
+)  # ratings come with 1.5-era models only (section 7)
 
 
 @functools.lru_cache(maxsize=None)
@@ -1774,29 +5205,56 @@ def google_framing(query: Mapping[str, str]) -> Framing:
     return GOOGLE_ARRAY if alt.split(";")[0] == "json" else GOOGLE_SSE
 
 
-GEMINI_KEY = Failure(403, "Method doesn't allow unregistered callers (callers without established identity). Please use API Key "
-                          "or other form of API consumer identity to call this API.")
+GEMINI_KEY = Failure(
+    403,
+    "Method doesn't allow unregistered callers (callers without established identity). Please use API Key "
+    "or other form of API consumer identity to call this API.",
+)
+
+
 GEMINI_ERRORS = {
     "no_key": GEMINI_KEY,
-    "authentication": Failure(400, "API key not valid. Please pass a valid API key.", code="API_KEY_INVALID"),
+    "authentication": Failure(
+        400, "API key not valid. Please pass a valid API key.", code="API_KEY_INVALID"
+    ),
     "permission": Failure(403, "The caller does not have permission"),
-    "not_found": Failure(404, "models/{model} is not found for API version {version}, or is not supported for {verb}. Call "
-                              "ModelService.ListModels to see the list of available models and their supported methods."),
+    "not_found": Failure(
+        404,
+        "models/{model} is not found for API version {version}, or is not supported for {verb}. Call "
+        "ModelService.ListModels to see the list of available models and their supported methods.",
+    ),
     "timeout": Failure(504, "Deadline expired before operation could complete."),
-    "rate_limit": Failure(429, "You exceeded your current quota, please check your plan and billing details. For more "
-                               "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n* Quota "
-                               "exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, "
-                               "limit: 10\nPlease retry in {wait}s."),
-    "server_error": Failure(500, "An internal error has occurred. Please retry or report in "
-                                 "https://developers.generativeai.google/guide/troubleshooting"),
+    "rate_limit": Failure(
+        429,
+        "You exceeded your current quota, please check your plan and billing details. For more "
+        "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n* Quota "
+        "exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, "
+        "limit: 10\nPlease retry in {wait}s.",
+    ),
+    "server_error": Failure(
+        500,
+        "An internal error has occurred. Please retry or report in "
+        "https://developers.generativeai.google/guide/troubleshooting",
+    ),
     "overloaded": Failure(503, "The model is overloaded. Please try again later."),
-    "context_length": Failure(400, "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).")}
+    "context_length": Failure(
+        400,
+        "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).",
+    ),
+}
+
+
+# What a path has around the name of a Google resource.
+RESOURCE = re.compile(r"^/v\w+/|(?::|%3[Aa])\w+$")
+# What the error of a model that is not there calls the method, where that is not the API's name.
+VERBS = {"batchEmbedContents": "embedContent", "chat": "generateContent"}
 
 
 class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
+    area = ("/v1beta/models", "/v1alpha/models", "/v1beta/openai/", "/v1alpha/openai/")
     credentials = ("x-goog-api-key", "?key", "authorization")
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     refusals = ("no_key", "no_key")
@@ -1807,77 +5265,146 @@ class Gemini(WireFormat):
     service = "generativelanguage.googleapis.com"
     bad_json = "Invalid JSON payload received. {}."
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """The front end's headers (section 7, recorded); Alt-Svc is left out, it would send clients to HTTP/3."""
         return ((("Content-Disposition", "attachment"),) if stream else ()) + (
-            ("Vary", "Origin"), ("Vary", "X-Origin"), ("Vary", "Referer"), ("Server", "scaffolding on HTTPServer2"),
-            ("X-XSS-Protection", "0"), ("X-Frame-Options", "SAMEORIGIN"), ("X-Content-Type-Options", "nosniff"),
-            ("Server-Timing", f"gfet4t7; dur={200 + int(ids('ms', 2, HEX), 16)}"))
+            ("Vary", "Origin"),
+            ("Vary", "X-Origin"),
+            ("Vary", "Referer"),
+            ("Server", "scaffolding on HTTPServer2"),
+            ("X-XSS-Protection", "0"),
+            ("X-Frame-Options", "SAMEORIGIN"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Server-Timing", f"gfet4t7; dur={200 + int(call.token('ms', 2, HEX), 16)}"),
+        )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """With the resource, the API version and the method that its errors name."""
+        text = super().sentence(call, failure, usual).replace("{path}", RESOURCE.sub("", call.path))
+        version = "".join(call.path.split("/")[1:2])
+        return text.replace("{version}", version).replace("{verb}", VERBS.get(self.api, self.api))
 
     def exceeded(self, model: str, wait: int) -> List[Json]:
         """The details of a rate limit: which it was, where to read of it, and how long to wait (section 7, quoted)."""
-        return [{"@type": GOOGLE_RPC + "QuotaFailure", "violations": [
-                    {"quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
-                     "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
-                     "quotaDimensions": {"location": "global", "model": model}, "quotaValue": "10"}]},
-                {"@type": GOOGLE_RPC + "Help", "links": [{"description": "Learn more about Gemini API quotas",
-                                                          "url": "https://ai.google.dev/gemini-api/docs/rate-limits"}]},
-                {"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{wait}s"}]
+        return [
+            {
+                "@type": GOOGLE_RPC + "QuotaFailure",
+                "violations": [
+                    {
+                        "quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
+                        "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+                        "quotaDimensions": {"location": "global", "model": model},
+                        "quotaValue": "10",
+                    }
+                ],
+            },
+            {
+                "@type": GOOGLE_RPC + "Help",
+                "links": [
+                    {
+                        "description": "Learn more about Gemini API quotas",
+                        "url": "https://ai.google.dev/gemini-api/docs/rate-limits",
+                    }
+                ],
+            },
+            {"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{wait}s"},
+        ]
 
-    def google_error(self, failure: Failure, asked: Union[Request, Call]) -> Dict[str, Json]:
+    def google_error(self, call: Call, failure: Failure) -> Dict[str, Json]:
         """`{"error": {"code", "message", "status", "details"}}`."""
-        status = GOOGLE_STATUS.get(failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL")
+        status = GOOGLE_STATUS.get(
+            failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL"
+        )
         details: List[Json] = []
         if failure.param:
-            details.append({"@type": GOOGLE_RPC + "BadRequest", "fieldViolations": [
-                {"field": failure.param, "description": failure.message}]})
+            details.append(
+                {
+                    "@type": GOOGLE_RPC + "BadRequest",
+                    "fieldViolations": [{"field": failure.param, "description": failure.message}],
+                }
+            )
         if failure.code:
-            details.append({"@type": GOOGLE_RPC + "ErrorInfo", "reason": failure.code, "domain": "googleapis.com",
-                            "metadata": {"service": self.service}})
+            details.append(
+                {
+                    "@type": GOOGLE_RPC + "ErrorInfo",
+                    "reason": failure.code,
+                    "domain": "googleapis.com",
+                    "metadata": {"service": self.service},
+                }
+            )
         if failure.code == "API_KEY_INVALID":
-            details.append({"@type": GOOGLE_RPC + "LocalizedMessage", "locale": "en-US", "message": failure.message})
+            details.append(
+                {
+                    "@type": GOOGLE_RPC + "LocalizedMessage",
+                    "locale": "en-US",
+                    "message": failure.message,
+                }
+            )
         if failure.status == 429:
-            details += self.exceeded(getattr(asked, "model", ""), failure.wait)
-        return {"error": {"code": failure.status, "message": failure.message, "status": failure.type or status,
-                          **({"details": details} if details else self.error_details)}}
+            details += self.exceeded(call.model, failure.wait)
+        return {
+            "error": {
+                "code": failure.status,
+                "message": failure.message,
+                "status": failure.type or status,
+                **({"details": details} if details else self.error_details),
+            }
+        }
 
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """The error; in an array where the stream is one."""
-        value: Json = self.google_error(failure, asked)
-        if asked.path.endswith("streamGenerateContent") and google_framing(asked.query) is GOOGLE_ARRAY:
+        value: Json = self.google_error(call, failure)
+        if (
+            call.path.endswith("streamGenerateContent")
+            and google_framing(call.query) is GOOGLE_ARRAY
+        ):
             value = [value]
-        return self.encode(value), (("Content-Type", self.json_type),)
+        return ErrorBody(value, self.layout, self.ending, self.json_type)
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One event or element that holds the error (3.3)."""
-        yield "", self.google_error(failure, call)
+        yield "", self.google_error(call, failure)
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """Google's way to name a field."""
-        if wrong.said:
-            text = wrong.said
+        if wrong.sentence:
+            text = wrong.sentence
         elif wrong.found is MISSING:
-            text = f"* {wrong.field}: {wrong.field} is not specified"
+            text = f"* {wrong.path}: {wrong.path} is not specified"
         else:
-            text = f"Invalid value at '{wrong.field or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
-        return Failure(400, text, param=wrong.field or "body")
+            text = f"Invalid value at '{wrong.path or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
+        return Failure(400, text, param=wrong.path or "body")
 
 
-def google_parts(content: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
-    """The parts of a content, which may be one object where an array belongs."""
-    check(content, {"role": "a string", "parts": "an array or an object"}, place + ".")
-    parts = content.get("parts")
-    for where, part in items([parts] if isinstance(parts, dict) else parts, place + ".parts"):
-        check(part, {"text": "a string"}, where + ".")
-        yield where, part
+def picked(node: Field, name: str) -> Field:
+    """The same of a field of the request; its place is the camelCase name either way."""
+    value = pick(node.value, name) if isinstance(node.value, dict) else None
+    return Field(value, parent=node, key=name)
 
 
-def google_text(content: Json, place: str) -> str:
+def one_or_more(node: Field) -> List[Field]:
+    """The items of an array, or the one object that stands where an array belongs."""
+    if isinstance(node.value, dict):
+        return [Field(node.value, parent=node, key=0)]
+    return node.items()
+
+
+def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
+    """The parts of a content."""
+    content.check({"role": "a string", "parts": "an array or an object"})
+    for part in one_or_more(content.get("parts")):
+        yield cast(Dict[str, Json], part.check({"text": "a string"}).value)
+
+
+def google_text(content: Field) -> str:
     """The text of a content's parts, without thoughts; a bare string is its own text."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    return "\n".join(part["text"] for _, part in google_parts(content, place)
-                     if part.get("text") is not None and not part.get("thought"))
+    if content.is_absent:
+        return ""
+    if isinstance(content.value, str):
+        return content.value
+    parts = list(google_parts(content))
+    spoken = [part for part in parts if part.get("text") is not None and not part.get("thought")]
+    return "\n".join(part["text"] for part in spoken)
 
 
 def google_result(part: Mapping[str, Json]) -> Optional[str]:
@@ -1886,35 +5413,45 @@ def google_result(part: Mapping[str, Json]) -> Optional[str]:
     if not isinstance(response, dict):
         return None
     value = response.get("response")
-    if isinstance(value, dict) and set(value) in ({"result"}, {"output"}):       # what the SDKs wrap a result in
+    if isinstance(value, dict) and set(value) in (
+        {"result"},
+        {"output"},
+    ):  # what the SDKs wrap a result in
         value = next(iter(value.values()))
     return value if isinstance(value, str) else compact(value)
 
 
 def google_cached(usage: Usage) -> Dict[str, Json]:
     """Counts of cached tokens, where there are any."""
-    return {"cachedContentTokenCount": usage.cached, "cacheTokensDetails": [
-        {"modality": "TEXT", "tokenCount": usage.cached}]} if usage.cached else {}
+    return (
+        {
+            "cachedContentTokenCount": usage.cached,
+            "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": usage.cached}],
+        }
+        if usage.cached
+        else {}
+    )
 
 
-def google_turns(body: Json) -> Iterator[Turn]:
+def google_turns(body: Field) -> Iterator[Turn]:
     """System instruction and contents; a turn of only function responses is no user message."""
-    system = pick(body, "systemInstruction")
-    if system is not None:
-        if not fits(system, "a string or an object"):
-            raise WrongField("systemInstruction", "an object", system)
-        yield Turn("system", google_text(system, "systemInstruction"))
-    contents = body.get("contents")
-    for place, content in items([contents] if isinstance(contents, dict) else contents, "contents"):
-        role = content.get("role") or "user"
+    system = picked(body, "systemInstruction")
+    if not system.is_absent:
+        if not system.is_a("a string or an object"):
+            system.expected("an object")
+        yield Turn("system", google_text(system))
+    for content in one_or_more(body.get("contents")):
+        content.a("an object")
+        role = content.value.get("role") or "user"
         if role not in ("user", "model", "function"):
-            raise WrongField(place + ".role", "one from user, model", role, "Please use a valid role: user, model.")
-        results = [google_result(part) for _, part in google_parts(content, place)]
+            wanted = "one from user, model"
+            content.get("role").expected(wanted, "Please use a valid role: user, model.")
+        results = [google_result(part) for part in google_parts(content)]
         found = [result for result in results if result is not None]
         if role == "model":
-            yield Turn("assistant", google_text(content, place))
+            yield Turn("assistant", google_text(content))
         elif not found or len(found) < len(results):
-            yield Turn("user", google_text(content, place))
+            yield Turn("user", google_text(content))
         for result in found:
             yield Turn("tool", result)
 
@@ -1923,10 +5460,16 @@ class GeminiRequest(Gemini):
     """How a generateContent request reads (wire formats, section 7)."""
 
     api = "generateContent"
-    fields = {"contents": "an array or an object!", "tools": "an array", "generationConfig": "an object",
-              "generation_config": "an object", "toolConfig": "an object", "safetySettings": "an array"}
+    fields = {
+        "contents": "an array or an object!",
+        "tools": "an array",
+        "generationConfig": "an object",
+        "generation_config": "an object",
+        "toolConfig": "an object",
+        "safetySettings": "an array",
+    }
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
         return params["verb"] == "streamGenerateContent"
 
@@ -1934,50 +5477,68 @@ class GeminiRequest(Gemini):
         """An event stream, unless `alt` (also spelled `$alt`) asks for JSON."""
         return google_framing(call.query)
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System instruction and contents."""
-        if not body["contents"]:
-            raise WrongField("contents", "an array with at least one content", body["contents"])
+        contents = body.get("contents")
+        if not contents.value:
+            contents.expected("an array with at least one content")
         return google_turns(body)
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of the declared functions."""
-        for place, tool in items(body.get("tools"), "tools"):
-            for where, declared in items(pick(tool, "functionDeclarations"), place + ".functionDeclarations"):
-                check(declared, {"name": "a string!"}, where + ".")
-                yield declared["name"]
+        for tool in body.get("tools").objects():
+            for declared in picked(tool, "functionDeclarations").objects():
+                yield declared.check({"name": "a string!"}).value["name"]
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`generationConfig.responseJsonSchema`, or `responseSchema`, whose type names are in capitals."""
-        config = pick(body, "generationConfig") or {}
-        return next(filter(None, (pick(config, name) for name in ("responseJsonSchema", "responseSchema"))), None)
+        config = pick(body.value, "generationConfig") or {}
+        return pick(config, "responseJsonSchema") or pick(config, "responseSchema") or None
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """`candidateCount`."""
-        config = pick(body, "generationConfig") or {}
-        return count(config, "candidateCount" if "candidateCount" in config else "candidate_count", 8, "generationConfig.")
+        return choices_of(picked(picked(body, "generationConfig"), "candidateCount"), 8)
 
 
 class GeminiGenerate(GeminiRequest):
     """generateContent and streamGenerateContent (wire formats, section 7)."""
 
-    routes: Tuple[str, ...] = (GEMINI_MODEL + "(?P<verb>generateContent)", GEMINI_MODEL + "(?P<verb>streamGenerateContent)")
+    routes: Tuple[str, ...] = (
+        GEMINI_MODEL + "{verb=generateContent}",
+        GEMINI_MODEL + "{verb=streamGenerateContent}",
+    )
 
     def part(self, call: Call, delta: Delta, text: str) -> Dict[str, Json]:
         """A part of the answer; only models since Gemini 3 give a function call an id, and sign the first (2.4, 7)."""
         if not isinstance(delta.part, ToolCall):
-            return {"text": text, **({"thought": True} if isinstance(delta.part, Reasoning) else {})}
+            return {
+                "text": text,
+                **({"thought": True} if isinstance(delta.part, Reasoning) else {}),
+            }
         signs = re.match(r".*gemini-[3-9]", call.model)
         own = delta.part.id or (call.token(f"tool {delta.index}", 8) if signs else "")
-        found = {"name": delta.part.name, "args": dict(delta.part.arguments), **({"id": own} if own else {})}
+        found = {
+            "name": delta.part.name,
+            "args": dict(delta.part.arguments),
+            **({"id": own} if own else {}),
+        }
         signature = base64.b64encode(call.token("signature", 48).encode()).decode()
-        return {"functionCall": found, **({"thoughtSignature": signature} if signs and delta.first else {})}
+        return {
+            "functionCall": found,
+            **({"thoughtSignature": signature} if signs and delta.first else {}),
+        }
 
     def parts(self, call: Call, reply: Reply, joined: bool) -> List[Dict[str, Json]]:
         """The parts of the answer, whole or piece by piece; a function call is always whole."""
-        found = [delta for delta in walk(reply) if delta.head or not (joined or isinstance(delta.part, ToolCall))]
-        return [self.part(call, delta, getattr(delta.part, "text", "") if joined else delta.piece)
-                for delta in found] or [{"text": ""}]
+        found = [
+            delta
+            for delta in walk(reply)
+            if delta.head or not (joined or isinstance(delta.part, ToolCall))
+        ]
+        return [
+            self.part(call, delta, getattr(delta.part, "text", "") if joined else delta.piece)
+            for delta in found
+        ] or [{"text": ""}]
 
     def stop(self, reply: Reply) -> str:
         """The finish reason; a refusal is text that ends with SAFETY, for Google has no field for it."""
@@ -1992,42 +5553,72 @@ class GeminiGenerate(GeminiRequest):
         """Safety ratings, from models that give them or when they stopped the answer."""
         if stop != "SAFETY" and not RATED_MODEL.match(call.model):
             return {}
-        return {"safetyRatings": [self.rating(name, stop == "SAFETY" and name == SAFETY[1]) for name in SAFETY]}
+        return {
+            "safetyRatings": [
+                self.rating(name, stop == "SAFETY" and name == SAFETY[1]) for name in SAFETY
+            ]
+        }
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
         """One safety rating."""
-        return {"category": category, "probability": "HIGH" if blocked else "NEGLIGIBLE",
-                **({"blocked": True} if blocked else {})}
+        return {
+            "category": category,
+            "probability": "HIGH" if blocked else "NEGLIGIBLE",
+            **({"blocked": True} if blocked else {}),
+        }
 
-    def candidate(self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool) -> Dict[str, Json]:
+    def candidate(
+        self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
+    ) -> Dict[str, Json]:
         """One candidate; only the last of a stream has a finish reason."""
-        return {"content": self.content(parts), **({"finishReason": stop} if stop else {}), "index": index,
-                **self.ratings(call, stop)}
+        return {
+            "content": self.content(parts),
+            **({"finishReason": stop} if stop else {}),
+            "index": index,
+            **self.ratings(call, stop),
+        }
 
     def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
         """Token counts; on every chunk, cumulative."""
-        return {"promptTokenCount": usage.input, "candidatesTokenCount": usage.output - usage.reasoning,
-                "totalTokenCount": usage.total,
-                **google_cached(usage), "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
-                **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {})}
+        return {
+            "promptTokenCount": usage.input,
+            "candidatesTokenCount": usage.output - usage.reasoning,
+            "totalTokenCount": usage.total,
+            **google_cached(usage),
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
+            **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {}),
+        }
 
-    def envelope(self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]) -> Dict[str, Json]:
+    def envelope(
+        self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]
+    ) -> Dict[str, Json]:
         """The response object, whole or one of a stream."""
-        return {"candidates": candidates, "usageMetadata": usage, "modelVersion": reply.model,
-                "responseId": reply.id or call.token("id", 22, BASE64URL)}
+        return {
+            "candidates": candidates,
+            "usageMetadata": usage,
+            "modelVersion": reply.model,
+            "responseId": reply.id or call.token("id", 22, BASE64URL),
+        }
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse; an answer of nothing that a filter stopped is a blocked prompt."""
         if not reply.parts and reply.stop == "content_filter":
             return self.blocked(call, reply)
         parts, stop = self.parts(call, reply, joined=True), self.stop(reply)
-        candidates = [self.candidate(call, index, parts, stop, True) for index in range(call.choices)]
+        candidates = [
+            self.candidate(call, index, parts, stop, True) for index in range(call.choices)
+        ]
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What a blocked prompt gets: no candidate, but why (section 7)."""
-        value = self.envelope(call, reply, [], self.usage(replace(reply.usage, output=0, reasoning=0), True))
-        return {"promptFeedback": {"blockReason": "SAFETY"}, **{key: value[key] for key in value if key != "candidates"}}
+        value = self.envelope(
+            call, reply, [], self.usage(replace(reply.usage, output=0, reasoning=0), True)
+        )
+        return {
+            "promptFeedback": {"blockReason": "SAFETY"},
+            **{key: value[key] for key in value if key != "candidates"},
+        }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A GenerateContentResponse a piece, with the tokens spent so far."""
@@ -2040,12 +5631,28 @@ class GeminiGenerate(GeminiRequest):
         for number, part in enumerate(parts, 1):
             last = number == len(parts)
             thought, said = sum(thoughts[:number]), number - sum(thoughts[:number])
-            reasoning = usage.reasoning * thought // (sum(thoughts) or 1) if not last else usage.reasoning
-            spoken = max(1, (usage.output - usage.reasoning) * said // (len(parts) - sum(thoughts) or 1)) if said else 0
-            spent = usage if last else replace(usage, output=min(reasoning + spoken, usage.output), reasoning=reasoning)
+            reasoning = (
+                usage.reasoning * thought // (sum(thoughts) or 1) if not last else usage.reasoning
+            )
+            spoken = (
+                max(1, (usage.output - usage.reasoning) * said // (len(parts) - sum(thoughts) or 1))
+                if said
+                else 0
+            )
+            spent = (
+                usage
+                if last
+                else replace(
+                    usage, output=min(reasoning + spoken, usage.output), reasoning=reasoning
+                )
+            )
             for index in range(call.choices):
                 candidate = self.candidate(call, index, [part], stop if last else None, False)
                 yield "", self.envelope(call, reply, [candidate], self.usage(spent, last))
+
+
+# === formats/gemini_more =====================================================
+# Gemini's counts, embeddings and models (wire formats, section 7).  Pure.
 
 
 class GeminiCountTokens(Gemini):
@@ -2053,20 +5660,27 @@ class GeminiCountTokens(Gemini):
 
     operation, api = "count_tokens", "countTokens"
     routes: Tuple[str, ...] = (GEMINI_MODEL + "countTokens",)
-    fields = {"contents": "an array or an object", "generateContentRequest": "an object",
-              "generate_content_request": "an object"}
+    fields = {
+        "contents": "an array or an object",
+        "generateContentRequest": "an object",
+        "generate_content_request": "an object",
+    }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The contents to count, or those of the request to count."""
-        inner = pick(body, "generateContentRequest") or body
-        if not inner.get("contents"):
-            raise WrongField("contents", "an array")
+        inner = picked(body, "generateContentRequest")
+        if not inner.value:
+            inner = body
+        if not inner.value.get("contents"):
+            body.get("contents").fail("expected an array", "an array")
         return google_turns(inner)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The count."""
-        return {"totalTokens": reply.usage.input,
-                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.usage.input}]}
+        return {
+            "totalTokens": reply.usage.input,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.usage.input}],
+        }
 
 
 class GeminiEmbed(Gemini):
@@ -2077,9 +5691,9 @@ class GeminiEmbed(Gemini):
     fields = {"content": "a string or an object!"}
     speaks = frozenset((Embedding,))
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The one text."""
-        return [google_text(body.get("content"), "content")]
+        return [google_text(body.get("content"))]
 
     def vectors(self, call: Call, reply: Reply) -> List[Json]:
         """One an input."""
@@ -2098,12 +5712,12 @@ class GeminiBatchEmbed(GeminiEmbed):
     routes: Tuple[str, ...] = (GEMINI_MODEL + "batchEmbedContents",)
     fields = {"requests": "an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """A text a request."""
-        if not body.get("requests"):
-            raise WrongField("requests", "an array with at least one request", body.get("requests"))
-        return [google_text(request.get("content"), place + ".content")
-                for place, request in items(body.get("requests"), "requests")]
+        requests = body.get("requests")
+        if not requests.value:
+            requests.expected("an array with at least one request")
+        return [google_text(request.get("content")) for request in requests.objects()]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
@@ -2114,23 +5728,35 @@ class GeminiModels(Gemini):
     """Models: pages of the list, or any one by name."""
 
     operation = api = "models"
-    routes: Tuple[str, ...] = (r"GET /(?:v1beta|v1alpha)/models(?:/(?P<model>[^/:]+))?",
-                               r"GET /v1/models(?:/(?P<model>[^/:]+))?")
+    routes: Tuple[str, ...] = (
+        "GET /{v1beta|v1alpha}/models[/{model:}]",
+        "GET /v1/models[/{model:}]",
+    )
     known = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-1.5-flash", "gemini-embedding-001")
     speaks = frozenset()
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """`/v1/models` is shared with OpenAI and Anthropic."""
         return not request.path.startswith("/v1/") or caller(request) == "google"
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
-        return {"name": "models/" + name, "version": "001", "displayName": name.replace("-", " ").title(),
-                "description": "Mock model.", "inputTokenLimit": 1048576, "outputTokenLimit": 65536,
-                "supportedGenerationMethods": ["embedContent", "countTokens"] if "embedding" in name else
-                ["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"],
-                "temperature": 1, "topP": 0.95, "topK": 64, "maxTemperature": 2,
-                **({"thinking": True} if re.match(r"gemini-(?:2\.5|[3-9])", name) else {})}
+        return {
+            "name": "models/" + name,
+            "version": "001",
+            "displayName": name.replace("-", " ").title(),
+            "description": "Mock model.",
+            "inputTokenLimit": 1048576,
+            "outputTokenLimit": 65536,
+            "supportedGenerationMethods": ["embedContent", "countTokens"]
+            if "embedding" in name
+            else ["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"],
+            "temperature": 1,
+            "topP": 0.95,
+            "topK": 64,
+            "maxTemperature": 2,
+            **({"thinking": True} if re.match(r"gemini-(?:2\.5|[3-9])", name) else {}),
+        }
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A page of the list; the last one has no nextPageToken, or clients loop (section 7)."""
@@ -2139,34 +5765,50 @@ class GeminiModels(Gemini):
         size, start = call.query.get("pageSize", "50"), call.query.get("pageToken", "0")
         for name, value in (("pageSize", size), ("pageToken", start)):
             if not re.fullmatch(r"[0-9]{1,6}", value):
-                raise WrongField(name, "a number of models", value)
+                Field(dict(call.query)).get(name).expected("a number of models")
         end = int(start) + (int(size) or 50)
-        return {"models": [self.entry(name) for name in self.known[int(start):end]],
-                **({"nextPageToken": str(end)} if end < len(self.known) else {})}
+        return {
+            "models": [self.entry(name) for name in self.known[int(start) : end]],
+            **({"nextPageToken": str(end)} if end < len(self.known) else {}),
+        }
 
 
-# --- Vertex AI (wire formats, section 8) ---
-
-VERTEX_PLACE = r"/(?:v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
-VERTEX_MODELS = tuple(place + r"/(?P<model>[^/:]+?)" + COLON for place in (
-    r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>[^/]+)/models",
-    r"POST " + VERTEX_PLACE + r"/endpoints", r"POST /(?:v1beta1|v1)/publishers/(?P<publisher>[^/]+)/models"))
+# === formats/vertex ==========================================================
+# Vertex AI (wire formats, section 8).  Pure.
 
 
-VERTEX_KEY = Failure(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
-                          "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
-                     code="ACCESS_TOKEN_TYPE_UNSUPPORTED")
+VERTEX_PLACE = "POST /{v1|v1beta1}/projects/{project}/locations/{location}"
+VERTEX_MODELS = (
+    VERTEX_PLACE + "/publishers/{publisher}/models/{model}:",
+    VERTEX_PLACE + "/endpoints/{model}:",
+    "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
+)
+VERTEX_KEY = Failure(
+    401,
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+    "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
+)
+
+
 VERTEX_ERRORS = {
-    **GEMINI_ERRORS, "no_key": VERTEX_KEY, "authentication": VERTEX_KEY,
+    **GEMINI_ERRORS,
+    "no_key": VERTEX_KEY,
+    "authentication": VERTEX_KEY,
     "not_found": Failure(404, "Publisher Model `{path}` not found."),
-    "rate_limit": Failure(429, "Resource exhausted. Please try again later. Please refer to "
-                               "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details.")}
+    "rate_limit": Failure(
+        429,
+        "Resource exhausted. Please try again later. Please refer to "
+        "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details.",
+    ),
+}
 
 
 class Vertex(Gemini):
     """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys; details on every error."""
 
     provider = "vertex_ai"
+    area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
     credentials = ("authorization", "x-goog-api-key", "?key")
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     error_details = {"details": []}
@@ -2180,8 +5822,11 @@ class Vertex(Gemini):
 class VertexGenerate(Vertex, GeminiGenerate):
     """generateContent on Vertex AI: other key order, no candidate index, usage on the last chunk only (8.1)."""
 
-    routes = tuple(place + f"(?P<verb>{verb})" for place in VERTEX_MODELS
-                   for verb in ("generateContent", "streamGenerateContent"))
+    routes = tuple(
+        f"{place}{{verb={verb}}}"
+        for place in VERTEX_MODELS
+        for verb in ("generateContent", "streamGenerateContent")
+    )
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """Role first."""
@@ -2190,27 +5835,46 @@ class VertexGenerate(Vertex, GeminiGenerate):
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
         """With scores."""
         level, score = ("HIGH", 0.95) if blocked else ("NEGLIGIBLE", 0.05)
-        return {"category": category, "probability": level, "probabilityScore": score,
-                "severity": "HARM_SEVERITY_" + level, "severityScore": score, **({"blocked": True} if blocked else {})}
+        return {
+            "category": category,
+            "probability": level,
+            "probabilityScore": score,
+            "severity": "HARM_SEVERITY_" + level,
+            "severityScore": score,
+            **({"blocked": True} if blocked else {}),
+        }
 
-    def candidate(self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool) -> Dict[str, Json]:
+    def candidate(
+        self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
+    ) -> Dict[str, Json]:
         """Without index unless there are several; with average log probabilities in a whole answer."""
-        return {"content": self.content(parts), **({"finishReason": stop} if stop else {}),
-                **({"index": index} if call.choices > 1 else {}), **self.ratings(call, stop),
-                **({"avgLogprobs": -0.25} if whole else {})}
+        return {
+            "content": self.content(parts),
+            **({"finishReason": stop} if stop else {}),
+            **({"index": index} if call.choices > 1 else {}),
+            **self.ratings(call, stop),
+            **({"avgLogprobs": -0.25} if whole else {}),
+        }
 
     def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
         """Token counts at the end of the stream, the traffic type always."""
         if not last:
             return {"trafficType": "ON_DEMAND"}
         spoken = usage.output - usage.reasoning
-        return {"promptTokenCount": usage.input, "candidatesTokenCount": spoken, "totalTokenCount": usage.total,
-                **google_cached(usage), "trafficType": "ON_DEMAND",
-                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
-                "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": spoken}],
-                **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {})}
+        return {
+            "promptTokenCount": usage.input,
+            "candidatesTokenCount": spoken,
+            "totalTokenCount": usage.total,
+            **google_cached(usage),
+            "trafficType": "ON_DEMAND",
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
+            "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": spoken}],
+            **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {}),
+        }
 
-    def envelope(self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]) -> Dict[str, Json]:
+    def envelope(
+        self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]
+    ) -> Dict[str, Json]:
         """With the time of creation, to the microsecond."""
         value = super().envelope(call, reply, candidates, usage)
         response_id = value.pop("responseId")
@@ -2226,8 +5890,16 @@ class VertexCountTokens(Vertex, GeminiCountTokens):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The counts."""
         value = super().whole(call, reply)
-        characters = {"totalBillableCharacters": len(re.sub(r"\s", "", call.prompt))} if RATED_MODEL.match(call.model) else {}
-        return {"totalTokens": value["totalTokens"], **characters, "promptTokensDetails": value["promptTokensDetails"]}
+        characters = (
+            {"totalBillableCharacters": len(re.sub(r"\s", "", call.prompt))}
+            if RATED_MODEL.match(call.model)
+            else {}
+        )
+        return {
+            "totalTokens": value["totalTokens"],
+            **characters,
+            "promptTokensDetails": value["promptTokensDetails"],
+        }
 
 
 class VertexEmbed(Vertex, GeminiEmbed):
@@ -2237,9 +5909,14 @@ class VertexEmbed(Vertex, GeminiEmbed):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding."""
-        return {**super().whole(call, reply), "usageMetadata": {
-            "promptTokenCount": reply.usage.input, "totalTokenCount": reply.usage.input,
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.usage.input}]}}
+        return {
+            **super().whole(call, reply),
+            "usageMetadata": {
+                "promptTokenCount": reply.usage.input,
+                "totalTokenCount": reply.usage.input,
+                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.usage.input}],
+            },
+        }
 
 
 class VertexBatchEmbed(Vertex, GeminiBatchEmbed):
@@ -2255,28 +5932,40 @@ class VertexPredict(Vertex, GeminiEmbed):
     routes = tuple(place + "predict" for place in VERTEX_MODELS)
     fields = {"instances": "an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """A text an instance; models of one's own take instances of any kind, which have none."""
         texts = []
-        for index, instance in enumerate(body.get("instances") or ()):
-            if isinstance(instance, dict):
-                check(instance, {"content": "a string"}, f"instances[{index}].")
-            texts.append(instance.get("content") or "" if isinstance(instance, dict) else "")
+        for instance in body.get("instances").items():
+            if instance.is_a("an object"):
+                texts.append(instance.check({"content": "a string"}).value.get("content") or "")
+            else:
+                texts.append("")
         return texts
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The predictions."""
-        return {"predictions": [{"embeddings": {**vector, "statistics": {"truncated": False, "token_count": estimate(text)}}}
-                                for vector, text in zip(self.vectors(call, reply), call.inputs)]}
+        return {
+            "predictions": [
+                {
+                    "embeddings": {
+                        **vector,
+                        "statistics": {"truncated": False, "token_count": estimate(text)},
+                    }
+                }
+                for vector, text in zip(self.vectors(call, reply), call.inputs)
+            ]
+        }
 
 
 class VertexModels(Vertex, GeminiModels):
     """The publisher's models."""
 
-    routes = (r"GET /(?:v1beta1|v1)/(?:projects/[^/]+/locations/[^/]+/)?publishers/(?P<publisher>[^/]+)/models"
-              r"(?:/(?P<model>[^/:]+))?",)
+    routes = (
+        "GET /{v1beta1|v1}/[projects/{project}/locations/{location}/]publishers/{publisher}/models"
+        "[/{model:}]",
+    )
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Vertex AI's alone."""
         return True
 
@@ -2284,304 +5973,29 @@ class VertexModels(Vertex, GeminiModels):
         """One model, with what the vertexai SDK looks for in it (vertexai/_model_garden)."""
         path = f"publishers/{publisher}/models/{name}"
         kind = "text_embedding" if "embedding" in name else "text_generation"
-        return {"name": path, "versionId": "default", "openSourceCategory": "PROPRIETARY", "launchStage": "GA",
-                "publisherModelTemplate": "projects/{user-project}/locations/{location}/" + path, "predictSchemata": {
-                    "instanceSchemaUri": f"gs://google-cloud-aiplatform/schema/predict/instance/{kind}_1.0.0.yaml"}}
+        return {
+            "name": path,
+            "versionId": "default",
+            "openSourceCategory": "PROPRIETARY",
+            "launchStage": "GA",
+            "publisherModelTemplate": "projects/{user-project}/locations/{location}/" + path,
+            "predictSchemata": {
+                "instanceSchemaUri": f"gs://google-cloud-aiplatform/schema/predict/instance/{kind}_1.0.0.yaml"
+            },
+        }
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list under the name that Vertex AI gives it."""
         if call.model:
             return self.entry(call.model, call.params["publisher"])
         value = super().whole(call, reply)
-        return {"publisherModels" if key == "models" else key: inner for key, inner in value.items()}
+        return {
+            "publisherModels" if key == "models" else key: inner for key, inner in value.items()
+        }
 
 
-# --- OpenAI Responses (wire formats, 5.5) ---
-
-RESPONSE_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-
-
-def response_output(output: Json, place: str) -> str:
-    """The text of a tool's output: a string, parts, or anything else as JSON."""
-    if isinstance(output, str) or (isinstance(output, list) and all(isinstance(within(one, "type"), str) for one in output)):
-        return openai_text(output, place)
-    return "" if output is None else compact(output)
-
-
-def response_turns(body: Json) -> Iterator[Turn]:
-    """Instructions and input; what a model said in one go, in however many items, is one assistant's turn."""
-    instructions, given = body.get("instructions"), body.get("input")
-    if instructions is not None:
-        yield Turn("system", openai_text(instructions, "instructions") if isinstance(instructions, str) else "\n".join(
-            openai_text(item.get("content"), place + ".content") for place, item in items(instructions, "instructions")))
-    if isinstance(given, str):
-        yield Turn("user", given)
-        return
-    said = False
-    for place, item in items(given, "input"):
-        kind = item.get("type") or ("message" if "role" in item or "id" not in item else "item_reference")
-        if not isinstance(kind, str):
-            raise WrongField(place + ".type", "a string", kind)
-        if kind == "message":
-            check(item, {"role": "a string!"}, place + ".")
-            role = RESPONSE_ROLES.get(item["role"])
-            if not role:
-                raise WrongField(place + ".role", "one from " + ", ".join(RESPONSE_ROLES), item["role"])
-            yield Turn("more" if said and role == "assistant" else role, openai_text(item.get("content"), place + ".content"))
-            said = role == "assistant"
-        elif kind.endswith("_output") and "output" in item:
-            yield Turn("tool", response_output(item.get("output"), place + ".output"))
-            said = False
-        elif kind not in ("item_reference", "mcp_approval_response"):
-            yield Turn("more" if said else "assistant", "")
-            said = True
-
-
-class ResponsesRequest(OpenAI):
-    """How a Responses request reads."""
-
-    api = "responses"
-    fields = {"model": "a string", "input": "a string or an array", "instructions": "a string or an array",
-              "stream": "a boolean", "stream_options": "an object", "tools": "an array", "tool_choice": "a string or an object",
-              "text": "an object", "reasoning": "an object", "previous_response_id": "a string", "store": "a boolean",
-              "max_output_tokens": "an integer", "temperature": "a number", "top_p": "a number", "metadata": "an object",
-              "parallel_tool_calls": "a boolean", "include": "an array", "background": "a boolean", "user": "a string"}
-    errors = {**OPENAI_ERRORS,
-              "not_found": Failure(400, "The requested model '{model}' does not exist.", code="model_not_found", param="model"),
-              "context_length": Failure(400, "Your input exceeds the context window of this model. Please adjust your input "
-                                             "and try again.", code="context_length_exceeded", param="input")}
-
-    def turns(self, body: Json) -> Iterator[Turn]:
-        """Instructions and input, which may be missing, as the model may, where something else stands for it."""
-        if not (body.get("model") or body.get("prompt")):
-            raise WrongField("model", "a string")
-        if body.get("input") is None and not {"prompt", "previous_response_id", "conversation"} & set(body):
-            raise WrongField("input", "a string or an array")
-        return response_turns(body)
-
-    def tools(self, body: Json) -> Iterator[str]:
-        """Names of functions and custom tools; the type of a hosted one."""
-        for place, tool in items(body.get("tools"), "tools"):
-            named = "a string!" if tool.get("type") in ("function", "custom") else "a string"
-            check(tool, {"type": "a string!", "name": named}, place + ".")
-            yield tool.get("name") or tool["type"]
-
-    def schema(self, body: Json) -> Json:
-        """`text.format.schema`."""
-        return within(body, "text", "format", "schema")
-
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
-        """`stream`."""
-        return bool(body.get("stream"))
-
-
-class ResponseObjects(ResponsesRequest):
-    """The objects of the Responses API: the response, its output items and what they hold."""
-
-    # status of the response and what is incomplete about it
-    outcomes = {"stop": ("completed", None), "tool_calls": ("completed", None),
-                "length": ("incomplete", "max_output_tokens"), "content_filter": ("incomplete", "content_filter")}
-
-    def id(self, call: Call, prefix: str, label: str) -> str:
-        """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
-        own = call.token(label, 24, HEX)
-        return f"{prefix}_{call.token('response', 16, HEX)}00{call.second:08x}{own[:4]}819{own[7:]}"
-
-    def response(self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None) -> Dict[str, Json]:
-        """The response object; it repeats most of the request."""
-        body, reason = call.body, self.outcomes[reply.stop][1] if status == "incomplete" else None
-        asked = {name: body[name] for name in RESPONSE_DEFAULTS if body.get(name) is not None}
-        done = status in ("completed", "incomplete")
-        given: Dict[str, Json] = {
-            **RESPONSE_DEFAULTS, **asked, "id": reply.id or self.id(call, "resp", "id"), "object": "response",
-            "created_at": call.second, "status": status, "completed_at": call.second + 1 if status == "completed" else None,
-            "incomplete_details": {"reason": reason} if reason else None, "model": reply.model, "output": output, "usage": usage,
-            "reasoning": {**RESPONSE_DEFAULTS["reasoning"], **(body.get("reasoning") or {})},
-            "text": {**RESPONSE_DEFAULTS["text"], **(body.get("text") or {})},
-            "service_tier": "default" if done else "auto"}
-        return {name: given[name] for name in RESPONSE_ORDER}
-
-    def usage(self, usage: Usage) -> Dict[str, Json]:
-        """Token counts with their details."""
-        return {"input_tokens": usage.input, "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
-                "output_tokens": usage.output, "output_tokens_details": {"reasoning_tokens": usage.reasoning},
-                "total_tokens": usage.total}
-
-    def item(self, call: Call, part: Part, index: int, status: str, content: Optional[List[Json]] = None) -> Dict[str, Json]:
-        """One output item; `content` is that of a message or the summary of a reasoning, None for all of it."""
-        if isinstance(part, ToolCall):
-            return {"id": self.id(call, "fc", f"item {index}"), "type": "function_call", "status": status,
-                    "arguments": compact(part.arguments) if content is None else "",
-                    "call_id": part.id or "call_" + call.token(f"tool {index}", 24), "name": part.name}
-        found = [self.part(part, getattr(part, "text", ""))] if content is None else content
-        if isinstance(part, Reasoning):
-            wanted = content is None and "reasoning.encrypted_content" in (call.body.get("include") or ())
-            secret = {"encrypted_content": "gAAAAAB" + call.token(f"encrypted {index}", 121, BASE64URL)} if wanted else {}
-            return {"id": self.id(call, "rs", f"item {index}"), "type": "reasoning", "summary": found if part.text else [],
-                    **secret}
-        return {"id": self.id(call, "msg", f"item {index}"), "type": "message", "status": status, "content": found,
-                "role": "assistant"}
-
-    @staticmethod
-    def part(part: Part, text: str) -> Dict[str, Json]:
-        """What an item holds: output text, a refusal, or a part of a summary."""
-        if isinstance(part, Reasoning):
-            return {"type": "summary_text", "text": text}
-        if isinstance(part, Refusal):
-            return {"type": "refusal", "refusal": text}
-        return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
-
-    def output(self, call: Call, reply: Reply) -> List[Json]:
-        """All output items; the last one is as incomplete as the response."""
-        status, last = self.outcomes[reply.stop][0], len(reply.parts) - 1
-        return [self.item(call, part, index, status if index == last else "completed") for index, part in enumerate(reply.parts)]
-
-
-class OpenAIResponses(ResponseObjects):
-    """The Responses API, whole and streamed; nothing is stored (wire formats, 5.5)."""
-
-    routes: Tuple[str, ...] = (r"POST /v1/responses", rf"POST (?!/v1/responses|/openai/responses){ANY_PREFIX}/responses")
-    ending = ""
-    stream_type = "text/event-stream; charset=utf-8"
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The response object."""
-        return self.response(call, reply, self.output(call, reply), self.outcomes[reply.stop][0], self.usage(reply.usage))
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """Events with their sequence numbers."""
-        status, output = self.outcomes[reply.stop][0], self.output(call, reply)
-        begun = self.response(call, reply, [], "in_progress")
-        ended = self.response(call, reply, output, status, self.usage(reply.usage))
-        said = itertools.chain(
-            (("response.created", {"response": begun}), ("response.in_progress", {"response": begun})),
-            itertools.chain.from_iterable(
-                self.item_events(call, list(deltas), output[index])
-                for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index)),
-            ((f"response.{status}", {"response": ended}),))
-        for number, (name, value) in enumerate(said):
-            rest = sorted({**value, "sequence_number": number}.items())         # recorded: the type, then keys in order
-            yield name, {"type": name, **dict(rest)}
-
-    def item_events(self, call: Call, deltas: List[Delta], item: Dict[str, Json]) -> Iterator[Tuple[str, Dict[str, Json]]]:
-        """The events of one output item, from added to done (5.5, recorded)."""
-        part, index = deltas[0].part, deltas[0].index
-        where: Dict[str, Json] = {"item_id": item["id"], "output_index": index}
-        yield "response.output_item.added", {"item": self.item(call, part, index, "in_progress", []), "output_index": index}
-        if isinstance(part, ToolCall):
-            for number, delta in enumerate(deltas):
-                yield "response.function_call_arguments.delta", {
-                    "delta": delta.piece, **where, **self.obfuscated(call, delta.piece, index + number)}
-            yield "response.function_call_arguments.done", {"arguments": item["arguments"], **where}
-        elif isinstance(part, (Text, Refusal)) or (isinstance(part, Reasoning) and part.text):
-            yield from self.part_events(call, deltas, where)
-        yield "response.output_item.done", {"item": item, "output_index": index}
-
-    def part_events(self, call: Call, deltas: List[Delta], where: Dict[str, Json]) -> Iterator[Tuple[str, Dict[str, Json]]]:
-        """The events of one content or summary part."""
-        part = deltas[0].part
-        text = getattr(part, "text", "")
-        names = {Text: ("content_part", "output_text", "text"), Refusal: ("content_part", "refusal", "refusal"),
-                 Reasoning: ("reasoning_summary_part", "reasoning_summary_text", "text")}
-        holder, name, key = names[type(part)]
-        place: Dict[str, Json] = {("summary_index" if isinstance(part, Reasoning) else "content_index"): 0, **where}
-        probabilities: Dict[str, Json] = {"logprobs": []} if isinstance(part, Text) else {}
-        yield f"response.{holder}.added", {**place, "part": self.part(part, "")}
-        for number, delta in enumerate(deltas):
-            if delta.piece:
-                yield f"response.{name}.delta", {**place, "delta": delta.piece, **probabilities,
-                                                 **self.obfuscated(call, delta.piece, delta.index + number)}
-        yield f"response.{name}.done", {**place, **probabilities, key: text}
-        yield f"response.{holder}.done", {**place, "part": self.part(part, text)}
-
-    @staticmethod
-    def obfuscated(call: Call, piece: str, number: int) -> Dict[str, Json]:
-        """Padding up to a multiple of 16 characters, unless the request wants none (5.5, recorded)."""
-        if within(call.body, "stream_options", "include_obfuscation") is False:
-            return {}
-        start = number * 16 % 1008
-        return {"obfuscation": call.pads[start:start + (-len(piece)) % 16]}
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """The event `error`, nested, which is the form that the SDKs raise on (5.5, verified)."""
-        error = self.error(failure)
-        yield "error", {"type": "error", "error": {key: error[key] for key in ("type", "code", "message", "param")},
-                        "sequence_number": sent}
-
-    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """Each under the name that is its type."""
-        return named_by_type(values)
-
-
-def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-    """Recorded values under the names that are their types; those without are no events and pass as they are."""
-    return ((value.get("type") or "" if isinstance(value, dict) else "", value) for value in values)
-
-
-RESPONSE_DEFAULTS: Mapping[str, Json] = {
-    "background": False, "frequency_penalty": 0.0, "instructions": None, "max_output_tokens": None, "max_tool_calls": None,
-    "parallel_tool_calls": True, "presence_penalty": 0.0, "previous_response_id": None, "prompt_cache_key": None,
-    "prompt_cache_retention": "in_memory", "reasoning": {"context": None, "effort": None, "summary": None},
-    "safety_identifier": None, "store": True, "temperature": 1.0, "text": {"format": {"type": "text"}, "verbosity": "medium"},
-    "tool_choice": "auto", "tools": [], "top_logprobs": 0, "top_p": 1.0, "truncation": "disabled", "user": None, "metadata": {},
-    "billing": {"payer": "developer"}, "error": None, "moderation": None}
-RESPONSE_ORDER = (
-    "id", "object", "created_at", "status", "background", "billing", "completed_at", "error", "frequency_penalty",
-    "incomplete_details", "instructions", "max_output_tokens", "max_tool_calls", "model", "moderation", "output",
-    "parallel_tool_calls", "presence_penalty", "previous_response_id", "prompt_cache_key", "prompt_cache_retention", "reasoning",
-    "safety_identifier", "service_tier", "store", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p",
-    "truncation", "usage", "user", "metadata")
-
-
-class OpenAIInputTokens(ResponsesRequest):
-    """The input tokens of a Responses request."""
-
-    operation, api = "count_tokens", "input_tokens"
-    routes: Tuple[str, ...] = (r"POST /v1/responses/input_tokens",
-                               rf"POST (?!/v1/responses|/openai/){ANY_PREFIX}/responses/input_tokens")
-    fields = {**ResponsesRequest.fields, "model": "a string"}
-
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
-        """Never."""
-        return False
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The count."""
-        return {"object": "response.input_tokens", "input_tokens": reply.usage.input}
-
-
-class AzureInputTokens(Azure, OpenAIInputTokens):
-    """The same at Azure's paths."""
-
-    routes = (r"POST /openai/(?:v1/)?responses/input_tokens",)
-
-
-class AzureResponses(Azure, OpenAIResponses):
-    """Responses on Azure, with content filters (section 6)."""
-
-    routes = (r"POST /openai/(?:v1/)?responses",)
-    errors = {**AZURE_ERRORS, "context_length": ResponsesRequest.errors["context_length"]}
-
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
-        """Without rate limits, of which none were seen here (section 6)."""
-        own = tuple(one for one in super().headers(ids, stream, status) if not one[0].startswith("x-ratelimit-"))
-        return (*own, ("azureai-fe-is-streaming", str(stream)))
-
-    def response(self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None) -> Dict[str, Json]:
-        """The response object; once it has ended, with what the filters found."""
-        value = super().response(call, reply, output, status, usage)
-        if status == "in_progress":
-            return {**value, "content_filters": None}
-        blocked = reply.stop == "content_filter"
-        said = {**COMPLETION_FILTERS, **(BLOCKED if blocked else {})}
-        sources = (("prompt", False, PROMPT_FILTERS), ("completion", blocked, said))
-        return {**value, "content_filters": [
-            {"blocked": stopped, "source_type": source, "content_filter_raw": [], "content_filter_results": found,
-             "content_filter_offsets": {"start_offset": 0, "end_offset": len(reply.text(Text) or ""), "check_offset": 0}}
-            for source, stopped, found in sources]}
-
-
-# --- The OpenAI-compatible paths of Google (wire formats, 7 and 8.3) ---
+# === formats/google_openai ===================================================
+# The OpenAI-compatible paths of Google (wire formats, 7 and 8.3).  Pure.
 
 
 class GoogleCompatible(Gemini):
@@ -2592,30 +6006,39 @@ class GoogleCompatible(Gemini):
     json_type = "application/json"
     bad_json = OpenAI.bad_json
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
         return True
 
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`[{"error": {…}}]`."""
-        return utf8(indented([self.google_error(failure, asked)]) + "\n"), (("Content-Type", self.json_type),)
+        return ErrorBody([self.google_error(call, failure)], indented, "\n")
 
 
 class GeminiChat(GoogleCompatible, OpenAIChat):
     """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or probabilities."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/chat/completions",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
-        return {**super().head(call, reply, kind), "id": reply.id or call.token("id", 22, BASE64URL)}
+        return {
+            **super().head(call, reply, kind),
+            "id": reply.id or call.token("id", 22, BASE64URL),
+        }
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """Nothing."""
         return {}
 
-    def choice(self, call: Call, index: int, body: Dict[str, Json], finish: Optional[str],
-               cut: Sequence[str] = ()) -> Dict[str, Json]:
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        cut: Sequence[str] = (),
+    ) -> Dict[str, Json]:
         """A choice; the finish reason is there from the start."""
         return {"index": index, **body, "finish_reason": finish}
 
@@ -2627,13 +6050,13 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
 class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/embeddings",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/embeddings",)
 
 
 class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
     """Models in OpenAI's shape."""
 
-    routes = (r"GET /(?:v1beta|v1alpha)/openai/models(?:/(?P<model>.+))?",)
+    routes = ("GET /{v1beta|v1alpha}/openai/models[/{model*}]",)
     known = tuple("models/" + name for name in GeminiModels.known)
 
     def entry(self, name: str) -> Dict[str, Json]:
@@ -2644,13 +6067,15 @@ class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
 class VertexChat(Vertex, GeminiChat):
     """Chat completions at Vertex AI's endpoint `openapi`, with an empty fingerprint and the traffic type (8.3)."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/chat/completions",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
 
-    def settled(self, failure: Failure, asked: Union[Request, Call]) -> Failure:
+    def completed(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
-        found, path = super().settled(failure, asked), RESOURCE.sub("", asked.path)
-        publisher, _, name = getattr(asked, "model", "").rpartition("/")
-        model = f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"
+        found, path = super().completed(call, failure), RESOURCE.sub("", call.path)
+        publisher, _, name = call.model.rpartition("/")
+        model = (
+            f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"
+        )
         return replace(found, message=found.message.replace(f"`{path}`", f"`{model}`"))
 
     def tail(self, call: Call) -> Dict[str, Json]:
@@ -2659,37 +6084,29 @@ class VertexChat(Vertex, GeminiChat):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """With the traffic type in its usage."""
-        return merged(super().whole(call, reply), {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}})
+        return merged(
+            super().whole(call, reply),
+            {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}},
+        )
 
     def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
         """The same on the chunk that has one."""
-        extra = {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}} if chunk.get("usage") else {}
+        extra = (
+            {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}}
+            if chunk.get("usage")
+            else {}
+        )
         return super().padded(call, merged(chunk, extra), number)
 
 
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/embeddings",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/embeddings",)
 
 
-# --- Mistral, for its own client (wire formats, section 12) ---
-
-
-def pydantic_said(wrong: WrongField) -> Tuple[str, str]:
-    """What pydantic, in which several providers are written, says of a field: type and message."""
-    if wrong.found is MISSING:
-        return "missing", "Field required"
-    names = {"a string": "string", "an integer": "integer", "an array": "list", "an object": "dictionary", "a boolean": "boolean",
-             "a number": "number"}
-    if wrong.expected in names:
-        return names[wrong.expected].replace("dictionary", "dict") + "_type", f"Input should be a valid {names[wrong.expected]}"
-    return "value_error", f"Input should be {wrong.expected}"
-
-
-def location(field: str) -> List[Union[str, int]]:
-    """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
-    return [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", field)]
+# === formats/mistral =========================================================
+# Mistral, for its own client (wire formats, section 12).  Pure.
 
 
 class Mistral(OpenAI):
@@ -2699,54 +6116,81 @@ class Mistral(OpenAI):
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     bad_json = "Invalid JSON: {}"
-    errors = {"authentication": Failure(401, "Unauthorized"), "no_key": Failure(401, "Unauthorized"),
-              "not_found": Failure(400, "Invalid model: {model}", "invalid_model", "1500"),
-              "rate_limit": Failure(429, "Rate limit exceeded", "rate_limited", "1300"),
-              "server_error": Failure(500, "Internal server error", "internal_server_error", "3000"),
-              "overloaded": Failure(503, "Service unavailable.", "internal_server_error", "3505"),
-              "context_length": Failure(400, "Prompt contains 128001 tokens, too large for model with 128000 maximum context "
-                                             "length", "invalid_request_prompt", "3051")}
+    errors = {
+        "authentication": Failure(401, "Unauthorized"),
+        "no_key": Failure(401, "Unauthorized"),
+        "not_found": Failure(400, "Invalid model: {model}", "invalid_model", "1500"),
+        "rate_limit": Failure(429, "Rate limit exceeded", "rate_limited", "1300"),
+        "server_error": Failure(500, "Internal server error", "internal_server_error", "3000"),
+        "overloaded": Failure(503, "Service unavailable.", "internal_server_error", "3505"),
+        "context_length": Failure(
+            400,
+            "Prompt contains 128001 tokens, too large for model with 128000 maximum context length",
+            "invalid_request_prompt",
+            "3051",
+        ),
+    }
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Paths that it shares with OpenAI are its own for its client."""
         return caller(request) == "mistral"
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Correlation id, latencies and rate limits (section 12, recorded)."""
-        own = uuid(ids, "correlation")
+        own = uuid(call, "correlation")
         request_id = f"019a{own[4:14]}7{own[15:]}"
         left = "0" if status == 429 else "9"
-        return (("mistral-correlation-id", request_id), ("x-kong-request-id", request_id), ("x-kong-proxy-latency", "8"),
-                ("x-kong-upstream-latency", str(200 + int(ids("ms", 2, HEX), 16))),
-                ("x-ratelimit-limit-req-10-second", "10"), ("x-ratelimit-remaining-req-10-second", left),
-                ("x-ratelimit-limit-tokens-minute", "500000"), ("x-ratelimit-remaining-tokens-minute", "499900"),
-                ("Server", "cloudflare"))
+        return (
+            ("mistral-correlation-id", request_id),
+            ("x-kong-request-id", request_id),
+            ("x-kong-proxy-latency", "8"),
+            ("x-kong-upstream-latency", str(200 + int(call.token("ms", 2, HEX), 16))),
+            ("x-ratelimit-limit-req-10-second", "10"),
+            ("x-ratelimit-remaining-req-10-second", left),
+            ("x-ratelimit-limit-tokens-minute", "500000"),
+            ("x-ratelimit-remaining-tokens-minute", "499900"),
+            ("Server", "cloudflare"),
+        )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Requests in its shortest window."""
-        return (("x-ratelimit-limit-req-10-second", str(limit.requests)),
-                ("x-ratelimit-remaining-req-10-second", str(limit.left)), *retry_after(limit))
+        return (
+            ("x-ratelimit-limit-req-10-second", str(limit.requests)),
+            ("x-ratelimit-remaining-req-10-second", str(limit.left)),
+            *retry_after(limit),
+        )
 
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"detail"}` from the front, else an object of its own (section 12)."""
-        kind: Headers = (("Content-Type", self.json_type),)
         if failure.status == 401:
-            return utf8(compact({"detail": failure.message})), kind
+            return ErrorBody({"detail": failure.message})
         if failure.status == 422 and failure.param is not None:
-            detail = {"type": failure.type or "value_error", "loc": ["body", *location(failure.param)], "msg": failure.message}
-            return utf8(compact({"detail": [detail]})), kind
-        return utf8(compact(self.error(failure))), kind
+            detail = {
+                "type": failure.type or "value_error",
+                "loc": ["body", *location(failure.param)],
+                "msg": failure.message,
+            }
+            return ErrorBody({"detail": [detail]})
+        return ErrorBody(self.error(failure))
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The flat object of an error."""
-        named = failure.type or ("invalid_request_error" if failure.status < 500 else "internal_server_error")
-        return {"object": "error", "message": failure.message, "type": named, "param": failure.param, "code": failure.code,
-                "raw_status_code": failure.status}
+        named = failure.type or (
+            "invalid_request_error" if failure.status < 500 else "internal_server_error"
+        )
+        return {
+            "object": "error",
+            "message": failure.message,
+            "type": named,
+            "param": failure.param,
+            "code": failure.code,
+            "raw_status_code": failure.status,
+        }
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
-        kind, said = pydantic_said(wrong)
-        return Failure(422, said, kind, param=wrong.field)
+        kind, said = pydantic_error(wrong)
+        return Failure(422, said, kind, param=wrong.path)
 
 
 class MistralChat(Mistral, OpenAIChat):
@@ -2758,14 +6202,22 @@ class MistralChat(Mistral, OpenAIChat):
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A tool call; its id has 9 characters, as Mistral demands of clients too."""
         own = part.id or call.token(f"tool {choice} {number}", 9)
-        return {"id": own, "function": {"name": part.name, "arguments": compact(part.arguments)}, "index": number}
+        return {
+            "id": own,
+            "function": {"name": part.name, "arguments": compact(part.arguments)},
+            "index": number,
+        }
 
     def content(self, parts: Sequence[Tuple[Part, str]]) -> Json:
         """Content: text, or a list with thoughts where there are any."""
         if not any(isinstance(part, Reasoning) for part, _ in parts):
             return "".join(text for _, text in parts)
-        return [{"type": "thinking", "thinking": [{"type": "text", "text": text}]} if isinstance(part, Reasoning) else
-                {"type": "text", "text": text} for part, text in parts]
+        return [
+            {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
+            if isinstance(part, Reasoning)
+            else {"type": "text", "text": text}
+            for part, text in parts
+        ]
 
     def stop(self, reply: Reply) -> str:
         """The finish reason; a refusal is text that ends with error, as what a filter stopped does."""
@@ -2778,56 +6230,104 @@ class MistralChat(Mistral, OpenAIChat):
 
     def spent(self, reply: Reply) -> Dict[str, Json]:
         """Token counts."""
-        return {"prompt_tokens": reply.usage.input, "total_tokens": reply.usage.total, "completion_tokens": reply.usage.output}
+        return {
+            "prompt_tokens": reply.usage.input,
+            "total_tokens": reply.usage.total,
+            "completion_tokens": reply.usage.output,
+        }
 
     def calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
         """All tool calls."""
-        return [self.tool_call(call, part, number, choice) for number, part in enumerate(reply.tool_calls)]
+        return [
+            self.tool_call(call, part, number, choice)
+            for number, part in enumerate(reply.tool_calls)
+        ]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
-        said = [(part, part.text) for part in reply.parts if isinstance(part, (Text, Reasoning, Refusal))]
-        choices = [{"index": index, "message": {"role": "assistant", "tool_calls": self.calls(call, reply, index) or None,
-                                                "content": self.content(said)},
-                    "finish_reason": self.stop(reply)} for index in range(call.choices)]
-        return {**self.head(call, reply, "chat.completion"), "choices": choices, "usage": self.spent(reply)}
+        said = [
+            (part, part.text)
+            for part in reply.parts
+            if isinstance(part, (Text, Reasoning, Refusal))
+        ]
+        choices = [
+            {
+                "index": index,
+                "message": {
+                    "role": "assistant",
+                    "tool_calls": self.calls(call, reply, index) or None,
+                    "content": self.content(said),
+                },
+                "finish_reason": self.stop(reply),
+            }
+            for index in range(call.choices)
+        ]
+        return {
+            **self.head(call, reply, "chat.completion"),
+            "choices": choices,
+            "usage": self.spent(reply),
+        }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; usage is on the last one of each choice, unasked."""
         head = self.head(call, reply, "chat.completion.chunk")
         for index in range(call.choices):
-            deltas = [{"role": "assistant", "content": ""}, *(
-                {"content": self.content([(delta.part, delta.piece)])} for delta in walk(reply)
-                if not isinstance(delta.part, ToolCall) and delta.piece)]
+            deltas = [
+                {"role": "assistant", "content": ""},
+                *(
+                    {"content": self.content([(delta.part, delta.piece)])}
+                    for delta in walk(reply)
+                    if not isinstance(delta.part, ToolCall) and delta.piece
+                ),
+            ]
             for number, delta in enumerate(deltas):
-                chunk = {**head, "choices": [{"index": index, "delta": delta, "finish_reason": None}]}
+                chunk = {
+                    **head,
+                    "choices": [{"index": index, "delta": delta, "finish_reason": None}],
+                }
                 yield "", {**chunk, "p": self.pad(call, number)} if number else chunk
             calls = self.calls(call, reply, index)
-            last = {"index": index, "delta": {"content": "", **({"tool_calls": calls} if calls else {})},
-                    "finish_reason": self.stop(reply)}
-            yield "", {**head, "choices": [last], "usage": self.spent(reply), "p": self.pad(call, len(deltas))}
+            last = {
+                "index": index,
+                "delta": {"content": "", **({"tool_calls": calls} if calls else {})},
+                "finish_reason": self.stop(reply),
+            }
+            yield (
+                "",
+                {
+                    **head,
+                    "choices": [last],
+                    "usage": self.spent(reply),
+                    "p": self.pad(call, len(deltas)),
+                },
+            )
         yield "", "[DONE]"
 
     @staticmethod
     def pad(call: Call, number: int) -> str:
         """A beginning of the alphabet and digits, as long as the request says."""
-        return (LOWER + "0123456789")[:1 + int(call.token(f"pad {number}", 2, HEX), 16) % 36]
+        return (LOWER + "0123456789")[: 1 + int(call.token(f"pad {number}", 2, HEX), 16) % 36]
 
 
 class MistralFIM(MistralChat):
     """Fill in the middle: a prompt, and a suffix that the answer leads to."""
 
     api = "fim"
-    routes = (r"POST (?:/.+)?/v1/fim/completions",)
-    fields = {"model": "a string!", "prompt": "a string!", "suffix": "a string", "stream": "a boolean"}
+    routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
+    fields = {
+        "model": "a string!",
+        "prompt": "a string!",
+        "suffix": "a string",
+        "stream": "a boolean",
+    }
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """The path is Mistral's alone."""
         return True
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""
-        yield Turn("user", body["prompt"])
+        yield Turn("user", body.value["prompt"])
 
 
 class MistralEmbeddings(Mistral, OpenAIEmbeddings):
@@ -2838,891 +6338,50 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
         value = super().whole(call, reply)
-        return {"id": call.token("id", 32, HEX), "object": "list", "data": value["data"], "model": value["model"],
-                "usage": {**value["usage"], "completion_tokens": 0}}
+        return {
+            "id": call.token("id", 32, HEX),
+            "object": "list",
+            "data": value["data"],
+            "model": value["model"],
+            "usage": {**value["usage"], "completion_tokens": 0},
+        }
 
 
 class MistralModels(Mistral, OpenAIModels):
     """Models, with what they can do."""
 
     routes = (OpenAIModels.routes[0],)
-    known = ("mistral-small-latest", "mistral-large-latest", "magistral-medium-latest", "codestral-latest", "mistral-embed")
+    known = (
+        "mistral-small-latest",
+        "mistral-large-latest",
+        "magistral-medium-latest",
+        "codestral-latest",
+        "mistral-embed",
+    )
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
         chats = "embed" not in name
-        return {**super().entry(name), "owned_by": "mistralai", "capabilities": {
-            "completion_chat": chats, "function_calling": chats, "completion_fim": "codestral" in name, "fine_tuning": False,
-            "vision": False, "classification": False}, "name": name, "max_context_length": 131072, "aliases": [], "type": "base"}
-
-
-# --- Anthropic (wire formats, section 9) ---
-
-ANTHROPIC_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 408: "timeout_error",
-                   413: "request_too_large", 429: "rate_limit_error", 504: "timeout_error", 529: "overloaded_error"}
-ANTHROPIC_ERRORS = {
-    "no_key": Failure(401, "x-api-key header is required"), "authentication": Failure(401, "invalid x-api-key"),
-    "permission": Failure(403, "Your API key does not have permission to use the specified resource."),
-    "not_found": Failure(404, "model: {model}"), "timeout": Failure(504, "Request timed out"),
-    "rate_limit": Failure(429, "This request would exceed your organization's rate limit of 50 requests per minute. For details, "
-                               "refer to: https://docs.claude.com/en/api/rate-limits."),
-    "server_error": Failure(500, "Internal server error"), "overloaded": Failure(529, "Overloaded", "overloaded_error"),
-    "context_length": Failure(400, "prompt is too long: 200001 tokens > 200000 maximum")}
-
-
-class Anthropic(WireFormat):
-    """What all APIs of Anthropic share: headers, errors, two ways to send a key."""
-
-    provider = "anthropic"
-    credentials: Tuple[str, ...] = ("x-api-key", "authorization")
-    errors: Mapping[str, Failure] = ANTHROPIC_ERRORS
-    bad_json = "The request body is not valid JSON: {}"
-    request_id = "req_011"
-
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
-        """Request id, organisation and rate limits, which are reset at a second made from the request (recorded)."""
-        reset = rfc3339(1_760_000_000 + int(ids("reset", 6, HEX), 16)) + "Z"
-        limits = tuple((f"anthropic-ratelimit-{name}-{key}", value) for name, most, left in (
-            ("requests", "50", "0" if status == 429 else "49"), ("tokens", "480000", "479000"),
-            ("input-tokens", "400000", "399000"), ("output-tokens", "80000", "80000"))
-            for key, value in (("limit", most), ("remaining", left), ("reset", reset)))
-        return (*((("Cache-Control", "no-cache"),) if stream else ()),
-                ("request-id", self.request_id + ids("request", 21, BASE58)),
-                *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
-                *(limits if self.operation == "generate" else ()),
-                ("anthropic-organization-id", uuid(ids, "organization")), ("x-robots-tag", "none"), ("Server", "cloudflare"))
-
-    def limits(self, limit: Limit) -> Headers:
-        """Requests, and the moment at which there are new ones."""
-        name = "anthropic-ratelimit-requests-"
-        return ((name + "limit", str(limit.requests)), (name + "remaining", str(limit.left)),
-                (name + "reset", rfc3339(limit.reset) + "Z"), *retry_after(limit))
-
-    def error(self, failure: Failure, ids: Ids) -> Dict[str, Json]:
-        """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
-        kind = "api_error" if failure.status >= 500 else "invalid_request_error"
-        details = {"details": {"error_code": failure.code}} if failure.code else {}
-        return {"type": "error", "error": {"type": failure.type or ANTHROPIC_TYPES.get(failure.status, kind),
-                                           "message": failure.message, **details},
-                "request_id": self.request_id + ids("request", 21, BASE58)}
-
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
-        """The error, compact."""
-        return utf8(compact(self.error(failure, ids))), (("Content-Type", self.json_type),)
-
-    def complaint(self, wrong: WrongField) -> Failure:
-        """The field and what pydantic says of it."""
-        place = ".".join(map(str, location(wrong.field))) or "body"
-        return Failure(400, f"{place}: {pydantic_said(wrong)[1]}", "invalid_request_error")
-
-
-def anthropic_text(content: Json, place: str) -> Tuple[str, List[str], bool]:
-    """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
-    if content is None or isinstance(content, str):
-        return content or "", [], True
-    texts, results, other = [], [], False
-    for where, block in items(content, place):
-        check(block, {"type": "a string!", "text": "a string"}, where + ".")
-        if block["type"] == "tool_result":
-            results.append(anthropic_text(block.get("content"), where + ".content")[0])
-            continue
-        other = True
-        if block["type"] == "text" and block.get("text") is not None:
-            texts.append(block["text"])
-    return "\n".join(texts), results, other
-
-
-class AnthropicRequest(Anthropic):
-    """How a messages request reads."""
-
-    api = "messages"
-    fields: Mapping[str, str] = {
-        "model": "a string!", "messages": "an array!", "max_tokens": "an integer!", "system": "a string or an array",
-        "stream": "a boolean", "tools": "an array", "tool_choice": "an object", "temperature": "a number", "top_p": "a number",
-        "top_k": "an integer", "stop_sequences": "an array", "metadata": "an object", "thinking": "an object"}
-
-    def turns(self, body: Json) -> Iterator[Turn]:
-        """System prompt and messages; a message of only tool results is no user message."""
-        if body.get("system") is not None:
-            yield Turn("system", anthropic_text(body["system"], "system")[0])
-        if within(body, "thread", "type") == "continue":        # the SDK then sends the whole conversation (anthropic-py 2.13)
-            raise Refused(404, "Thread not found: nothing is stored here", code="thread_not_found")
-        if not body["messages"]:
-            raise WrongField("messages", "a list of at least one message", [])
-        for place, message in items(body["messages"], "messages"):
-            check(message, {"role": "a string!", "content": "a string or an array!"}, place + ".")
-            text, results, other = anthropic_text(message["content"], place + ".content")
-            if message["role"] not in ("user", "assistant", "system"):
-                raise WrongField(place + ".role", "'user' or 'assistant'", message["role"])
-            if message["role"] != "user" or other or not results:
-                yield Turn(message["role"], text)
-            for result in results:
-                yield Turn("tool", result)
-
-    def tools(self, body: Json) -> Iterator[str]:
-        """Names of the tools."""
-        for place, tool in items(body.get("tools"), "tools"):
-            custom = tool.get("type") in (None, "custom")
-            check(tool, {"name": "a string!" if custom else "a string", "type": "a string"}, place + ".")
-            yield tool.get("name") or tool["type"]
-
-    def schema(self, body: Json) -> Json:
-        """`output_config.format.schema`, or the older `output_format.schema`."""
-        return within(body, "output_config", "format", "schema") or within(body, "output_format", "schema")
-
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
-        """`stream`."""
-        return bool(body.get("stream"))
-
-
-class AnthropicMessages(AnthropicRequest):
-    """Messages, whole and streamed (section 9)."""
-
-    routes: Tuple[str, ...] = (r"POST /v1/messages", r"POST /(?!v1/messages).+/v1/messages")
-    stream_type = "text/event-stream; charset=utf-8"
-    prefix = "msg_01"
-    stops = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
-
-    def block(self, call: Call, part: Part, index: int, whole: bool) -> Dict[str, Json]:
-        """One content block, whole or as it starts."""
-        if isinstance(part, ToolCall):
-            return {"type": "tool_use", "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58), "name": part.name,
-                    "input": dict(part.arguments) if whole else {}, "caller": {"type": "direct"}}
-        text = getattr(part, "text", "") if whole else ""
-        if isinstance(part, Reasoning):
-            return {"type": "thinking", "thinking": text, "signature": self.signature(call, index) if whole else ""}
-        return {"type": "text", "text": text}
-
-    @staticmethod
-    def signature(call: Call, index: int) -> str:
-        """What proves a thought to be the model's own: any base64."""
-        return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
-
-    def stop(self, reply: Reply) -> str:
-        """The stop reason; a refusal has one of its own."""
-        refused = reply.stop == "stop" and reply.text(Refusal) is not None
-        return self.stops["content_filter" if refused else reply.stop]
-
-    def usage(self, usage: Usage) -> Dict[str, Json]:
-        """Token counts; those read from the cache are not among the input."""
-        details = {"output_tokens_details": {"thinking_tokens": usage.reasoning}} if usage.reasoning else {}
-        return {"input_tokens": usage.input - usage.cached, "cache_creation_input_tokens": 0,
-                "cache_read_input_tokens": usage.cached, "output_tokens": usage.output, **details}
-
-    def message(self, call: Call, reply: Reply, content: List[Json], stop: Optional[str], output: int) -> Dict[str, Json]:
-        """The message object."""
-        usage = self.usage(replace(reply.usage, output=output, reasoning=reply.usage.reasoning if stop else 0))
-        counts = {key: usage.pop(key) for key in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")}
-        cache = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
-        return {"model": reply.model, "id": reply.id or self.prefix + call.token("id", 22, BASE58), "type": "message",
-                "role": "assistant", "content": content, "stop_reason": stop, "stop_sequence": None, "stop_details": None,
-                "usage": {**counts, "cache_creation": cache, **usage, "service_tier": "standard",
-                          "inference_geo": "not_available"}}
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The message."""
-        content = [self.block(call, part, index, True) for index, part in enumerate(reply.parts)]
-        return self.message(call, reply, content, self.stop(reply), reply.usage.output)
-
-    def deltas(self, call: Call, part: Part, index: int, cut: Iterable[Delta]) -> Iterator[Dict[str, Json]]:
-        """The deltas of one block."""
-        if isinstance(part, ToolCall):
-            yield {"type": "input_json_delta", "partial_json": ""}
-            for delta in cut if part.arguments else ():
-                yield {"type": "input_json_delta", "partial_json": delta.piece}
-            return
-        kind, key = ("thinking_delta", "thinking") if isinstance(part, Reasoning) else ("text_delta", "text")
-        yield from ({"type": kind, key: delta.piece} for delta in cut if delta.piece)
-        if isinstance(part, Reasoning):
-            yield {"type": "signature_delta", "signature": self.signature(call, index)}
-
-    def values(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
-        """The events of a stream, as they are without a ping and padding."""
-        yield {"type": "message_start", "message": self.message(call, reply, [], None, min(1, reply.usage.output))}
-        for index, cut in itertools.groupby(walk(reply, loose), key=lambda delta: delta.index):
-            part = reply.parts[index]
-            yield {"type": "content_block_start", "index": index, "content_block": self.block(call, part, index, False)}
-            for delta in self.deltas(call, part, index, cut):
-                yield {"type": "content_block_delta", "index": index, "delta": delta}
-            yield {"type": "content_block_stop", "index": index}
-        yield {"type": "message_delta", "delta": {"stop_reason": self.stop(reply), "stop_sequence": None, "stop_details": None},
-               "usage": self.usage(reply.usage)}
-        yield {"type": "message_stop"}
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """Events, padded by up to 15 spaces, and a ping after the first block's start (recorded)."""
-        pinged = False
-        for number, value in enumerate(self.values(call, reply)):
-            spaces = int(call.pads[number % 1024].encode().hex(), 16) % 16
-            yield value["type"], compact(value)[:-1] + " " * spaces + "}"
-            if value["type"] == "content_block_start" and not pinged:
-                pinged = True
-                yield "ping", '{"type": "ping"}'
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """The event `error`."""
-        yield "error", self.error(failure, call.token)
-
-    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """Each under the name that is its type: SDKs skip one without a name (3.3)."""
-        return named_by_type(values)
-
-
-class AnthropicCountTokens(AnthropicRequest):
-    """The input tokens of a messages request."""
-
-    operation, api = "count_tokens", "count_tokens"
-    routes: Tuple[str, ...] = (r"POST /v1/messages/count_tokens", r"POST /(?!v1/messages).+/v1/messages/count_tokens")
-    fields = {**AnthropicRequest.fields, "max_tokens": "an integer"}
-
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
-        """Never."""
-        return False
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The count."""
-        return {"input_tokens": reply.usage.input}
-
-
-class AnthropicModels(Anthropic):
-    """Models, for clients that say `anthropic-version`."""
-
-    operation = api = "models"
-    routes = (r"GET /v1/models(?:/(?P<model>[^/:]+))?",)
-    known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
-    speaks = frozenset()
-
-    def owns(self, request: Request) -> bool:
-        """Shared with OpenAI, Google and Mistral."""
-        return caller(request) == "anthropic"
-
-    def entry(self, name: str) -> Dict[str, Json]:
-        """One model."""
-        return {"type": "model", "id": name, "display_name": name.replace("-", " ").title(),
-                "created_at": "2025-09-29T00:00:00Z"}
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The list, or the one asked for."""
-        if call.model:
-            return self.entry(call.model)
-        return {"data": [self.entry(name) for name in self.known], "has_more": False,
-                "first_id": self.known[0], "last_id": self.known[-1]}
-
-
-# --- Claude on Vertex AI (wire formats, 8.2) ---
-
-VERTEX_CLAUDE = (r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>anthropic)/models/(?P<model>(?!count-tokens)[^/:]+?)"
-                 + COLON)
-
-
-class OnVertex(Anthropic):
-    """What Claude does otherwise on Vertex AI: Google's front asks for the credential, in Google's shape."""
-
-    provider = "vertex_ai"
-    credentials = Vertex.credentials
-    errors = {**ANTHROPIC_ERRORS, "no_key": VERTEX_KEY, "authentication": VERTEX_KEY, "not_found": VERTEX_ERRORS["not_found"],
-              "permission": VERTEX_ERRORS["permission"],
-              "rate_limit": Failure(429, "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model "
-                                         "with base model: {model}. Please submit a quota increase request. "
-                                         "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.")}
-    request_id = "req_vrtx_011"
-    limits = Vertex.limits
-    front = (401, 403, 404, 429)
-
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
-        """The request id; Google's front adds its own."""
-        return (("request-id", self.request_id + ids("request", 21, BASE58)), ("Vary", "Origin"), ("Vary", "X-Origin"),
-                ("Vary", "Referer"), ("X-Content-Type-Options", "nosniff"))
-
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
-        """Google's shape from the front, Anthropic's from the model."""
-        return VERTEX_FRONT.failure(failure, asked, ids) if failure.status in self.front else super().failure(failure, asked, ids)
-
-
-VERTEX_FRONT = Vertex()
-
-
-class VertexMessages(OnVertex, AnthropicMessages):
-    """Messages on Vertex AI: model and streaming are in the path."""
-
-    routes = (VERTEX_CLAUDE + "(?P<verb>rawPredict)", VERTEX_CLAUDE + "(?P<verb>streamRawPredict)")
-    fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
-    prefix = "msg_vrtx_01"
-
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
-        """The verb says it."""
-        return params["verb"] == "streamRawPredict"
-
-
-class VertexClaudeCount(OnVertex, AnthropicCountTokens):
-    """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
-
-    routes = (r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>anthropic)/models/count-tokens" + COLON + "rawPredict",)
-
-
-# --- AWS Bedrock (wire formats, section 10) ---
-
-BEDROCK_TYPES = {400: "ValidationException", 401: "UnrecognizedClientException", 403: "AccessDeniedException",
-                 404: "ResourceNotFoundException", 408: "ModelTimeoutException", 409: "ConflictException",
-                 424: "ModelErrorException", 429: "ThrottlingException", 503: "ServiceUnavailableException"}
-BEDROCK_ERRORS = {
-    "no_key": Failure(403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
-    "authentication": Failure(403, "The security token included in the request is invalid.", "UnrecognizedClientException"),
-    "permission": Failure(403, "You don't have access to the model with the specified model ID.", "AccessDeniedException"),
-    "not_found": Failure(400, "The provided model identifier is invalid."),
-    "timeout": Failure(408, "Model has timed out in processing the request. Try your request again."),
-    "rate_limit": Failure(429, "Too many requests, please wait before trying again."),
-    "server_error": Failure(500, "The system encountered an unexpected error during processing. Try your request again."),
-    "overloaded": Failure(503, "The service is unable to process your request right now. Try your request again."),
-    "context_length": Failure(400, "Input is too long for requested model.")}
-BEDROCK_PADS = LOWER + LOWER.upper() + "0123456789"
-
-
-class Bedrock(WireFormat):
-    """What all APIs of Bedrock share: headers, errors by type in a header, SigV4 or a key, the binary event stream."""
-
-    provider = "bedrock"
-    schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
-    errors: Mapping[str, Failure] = BEDROCK_ERRORS
-    layout: Callable[..., str] = staticmethod(sorted_compact)
-    stream_type = "application/vnd.amazon.eventstream"
-    bad_json = "Unable to parse the request body as JSON: {}"
-
-    def framing(self, call: Call) -> Framing:
-        """The binary event stream."""
-        return AWS_EVENTS
-
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
-        """The request id; of an invoke stream also the type of what is inside."""
-        inside = (("X-Amzn-Bedrock-Content-Type", "application/json"),) if stream and self.api == "invoke" else ()
-        return (("x-amzn-RequestId", uuid(ids, "request")), *inside)
-
-    def counts(self, reply: Reply) -> Headers:
-        """Token counts and latency, which invoke tells in headers."""
-        if self.api != "invoke":
-            return ()
-        return (("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
-                ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)), ("X-Amzn-Bedrock-Invocation-Latency", "408"))
-
-    @staticmethod
-    def kind(failure: Failure) -> str:
-        """The type of an error, such as ThrottlingException."""
-        return failure.type or BEDROCK_TYPES.get(
-            failure.status, "ValidationException" if failure.status < 500 else "InternalServerException")
-
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
-        """`{"message"}`, the type in x-amzn-ErrorType (10.2, recorded)."""
-        return utf8(compact({"message": failure.message})), (
-            ("Content-Type", self.json_type),
-            ("x-amzn-ErrorType", self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/"))
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """An exception message, its type in lower camel case (10.1)."""
-        kind = self.kind(failure) if self.kind(failure).endswith("Exception") else "InternalServerException"
-        yield kind[0].lower() + kind[1:], {"message": failure.message}
-
-    def complaint(self, wrong: WrongField) -> Failure:
-        """AWS's way to name a field."""
-        wanted = "not be null" if wrong.found is MISSING else f"be {wrong.expected}, found {shown(wrong.found)}"
-        return Failure(400, f"1 validation error detected: Value at '{wrong.field or 'body'}' failed to satisfy constraint: "
-                            f"Member must {wanted}")
-
-    @staticmethod
-    def pad(call: Call, number: int) -> str:
-        """The padding `p` of an event: a beginning of letters and digits (10.1, recorded)."""
-        return BEDROCK_PADS[:int(call.token(f"pad {number}", 2, HEX), 16) % 62]
-
-
-def bedrock_blocks(content: Json, place: str) -> Tuple[str, List[str], bool]:
-    """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
-    texts, results, other = [], [], False
-    for where, block in items(content, place):
-        check(block, {"text": "a string", "toolResult": "an object"}, where + ".")
-        result = block.get("toolResult")
-        if result is None:
-            said = block.get("text", within(block, "guardContent", "text", "text"))
-            other = other or set(block) != {"cachePoint"}
-            texts += [said] if isinstance(said, str) else []
-            continue
-        parts = [part for _, part in items(result.get("content"), where + ".toolResult.content")]
-        results.append("\n".join(part["text"] if isinstance(part.get("text"), str) else compact(part["json"])
-                                 for part in parts if isinstance(part.get("text"), str) or "json" in part))
-    return "\n".join(texts), results, other
-
-
-class ConverseRequest(Bedrock):
-    """How a Converse request reads."""
-
-    api = "converse"
-    fields: Mapping[str, str] = {
-        "messages": "an array", "system": "an array", "promptVariables": "an object", "inferenceConfig": "an object",
-        "toolConfig": "an object", "additionalModelRequestFields": "an object", "outputConfig": "an object"}
-
-    def turns(self, body: Json) -> Iterator[Turn]:
-        """System blocks and messages; a message of only tool results is no user message."""
-        if body.get("system") is not None:
-            yield Turn("system", bedrock_blocks(body["system"], "system")[0])
-        if not body.get("messages") and body.get("promptVariables") is None:
-            raise WrongField("messages", "an array of at least one message", body.get("messages", MISSING))
-        for place, message in items(body.get("messages"), "messages"):
-            check(message, {"role": "a string!", "content": "an array!"}, place + ".")
-            if message["role"] not in ("user", "assistant", "system"):
-                raise WrongField(place + ".role", "one from user, assistant", message["role"])
-            text, results, other = bedrock_blocks(message["content"], place + ".content")
-            if message["role"] != "user" or other or not results:
-                yield Turn(message["role"], text)
-            for result in results:
-                yield Turn("tool", result)
-
-    def tools(self, body: Json) -> Iterator[str]:
-        """Names of the tools."""
-        for place, tool in items(within(body, "toolConfig", "tools"), "toolConfig.tools"):
-            check(tool, {"toolSpec": "an object"}, place + ".")
-            if "toolSpec" in tool:
-                check(tool["toolSpec"], {"name": "a string!"}, place + ".toolSpec.")
-                yield tool["toolSpec"]["name"]
-
-    def schema(self, body: Json) -> Json:
-        """`outputConfig.textFormat.structure.jsonSchema.schema`, which is JSON text."""
-        text = within(body, "outputConfig", "textFormat", "structure", "jsonSchema", "schema")
-        try:
-            return parse_json(utf8(text)) if isinstance(text, str) else text
-        except ValueError as error:
-            raise WrongField("outputConfig.textFormat.structure.jsonSchema.schema", f"JSON ({error})", text) from None
-
-
-class BedrockConverse(ConverseRequest):
-    """converse and converse-stream (section 10)."""
-
-    routes: Tuple[str, ...] = (r"POST /model/(?P<model>[^/]+)/(?P<verb>converse)",
-                               r"POST /model/(?P<model>[^/]+)/(?P<verb>converse-stream)")
-    stops = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "content_filtered"}
-
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
-        """The operation says it."""
-        return params["verb"].endswith("stream")
-
-    def block(self, call: Call, part: Part, index: int) -> Dict[str, Json]:
-        """One content block."""
-        if isinstance(part, ToolCall):
-            return {"toolUse": {"toolUseId": self.tool_id(call, part, index), "name": part.name, "input": dict(part.arguments)}}
-        if isinstance(part, Reasoning):
-            signature = AnthropicMessages.signature(call, index)
-            return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": signature}}}
-        return {"text": getattr(part, "text", "")}
-
-    @staticmethod
-    def tool_id(call: Call, part: ToolCall, index: int) -> str:
-        """The id of a tool call."""
-        return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
-
-    def stop(self, reply: Reply) -> str:
-        """The stop reason; a refusal is text that a filter stopped."""
-        refused = reply.stop == "stop" and reply.text(Refusal) is not None
-        return self.stops["content_filter" if refused else reply.stop]
-
-    def usage(self, usage: Usage) -> Dict[str, Json]:
-        """Token counts; those read from the cache are not among the input."""
-        cached = {"cacheReadInputTokens": usage.cached, "cacheWriteInputTokens": 0} if usage.cached else {}
-        return {"inputTokens": usage.input - usage.cached, "outputTokens": usage.output, "totalTokens": usage.total, **cached}
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The output message with metrics."""
-        content = [self.block(call, part, index) for index, part in enumerate(reply.parts)]
-        return {"metrics": {"latencyMs": 408}, "output": {"message": {"content": content, "role": "assistant"}},
-                "stopReason": self.stop(reply), "usage": self.usage(reply.usage)}
-
-    def deltas(self, call: Call, delta: Delta) -> Dict[str, Json]:
-        """The delta of one piece."""
-        if isinstance(delta.part, ToolCall):
-            return {"toolUse": {"input": delta.piece}}
-        return {"reasoningContent": {"text": delta.piece}} if isinstance(delta.part, Reasoning) else {"text": delta.piece}
-
-    def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Dict[str, Json]]]:
-        """The events of a stream without their padding, in order (10.1, recorded)."""
-        yield "messageStart", {"role": "assistant"}
-        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            part = reply.parts[index]
-            if isinstance(part, ToolCall):
-                start = {"toolUse": {"name": part.name, "toolUseId": self.tool_id(call, part, index)}}
-                yield "contentBlockStart", {"contentBlockIndex": index, "start": start}
-            for delta in cut:
-                yield "contentBlockDelta", {"contentBlockIndex": index, "delta": self.deltas(call, delta)}
-            if isinstance(part, Reasoning):
-                signature = {"reasoningContent": {"signature": AnthropicMessages.signature(call, index)}}
-                yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signature}
-            yield "contentBlockStop", {"contentBlockIndex": index}
-        yield "messageStop", {"stopReason": self.stop(reply)}
-        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": self.usage(reply.usage)}
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """Events with their padding."""
-        for number, (name, value) in enumerate(self.values(call, reply)):
-            yield name, {**value, "p": self.pad(call, number)}
-
-    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is in them."""
-        known = {"role": "messageStart", "start": "contentBlockStart", "delta": "contentBlockDelta",
-                 "stopReason": "messageStop", "usage": "metadata", "contentBlockIndex": "contentBlockStop"}
-        for value in values:
-            name = next((known[key] for key in known if isinstance(value, dict) and key in value), "")
-            if not name and isinstance(value, dict) and len(value) == 1:
-                name, value = next(iter(value.items()))
-            if name:
-                yield name, value
-
-
-class BedrockCountTokens(Bedrock):
-    """CountTokens, of a Converse or an InvokeModel request."""
-
-    operation, api = "count_tokens", "count-tokens"
-    routes = (r"POST /model/(?P<model>[^/]+)/count-tokens",)
-    fields = {"input": "an object!"}
-
-    def turns(self, body: Json) -> Iterable[Turn]:
-        """The conversation of the request inside."""
-        given = body["input"].get("converse")
-        if given is None:
-            text = within(body, "input", "invokeModel", "body")
-            try:
-                given = parse_json(base64.b64decode(text)) if isinstance(text, str) else None
-            except ValueError as error:
-                raise WrongField("input.invokeModel.body", f"base64 of JSON ({error})", text) from None
-            return invoked_turns(given)
-        check(given, {**ConverseRequest.fields, "messages": "an array!"}, "input.converse.")
-        return ConverseRequest().turns(given)
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The count."""
-        return {"inputTokens": reply.usage.input}
-
-
-def invoked_turns(body: Json) -> Iterator[Turn]:
-    """What can be read of an InvokeModel body whose maker has no wire format here: a prompt, or messages with texts."""
-    body = body if isinstance(body, dict) else {}
-    prompt = next((body[name] for name in ("prompt", "inputText") if isinstance(body.get(name), str)), None)
-    if prompt is not None:
-        yield Turn("user", prompt)
-    for message in body["messages"] if isinstance(body.get("messages"), list) else ():
-        content = message.get("content") if isinstance(message, dict) else None
-        parts = content if isinstance(content, list) else [{"text": content}]
-        texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
-        role = message.get("role") if isinstance(message, dict) else ""
-        yield Turn(role if role in ("system", "user", "assistant", "tool") else "user", "\n".join(texts))
-
-
-# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an ARN, is taken for Claude.
-OTHER_MAKERS = (r"(?:[^/]*(?:[./]|%2[Ff]))?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
-                r"openai|qwen|stability|twelvelabs|writer|zai)\.")
-NOVA_CHAT = r"amazon\.nova-(?!canvas|reel|sonic|[^/]*embed)"         # the others make pictures, films, speech and vectors
-INVOKED = r"POST /model/(?P<model>%s)/(?P<verb>invoke)", r"POST /model/(?P<model>%s)/(?P<verb>invoke-with-response-stream)"
-
-
-def invoke_routes(model: str) -> Tuple[str, ...]:
-    """The paths of InvokeModel, whole and streamed, for models of a pattern."""
-    return tuple(path % model for path in INVOKED)
-
-
-class BedrockInvoke(Bedrock):
-    """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
-
-    api = "invoke"
-    layout = staticmethod(compact)
-
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
-        """The operation says it."""
-        return params["verb"] != "invoke"
-
-    def chunks(self, values: Iterable[Json], call: Optional[Call] = None) -> Iterator[Tuple[str, Json]]:
-        """The maker's events as chunks, with padding where there is a call to make it from."""
-        for number, value in enumerate(values):
-            packed = base64.b64encode(utf8(value if isinstance(value, str) else compact(value))).decode()
-            yield "chunk", {"bytes": packed, "p": self.pad(call, number) if call else "abcdefgh"}
-
-    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """The maker's events."""
-        return self.chunks(values)
-
-
-class BedrockClaude(BedrockInvoke, AnthropicMessages):
-    """InvokeModel for Claude: messages without ping and padding, with metrics at the end (10.1)."""
-
-    routes = invoke_routes(rf"(?!{OTHER_MAKERS})[^/]+")
-    fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
-    prefix = "msg_bdrk_01"
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """Anthropic's events in chunks."""
-        metrics = {"inputTokenCount": reply.usage.input - reply.usage.cached, "outputTokenCount": reply.usage.output,
-                   "invocationLatency": 300, "firstByteLatency": 100}
-        return self.chunks(({**value, "amazon-bedrock-invocationMetrics": metrics} if value["type"] == "message_stop" else value
-                            for value in self.values(call, reply)), call)
-
-
-class BedrockNova(BedrockInvoke, BedrockConverse):
-    """InvokeModel for Amazon Nova, which speaks as Converse does; its events hold their names."""
-
-    routes = invoke_routes(rf"[^/]*{NOVA_CHAT}[^/]*")
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The output, without metrics."""
-        value = super().whole(call, reply)
-        return {key: value[key] for key in ("output", "stopReason", "usage")}
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """Converse's events in chunks."""
-        return self.chunks(({name: value} for name, value in self.values(call, reply)), call)
-
-
-class BedrockOther(BedrockInvoke):
-    """InvokeModel for the models of other makers: recorded bodies and events only."""
-
-    routes = invoke_routes(rf"(?={OTHER_MAKERS})(?![^/]*(?:{NOVA_CHAT}|amazon\.titan-embed|cohere\.embed))[^/]+")
-    speaks = frozenset()
-
-    def turns(self, body: Json) -> Iterable[Turn]:
-        """A prompt, or messages with texts."""
-        return invoked_turns(body)
-
-
-class BedrockTitanEmbed(BedrockInvoke):
-    """InvokeModel for Amazon's text embedding models."""
-
-    operation = "embed"
-    routes = invoke_routes(r"[^/]*amazon\.titan-embed[^/]*")[:1]
-    fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
-    speaks = frozenset((Embedding,))
-
-    def inputs(self, body: Json) -> List[str]:
-        """The one text; an image has none."""
-        return [body.get("inputText") or ""]
-
-    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
-        """One an input."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        return [list(embedding.of(index)) for index in range(len(call.inputs))]
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The embedding, twice as the real one."""
-        vector = self.vectors(call, reply)[0]
-        return {"embedding": vector, "embeddingsByType": {"float": vector}, "inputTextTokenCount": reply.usage.input}
-
-
-class BedrockCohereEmbed(BedrockTitanEmbed):
-    """InvokeModel for Cohere's embedding models."""
-
-    routes = invoke_routes(r"[^/]*cohere\.embed[^/]*")[:1]
-    fields = {"texts": "an array", "input_type": "a string"}
-
-    def inputs(self, body: Json) -> List[str]:
-        """The texts."""
-        return texts_of(body.get("texts"), "texts")
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The embeddings."""
-        return {"embeddings": self.vectors(call, reply), "id": uuid(call.token, "id"), "response_type": "embeddings_floats",
-                "texts": list(call.inputs)}
-
-
-def texts_of(value: Json, place: str) -> List[str]:
-    """An array of strings; WrongField for anything else in it."""
-    for index, item in enumerate(value or ()):
-        if not isinstance(item, str):
-            raise WrongField(f"{place}[{index}]", "a string", item)
-    return list(value or ())
-
-
-# --- Cohere v2 (wire formats, section 11) ---
-
-
-class Cohere(WireFormat):
-    """What all APIs of Cohere share: headers and errors."""
-
-    provider = "cohere"
-    errors = {"no_key": Failure(401, "no api key supplied"), "authentication": Failure(401, "invalid api token"),
-              "not_found": Failure(404, "model '{model}' not found, make sure the correct model ID was used and that you have "
-                                        "access to the model."),
-              "rate_limit": Failure(429, "You are using a Trial key, which is limited to 20 API calls / minute. You can continue "
-                                         "to use the Trial key for free or upgrade to a Production key with higher rate limits "
-                                         "at 'https://dashboard.cohere.com/api-keys'."),
-              "server_error": Failure(500, "internal server error"), "overloaded": Failure(503, "service unavailable"),
-              "context_length": Failure(400, "too many tokens: total number of tokens in the prompt cannot exceed 128000 - "
-                                             "received 128001. Try using a shorter prompt or a smaller max_tokens value.")}
-    bad_json = "invalid json syntax: {}"
-
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
-        """Trace id, limits and what keeps an answer out of caches (section 11, recorded)."""
-        return (("x-debug-trace-id", ids("trace", 32, HEX)), ("access-control-expose-headers", "X-Debug-Trace-ID"),
-                ("cache-control", "no-cache, no-store, no-transform, must-revalidate, private, max-age=0"),
-                ("expires", "Thu, 01 Jan 1970 00:00:00 GMT"), ("pragma", "no-cache"), ("x-accel-expires", "0"),
-                ("x-endpoint-monthly-call-limit", "1000"), ("x-trial-endpoint-call-limit", "20"),
-                ("x-trial-endpoint-call-remaining", "0" if status == 429 else "19"), ("Server", "envoy"), ("Vary", "Origin"))
-
-    def limits(self, limit: Limit) -> Headers:
-        """Calls of the trial key."""
-        return (("x-trial-endpoint-call-limit", str(limit.requests)), ("x-trial-endpoint-call-remaining", str(limit.left)),
-                *retry_after(limit))
-
-    def counts(self, reply: Reply) -> Headers:
-        """Tokens of a whole answer."""
-        return (("num_tokens", str(reply.usage.total)),)
-
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
-        """`{"id", "message"}`."""
-        return utf8(compact({"id": uuid(ids, "error"), "message": failure.message})), (("Content-Type", self.json_type),)
-
-    def complaint(self, wrong: WrongField) -> Failure:
-        """The field in a sentence."""
-        if wrong.found is MISSING:
-            return Failure(400, f"invalid request: {wrong.field}: a value is required")
-        return Failure(400, f"invalid type: parameter {wrong.field or 'body'} is of type {kind_of(wrong.found)} but should be "
-                            f"{wrong.expected}.")
-
-
-class CohereChat(Cohere):
-    """Chat, whole and streamed; text beside tool calls is the tool plan."""
-
-    api = "chat"
-    routes = (r"POST /v2/chat", r"POST /(?!v2/).+/v2/chat")
-    fields = {"model": "a string!", "messages": "an array!", "stream": "a boolean", "tools": "an array", "documents": "an array",
-              "response_format": "an object", "max_tokens": "an integer", "temperature": "a number"}
-    stops = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL", "content_filter": "ERROR"}
-    turns = ChatRequest.turns
-    tools = ChatRequest.tools
-    streams = ChatRequest.streams
-
-    def schema(self, body: Json) -> Json:
-        """`response_format.json_schema`, or `schema` as it was called first."""
-        return within(body, "response_format", "json_schema") or within(body, "response_format", "schema")
-
-    def tool_call(self, call: Call, part: ToolCall, index: int, whole: bool) -> Dict[str, Json]:
-        """A tool call; its id begins with the name of the function."""
-        own = part.id or f"{part.name}_{call.token(f'tool {index}', 12, LOWER + '0123456789')}"
-        return {"id": own, "type": "function", "function": {
-            "name": part.name, "arguments": compact(part.arguments) if whole else ""}}
-
-    def block(self, part: Part, text: str) -> Dict[str, Json]:
-        """One block of content."""
-        return {"type": "thinking", "thinking": text} if isinstance(part, Reasoning) else {"type": "text", "text": text}
-
-    def stop(self, reply: Reply) -> str:
-        """The finish reason; a refusal is text that ends with ERROR, for Cohere has no field for it."""
-        refused = reply.stop == "stop" and reply.text(Refusal) is not None
-        return self.stops["content_filter" if refused else reply.stop]
-
-    def usage(self, usage: Usage) -> Dict[str, Json]:
-        """What is billed and what there was."""
-        counts = {"input_tokens": usage.input, "output_tokens": usage.output}
-        return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
-
-    def planned(self, reply: Reply, part: Part) -> bool:
-        """Whether a part belongs to the tool plan."""
-        return bool(reply.tool_calls) and isinstance(part, (Text, Refusal))
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The message with its usage."""
-        calls = [self.tool_call(call, part, index, True) for index, part in enumerate(reply.tool_calls)]
-        plan = "".join(part.text for part in reply.parts if isinstance(part, (Text, Refusal)) and self.planned(reply, part))
-        content = [self.block(part, getattr(part, "text", "")) for part in reply.parts
-                   if not isinstance(part, ToolCall) and not self.planned(reply, part)]
-        message = {"role": "assistant", **({"content": content} if content or not calls else {}),
-                   **({"tool_plan": plan} if plan else {}), **({"tool_calls": calls} if calls else {})}
-        return {"id": reply.id or uuid(call.token, "id"), "message": message, "finish_reason": self.stop(reply),
-                "usage": self.usage(reply.usage)}
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """Events under the names of their types, then `[DONE]`."""
-        begun = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
-        yield "message-start", {"id": reply.id or uuid(call.token, "id"), "type": "message-start", "delta": {"message": begun}}
-        blocks = tools = 0
-        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            part = reply.parts[index]
-            tool, planned = isinstance(part, ToolCall), self.planned(reply, part)
-            for name, value in self.part_events(call, part, tools if tool else blocks, list(cut), planned):
-                yield name, {"type": name, **value}
-            blocks, tools = blocks + (not tool and not planned), tools + tool
-        ended = {"finish_reason": self.stop(reply), "usage": self.usage(reply.usage)}
-        yield "message-end", {"type": "message-end", "delta": ended}
-        yield "", "[DONE]"
-
-    def part_events(self, call: Call, part: Part, number: int, cut: List[Delta],
-                    planned: bool) -> Iterator[Tuple[str, Dict[str, Json]]]:
-        """The events of one part, the type of each apart."""
-        if planned:
-            yield from (("tool-plan-delta", {"delta": {"message": {"tool_plan": delta.piece}}}) for delta in cut if delta.piece)
-            return
-        if isinstance(part, ToolCall):
-            start: Dict[str, Json] = {"tool_calls": self.tool_call(call, part, number, False)}
-            inner: List[Dict[str, Json]] = [{"tool_calls": {"function": {"arguments": delta.piece}}} for delta in cut]
-        else:
-            key = "thinking" if isinstance(part, Reasoning) else "text"
-            start = {"content": self.block(part, "")}
-            inner = [{"content": {key: delta.piece}} for delta in cut if delta.piece]
-        kind = "tool-call" if isinstance(part, ToolCall) else "content"
-        yield f"{kind}-start", {"index": number, "delta": {"message": start}}
-        yield from ((f"{kind}-delta", {"index": number, "delta": {"message": message}}) for message in inner)
-        yield f"{kind}-end", {"index": number}
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """The end of the message, with the error in it."""
-        yield "message-end", {"type": "message-end", "delta": {"error": failure.message, "finish_reason": "ERROR"}}
-        yield "", "[DONE]"
-
-    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """Each under the name that is its type, and `[DONE]` if they don't end with it."""
-        return itertools.chain(named_by_type(values), () if values and values[-1] == "[DONE]" else (("", "[DONE]"),))
-
-
-class CohereEmbed(Cohere):
-    """Embeddings, in each of the types that the request asks for."""
-
-    operation, api = "embed", "embed"
-    routes = (r"POST /v2/embed", r"POST /(?!v2/).+/v2/embed")
-    fields = {"model": "a string!", "texts": "an array", "images": "an array", "inputs": "an array", "input_type": "a string",
-              "embedding_types": "an array", "output_dimension": "an integer"}
-    speaks = frozenset((Embedding,))
-    types: Mapping[str, Callable[[Sequence[float]], Json]] = {
-        "float": list, "base64": lambda vector: base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode(),
-        "int8": lambda vector: [max(-128, min(127, round(value * 127))) for value in vector],
-        "uint8": lambda vector: [max(0, min(255, round(value * 127) + 128)) for value in vector],
-        "binary": lambda vector: [byte - 128 for byte in signs(vector)], "ubinary": lambda vector: list(signs(vector))}
-
-    def inputs(self, body: Json) -> List[str]:
-        """The texts; an image has none."""
-        if body.get("texts") is not None:
-            return texts_of(body["texts"], "texts")
-        if body.get("inputs") is not None:
-            return [openai_text(item.get("content"), place + ".content") for place, item in items(body["inputs"], "inputs")]
-        if not body.get("images"):
-            raise WrongField("texts", "an array")
-        return [""] * len(body["images"])
-
-    def turns(self, body: Json) -> List[Turn]:
-        """The texts count as the user's."""
-        for index, name in enumerate(body.get("embedding_types") or ()):
-            if not isinstance(name, str) or name not in self.types:
-                raise WrongField(f"embedding_types[{index}]", "one of " + ", ".join(self.types), name)
-        return [Turn("user", "\n".join(self.inputs(body)))]
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The embeddings by type."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        vectors = [embedding.of(index) for index in range(len(call.inputs))]
-        wanted = call.body.get("embedding_types") or ["float"]
-        return {"id": reply.id or uuid(call.token, "id"),
-                "embeddings": {name: [self.types[name](vector) for vector in vectors] for name in wanted},
-                "texts": list(call.inputs), "meta": {"api_version": {"version": "2"},
-                                                     "billed_units": {"input_tokens": reply.usage.input}},
-                "response_type": "embeddings_by_type"}
-
-
-def signs(vector: Sequence[float]) -> bytes:
-    """A bit a number, set where it is above 0, eight to a byte."""
-    bits = "".join("1" if value > 0 else "0" for value in vector)
-    return bytes(int(bits[at:at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8))
-
-
-# --- Ollama (wire formats, section 13) ---
+        return {
+            **super().entry(name),
+            "owned_by": "mistralai",
+            "capabilities": {
+                "completion_chat": chats,
+                "function_calling": chats,
+                "completion_fim": "codestral" in name,
+                "fine_tuning": False,
+                "vision": False,
+                "classification": False,
+            },
+            "name": name,
+            "max_context_length": 131072,
+            "aliases": [],
+            "type": "base",
+        }
+
+
+# === formats/ollama ==========================================================
+# Ollama (wire formats, section 13).  Pure.
 
 
 class Ollama(WireFormat):
@@ -3734,43 +6393,64 @@ class Ollama(WireFormat):
     no_body = "missing request body"
     json_type = "application/json; charset=utf-8"
     stream_type = "application/x-ndjson"
-    errors = {"authentication": Failure(401, "unauthorized"), "not_found": Failure(404, "model '{model}' not found"),
-              "rate_limit": Failure(429, "too many requests"),
-              "server_error": Failure(500, "llama runner process has terminated"),
-              "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
-              "context_length": Failure(400, "the input length exceeds the context length")}
+    errors = {
+        "authentication": Failure(401, "unauthorized"),
+        "not_found": Failure(404, "model '{model}' not found"),
+        "rate_limit": Failure(429, "too many requests"),
+        "server_error": Failure(500, "llama runner process has terminated"),
+        "overloaded": Failure(
+            503, "server busy, please try again.  maximum pending requests exceeded"
+        ),
+        "context_length": Failure(400, "the input length exceeds the context length"),
+    }
     bad_json = "{}"
-    fields: Mapping[str, str] = {"model": "a string!", "stream": "a boolean", "options": "an object"}
+    fields: Mapping[str, str] = {
+        "model": "a string!",
+        "stream": "a boolean",
+        "options": "an object",
+    }
 
     def framing(self, call: Call) -> Framing:
         """Lines of JSON."""
         return GO_LINES
 
-    def failure(self, failure: Failure, asked: Union[Request, Call], ids: Ids) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error"}`."""
-        return utf8(compact({"error": failure.message})), (("Content-Type", self.json_type),)
+        return ErrorBody({"error": failure.message})
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """What is required, or what Go's decoder says."""
         if wrong.found is MISSING:
-            return Failure(400, f"{wrong.field} is required")
-        return Failure(400, f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.field or 'body'}: "
-                            f"expected {wrong.expected}")
+            return Failure(400, f"{wrong.path} is required")
+        return Failure(
+            400,
+            f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.path or 'body'}: "
+            f"expected {wrong.expected}",
+        )
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One line that holds an error."""
         yield "", {"error": failure.message}
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`format`, where it is a schema."""
-        return body["format"] if isinstance(body.get("format"), dict) else None
+        schema = body.value.get("format")
+        return schema if isinstance(schema, dict) else None
 
     @staticmethod
     def times(call: Call, reply: Reply) -> Dict[str, int]:
         """Durations in nanoseconds and token counts; those of 0 are left out."""
-        load, prompt, spoken = (10_000_000 + int(call.token(name, 6, HEX), 16) for name in ("load", "prompt", "eval"))
-        times = {"total_duration": load + prompt + spoken, "load_duration": load, "prompt_eval_count": reply.usage.input,
-                 "prompt_eval_duration": prompt, "eval_count": reply.usage.output, "eval_duration": spoken}
+        load, prompt, spoken = (
+            10_000_000 + int(call.token(name, 6, HEX), 16) for name in ("load", "prompt", "eval")
+        )
+        times = {
+            "total_duration": load + prompt + spoken,
+            "load_duration": load,
+            "prompt_eval_count": reply.usage.input,
+            "prompt_eval_duration": prompt,
+            "eval_count": reply.usage.output,
+            "eval_duration": spoken,
+        }
         return {name: count for name, count in times.items() if count}
 
     @staticmethod
@@ -3785,44 +6465,72 @@ class OllamaChat(Ollama):
     """chat: streamed unless the request says otherwise."""
 
     api = "chat"
-    routes: Tuple[str, ...] = (r"POST /api/chat", r"POST /(?!api/).+/api/chat")
+    routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
     fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
 
-    def tools(self, body: Json) -> Iterable[str]:
+    def tools(self, body: Field) -> Iterable[str]:
         """Names of functions."""
         return ChatRequest.tools(cast(ChatRequest, self), body)
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The messages; images lie apart from their text."""
-        for place, message in items(body["messages"], "messages"):
-            check(message, {"role": "a string!", "content": "a string", "images": "an array"}, place + ".")
-            if message["role"] not in CHAT_ROLES:
-                raise WrongField(place + ".role", "one from system, user, assistant, tool", message["role"])
-            yield Turn(CHAT_ROLES[message["role"]], message.get("content") or "")
+        for message in body.get("messages").objects():
+            message.check({"role": "a string!", "content": "a string", "images": "an array"})
+            role = message.get("role")
+            if role.value not in CHAT_ROLES:
+                role.expected("one from system, user, assistant, tool")
+            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
-        return body.get("stream") is not False
+        return body.value.get("stream") is not False
 
     def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
         """What an object of the answer says: the texts of these parts, and their tool calls."""
-        message: Dict[str, Json] = {"role": "assistant", "content": "".join(
-            text for _, part, text in parts if isinstance(part, (Text, Refusal)))}
+        message: Dict[str, Json] = {
+            "role": "assistant",
+            "content": "".join(
+                text for _, part, text in parts if isinstance(part, (Text, Refusal))
+            ),
+        }
         thought = "".join(text for _, part, text in parts if isinstance(part, Reasoning))
-        calls = [{"id": part.id or "call_" + call.token(f"tool {index}", 8, LOWER + "0123456789"), "function": {
-            "index": index, "name": part.name, "arguments": dict(part.arguments)}}
-            for index, part, _ in parts if isinstance(part, ToolCall)]
-        return {"message": {**message, **({"thinking": thought} if thought else {}), **({"tool_calls": calls} if calls else {})}}
+        calls = [
+            {
+                "id": part.id or "call_" + call.token(f"tool {index}", 8, LOWER + "0123456789"),
+                "function": {"index": index, "name": part.name, "arguments": dict(part.arguments)},
+            }
+            for index, part, _ in parts
+            if isinstance(part, ToolCall)
+        ]
+        return {
+            "message": {
+                **message,
+                **({"thinking": thought} if thought else {}),
+                **({"tool_calls": calls} if calls else {}),
+            }
+        }
 
     def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What only the end tells."""
-        return {"done": True, "done_reason": "length" if reply.stop == "length" else "stop", **self.times(call, reply)}
+        return {
+            "done": True,
+            "done_reason": "length" if reply.stop == "length" else "stop",
+            **self.times(call, reply),
+        }
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The one object."""
         tools = itertools.count()
-        parts = [(next(tools) if isinstance(part, ToolCall) else 0, part, getattr(part, "text", "")) for part in reply.parts]
-        return {"model": reply.model, "created_at": self.created(call, 0), **self.said(call, parts), **self.finished(call, reply)}
+        parts = [
+            (next(tools) if isinstance(part, ToolCall) else 0, part, getattr(part, "text", ""))
+            for part in reply.parts
+        ]
+        return {
+            "model": reply.model,
+            "created_at": self.created(call, 0),
+            **self.said(call, parts),
+            **self.finished(call, reply),
+        }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A line a piece, a tool call in one; the last has the counts."""
@@ -3830,54 +6538,87 @@ class OllamaChat(Ollama):
         for delta in walk(reply):
             if not delta.head and isinstance(delta.part, ToolCall) or not delta.piece:
                 continue
-            said = self.said(call, [(next(tools) if isinstance(delta.part, ToolCall) else 0, delta.part, delta.piece)])
-            yield "", {"model": reply.model, "created_at": self.created(call, number), **said, "done": False}
+            said = self.said(
+                call,
+                [(next(tools) if isinstance(delta.part, ToolCall) else 0, delta.part, delta.piece)],
+            )
+            yield (
+                "",
+                {
+                    "model": reply.model,
+                    "created_at": self.created(call, number),
+                    **said,
+                    "done": False,
+                },
+            )
             number += 1
-        yield "", {"model": reply.model, "created_at": self.created(call, number), **self.said(call, ()),
-                   **self.finished(call, reply)}
+        yield (
+            "",
+            {
+                "model": reply.model,
+                "created_at": self.created(call, number),
+                **self.said(call, ()),
+                **self.finished(call, reply),
+            },
+        )
 
 
 class OllamaGenerate(OllamaChat):
     """generate: a prompt instead of messages."""
 
     api = "generate"
-    routes = (r"POST /api/generate", r"POST /(?!api/).+/api/generate")
-    fields = {**Ollama.fields, "prompt": "a string", "system": "a string", "suffix": "a string", "images": "an array"}
+    routes = ("POST /api/generate", "POST {prefix*}/api/generate")
+    fields = {
+        **Ollama.fields,
+        "prompt": "a string",
+        "system": "a string",
+        "suffix": "a string",
+        "images": "an array",
+    }
     speaks = frozenset((Text, Reasoning, Refusal))
 
-    def tools(self, body: Json) -> Iterable[str]:
+    def tools(self, body: Field) -> Iterable[str]:
         """None."""
         return ()
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System text and prompt."""
-        if body.get("system") is not None:
-            yield Turn("system", body["system"])
-        yield Turn("user", body.get("prompt") or "")
+        if not body.get("system").is_absent:
+            yield Turn("system", body.value["system"])
+        yield Turn("user", body.value.get("prompt") or "")
 
     def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
         """The texts, at the top level."""
         message = super().said(call, parts)["message"]
-        return {"response": message["content"], **({"thinking": message["thinking"]} if "thinking" in message else {})}
+        return {
+            "response": message["content"],
+            **({"thinking": message["thinking"]} if "thinking" in message else {}),
+        }
 
     def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """With the tokens of the context."""
         value = super().finished(call, reply)
         context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        return {"done": value.pop("done"), "done_reason": value.pop("done_reason"), "context": context, **value}
+        return {
+            "done": value.pop("done"),
+            "done_reason": value.pop("done_reason"),
+            "context": context,
+            **value,
+        }
 
 
 class OllamaEmbed(Ollama):
     """embed: a vector an input."""
 
     operation, api = "embed", "embed"
-    routes: Tuple[str, ...] = (r"POST /api/embed", r"POST /(?!api/).+/api/embed")
+    routes: Tuple[str, ...] = ("POST /api/embed", "POST {prefix*}/api/embed")
     fields: Mapping[str, str] = {**Ollama.fields, "input": "a string or an array!"}
     speaks = frozenset((Embedding,))
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """One text, or several."""
-        return [body["input"]] if isinstance(body["input"], str) else texts_of(body["input"], "input")
+        given = body.get("input")
+        return [given.value] if isinstance(given.value, str) else texts_of(given)
 
     def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
         """One an input."""
@@ -3887,20 +6628,27 @@ class OllamaEmbed(Ollama):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings with their times."""
         times = self.times(call, reply)
-        return {"model": reply.model, "embeddings": self.vectors(call, reply),
-                **{key: times[key] for key in ("total_duration", "load_duration", "prompt_eval_count") if key in times}}
+        return {
+            "model": reply.model,
+            "embeddings": self.vectors(call, reply),
+            **{
+                key: times[key]
+                for key in ("total_duration", "load_duration", "prompt_eval_count")
+                if key in times
+            },
+        }
 
 
 class OllamaEmbeddings(OllamaEmbed):
     """The older embeddings: one prompt, one vector."""
 
     api = "embeddings"
-    routes = (r"POST /api/embeddings",)
+    routes = ("POST /api/embeddings",)
     fields = {**Ollama.fields, "prompt": "a string!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The prompt."""
-        return [body["prompt"]]
+        return [body.value["prompt"]]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding."""
@@ -3911,35 +6659,140 @@ class OllamaTags(Ollama):
     """tags: the models that are there."""
 
     operation, api = "models", "tags"
-    routes: Tuple[str, ...] = (r"GET /api/tags",)
+    routes: Tuple[str, ...] = ("GET /api/tags",)
     speaks = frozenset()
     known = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list."""
-        details = {"parent_model": "", "format": "gguf", "family": "llama", "families": ["llama"], "parameter_size": "3.2B",
-                   "quantization_level": "Q4_K_M"}
-        return {"models": [{"name": name, "model": name, "modified_at": "2026-08-26T20:15:12.123456789Z", "size": 2019393189,
-                            "digest": token(name, 64, HEX), "details": details} for name in self.known]}
+        details = {
+            "parent_model": "",
+            "format": "gguf",
+            "family": "llama",
+            "families": ["llama"],
+            "parameter_size": "3.2B",
+            "quantization_level": "Q4_K_M",
+        }
+        return {
+            "models": [
+                {
+                    "name": name,
+                    "model": name,
+                    "modified_at": "2026-08-26T20:15:12.123456789Z",
+                    "size": 2019393189,
+                    "digest": token(name, 64, HEX),
+                    "details": details,
+                }
+                for name in self.known
+            ]
+        }
 
 
 class OllamaVersion(OllamaTags):
     """version."""
 
     api = "version"
-    routes = (r"GET /api/version",)
+    routes = ("GET /api/version",)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""
         return {"version": "0.12.0"}
 
-# === Mocks ===================================================================
-# Matchers (a match is an empty list of differences), templates, loading, sessions, uses and limits,
-# gates, the journal.  May touch threading, and files under the data directories.
+
+# === formats/vertex_claude ===================================================
+# Claude on Vertex AI (wire formats, 8.2).  Pure.
+
+
+VERTEX_CLAUDE = VERTEX_PLACE + "/publishers/{publisher=anthropic}/models/"
+
+
+class OnVertex(Anthropic):
+    """What Claude does otherwise on Vertex AI: Google's front asks for the credential, in Google's shape."""
+
+    provider = "vertex_ai"
+    credentials = Vertex.credentials
+    errors = {
+        **ANTHROPIC_ERRORS,
+        "no_key": VERTEX_KEY,
+        "authentication": VERTEX_KEY,
+        "not_found": VERTEX_ERRORS["not_found"],
+        "permission": VERTEX_ERRORS["permission"],
+        "rate_limit": Failure(
+            429,
+            "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model "
+            "with base model: {model}. Please submit a quota increase request. "
+            "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.",
+        ),
+    }
+    request_id = "req_vrtx_011"
+    limit_headers = Vertex.limit_headers
+    front = (401, 403, 404, 429)
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id; Google's front adds its own."""
+        return (
+            ("request-id", self.request_id + call.token("request", 21, BASE58)),
+            ("Vary", "Origin"),
+            ("Vary", "X-Origin"),
+            ("Vary", "Referer"),
+            ("X-Content-Type-Options", "nosniff"),
+        )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """As Google's front fills it in."""
+        return VERTEX_FRONT.sentence(call, failure, usual)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """Google's shape from the front, Anthropic's from the model."""
+        return (
+            VERTEX_FRONT.failure(call, failure)
+            if failure.status in self.front
+            else super().failure(call, failure)
+        )
+
+
+VERTEX_FRONT = Vertex()
+
+
+class VertexMessages(OnVertex, AnthropicMessages):
+    """Messages on Vertex AI: model and streaming are in the path."""
+
+    routes = (
+        VERTEX_CLAUDE + "{model}:{verb=rawPredict}",
+        VERTEX_CLAUDE + "{model}:{verb=streamRawPredict}",
+    )
+    fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    prefix = "msg_vrtx_01"
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """The verb says it."""
+        return params["verb"] == "streamRawPredict"
+
+
+class VertexClaudeCount(OnVertex, AnthropicCountTokens):
+    """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
+
+    routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
+
+
+# === formats/all =============================================================
+# All wire formats, and the names of their providers, operations and APIs.  Pure.
+
 
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
+
+
 OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
+
+
 APIS = frozenset(wire.api for wire in WIRE_FORMATS)
+
+
+DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
+
+
+# === mocks/match =============================================================
+# Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
 
 def fail(place: str, key: str, problem: str) -> NoReturn:
@@ -3964,16 +6817,6 @@ def known_keys(value: Json, known: Iterable[str], place: str, key: str) -> Dict[
     return cast(Dict[str, Json], value)
 
 
-def seconds(value: Json, place: str, key: str) -> float:
-    """A pause from 0 to an hour."""
-    if not fits(value, "a number") or not 0 <= value <= 3600:
-        fail(place, key, f"expected seconds from 0 to 3600, found {shown(value)}")
-    return float(value)
-
-
-# --- What a mock matches ---
-
-
 @dataclass(frozen=True)
 class TextMatcher:
     """Holds for a text that passes all tests; None is no text, which only `not` accepts."""
@@ -3987,14 +6830,21 @@ class TextMatcher:
     def groups(self, text: Optional[str]) -> Dict[str, str]:
         """The named groups of its regular expressions; one that took no part is empty."""
         found = [pattern.search(text) for pattern in self.patterns] if text is not None else []
-        return {name: group or "" for match in found if match for name, group in match.groupdict().items()}
+        return {
+            name: group or ""
+            for match in found
+            if match
+            for name, group in match.groupdict().items()
+        }
 
 
 def pattern(text: str, place: str, key: str) -> "re.Pattern[str]":
     """A compiled regular expression; BadMock says where it is wrong."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")     # what may mean something else one day means what it does now
+            warnings.simplefilter(
+                "ignore"
+            )  # what may mean something else one day means what it does now
             return re.compile(text)
     except re.error as error:
         at = "" if error.pos is None else f" at character {error.pos + 1}"
@@ -4008,7 +6858,11 @@ def text_matcher(value: Json, place: str, key: str) -> TextMatcher:
     if isinstance(value, str):
         return TextMatcher((lambda text: text == value,))
     if not isinstance(value, dict) or not value:
-        fail(place, key, f"expected a string or an object with contains, regex, glob or not, found {shown(value)}")
+        fail(
+            place,
+            key,
+            f"expected a string or an object with contains, regex, glob or not, found {shown(value)}",
+        )
     known_keys(value, ("contains", "regex", "glob", "not"), place, key)
     tests: List[Callable[[Optional[str]], bool]] = []
     patterns: List["re.Pattern[str]"] = []
@@ -4016,16 +6870,20 @@ def text_matcher(value: Json, place: str, key: str) -> TextMatcher:
         where = f"{key}.{name}"
         if name == "not":
             matcher = text_matcher(inner, place, where)
-            tests.append(lambda text, matcher=matcher: not matcher(text))               # type: ignore[misc]
+            tests.append(lambda text, matcher=matcher: not matcher(text))  # type: ignore[misc]
             continue
         if not expect(inner, "a string", place, where):
-            fail(place, where, "expected a pattern, found an empty string, which would match everything")
+            fail(
+                place,
+                where,
+                "expected a pattern, found an empty string, which would match everything",
+            )
         if name == "contains":
             tests.append(lambda text, inner=inner: text is not None and inner in text)  # type: ignore[misc]
             continue
         found = pattern(inner if name == "regex" else fnmatch.translate(inner), place, where)
         search = found.search if name == "regex" else found.match
-        tests.append(lambda text, search=search: text is not None and search(text) is not None)     # type: ignore[misc]
+        tests.append(lambda text, search=search: text is not None and search(text) is not None)  # type: ignore[misc]
         patterns += [found] if name == "regex" else []
     return TextMatcher(tuple(tests), tuple(patterns))
 
@@ -4042,7 +6900,9 @@ class Condition:
     def difference(self, call: Call) -> Optional[Difference]:
         """What keeps the call from matching, if anything does."""
         got = self.get(call)
-        return None if self.holds(got) else (self.key, MISSING if got is None else got, self.expected)
+        return (
+            None if self.holds(got) else (self.key, MISSING if got is None else got, self.expected)
+        )
 
     def groups(self, call: Call) -> Dict[str, str]:
         """Named groups of a regular expression in it."""
@@ -4061,11 +6921,27 @@ def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     """The first difference that keeps `got` from containing `expected`: objects are subsets, arrays
     equally long and compared item by item, anything else is equal, and true is not 1."""
     if isinstance(expected, dict) and isinstance(got, dict):
-        return next(filter(None, (lacking(got.get(key, MISSING), inner, f"{path}.{key}")
-                                  for key, inner in expected.items())), None)
+        return next(
+            filter(
+                None,
+                (
+                    lacking(got.get(key, MISSING), inner, f"{path}.{key}")
+                    for key, inner in expected.items()
+                ),
+            ),
+            None,
+        )
     if isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
-        return next(filter(None, (lacking(one, other, f"{path}[{index}]")
-                                  for index, (one, other) in enumerate(zip(got, expected)))), None)
+        return next(
+            filter(
+                None,
+                (
+                    lacking(one, other, f"{path}[{index}]")
+                    for index, (one, other) in enumerate(zip(got, expected))
+                ),
+            ),
+            None,
+        )
     if isinstance(got, bool) == isinstance(expected, bool) and got == expected:
         return None
     return path, got, expected
@@ -4081,36 +6957,54 @@ def match_text(key: str, value: Json, place: str) -> List[Condition]:
     return [Condition(key, value, attribute(key), text_matcher(value, place, "match." + key))]
 
 
+def member(key: str, name: str) -> Callable[[Call], Any]:
+    """How to get one header or query parameter."""
+    return lambda call: getattr(call, key).get(name)
+
+
+def is_absent(got: Any) -> bool:
+    """Whether there is no such header or query parameter."""
+    return got is None
+
+
 def match_named(key: str, value: Json, place: str) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
-    conditions = []
+    found = []
     for name, inner in expect(value, "an object", place, "match." + key).items():
         look = name.lower() if key == "headers" else name
-        matcher: Callable[[Any], bool] = (lambda got: got is None) if inner is None else \
-            text_matcher(inner, place, f"match.{key}.{name}")
-        expected = MISSING if inner is None else inner
-        conditions.append(Condition(f"{key}.{look}", expected,
-                                    lambda call, look=look: getattr(call, key).get(look), matcher))     # type: ignore[misc]
-    return conditions
+        if inner is None:
+            found.append(Condition(f"{key}.{look}", MISSING, member(key, look), is_absent))
+            continue
+        matcher = text_matcher(inner, place, f"match.{key}.{name}")
+        found.append(Condition(f"{key}.{look}", inner, member(key, look), matcher))
+    return found
 
 
 def match_name(known: FrozenSet[str]) -> Callable[[str, Json, str], List[Condition]]:
     """One of the known names, or a list of them."""
+
     def compiled(key: str, value: Json, place: str) -> List[Condition]:
         names = value if isinstance(value, list) and value else [value]
         for name in names:
             if not isinstance(name, str) or name not in known:
-                hint = nearest(name, known) if isinstance(name, str) else "known: " + ", ".join(sorted(known))
+                hint = (
+                    nearest(name, known)
+                    if isinstance(name, str)
+                    else "known: " + ", ".join(sorted(known))
+                )
                 fail(place, "match." + key, f"found {shown(name)}; {hint}")
         return [Condition(key, value, attribute(key), names.__contains__)]
+
     return compiled
 
 
 def match_exact(kind: str) -> Callable[[str, Json, str], List[Condition]]:
     """An equal value of one kind."""
+
     def compiled(key: str, value: Json, place: str) -> List[Condition]:
         expect(value, kind, place, "match." + key)
         return [Condition(key, value, attribute(key), lambda got: bool(got == value))]
+
     return compiled
 
 
@@ -4134,11 +7028,24 @@ def match_sha256(key: str, value: Json, place: str) -> List[Condition]:
 
 
 MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
-    "provider": match_name(PROVIDERS), "operation": match_name(OPERATIONS), "api": match_name(APIS),
-    "model": match_text, "stream": match_exact("a boolean"), "user": match_text, "system": match_text,
-    "tool_result": match_text, "turn": match_exact("an integer"), "tools": match_tools, "path": match_text,
-    "query": match_named, "headers": match_named, "port": match_exact("an integer"), "session": match_exact("a string"),
-    "body": match_body, "body_sha256": match_sha256}
+    "provider": match_name(PROVIDERS),
+    "operation": match_name(OPERATIONS),
+    "api": match_name(APIS),
+    "model": match_text,
+    "stream": match_exact("a boolean"),
+    "user": match_text,
+    "system": match_text,
+    "tool_result": match_text,
+    "turn": match_exact("an integer"),
+    "tools": match_tools,
+    "path": match_text,
+    "query": match_named,
+    "headers": match_named,
+    "port": match_exact("an integer"),
+    "session": match_exact("a string"),
+    "body": match_body,
+    "body_sha256": match_sha256,
+}
 
 
 def conditions(match: Json, default_operation: str, place: str) -> Tuple[Condition, ...]:
@@ -4146,15 +7053,23 @@ def conditions(match: Json, default_operation: str, place: str) -> Tuple[Conditi
     default one, if that is given, unless it names an API or one path, which says more."""
     known_keys(match, MATCH_KEYS, place, "match")
     asked = dict(match)
-    if default_operation and not {"operation", "api"} & set(asked) and not isinstance(asked.get("path"), str):
+    if (
+        default_operation
+        and not {"operation", "api"} & set(asked)
+        and not isinstance(asked.get("path"), str)
+    ):
         asked["operation"] = default_operation
     found = [MATCH_KEYS[key](key, asked[key], place) for key in MATCH_KEYS if key in asked]
     return tuple(condition for group in found for condition in group)
 
 
-# --- Templates ---
+# === mocks/templates =========================================================
+# Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
+
 
 TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+
+
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
 
@@ -4166,7 +7081,11 @@ def check_templates(value: Json, names: Iterable[str], place: str, key: str) -> 
     for name in TEMPLATE.findall(value) if isinstance(value, str) else ():
         known = [*TEMPLATE_NAMES, *names]
         if name not in known and not re.match(r"(?:header|body)\..", name):
-            fail(place, key, f"unknown template {{{{{name}}}}}; {nearest(name, [*known, 'header.NAME', 'body.PATH'])}")
+            fail(
+                place,
+                key,
+                f"unknown template {{{{{name}}}}}; {nearest(name, [*known, 'header.NAME', 'body.PATH'])}",
+            )
 
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
@@ -4179,7 +7098,11 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
         value = call.body
         for step in rest.split("."):
             if isinstance(value, list):
-                value = value[int(step)] if re.fullmatch("[0-9]{1,9}", step) and int(step) < len(value) else None
+                value = (
+                    value[int(step)]
+                    if re.fullmatch("[0-9]{1,9}", step) and int(step) < len(value)
+                    else None
+                )
             else:
                 value = value.get(step) if isinstance(value, dict) else None
     return "" if value is None else value if isinstance(value, str) else compact(value)
@@ -4188,32 +7111,72 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
 def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
     """A JSON value with its templates filled, once: what comes in is not looked at again."""
     if isinstance(value, str):
-        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value) if "{{" in value else value
+        return (
+            TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
+            if "{{" in value
+            else value
+        )
     if isinstance(value, dict):
         return {key: filled(inner, call, groups) for key, inner in value.items()}
     return [filled(inner, call, groups) for inner in value] if isinstance(value, list) else value
 
 
-# --- What a mock answers ---
+# === mocks/answer ============================================================
+# What a mock answers: a `response` of a mock from its JSON.  Pure but for @files, which it is given.
 
-NEUTRAL_KEYS = ("text", "tool_calls", "reasoning", "refusal", "parts", "embedding", "finish_reason", "usage", "model",
-                "id", "chunk_size", "extra")
+
+def seconds(value: Json, place: str, key: str) -> float:
+    """A pause from 0 to an hour."""
+    if not fits(value, "a number") or not 0 <= value <= 3600:
+        fail(place, key, f"expected seconds from 0 to 3600, found {shown(value)}")
+    return float(value)
+
+
+NEUTRAL_KEYS = (
+    "text",
+    "tool_calls",
+    "reasoning",
+    "refusal",
+    "parts",
+    "embedding",
+    "finish_reason",
+    "usage",
+    "model",
+    "id",
+    "chunk_size",
+    "extra",
+)
+
+
 RECORDED_KEYS = ("body", "events")
+
+
 ERROR_KEYS = ("error", "after_events")
+
+
 FAULT_KEYS = ("fault", "probability")
+
+
 DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate")
+
+
 COMMON_KEYS = ("status", *DELIVERY_KEYS)
+
+
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
-FAULTS = ("reset", "close", "hang", "truncate", "malformed", "garbage", "bad_gzip", "drip")
-WIRE_PLANS: Mapping[str, Plan] = {
-    "whole": Plan(coalesce=1_000_000), "event": Plan(), "byte": Plan(split=1), "utf8": Plan(split="utf8"),
-    "eol": Plan(split="eol"),
-    "crlf": Plan(eol="\r\n"), "cr": Plan(eol="\r"), "comments": Plan(comments=True), "no_space": Plan(no_space=True),
-    "extensions": Plan(chunk_extensions=True), "trailers": Plan(trailers=True), "gzip-event": Plan(gzip="event"),
-    "gzip-block": Plan(gzip="block"), "gzip-members": Plan(gzip="members"), "coalesce": Plan(coalesce=3)}
-PART_KINDS: Mapping[str, Callable[[str], Part]] = {"text": Text, "reasoning": Reasoning, "refusal": Refusal}
+
+
+PART_KINDS: Mapping[str, Callable[[str], Part]] = {
+    "text": Text,
+    "reasoning": Reasoning,
+    "refusal": Refusal,
+}
+
+
 STOPS = ("stop", "length", "tool_calls", "content_filter")
-ReadFile = Callable[[str, str], bytes]      # (name, place) → bytes of a file in the data directory
+
+
+ReadFile = Callable[[str, str], bytes]  # (name, place) → bytes of a file in the data directory
 
 
 @dataclass(frozen=True)
@@ -4232,18 +7195,40 @@ class Neutral:
     def reply(self, call: Call, groups: Mapping[str, str]) -> Reply:
         """The reply to one call."""
         parts = tuple(fill(part, call, groups) for part in self.parts)
-        return Reply(parts, self.stop, self.spent(call, parts), self.model or call.model, self.id, self.chunk_size, self.extra)
+        return Reply(
+            parts,
+            self.stop,
+            self.spent(call, parts),
+            self.model or call.model,
+            self.id,
+            self.chunk_size,
+            self.extra,
+        )
 
     def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
         """Token counts: given, or estimated from the texts."""
-        texts = {kind: "".join(compact(part.arguments) + part.name if isinstance(part, ToolCall) else getattr(part, "text", "")
-                               for part in parts if isinstance(part, kind)) for kind in (object, Reasoning)}
+        texts = {
+            kind: "".join(
+                compact(part.arguments) + part.name
+                if isinstance(part, ToolCall)
+                else getattr(part, "text", "")
+                for part in parts
+                if isinstance(part, kind)
+            )
+            for kind in (object, Reasoning)
+        }
         given = self.usage
-        reasoning = given.get("reasoning_tokens", estimate(texts[Reasoning]) if texts[Reasoning] else 0)
+        reasoning = given.get(
+            "reasoning_tokens", estimate(texts[Reasoning]) if texts[Reasoning] else 0
+        )
         spoken = len(texts[object]) - len(texts[Reasoning])
         output = given.get("output_tokens", reasoning + max(1, (spoken + 3) // 4))
-        return Usage(given.get("input_tokens", max(estimate(call.prompt), given.get("cached_tokens", 0))), output,
-                     min(reasoning, output), given.get("cached_tokens", 0))
+        return Usage(
+            given.get("input_tokens", max(estimate(call.prompt), given.get("cached_tokens", 0))),
+            output,
+            min(reasoning, output),
+            given.get("cached_tokens", 0),
+        )
 
 
 def fill(part: Part, call: Call, groups: Mapping[str, str]) -> Part:
@@ -4253,7 +7238,11 @@ def fill(part: Part, call: Call, groups: Mapping[str, str]) -> Part:
         return ToolCall(name, arguments, own)
     if isinstance(part, Structure):
         return Text(compact(filled(part.value, call, groups)))
-    return part if isinstance(part, Embedding) or "{{" not in part.text else type(part)(filled(part.text, call, groups))
+    return (
+        part
+        if isinstance(part, Embedding) or "{{" not in part.text
+        else type(part)(filled(part.text, call, groups))
+    )
 
 
 Form = Union[Neutral, Recorded, Failure]
@@ -4266,7 +7255,7 @@ class Answer:
     form: Form
     status: int
     delivery: Delivery
-    failure: Optional[Failure] = None       # what breaks its stream off
+    failure: Optional[Failure] = None  # what breaks its stream off
     after_events: int = 0
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
@@ -4275,13 +7264,28 @@ class Answer:
         if isinstance(form, Neutral):
             mute = sorted(kind.__name__ for kind in form.kinds - wire.speaks)
             if mute or (Embedding in wire.speaks and Embedding not in form.kinds):
-                return "api", call.api, Because("one that can say what its response holds" if mute else
-                                                'another one, because its response has no "embedding"')
+                return (
+                    "api",
+                    call.api,
+                    Because(
+                        "one that can say what its response holds"
+                        if mute
+                        else 'another one, because its response has no "embedding"'
+                    ),
+                )
         if isinstance(form, Recorded):
             if call.stream and not (form.frames or form.values) and self.status < 400:
-                return "stream", True, Because('false, because its response has a "body" but no "events"')
+                return (
+                    "stream",
+                    True,
+                    Because('false, because its response has a "body" but no "events"'),
+                )
             if not call.stream and form.body is MISSING and self.failure is None:
-                return "stream", False, Because('true, because its response has "events" but no "body"')
+                return (
+                    "stream",
+                    False,
+                    Because('true, because its response has "events" but no "body"'),
+                )
         return None
 
     def to(self, call: Call, groups: Mapping[str, str]) -> Outcome:
@@ -4291,25 +7295,37 @@ class Answer:
         content = self.form.reply(call, groups) if isinstance(self.form, Neutral) else self.form
         if self.failure is None:
             return content
-        return Broken(content, replace(self.failure, message=filled(self.failure.message, call, groups)), self.after_events)
+        return Broken(
+            content,
+            replace(self.failure, message=filled(self.failure.message, call, groups)),
+            self.after_events,
+        )
 
 
 def parse_part(key: str, value: Json, place: str, where: str) -> List[Part]:
     """The parts that one key of a neutral response stands for."""
     if key == "tool_calls":
-        return [parse_tool_call(call, place, f"{where}.{index}")
-                for index, call in enumerate(expect(value, "an array", place, where))]
+        return [
+            parse_tool_call(call, place, f"{where}.{index}")
+            for index, call in enumerate(expect(value, "an array", place, where))
+        ]
     if key == "text" and isinstance(value, (dict, list)):
         return [Structure(value)]
     kind = PART_KINDS[key]
-    return [kind(expect(value, "a string or an object" if key == "text" else "a string", place, where))]
+    return [
+        kind(expect(value, "a string or an object" if key == "text" else "a string", place, where))
+    ]
 
 
 def parse_tool_call(value: Json, place: str, where: str) -> ToolCall:
     """A tool call from its JSON; arguments may be an object or its JSON text."""
     known_keys(value, ("name", "arguments", "id"), place, where)
     if not isinstance(value.get("name"), str) or not value["name"]:
-        fail(place, where + ".name", f"expected the tool's name, found {shown(value.get('name', MISSING))}")
+        fail(
+            place,
+            where + ".name",
+            f"expected the tool's name, found {shown(value.get('name', MISSING))}",
+        )
     arguments = value.get("arguments", {})
     if isinstance(arguments, str):
         try:
@@ -4317,24 +7333,42 @@ def parse_tool_call(value: Json, place: str, where: str) -> ToolCall:
         except ValueError as error:
             fail(place, where + ".arguments", f"not JSON: {error}")
     expect(arguments, "an object", place, where + ".arguments")
-    return ToolCall(value["name"], arguments, expect(value.get("id", ""), "a string", place, where + ".id"))
+    return ToolCall(
+        value["name"], arguments, expect(value.get("id", ""), "a string", place, where + ".id")
+    )
 
 
 def parse_parts(spec: Mapping[str, Json], place: str) -> List[Part]:
     """All parts of a neutral response, in the order in which they are answered."""
     if "parts" not in spec:
-        return [part for key in ("reasoning", "text", "refusal", "tool_calls") if key in spec
-                for part in parse_part(key, spec[key], place, "response." + key)]
+        return [
+            part
+            for key in ("reasoning", "text", "refusal", "tool_calls")
+            if key in spec
+            for part in parse_part(key, spec[key], place, "response." + key)
+        ]
     others = sorted({"text", "tool_calls", "reasoning", "refusal"} & set(spec))
     if others:
-        fail(place, "response.parts", f'stands instead of "{others[0]}", not beside it; move that into parts')
+        fail(
+            place,
+            "response.parts",
+            f'stands instead of "{others[0]}", not beside it; move that into parts',
+        )
     found: List[Part] = []
     for index, part in enumerate(expect(spec["parts"], "an array", place, "response.parts")):
         where = f"response.parts.{index}"
         known_keys(part, ("text", "reasoning", "refusal", "tool_calls"), place, where)
         if len(part) != 1:
-            fail(place, where, f"expected one of text, reasoning, refusal, tool_calls, found {shown(part)}")
-        found += [one for key, value in part.items() for one in parse_part(key, value, place, f"{where}.{key}")]
+            fail(
+                place,
+                where,
+                f"expected one of text, reasoning, refusal, tool_calls, found {shown(part)}",
+            )
+        found += [
+            one
+            for key, value in part.items()
+            for one in parse_part(key, value, place, f"{where}.{key}")
+        ]
     return found
 
 
@@ -4342,8 +7376,16 @@ def parse_embedding(value: Json, place: str) -> Embedding:
     """Vectors from their JSON: one array of numbers, or an array of those."""
     rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
     for row in rows:
-        if not isinstance(row, list) or not row or not all(fits(number, "a number") for number in row):
-            fail(place, "response.embedding", f"expected an array of numbers, or several of them, found {shown(row)}")
+        if (
+            not isinstance(row, list)
+            or not row
+            or not all(fits(number, "a number") for number in row)
+        ):
+            fail(
+                place,
+                "response.embedding",
+                f"expected an array of numbers, or several of them, found {shown(row)}",
+            )
         if not all(abs(number) < 3.4e38 for number in row):
             fail(place, "response.embedding", "holds a number that is none of 32 bits")
     return Embedding(tuple(tuple(row) for row in rows))
@@ -4351,13 +7393,26 @@ def parse_embedding(value: Json, place: str) -> Embedding:
 
 def parse_usage(value: Json, place: str) -> Mapping[str, int]:
     """Token counts, each at least 0, shares no larger than what they are a share of."""
-    known_keys(value, ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"), place, "response.usage")
+    known_keys(
+        value,
+        ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"),
+        place,
+        "response.usage",
+    )
     for key, number in value.items():
-        if not fits(number, "an integer") or not 0 <= number < 2 ** 53:
-            fail(place, "response.usage." + key, f"expected a number of tokens, found {shown(number)}")
+        if not fits(number, "an integer") or not 0 <= number < 2**53:
+            fail(
+                place,
+                "response.usage." + key,
+                f"expected a number of tokens, found {shown(number)}",
+            )
     for share, of in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
         if share in value and of in value and value[share] > value[of]:
-            fail(place, "response.usage." + share, f"is a share of {of} ({value[of]}), found {value[share]}")
+            fail(
+                place,
+                "response.usage." + share,
+                f"is a share of {of} ({value[of]}), found {value[share]}",
+            )
     return cast(Mapping[str, int], value)
 
 
@@ -4370,18 +7425,45 @@ def parse_neutral(spec: Mapping[str, Json], names: Iterable[str], place: str) ->
         if parts:
             fail(place, "response.embedding", "stands alone: no API answers with text and vectors")
         parts = [parse_embedding(spec["embedding"], place)]
-    if not {*PART_KINDS, "tool_calls", "parts", "embedding", "usage", "finish_reason", "extra"} & set(spec):
-        fail(place, "response", "says nothing; it needs text, tool_calls, embedding, body, events or error")
+    if not {
+        *PART_KINDS,
+        "tool_calls",
+        "parts",
+        "embedding",
+        "usage",
+        "finish_reason",
+        "extra",
+    } & set(spec):
+        fail(
+            place,
+            "response",
+            "says nothing; it needs text, tool_calls, embedding, body, events or error",
+        )
     kinds = frozenset(Text if isinstance(part, Structure) else type(part) for part in parts)
     stop = spec.get("finish_reason", "tool_calls" if ToolCall in kinds else "stop")
     if stop not in STOPS:
         fail(place, "response.finish_reason", f"found {shown(stop)}; {nearest(str(stop), STOPS)}")
     size = spec.get("chunk_size", 0)
     if not fits(size, "an integer") or ("chunk_size" in spec and size < 1):
-        fail(place, "response.chunk_size", f"expected characters an event, at least 1, found {shown(size)}")
-    texts = {key: expect(spec.get(key, ""), "a string", place, "response." + key) for key in ("model", "id")}
-    return Neutral(tuple(parts), stop, parse_usage(spec.get("usage", {}), place), texts["model"], texts["id"], size,
-                   expect(spec.get("extra", {}), "an object", place, "response.extra"), kinds)
+        fail(
+            place,
+            "response.chunk_size",
+            f"expected characters an event, at least 1, found {shown(size)}",
+        )
+    texts = {
+        key: expect(spec.get(key, ""), "a string", place, "response." + key)
+        for key in ("model", "id")
+    }
+    return Neutral(
+        tuple(parts),
+        stop,
+        parse_usage(spec.get("usage", {}), place),
+        texts["model"],
+        texts["id"],
+        size,
+        expect(spec.get("extra", {}), "an object", place, "response.extra"),
+        kinds,
+    )
 
 
 def parse_error(spec: Mapping[str, Json], names: Iterable[str], place: str) -> Failure:
@@ -4400,9 +7482,19 @@ def parse_error(spec: Mapping[str, Json], names: Iterable[str], place: str) -> F
     check_templates(error.get("message"), names, place, "response.error.message")
     status, code = spec.get("status", 0 if kind else 500), error.get("code")
     if status < 400 and status:
-        fail(place, "response.status", f"expected a status of 400 or above beside error, found {shown(status)}")
-    return Failure(status, error.get("message", ""), error.get("type"), None if code is None else str(code), error.get("param"),
-                   kind)
+        fail(
+            place,
+            "response.status",
+            f"expected a status of 400 or above beside error, found {shown(status)}",
+        )
+    return Failure(
+        status,
+        error.get("message", ""),
+        error.get("type"),
+        None if code is None else str(code),
+        error.get("param"),
+        kind,
+    )
 
 
 def parse_recorded(spec: Mapping[str, Json], read: ReadFile, place: str) -> Recorded:
@@ -4416,21 +7508,33 @@ def parse_recorded(spec: Mapping[str, Json], read: ReadFile, place: str) -> Reco
     if isinstance(events, str) and events.startswith("@"):
         return recorded_events(body, twin, events[1:], read, place)
     if not isinstance(events, list) or not events:
-        fail(place, "response.events", f"expected @file.sse, @file.jsonl or an array of events, found {shown(events)}")
+        fail(
+            place,
+            "response.events",
+            f"expected @file.sse, @file.jsonl or an array of events, found {shown(events)}",
+        )
     return Recorded(body, twin, values=tuple(events))
 
 
 def recorded_body(name: str, read: ReadFile, place: str) -> Tuple[bytes, Optional[bytes]]:
     """The bytes of a recorded body and of its gzip twin, if there is one."""
     if not name.endswith((".json", ".json.gz")):
-        fail(place, "response.body", f"expected @file.json or @file.json.gz, found {shown('@' + name)}")
+        fail(
+            place,
+            "response.body",
+            f"expected @file.json or @file.json.gz, found {shown('@' + name)}",
+        )
     plain = name[:-3] if name.endswith(".gz") else name
     data, twin = (stored(one, read, place) for one in (plain, plain + ".gz"))
     if (twin if name.endswith(".gz") else data) is None:
         fail(place, "response.body", f"no file {shown(name)} in the data directory")
     unpacked = data if twin is None else gunzipped(twin, plain + ".gz", place)
     if data is not None and unpacked != data:
-        fail(place, "response.body", f"{plain}.gz is not the gzip of {plain}; run convert_to_gzip.py on it, or remove it")
+        fail(
+            place,
+            "response.body",
+            f"{plain}.gz is not the gzip of {plain}; run convert_to_gzip.py on it, or remove it",
+        )
     return cast(bytes, unpacked), twin
 
 
@@ -4457,16 +7561,26 @@ def gunzipped(data: bytes, name: str, place: str) -> bytes:
     return plain
 
 
-def recorded_events(body: Json, twin: Optional[bytes], name: str, read: ReadFile, place: str) -> Recorded:
+def recorded_events(
+    body: Json, twin: Optional[bytes], name: str, read: ReadFile, place: str
+) -> Recorded:
     """A recorded stream: the frames of an .sse file, or a JSON value a line of a .jsonl file."""
     if not name.endswith((".sse", ".jsonl")):
-        fail(place, "response.events", f"expected @file.sse or @file.jsonl, found {shown('@' + name)}")
+        fail(
+            place,
+            "response.events",
+            f"expected @file.sse or @file.jsonl, found {shown('@' + name)}",
+        )
     data = stored(name, read, place)
     if data is None:
         fail(place, "response.events", f"no file {shown(name)} in the data directory")
     if name.endswith(".sse"):
         frames = tuple(SSE.split(data))
-        return Recorded(body, twin, frames) if frames else fail(place, "response.events", f"{name} holds no event")
+        return (
+            Recorded(body, twin, frames)
+            if frames
+            else fail(place, "response.events", f"{name} holds no event")
+        )
     values = []
     for number, line in enumerate(data.splitlines(), 1):
         if line.strip():
@@ -4474,7 +7588,11 @@ def recorded_events(body: Json, twin: Optional[bytes], name: str, read: ReadFile
                 values.append("[DONE]" if line.strip() == b"[DONE]" else parse_json(line))
             except ValueError as error:
                 fail(place, "response.events", f"{name}, line {number}: {error}")
-    return Recorded(body, twin, values=tuple(values)) if values else fail(place, "response.events", f"{name} holds no event")
+    return (
+        Recorded(body, twin, values=tuple(values))
+        if values
+        else fail(place, "response.events", f"{name} holds no event")
+    )
 
 
 def parse_pace(value: Json, place: str) -> Optional[Pace]:
@@ -4485,18 +7603,33 @@ def parse_pace(value: Json, place: str) -> Optional[Pace]:
         return Pace(between=seconds(value, place, "response.pace"))
     known_keys(value, ("first", "between", "tokens_per_second", "jitter"), place, "response.pace")
     if "between" in value and "tokens_per_second" in value:
-        fail(place, "response.pace", "has both between and tokens_per_second, which say the same; keep one")
+        fail(
+            place,
+            "response.pace",
+            "has both between and tokens_per_second, which say the same; keep one",
+        )
     rate = value.get("tokens_per_second", 1)
     if not fits(rate, "a number") or not 1 / 3600 <= rate < 1e9:
-        fail(place, "response.pace.tokens_per_second", f"expected a number, at least one an hour, found {shown(rate)}")
-    between = 1 / rate if "tokens_per_second" in value else seconds(value.get("between", 0), place, "response.pace.between")
+        fail(
+            place,
+            "response.pace.tokens_per_second",
+            f"expected a number, at least one an hour, found {shown(rate)}",
+        )
+    between = (
+        1 / rate
+        if "tokens_per_second" in value
+        else seconds(value.get("between", 0), place, "response.pace.between")
+    )
     jitter = value.get("jitter", 0)
     if not fits(jitter, "a number") or not 0 <= jitter <= 1:
-        fail(place, "response.pace.jitter", f"expected a share of the pause from 0 to 1, found {shown(jitter)}")
-    return Pace(seconds(value.get("first", 0), place, "response.pace.first"), between, float(jitter))
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+        fail(
+            place,
+            "response.pace.jitter",
+            f"expected a share of the pause from 0 to 1, found {shown(jitter)}",
+        )
+    return Pace(
+        seconds(value.get("first", 0), place, "response.pace.first"), between, float(jitter)
+    )
 
 
 def parse_headers(value: Json, place: str) -> Tuple[Tuple[str, Optional[str]], ...]:
@@ -4520,11 +7653,20 @@ def parse_delivery(spec: Mapping[str, Json], place: str) -> Delivery:
     """How a response travels, from its JSON."""
     gzip = spec.get("gzip", "auto")
     if gzip not in ("auto", "always", "never"):
-        fail(place, "response.gzip", f"found {shown(gzip)}; {nearest(str(gzip), ('auto', 'always', 'never'))}")
-    return Delivery(seconds(spec.get("delay", 0), place, "response.delay"), parse_pace(spec.get("pace"), place), gzip,
-                    parse_headers(spec.get("headers", {}), place),
-                    expect(spec.get("gate", False), "a boolean", place, "response.gate"),
-                    parse_plan(spec.get("wire", {}), place), parse_fault(spec, place))
+        fail(
+            place,
+            "response.gzip",
+            f"found {shown(gzip)}; {nearest(str(gzip), ('auto', 'always', 'never'))}",
+        )
+    return Delivery(
+        seconds(spec.get("delay", 0), place, "response.delay"),
+        parse_pace(spec.get("pace"), place),
+        gzip,
+        parse_headers(spec.get("headers", {}), place),
+        expect(spec.get("gate", False), "a boolean", place, "response.gate"),
+        parse_plan(spec.get("wire", {}), place),
+        parse_fault(spec, place),
+    )
 
 
 def parse_fault(spec: Mapping[str, Json], place: str) -> Optional[Fault]:
@@ -4537,8 +7679,14 @@ def parse_fault(spec: Mapping[str, Json], place: str) -> Optional[Fault]:
     if kind not in FAULTS:
         fail(place, "response.fault", f"found {shown(kind)}; {nearest(str(kind), FAULTS)}")
     if not fits(probability, "a number") or not 0 <= probability <= 1:
-        fail(place, "response.probability", f"expected a number from 0 to 1, found {shown(probability)}")
-    return Fault(kind, parse_after(spec, place) if "after_events" in spec else None, float(probability))
+        fail(
+            place,
+            "response.probability",
+            f"expected a number from 0 to 1, found {shown(probability)}",
+        )
+    return Fault(
+        kind, parse_after(spec, place) if "after_events" in spec else None, float(probability)
+    )
 
 
 def parse_after(spec: Mapping[str, Json], place: str) -> int:
@@ -4556,15 +7704,29 @@ def parse_plan(value: Json, place: str) -> Plan:
             fail(place, "response.wire", f"found {shown(value)}; {nearest(value, WIRE_PLANS)}")
         return WIRE_PLANS[value]
     known_keys(value, [one.name for one in fields(Plan)], place, "response.wire")
-    for key, allowed in (("split", ("utf8", "eol")), ("eol", ("\n", "\r\n", "\r")), ("gzip", ("event", "block", "members"))):
+    for key, allowed in (
+        ("split", ("utf8", "eol")),
+        ("eol", ("\n", "\r\n", "\r")),
+        ("gzip", ("event", "block", "members")),
+    ):
         found = value.get(key, allowed[0])
-        if found not in allowed and not (key == "split" and fits(found, "an integer") and found > 0):
+        if found not in allowed and not (
+            key == "split" and fits(found, "an integer") and found > 0
+        ):
             more = "a number of bytes, " if key == "split" else ""
-            fail(place, f"response.wire.{key}", f"expected {more}{' or '.join(map(repr, allowed))}, found {shown(found)}")
+            fail(
+                place,
+                f"response.wire.{key}",
+                f"expected {more}{' or '.join(map(repr, allowed))}, found {shown(found)}",
+            )
     for key in ("comments", "no_space", "chunk_extensions", "trailers"):
         expect(value.get(key, False), "a boolean", place, f"response.wire.{key}")
     if not fits(value.get("coalesce", 1), "an integer") or value.get("coalesce", 1) < 1:
-        fail(place, "response.wire.coalesce", f"expected a number of events, found {shown(value['coalesce'])}")
+        fail(
+            place,
+            "response.wire.coalesce",
+            f"expected a number of events, found {shown(value['coalesce'])}",
+        )
     return Plan(**value)
 
 
@@ -4573,17 +7735,36 @@ def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -
     known_keys(spec, RESPONSE_KEYS, place, "response")
     forms = [keys for keys in (NEUTRAL_KEYS, RECORDED_KEYS, ("error",)) if set(keys) & set(spec)]
     both = [next(key for key in keys if key in spec) for keys in forms]
-    faulty, breaks = "fault" in spec, "after_events" in spec and "error" in spec and "fault" not in spec
+    faulty, breaks = (
+        "fault" in spec,
+        "after_events" in spec and "error" in spec and "fault" not in spec,
+    )
     if len(forms) > 1 + breaks:
-        hint = '; with "after_events" the error comes in mid-stream' if "error" in both and not breaks else ""
-        fail(place, "response", f'has both "{both[0]}" and "{both[1]}"; a response has one form{hint}')
+        hint = (
+            '; with "after_events" the error comes in mid-stream'
+            if "error" in both and not breaks
+            else ""
+        )
+        fail(
+            place,
+            "response",
+            f'has both "{both[0]}" and "{both[1]}"; a response has one form{hint}',
+        )
     if "after_events" in spec and not (breaks or faulty):
-        fail(place, "response.after_events", 'is when an error or a fault comes, but there is neither "error" nor "fault"')
+        fail(
+            place,
+            "response.after_events",
+            'is when an error or a fault comes, but there is neither "error" nor "fault"',
+        )
     status = spec.get("status", 200)
     if not fits(status, "an integer") or not 200 <= status <= 599:
         fail(place, "response.status", f"expected a status from 200 to 599, found {shown(status)}")
     if not forms and status < 400 and not faulty:
-        fail(place, "response", "says nothing; it needs text, tool_calls, embedding, body, events, error or fault")
+        fail(
+            place,
+            "response",
+            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault",
+        )
     delivery = parse_delivery(spec, place)
     if breaks:
         return parse_broken(spec, names, read, place, delivery)
@@ -4597,12 +7778,18 @@ def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -
     return Answer(failure, failure.status or 400, delivery)
 
 
-def parse_broken(spec: Mapping[str, Json], names: Iterable[str], read: ReadFile, place: str, delivery: Delivery) -> Answer:
+def parse_broken(
+    spec: Mapping[str, Json], names: Iterable[str], read: ReadFile, place: str, delivery: Delivery
+) -> Answer:
     """A response whose stream an error breaks off; without content of its own it says what the user said."""
     after, failure = parse_after(spec, place), parse_error(spec, names, place)
     if failure.kind == "content_filter":
-        fail(place, "response.error.kind", "a filter ends a stream with a finish reason: "
-                                           '"finish_reason": "content_filter" beside text')
+        fail(
+            place,
+            "response.error.kind",
+            "a filter ends a stream with a finish reason: "
+            '"finish_reason": "content_filter" beside text',
+        )
     form: Form
     if set(RECORDED_KEYS) & set(spec):
         form = parse_recorded(spec, read, place)
@@ -4612,7 +7799,9 @@ def parse_broken(spec: Mapping[str, Json], names: Iterable[str], read: ReadFile,
     return Answer(form, 200, delivery, failure, after)
 
 
-# --- A mock ---
+# === mocks/mock ==============================================================
+# A mock: which calls it answers, with what, and how often it was used.  May touch threading.
+
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
 
@@ -4624,7 +7813,7 @@ class Uses:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
-        self.window_end = 0.0           # of the monotonic clock
+        self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
     def admit(self, requests: int, per: float) -> Limit:
@@ -4637,7 +7826,9 @@ class Uses:
             left = requests - self.in_window - 1
             self.in_window += left >= 0
             wait = self.window_end - now_
-        return Limit(requests, max(left, -1), max(1, math.ceil(wait)), math.ceil(time.time_ns() / 1e9 + wait))
+        return Limit(
+            requests, max(left, -1), max(1, math.ceil(wait)), math.ceil(time.time_ns() / 1e9 + wait)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -4652,7 +7843,9 @@ class Mock:
     cycle: bool = False
     times: Optional[int] = None
     source: str = ""
-    limit: Optional[Tuple[int, float]] = None       # requests, and the seconds in which there may be so many
+    limit: Optional[Tuple[int, float]] = (
+        None  # requests, and the seconds in which there may be so many
+    )
 
     @property
     def id(self) -> str:
@@ -4667,17 +7860,22 @@ class Mock:
     @functools.cached_property
     def steady(self) -> bool:
         """Whether equal calls get equal answers from it, however often and with whatever headers they come."""
-        drawn = any((answer.delivery.pace and answer.delivery.pace.jitter) or answer.delivery.fault for answer in self.answers)
+        drawn = any(
+            (answer.delivery.pace and answer.delivery.pace.jitter) or answer.delivery.fault
+            for answer in self.answers
+        )
         counted = self.limit or self.times or len(self.answers) > 1
         return not (drawn or counted or "{{" in self.source and "header." in self.source)
 
     def answer(self, used: int) -> Answer:
         """The answer after `used` uses: in turn, then the last again, or all over with `cycle`."""
-        return self.answers[used % len(self.answers) if self.cycle else min(used, len(self.answers) - 1)]
+        return self.answers[
+            used % len(self.answers) if self.cycle else min(used, len(self.answers) - 1)
+        ]
 
     def matches(self, call: Call) -> bool:
         """Whether all conditions hold."""
-        for condition in self.conditions:       # not all(…): a generator costs as much as the conditions
+        for condition in self.conditions:  # not all(…): a generator costs as much as the conditions
             if not condition.holds(condition.get(call)):
                 return False
         return True
@@ -4702,38 +7900,73 @@ class Mock:
 
     def groups(self, call: Call) -> Dict[str, str]:
         """What the named groups of its regular expressions found."""
-        return {name: text for condition in self.conditions for name, text in condition.groups(call).items()}
+        return {
+            name: text
+            for condition in self.conditions
+            for name, text in condition.groups(call).items()
+        }
 
     def index_keys(self) -> List[Tuple[Optional[str], ...]]:
         """Where an index keeps it: exact provider (one key each), model and user text, None for any."""
         exact = {condition.key: condition.expected for condition in self.conditions}
         providers = exact.get("provider")
-        model, user = ((exact.get(key) if isinstance(exact.get(key), str) else None) for key in ("model", "user"))
-        return [(provider, model, user) for provider in (providers if isinstance(providers, list) else [providers])]
+        model, user = (
+            (exact.get(key) if isinstance(exact.get(key), str) else None)
+            for key in ("model", "user")
+        )
+        return [
+            (provider, model, user)
+            for provider in (providers if isinstance(providers, list) else [providers])
+        ]
 
 
 def parse_mock(spec: Json, place: str, read: ReadFile) -> Mock:
     """A mock from its JSON; BadMock says what is wrong with it."""
     known_keys(spec, MOCK_KEYS, place, "")
     if ("response" in spec) == ("responses" in spec):
-        fail(place, "", 'expected either "response" or "responses", found ' + ("both" if "response" in spec else "neither"))
+        fail(
+            place,
+            "",
+            'expected either "response" or "responses", found '
+            + ("both" if "response" in spec else "neither"),
+        )
     name = expect(spec.get("name", place), "a string", place, "name")
     times = spec.get("times")
     if times is not None and (not fits(times, "an integer") or times < 1):
         fail(place, "times", f"expected a number of uses, at least 1, found {shown(times)}")
     match = expect(spec.get("match", {}), "an object", place, "match")
     asked = conditions(match, "generate", place)
-    groups = [group for condition in asked if isinstance(condition.holds, TextMatcher)
-              for found in condition.holds.patterns for group in found.groupindex]
+    groups = [
+        group
+        for condition in asked
+        if isinstance(condition.holds, TextMatcher)
+        for found in condition.holds.patterns
+        for group in found.groupindex
+    ]
     specs = expect(spec.get("responses", [spec.get("response")]), "an array", place, "responses")
     if not specs:
         fail(place, "responses", "expected at least one response, found []")
-    answers = tuple(parse_answer(one, groups, read, place if "response" in spec else f"{place}, responses[{index}]")
-                    for index, one in enumerate(specs))
-    if any(isinstance(answer.form, Neutral) and Embedding in answer.form.kinds for answer in answers):
+    answers = tuple(
+        parse_answer(
+            one, groups, read, place if "response" in spec else f"{place}, responses[{index}]"
+        )
+        for index, one in enumerate(specs)
+    )
+    if any(
+        isinstance(answer.form, Neutral) and Embedding in answer.form.kinds for answer in answers
+    ):
         asked = conditions(match, "embed", place)
     cycle = expect(spec.get("cycle", False), "a boolean", place, "cycle")
-    return Mock(name, place, asked, answers, cycle, times, sorted_compact(spec), parse_limit(spec.get("limit"), place))
+    return Mock(
+        name,
+        place,
+        asked,
+        answers,
+        cycle,
+        times,
+        sorted_compact(spec),
+        parse_limit(spec.get("limit"), place),
+    )
 
 
 def parse_limit(value: Json, place: str) -> Optional[Tuple[int, float]]:
@@ -4759,7 +7992,9 @@ class Index:
             for key in mock.index_keys():
                 self.buckets.setdefault(key, []).append((order, mock))
         keys = {condition.key for mock in self.mocks for condition in mock.conditions}
-        self.headers = tuple(sorted(key.partition(".")[2] for key in keys if key.startswith("headers.")))
+        self.headers = tuple(
+            sorted(key.partition(".")[2] for key in keys if key.startswith("headers."))
+        )
 
     def candidates(self, call: Call) -> Iterable[Mock]:
         """The mocks that may match, in order."""
@@ -4767,92 +8002,15 @@ class Index:
         found = [self.buckets[key] for key in keys if key in self.buckets]
         if len(found) == 1:
             return [mock for _, mock in found[0]]
-        return [mock for _, mock in sorted(itertools.chain.from_iterable(found), key=lambda entry: entry[0])]
+        return [
+            mock
+            for _, mock in sorted(itertools.chain.from_iterable(found), key=lambda entry: entry[0])
+        ]
 
 
-@dataclass(frozen=True)
-class NearMiss:
-    """A mock that nearly matched, and everything that keeps it from it."""
+# === mocks/files =============================================================
+# Mocks and recordings from data directories.  May touch files under them.
 
-    mock: Mock
-    differences: Tuple[Difference, ...]
-
-    @property
-    def said(self) -> str:
-        """Name, place and the first difference in words."""
-        place = "" if self.mock.name == self.mock.place else f" ({self.mock.place})"
-        said = explained(self.differences[0]) if self.differences else "nothing differs any more"
-        return f'"{self.mock.name}"{place}: {said}'
-
-    def json(self) -> Dict[str, Json]:
-        """The same as JSON, with every difference."""
-        return {"mock": self.mock.name, "place": self.mock.place,
-                "differences": [difference_json(*one) for one in self.differences]}
-
-
-def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
-    """One difference: key, got, expected; of long texts what is around the place where they part, and that place."""
-    key, got, expected = unsecret(key, got, expected)
-    values = {"got": got, "expected": expected}
-    found: Dict[str, Json] = {"key": key}
-    texts = [value for value in values.values() if isinstance(value, str) and not isinstance(value, Because)]
-    if len(texts) == 2 and max(map(len, texts)) > 200:
-        part = next((index for index, pair in enumerate(zip(*texts)) if pair[0] != pair[1]), min(map(len, texts)))
-        found["differs_at"] = part
-        values = {name: text[max(0, part - 80):part + 80] for name, text in values.items()}
-    values = {name: value if len(shown(value, room=500)) < 500 else shown(value, room=400) for name, value in values.items()}
-    found.update({name: None if value is MISSING else value for name, value in values.items()})
-    return found
-
-
-def near_misses(mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int],
-                most: int = 3) -> List[NearMiss]:
-    """The mocks with the fewest differences, nearest first; of several those whose text is much like the one that came, then
-    those of which most holds, then those that differ latest in the order of MATCH_KEYS."""
-    ranked: Dict[Tuple[int, int], List[NearMiss]] = {}
-    for mock in mocks:
-        differences = mock.differences(call, wire, used(mock))
-        ties = ranked.setdefault((len(differences), len(differences) - len(mock.conditions)), [])
-        if len(ties) < 200:
-            ties.append(NearMiss(mock, tuple(differences)))
-    order = {key: index for index, key in enumerate(MATCH_KEYS)}
-
-    def near(miss: NearMiss) -> Tuple[float, int, int]:
-        holds = len(miss.mock.conditions) - len(miss.differences)
-        first = re.split(r"[.\[]", miss.differences[0][0])[0] if miss.differences else ""
-        if miss.differences and (first == "times" or isinstance(miss.differences[0][2], Because)):
-            return 2.0, holds, 0            # all that it asks for is there; it can't answer, for another reason
-        alike = likeness(miss.differences)
-        return alike if alike > 0.6 else 0.0, holds, order.get(first, len(order))
-    found: List[NearMiss] = []
-    for count in sorted({count for count, _ in ranked}):
-        if len(found) < most:
-            ties = [miss for rank in sorted(ranked) if rank[0] == count for miss in ranked[rank]]
-            found += sorted(ties, key=near, reverse=True)[:most - len(found)]
-    return found
-
-
-def likeness(differences: Sequence[Difference]) -> float:
-    """How alike the first difference's two texts are, from 0 to 1."""
-    if not differences:
-        return 1.0
-    _, got, expected = differences[0]
-    texts = [value if isinstance(value, str) else compact(value) if isinstance(value, dict) else "" for value in (got, expected)]
-    return difflib.SequenceMatcher(None, texts[0][:200], texts[1][:200]).quick_ratio()
-
-
-@dataclass(frozen=True)
-class Found:
-    """The mock that answers a call, its answer, and the number of this use, counted from 0."""
-
-    mock: Mock
-    answer: Answer
-    used: int
-    uses: Uses
-    limit: Optional[Limit] = None
-
-
-# --- Loading ---
 
 Stamp = Optional[Tuple[int, int, int]]
 
@@ -4879,10 +8037,16 @@ class Library:
         try:
             path = os.path.realpath(os.path.join(self.root, name))
             if os.path.isabs(name) or not path.startswith(self.root + os.sep):
-                fail(place, "", f"@{name} lies outside the data directory; files are named relative to it")
+                fail(
+                    place,
+                    "",
+                    f"@{name} lies outside the data directory; files are named relative to it",
+                )
             self.stamps[path] = stamp(path)
             if os.path.exists(path) and not os.path.isfile(path):
-                fail(place, "", f"@{name} is no regular file")      # reading a pipe or a device might never end
+                fail(
+                    place, "", f"@{name} is no regular file"
+                )  # reading a pipe or a device might never end
             return Path(path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
@@ -4890,7 +8054,7 @@ class Library:
             fail(place, "", f"can't read @{name[:200]}: {error.strerror}")
         except BadMock:
             raise
-        except ValueError as error:         # a NUL or a lone surrogate in the name
+        except ValueError as error:  # a NUL or a lone surrogate in the name
             fail(place, "", f"can't read @{shown(name)}: {error}")
 
     def files(self) -> List[str]:
@@ -4899,10 +8063,19 @@ class Library:
         self.stamps[top] = stamp(top)
         seen = {os.path.realpath(top)}
         for folder, folders, names in os.walk(top, onerror=self.unreadable, followlinks=True):
-            folders[:] = [name for name in folders if not name.startswith(".") and self.enters(os.path.join(folder, name), seen)]
-            self.stamps.update({os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders})
-            found += [os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
-                      for name in names if name.endswith(".json") and not name.startswith(".")]
+            folders[:] = [
+                name
+                for name in folders
+                if not name.startswith(".") and self.enters(os.path.join(folder, name), seen)
+            ]
+            self.stamps.update(
+                {os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders}
+            )
+            found += [
+                os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
+                for name in names
+                if name.endswith(".json") and not name.startswith(".")
+            ]
         return sorted(found, key=lambda name: name.split("/"))
 
     def unreadable(self, error: OSError) -> None:
@@ -4931,7 +8104,7 @@ class Library:
             try:
                 value = parse_json(self.read(name, name))
             except FileNotFoundError:
-                continue                    # gone since the folder was listed
+                continue  # gone since the folder was listed
             except BadMock as error:
                 problems.append(str(error))
                 continue
@@ -4948,6 +8121,7 @@ class Library:
 
 def reader(libraries: Sequence[Library]) -> ReadFile:
     """Reads a file from the first data directory that has it."""
+
     def read(name: str, place: str) -> bytes:
         if not libraries:
             fail(place, "", f"@{name} needs a data directory")
@@ -4957,15 +8131,131 @@ def reader(libraries: Sequence[Library]) -> ReadFile:
             except FileNotFoundError:
                 pass
         return libraries[-1].read(name, place)
+
     return read
 
 
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+# === mocks/near ==============================================================
+# Near misses: which mocks nearly matched, and what differs.  Pure.
 
 
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
+def explained(difference: Difference) -> str:
+    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
+    key, got, expected = unsecret(*difference)
+    part = 0
+    if isinstance(got, str) and isinstance(expected, str):
+        part = next(
+            (index for index, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), 0
+        )
+    return f"{key} is {shown(got, part)}, expected {shown(expected, part)}"
+
+
+@dataclass(frozen=True)
+class NearMiss:
+    """A mock that nearly matched, and everything that keeps it from it."""
+
+    mock: Mock
+    differences: Tuple[Difference, ...]
+
+    @property
+    def said(self) -> str:
+        """Name, place and the first difference in words."""
+        place = "" if self.mock.name == self.mock.place else f" ({self.mock.place})"
+        said = explained(self.differences[0]) if self.differences else "nothing differs any more"
+        return f'"{self.mock.name}"{place}: {said}'
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {
+            "mock": self.mock.name,
+            "place": self.mock.place,
+            "differences": [difference_json(*one) for one in self.differences],
+        }
+
+
+def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
+    """One difference: key, got, expected; of long texts what is around the place where they part, and that place."""
+    key, got, expected = unsecret(key, got, expected)
+    values = {"got": got, "expected": expected}
+    found: Dict[str, Json] = {"key": key}
+    texts = [
+        value
+        for value in values.values()
+        if isinstance(value, str) and not isinstance(value, Because)
+    ]
+    if len(texts) == 2 and max(map(len, texts)) > 200:
+        part = next(
+            (index for index, pair in enumerate(zip(*texts)) if pair[0] != pair[1]),
+            min(map(len, texts)),
+        )
+        found["differs_at"] = part
+        values = {name: text[max(0, part - 80) : part + 80] for name, text in values.items()}
+    values = {
+        name: value if len(shown(value, room=500)) < 500 else shown(value, room=400)
+        for name, value in values.items()
+    }
+    found.update({name: None if value is MISSING else value for name, value in values.items()})
+    return found
+
+
+def near_misses(
+    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int], most: int = 3
+) -> List[NearMiss]:
+    """The mocks with the fewest differences, nearest first; of several those whose text is much like the one that came, then
+    those of which most holds, then those that differ latest in the order of MATCH_KEYS."""
+    ranked: Dict[Tuple[int, int], List[NearMiss]] = {}
+    for mock in mocks:
+        differences = mock.differences(call, wire, used(mock))
+        ties = ranked.setdefault((len(differences), len(differences) - len(mock.conditions)), [])
+        if len(ties) < 200:
+            ties.append(NearMiss(mock, tuple(differences)))
+    order = {key: index for index, key in enumerate(MATCH_KEYS)}
+
+    def near(miss: NearMiss) -> Tuple[float, int, int]:
+        holds = len(miss.mock.conditions) - len(miss.differences)
+        first = re.split(r"[.\[]", miss.differences[0][0])[0] if miss.differences else ""
+        if miss.differences and (first == "times" or isinstance(miss.differences[0][2], Because)):
+            return (
+                2.0,
+                holds,
+                0,
+            )  # all that it asks for is there; it can't answer, for another reason
+        alike = likeness(miss.differences)
+        return alike if alike > 0.6 else 0.0, holds, order.get(first, len(order))
+
+    found: List[NearMiss] = []
+    for count in sorted({count for count, _ in ranked}):
+        if len(found) < most:
+            ties = [miss for rank in sorted(ranked) if rank[0] == count for miss in ranked[rank]]
+            found += sorted(ties, key=near, reverse=True)[: most - len(found)]
+    return found
+
+
+def likeness(differences: Sequence[Difference]) -> float:
+    """How alike the first difference's two texts are, from 0 to 1."""
+    if not differences:
+        return 1.0
+    _, got, expected = differences[0]
+    texts = [
+        value if isinstance(value, str) else compact(value) if isinstance(value, dict) else ""
+        for value in (got, expected)
+    ]
+    return difflib.SequenceMatcher(None, texts[0][:200], texts[1][:200]).quick_ratio()
+
+
+# === mocks/sessions ==========================================================
+# All mocks in matching order, and what each session has of its own.  May touch threading and time.
+
+
+@dataclass(frozen=True)
+class Found:
+    """The mock that answers a call, its answer, and the number of this use, counted from 0."""
+
+    mock: Mock
+    answer: Answer
+    used: int
+    uses: Uses
+    limit: Optional[Limit] = None
 
 
 class Session:
@@ -4973,7 +8263,7 @@ class Session:
     answerer's."""
 
     def __init__(self) -> None:
-        self.specs: List[Tuple[Json, str]] = []         # JSON and place of the mocks added at run time
+        self.specs: List[Tuple[Json, str]] = []  # JSON and place of the mocks added at run time
         self.mocks: Tuple[Mock, ...] = ()
         self.uses: Dict[Tuple[str, str], Uses] = {}
         self.memory: Any = None
@@ -4982,7 +8272,9 @@ class Session:
     def uses_of(self, mock: Mock) -> Uses:
         """How often it has used a mock."""
         found = self.uses.get(mock.key)
-        return found or self.uses.setdefault(mock.key, Uses())      # setdefault: two threads get the same
+        return found or self.uses.setdefault(
+            mock.key, Uses()
+        )  # setdefault: two threads get the same
 
     def hold(self, mocks: Sequence[Mock]) -> None:
         """Have these mocks of its own, from now on."""
@@ -5001,7 +8293,9 @@ class Mocks:
     """All mocks in matching order: those that a session added at run time, newest first, then those from files, which
     are read again when they change.  `say` gets a line whenever that goes wrong or right."""
 
-    def __init__(self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None
+    ) -> None:
         self.directories, self.say = tuple(directories), say
         self.lock = threading.Lock()
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session()})
@@ -5009,7 +8303,9 @@ class Mocks:
         self.index = Index(())
         self.stamps: Dict[str, Stamp] = {}
         self.next_check = self.last_request = self.looked = 0.0
-        self.fresh = False              # whether a file is so new that a further change may leave its stamp the same
+        self.fresh = (
+            False  # whether a file is so new that a further change may leave its stamp the same
+        )
         self.problems: List[str] = []
         self.numbers = itertools.count(1)
 
@@ -5057,7 +8353,9 @@ class Mocks:
 
     def watch(self, libraries: Sequence[Library]) -> None:
         """Look at exactly the files that these libraries have read."""
-        self.stamps = {path: known for library in libraries for path, known in library.stamps.items()}
+        self.stamps = {
+            path: known for library in libraries for path, known in library.stamps.items()
+        }
         age = time.time_ns() - max((known[0] for known in self.stamps.values() if known), default=0)
         self.fresh = 0 <= age < 50_000_000
 
@@ -5096,7 +8394,9 @@ class Mocks:
             mocks = [parse_mock(spec, place, reader(libraries)) for spec, place in placed]
             holder.specs = [*placed, *holder.specs]
             holder.hold([*mocks, *holder.mocks])
-            self.stamps.update({path: known for library in libraries for path, known in library.stamps.items()})
+            self.stamps.update(
+                {path: known for library in libraries for path, known in library.stamps.items()}
+            )
         return mocks
 
     def remove(self, ids: Iterable[str], session: str = "") -> int:
@@ -5135,10 +8435,16 @@ class Mocks:
                 continue
             steady = steady and mock.steady
             uses = session.uses_of(mock)
-            limit = uses.admit(*mock.limit) if mock.limit and not mock.differences(call, wire, uses.count) else None
+            limit = (
+                uses.admit(*mock.limit)
+                if mock.limit and not mock.differences(call, wire, uses.count)
+                else None
+            )
             if limit and limit.left < 0:
                 failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
-                return Found(mock, Answer(failure, 429, Delivery()), uses.count, uses, replace(limit, left=0)), steady
+                return Found(
+                    mock, Answer(failure, 429, Delivery()), uses.count, uses, replace(limit, left=0)
+                ), steady
             claimed = mock.claim(call, wire, uses)
             if claimed:
                 return Found(mock, *claimed, uses, limit), steady
@@ -5147,17 +8453,23 @@ class Mocks:
     def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
         """The three mocks that came nearest to matching."""
         session = self.session(call.session)
-        return near_misses(self.all(call.session), call, wire, lambda mock: session.uses_of(mock).count)
+        return near_misses(
+            self.all(call.session), call, wire, lambda mock: session.uses_of(mock).count
+        )
 
     def explain(self, near: Sequence[NearMiss]) -> str:
         """Why no mock matches: the closest one and the first thing that differs."""
         if not near:
-            where = " and ".join(os.path.join(name, "mocks") for name in map(os.path.basename, self.directories))
+            where = " and ".join(
+                os.path.join(name, "mocks") for name in map(os.path.basename, self.directories)
+            )
             return f"no mock matches; none are loaded{' from ' + where if where else ''}"
         return f"no mock matches; closest is {near[0].said}"
 
 
-# --- The journal ---
+# === journal =================================================================
+# What was asked and how it ended; waiting, gates, feeds.  May touch threading and time.
+
 
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
 
@@ -5212,7 +8524,11 @@ class Feed(Gate):
                 return
             self.size -= len(frame)
             if self.dropped:
-                frame, self.dropped = f": {self.dropped} events dropped, they are read too slowly\n\n".encode() + frame, 0
+                frame, self.dropped = (
+                    f": {self.dropped} events dropped, they are read too slowly\n\n".encode()
+                    + frame,
+                    0,
+                )
             yield frame
 
 
@@ -5222,38 +8538,103 @@ class Entry:
     `kept` is query and headers without credentials, `answered` the status, the mock's name, the fault, whether no mock
     matched, the near misses and a note; `call` is what was asked, as far as it could be read."""
 
-    __slots__ = ("number", "moment", "method", "path", "port", "session", "kept", "body", "provider", "call", "status", "mock",
-                 "fault", "unmatched", "near", "note", "duration", "bytes_sent", "events_sent", "events_total", "blocked",
-                 "ended", "gate", "size", "here")
+    __slots__ = (
+        "number",
+        "moment",
+        "method",
+        "path",
+        "port",
+        "session",
+        "kept",
+        "body",
+        "provider",
+        "call",
+        "status",
+        "mock",
+        "fault",
+        "unmatched",
+        "near",
+        "note",
+        "duration",
+        "bytes_sent",
+        "events_sent",
+        "events_total",
+        "blocked",
+        "ended",
+        "gate",
+        "size",
+        "here",
+    )
 
-    def __init__(self, number: str, moment: float, request: Request, kept: Mapping[str, Mapping[str, str]], body: Json,
-                 provider: Optional[str], call: Optional[Call], size: int) -> None:
-        self.number, self.moment, self.method, self.path = number, moment, request.method, request.path
+    def __init__(
+        self,
+        number: str,
+        moment: float,
+        request: Request,
+        kept: Mapping[str, Mapping[str, str]],
+        body: Json,
+        provider: Optional[str],
+        call: Optional[Call],
+        size: int,
+    ) -> None:
+        self.number, self.moment, self.method, self.path = (
+            number,
+            moment,
+            request.method,
+            request.path,
+        )
         self.port, self.session, self.kept, self.body = request.port, request.session, kept, body
         self.provider, self.call, self.size = provider, call, size
         self.status, self.mock, self.fault, self.note = 0, "", "", ""
         self.unmatched, self.near = False, cast(Tuple[NearMiss, ...], ())
-        self.duration, self.bytes_sent, self.events_sent, self.blocked = cast(Optional[float], None), 0, 0, 0.0
+        self.duration, self.bytes_sent, self.events_sent, self.blocked = (
+            cast(Optional[float], None),
+            0,
+            0,
+            0.0,
+        )
         self.events_total: Optional[int] = None
         self.ended: Optional[str] = None
         self.gate: Optional[Gate] = None
-        self.here = True                # whether the journal still has it
+        self.here = True  # whether the journal still has it
 
     def json(self) -> Dict[str, Json]:
         """All that is shown of it; what is changed in there changes nothing here."""
         call = self.call
         asked: Tuple[Json, ...] = (None,) * 5
         if call:
-            asked = call.operation or None, call.api or None, call.model, call.stream, call.user[:JOURNAL_BODY]
+            asked = (
+                call.operation or None,
+                call.api or None,
+                call.model,
+                call.stream,
+                call.user[:JOURNAL_BODY],
+            )
         return {
-            "id": self.number, "time": timestamp(self.moment), "port": self.port, "session": self.session or None,
-            "method": self.method, "path": self.path, "query": dict(self.kept["query"]), "headers": dict(self.kept["headers"]),
-            "body": copied(self.body), "provider": self.provider,
+            "id": self.number,
+            "time": timestamp(self.moment),
+            "port": self.port,
+            "session": self.session or None,
+            "method": self.method,
+            "path": self.path,
+            "query": dict(self.kept["query"]),
+            "headers": dict(self.kept["headers"]),
+            "body": copied(self.body),
+            "provider": self.provider,
             **dict(zip(("operation", "api", "model", "stream", "user"), asked)),
-            "mock": self.mock or None, "fault": self.fault or None, "status": self.status, "unmatched": self.unmatched,
-            "near_misses": [miss.json() for miss in self.near], "note": self.note, "duration": self.duration,
-            "bytes_sent": self.bytes_sent, "events_sent": self.events_sent, "events_total": self.events_total,
-            "blocked": self.blocked, "ended": self.ended}
+            "mock": self.mock or None,
+            "fault": self.fault or None,
+            "status": self.status,
+            "unmatched": self.unmatched,
+            "near_misses": [miss.json() for miss in self.near],
+            "note": self.note,
+            "duration": self.duration,
+            "bytes_sent": self.bytes_sent,
+            "events_sent": self.events_sent,
+            "events_total": self.events_total,
+            "blocked": self.blocked,
+            "ended": self.ended,
+        }
 
     def matches(self, wanted: Sequence[Condition], ended: Optional[str]) -> bool:
         """Whether it fulfils conditions, and has ended in the way that is asked for."""
@@ -5261,31 +8642,21 @@ class Entry:
             return False
         if not wanted:
             return True
-        call = self.call or Call(self.provider or "", "", "", "", path=self.path)
-        seen = replace(call, query=self.kept["query"], headers=self.kept["headers"], port=self.port,
-                       session=self.session)
+        query, headers = self.kept["query"], self.kept["headers"]
+        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
+        if self.call:
+            seen = replace(self.call, request=request)
+        else:
+            seen = Call(request, self.provider or "", "", "", "", body=None)
         return all(one.holds(one.get(seen)) for one in wanted)
-
-
-def copied(value: Json) -> Json:
-    """A JSON value of its own."""
-    if isinstance(value, dict):
-        return {key: copied(inner) for key, inner in value.items()}
-    return [copied(inner) for inner in value] if isinstance(value, list) else value
-
-
-this_second = functools.lru_cache(maxsize=2)(rfc3339)
-
-
-def timestamp(moment: float) -> str:
-    """A Unix time as RFC 3339 with milliseconds."""
-    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
 
 
 class Waiter(Gate):
     """Somebody who waits for so many more requests of a session that match."""
 
-    def __init__(self, session: str, wanted: Sequence[Condition], ended: Optional[str], more: int) -> None:
+    def __init__(
+        self, session: str, wanted: Sequence[Condition], ended: Optional[str], more: int
+    ) -> None:
         super().__init__()
         self.session, self.wanted, self.ended, self.more = session, wanted, ended, more
 
@@ -5297,7 +8668,7 @@ class Waiter(Gate):
                 self.release()
 
 
-Patience = Callable[[Gate, float], None]        # waits until a gate opens, for so many seconds
+Patience = Callable[[Gate, float], None]  # waits until a gate opens, for so many seconds
 
 
 def in_a_thread(gate: Gate, timeout: float) -> None:
@@ -5316,14 +8687,16 @@ class Journal:
         self.size, self.room, self.used, self.kept = size, room, 0, 0
         self.sessions: Dict[str, Deque[Entry]] = {}
         self.order: Deque[Entry] = deque()
-        self.gated: Dict[str, Entry] = {}               # streams under way that a test releases, journal or not
+        self.gated: Dict[str, Entry] = {}  # streams under way that a test releases, journal or not
         self.lock = threading.RLock()
         self.waiters: List[Waiter] = []
         self.feeds: List[Tuple[str, Feed]] = []
         self.closed = False
         self.started = time.monotonic()
         self.running = 0
-        self.requests: Dict[Tuple[Optional[str], Optional[str], int, bool], int] = {}  # by provider, API, status, matched
+        self.requests: Dict[
+            Tuple[Optional[str], Optional[str], int, bool], int
+        ] = {}  # by provider, API, status, matched
         self.ends: Dict[str, int] = {}
         self.bytes_sent = self.events_sent = 0
         self.seconds = 0.0
@@ -5390,7 +8763,9 @@ class Journal:
             waiter.look(entry)
         watching = [feed for session, feed in self.feeds if session in ("*", entry.session)]
         if watching:
-            frame = OPENAI_SSE.frame(compact(entry.json()), "request" if entry.ended is None else "ended")
+            frame = OPENAI_SSE.frame(
+                compact(entry.json()), "request" if entry.ended is None else "ended"
+            )
             for feed in watching:
                 feed.put(frame)
 
@@ -5419,7 +8794,8 @@ class Journal:
         """A request by its id."""
         with self.lock:
             return self.gated.get(number) or next(
-                (entry for entry in self.order if entry.here and entry.number == number), None)
+                (entry for entry in self.order if entry.here and entry.number == number), None
+            )
 
     def clear(self, session: str = "") -> int:
         """Forget a session's requests, or all for `*`; how many there were."""
@@ -5436,10 +8812,17 @@ class Journal:
             held = [entry.gate for entry in self.gated.values() if session in ("*", entry.session)]
         for gate in held:
             if gate:
-                gate.release(10 ** 9)
+                gate.release(10**9)
 
-    def wait(self, session: str, wanted: Sequence[Condition], count: int, ended: Optional[str], timeout: float,
-             patience: Patience = in_a_thread) -> Tuple[List[Entry], bool]:
+    def wait(
+        self,
+        session: str,
+        wanted: Sequence[Condition],
+        count: int,
+        ended: Optional[str],
+        timeout: float,
+        patience: Patience = in_a_thread,
+    ) -> Tuple[List[Entry], bool]:
         """The requests that match, once there are `count` of them; and false if there were not in time."""
         with self.lock:
             found = self.matching(session, wanted, ended)
@@ -5454,7 +8837,9 @@ class Journal:
                 self.waiters.remove(waiter)
         return self.matching(session, wanted, ended), waiter.more <= 0
 
-    def matching(self, session: str, wanted: Sequence[Condition], ended: Optional[str] = None) -> List[Entry]:
+    def matching(
+        self, session: str, wanted: Sequence[Condition], ended: Optional[str] = None
+    ) -> List[Entry]:
         """The requests of a session that match."""
         return [entry for entry in self.entries(session) if entry.matches(wanted, ended)]
 
@@ -5472,9 +8857,8 @@ class Journal:
                 feed.put(None)
 
 
-# === Answering ===============================================================
-# A request becomes a response: routing, credentials, mocks, fallback, errors in the provider's shape,
-# the control API as a table.  Uses the sections above, and nothing of the system.
+# === answered ================================================================
+# A response and where it comes from.  Touches nothing.
 
 
 @dataclass(frozen=True)
@@ -5510,182 +8894,13 @@ class Answered:
 Frames = Iterable[Union[bytes, Hold]]
 
 
-def ahead(frames: Frames, room: int = 256 * 1024) -> Frames:
-    """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are asked for, the others."""
-    rest, begun, size = iter(frames), [], 0
-    for frame in rest:
-        begun.append(frame)
-        size += 512 + (0 if isinstance(frame, Hold) else len(frame))        # 512: what it takes to make even an empty one
-        if size > room:
-            return itertools.chain(begun, rest)
-    return tuple(begun)
-
-
-class Memory:
-    """Answers to requests that came before, for as long as the mocks of the session and of the files stay the same.
-
-    An answer depends on nothing but the request and the mocks, so that an equal request need not be read, matched
-    and written out again.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
-
-    def __init__(self, own: Index, files: Index, names: Sequence[str], room: int = 4 * 1024 * 1024) -> None:
-        self.own, self.files, self.room, self.used = own, files, room, 0
-        self.names = (*names, *own.headers, *files.headers)
-        self.answers: Dict[Any, Answered] = {}
-
-    def key(self, request: Request) -> Any:
-        """All of a request that its answer depends on."""
-        headers = request.headers
-        return (request.method, request.path, request.port, request.body, tuple(request.query.items()),
-                *[headers.get(name) for name in self.names])
-
-    def keep(self, key: Any, answered: Answered) -> Answered:
-        """The answer, which is remembered.  A stream is written out first, as far as that takes no time worth
-        mentioning: a thousand that begin at once are then made once."""
-        frames = answered.response.frames
-        if frames is not None and not isinstance(frames, tuple):
-            frames = ahead(frames)
-            answered = replace(answered, response=replace(answered.response, frames=frames))
-        if answered.steady and (frames is None or isinstance(frames, tuple)):
-            size = sum(len(frame) for frame in frames or () if not isinstance(frame, Hold))
-            self.put(key, answered, size + len(answered.response.body))
-        return answered
-
-    def put(self, key: Any, answered: Answered, size: int) -> None:
-        """Remember an answer of `size` bytes."""
-        size += sum(len(part) for part in key if isinstance(part, (bytes, str))) + 300 * len(key[4])     # key[4]: the query
-        if size > 1024 * 1024:
-            return
-        if self.used + size > self.room:
-            self.answers, self.used = {}, 0
-        self.answers[key] = answered
-        self.used += size + 2048            # about what the objects take
-
-
-OWNER_HEADERS = ("anthropic-version", "user-agent", "x-goog-api-key", "access-control-request-method",
-                 "access-control-request-headers")
-CREDENTIALS = tuple(sorted({name for wire in WIRE_FORMATS for name in wire.credentials if name[0] != "?"}))
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-ROUTES = tuple((re.compile(route), wire) for wire in WIRE_FORMATS for route in wire.routes)
-HEALTH = {"status": "healthy", "service": "mock-provider"}
-DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
-
-
-def readable(route: str) -> str:
-    """A route as people write it: the first of its alternatives, groups as {name}."""
-    text = re.sub(r"\(\?P<\w+>([\w-]+)\)", r"\1", route.replace(COLON, ":"))
-    text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"{\1}", text)
-    text = re.sub(r"\(\?:[^()]*\)\?", "", text)
-    return re.sub(r"\(\?:([^|()]*)[^()]*\)", r"\1", text)
-
-
-PATHS = tuple(reversed(list({readable(route): wire for wire in reversed(WIRE_FORMATS) for route in reversed(wire.routes)
-                             if "(?" not in readable(route)}.items())))
-
-
-Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
-
-
-def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, and the decoded segments that it names."""
-    return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
-
-
-def new_owners(method: str, path: str) -> Owners:
-    """The same, looked for."""
-    target = ("GET" if method == "HEAD" else method) + " " + path
-    found = ((wire, route.fullmatch(target)) for route, wire in ROUTES)
-    return tuple((wire, {name: unquote(text) for name, text in match.groupdict().items() if text is not None})
-                 for wire, match in found if match)
-
-
-known_owners = functools.lru_cache(maxsize=1024)(new_owners)
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = re.sub(rb"%([0-9A-Fa-f]{2})", lambda match: binascii.unhexlify(match.group(1)), text.encode())
-    return data.decode("utf-8", "replace")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query; of several values of one name the last."""
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end():]
-        target = target if target.startswith("/") else "/" + target
-    path, _, query = target.partition("#")[0].partition("?")
-    pairs = (pair.partition("=") for pair in query.split("&") if pair) if query else ()
-    return re.sub("/{2,}", "/", path), {unquote(name.replace("+", " ")): unquote(value.replace("+", " "))
-                                        for name, _, value in pairs}
-
-
-def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest path, or the
-    methods that this one takes."""
-    found = owners(request.method, request.path)
-    for wire, params in found:
-        if wire.owns(request):
-            return wire, params
-    allowed = allow(request.path)
-    if allowed:
-        raise Refused(405, f"{shown(request.path)} takes {allowed}, not {request.method}", headers=(("Allow", allowed),),
-                      code="method_not_allowed")
-    near = nearest_path(request.path, request.method)[0]
-    raise Refused(404, f"unknown path {shown(request.path)}; the nearest known one is {near}", code="unknown_path")
-
-
-def allow(path: str) -> str:
-    """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    found = [method for method in METHODS if method != "OPTIONS" and (
-        owners(method, path) or (path == "/" and method in ("GET", "HEAD")))]
-    return ", ".join([*found, "OPTIONS"]) if found else ""
-
-
-def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it is, and how alike, up to 1."""
-    best = PATHS[0][0], PATHS[0][1], 0.0
-    for known, wire in PATHS:
-        wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
-        if wanted.real_quick_ratio() > best[2] and wanted.quick_ratio() > best[2] and wanted.ratio() > best[2]:
-            best = known, wire, wanted.ratio()
-    return best
-
-
-def nameless(path: str, known: str) -> str:
-    """A path with {model} and the like where a known path of as many segments has them."""
-    given, names = path.replace("%3A", ":").split("/"), known.split("/")
-    if len(given) != len(names):
-        return path
-    named = []
-    for segment, name in zip(given, names):
-        holder, colon, _ = name.partition(":")
-        named.append(holder + (colon + segment.rpartition(":")[2] if colon else "") if name.startswith("{") else segment)
-    return "/".join(named)
-
-
-def shape_of(request: Request) -> WireFormat:
-    """The wire format in whose shape a request gets an error, whether or not its path is known."""
-    if request.path in ("", "/", "*"):
-        return DEFAULT_SHAPE
-    found = [wire for method in ("POST", "GET") for wire, _ in owners(method, request.path)]
-    if found:
-        return next((wire for wire in found if wire.owns(request)), found[0])
-    _, wire, alike = nearest_path(request.path, request.method)
-    return wire if alike > 0.75 else DEFAULT_SHAPE
-
-
-# --- The control API ---
-
-
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
     """JSON for a test."""
-    return Response(status, (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers),
-                    utf8(compact(value) + "\n"))
+    return Response(
+        status,
+        (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers),
+        utf8(compact(value) + "\n"),
+    )
 
 
 def control_refusal(refused: Refused) -> Answered:
@@ -5694,288 +8909,54 @@ def control_refusal(refused: Refused) -> Answered:
     return Answered(control_response(refused.status, error, refused.headers), control=True)
 
 
-NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
+def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
+    """A request as the journal keeps it, with no credential in it; how it ended is filled in later."""
+    call, body, response = answered.call, request.body, answered.response
+    if call and not call.was_read:
+        call = None
+    size = 1500 + head.weight + 16 * min(len(body), JOURNAL_BODY) + 2000 * len(answered.near)
+    kept: Json = call.body if call else body.decode("utf-8", "replace")
+    if len(body) > JOURNAL_BODY:
+        kept = body[:JOURNAL_BODY].decode("utf-8", "replace")
+        call = (
+            replace(
+                call,
+                request=replace(call.request, body=b""),
+                body=None,
+                prompt="",
+                inputs=(),
+                user=call.user[:JOURNAL_BODY],
+                system=call.system[:JOURNAL_BODY],
+            )
+            if call
+            else None
+        )
+    entry = Entry(
+        number,
+        time.time(),
+        request,
+        head.kept,
+        kept,
+        answered.wire.provider if answered.wire else None,
+        call,
+        size,
+    )
+    entry.status, entry.mock, entry.note = response.status, answered.mock, answered.note
+    entry.unmatched, entry.near = answered.unmatched, answered.near
+    if response.delivery.fault:
+        entry.fault = response.delivery.fault.kind
+    entry.events_total = (
+        0
+        if response.frames is None
+        else len(response.frames)
+        if isinstance(response.frames, tuple)
+        else None
+    )
+    return entry
 
 
-def own_name(host: str, served: str) -> bool:
-    """Whether a Host header names this server: loopback, the address that it listens on, or a number, which no DNS can rebind."""
-    name = re.sub(r":\d+$", "", host.strip().lower())
-    return name in ("", "localhost", served.lower()) or NUMERIC_HOST.fullmatch(name) is not None
-
-
-def on_loopback(peer: str) -> bool:
-    """Whether a client's address is this machine's own."""
-    return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
-
-
-ControlRoute = Tuple[str, str, str, str]        # method, path below /__mock__, method of Control, what it does
-
-
-class Control:
-    """The control API: what tests see and steer, under /__mock__/ (README, "Control API").
-
-    For clients on loopback only, unless they have the token; a Host or an Origin that is not the server's own is refused, so
-    that no web page that somebody happens to look at can use it."""
-
-    ROUTES: Tuple[ControlRoute, ...] = (
-        ("GET", r"/", "page", "the inspector, a live view for people"),
-        ("GET", r"/health", "health", "version, uptime, mocks, problems with mock files"),
-        ("GET", r"/requests", "requests", "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`"),
-        ("DELETE", r"/requests", "forget", "empty the journal"),
-        ("POST", r"/requests/count", "count", "`{\"match\"}` → `{\"count\"}`"),
-        ("POST", r"/requests/wait", "wait",
-         "`{\"match\", \"count\", \"ended\", \"timeout\"}` → those requests, as soon as they are there; else 408"),
-        ("POST", r"/requests/(?P<id>[^/]+)/release", "release", "`{\"events\"}`: let gated events out"),
-        ("GET", r"/requests/live", "live", "the journal as an event stream"),
-        ("GET", r"/mocks", "mocks_loaded", "what is loaded, in matching order, with use counts"),
-        ("POST", r"/mocks", "add", "add one mock or an array of them → 201 with ids"),
-        ("DELETE", r"/mocks", "remove_all", "remove those added at run time"),
-        ("DELETE", r"/mocks/(?P<id>[^/]+)", "remove", "remove one of them"),
-        ("POST", r"/reset", "reset", "forget journal, run-time mocks and how often mocks were used"),
-        ("GET", r"/metrics", "metrics", "counts for Prometheus"),
-        ("GET", r"/wire-plans", "wire_plans", "the named wire plans, so that a test can loop over them"))
-
-    def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
-        self.mocks, self.journal, self.settings = mocks, journal, settings
-
-    def answer(self, request: Request) -> Answered:
-        """The response to a control request; a refusal says what is wrong."""
-        try:
-            self.admit(request)
-            action, params = self.route(request)
-            found = getattr(self, action)(request, **params)
-            return found if isinstance(found, Answered) else Answered(found, control=True)
-        except Refused as refused:
-            return control_refusal(refused)
-        except BadMock as error:
-            return Answered(control_response(400, {"error": {"message": str(error), "code": "bad_mock"}}), control=True)
-
-    def admit(self, request: Request) -> None:
-        """Refuse who may not use the control API."""
-        headers, token = request.headers, self.settings.control_token
-        given = scheme_key(headers.get("authorization", ""), ("bearer",))
-        trusted = bool(token) and given == token
-        if not trusted and not on_loopback(request.peer):
-            raise Refused(403, "the control API answers clients on loopback, and others that send the bearer token of "
-                               "--control-token", code="not_loopback")
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if not trusted and not own_name(host, self.settings.host):
-            raise Refused(403, f"Host is {shown(host)}, which is not this server's own name; use localhost or its address",
-                          code="foreign_host")
-        if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
-            raise Refused(403, f"Origin is {shown(origin)}; the control API answers no other origin", code="foreign_origin")
-
-    def route(self, request: Request) -> Tuple[str, Mapping[str, str]]:
-        """The action that a path asks for, and its parameters."""
-        path = request.path[len(CONTROL_PREFIX):]
-        if not path and request.method in ("GET", "HEAD"):
-            raise Refused(308, "the inspector is at /__mock__/", headers=(("Location", CONTROL_PREFIX + "/"),), code="moved")
-        method = "GET" if request.method == "HEAD" else request.method
-        found = [(known, action, match) for known, pattern, action, _ in self.ROUTES
-                 for match in [re.fullmatch(pattern, path)] if match]
-        for known, action, match in found:
-            if known == method:
-                return action, {name: unquote(text) for name, text in match.groupdict().items()}
-        if found:
-            allowed = ", ".join(sorted({known for known, _, _ in found}))
-            raise Refused(405, f"{request.path} takes {allowed}, not {request.method}", headers=(("Allow", allowed),),
-                          code="method_not_allowed")
-        paths = {"/__mock__" + re.sub(r"\(\?P<id>[^)]+\)", "ID", pattern) for _, pattern, _, _ in self.ROUTES}
-        raise Refused(404, f"unknown control path {shown(request.path)}; {nearest(request.path, paths)}", code="unknown_path")
-
-    def session(self, request: Request) -> str:
-        """The session that is meant: of the query, else of the request."""
-        name = request.query.get("session", request.session)
-        if name != "*" and not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    def sessions(self, request: Request) -> List[str]:
-        """The sessions that are meant."""
-        session = self.session(request)
-        return list(self.mocks.sessions) if session == "*" else [session]
-
-    def given(self, request: Request, keys: Iterable[str]) -> Dict[str, Json]:
-        """The body, an object with no other keys; an empty one is one without any."""
-        try:
-            return known_keys(parse_json(request.body) if request.body.strip() else {}, keys, "body", "")
-        except BadMock:
-            raise
-        except ValueError as error:
-            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
-
-    def number(self, text: Json, name: str, least: int, most: int = 1_000_000) -> int:
-        """A whole number of the query or the body."""
-        value = int(text) if isinstance(text, str) and re.fullmatch("[0-9]{1,9}", text) else text
-        if not fits(value, "an integer") or not least <= value <= most:
-            raise Refused(400, f"{name}: expected a whole number from {least} to {most}, found {shown(text)}", code="bad_value")
-        return cast(int, value)
-
-    # --- what there is ---
-
-    def page(self, request: Request) -> Response:
-        """The inspector."""
-        policy = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
-        return Response(200, (("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"),
-                              ("Content-Security-Policy", policy)), utf8(INSPECTOR))
-
-    def health(self, request: Request) -> Response:
-        """Version, uptime, mocks, problems."""
-        return control_response(200, {
-            "status": "ok" if not self.mocks.problems else "mocks not reloaded", "version": __version__,
-            "uptime": round(self.journal.uptime(), 3), "mocks": len(self.mocks.all(request.session)),
-            "load_errors": self.mocks.problems})
-
-    def requests(self, request: Request) -> Response:
-        """The journal."""
-        known_keys(dict(request.query), ("unmatched", "limit", "mock", "session"), "query", "")
-        found = self.journal.entries(self.session(request))
-        if request.query.get("unmatched", "0").lower() not in ("", "0", "false"):
-            found = [entry for entry in found if entry.unmatched]
-        if "mock" in request.query:
-            found = [entry for entry in found if entry.mock == request.query["mock"]]
-        if "limit" in request.query:
-            limit = self.number(request.query["limit"], "limit", 0)
-            found = found[-limit:] if limit else []
-        return control_response(200, {"requests": [entry.json() for entry in found]})
-
-    def forget(self, request: Request) -> Response:
-        """Empty the journal."""
-        return control_response(200, {"deleted": self.journal.clear(self.session(request))})
-
-    def count(self, request: Request) -> Response:
-        """How many requests match."""
-        given = self.given(request, ("match",))
-        wanted = conditions(given.get("match", {}), "", "body")
-        return control_response(200, {"count": len(self.journal.matching(self.session(request), wanted))})
-
-    def wait(self, request: Request) -> Response:
-        """Requests that match, once there are enough."""
-        given = self.given(request, ("match", "count", "ended", "timeout"))
-        wanted = conditions(given.get("match", {}), "", "body")
-        ended, timeout = given.get("ended"), given.get("timeout", 5)
-        if ended is not None and ended not in ENDS:
-            raise Refused(400, f"ended: found {shown(ended)}; {nearest(str(ended), ENDS)}", code="bad_value")
-        if not fits(timeout, "a number") or not 0 <= timeout <= WAIT_SECONDS:
-            raise Refused(400, f"timeout: expected seconds from 0 to {WAIT_SECONDS:g}, found {shown(timeout)}", code="bad_value")
-        number, session = self.number(given.get("count", 1), "count", 1), self.session(request)
-        found, enough = self.journal.wait(session, wanted, number, ended, timeout, request.patience or in_a_thread)
-        if enough:
-            return control_response(200, {"requests": [entry.json() for entry in found]})
-        seen = [entry.json() for entry in self.journal.entries(session)[-20:]]
-        message = f"{len(found)} of {number} requests came within {timeout:g} seconds; what came instead is in requests"
-        if self.journal.closed:
-            message = f"{len(found)} of {number} requests came before the server was closed"
-        error = {"message": message, "code": "timeout"}
-        return control_response(408, {"error": error, "matched": len(found), "requests": seen})
-
-    def release(self, request: Request, id: str) -> Response:
-        """Let events of a gated stream out."""
-        events = self.number(self.given(request, ("events",)).get("events", 1), "events", 1)
-        entry = self.journal.find(id)
-        if not entry:
-            raise Refused(404, f"no request {shown(id)} in the journal; X-Mock-Request-Id of its answer says which it was",
-                          code="unknown_request")
-        if not entry.gate or entry.ended:
-            reason = f"has ended: {entry.ended}" if entry.gate else 'has no gate; its mock needs "gate": true'
-            raise Refused(409, f"request {id} {reason}", code="no_gate")
-        entry.gate.release(events)
-        return control_response(200, {"released": events})
-
-    def live(self, request: Request) -> Answered:
-        """An event when a request comes and one when it has ended."""
-        feed = self.journal.watch(self.session(request))
-        response = Response(200, (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")), frames=feed.frames(),
-                            may_gzip=False)
-        return Answered(response, feed=feed, control=True)
-
-    def mocks_loaded(self, request: Request) -> Response:
-        """All mocks, in matching order."""
-        names = self.sessions(request)
-        known = [(self.mocks.session(name), mock) for name in names for mock in self.mocks.session(name).mocks]
-        known += [(self.mocks.session(names[0]), mock) for mock in self.mocks.index.mocks]
-        return control_response(200, {"mocks": [
-            {"id": mock.id, "name": mock.name, "uses": session.uses_of(mock).count, "source": parse_json(utf8(mock.source))}
-            for session, mock in known]})
-
-    def add(self, request: Request) -> Response:
-        """Add mocks."""
-        try:
-            given = parse_json(request.body)
-        except ValueError as error:
-            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
-        if self.session(request) == "*":
-            raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
-        mocks = self.mocks.add(given if isinstance(given, list) else [given], self.session(request))
-        return control_response(201, {"ids": [mock.id for mock in mocks]})
-
-    def remove_all(self, request: Request) -> Response:
-        """Remove all that were added at run time."""
-        deleted = 0
-        for name in self.sessions(request):
-            deleted += self.mocks.remove([mock.id for mock in self.mocks.session(name).mocks], name)
-        return control_response(200, {"deleted": deleted})
-
-    def remove(self, request: Request, id: str) -> Response:
-        """Remove one of them."""
-        if sum(self.mocks.remove([id], name) for name in self.sessions(request)):
-            return control_response(200, {"deleted": 1})
-        if any(mock.id == id for mock in self.mocks.index.mocks):
-            raise Refused(409, f"{id} comes from a file; remove it there", code="not_added")
-        known = [mock.id for name in self.sessions(request) for mock in self.mocks.session(name).mocks]
-        raise Refused(404, f"no mock {shown(id)} was added; {nearest(id, known) if known else 'none was'}", code="unknown_mock")
-
-    def reset(self, request: Request) -> Response:
-        """Forget what a session, or for `*` every one, has gathered."""
-        session = self.session(request)
-        self.journal.clear(session)
-        self.journal.open_gates(session)
-        for name in list(self.mocks.sessions) if session == "*" else [session]:
-            self.mocks.reset(name)
-        return control_response(200, {"reset": session or None})
-
-    def wire_plans(self, request: Request) -> Response:
-        """The named plans with what they change."""
-        usual = asdict(Plan())
-        return control_response(200, {name: {key: value for key, value in asdict(plan).items() if value != usual[key]}
-                                      for name, plan in WIRE_PLANS.items()})
-
-    def metrics(self, request: Request) -> Response:
-        """Counts in Prometheus' text format, version 0.0.4."""
-        journal = self.journal
-        labels = ("provider", "api", "status", "matched")
-        with journal.lock:
-            requests: Samples = [(dict(zip(labels, (str(part).lower() for part in key))), count)
-                                 for key, count in sorted(journal.requests.items(), key=str)]
-            ends: Samples = [({"ended": name}, count) for name, count in sorted(journal.ends.items())]
-            running, kept, seconds_ = journal.running, journal.kept, round(journal.seconds, 6)
-            bytes_sent, events_sent = journal.bytes_sent, journal.events_sent
-        families: Tuple[Tuple[str, str, str, Samples], ...] = (
-            ("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
-            ("uptime_seconds", "gauge", "Seconds since the start.", [({}, round(journal.uptime(), 3))]),
-            ("requests_total", "counter", "Requests answered.", requests),
-            ("requests_ended_total", "counter", "Requests by how their answer ended on the socket.", ends),
-            ("requests_in_flight", "gauge", "Requests that are being answered.", [({}, running)]),
-            ("request_seconds_total", "counter", "Seconds that answering took, added up.", [({}, seconds_)]),
-            ("bytes_sent_total", "counter", "Bytes of bodies sent, framing included.", [({}, bytes_sent)]),
-            ("events_sent_total", "counter", "Events of streams sent.", [({}, events_sent)]),
-            ("journal_entries", "gauge", "Requests in the journal.", [({}, kept)]),
-            ("sessions", "gauge", "Sessions, the nameless one among them.", [({}, len(self.mocks.sessions))]),
-            ("mocks", "gauge", "Mocks from files.", [({}, len(self.mocks.index.mocks))]))
-        body = "".join(metric_family("mock_server_" + name, kind, about, samples) for name, kind, about, samples in families)
-        return Response(200, (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),), utf8(body))
-
-
-Samples = Sequence[Tuple[Mapping[str, str], float]]
-
-
-def metric_family(name: str, kind: str, about: str, samples: Samples) -> str:
-    """One metric with its help, type and samples; label values are of this file's own making and need no escapes."""
-    lines = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
-    for labels, value in samples:
-        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
-        lines.append(f"{name}{'{' + inner + '}' if inner else ''} {value!r}")
-    return "\n".join(lines) + "\n"
+# === inspector ===============================================================
+# The inspector: a page that shows the journal as it grows.
 
 
 INSPECTOR = """<!doctype html>
@@ -6011,178 +8992,478 @@ for (const name of ["request", "ended"]) live.addEventListener(name, event => sh
 """
 
 
-class Answerer:
-    """Answers requests from mocks; one for all ports of a process."""
+# === metrics =================================================================
+# Prometheus' text format.  Pure.
 
-    def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
-        self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
+
+Samples = Sequence[Tuple[Mapping[str, str], float]]
+
+
+def metric_family(name: str, kind: str, about: str, samples: Samples) -> str:
+    """One metric with its help, type and samples; label values are of this file's own making and need no escapes."""
+    lines = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
+    for labels, value in samples:
+        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        lines.append(f"{name}{'{' + inner + '}' if inner else ''} {value!r}")
+    return "\n".join(lines) + "\n"
+
+
+# === control =================================================================
+# The control API: what tests see and steer, as a table.
+
+
+NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
+
+
+def own_name(host: str, served: str) -> bool:
+    """Whether a Host header names this server: loopback, the address that it listens on, or a number, which no DNS can rebind."""
+    name = re.sub(r":\d+$", "", host.strip().lower())
+    return name in ("", "localhost", served.lower()) or NUMERIC_HOST.fullmatch(name) is not None
+
+
+def on_loopback(peer: str) -> bool:
+    """Whether a client's address is this machine's own."""
+    return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
+
+
+ControlRoute = Tuple[
+    str, str, str, str
+]  # method, path below /__mock__, method of Control, what it does
+
+
+class Control:
+    """The control API: what tests see and steer, under /__mock__/ (README, "Control API").
+
+    For clients on loopback only, unless they have the token; a Host or an Origin that is not the server's own is refused, so
+    that no web page that somebody happens to look at can use it."""
+
+    ROUTES: Tuple[ControlRoute, ...] = (
+        ("GET", r"/", "page", "the inspector, a live view for people"),
+        ("GET", r"/health", "health", "version, uptime, mocks, problems with mock files"),
+        (
+            "GET",
+            r"/requests",
+            "requests",
+            "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
+        ),
+        ("DELETE", r"/requests", "forget", "empty the journal"),
+        ("POST", r"/requests/count", "count", '`{"match"}` → `{"count"}`'),
+        (
+            "POST",
+            r"/requests/wait",
+            "wait",
+            '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; else 408',
+        ),
+        (
+            "POST",
+            r"/requests/(?P<id>[^/]+)/release",
+            "release",
+            '`{"events"}`: let gated events out',
+        ),
+        ("GET", r"/requests/live", "live", "the journal as an event stream"),
+        ("GET", r"/mocks", "mocks_loaded", "what is loaded, in matching order, with use counts"),
+        ("POST", r"/mocks", "add", "add one mock or an array of them → 201 with ids"),
+        ("DELETE", r"/mocks", "remove_all", "remove those added at run time"),
+        ("DELETE", r"/mocks/(?P<id>[^/]+)", "remove", "remove one of them"),
+        (
+            "POST",
+            r"/reset",
+            "reset",
+            "forget journal, run-time mocks and how often mocks were used",
+        ),
+        ("GET", r"/metrics", "metrics", "counts for Prometheus"),
+        (
+            "GET",
+            r"/wire-plans",
+            "wire_plans",
+            "the named wire plans, so that a test can loop over them",
+        ),
+    )
+
+    def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
+        self.mocks, self.journal, self.settings = mocks, journal, settings
 
     def answer(self, request: Request) -> Answered:
-        """The response to a request, whatever it is; from memory, if it came before."""
-        self.mocks.refresh()
-        if request.path.startswith(CONTROL_PREFIX):
-            return Control(self.mocks, self.journal, self.settings).answer(request)
-        if "x-mock-response" in request.headers:
-            return self.fresh(request)
-        session = self.mocks.session(request.session)
-        memory = session.memory
-        if memory is None or memory.own is not session.index or memory.files is not self.mocks.index:
-            names = (*OWNER_HEADERS, *CREDENTIALS) if self.settings.require_auth else OWNER_HEADERS
-            memory = session.memory = Memory(session.index, self.mocks.index, names,
-                                             256 * 1024 if request.session else 4 * 1024 * 1024)
-        key = memory.key(request)
-        known: Optional[Answered] = memory.answers.get(key)
-        if known is None:
-            kept: Answered = memory.keep(key, self.fresh(request))
-            return kept
-        if known.uses:
-            with known.uses.lock:
-                known.uses.count += 1
-        return known
-
-    def fresh(self, request: Request) -> Answered:
-        """The response to a request, worked out."""
-        if request.method == "OPTIONS":
-            return Answered(self.options(request))
-        if request.path == "/" and request.method in ("GET", "HEAD"):
-            return Answered(Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))))
+        """The response to a control request; a refusal says what is wrong."""
         try:
-            wire, params = route(request)
+            self.admit(request)
+            action, params = self.route(request)
+            found = getattr(self, action)(request, **params)
+            return found if isinstance(found, Answered) else Answered(found, control=True)
         except Refused as refused:
-            return self.refuse(request, refused)
-        call: Optional[Call] = None
-        try:
-            if self.settings.require_auth and wire.credentials and not wire.credential(request):
-                return self.fail(wire, request, wire.unauthorized(request))
-            body = self.body(wire, request)
-            call = wire.read(request, params, body)
-            return self.reply(wire, call)
-        except WrongField as wrong:
-            return self.fail(wire, request, wire.complaint(wrong), call)
-        except Refused as refused:
-            return self.refuse(request, refused)
-
-    @staticmethod
-    def body(wire: WireFormat, request: Request) -> Json:
-        """The body as JSON; only a POST has one."""
-        if request.method != "POST":
-            return None
-        try:
-            return parse_json(request.body)
-        except ValueError as error:
-            detail = str(error) if request.body else wire.no_body
-            raise Refused(400, wire.bad_json.format(detail)) from None
-
-    def refuse(self, request: Request, refused: Refused) -> Answered:
-        """An error of the server itself, in the shape of the provider whose path it is or nearly is."""
-        if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
-        wire = shape_of(request)
-        failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
-        answered = self.fail(wire, request, failure)
-        response = replace(answered.response, headers=answered.response.headers + refused.headers)
-        return replace(answered, response=response)
+        except BadMock as error:
+            return Answered(
+                control_response(400, {"error": {"message": str(error), "code": "bad_mock"}}),
+                control=True,
+            )
 
-    def fail(self, wire: WireFormat, request: Request, failure: Failure, call: Optional[Call] = None) -> Answered:
-        """An error in the provider's shape, for a request that could not be read as far as a mock."""
-        ids: Ids = functools.partial(named_token, hashlib.sha256(request.path.encode() + request.body).hexdigest())
-        failure = wire.settled(failure, request)
-        return Answered(failed(wire, failure, ids, Delivery(), request), call, note=failure.message, wire=wire)
+    def admit(self, request: Request) -> None:
+        """Refuse who may not use the control API."""
+        headers, token = request.headers, self.settings.control_token
+        given = scheme_key(headers.get("authorization", ""), ("bearer",))
+        trusted = bool(token) and given == token
+        if not trusted and not on_loopback(request.peer):
+            raise Refused(
+                403,
+                "the control API answers clients on loopback, and others that send the bearer token of "
+                "--control-token",
+                code="not_loopback",
+            )
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not trusted and not own_name(host, self.settings.host):
+            raise Refused(
+                403,
+                f"Host is {shown(host)}, which is not this server's own name; use localhost or its address",
+                code="foreign_host",
+            )
+        if origin is not None and origin.lower() not in (
+            f"http://{host.lower()}",
+            f"https://{host.lower()}",
+        ):
+            raise Refused(
+                403,
+                f"Origin is {shown(origin)}; the control API answers no other origin",
+                code="foreign_origin",
+            )
 
-    def reply(self, wire: WireFormat, call: Call) -> Answered:
-        """The answer that the request brings along, of the first mock that matches, or of the fallback."""
-        own, overlay = brought_along(call)
-        lacking = own.lacks(wire, call) if own else None
-        if lacking:
-            raise Refused(400, f"X-Mock-Response can't answer this request: {explained(lacking)}", code="bad_mock_response")
-        if own:
-            outcome = own.to(call, {})
-            response = respond(wire, call, outcome, own.status, self.drawn(own.delivery, "header/0"))
-            return Answered(response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False)
-        found, steady = self.mocks.find(call, wire)
+    def route(self, request: Request) -> Tuple[str, Mapping[str, str]]:
+        """The action that a path asks for, and its parameters."""
+        path = request.path[len(CONTROL_PREFIX) :]
+        if not path and request.method in ("GET", "HEAD"):
+            raise Refused(
+                308,
+                "the inspector is at /__mock__/",
+                headers=(("Location", CONTROL_PREFIX + "/"),),
+                code="moved",
+            )
+        method = "GET" if request.method == "HEAD" else request.method
+        found = [
+            (known, action, match)
+            for known, pattern, action, _ in self.ROUTES
+            for match in [re.fullmatch(pattern, path)]
+            if match
+        ]
+        for known, action, match in found:
+            if known == method:
+                return action, {name: unquote(text) for name, text in match.groupdict().items()}
         if found:
-            outcome = found.answer.to(call, found.mock.groups(call))
-            delivery = self.drawn(overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}")
-            response = respond(wire, call, outcome, found.answer.status, delivery)
-            if found.limit:
-                own_headers = tuple(delivery.headers)
-                counted = laid_over(response.headers, wire.limits(found.limit))
-                response = replace(response, headers=laid_over(counted, own_headers))
-            return Answered(response, call, found.mock.name, unfit(call, outcome), wire, found.uses, steady)
-        delivery = self.drawn(overlaid(Delivery(), overlay), "fallback/0")
-        if call.operation == "models":
-            return Answered(respond(wire, call, echo(call), 200, delivery), call, wire=wire, steady=steady)
-        if wire.speaks and (self.settings.fallback == "echo" or "fault" in overlay):
-            return Answered(respond(wire, call, echo(call), 200, delivery), call, note="echo", wire=wire, steady=steady,
-                            unmatched=True)
-        return self.miss(wire, call, steady)
+            allowed = ", ".join(sorted({known for known, _, _ in found}))
+            raise Refused(
+                405,
+                f"{request.path} takes {allowed}, not {request.method}",
+                headers=(("Allow", allowed),),
+                code="method_not_allowed",
+            )
+        paths = {
+            "/__mock__" + re.sub(r"\(\?P<id>[^)]+\)", "ID", pattern)
+            for _, pattern, _, _ in self.ROUTES
+        }
+        raise Refused(
+            404,
+            f"unknown control path {shown(request.path)}; {nearest(request.path, paths)}",
+            code="unknown_path",
+        )
 
-    def miss(self, wire: WireFormat, call: Call, steady: bool) -> Answered:
-        """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
-        near = self.mocks.near(call, wire)
-        message = self.mocks.explain(near)
-        response = failed(wire, wire.settled(Failure(404, message, code="mock_not_found"), call), call.token, Delivery(), call)
-        end = response.body.rindex(b"}")            # in the provider's layout, one member more
-        body = response.body[:end].rstrip() + utf8(',"near_misses":' + compact([miss.json() for miss in near]))
-        response = replace(response, body=body + response.body[len(response.body[:end].rstrip()):])
-        note = "; then ".join([message, *(miss.said for miss in near[1:])])
-        steady = steady and all(miss.mock.steady for miss in near)
-        return Answered(response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True)
+    def session(self, request: Request) -> str:
+        """The session that is meant: of the query, else of the request."""
+        name = request.query.get("session", request.session)
+        if name != "*" and not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
 
-    def drawn(self, delivery: Delivery, use: str) -> Delivery:
-        """A delivery with the server's pace where it sets none, a seed of its own for each use, and its fault only if the
-        draw for this use will have it."""
-        pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
-        if pace.jitter:
-            pace = replace(pace, seed=f"{self.settings.seed}/{use}")
-        if fault and fault.probability < 1:
-            digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
-            fault = fault if int.from_bytes(digest[:4], "big") / 2 ** 32 < fault.probability else None
-        return replace(delivery, pace=pace, fault=fault)
+    def sessions(self, request: Request) -> List[str]:
+        """The sessions that are meant."""
+        session = self.session(request)
+        return list(self.mocks.sessions) if session == "*" else [session]
 
-    @staticmethod
-    def options(request: Request) -> Response:
-        """What may be done with a path; to a browser's preflight, that it may."""
-        allowed = allow(request.path) or ", ".join(METHODS)
-        headers: Headers = (("Allow", allowed),)
-        if "access-control-request-method" in request.headers:
-            wanted = request.headers.get("access-control-request-headers", "*")
-            headers += (("Access-Control-Allow-Methods", allowed), ("Access-Control-Allow-Headers", wanted),
-                        ("Access-Control-Max-Age", "86400"))
-        return Response(204, headers, may_gzip=False)
+    def given(self, request: Request, keys: Iterable[str]) -> Dict[str, Json]:
+        """The body, an object with no other keys; an empty one is one without any."""
+        try:
+            return known_keys(
+                parse_json(request.body) if request.body.strip() else {}, keys, "body", ""
+            )
+        except BadMock:
+            raise
+        except ValueError as error:
+            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
+
+    def number(self, text: Json, name: str, least: int, most: int = 1_000_000) -> int:
+        """A whole number of the query or the body."""
+        value = int(text) if isinstance(text, str) and re.fullmatch("[0-9]{1,9}", text) else text
+        if not fits(value, "an integer") or not least <= value <= most:
+            raise Refused(
+                400,
+                f"{name}: expected a whole number from {least} to {most}, found {shown(text)}",
+                code="bad_value",
+            )
+        return cast(int, value)
+
+    # --- what there is ---
+
+    def page(self, request: Request) -> Response:
+        """The inspector."""
+        policy = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+        return Response(
+            200,
+            (
+                ("Content-Type", "text/html; charset=utf-8"),
+                ("Cache-Control", "no-store"),
+                ("Content-Security-Policy", policy),
+            ),
+            utf8(INSPECTOR),
+        )
+
+    def health(self, request: Request) -> Response:
+        """Version, uptime, mocks, problems."""
+        return control_response(
+            200,
+            {
+                "status": "ok" if not self.mocks.problems else "mocks not reloaded",
+                "version": __version__,
+                "uptime": round(self.journal.uptime(), 3),
+                "mocks": len(self.mocks.all(request.session)),
+                "load_errors": self.mocks.problems,
+            },
+        )
+
+    def requests(self, request: Request) -> Response:
+        """The journal."""
+        known_keys(dict(request.query), ("unmatched", "limit", "mock", "session"), "query", "")
+        found = self.journal.entries(self.session(request))
+        if request.query.get("unmatched", "0").lower() not in ("", "0", "false"):
+            found = [entry for entry in found if entry.unmatched]
+        if "mock" in request.query:
+            found = [entry for entry in found if entry.mock == request.query["mock"]]
+        if "limit" in request.query:
+            limit = self.number(request.query["limit"], "limit", 0)
+            found = found[-limit:] if limit else []
+        return control_response(200, {"requests": [entry.json() for entry in found]})
+
+    def forget(self, request: Request) -> Response:
+        """Empty the journal."""
+        return control_response(200, {"deleted": self.journal.clear(self.session(request))})
+
+    def count(self, request: Request) -> Response:
+        """How many requests match."""
+        given = self.given(request, ("match",))
+        wanted = conditions(given.get("match", {}), "", "body")
+        return control_response(
+            200, {"count": len(self.journal.matching(self.session(request), wanted))}
+        )
+
+    def wait(self, request: Request) -> Response:
+        """Requests that match, once there are enough."""
+        given = self.given(request, ("match", "count", "ended", "timeout"))
+        wanted = conditions(given.get("match", {}), "", "body")
+        ended, timeout = given.get("ended"), given.get("timeout", 5)
+        if ended is not None and ended not in ENDS:
+            raise Refused(
+                400, f"ended: found {shown(ended)}; {nearest(str(ended), ENDS)}", code="bad_value"
+            )
+        if not fits(timeout, "a number") or not 0 <= timeout <= WAIT_SECONDS:
+            raise Refused(
+                400,
+                f"timeout: expected seconds from 0 to {WAIT_SECONDS:g}, found {shown(timeout)}",
+                code="bad_value",
+            )
+        number, session = self.number(given.get("count", 1), "count", 1), self.session(request)
+        found, enough = self.journal.wait(
+            session, wanted, number, ended, timeout, request.patience or in_a_thread
+        )
+        if enough:
+            return control_response(200, {"requests": [entry.json() for entry in found]})
+        seen = [entry.json() for entry in self.journal.entries(session)[-20:]]
+        message = f"{len(found)} of {number} requests came within {timeout:g} seconds; what came instead is in requests"
+        if self.journal.closed:
+            message = f"{len(found)} of {number} requests came before the server was closed"
+        error = {"message": message, "code": "timeout"}
+        return control_response(408, {"error": error, "matched": len(found), "requests": seen})
+
+    def release(self, request: Request, id: str) -> Response:
+        """Let events of a gated stream out."""
+        events = self.number(self.given(request, ("events",)).get("events", 1), "events", 1)
+        entry = self.journal.find(id)
+        if not entry:
+            raise Refused(
+                404,
+                f"no request {shown(id)} in the journal; X-Mock-Request-Id of its answer says which it was",
+                code="unknown_request",
+            )
+        if not entry.gate or entry.ended:
+            reason = (
+                f"has ended: {entry.ended}"
+                if entry.gate
+                else 'has no gate; its mock needs "gate": true'
+            )
+            raise Refused(409, f"request {id} {reason}", code="no_gate")
+        entry.gate.release(events)
+        return control_response(200, {"released": events})
+
+    def live(self, request: Request) -> Answered:
+        """An event when a request comes and one when it has ended."""
+        feed = self.journal.watch(self.session(request))
+        response = Response(
+            200,
+            (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")),
+            frames=feed.frames(),
+            may_gzip=False,
+        )
+        return Answered(response, feed=feed, control=True)
+
+    def mocks_loaded(self, request: Request) -> Response:
+        """All mocks, in matching order."""
+        names = self.sessions(request)
+        known = [
+            (self.mocks.session(name), mock)
+            for name in names
+            for mock in self.mocks.session(name).mocks
+        ]
+        known += [(self.mocks.session(names[0]), mock) for mock in self.mocks.index.mocks]
+        return control_response(
+            200,
+            {
+                "mocks": [
+                    {
+                        "id": mock.id,
+                        "name": mock.name,
+                        "uses": session.uses_of(mock).count,
+                        "source": parse_json(utf8(mock.source)),
+                    }
+                    for session, mock in known
+                ]
+            },
+        )
+
+    def add(self, request: Request) -> Response:
+        """Add mocks."""
+        try:
+            given = parse_json(request.body)
+        except ValueError as error:
+            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
+        if self.session(request) == "*":
+            raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
+        mocks = self.mocks.add(given if isinstance(given, list) else [given], self.session(request))
+        return control_response(201, {"ids": [mock.id for mock in mocks]})
+
+    def remove_all(self, request: Request) -> Response:
+        """Remove all that were added at run time."""
+        deleted = 0
+        for name in self.sessions(request):
+            deleted += self.mocks.remove([mock.id for mock in self.mocks.session(name).mocks], name)
+        return control_response(200, {"deleted": deleted})
+
+    def remove(self, request: Request, id: str) -> Response:
+        """Remove one of them."""
+        if sum(self.mocks.remove([id], name) for name in self.sessions(request)):
+            return control_response(200, {"deleted": 1})
+        if any(mock.id == id for mock in self.mocks.index.mocks):
+            raise Refused(409, f"{id} comes from a file; remove it there", code="not_added")
+        known = [
+            mock.id for name in self.sessions(request) for mock in self.mocks.session(name).mocks
+        ]
+        raise Refused(
+            404,
+            f"no mock {shown(id)} was added; {nearest(id, known) if known else 'none was'}",
+            code="unknown_mock",
+        )
+
+    def reset(self, request: Request) -> Response:
+        """Forget what a session, or for `*` every one, has gathered."""
+        session = self.session(request)
+        self.journal.clear(session)
+        self.journal.open_gates(session)
+        for name in list(self.mocks.sessions) if session == "*" else [session]:
+            self.mocks.reset(name)
+        return control_response(200, {"reset": session or None})
+
+    def wire_plans(self, request: Request) -> Response:
+        """The named plans with what they change."""
+        usual = asdict(Plan())
+        return control_response(
+            200,
+            {
+                name: {key: value for key, value in asdict(plan).items() if value != usual[key]}
+                for name, plan in WIRE_PLANS.items()
+            },
+        )
+
+    def metrics(self, request: Request) -> Response:
+        """Counts in Prometheus' text format, version 0.0.4."""
+        journal = self.journal
+        labels = ("provider", "api", "status", "matched")
+        with journal.lock:
+            requests: Samples = [
+                (dict(zip(labels, (str(part).lower() for part in key))), count)
+                for key, count in sorted(journal.requests.items(), key=str)
+            ]
+            ends: Samples = [
+                ({"ended": name}, count) for name, count in sorted(journal.ends.items())
+            ]
+            running, kept, seconds_ = journal.running, journal.kept, round(journal.seconds, 6)
+            bytes_sent, events_sent = journal.bytes_sent, journal.events_sent
+        families: Tuple[Tuple[str, str, str, Samples], ...] = (
+            ("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
+            (
+                "uptime_seconds",
+                "gauge",
+                "Seconds since the start.",
+                [({}, round(journal.uptime(), 3))],
+            ),
+            ("requests_total", "counter", "Requests answered.", requests),
+            (
+                "requests_ended_total",
+                "counter",
+                "Requests by how their answer ended on the socket.",
+                ends,
+            ),
+            ("requests_in_flight", "gauge", "Requests that are being answered.", [({}, running)]),
+            (
+                "request_seconds_total",
+                "counter",
+                "Seconds that answering took, added up.",
+                [({}, seconds_)],
+            ),
+            (
+                "bytes_sent_total",
+                "counter",
+                "Bytes of bodies sent, framing included.",
+                [({}, bytes_sent)],
+            ),
+            ("events_sent_total", "counter", "Events of streams sent.", [({}, events_sent)]),
+            ("journal_entries", "gauge", "Requests in the journal.", [({}, kept)]),
+            (
+                "sessions",
+                "gauge",
+                "Sessions, the nameless one among them.",
+                [({}, len(self.mocks.sessions))],
+            ),
+            ("mocks", "gauge", "Mocks from files.", [({}, len(self.mocks.index.mocks))]),
+        )
+        body = "".join(
+            metric_family("mock_server_" + name, kind, about, samples)
+            for name, kind, about, samples in families
+        )
+        return Response(
+            200, (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),), utf8(body)
+        )
 
 
-def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
-    """The answer in the header X-Mock-Response, or how the matching mock's is to travel if that is all it says."""
-    text = call.headers.get("x-mock-response")
-    if text is None:
-        return None, {}
-    try:
-        spec = parse_json(text.encode("latin-1", "replace") if not text.isascii() else text.encode())
-        if isinstance(spec, dict) and spec and set(spec) <= {*DELIVERY_KEYS, *FAULT_KEYS, "after_events"}:
-            parse_delivery(spec, "X-Mock-Response")
-            return None, spec
-        return parse_answer(spec, (), no_file, "X-Mock-Response"), {}
-    except BadMock as error:
-        raise Refused(400, str(error), code="bad_mock_response") from None
-    except ValueError as error:
-        raise Refused(400, f"X-Mock-Response: not JSON: {error}", code="bad_mock_response") from None
+# === writing =================================================================
+# An outcome in the bytes of its provider.  Pure.
 
 
-def no_file(name: str, place: str) -> bytes:
-    """Refuses to read: a header may name no files."""
-    fail(place, "", f"@{name} is a file, and a header may name none; put it in a mock")
-
-
-def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
-    """A delivery with what a header says of it in place of its own."""
-    given = parse_delivery(spec, "X-Mock-Response")
-    return replace(delivery, **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")})
-
-
-def named_token(seed: str, label: str, length: int, alphabet: str = ALNUM) -> str:
-    """A token of one seed, by label."""
-    return token(seed + label, length, alphabet)
+def ahead(frames: Frames, room: int = 256 * 1024) -> Frames:
+    """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are asked for, the others."""
+    rest, begun, size = iter(frames), [], 0
+    for frame in rest:
+        begun.append(frame)
+        size += 512 + (
+            0 if isinstance(frame, Hold) else len(frame)
+        )  # 512: what it takes to make even an empty one
+        if size > room:
+            return itertools.chain(begun, rest)
+    return tuple(begun)
 
 
 def echo(call: Call) -> Reply:
@@ -6192,7 +9473,7 @@ def echo(call: Call) -> Reply:
     if call.operation == "embed":
         size = dimensions(call)
         if not fits(size, "an integer") or not 1 <= size <= 8192:
-            raise WrongField("dimensions", "an integer from 1 to 8192", size)
+            Field({"dimensions": size}).get("dimensions").expected("an integer from 1 to 8192")
         parts = (Embedding(tuple(unit_vector(one, size) for one in call.inputs)),)
     return Reply(parts, "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
 
@@ -6200,8 +9481,15 @@ def echo(call: Call) -> Reply:
 def dimensions(call: Call) -> Json:
     """How long a vector the request asks for, wherever its API says that, or the model's usual size (5.6)."""
     places = [call.body, call.body.get("parameters"), *(call.body.get("requests") or ())[:1]]
-    asked = [place.get("dimensions") or pick(place, "outputDimensionality") for place in places if isinstance(place, dict)]
-    return next(filter(None, asked), 3072 if "embedding-3-large" in call.model or "gemini-embedding" in call.model else 1536)
+    asked = [
+        place.get("dimensions") or pick(place, "outputDimensionality")
+        for place in places
+        if isinstance(place, dict)
+    ]
+    return next(
+        filter(None, asked),
+        3072 if "embedding-3-large" in call.model or "gemini-embedding" in call.model else 1536,
+    )
 
 
 def unit_vector(text: str, size: int) -> Tuple[float, ...]:
@@ -6212,22 +9500,546 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
     return tuple(round(value / norm, 8) for value in raw)
 
 
+def respond(
+    wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
+) -> Response:
+    """An outcome in the provider's bytes, whole or streamed as the call asks; malformed, if that is its fault."""
+    response = written(wire, call, outcome, status, delivery)
+    if not delivery.fault or delivery.fault.kind != "malformed":
+        return response
+    if response.frames is None:
+        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
+    frames, tear = (
+        [frame for frame in response.frames if isinstance(frame, bytes)],
+        wire.framing(call).tear,
+    )
+    after = len(frames) // 2 if delivery.fault.after is None else delivery.fault.after
+    return replace(
+        response,
+        frames=tuple(
+            tear(frame) if index == after else frame for index, frame in enumerate(frames)
+        ),
+    )
+
+
+def written(
+    wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
+) -> Response:
+    """An outcome in the provider's bytes, whole or streamed as the call asks."""
+    if isinstance(outcome, Broken) and not call.stream:
+        outcome = outcome.failure
+    if isinstance(outcome, Failure):
+        if (
+            outcome.kind == "content_filter"
+            and not outcome.status
+            and outcome.kind not in wire.errors
+            and Text in wire.speaks
+        ):
+            outcome, status = (
+                Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model),
+                200,
+            )
+        else:
+            return failed(wire, call, wire.completed(call, outcome), delivery)
+    if call.stream and not (
+        isinstance(outcome, Recorded) and not (outcome.frames or outcome.values)
+    ):
+        return streamed(wire, call, outcome, status, delivery)
+    if isinstance(outcome, Reply):
+        return whole_response(
+            wire,
+            call,
+            wire.encode(merged(wire.whole(call, outcome), outcome.extra)),
+            status,
+            delivery,
+            counts=wire.usage_headers(outcome),
+        )
+    assert isinstance(outcome, Recorded)
+    data = outcome.body if isinstance(outcome.body, bytes) else wire.encode(outcome.body)
+    adapted = wire.adapted(call, data)
+    return whole_response(
+        wire, call, adapted, status, delivery, outcome.twin if adapted is data else None
+    )
+
+
+def streamed(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    status: int,
+    delivery: Delivery,
+) -> Response:
+    """A stream with the provider's headers."""
+    framing = wire.framing(call)
+    headers = (
+        ("Content-Type", wire.stream_type if framing.streams else wire.json_type),
+        *wire.headers(call, framing.streams, status),
+    )
+    content = outcome.content if isinstance(outcome, Broken) else outcome
+    if (
+        isinstance(content, Recorded) and content.frames and isinstance(framing, SSE)
+    ):  # byte for byte
+        frames: Iterable[bytes] = content.frames
+        if isinstance(outcome, Broken):
+            frames = (
+                *content.frames[: outcome.after],
+                *framing.stream(broken_off(wire, call, outcome, content.frames)),
+            )
+    else:
+        events = (
+            wire.events(call, content)
+            if isinstance(content, Reply)
+            else wire.recorded_events(recorded_values(content))
+        )
+        if isinstance(outcome, Broken):
+            begun = tuple(itertools.islice(events, outcome.after))
+            events = itertools.chain(begun, broken_off(wire, call, outcome, begun))
+        frames = framing.stream(events)
+    if isinstance(framing, SSE) and (
+        delivery.wire.eol or delivery.wire.comments or delivery.wire.no_space
+    ):
+        frames = tuple(framing.recut(frame, delivery.wire) for frame in frames)
+    return Response(
+        status,
+        laid_over(headers, delivery.headers),
+        frames=frames,
+        may_gzip=framing.negotiated,
+        delivery=delivery,
+    )
+
+
+def broken_off(
+    wire: WireFormat, call: Call, broken: Broken, events: Sequence[Any]
+) -> Iterator[Tuple[str, Json]]:
+    """The events that break a stream off after as many as there are, but no more than were asked for."""
+    return wire.interruption(
+        call, wire.completed(call, broken.failure), min(broken.after, len(events))
+    )
+
+
+def whole_response(
+    wire: WireFormat,
+    call: Call,
+    body: bytes,
+    status: int,
+    delivery: Delivery,
+    twin: Optional[bytes] = None,
+    counts: Headers = (),
+) -> Response:
+    """A whole body with the provider's headers."""
+    headers = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *counts)
+    return Response(
+        status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery
+    )
+
+
+def failed(
+    wire: WireFormat,
+    call: Call,
+    failure: Failure,
+    delivery: Delivery,
+    more: Mapping[str, Json] = MappingProxyType({}),
+) -> Response:
+    """An error in the provider's shape, with `more` members beside its own."""
+    body, headers = wire.failed(call, failure, more)
+    headers += wire.headers(call, False, failure.status)
+    return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
+
+
+def recorded_values(recorded: Recorded) -> Sequence[Json]:
+    """The JSON values of a recorded stream's events, to be framed anew."""
+    return recorded.values or tuple(
+        recorded_value(data) for data in map(SSE.data, recorded.frames) if data
+    )
+
+
+def recorded_value(data: str) -> Json:
+    """The JSON value of a recorded event's data, or the text itself if it is none, such as [DONE]."""
+    try:
+        return parse_json(data.encode())
+    except ValueError:
+        return data
+
+
+def laid_over(headers: Headers, own: Sequence[Tuple[str, Optional[str]]]) -> Headers:
+    """Headers with a mock's own in place of those of the same name; None leaves one out."""
+    if not own:
+        return headers
+    names = {name.lower() for name, _ in own}
+    return tuple(header for header in headers if header[0].lower() not in names) + tuple(
+        (name, value) for name, value in own if value is not None
+    )
+
+
+# === memory ==================================================================
+# Answers to requests that came before.  Touches nothing.
+
+
+ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
+OBJECT_ROOM = 2048  # about what the objects of an answer take
+EMPTY_FRAME = 512  # and of one event
+
+
+class NotedHeaders(Mapping[str, str]):
+    """Headers that note which of them were asked for, there or not."""
+
+    __slots__ = ("known", "noted")
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
+        self.noted: Set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.noted.add(name)
+        return self.known[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A header's value, or the default."""
+        self.noted.add(name)
+        return self.known.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self.noted.add(str(name))
+        return name in self.known
+
+    def __iter__(self) -> Iterator[str]:
+        self.noted.update(self.known)
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+class Key(NamedTuple):
+    """All of a request that its answer depends on; `headers` are the values of those asked for."""
+
+    method: str
+    path: str
+    port: int
+    body: bytes
+    query: Tuple[Tuple[str, str], ...]
+    headers: Tuple[Optional[str], ...]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        texts = [self.path, *(text for pair in self.query for text in pair)]
+        return len(self.body) + sum(map(len, [*texts, *filter(None, self.headers)])) + OBJECT_ROOM
+
+
+class Memory:
+    """Answers to requests that came before, for as long as settings and mocks stay the same.
+
+    An answer depends on nothing but those and the request, so that an equal request need not be
+    read, matched and written out again.  Which headers it depends on is not declared anywhere: those
+    that were asked for while it was made are part of the key of all answers on its path.  Kept are
+    answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+
+    def __init__(self, settings: Settings, own: Index, files: Index, room: int) -> None:
+        self.settings, self.own, self.files = settings, own, files
+        self.room = room
+        self.forget()
+
+    def forget(self) -> None:
+        """Start over."""
+        self.used = 0
+        self.answers: Dict[Key, Answered] = {}
+        self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+
+    def is_of(self, settings: Settings, own: Index, files: Index) -> bool:
+        """Whether the answers still hold: they were made with these settings from these mocks."""
+        return self.settings is settings and self.own is own and self.files is files
+
+    def key(self, request: Request) -> Key:
+        """The key of a request, as far as is known what its answer depends on."""
+        headers = request.headers
+        names = self.names.get((request.method, request.path), ())
+        values = tuple([headers.get(name) for name in names])
+        query = tuple(request.query.items())
+        return Key(request.method, request.path, request.port, request.body, query, values)
+
+    def find(self, request: Request) -> Optional[Answered]:
+        """The answer to an equal request."""
+        return self.answers.get(self.key(request))
+
+    def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
+        """The answer, which is remembered if it can be.  A stream is written out first, as far as
+        that takes no time worth mentioning: a thousand that begin at once are then made once."""
+        frames = answered.response.frames
+        if frames is not None and not isinstance(frames, tuple):
+            frames = ahead(frames)
+            answered = replace(answered, response=replace(answered.response, frames=frames))
+        if not answered.steady or not (frames is None or isinstance(frames, tuple)):
+            return answered
+        size = len(answered.response.body)
+        for frame in frames or ():
+            size += EMPTY_FRAME if isinstance(frame, Hold) else len(frame)
+        self.put(request, noted, answered, size)
+        return answered
+
+    def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
+        """Remember an answer of `size` bytes."""
+        place = request.method, request.path
+        names = self.names.get(place, ())
+        more = noted.difference(names)
+        if more:  # what was remembered without them is not found any more
+            self.names[place] = (*names, *sorted(more))
+        key = self.key(request)
+        size += key.size
+        if size > ANSWER_ROOM:
+            return
+        if self.used + size > self.room:
+            self.forget()
+            self.names[place] = (*names, *sorted(more))
+        self.answers[key] = answered
+        self.used += size
+
+
+# === routing =================================================================
+# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
+
+
+HEALTH = {"status": "healthy", "service": "mock-provider"}
+
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
+
+
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
+
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\{(?:\w+=)?([^{}|=]+)(?:\|[^{}]*)\}|\{\w+=([^{}]+)\}", r"\1\2", text)
+    return re.sub(r"\{(\w+)[:*]\}", r"{\1}", text)
+
+
+class Route(NamedTuple):
+    """One template, compiled; `anywhere` says that it takes any prefix."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    pattern: Pattern[str]
+    anywhere: bool
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def compiled_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            found.append(Route(method, template, wire, re.compile(pattern_of(template)), anywhere))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+ROUTES = compiled_routes()
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            if "{prefix*}" not in route:
+                found.setdefault(readable(route), wire)
+    return found
+
+
+PATHS = tuple(known_paths().items())
+
+Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
+
+
+def owners(method: str, path: str) -> Owners:
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
+    return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
+
+
+def new_owners(method: str, path: str) -> Owners:
+    """The same, looked for."""
+    method = "GET" if method == "HEAD" else method
+    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
+            continue
+        match = route.pattern.fullmatch(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
+
+
+known_owners = functools.lru_cache(maxsize=1024)(new_owners)
+
+
+def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest
+    path, or the methods that this one takes."""
+    found = owners(request.method, request.path)
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire, params
+    allowed = allow(request.path)
+    if allowed and not found:
+        raise Refused(
+            405,
+            f"{shown(request.path)} takes {allowed}, not {request.method}",
+            headers=(("Allow", allowed),),
+            code="method_not_allowed",
+        )
+    near = nearest_path(request.path, request.method)[0]
+    raise Refused(
+        404,
+        f"unknown path {shown(request.path)}; the nearest known one is {near}",
+        code="unknown_path",
+    )
+
+
+def allow(path: str) -> str:
+    """The methods that a path takes, for an Allow header; empty for an unknown path."""
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
+    return ", ".join([*found, "OPTIONS"]) if found else ""
+
+
+def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
+    best = PATHS[0][0], PATHS[0][1], 0.0
+    for known, wire in PATHS:
+        wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (wanted.real_quick_ratio, wanted.quick_ratio, wanted.ratio)
+        if all(bound() > best[2] for bound in bounds):
+            best = known, wire, wanted.ratio()
+    return best
+
+
+def nameless(path: str, known: str) -> str:
+    """A path with {model} and the like where a known path of as many segments has them."""
+    given, names = path.replace("%3A", ":").split("/"), known.split("/")
+    if len(given) != len(names):
+        return path
+    named = []
+    for segment, name in zip(given, names):
+        if not name.startswith("{"):
+            named.append(segment)
+            continue
+        holder, colon, _ = name.partition(":")
+        verb = segment.rpartition(":")[2] if colon else ""
+        named.append(holder + colon + verb)
+    return "/".join(named)
+
+
+def shape_of(request: Request) -> WireFormat:
+    """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    if request.path in ("", "/", "*"):
+        return DEFAULT_SHAPE
+    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
+    if found:
+        return found[0][0]
+    _, wire, alike = nearest_path(request.path, request.method)
+    return wire if alike > 0.75 else DEFAULT_SHAPE
+
+
+# === schema ==================================================================
+# Whether an answer fits the JSON schema of its request, in bounded time.  Pure.
+
+
 JSON_TYPES: Mapping[str, Callable[[Json], bool]] = {
-    "object": lambda value: isinstance(value, dict), "array": lambda value: isinstance(value, list),
-    "string": lambda value: isinstance(value, str), "boolean": lambda value: isinstance(value, bool),
-    "number": lambda value: fits(value, "a number"), "null": lambda value: value is None,
-    "integer": lambda value: fits(value, "an integer") or (isinstance(value, float) and value.is_integer())}
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "number": lambda value: fits(value, "a number"),
+    "null": lambda value: value is None,
+    "integer": lambda value: (
+        fits(value, "an integer") or (isinstance(value, float) and value.is_integer())
+    ),
+}
+
+
 # Keywords that compare a value with a number: what they apply to, how it is measured, what must hold.
-MEASURES: Tuple[Tuple[str, Any, Callable[[Any], float], Callable[[float, float], bool], str], ...] = (
+MEASURES: Tuple[
+    Tuple[str, Any, Callable[[Any], float], Callable[[float, float], bool], str], ...
+] = (
     ("minimum", (int, float), lambda value: value, lambda got, bound: got >= bound, "at least"),
     ("maximum", (int, float), lambda value: value, lambda got, bound: got <= bound, "at most"),
-    ("exclusiveMinimum", (int, float), lambda value: value, lambda got, bound: got > bound, "more than"),
-    ("exclusiveMaximum", (int, float), lambda value: value, lambda got, bound: got < bound, "less than"),
+    (
+        "exclusiveMinimum",
+        (int, float),
+        lambda value: value,
+        lambda got, bound: got > bound,
+        "more than",
+    ),
+    (
+        "exclusiveMaximum",
+        (int, float),
+        lambda value: value,
+        lambda got, bound: got < bound,
+        "less than",
+    ),
     ("minLength", str, len, lambda got, bound: got >= bound, "a length of at least"),
     ("maxLength", str, len, lambda got, bound: got <= bound, "a length of at most"),
     ("minItems", list, len, lambda got, bound: got >= bound, "at least so many items:"),
-    ("maxItems", list, len, lambda got, bound: got <= bound, "at most so many items:"))
-SCHEMA_STEPS = 20_000           # schemas that may refer to themselves in many branches are not followed any further
+    ("maxItems", list, len, lambda got, bound: got <= bound, "at most so many items:"),
+)
+
+
+SCHEMA_STEPS = (
+    20_000  # schemas that may refer to themselves in many branches are not followed any further
+)
 
 
 def misfit(value: Json, schema: Json, place: str) -> str:
@@ -6249,34 +10061,53 @@ class Misfits:
         self.left -= 1
         if not isinstance(schema, dict):
             return f"{place} is not wanted" if schema is False else ""
-        if self.left < 0 or levels > DEPTH_LIMIT or (value is None and schema.get("nullable") is True):
+        if (
+            self.left < 0
+            or levels > DEPTH_LIMIT
+            or (value is None and schema.get("nullable") is True)
+        ):
             return ""
         if isinstance(schema.get("$ref"), str):
             names = schema["$ref"].lstrip("#/").split("/") if schema["$ref"] != "#" else []
             return self.first(value, within(self.root, *names), place, levels + 1)
-        return self.own(value, schema, place) or next(filter(None, self.inside(value, schema, place, levels + 1)), "")
+        return self.own(value, schema, place) or next(
+            filter(None, self.inside(value, schema, place, levels + 1)), ""
+        )
 
     @staticmethod
     def own(value: Json, schema: Mapping[str, Json], place: str) -> str:
         """What does not fit of the value itself."""
         kinds = schema.get("type")
-        names = [str(name).lower() for name in (kinds if isinstance(kinds, list) else [kinds])] if kinds else []
+        names = (
+            [str(name).lower() for name in (kinds if isinstance(kinds, list) else [kinds])]
+            if kinds
+            else []
+        )
         if names and not any(JSON_TYPES.get(name, lambda value: True)(value) for name in names):
             return f"{place} is {shown(value)}, expected {' or '.join(names)}"
-        for keyword, allowed in (("enum", schema.get("enum")), ("const", [schema["const"]] if "const" in schema else None)):
+        for keyword, allowed in (
+            ("enum", schema.get("enum")),
+            ("const", [schema["const"]] if "const" in schema else None),
+        ):
             if isinstance(allowed, list) and value not in allowed:
                 said = "one of " + shown(allowed) if keyword == "enum" else shown(allowed[0])
                 return f"{place} is {shown(value)}, expected {said}"
         for name, kind, measure, holds, said in MEASURES:
             bound: Any = schema.get(name)
-            measured = fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool)
+            measured = (
+                fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool)
+            )
             if measured and not holds(measure(value), bound):
                 return f"{place} is {shown(value)}, expected {said} {bound}"
         return ""
 
-    def inside(self, value: Json, schema: Mapping[str, Json], place: str, levels: int) -> Iterator[str]:
+    def inside(
+        self, value: Json, schema: Mapping[str, Json], place: str, levels: int
+    ) -> Iterator[str]:
         """The same of what lies inside the value, and of the schemas that this one is made of."""
-        lists: Dict[str, List[Any]] = {name: found if isinstance(found, list) else [] for name, found in schema.items()}
+        lists: Dict[str, List[Any]] = {
+            name: found if isinstance(found, list) else [] for name, found in schema.items()
+        }
         properties = schema.get("properties")
         properties = properties if isinstance(properties, dict) else {}
         if isinstance(value, dict):
@@ -6286,7 +10117,9 @@ class Misfits:
             for name, member in value.items():
                 rule = properties.get(name, schema.get("additionalProperties", True))
                 said = self.first(member, rule, f"{place}.{name}", levels)
-                yield f"{said}; {nearest(name, properties)}" if rule is False and properties else said
+                yield (
+                    f"{said}; {nearest(name, properties)}" if rule is False and properties else said
+                )
         if isinstance(value, list):
             first = lists.get("prefixItems", [])
             for index, item in enumerate(value):
@@ -6317,814 +10150,247 @@ def unfit(call: Call, outcome: Outcome) -> str:
     return f"the answer does not fit the request's JSON schema: {problem}" if problem else ""
 
 
-def respond(wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery) -> Response:
-    """An outcome in the provider's bytes, whole or streamed as the call asks; malformed, if that is its fault."""
-    response = written(wire, call, outcome, status, delivery)
-    if not delivery.fault or delivery.fault.kind != "malformed":
-        return response
-    if response.frames is None:
-        return replace(response, body=response.body[:len(response.body) // 2], twin=None)
-    frames, tear = [frame for frame in response.frames if isinstance(frame, bytes)], wire.framing(call).tear
-    after = len(frames) // 2 if delivery.fault.after is None else delivery.fault.after
-    return replace(response, frames=tuple(tear(frame) if index == after else frame for index, frame in enumerate(frames)))
-
-
-def written(wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery) -> Response:
-    """An outcome in the provider's bytes, whole or streamed as the call asks."""
-    if isinstance(outcome, Broken) and not call.stream:
-        outcome = outcome.failure
-    if isinstance(outcome, Failure):
-        if outcome.kind == "content_filter" and not outcome.status and outcome.kind not in wire.errors and Text in wire.speaks:
-            outcome, status = Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model), 200
-        else:
-            return failed(wire, wire.settled(outcome, call), call.token, delivery, call)
-    if call.stream and not (isinstance(outcome, Recorded) and not (outcome.frames or outcome.values)):
-        return streamed(wire, call, outcome, status, delivery)
-    if isinstance(outcome, Reply):
-        return whole_response(wire, call, wire.encode(merged(wire.whole(call, outcome), outcome.extra)), status, delivery,
-                              counts=wire.counts(outcome))
-    assert isinstance(outcome, Recorded)
-    data = outcome.body if isinstance(outcome.body, bytes) else wire.encode(outcome.body)
-    adapted = wire.adapted(call, data)
-    return whole_response(wire, call, adapted, status, delivery, outcome.twin if adapted is data else None)
-
-
-def streamed(wire: WireFormat, call: Call, outcome: Union[Reply, Recorded, Broken], status: int, delivery: Delivery) -> Response:
-    """A stream with the provider's headers."""
-    framing = wire.framing(call)
-    headers = (("Content-Type", wire.stream_type if framing.streams else wire.json_type),
-               *wire.headers(call.token, framing.streams, status))
-    content = outcome.content if isinstance(outcome, Broken) else outcome
-    if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):       # byte for byte
-        frames: Iterable[bytes] = content.frames
-        if isinstance(outcome, Broken):
-            frames = (*content.frames[:outcome.after], *framing.stream(broken_off(wire, call, outcome, content.frames)))
-    else:
-        events = wire.events(call, content) if isinstance(content, Reply) else wire.recorded_events(recorded_values(content))
-        if isinstance(outcome, Broken):
-            begun = tuple(itertools.islice(events, outcome.after))
-            events = itertools.chain(begun, broken_off(wire, call, outcome, begun))
-        frames = framing.stream(events)
-    if isinstance(framing, SSE) and (delivery.wire.eol or delivery.wire.comments or delivery.wire.no_space):
-        frames = tuple(framing.recut(frame, delivery.wire) for frame in frames)
-    return Response(status, laid_over(headers, delivery.headers), frames=frames, may_gzip=framing.negotiated, delivery=delivery)
-
-
-def broken_off(wire: WireFormat, call: Call, broken: Broken, events: Sequence[Any]) -> Iterator[Tuple[str, Json]]:
-    """The events that break a stream off after as many as there are, but no more than were asked for."""
-    return wire.interruption(call, wire.settled(broken.failure, call), min(broken.after, len(events)))
-
-
-def whole_response(wire: WireFormat, call: Call, body: bytes, status: int, delivery: Delivery,
-                   twin: Optional[bytes] = None, counts: Headers = ()) -> Response:
-    """A whole body with the provider's headers."""
-    headers = (("Content-Type", wire.json_type), *wire.headers(call.token, False, status), *counts)
-    return Response(status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery)
-
-
-def failed(wire: WireFormat, failure: Failure, ids: Ids, delivery: Delivery, asked: Union[Request, Call]) -> Response:
-    """An error in the provider's shape."""
-    body, own = wire.failure(failure, asked, ids)
-    headers = (*own, *wire.headers(ids, False, failure.status))
-    return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
-
-
-def recorded_values(recorded: Recorded) -> Sequence[Json]:
-    """The JSON values of a recorded stream's events, to be framed anew."""
-    return recorded.values or tuple(recorded_value(data) for data in map(SSE.data, recorded.frames) if data)
-
-
-def recorded_value(data: str) -> Json:
-    """The JSON value of a recorded event's data, or the text itself if it is none, such as [DONE]."""
-    try:
-        return parse_json(data.encode())
-    except ValueError:
-        return data
-
-
-def laid_over(headers: Headers, own: Sequence[Tuple[str, Optional[str]]]) -> Headers:
-    """Headers with a mock's own in place of those of the same name; None leaves one out."""
-    if not own:
-        return headers
-    names = {name.lower() for name, _ in own}
-    return tuple(header for header in headers if header[0].lower() not in names) + tuple(
-        (name, value) for name, value in own if value is not None)
-
-# === Transport ===============================================================
-# Requests from bytes; responses as steps, and the generators over them: gates, gzip, wire plans,
-# chunks, pace, faults.  May touch zlib; knows no provider, no socket and no clock.
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-BARE_LF = re.compile(rb"(?<!\r)\n")
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-NO_BODY = (204, 304)
-
-
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-@dataclass(frozen=True)
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name; `repeated` are the names
-    of headers that came more than once."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        return [item.strip(" \t").lower() for item in self.headers[name].split(",") if item.strip(" \t")]
-
-    @functools.cached_property
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        return "close" not in self.tokens("connection") if self.minor else "keep-alive" in self.tokens("connection")
-
-
-    @functools.cached_property
-    def where(self) -> Tuple[str, Dict[str, str]]:
-        """The path as sent, without the prefix of a session, and the decoded query."""
-        path, query = parse_target(self.target)
-        found = SESSION_PREFIX.match(path)
-        return ((found.group(2) or "/") if found else path), query
-
-    @functools.cached_property
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.  Refused for a name that is none."""
-        found = SESSION_PREFIX.match(parse_target(self.target)[0])
-        name = self.headers.get("x-mock-session", "").strip().encode("latin-1").decode("utf-8", "replace")
-        name = unquote(found.group(1)) if found else name
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @functools.cached_property
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {"query": {name: masked(name, value) for name, value in self.where[1].items()},
-                "headers": {name: masked(name, value) for name, value in self.headers.items()}}
-
-    @functools.cached_property
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        return 2 * len(self.target) + 2 * sum(len(name) + len(value) for name, value in self.headers.items())
-
-
-def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", headers=headers, close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one: too long, TLS, or a bare line feed after `since`."""
-    if data[:1] == b"\x16":
-        raise malformed("this looks like a TLS handshake, but the port speaks plain HTTP; use http://")
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[:LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.  Refused says what is malformed."""
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    line, _, rest = data.partition(b"\r\n")
-    check_partial(data)
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        begun = line.partition(b"?")[0].decode("latin-1")       # without the query, which may hold a key
-        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
-    method, target = match.group(1).decode(), match.group(2).decode()
-    if match.group(3) != b"1":
-        raise malformed(f"HTTP/{match.group(3).decode()}.{match.group(4).decode()} is not spoken here; use HTTP/1.1", 505)
-    fields = rest[:-2]
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
-    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
-        name, _, value = field_line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
-        if name in headers:
-            repeated.add(name)
-            value = headers[name] + ("; " if name == "cookie" else ", ") + value
-        headers[name] = value
-    head = Head(method, target, min(1, int(match.group(4))), headers, frozenset(repeated))
-    check_head(head)
-    return head
-
-
-known_head = functools.lru_cache(maxsize=512)(new_head)     # a client sends the same head over and over
-
-
-def path_of(data: bytes) -> str:
-    """The path that the beginning of a malformed request seems to be for, to answer in its provider's shape."""
-    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
-    return parse_target(match.group(1).decode())[0] if match else "/"
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-    name, colon, value = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    text = shown(name.decode("latin-1"), room=60)               # without the value, which may be a credential
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
-    if not (head.target.startswith("/") or ABSOLUTE.match(head.target) or head.target == "*" or head.method == "CONNECT"):
-        raise malformed(f"malformed request target {shown(head.target.partition('?')[0])}; it begins with /")
-    if head.method not in METHODS:
-        raise malformed(f"method {shown(head.method)} is not implemented; known: {', '.join(METHODS)}", 501)
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    if "content-length" in head.headers:
-        raise malformed("Content-Length and Transfer-Encoding contradict each other; send one of them")
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    codings = head.tokens("transfer-encoding")
-    if head.headers["transfer-encoding"].lower() != "chunked":
-        known = codings.count("chunked") == 1 and codings[-1] == "chunked"
-        raise malformed(f"Transfer-Encoding is {shown(head.headers['transfer-encoding'])}; only chunked is implemented",
-                        501 if (known and len(codings) > 1) or "chunked" not in codings else 400)
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length, self.pieces, self.rest = length, bytearray(), b""
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.pieces, self.rest = limit, bytearray(), b""
-        self.at = self.need = self.trailers = 0         # what of `rest` is read; bytes left of a chunk; bytes of trailers
-        self.state = self.size
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.  Refused if it is malformed or too long."""
-        self.rest, self.at = self.rest[self.at:] + data, 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state == self.done:
-            self.rest, self.at = self.rest[self.at:], 0
-        return self.state == self.done
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + 4098)
-        if end < 0:
-            if len(self.rest) - self.at > 4096:
-                raise malformed("a chunk's head or a trailer is longer than 4096 bytes")
-            return None
-        line, self.at = self.rest[self.at:end + 1], end + 1
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            raise malformed(f"malformed chunk size {shown(line.decode('latin-1'), room=40)}; expected hexadecimal digits")
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        taken = self.rest[self.at:self.at + self.need]
-        self.pieces += taken
-        self.at += len(taken)
-        self.need -= len(taken)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at:self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at, self.state = self.at + 2, self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        self.trailers += len(line)
-        if line and (not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT):
-            raise malformed("malformed trailer after the chunked body")
-        self.state = self.trailer if line else self.done
-        return bool(line)
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(413, f"the body is larger than {limit} bytes (--max-body)", code="body_too_large", close=True)
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large or of unknown length."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    length = head.headers.get("content-length")
-    if length is None:
-        if head.where[0].startswith(CONTROL_PREFIX):
-            return None                     # curl -X POST without -d: RFC 9112 (6.3) has no body there, and here none is needed
-        if head.method in ("POST", "PUT", "PATCH"):
-            raise Refused(411, f"a {head.method} needs Content-Length or Transfer-Encoding: chunked",
-                          code="length_required", close=True)
-        return None
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    return SizedBody(int(length)) if int(length) else None
-
-
-def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
-    """A body with its content codings undone, the last one first.  Refused if one is unknown, or the data is not it."""
-    for coding in reversed(codings):
-        if coding in ("gzip", "x-gzip"):
-            body = inflated(body, 31, coding, limit)
-        elif coding == "deflate":
-            # RFC 9110 means zlib, but some clients send bare deflate data.
-            zlib_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
-            body = inflated(body, 15 if zlib_header else -15, coding, limit)
-        elif coding != "identity":
-            raise Refused(415, f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
-                          code="unsupported_encoding", headers=(("Accept-Encoding", "gzip, deflate"),))
-    return body
-
-
-def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
-    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
-    found = bytearray()
-    for member in itertools.count(1):
-        if member > 100:
-            raise Refused(400, f"the body has more than 100 {coding} members", code="invalid_encoding")
-        unpacker = zlib.decompressobj(bits)
+# === answering ===============================================================
+# A request becomes a response: credentials, mocks, fallback, errors in the shape of the provider.
+
+
+NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
+SESSION_ROOM = 256 * 1024  # and by each session
+
+
+class Answerer:
+    """Answers requests from mocks; one for all ports of a process."""
+
+    def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
+        self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
+
+    def answer(self, request: Request) -> Answered:
+        """The response to a request, whatever it is; from memory, if it came before."""
+        self.mocks.refresh()
+        if request.path.startswith(CONTROL_PREFIX):
+            return Control(self.mocks, self.journal, self.settings).answer(request)
+        if "x-mock-response" in request.headers:
+            return self.fresh(request)
+        memory = self.memory(request)
+        known = memory.find(request)
+        if known is None:
+            headers = NotedHeaders(request.headers)
+            answered = self.fresh(replace(request, headers=headers))
+            return memory.keep(request, headers.noted, answered)
+        if known.uses:
+            with known.uses.lock:
+                known.uses.count += 1
+        return known
+
+    def memory(self, request: Request) -> Memory:
+        """The answers that the session of a request remembers."""
+        session, files = self.mocks.session(request.session), self.mocks.index
+        memory: Optional[Memory] = session.memory
+        if memory is None or not memory.is_of(self.settings, session.index, files):
+            room = SESSION_ROOM if request.session else NAMELESS_ROOM
+            memory = session.memory = Memory(self.settings, session.index, files, room)
+        return memory
+
+    def fresh(self, request: Request) -> Answered:
+        """The response to a request, worked out."""
+        if request.method == "OPTIONS":
+            return Answered(self.options(request))
+        if request.path == "/" and request.method in ("GET", "HEAD"):
+            return Answered(
+                Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+            )
         try:
-            found += unpacker.decompress(data, limit + 1 - len(found))
-        except zlib.error as error:
-            raise Refused(400, f"the body is not {coding}: {error}", code="invalid_encoding") from None
-        if len(found) > limit:
-            raise Refused(413, f"the body is larger than {limit} bytes once decompressed (--max-body)", code="body_too_large")
-        if not unpacker.eof:
-            raise Refused(400, f"the body's {coding} data ends too early", code="invalid_encoding")
-        data = unpacker.unused_data
-        if not data:
-            break
-        if bits != 31:
-            raise Refused(400, f"bytes follow the body's {coding} data", code="invalid_encoding")
-    return bytes(found)
-
-
-def qualities(accept: str) -> Dict[str, float]:
-    """The codings of an Accept-Encoding header with their weights; malformed ones are passed over."""
-    found = {}
-    for item in accept.lower().split(","):
-        match = re.fullmatch(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?", item)
-        if match:
-            found["gzip" if match.group(1) == "x-gzip" else match.group(1)] = float(match.group(2) or 1)
-    return found
-
-
-@functools.lru_cache(maxsize=256)
-def negotiated(accept: Optional[str]) -> Optional[str]:
-    """`gzip` or `identity`, whichever the client prefers (RFC 9110, 12.5.3); None if it takes neither."""
-    if accept is None:
-        return "identity"
-    weights = qualities(accept)
-    gzip = weights.get("gzip", weights.get("*", 0.0))
-    identity = weights.get("identity", weights.get("*", None if gzip else 1.0))
-    if gzip and (identity is None or gzip >= identity):
-        return "gzip"
-    return "identity" if identity or (identity is None and not gzip) else None
-
-
-def gzipped(body: bytes) -> bytes:
-    """A body as one gzip member; the same bytes every time."""
-    return known_gzip(body) if len(body) <= 256 * 1024 else new_gzip(body)
-
-
-def new_gzip(body: bytes) -> bytes:
-    """A body, compressed."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
+            wire, params = route(request)
+        except Refused as refused:
+            return self.refuse(request, refused)
+        begun = wire.begun(request, params)
+        try:
+            if self.settings.require_auth and wire.credentials and not wire.credential(request):
+                return self.fail(wire, begun, wire.unauthorized(request))
+            call = wire.read(request, params, self.body(wire, request))
+            return self.reply(wire, call)
+        except BadField as wrong:
+            return self.fail(wire, begun, wire.complaint(wrong))
+        except Refused as refused:
+            return self.refuse(request, refused)
+
+    @staticmethod
+    def body(wire: WireFormat, request: Request) -> Json:
+        """The body as JSON; only a POST has one."""
+        if request.method != "POST":
+            return None
+        try:
+            return parse_json(request.body)
+        except ValueError as error:
+            detail = str(error) if request.body else wire.no_body
+            raise Refused(400, wire.bad_json.format(detail)) from None
+
+    def refuse(self, request: Request, refused: Refused) -> Answered:
+        """An error of the server itself, in the shape of the provider whose path it is or nearly is."""
+        if request.path.startswith(CONTROL_PREFIX):
+            return control_refusal(refused)
+        wire = shape_of(request)
+        failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
+        answered = self.fail(wire, wire.begun(request, {}), failure)
+        headers = answered.response.headers + refused.headers
+        return replace(answered, response=replace(answered.response, headers=headers))
+
+    def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
+        """An error in the provider's shape, for a request that could not be read as far as a mock."""
+        failure = wire.completed(call, failure)
+        response = failed(wire, call, failure, Delivery())
+        return Answered(response, call, note=failure.message, wire=wire)
+
+    def reply(self, wire: WireFormat, call: Call) -> Answered:
+        """The answer that the request brings along, of the first mock that matches, or of the fallback."""
+        own, overlay = brought_along(call)
+        lacking = own.lacks(wire, call) if own else None
+        if lacking:
+            raise Refused(
+                400,
+                f"X-Mock-Response can't answer this request: {explained(lacking)}",
+                code="bad_mock_response",
+            )
+        if own:
+            outcome = own.to(call, {})
+            response = respond(
+                wire, call, outcome, own.status, self.drawn(own.delivery, "header/0")
+            )
+            return Answered(
+                response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False
+            )
+        found, steady = self.mocks.find(call, wire)
+        if found:
+            outcome = found.answer.to(call, found.mock.groups(call))
+            delivery = self.drawn(
+                overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}"
+            )
+            response = respond(wire, call, outcome, found.answer.status, delivery)
+            if found.limit:
+                own_headers = tuple(delivery.headers)
+                counted = laid_over(response.headers, wire.limit_headers(found.limit))
+                response = replace(response, headers=laid_over(counted, own_headers))
+            return Answered(
+                response, call, found.mock.name, unfit(call, outcome), wire, found.uses, steady
+            )
+        delivery = self.drawn(overlaid(Delivery(), overlay), "fallback/0")
+        if call.operation == "models":
+            return Answered(
+                respond(wire, call, echo(call), 200, delivery), call, wire=wire, steady=steady
+            )
+        if wire.speaks and (self.settings.fallback == "echo" or "fault" in overlay):
+            return Answered(
+                respond(wire, call, echo(call), 200, delivery),
+                call,
+                note="echo",
+                wire=wire,
+                steady=steady,
+                unmatched=True,
+            )
+        return self.miss(wire, call, steady)
+
+    def miss(self, wire: WireFormat, call: Call, steady: bool) -> Answered:
+        """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
+        near = self.mocks.near(call, wire)
+        message = self.mocks.explain(near)
+        failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
+        more = {"near_misses": [miss.json() for miss in near]}
+        response = failed(wire, call, failure, Delivery(), more)
+        note = "; then ".join([message, *(miss.said for miss in near[1:])])
+        steady = steady and all(miss.mock.steady for miss in near)
+        return Answered(
+            response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True
+        )
+
+    def drawn(self, delivery: Delivery, use: str) -> Delivery:
+        """A delivery with the server's pace where it sets none, a seed of its own for each use, and its fault only if the
+        draw for this use will have it."""
+        pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
+        if pace.jitter:
+            pace = replace(pace, seed=f"{self.settings.seed}/{use}")
+        if fault and fault.probability < 1:
+            digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
+            fault = fault if int.from_bytes(digest[:4], "big") / 2**32 < fault.probability else None
+        return replace(delivery, pace=pace, fault=fault)
+
+    @staticmethod
+    def options(request: Request) -> Response:
+        """What may be done with a path; to a browser's preflight, that it may."""
+        allowed = allow(request.path) or ", ".join(METHODS)
+        headers: Headers = (("Allow", allowed),)
+        if "access-control-request-method" in request.headers:
+            wanted = request.headers.get("access-control-request-headers", "*")
+            headers += (
+                ("Access-Control-Allow-Methods", allowed),
+                ("Access-Control-Allow-Headers", wanted),
+                ("Access-Control-Max-Age", "86400"),
+            )
+        return Response(204, headers, may_gzip=False)
+
+
+def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
+    """The answer in the header X-Mock-Response, or how the matching mock's is to travel if that is all it says."""
+    text = call.headers.get("x-mock-response")
+    if text is None:
+        return None, {}
+    try:
+        spec = parse_json(
+            text.encode("latin-1", "replace") if not text.isascii() else text.encode()
+        )
+        if (
+            isinstance(spec, dict)
+            and spec
+            and set(spec) <= {*DELIVERY_KEYS, *FAULT_KEYS, "after_events"}
+        ):
+            parse_delivery(spec, "X-Mock-Response")
+            return None, spec
+        return parse_answer(spec, (), no_file, "X-Mock-Response"), {}
+    except BadMock as error:
+        raise Refused(400, str(error), code="bad_mock_response") from None
+    except ValueError as error:
+        raise Refused(
+            400, f"X-Mock-Response: not JSON: {error}", code="bad_mock_response"
+        ) from None
+
+
+def no_file(name: str, place: str) -> bytes:
+    """Refuses to read: a header may name no files."""
+    fail(place, "", f"@{name} is a file, and a header may name none; put it in a mock")
+
+
+def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
+    """A delivery with what a header says of it in place of its own."""
+    given = parse_delivery(spec, "X-Mock-Response")
+    return replace(
+        delivery,
+        **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},
+    )
+
+
+# === sockets =================================================================
+# Sockets, polling and bells.
+
+
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # where there is none, a write waits in the kernel
 
 
-known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
-
-
-Frame = Union[bytes, Hold]
-Group = Tuple[Frame, int]               # bytes, and how many events lie in them
-
-
-def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
-    """Frames, up to so many joined into one."""
-    held: List[bytes] = []
-    for frame in frames:
-        if isinstance(frame, bytes):
-            held.append(frame)
-        if held and (isinstance(frame, Hold) or len(held) >= most):
-            yield b"".join(held), len(held)
-            held = []
-        if isinstance(frame, Hold):
-            yield frame, 0
-    if held:
-        yield b"".join(held), len(held)
-
-
-def gzip_groups(groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None) -> Iterator[Group]:
-    """Groups as gzip, whose trailer is a group without events.
-
-    Flushed after each (`event`): without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
-    reading the stream sees nothing (zlib manual, deflate()); only when the buffer fills (`block`); or each a member of its
-    own (`members`).  After `honest` events it is gzip no more."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = seen = 0
-    for frame, events in groups:
-        if isinstance(frame, Hold):
-            yield frame, 0
-            continue
-        if honest is not None and seen + events > honest:
-            yield frame, events
-            continue
-        seen += events
-        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
-        data += packer.flush(zlib.Z_SYNC_FLUSH) if mode == "event" else b""
-        waiting += events
-        if data:
-            yield data, waiting
-            waiting = 0
-    if mode != "members" and honest is None:
-        yield packer.flush(), waiting
-
-
-CUTS = {"utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"), "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)")}
-
-
-def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
-    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
-    if not split or not data:
-        return [data]
-    if isinstance(split, int):
-        return [data[at:at + split] for at in range(0, len(data), split)]
-    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
-    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
-
-
-@dataclass(frozen=True)
-class Send:
-    """Bytes that go out in one write, `head` of them before the body; `events` of a stream end with them, and `last` says
-    that the stream does."""
-
-    data: bytes
-    events: int = 0
-    head: int = 0
-    last: bool = False
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Seconds until the next step is due, counted from when this one was."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Nothing more, until the client leaves."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The answer ends here, before its end: `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
-
-    how: str
-
-
-Step = Union[Send, Wait, Hold, Hang, Cut]
-
-
-@dataclass(frozen=True)
-class Wire:
-    """What the connection and the request say about how a response is written."""
-
-    minor: int = 1
-    keep_alive: bool = True
-    head_only: bool = False
-    accept_encoding: Optional[str] = None
-    extra: Headers = ()             # headers of this one response: its date and id
-
-
-def gaps(pace: Pace) -> Iterator[float]:
-    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
-    yield pace.first
-    for number in itertools.count():
-        if not pace.jitter:
-            yield pace.between
-            continue
-        draw = int.from_bytes(hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()[:4], "big") / 2 ** 32
-        yield pace.between * (1 + pace.jitter * (2 * draw - 1))
-
-
-@functools.lru_cache(maxsize=1024)
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"] + [f"{name}: {value}" for name, value in headers]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
-
-
-def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
-    """How a response is coded: `gzip`, `identity`, or None if the client takes neither."""
-    delivery = response.delivery
-    if delivery.gzip == "always":
-        return "gzip"
-    if delivery.wire.gzip and delivery.gzip == "auto":
-        return negotiated(accept)
-    own = delivery.headers and any(name.lower() == "content-encoding" for name, _ in delivery.headers)
-    return "identity" if delivery.gzip == "never" or not response.may_gzip or own else negotiated(accept)
-
-
-def steps(response: Response, wire: Wire) -> Iterable[Step]:
-    """A response as what happens on the socket, faults included."""
-    fault, made = response.delivery.fault, plain_steps(response, wire)
-    return FAULT_STEPS[fault.kind](made, fault, wire) if fault else made
-
-
-def plain_steps(response: Response, wire: Wire) -> Iterator[Step]:
-    """A response as what happens on the socket if nothing goes wrong."""
-    delivery = response.delivery
-    lies = delivery.fault is not None and delivery.fault.kind == "bad_gzip"
-    gzip = response.status not in NO_BODY and coding_of(response, wire.accept_encoding) == "gzip"
-    tail = wire.extra
-    negotiates = delivery.gzip == "auto" and (response.may_gzip or bool(delivery.wire.gzip))
-    if response.status not in NO_BODY and (negotiates or gzip):
-        tail += (("Vary", "Accept-Encoding"),)
-    if gzip or lies:
-        tail += (("Content-Encoding", "gzip"),)
-    delay = (Wait(delivery.delay),) if delivery.delay else ()
-    if response.frames is None or response.status in NO_BODY:
-        answer = whole_steps(response, wire, tail, gzip and not lies)   # before the pause: what comes after takes no time
-        yield from (*delay, *answer)
-        return
-    yield from delay
-    chunked = wire.minor > 0
-    tail += (("Transfer-Encoding", "chunked"),) if chunked else ()
-    tail += (("Trailer", TRAILER[0]),) if chunked and delivery.wire.trailers else ()
-    head = complete_head(response, wire, tail, wire.keep_alive and chunked)
-    yield Send(head, head=len(head))
-    if wire.head_only:
-        return
-    pace, frames = delivery.pace or Pace(), response.frames
-    if isinstance(frames, tuple) and delivery.wire == USUAL_PLAN and not (gzip or lies or pace.jitter or delivery.gate):
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-        return
-    groups = coalesced(gated(frames) if delivery.gate else frames, delivery.wire.coalesce)
-    if lies:
-        groups = gzip_groups(groups, "event", (delivery.fault and delivery.fault.after) or 0)
-    elif gzip:
-        groups = gzip_groups(groups, delivery.wire.gzip or "event")
-    yield from paced_chunks(groups, pace, chunked, delivery.wire, gzip)
-
-
-USUAL_PLAN = Plan()
-TRAILER = "X-Mock-Trailer", "the end"
-
-
-def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: bool) -> bytes:
-    """The head of a response with what is only true of this one."""
-    if not keep_alive:
-        tail += (("Connection", "close"),)
-    elif not wire.minor:
-        tail += (("Connection", "keep-alive"),)
-    if response.delivery.headers:
-        own = {name.lower() for name, _ in response.delivery.headers} - {"x-mock-request-id", *FRAMING_HEADERS}
-        tail = tuple(header for header in tail if header[0].lower() not in own)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in tail])
-    return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace") + b"\r\n"
-
-
-def whole_steps(response: Response, wire: Wire, tail: Headers, gzip: bool) -> List[Step]:
-    """A response without a stream, as one write unless its plan cuts it."""
-    body, plan = response.body, response.delivery.wire
-    if gzip and plan.gzip == "members":
-        body = new_gzip(body[:len(body) // 2]) + new_gzip(body[len(body) // 2:])
-    elif gzip:
-        body = response.twin or gzipped(body)
-    if response.status in NO_BODY:
-        body = b""
-    else:
-        tail += (("Content-Length", str(len(body))),)
-    head = complete_head(response, wire, tail, wire.keep_alive)
-    if wire.head_only or not plan.split or not body:
-        return [Send(head if wire.head_only else head + body, head=len(head))]
-    return [Send(head, head=len(head)), *map(Send, cut_up(body, plan.split))]
-
-
-def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Frames that wait to be released, each but the first."""
-    for number, frame in enumerate(frames):
-        if number:
-            yield Hold()
-        yield frame
-
-
-def paced_chunks(groups: Iterable[Group], pace: Pace, chunked: bool, plan: Plan = Plan(), gzip: bool = False) -> Iterator[Step]:
-    """Groups of events as chunks, each one write, or several where the plan cuts them; due when the pace says.  Then the
-    last chunk."""
-    pauses = gaps(pace) if pace.first or pace.between else None
-    split = "" if gzip and isinstance(plan.split, str) else plan.split         # no characters and line ends in gzip
-    extension = b';wire="plan"' if plan.chunk_extensions else b""
-    for frame, events in groups:
-        if isinstance(frame, Hold):
-            yield frame
-            continue
-        pause = sum(next(pauses) for _ in range(events)) if pauses else 0.0
-        if pause:
-            yield Wait(pause)
-        cut = cut_up(frame, split)
-        for number, piece in enumerate(cut, 1):
-            data = b"%x%b\r\n%b\r\n" % (len(piece), extension, piece) if chunked else piece
-            yield Send(data, events if number == len(cut) else 0)
-    if chunked:
-        trailer = f"{TRAILER[0]}: {TRAILER[1]}\r\n".encode() if plan.trailers else b""
-        yield Send(b"0%b\r\n%b\r\n" % (extension, trailer), last=True)
-
-
-@functools.lru_cache(maxsize=16)
-def prepared_chunks(frames: Tuple[Frame, ...], first: float, between: float, chunked: bool) -> Tuple[Step, ...]:
-    """The steps of a recorded or remembered stream whose pauses are all known."""
-    return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
-
-
-# --- Faults ---
-
-FaultSteps = Callable[[Iterable[Step], Fault, Wire], Iterator[Step]]
-FAULT_STEPS: Dict[str, FaultSteps] = {}
-GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
-
-
-def a_fault(kind: str) -> Callable[[FaultSteps], FaultSteps]:
-    """Registers what a fault of FAULTS does to the steps of an answer."""
-    def registered(made: FaultSteps) -> FaultSteps:
-        FAULT_STEPS[kind] = made
-        return made
-    return registered
-
-
-def steps_until(made: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
-    """The steps up to so many events; none at all without a number, or for a whole answer, which has none."""
-    sent = 0
-    for step in made if after is not None else ():
-        whole = isinstance(step, Send) and 0 < step.head < len(step.data)
-        if whole or (isinstance(step, Send) and (step.last or (step.events and sent + step.events > (after or 0)))):
-            return
-        sent += step.events if isinstance(step, Send) else 0
-        yield step
-
-
-@a_fault("reset")
-def resetting(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The connection is reset."""
-    yield from steps_until(made, fault.after)
-    yield Cut("reset")
-
-
-@a_fault("close")
-def closing(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The connection is closed, in a stream without the last chunk."""
-    yield from steps_until(made, fault.after)
-    yield Cut("close")
-
-
-@a_fault("hang")
-def hanging(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Nothing more comes, until the client leaves."""
-    yield from steps_until(made, fault.after)
-    yield Hang()
-
-
-@a_fault("garbage")
-def garbling(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Bytes that are no HTTP, then the end of the connection."""
-    yield from steps_until(made, fault.after)
-    yield Send(GARBAGE)
-    yield Cut("close")
-
-
-@a_fault("truncate")
-def truncating(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Of a whole answer half the bytes that it promised; of a stream so many events, by default half, and the last chunk, so
-    that it ends cleanly without the provider's last events."""
-    known = list(made)
-    sends = [step for step in known if isinstance(step, Send)]
-    events = sum(step.events for step in sends)
-    if any(0 < step.head < len(step.data) for step in sends) or not (events or any(step.last for step in sends)):
-        whole = b"".join(step.data for step in sends)
-        head = sum(step.head for step in sends)
-        yield from (step for step in known if isinstance(step, Wait))
-        yield Send(whole[:head + (len(whole) - head) // 2], head=head)
-        yield Cut("close")
-        return
-    yield from steps_until(known, events // 2 if fault.after is None else fault.after)
-    if not wire.minor:                  # its end is all that there is to end it with
-        yield Cut("close")
-        return
-    yield Send(b"0\r\n\r\n", last=True)
-    yield Cut("kept")
-
-
-@a_fault("malformed")
-@a_fault("bad_gzip")
-def as_it_is(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The steps as they are: what is wrong lies in the bytes."""
-    yield from made
-
-
-@a_fault("drip")
-def dripping(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The same bytes, one a write."""
-    for step in made:
-        if not isinstance(step, Send):
-            yield step
-            continue
-        for at in range(len(step.data)):
-            ends = at + 1 == len(step.data)
-            yield Send(step.data[at:at + 1], step.events if ends else 0, int(at < step.head), step.last and ends)
-
-
-# === Server ==================================================================
-# Sockets, TLS, threads and time.  Handler.advance is the only loop that writes.
-
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)      # where there is none, a write waits in the kernel
 READABLE, WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
-GONE = getattr(select, "POLLRDHUP", 0)              # the client has closed; elsewhere only a reset is noticed
+
+
+GONE = getattr(select, "POLLRDHUP", 0)  # the client has closed; elsewhere only a reset is noticed
 
 
 def ready(sock: Any, events: int, timeout: float) -> int:
     """Wait until one of the poll events, or the other side's end, holds of a socket; 0 if none does in time."""
     if isinstance(sock, TLSConnection) and events == READABLE and sock.pending():
         return READABLE
-    if not hasattr(select, "poll"):                 # Windows
+    if not hasattr(select, "poll"):  # Windows
         if not events:
             time.sleep(timeout)
             return 0
-        reads, writes, _ = select.select([sock] * (events == READABLE), [sock] * (events == WRITABLE), [], timeout)
+        reads, writes, _ = select.select(
+            [sock] * (events == READABLE), [sock] * (events == WRITABLE), [], timeout
+        )
         return events if reads or writes else 0
     poller = select.poll()
     poller.register(sock, events)
@@ -7151,7 +10417,9 @@ class TLSConnection:
     def setsockopt(self, level: int, option: int, value: Any) -> None:
         """The socket's option; SO_RCVTIMEO is kept here."""
         if option == socket.SO_RCVTIMEO:
-            first, second = struct.unpack("ll", value) if len(value) == struct.calcsize("ll") else (value[0], 0)
+            first, second = (
+                struct.unpack("ll", value) if len(value) == struct.calcsize("ll") else (value[0], 0)
+            )
             self.timeout = first + second / 1e6
             return
         self.sock.setsockopt(level, option, value)
@@ -7163,6 +10431,7 @@ class TLSConnection:
     def send(self, data: Union[bytes, memoryview], flags: int = 0) -> int:
         """Bytes taken; BlockingIOError if none can be for now."""
         import ssl
+
         try:
             return self.sock.send(data)
         except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -7171,6 +10440,7 @@ class TLSConnection:
     def recv(self, size: int) -> bytes:
         """Bytes, none at the end; BlockingIOError after the timeout."""
         import ssl
+
         deadline = time.monotonic() + self.timeout
         while True:
             try:
@@ -7189,7 +10459,7 @@ class TLSConnection:
             try:
                 self.sock.unwrap()
             except (OSError, ValueError):
-                pass                        # it wants the other side's answer, which nothing waits for
+                pass  # it wants the other side's answer, which nothing waits for
         socket.socket.shutdown(self.sock, how)
 
     def close(self) -> None:
@@ -7197,79 +10467,12 @@ class TLSConnection:
         self.sock.close()
 
 
-def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
-    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM; made by the openssl program.
-    OSError says what is missing."""
-    import ipaddress
-    import subprocess
-    import tempfile
-    known: Dict[str, str] = {}
-    for name in names:
-        try:
-            known.setdefault(f"IP:{ipaddress.ip_address(name)}", "")
-        except ValueError:
-            known.setdefault(f"DNS:{name}", "")
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("settings", "key.pem", "cert.pem")]
-        Path(paths[0]).write_text(
-            "[req]\nprompt=no\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\nCN=mock_server.py\n[ext]\n"
-            "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\nextendedKeyUsage=serverAuth\n"
-            f"subjectKeyIdentifier=hash\nsubjectAltName={','.join(known)}\n", encoding="ascii")
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-sha256",
-                   "-days", "365", "-config", paths[0], "-keyout", paths[1], "-out", paths[2]]
-        try:
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
-        except FileNotFoundError:
-            raise OSError("there is no openssl program to make a certificate with; install it, or give --cert and --key"
-                          ) from None
-        except subprocess.SubprocessError as error:
-            said = (getattr(error, "stderr", None) or b"").decode("utf-8", "replace").strip().splitlines()
-            raise OSError(f"openssl made no certificate: {said[-1] if said else error}") from None
-        return Path(paths[2]).read_text("ascii"), Path(paths[1]).read_text("ascii")
-
-
-def tls_context(cert: str, key: str) -> "ssl.SSLContext":
-    """What a server needs for TLS, from the files of a certificate and its key.  OSError names the file that is wrong."""
-    import ssl
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    for name, path in (("certificate", cert), ("key", key)):
-        try:
-            Path(path).read_bytes()
-        except OSError as error:
-            raise OSError(f"can't read the {name} {path}: {error.strerror}") from None
-    try:
-        context.load_cert_chain(cert, key, password=lambda: "")     # an encrypted key is an error, not a question
-    except (ssl.SSLError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise OSError(f"{cert} and {key} are no certificate and its key: {reason}") from None
-    return context
-
-
-def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLContext", str]:
-    """A context with a certificate made for the names, and the certificate as PEM, which is also written to `out`."""
-    import tempfile
-    cert, key = make_certificate(names)
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
-        for path, text in zip(paths, (cert, key)):
-            Path(path).write_text(text, encoding="ascii")
-        context = tls_context(*paths)
-    if out:
-        try:
-            Path(out).write_text(cert, encoding="ascii")
-        except OSError as error:
-            raise OSError(f"can't write the certificate to {out}: {error.strerror}") from None
-    return context, cert
-
-
-HELD = -1.0             # what a stream is due that waits at a gate
+HELD = -1.0  # what a stream is due that waits at a gate
 
 
 def rings(sock: Any, bell: socket.socket, timeout: Optional[float] = None) -> bool:
     """Wait until a bell rings, or for so many seconds; false if the other side of the socket ends first."""
-    if not hasattr(select, "poll"):                 # Windows
+    if not hasattr(select, "poll"):  # Windows
         select.select([bell], [], [], timeout)
         return True
     poller = select.poll()
@@ -7284,7 +10487,7 @@ def ring(rope: socket.socket) -> None:
     try:
         rope.send(b"x")
     except OSError:
-        pass                            # nobody waits any more, or it rings already
+        pass  # nobody waits any more, or it rings already
 
 
 class Broke(Exception):
@@ -7295,89 +10498,204 @@ class Vanished(Exception):
     """The client is gone, or takes nothing any more; how it ended, in the journal's words."""
 
 
-class Log:
-    """The request log on a stream.  Lines wait in a bounded queue, so that a stream that nobody reads
-    delays no answer; what does not fit is counted and reported."""
+class Stop:
+    """What the main thread waits for: one of some signals, or `set()` in another thread.
 
-    def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
-        self.stream = stream or sys.stderr
-        self.mode = mode if self.stream else "off"
-        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
-        self.dropped = 0
-        self.thread = threading.Thread(target=self.write, name="log", daemon=True)
-        if self.mode != "off":
-            self.thread.start()
+    A pair of sockets, because Python runs a signal handler only once the main thread is back from the system: one
+    that comes just before a wait on a lock would be noticed after it.  The byte for set_wakeup_fd is never missed."""
 
-    def say(self, message: str) -> None:
-        """A line that is about no request."""
-        self.put({"time": timestamp(time.time()), "message": message} if self.mode == "json" else message)
+    def __init__(self, *signals: int) -> None:
+        self.reader, self.writer = socket.socketpair()
+        self.writer.setblocking(False)
+        signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, lambda *_: None)
 
-    def request(self, entry: Entry) -> None:
-        """A line about one request."""
-        if self.mode == "json":
-            known = entry.json()
-            self.put({key: known[key] for key in LOGGED})
-        elif self.mode == "text":
-            self.put(logged(entry))
+    def set(self) -> None:
+        """End the wait."""
+        self.writer.send(b"x")
 
-    def put(self, line: Union[str, Mapping[str, Json]]) -> None:
-        """Queue a line, or count it as dropped."""
-        if self.mode == "off":
-            return
-        if self.lines.qsize() >= LOG_LINES:
-            self.dropped += 1
-            return
-        text = line if isinstance(line, str) else compact(line)
-        if not text.isprintable():          # a model may have any name; none may steer the terminal
-            text = "".join([letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text])
-        self.lines.put(text + "\n")
-
-    def write(self) -> None:
-        """Write what is queued, many lines at once, until None comes."""
-        last = False
-        while not last:
-            batch = [self.lines.get()]
-            while not self.lines.empty():
-                batch.append(self.lines.get())
-            last = None in batch
-            if self.dropped:
-                batch.append(f"{self.dropped} log lines dropped, because standard error is read too slowly\n")
-                self.dropped = 0
-            try:
-                self.stream.write("".join(line for line in batch if line))
-                self.stream.flush()
-            except (OSError, ValueError):
-                return                      # nobody reads it any more
-            if not last:
-                time.sleep(0.02)            # waking up for every line would cost requests their time
-
-    def close(self) -> None:
-        """Write what is left, if that takes no longer than half a second."""
-        self.lines.put(None)
-        if self.thread.is_alive():
-            self.thread.join(0.5)
+    def wait(self) -> None:
+        """Wait until it is time to stop."""
+        self.reader.recv(1)
 
 
-LOGGED = ("time", "port", "session", "method", "path", "provider", "operation", "api", "model", "stream", "mock", "status",
-          "duration", "bytes_sent", "events_sent", "ended", "note")
+def shut(sock: socket.socket, how: int) -> None:
+    """Shut a socket down, if it is still there."""
+    try:
+        sock.shutdown(how)
+    except OSError:
+        pass
 
 
-def logged(entry: Entry) -> str:
-    """One request as a line of text."""
-    call = entry.call
-    what = " ".join(part for part in (entry.provider, call.api if call else "", call.model if call else "") if part)
-    events = f" {entry.events_sent} events" if call and call.stream else ""
-    said = (f" \"{entry.mock}\"" if entry.mock else "") + (f" {entry.note}" if entry.note else "")
-    ended = "" if entry.ended == "complete" else f" {entry.ended}"
-    path = (f"/@{entry.session}" if entry.session else "") + entry.path
-    return (f"{timestamp(entry.moment)} {entry.port} {entry.method} {path} {entry.status}{ended} "
-            f"{(entry.duration or 0) * 1000:.1f}ms {entry.bytes_sent}B{events}{' ' + what if what else ''}{said}")
+# === transport ===============================================================
+# Responses as steps: gates, gzip, plans, chunks, pace.  Knows no provider, no socket and no clock.
+
+
+def gaps(pace: Pace) -> Iterator[float]:
+    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
+    yield pace.first
+    for number in itertools.count():
+        if not pace.jitter:
+            yield pace.between
+            continue
+        draw = (
+            int.from_bytes(hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()[:4], "big")
+            / 2**32
+        )
+        yield pace.between * (1 + pace.jitter * (2 * draw - 1))
+
+
+def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
+    """How a response is coded: `gzip`, `identity`, or None if the client takes neither."""
+    delivery = response.delivery
+    if delivery.gzip == "always":
+        return "gzip"
+    if delivery.wire.gzip and delivery.gzip == "auto":
+        return negotiated(accept)
+    own = delivery.headers and any(
+        name.lower() == "content-encoding" for name, _ in delivery.headers
+    )
+    return (
+        "identity"
+        if delivery.gzip == "never" or not response.may_gzip or own
+        else negotiated(accept)
+    )
+
+
+def steps(response: Response, wire: Wire) -> Iterable[Step]:
+    """A response as what happens on the socket, faults included."""
+    fault, made = response.delivery.fault, plain_steps(response, wire)
+    return FAULT_STEPS[fault.kind](made, fault, wire) if fault else made
+
+
+def plain_steps(response: Response, wire: Wire) -> Iterator[Step]:
+    """A response as what happens on the socket if nothing goes wrong."""
+    delivery = response.delivery
+    lies = delivery.fault is not None and delivery.fault.kind == "bad_gzip"
+    gzip = response.status not in NO_BODY and coding_of(response, wire.accept_encoding) == "gzip"
+    tail = wire.extra
+    negotiates = delivery.gzip == "auto" and (response.may_gzip or bool(delivery.wire.gzip))
+    if response.status not in NO_BODY and (negotiates or gzip):
+        tail += (("Vary", "Accept-Encoding"),)
+    if gzip or lies:
+        tail += (("Content-Encoding", "gzip"),)
+    delay = (Wait(delivery.delay),) if delivery.delay else ()
+    if response.frames is None or response.status in NO_BODY:
+        answer = whole_steps(
+            response, wire, tail, gzip and not lies
+        )  # before the pause: what comes after takes no time
+        yield from (*delay, *answer)
+        return
+    yield from delay
+    chunked = wire.minor > 0
+    tail += (("Transfer-Encoding", "chunked"),) if chunked else ()
+    tail += (("Trailer", TRAILER[0]),) if chunked and delivery.wire.trailers else ()
+    head = complete_head(response, wire, tail, wire.keep_alive and chunked)
+    yield Send(head, head=len(head))
+    if wire.head_only:
+        return
+    pace, frames = delivery.pace or Pace(), response.frames
+    if (
+        isinstance(frames, tuple)
+        and delivery.wire == USUAL_PLAN
+        and not (gzip or lies or pace.jitter or delivery.gate)
+    ):
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
+        return
+    groups = coalesced(gated(frames) if delivery.gate else frames, delivery.wire.coalesce)
+    if lies:
+        groups = gzip_groups(groups, "event", (delivery.fault and delivery.fault.after) or 0)
+    elif gzip:
+        groups = gzip_groups(groups, delivery.wire.gzip or "event")
+    yield from paced_chunks(groups, pace, chunked, delivery.wire, gzip)
+
+
+def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: bool) -> bytes:
+    """The head of a response with what is only true of this one."""
+    if not keep_alive:
+        tail += (("Connection", "close"),)
+    elif not wire.minor:
+        tail += (("Connection", "keep-alive"),)
+    if response.delivery.headers:
+        own = {name.lower() for name, _ in response.delivery.headers} - {
+            "x-mock-request-id",
+            *FRAMING_HEADERS,
+        }
+        tail = tuple(header for header in tail if header[0].lower() not in own)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in tail])
+    return (
+        head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace") + b"\r\n"
+    )
+
+
+def whole_steps(response: Response, wire: Wire, tail: Headers, gzip: bool) -> List[Step]:
+    """A response without a stream, as one write unless its plan cuts it."""
+    body, plan = response.body, response.delivery.wire
+    if gzip and plan.gzip == "members":
+        body = new_gzip(body[: len(body) // 2]) + new_gzip(body[len(body) // 2 :])
+    elif gzip:
+        body = response.twin or gzipped(body)
+    if response.status in NO_BODY:
+        body = b""
+    else:
+        tail += (("Content-Length", str(len(body))),)
+    head = complete_head(response, wire, tail, wire.keep_alive)
+    if wire.head_only or not plan.split or not body:
+        return [Send(head if wire.head_only else head + body, head=len(head))]
+    return [Send(head, head=len(head)), *map(Send, cut_up(body, plan.split))]
+
+
+def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Frames that wait to be released, each but the first."""
+    for number, frame in enumerate(frames):
+        if number:
+            yield Hold()
+        yield frame
+
+
+def paced_chunks(
+    groups: Iterable[Group], pace: Pace, chunked: bool, plan: Plan = Plan(), gzip: bool = False
+) -> Iterator[Step]:
+    """Groups of events as chunks, each one write, or several where the plan cuts them; due when the pace says.  Then the
+    last chunk."""
+    pauses = gaps(pace) if pace.first or pace.between else None
+    split = (
+        "" if gzip and isinstance(plan.split, str) else plan.split
+    )  # no characters and line ends in gzip
+    extension = b';wire="plan"' if plan.chunk_extensions else b""
+    for frame, events in groups:
+        if isinstance(frame, Hold):
+            yield frame
+            continue
+        pause = sum(next(pauses) for _ in range(events)) if pauses else 0.0
+        if pause:
+            yield Wait(pause)
+        cut = cut_up(frame, split)
+        for number, piece in enumerate(cut, 1):
+            data = b"%x%b\r\n%b\r\n" % (len(piece), extension, piece) if chunked else piece
+            yield Send(data, events if number == len(cut) else 0)
+    if chunked:
+        trailer = f"{TRAILER[0]}: {TRAILER[1]}\r\n".encode() if plan.trailers else b""
+        yield Send(b"0%b\r\n%b\r\n" % (extension, trailer), last=True)
+
+
+@functools.lru_cache(maxsize=16)
+def prepared_chunks(
+    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool
+) -> Tuple[Step, ...]:
+    """The steps of a recorded or remembered stream whose pauses are all known."""
+    return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
+
+
+# === connection ==============================================================
+# One connection: reads requests, has them answered, performs the steps.
 
 
 class Handler(BaseHTTPRequestHandler):
     """One connection: reads requests, has them answered, performs the steps."""
 
-    server: "MockServer"
+    server: Any
     connection: socket.socket
 
     def setup(self) -> None:
@@ -7392,7 +10710,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.connection.family != getattr(socket, "AF_UNIX", None):
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         idle = self.server.idle_seconds
-        packed = struct.pack("l", int(idle * 1000)) if os.name == "nt" else struct.pack("ll", int(idle), int(idle % 1 * 1e6))
+        packed = (
+            struct.pack("l", int(idle * 1000))
+            if os.name == "nt"
+            else struct.pack("ll", int(idle), int(idle % 1 * 1e6))
+        )
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, packed)
 
     def handle(self) -> None:
@@ -7401,15 +10723,17 @@ class Handler(BaseHTTPRequestHandler):
             while self.exchange():
                 pass
         except (OSError, Vanished):
-            pass                            # the client is gone; there is nobody to tell
+            pass  # the client is gone; there is nobody to tell
         except Broke as broke:
             self.end(str(broke))
 
     def end(self, how: str) -> None:
         """End the connection as a fault will have it."""
         try:
-            if how == "reset":              # close() then sends RST (socket(7), SO_LINGER)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if how == "reset":  # close() then sends RST (socket(7), SO_LINGER)
+                self.connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
                 self.connection.close()
             else:
                 self.linger()
@@ -7433,18 +10757,32 @@ class Handler(BaseHTTPRequestHandler):
             started = time.monotonic()
             self.server.busy(self.connection, True)
             head = parse_head(data)
-            request = Request(head.method, *head.where, head.headers, b"", self.server.port, "", self.peer)
+            request = Request(
+                head.method, *head.where, head.headers, b"", self.server.port, "", self.peer
+            )
             session, body = head.session, self.read_body(head)
             if body or session or head.where[0].startswith(CONTROL_PREFIX):
-                request = Request(head.method, *head.where, head.headers, body, self.server.port, session, self.peer,
-                                  self.wait_for)
+                request = Request(
+                    head.method,
+                    *head.where,
+                    head.headers,
+                    body,
+                    self.server.port,
+                    session,
+                    self.peer,
+                    self.wait_for,
+                )
             answered = self.answered(request)
         except Refused as refused:
             request = request if head else replace(request, path=path_of(data or self.buffer))
             answered, close = self.server.core.answerer.refuse(request, refused), refused.close
         keep = head is not None and head.keeps_alive and not close and not self.server.stopping
         self.respond(request, head or Head("GET", "/", 1, {}), answered, keep, started)
-        again = keep and bool(head and (head.minor or answered.response.frames is None)) and not self.server.stopping
+        again = (
+            keep
+            and bool(head and (head.minor or answered.response.frames is None))
+            and not self.server.stopping
+        )
         if close or (not again and (self.buffer or ready(self.connection, READABLE, 0))):
             self.linger()
         self.server.busy(self.connection, False)
@@ -7456,30 +10794,40 @@ class Handler(BaseHTTPRequestHandler):
         try:
             answered: Answered = answerer.answer(request)
             if coding_of(answered.response, request.headers.get("accept-encoding")) is None:
-                raise Refused(406, "Accept-Encoding takes neither gzip nor identity", code="not_acceptable")
+                raise Refused(
+                    406, "Accept-Encoding takes neither gzip nor identity", code="not_acceptable"
+                )
             return answered
         except Refused as refused:
             answered = answerer.refuse(request, refused)
             return replace(answered, response=replace(answered.response, may_gzip=False))
-        except Exception as error:          # noqa: BLE001  a bug must cost one answer, not the test run
+        except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
             where = error.__traceback__
             while where and where.tb_next:
                 where = where.tb_next
-            self.server.core.log.say(f"internal error: {type(error).__name__}: {error} "
-                                f"(line {where.tb_lineno if where else 0}); please report it")
-            return answerer.refuse(request, Refused(500, f"internal error: {type(error).__name__}: {error}"))
+            self.server.core.log.say(
+                f"internal error: {type(error).__name__}: {error} "
+                f"(line {where.tb_lineno if where else 0}); please report it"
+            )
+            broken = Refused(500, f"internal error: {type(error).__name__}: {error}")
+            answered = answerer.refuse(request, broken)
+            return answered
 
     # --- reading ---
 
     def read_head(self) -> Optional[bytes]:
         """The next request's head; None when the client is done.  The first wait is for as long as a connection may idle."""
-        self.buffer = self.buffer.lstrip(b"\r\n")           # RFC 9112, 2.2: empty lines before a request are ignored
-        deadline = time.monotonic() + (self.server.head_seconds if self.buffer else self.server.idle_seconds)
+        self.buffer = self.buffer.lstrip(
+            b"\r\n"
+        )  # RFC 9112, 2.2: empty lines before a request are ignored
+        deadline = time.monotonic() + (
+            self.server.head_seconds if self.buffer else self.server.idle_seconds
+        )
         seen = 0
         while True:
             end = self.buffer.find(b"\r\n\r\n", max(0, seen - 3))
             if end >= 0:
-                head, self.buffer = self.buffer[:end + 4], self.buffer[end + 4:]
+                head, self.buffer = self.buffer[: end + 4], self.buffer[end + 4 :]
                 return head
             check_partial(self.buffer, seen)
             seen = len(self.buffer)
@@ -7499,7 +10847,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.busy(self.connection, False)
         try:
             return self.connection.recv(65536)
-        except BlockingIOError:             # SO_RCVTIMEO has run out
+        except BlockingIOError:  # SO_RCVTIMEO has run out
             return b""
 
     def receive(self, deadline: float) -> bytes:
@@ -7514,7 +10862,9 @@ class Handler(BaseHTTPRequestHandler):
         reader = body_reader(head, self.server.core.max_body)
         expects = head.tokens("expect")
         if expects and expects != ["100-continue"]:
-            raise malformed(f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417)
+            raise malformed(
+                f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
+            )
         if not reader:
             return b""
         if expects and head.minor and not self.buffer:
@@ -7527,21 +10877,37 @@ class Handler(BaseHTTPRequestHandler):
                 raise malformed("the connection was closed in the middle of the body")
         self.buffer = reader.rest
         codings = head.tokens("content-encoding")
-        return decoded(bytes(reader.pieces), codings, self.server.core.max_body) if codings else bytes(reader.pieces)
+        return (
+            decoded(bytes(reader.pieces), codings, self.server.core.max_body)
+            if codings
+            else bytes(reader.pieces)
+        )
 
     # --- writing ---
 
-    def respond(self, request: Request, head: Head, answered: Answered, keep: bool, started: float) -> None:
+    def respond(
+        self, request: Request, head: Head, answered: Answered, keep: bool, started: float
+    ) -> None:
         """Write a response, with its entry in the journal and the log."""
         number, journal = str(next(self.server.core.numbers)), self.server.core.journal
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
         if "origin" in request.headers and not answered.control:
             extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
-        wire = Wire(head.minor, keep, request.method == "HEAD", request.headers.get("accept-encoding"), extra)
+        wire = Wire(
+            head.minor,
+            keep,
+            request.method == "HEAD",
+            request.headers.get("accept-encoding"),
+            extra,
+        )
         entry = None if answered.control else journal_entry(number, request, head, answered)
         self.gate, self.entry = answered.feed or Gate(), entry
         if entry:
-            entry.gate = self.gate if answered.response.delivery.gate and answered.response.frames is not None else None
+            entry.gate = (
+                self.gate
+                if answered.response.delivery.gate and answered.response.frames is not None
+                else None
+            )
             journal.add(entry)
         self.sent, self.events_sent, self.blocked = 0, 0, 0.0
         ended = "fault"
@@ -7560,7 +10926,10 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             self.release()
             if entry:
-                entry.duration, entry.blocked = round(time.monotonic() - started, 6), round(self.blocked, 6)
+                entry.duration, entry.blocked = (
+                    round(time.monotonic() - started, 6),
+                    round(self.blocked, 6),
+                )
                 entry.bytes_sent, entry.events_sent = max(0, self.sent), self.events_sent
                 if entry.events_total is None and ended == "complete":
                     entry.events_total = self.events_sent
@@ -7591,7 +10960,9 @@ class Handler(BaseHTTPRequestHandler):
                 due = self.advance(going, False, due)
         return "complete"
 
-    def advance(self, wanted: Iterator[Step], pooled: bool, due: float, blocks: bool = True) -> float:
+    def advance(
+        self, wanted: Iterator[Step], pooled: bool, due: float, blocks: bool = True
+    ) -> float:
         """Do steps until a pause, and say when it is over, until a gate, which is HELD, or until the end, which is 0: the only
         loop that writes.
 
@@ -7614,7 +10985,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.take_turn(number)
             data = step.data
             self.sent -= step.head
-            if number and not blocks:           # a burst, which would keep all other streams from being on time
+            if (
+                number and not blocks
+            ):  # a burst, which would keep all other streams from being on time
                 self.unsent = data
                 self.events_sent += step.events
                 return due
@@ -7651,15 +11024,15 @@ class Handler(BaseHTTPRequestHandler):
         """Wait until a moment of the monotonic clock, unless the client leaves first."""
         left = due - time.monotonic()
         if 0 < left < 0.002:
-            time.sleep(left)                # poll() counts in milliseconds
+            time.sleep(left)  # poll() counts in milliseconds
         elif left > 0 and ready(self.connection, GONE, left):
             raise Vanished(self.left())
 
     def wait_released(self) -> None:
         """Wait until the gate lets an event out, unless the client leaves first."""
-        if self.hangs:                      # so that a shutdown need not wait for it
+        if self.hangs:  # so that a shutdown need not wait for it
             self.server.busy(self.connection, False)
-        if self.entry:                      # a test may want to know how far it has come
+        if self.entry:  # a test may want to know how far it has come
             self.entry.events_sent, self.entry.bytes_sent = self.events_sent, max(0, self.sent)
         self.wait_for(self.gate)
 
@@ -7680,7 +11053,7 @@ class Handler(BaseHTTPRequestHandler):
                 try:
                     bell.recv(4096)
                 except BlockingIOError:
-                    pass                    # the time is over
+                    pass  # the time is over
         finally:
             gate.wake = lambda: None
             bell.close()
@@ -7690,7 +11063,11 @@ class Handler(BaseHTTPRequestHandler):
         """What the journal says of a client that left in a pause."""
         if self.server.stopping:
             return "shutdown"
-        return "client_reset" if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "client_closed"
+        return (
+            "client_reset"
+            if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            else "client_closed"
+        )
 
     def write(self, data: bytes) -> None:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
@@ -7699,7 +11076,7 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 taken = self.connection.send(rest, DONT_WAIT)
             except BlockingIOError:
-                self.release()              # a slow reader must not keep others from writing
+                self.release()  # a slow reader must not keep others from writing
                 since = time.monotonic()
                 taken = ready(self.connection, WRITABLE, self.server.stall_seconds)
                 self.blocked += time.monotonic() - since
@@ -7718,33 +11095,131 @@ class Handler(BaseHTTPRequestHandler):
                 return
 
 
-def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
-    """A request as the journal keeps it, with no credential in it; how it ended is filled in later."""
-    call, body, response = answered.call, request.body, answered.response
-    size = 1500 + head.weight + 16 * min(len(body), JOURNAL_BODY) + 2000 * len(answered.near)
-    kept: Json = call.body if call else body.decode("utf-8", "replace")
-    if len(body) > JOURNAL_BODY:
-        kept = body[:JOURNAL_BODY].decode("utf-8", "replace")
-        call = replace(call, body=None, prompt="", inputs=(), user=call.user[:JOURNAL_BODY],
-                       system=call.system[:JOURNAL_BODY]) if call else None
-    entry = Entry(number, time.time(), request, head.kept, kept, answered.wire.provider if answered.wire else None, call, size)
-    entry.status, entry.mock, entry.note = response.status, answered.mock, answered.note
-    entry.unmatched, entry.near = answered.unmatched, answered.near
-    if response.delivery.fault:
-        entry.fault = response.delivery.fault.kind
-    entry.events_total = 0 if response.frames is None else len(response.frames) if isinstance(response.frames, tuple) else None
-    return entry
-
-
 @dataclass
 class Paused:
     """A stream in a pause: its next steps, when they are due, and a lock that is free once its own thread is to go on."""
 
-    handler: Handler
+    handler: Any
     wanted: Iterator[Step]
     due: float
     over: Any
     error: Optional[Exception] = None
+
+
+# === log =====================================================================
+# The request log.  May touch threading and time.
+
+
+class Log:
+    """The request log on a stream.  Lines wait in a bounded queue, so that a stream that nobody reads
+    delays no answer; what does not fit is counted and reported."""
+
+    def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
+        self.stream = stream or sys.stderr
+        self.mode = mode if self.stream else "off"
+        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
+        self.dropped = 0
+        self.thread = threading.Thread(target=self.write, name="log", daemon=True)
+        if self.mode != "off":
+            self.thread.start()
+
+    def say(self, message: str) -> None:
+        """A line that is about no request."""
+        self.put(
+            {"time": timestamp(time.time()), "message": message} if self.mode == "json" else message
+        )
+
+    def request(self, entry: Entry) -> None:
+        """A line about one request."""
+        if self.mode == "json":
+            known = entry.json()
+            self.put({key: known[key] for key in LOGGED})
+        elif self.mode == "text":
+            self.put(logged(entry))
+
+    def put(self, line: Union[str, Mapping[str, Json]]) -> None:
+        """Queue a line, or count it as dropped."""
+        if self.mode == "off":
+            return
+        if self.lines.qsize() >= LOG_LINES:
+            self.dropped += 1
+            return
+        text = line if isinstance(line, str) else compact(line)
+        if not text.isprintable():  # a model may have any name; none may steer the terminal
+            text = "".join(
+                [letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text]
+            )
+        self.lines.put(text + "\n")
+
+    def write(self) -> None:
+        """Write what is queued, many lines at once, until None comes."""
+        last = False
+        while not last:
+            batch = [self.lines.get()]
+            while not self.lines.empty():
+                batch.append(self.lines.get())
+            last = None in batch
+            if self.dropped:
+                batch.append(
+                    f"{self.dropped} log lines dropped, because standard error is read too slowly\n"
+                )
+                self.dropped = 0
+            try:
+                self.stream.write("".join(line for line in batch if line))
+                self.stream.flush()
+            except (OSError, ValueError):
+                return  # nobody reads it any more
+            if not last:
+                time.sleep(0.02)  # waking up for every line would cost requests their time
+
+    def close(self) -> None:
+        """Write what is left, if that takes no longer than half a second."""
+        self.lines.put(None)
+        if self.thread.is_alive():
+            self.thread.join(0.5)
+
+
+LOGGED = (
+    "time",
+    "port",
+    "session",
+    "method",
+    "path",
+    "provider",
+    "operation",
+    "api",
+    "model",
+    "stream",
+    "mock",
+    "status",
+    "duration",
+    "bytes_sent",
+    "events_sent",
+    "ended",
+    "note",
+)
+
+
+def logged(entry: Entry) -> str:
+    """One request as a line of text."""
+    call = entry.call
+    what = " ".join(
+        part
+        for part in (entry.provider, call.api if call else "", call.model if call else "")
+        if part
+    )
+    events = f" {entry.events_sent} events" if call and call.stream else ""
+    said = (f' "{entry.mock}"' if entry.mock else "") + (f" {entry.note}" if entry.note else "")
+    ended = "" if entry.ended == "complete" else f" {entry.ended}"
+    path = (f"/@{entry.session}" if entry.session else "") + entry.path
+    return (
+        f"{timestamp(entry.moment)} {entry.port} {entry.method} {path} {entry.status}{ended} "
+        f"{(entry.duration or 0) * 1000:.1f}ms {entry.bytes_sent}B{events}{' ' + what if what else ''}{said}"
+    )
+
+
+# === pacer ===================================================================
+# One thread that goes on with every stream whose pause is over.
 
 
 class Pacer:
@@ -7761,7 +11236,7 @@ class Pacer:
         self.order = itertools.count()
         self.closed = False
 
-    def go_on(self, handler: Handler, wanted: Iterator[Step], due: float) -> float:
+    def go_on(self, handler: Any, wanted: Iterator[Step], due: float) -> float:
         """Have a stream's steps done from `due` on; 0 at its end, or when its next steps are due if it has `unsent` bytes."""
         with self.lock:
             if not self.thread:
@@ -7787,7 +11262,9 @@ class Pacer:
         heap: List[Tuple[float, int, Paused]] = []
         running: Dict[int, Paused] = {}
         while not self.closed:
-            for number, _ in self.epoll.poll(min(3600.0, max(0.0, heap[0][0] - time.monotonic())) if heap else None):
+            for number, _ in self.epoll.poll(
+                min(3600.0, max(0.0, heap[0][0] - time.monotonic())) if heap else None
+            ):
                 if number == self.bell[0]:
                     os.read(number, 65536)
                 elif number in running:
@@ -7802,7 +11279,9 @@ class Pacer:
             while heap and heap[0][0] <= now_due:
                 self.resume(heap, running, heapq.heappop(heap)[2])
 
-    def resume(self, heap: List[Tuple[float, int, Paused]], running: Dict[int, Paused], paused: Paused) -> None:
+    def resume(
+        self, heap: List[Tuple[float, int, Paused]], running: Dict[int, Paused], paused: Paused
+    ) -> None:
         """Go on with one stream, unless it is over."""
         handler = paused.handler
         number = handler.connection.fileno()
@@ -7810,7 +11289,7 @@ class Pacer:
             return
         try:
             paused.due = handler.advance(paused.wanted, False, paused.due, blocks=False)
-        except Exception as error:          # noqa: BLE001  it is the stream's own, and goes to its thread
+        except Exception as error:  # noqa: BLE001  it is the stream's own, and goes to its thread
             self.end(running, number, error)
         else:
             if handler.unsent or paused.due <= 0:
@@ -7818,7 +11297,9 @@ class Pacer:
             else:
                 heapq.heappush(heap, (paused.due, next(self.order), paused))
 
-    def end(self, running: Dict[int, Paused], number: int, error: Optional[Exception] = None) -> None:
+    def end(
+        self, running: Dict[int, Paused], number: int, error: Optional[Exception] = None
+    ) -> None:
         """Give a stream back to its own thread."""
         self.epoll.unregister(number)
         paused = running.pop(number)
@@ -7866,10 +11347,119 @@ class Places:
                 self.free += 1
 
 
+# === tls =====================================================================
+# Certificates and contexts.  May touch files, and the openssl program.
+
+
+def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
+    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM; made by the openssl program.
+    OSError says what is missing."""
+    import ipaddress
+    import subprocess
+    import tempfile
+
+    known: Dict[str, str] = {}
+    for name in names:
+        try:
+            known.setdefault(f"IP:{ipaddress.ip_address(name)}", "")
+        except ValueError:
+            known.setdefault(f"DNS:{name}", "")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("settings", "key.pem", "cert.pem")]
+        Path(paths[0]).write_text(
+            "[req]\nprompt=no\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\nCN=mock_server.py\n[ext]\n"
+            "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\nextendedKeyUsage=serverAuth\n"
+            f"subjectKeyIdentifier=hash\nsubjectAltName={','.join(known)}\n",
+            encoding="ascii",
+        )
+        command = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-sha256",
+            "-days",
+            "365",
+            "-config",
+            paths[0],
+            "-keyout",
+            paths[1],
+            "-out",
+            paths[2],
+        ]
+        try:
+            subprocess.run(
+                command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=30
+            )
+        except FileNotFoundError:
+            raise OSError(
+                "there is no openssl program to make a certificate with; install it, or give --cert and --key"
+            ) from None
+        except subprocess.SubprocessError as error:
+            said = (
+                (getattr(error, "stderr", None) or b"")
+                .decode("utf-8", "replace")
+                .strip()
+                .splitlines()
+            )
+            raise OSError(f"openssl made no certificate: {said[-1] if said else error}") from None
+        return Path(paths[2]).read_text("ascii"), Path(paths[1]).read_text("ascii")
+
+
+def tls_context(cert: str, key: str) -> "ssl.SSLContext":
+    """What a server needs for TLS, from the files of a certificate and its key.  OSError names the file that is wrong."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    for name, path in (("certificate", cert), ("key", key)):
+        try:
+            Path(path).read_bytes()
+        except OSError as error:
+            raise OSError(f"can't read the {name} {path}: {error.strerror}") from None
+    try:
+        context.load_cert_chain(
+            cert, key, password=lambda: ""
+        )  # an encrypted key is an error, not a question
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise OSError(f"{cert} and {key} are no certificate and its key: {reason}") from None
+    return context
+
+
+def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLContext", str]:
+    """A context with a certificate made for the names, and the certificate as PEM, which is also written to `out`."""
+    import tempfile
+
+    cert, key = make_certificate(names)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
+        for path, text in zip(paths, (cert, key)):
+            Path(path).write_text(text, encoding="ascii")
+        context = tls_context(*paths)
+    if out:
+        try:
+            Path(out).write_text(cert, encoding="ascii")
+        except OSError as error:
+            raise OSError(f"can't write the certificate to {out}: {error.strerror}") from None
+    return context, cert
+
+
+# === server ==================================================================
+# The server: ports, threads and their life.
+
+
 class Core:
     """What all ports of a process share: mocks, answers, journal, log, and places for unpaced streams."""
 
-    def __init__(self, directories: Sequence[str], settings: Settings, max_body: int, log: Log, journal: int) -> None:
+    def __init__(
+        self, directories: Sequence[str], settings: Settings, max_body: int, log: Log, journal: int
+    ) -> None:
         self.log, self.max_body, self.ports = log, max_body, 0
         self.mocks = Mocks(directories, log.say)
         problems = self.mocks.load()
@@ -7884,7 +11474,10 @@ class Core:
 
 def check_options(fallback: str, pace: float, max_body: int, log: str, journal: int) -> None:
     """Raise ValueError for a keyword of MockServer that can't be followed."""
-    for name, value, known in (("fallback", fallback, ("error", "echo")), ("log", log, ("text", "json", "off"))):
+    for name, value, known in (
+        ("fallback", fallback, ("error", "echo")),
+        ("log", log, ("text", "json", "off")),
+    ):
         if value not in known:
             raise ValueError(f"{name}: found {value!r}; {nearest(str(value), known)}")
     if not fits(pace, "a number") or not 0 <= pace <= 3600:
@@ -7907,27 +11500,56 @@ class MockServer(ThreadingHTTPServer):
 
     daemon_threads = True
     allow_reuse_address = True
-    request_queue_size = 1024           # socketserver's 5 would refuse a burst of connections
+    request_queue_size = 1024  # socketserver's 5 would refuse a burst of connections
     idle_seconds, head_seconds, body_seconds = IDLE_SECONDS, HEAD_SECONDS, BODY_SECONDS
     stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
 
-    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
-                 fallback: str = "error", pace: float = 0.0, require_auth: bool = False, max_body: int = MAX_BODY,
-                 seed: int = 0, log: str = "off", journal: int = JOURNAL, control_token: str = "",
-                 tls: bool = False, cert: Optional[str] = None, key: Optional[str] = None, tls_name: Sequence[str] = (),
-                 tls_cert_out: Optional[str] = None, core: Optional[Core] = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
+        fallback: str = "error",
+        pace: float = 0.0,
+        require_auth: bool = False,
+        max_body: int = MAX_BODY,
+        seed: int = 0,
+        log: str = "off",
+        journal: int = JOURNAL,
+        control_token: str = "",
+        tls: bool = False,
+        cert: Optional[str] = None,
+        key: Optional[str] = None,
+        tls_name: Sequence[str] = (),
+        tls_cert_out: Optional[str] = None,
+        core: Optional[Core] = None,
+    ) -> None:
         if not core:
             check_options(fallback, pace, max_body, log, journal)
-            directories = [os.fspath(data)] if isinstance(data, (str, os.PathLike)) else [os.fspath(one) for one in data]
+            directories = (
+                [os.fspath(data)]
+                if isinstance(data, (str, os.PathLike))
+                else [os.fspath(one) for one in data]
+            )
             for directory in directories:
                 if not os.path.isdir(directory):
                     raise ValueError(f"data: no directory {directory!r}")
             settings = Settings(fallback, pace, require_auth, seed, host, control_token)
             core = Core(directories, settings, max_body, Log(log), journal)
             if cert and key and tls:
-                core.tls, core.tls_cert = tls_context(cert, key), Path(cert).read_text("ascii", "replace")
+                core.tls, core.tls_cert = (
+                    tls_context(cert, key),
+                    Path(cert).read_text("ascii", "replace"),
+                )
             elif tls:
-                names = ["localhost", "127.0.0.1", "::1", host, *([tls_name] if isinstance(tls_name, str) else tls_name)]
+                names = [
+                    "localhost",
+                    "127.0.0.1",
+                    "::1",
+                    host,
+                    *([tls_name] if isinstance(tls_name, str) else tls_name),
+                ]
                 core.tls, core.tls_cert = self_signed(names, tls_cert_out)
         self.core = core
         self.host, self.stopping = host, False
@@ -7937,7 +11559,9 @@ class MockServer(ThreadingHTTPServer):
         self.waiting = self.threads = 0
         self.connections: Dict[socket.socket, bool] = {}
         self.clock: Tuple[int, str] = (0, "")
-        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        self.address_family = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0][0]
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
         core.ports += 1
@@ -7957,14 +11581,23 @@ class MockServer(ThreadingHTTPServer):
         """The journal: the newest requests without a session, oldest first, with credentials masked."""
         return self.session("").requests
 
-    def mock(self, match: Optional[Mapping[str, Json]] = None, response: Optional[Mapping[str, Json]] = None,
-             **more: Json) -> str:
+    def mock(
+        self,
+        match: Optional[Mapping[str, Json]] = None,
+        response: Optional[Mapping[str, Json]] = None,
+        **more: Json,
+    ) -> str:
         """Add a mock in front of all others and give its name; `more` is `responses`, `times` and the like.
         ValueError says what is wrong with it."""
         return self.session("").mock(match, response, **more)
 
-    def wait_for(self, match: Optional[Mapping[str, Json]] = None, count: int = 1, ended: Optional[str] = None,
-                 timeout: float = 5.0) -> List[Dict[str, Json]]:
+    def wait_for(
+        self,
+        match: Optional[Mapping[str, Json]] = None,
+        count: int = 1,
+        ended: Optional[str] = None,
+        timeout: float = 5.0,
+    ) -> List[Dict[str, Json]]:
         """The requests that match, as soon as there are `count` of them that have ended as asked; TimeoutError, with what
         came instead, if there are not in time."""
         return self.session("").wait_for(match, count, ended, timeout)
@@ -7993,7 +11626,10 @@ class MockServer(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if os.name != "nt" else 0)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.server_name, self.server_port = (
+            str(self.server_address[0]),
+            int(self.server_address[1]),
+        )
 
     def start(self) -> "MockServer":
         """Serve in the background."""
@@ -8015,12 +11651,13 @@ class MockServer(ThreadingHTTPServer):
         """Start a thread that waits for the next connection.  Not a threading.Thread, whose start() waits for the
         new thread to run: a burst of connections would queue behind that."""
         import _thread
+
         with self.lock:
             self.waiting += 1
             self.threads += 1
         try:
             _thread.start_new_thread(self.work, ())
-        except RuntimeError:                # no more threads to be had; those at work will come back
+        except RuntimeError:  # no more threads to be had; those at work will come back
             with self.lock:
                 self.waiting -= 1
                 self.threads -= 1
@@ -8033,7 +11670,7 @@ class MockServer(ThreadingHTTPServer):
                 connection, address = self.socket.accept()
             except OSError:
                 if not self.stopping:
-                    time.sleep(0.05)        # out of descriptors, or the client was gone again
+                    time.sleep(0.05)  # out of descriptors, or the client was gone again
                 continue
             with self.lock:
                 self.waiting -= 1
@@ -8061,7 +11698,7 @@ class MockServer(ThreadingHTTPServer):
                 connection = self.sealed(plain)
             if connection and not self.stopping:
                 self.finish_request(connection, address)
-        except Exception as error:          # noqa: BLE001  the thread must live on
+        except Exception as error:  # noqa: BLE001  the thread must live on
             self.core.log.say(f"internal error: {type(error).__name__}: {error}; please report it")
         finally:
             self.connections.pop(plain, None)
@@ -8072,6 +11709,7 @@ class MockServer(ThreadingHTTPServer):
         """The connection with TLS, once its client has shaken hands; None if it won't, in time or at all.  One that speaks
         plain HTTP is told so."""
         import ssl
+
         plain.settimeout(self.head_seconds)
         try:
             first = plain.recv(1, socket.MSG_PEEK)
@@ -8080,17 +11718,23 @@ class MockServer(ThreadingHTTPServer):
                 self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
                 return sealed
             if first:
-                refused = Refused(400, f"this port speaks TLS; use https://, as in {self.url}", code="tls_required")
+                refused = Refused(
+                    400,
+                    f"this port speaks TLS; use https://, as in {self.url}",
+                    code="tls_required",
+                )
                 answered = self.core.answerer.refuse(Request("GET", "/"), refused)
-                made = steps(answered.response, Wire(keep_alive=False, extra=(("Date", self.date()),)))
+                made = steps(
+                    answered.response, Wire(keep_alive=False, extra=(("Date", self.date()),))
+                )
                 plain.sendall(b"".join(step.data for step in made if isinstance(step, Send)))
                 plain.shutdown(socket.SHUT_WR)
                 while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
-                    pass                    # closing with bytes unread would reset the connection under the answer
+                    pass  # closing with bytes unread would reset the connection under the answer
         except ssl.SSLError as error:
             self.core.log.say(f"TLS handshake failed: {error.reason or error}")
         except OSError:
-            pass                            # gone, or too slow
+            pass  # gone, or too slow
         return None
 
     def busy(self, connection: socket.socket, is_busy: bool) -> None:
@@ -8103,7 +11747,10 @@ class MockServer(ThreadingHTTPServer):
         """The Date header, made once a second."""
         second = int(time.time())
         if self.clock[0] != second:
-            self.clock = second, BaseHTTPRequestHandler.date_time_string(cast(Handler, None), second)
+            self.clock = (
+                second,
+                BaseHTTPRequestHandler.date_time_string(cast(Handler, None), second),
+            )
         return self.clock[1]
 
     def close(self, grace: float = GRACE_SECONDS) -> None:
@@ -8137,10 +11784,12 @@ class MockServer(ThreadingHTTPServer):
 
     def wake_acceptors(self) -> None:
         """Make accept() return in every thread that waits there."""
-        shut(self.socket, socket.SHUT_RDWR)         # enough on Linux
-        for _ in range(self.waiting):               # elsewhere each needs a connection
+        shut(self.socket, socket.SHUT_RDWR)  # enough on Linux
+        for _ in range(self.waiting):  # elsewhere each needs a connection
             try:
-                socket.create_connection(("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port), 0.1).close()
+                socket.create_connection(
+                    ("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port), 0.1
+                ).close()
             except OSError:
                 return
 
@@ -8155,7 +11804,10 @@ class SessionView:
     @property
     def url(self) -> str:
         """`http://host:port/@name`, percent-encoded where it must be, without a slash at its end."""
-        quoted_name = "".join(chr(byte) if chr(byte) in BASE64URL + ".~" else f"%{byte:02X}" for byte in self.name.encode())
+        quoted_name = "".join(
+            chr(byte) if chr(byte) in BASE64URL + ".~" else f"%{byte:02X}"
+            for byte in self.name.encode()
+        )
         return self.server.url + (f"/@{quoted_name}" if self.name else "")
 
     @property
@@ -8163,21 +11815,40 @@ class SessionView:
         """Its requests, oldest first."""
         return [entry.json() for entry in self.server.core.journal.entries(self.name)]
 
-    def mock(self, match: Optional[Mapping[str, Json]] = None, response: Optional[Mapping[str, Json]] = None,
-             **more: Json) -> str:
+    def mock(
+        self,
+        match: Optional[Mapping[str, Json]] = None,
+        response: Optional[Mapping[str, Json]] = None,
+        **more: Json,
+    ) -> str:
         """Add a mock in front of its others and give its name; ValueError says what is wrong with it."""
-        spec = {**({} if match is None else {"match": match}), **({} if response is None else {"response": response}), **more}
+        spec = {
+            **({} if match is None else {"match": match}),
+            **({} if response is None else {"response": response}),
+            **more,
+        }
         return self.server.core.mocks.add([spec], self.name)[0].name
 
-    def wait_for(self, match: Optional[Mapping[str, Json]] = None, count: int = 1, ended: Optional[str] = None,
-                 timeout: float = 5.0) -> List[Dict[str, Json]]:
+    def wait_for(
+        self,
+        match: Optional[Mapping[str, Json]] = None,
+        count: int = 1,
+        ended: Optional[str] = None,
+        timeout: float = 5.0,
+    ) -> List[Dict[str, Json]]:
         """Its requests that match, as soon as there are `count` of them; TimeoutError says what came instead."""
         wanted = conditions(dict(match or {}), "", "match")
         if ended is not None and ended not in ENDS:
             raise ValueError(f"ended: found {ended!r}; {nearest(str(ended), ENDS)}")
         found, enough = self.server.core.journal.wait(self.name, wanted, count, ended, timeout)
         if not enough:
-            seen = ", ".join(f"{data['method']} {data['path']} ({data['ended']})" for data in self.requests[-10:]) or "nothing"
+            seen = (
+                ", ".join(
+                    f"{data['method']} {data['path']} ({data['ended']})"
+                    for data in self.requests[-10:]
+                )
+                or "nothing"
+            )
             closed = self.server.core.journal.closed
             within_ = "before the server was closed" if closed else f"within {timeout:g} seconds"
             raise TimeoutError(f"{len(found)} of {count} requests came {within_}; there was {seen}")
@@ -8190,38 +11861,8 @@ class SessionView:
         self.server.core.mocks.reset(self.name)
 
 
-class Stop:
-    """What the main thread waits for: one of some signals, or `set()` in another thread.
-
-    A pair of sockets, because Python runs a signal handler only once the main thread is back from the system: one
-    that comes just before a wait on a lock would be noticed after it.  The byte for set_wakeup_fd is never missed."""
-
-    def __init__(self, *signals: int) -> None:
-        self.reader, self.writer = socket.socketpair()
-        self.writer.setblocking(False)
-        signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
-        for number in signals:
-            signal.signal(number, lambda *_: None)
-
-    def set(self) -> None:
-        """End the wait."""
-        self.writer.send(b"x")
-
-    def wait(self) -> None:
-        """Wait until it is time to stop."""
-        self.reader.recv(1)
-
-
-def shut(sock: socket.socket, how: int) -> None:
-    """Shut a socket down, if it is still there."""
-    try:
-        sock.shutdown(how)
-    except OSError:
-        pass
-
-
-# === Command line ============================================================
-# One table of options.  It only wires; may touch argparse, which is imported when it is needed.
+# === cli =====================================================================
+# The command line: one table of options.  It only wires; may touch argparse, which is imported when it is needed.
 
 
 class UsageError(Exception):
@@ -8246,7 +11887,7 @@ def a_size(text: str) -> int:
 def a_count(text: str) -> int:
     """A number of things, maybe none."""
     value = int(text)
-    if not 0 <= value <= 10 ** 9:
+    if not 0 <= value <= 10**9:
         raise ValueError
     return value
 
@@ -8313,36 +11954,142 @@ class Option:
 
 def one_of(*names: str) -> Callable[[str], str]:
     """One of some words."""
+
     def kind(text: str) -> str:
         if text not in names:
             raise UsageError(f"found {text!r}; {nearest(text, names)}")
         return text
+
     return kind
 
 
 OPTIONS = (
-    Option("port", "PORT", a_port, "a port from 0 to 65535", [DEFAULT_PORT],
-           "port to listen on, 0 for a free one; several are several upstreams in one process", True),
+    Option(
+        "port",
+        "PORT",
+        a_port,
+        "a port from 0 to 65535",
+        [DEFAULT_PORT],
+        "port to listen on, 0 for a free one; several are several upstreams in one process",
+        True,
+    ),
     Option("--host", "HOST", str, "an address", "127.0.0.1", "address to listen on"),
-    Option("--data", "DIR", a_folder, "a directory", None, "where mocks are read from (default: data/ beside the script)", True),
-    Option("--fallback", "error|echo", one_of("error", "echo"), "error or echo", "error",
-           "a request that no mock matches: 404 that explains, or an echo of it"),
-    Option("--pace", "SECONDS", a_number, "seconds from 0 to 3600", 0.0, "pause between streamed events where a mock sets none"),
-    Option("--require-auth", "", a_flag, "1 or 0", False, "401 in the provider's shape without the provider's credential"),
-    Option("--tls", "", a_flag, "1 or 0", False, "serve HTTPS, with a certificate made at start by openssl unless one is given"),
+    Option(
+        "--data",
+        "DIR",
+        a_folder,
+        "a directory",
+        None,
+        "where mocks are read from (default: data/ beside the script)",
+        True,
+    ),
+    Option(
+        "--fallback",
+        "error|echo",
+        one_of("error", "echo"),
+        "error or echo",
+        "error",
+        "a request that no mock matches: 404 that explains, or an echo of it",
+    ),
+    Option(
+        "--pace",
+        "SECONDS",
+        a_number,
+        "seconds from 0 to 3600",
+        0.0,
+        "pause between streamed events where a mock sets none",
+    ),
+    Option(
+        "--require-auth",
+        "",
+        a_flag,
+        "1 or 0",
+        False,
+        "401 in the provider's shape without the provider's credential",
+    ),
+    Option(
+        "--tls",
+        "",
+        a_flag,
+        "1 or 0",
+        False,
+        "serve HTTPS, with a certificate made at start by openssl unless one is given",
+    ),
     Option("--cert", "FILE", str, "a file", None, "certificate for --tls, with --key"),
     Option("--key", "FILE", str, "a file", None, "its key"),
-    Option("--tls-name", "NAME", a_name, "a name or an address", None, "further name in the certificate made at start", True),
-    Option("--tls-cert-out", "FILE", str, "a file", None, "where to write that certificate, so that clients can trust it"),
-    Option("--seed", "N", int, "a whole number", 0, "seed of everything random (jitter, faults by probability)"),
-    Option("--control-token", "TOKEN", str, "a token", "",
-           "let clients that are not on loopback use the control API with this bearer token"),
-    Option("--max-body", "BYTES", a_size, "a number of bytes", MAX_BODY, "largest request body; above it 413"),
-    Option("--journal", "N", a_count, "a number of requests", JOURNAL, "how many requests a session remembers"),
-    Option("--log", "text|json|off", one_of("text", "json", "off"), "text, json or off", "text", "request log on standard error"),
-    Option("--exit-on-stdin-close", "", a_flag, "1 or 0", False,
-           "stop when standard input closes, so that no server outlives its test"),
-    Option("--check", "", a_flag, "1 or 0", False, "validate the mocks, print what is wrong, exit 0 or 2"),
+    Option(
+        "--tls-name",
+        "NAME",
+        a_name,
+        "a name or an address",
+        None,
+        "further name in the certificate made at start",
+        True,
+    ),
+    Option(
+        "--tls-cert-out",
+        "FILE",
+        str,
+        "a file",
+        None,
+        "where to write that certificate, so that clients can trust it",
+    ),
+    Option(
+        "--seed",
+        "N",
+        int,
+        "a whole number",
+        0,
+        "seed of everything random (jitter, faults by probability)",
+    ),
+    Option(
+        "--control-token",
+        "TOKEN",
+        str,
+        "a token",
+        "",
+        "let clients that are not on loopback use the control API with this bearer token",
+    ),
+    Option(
+        "--max-body",
+        "BYTES",
+        a_size,
+        "a number of bytes",
+        MAX_BODY,
+        "largest request body; above it 413",
+    ),
+    Option(
+        "--journal",
+        "N",
+        a_count,
+        "a number of requests",
+        JOURNAL,
+        "how many requests a session remembers",
+    ),
+    Option(
+        "--log",
+        "text|json|off",
+        one_of("text", "json", "off"),
+        "text, json or off",
+        "text",
+        "request log on standard error",
+    ),
+    Option(
+        "--exit-on-stdin-close",
+        "",
+        a_flag,
+        "1 or 0",
+        False,
+        "stop when standard input closes, so that no server outlives its test",
+    ),
+    Option(
+        "--check",
+        "",
+        a_flag,
+        "1 or 0",
+        False,
+        "validate the mocks, print what is wrong, exit 0 or 2",
+    ),
 )
 
 
@@ -8356,25 +12103,46 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
         def error(self, message: str) -> NoReturn:
             raise UsageError(message)
 
-    parser = Parser(prog="mock_server.py", allow_abbrev=False, description="A mock LLM server: OpenAI, Azure OpenAI, "
-                    "Gemini, Vertex AI, Anthropic, Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
-                    epilog="Each option can also be set as "
-                    "MOCK_SERVER_<OPTION>; repeatable ones are split at the path separator, flags take 1 or 0.")
+    parser = Parser(
+        prog="mock_server.py",
+        allow_abbrev=False,
+        description="A mock LLM server: OpenAI, Azure OpenAI, "
+        "Gemini, Vertex AI, Anthropic, Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
+        epilog="Each option can also be set as "
+        "MOCK_SERVER_<OPTION>; repeatable ones are split at the path separator, flags take 1 or 0.",
+    )
     for option in OPTIONS:
-        words = option.help + ("" if option.default in (None, False) else f" (default: {shown(option.default).strip('[]')})")
+        words = option.help + (
+            ""
+            if option.default in (None, False)
+            else f" (default: {shown(option.default).strip('[]')})"
+        )
         words = words.replace("%", "%%").replace('"', "")
         if not option.metavar:
             parser.add_argument(option.flag, action="store_const", const="1", help=words)
         elif option.flag[0] != "-":
             parser.add_argument(option.flag, metavar=option.metavar, nargs="*", help=words)
         else:
-            parser.add_argument(option.flag, metavar=option.metavar, action="append" if option.many else "store", help=words)
+            parser.add_argument(
+                option.flag,
+                metavar=option.metavar,
+                action="append" if option.many else "store",
+                help=words,
+            )
     parser.add_argument("--version", action="version", version=f"mock_server.py {__version__}")
     given, unknown = parser.parse_known_args(list(arguments))
     if unknown:
-        flags = [option.flag for option in OPTIONS if option.flag[0] == "-"] + ["--version", "--help"]
-        raise UsageError(f"unknown argument {unknown[0]!r}; {nearest(unknown[0].partition('=')[0], flags)}")
-    options = {option.name: option_value(option, getattr(given, option.name), environment) for option in OPTIONS}
+        flags = [option.flag for option in OPTIONS if option.flag[0] == "-"] + [
+            "--version",
+            "--help",
+        ]
+        raise UsageError(
+            f"unknown argument {unknown[0]!r}; {nearest(unknown[0].partition('=')[0], flags)}"
+        )
+    options = {
+        option.name: option_value(option, getattr(given, option.name), environment)
+        for option in OPTIONS
+    }
     check_tls(options)
     return options
 
@@ -8382,13 +12150,17 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 def check_tls(options: Mapping[str, Any]) -> None:
     """Raise UsageError for options of TLS that don't go together."""
     if bool(options["cert"]) != bool(options["key"]):
-        raise UsageError("--cert and --key go together; give both, or neither for a certificate made at start")
+        raise UsageError(
+            "--cert and --key go together; give both, or neither for a certificate made at start"
+        )
     for name in ("cert", "tls_name", "tls_cert_out"):
         if options[name] and not options["tls"]:
             raise UsageError(f"--{name.replace('_', '-')} needs --tls")
     for name in ("tls_name", "tls_cert_out"):
         if options[name] and options["cert"]:
-            raise UsageError(f"--{name.replace('_', '-')} is for a certificate made at start; leave it out, or --cert and --key")
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for a certificate made at start; leave it out, or --cert and --key"
+            )
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
@@ -8423,18 +12195,39 @@ def check_mocks(directories: Sequence[str]) -> int:
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
     """The servers that the options ask for, one a port, already listening."""
-    names = ("host", "fallback", "pace", "require_auth", "max_body", "seed", "log", "journal", "control_token", "tls", "cert",
-             "key", "tls_cert_out")
+    names = (
+        "host",
+        "fallback",
+        "pace",
+        "require_auth",
+        "max_body",
+        "seed",
+        "log",
+        "journal",
+        "control_token",
+        "tls",
+        "cert",
+        "key",
+        "tls_cert_out",
+    )
     servers: List[MockServer] = []
     for port in options["port"]:
         try:
             if servers:
                 servers.append(MockServer(port, host=options["host"], core=servers[0].core))
             else:
-                servers.append(MockServer(port, data=data_directories(options), tls_name=options["tls_name"] or (),
-                                          **{name: options[name] for name in names}))
-        except (OSError, UnicodeError) as error:        # UnicodeError: a host that is no name
-            if isinstance(error, OSError) and error.errno is None:      # of this file's own making, and a sentence already
+                servers.append(
+                    MockServer(
+                        port,
+                        data=data_directories(options),
+                        tls_name=options["tls_name"] or (),
+                        **{name: options[name] for name in names},
+                    )
+                )
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
+            if (
+                isinstance(error, OSError) and error.errno is None
+            ):  # of this file's own making, and a sentence already
                 raise
             reason = getattr(error, "strerror", None) or error
             raise OSError(f"can't listen on {options['host']} port {port}: {reason}") from None
@@ -8447,7 +12240,7 @@ def announce(lines: Sequence[str]) -> None:
         for line in lines:
             print(line, flush=True)
     except OSError:
-        pass                                # standard output is a pipe whose other end is closed
+        pass  # standard output is a pipe whose other end is closed
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -8455,12 +12248,16 @@ def run(options: Mapping[str, Any]) -> int:
     stop = Stop(signal.SIGINT, signal.SIGTERM)
     servers = serve(options)
     lines = [f"listening on {server.start().url}" for server in servers]
-    threading.Thread(target=announce, args=(lines,), daemon=True).start()       # a full pipe must not keep it from stopping
-    gc.freeze()                             # what is there now stays; looking through it again and again takes milliseconds
+    threading.Thread(
+        target=announce, args=(lines,), daemon=True
+    ).start()  # a full pipe must not keep it from stopping
+    gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     if options["host"] not in ("127.0.0.1", "::1", "localhost"):
         servers[0].core.log.say(f"{options['host']} may be reached from other machines")
     if not servers[0].core.mocks.from_files and options["fallback"] == "error":
-        servers[0].core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
+        servers[0].core.log.say(
+            "no mocks: put them in mocks/ of a --data directory, or try --fallback echo"
+        )
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     stop.wait()
@@ -8478,7 +12275,7 @@ def wait_for_end(stop: Stop) -> None:
         while os.read(0, 65536):
             pass
     except OSError:
-        pass                                # it was closed from the start
+        pass  # it was closed from the start
     stop.set()
 
 
@@ -8513,9 +12310,18 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return 1
 
 
-if __name__ == "__main__":
+# === __main__ ================================================================
+# What `python3 mock_server.py` and `python3 -m mock_server` start.
+
+
+def run_program() -> None:
+    """Run the command line, and leave with its status."""
     open_standard_streams()
     status = main()
     if status and sys.stderr:
         sys.stderr.flush()
-    os._exit(status)        # threads may still be in a write that no client takes; nothing waits for them
+    os._exit(status)  # threads may still be in a write that no client takes; nothing waits for them
+
+
+if __name__ == "__main__":
+    run_program()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, List
 
 from samples import ask
 
 import mock_server as m
 
+BASE_REQUEST = m.Request(
+    "POST", "/v1/chat/completions", {"api-version": "1"}, {"x-tenant": "a"}, b"", 5001, "checkout"
+)
 BASE = m.Call(
+    BASE_REQUEST,
     "openai",
     "generate",
     "chat",
@@ -20,13 +25,13 @@ BASE = m.Call(
     "22",
     1,
     ("f", "g"),
-    path="/v1/chat/completions",
-    query={"api-version": "1"},
-    headers={"x-tenant": "a"},
-    port=5001,
-    session="checkout",
     body={"model": "gpt-4o", "n": 1},
 )
+
+
+def requested(**changed: Any) -> m.Call:
+    """The base call, its request changed."""
+    return replace(BASE, request=replace(BASE_REQUEST, **changed))
 
 
 def no_file(name: str, place: str) -> Any:

@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import re
-from typing import Any, List, Mapping, Tuple
+from typing import Any
 
 import pytest
 from mocked import loaded
-from samples import answerer, ask, bytes_of, call_of, complaint_of, wire_of
+from readers import CONVERSE_EVENTS, events_of
+from samples import answerer, ask, bytes_of, complaint_of
 
 import mock_server as m
-
-CONVERSE = [
-    ("messageStart", {"role": "assistant"}),
-    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hi"}}),
-    ("contentBlockStop", {"contentBlockIndex": 0}),
-    ("contentBlockStart", {"contentBlockIndex": 1, "start": {"toolUse": {"name": "now"}}}),
-    ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"toolUse": {"input": "{}"}}}),
-    ("contentBlockStop", {"contentBlockIndex": 1}),
-    ("messageStop", {"stopReason": "tool_use"}),
-    ("metadata", {"metrics": {"latencyMs": 625}, "usage": {"inputTokens": 9, "outputTokens": 2}}),
-]
-
-
-def event_of(headers: Mapping[str, str], payload: bytes) -> Tuple[str, Any]:
-    """Name and value of an AWS event, without its padding."""
-    name, value = headers[":event-type"], json.loads(payload)
-    value.pop("p", None)
-    if name == "chunk":
-        value = json.loads(base64.b64decode(value["bytes"]))
-    return name, value
-
-
-def named_events(kind: type, data: bytes) -> List[Tuple[str, Any]]:
-    """The events of a stream, each with its name, as a client of that API reads them."""
-    framing = wire_of(kind).framing(call_of(kind, True))
-    if isinstance(framing, m.NDJSON):
-        return [("", value) for value in framing.split(data)]
-    if isinstance(framing, m.EventStream):
-        return [event_of(*one) for one in framing.split(data)]
-    found = []
-    for frame in m.SSE.split(data):
-        name = re.match("event: (.+)", frame.decode())
-        text = m.SSE.data(frame)
-        if text != "[DONE]":
-            found.append((name.group(1) if name else "", json.loads(text)))
-    return found
 
 
 @pytest.mark.parametrize("events", [[{"a": 1}, {"b": "ü"}], [{"a": 1}, {"b": "ü"}, "[DONE]"]])
@@ -89,15 +52,15 @@ def test_recorded_events_are_framed_as_the_provider_does_and_completed(events: A
 )
 def test_recorded_events_are_framed_under_their_names(kind: type, events: Any, names: Any) -> None:
     sent = bytes_of(ask(answerer({"response": {"events": events}}), kind, True))
-    assert named_events(kind, sent) == list(zip(names, events))
+    assert events_of(kind, sent) == list(zip(names, events))
     assert sent.endswith(b"data: [DONE]\n\n") == (kind in (m.CohereChat, m.MistralChat))
 
 
 def test_recorded_converse_events_come_as_boto3_gives_them_or_bare() -> None:
-    bare = [value for _, value in CONVERSE]
-    for events in (bare, [{name: value} for name, value in CONVERSE]):
+    bare = [value for _, value in CONVERSE_EVENTS]
+    for events in (bare, [{name: value} for name, value in CONVERSE_EVENTS]):
         sent = bytes_of(ask(answerer({"response": {"events": events}}), m.BedrockConverse, True))
-        assert named_events(m.BedrockConverse, sent) == CONVERSE
+        assert events_of(m.BedrockConverse, sent) == CONVERSE_EVENTS
 
 
 def test_a_model_whose_maker_has_no_format_here_answers_recorded_bodies_alone() -> None:

@@ -9,7 +9,6 @@ import socket
 import struct
 import threading
 import tracemalloc
-from dataclasses import replace
 from typing import Any, Tuple
 
 import pytest
@@ -26,7 +25,7 @@ from clients import (
     waiting_in,
     watching,
 )
-from mocked import BASE
+from mocked import requested
 
 import mock_server as m
 from mock_server import MockServer
@@ -76,7 +75,8 @@ def test_the_journal_says_what_was_sent_and_what_became_of_the_answer(server: Mo
 def test_credentials_are_masked_wherever_they_could_be_shown() -> None:
     with MockServer(log="json") as server:
         server.mock(match={"headers": {"authorization": "Bearer other"}}, response={"text": "x"})
-        headers = dict.fromkeys(m.CREDENTIALS, "sk-secret-1")
+        names = {name for wire in m.WIRE_FORMATS for name in wire.credentials}
+        headers = {name: "sk-secret-1" for name in names if not name.startswith("?")}
         headers["authorization"] = "Bearer sk-secret-1"
         path = "/v1/chat/completions?key=sk-secret-1&access_token=sk-secret-1"
         _, answer = fetch(server.port, "POST", path, json.dumps(ASK).encode(), headers)
@@ -120,7 +120,7 @@ def entry_of(number: int, session: str = "", size: int = 100) -> m.Entry:
     """An entry that takes so much room."""
     request = m.Request("POST", "/v1/chat/completions", session=session)
     kept: Any = {"query": {}, "headers": {}}
-    call = replace(BASE, session=session)
+    call = requested(session=session)
     return m.Entry(str(number), 0.0, request, kept, {}, "openai", call, size)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, List, Optional, Sequence
 
 import pytest
-from mocked import BASE, mock_of
+from mocked import BASE, mock_of, requested
 from samples import wire_of
 
 import mock_server as m
@@ -25,11 +25,11 @@ VARIANTS = {
     "tool_result": replace(BASE, tool_result=None),
     "turn": replace(BASE, turn=2),
     "tools": replace(BASE, tools=("f",)),
-    "path": replace(BASE, path="/v1/x"),
-    "query": replace(BASE, query={}),
-    "headers": replace(BASE, headers={"x-tenant": "b"}),
-    "port": replace(BASE, port=5002),
-    "session": replace(BASE, session="other"),
+    "path": requested(path="/v1/x"),
+    "query": requested(query={}),
+    "headers": requested(headers={"x-tenant": "b"}),
+    "port": requested(port=5002),
+    "session": requested(session="other"),
     "body": replace(BASE, body={"model": "gpt-4o", "n": 2}),
     "body_sha256": replace(BASE, body={"model": "gpt-4o", "n": 3}),
 }

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 from clients import chat
-from mocked import BASE
-from samples import answerer, request_of, wire_of
+from mocked import requested
+from samples import answerer, ask, request_of, wire_of
 
 import mock_server as m
 from mock_server import MockServer
 
 
 def explained(*specs: Any, **more: Any) -> str:
-    """Why none of these mocks answers the call; `more` of it is changed."""
+    """Why none of these mocks answers the call; `more` of its request is changed."""
     mocks = m.Mocks()
     mocks.add([{**spec, "response": {"text": "x"}} for spec in specs])
-    return mocks.explain(mocks.near(replace(BASE, session="", **more), wire_of(m.OpenAIChat)))
+    return mocks.explain(mocks.near(requested(session="", **more), wire_of(m.OpenAIChat)))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,31 @@ def test_of_equally_near_mocks_a_typo_away_is_nearest() -> None:
         {"name": "typo", "match": {"user": "Hi thera"}},
         {"name": "other", "match": {"tool_result": {"contains": "12 degrees"}}},
     )
+
+
+def test_a_typo_away_is_nearer_than_a_mock_of_which_more_holds() -> None:
+    mocks = m.Mocks()
+    more = {"provider": "openai", "model": "gpt-4o", "user": "something else entirely"}
+    mocks.add([{"name": "more holds", "match": more, "response": {"text": "x"}}])
+    mocks.add([{"name": "a typo away", "match": {"user": "Hi theer"}, "response": {"text": "x"}}])
+    near = mocks.near(requested(session=""), wire_of(m.OpenAIChat))
+    assert [miss.mock.name for miss in near] == ["a typo away", "more holds"]
+
+
+def test_a_mock_that_only_can_not_answer_is_nearest() -> None:
+    mocks = m.Mocks()
+    for name in ("st1", "st3"):
+        mocks.add([{"name": name, "match": {"user": name}, "response": {"text": "x"}}])
+    mocks.add([{"name": "right one", "match": {"user": "st2"}, "response": {"events": [{"a": 1}]}}])
+    near = mocks.near(replace(requested(session=""), user="st2"), wire_of(m.OpenAIChat))
+    assert near[0].mock.name == "right one"
+
+
+def test_a_miss_is_not_remembered_where_its_explanation_may_change() -> None:
+    answers = answerer({"match": {"model": "a"}, "times": 1, "response": {"text": "x"}})
+    assert b"times" not in ask(answers, m.OpenAIChat, more={"model": "b"}).body
+    ask(answers, m.OpenAIChat, more={"model": "a"})
+    assert b"fewer than 1 uses" in ask(answers, m.OpenAIChat, more={"model": "b"}).body
 
 
 def test_a_long_text_is_shown_where_it_parts() -> None:

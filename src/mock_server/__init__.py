@@ -1,0 +1,41 @@
+"""A mock LLM server in one file that needs nothing but Python 3.8 or newer.
+
+    python3 mock_server.py 5001
+
+answers HTTP requests the way OpenAI, Azure OpenAI, the Gemini API, Vertex AI, Anthropic, AWS
+Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `data/`.  From Python:
+
+    from mock_server import MockServer
+
+    with MockServer() as server:
+        server.mock(match={"user": "ping"}, response={"text": "pong"})
+        ...                                           # any client, with server.url as its host
+        assert server.requests[-1]["model"] == "gpt-4o-mini"
+
+The sources are rooms, a module each, in src/mock_server/; src/weld.py joins them into the one file
+mock_server.py.  A room uses only what stands above it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 8):
+    raise SystemExit(
+        "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
+    )
+
+__all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
+
+from .cli import main  # noqa: F401
+from .errors import BadMock
+from .limits import __version__
+from .server import MockServer, SessionView
+
+
+def __getattr__(name: str) -> object:
+    """Any name that a room defines, so that the package gives the same names as the one file."""
+    for path, room in list(sys.modules.items()):
+        if path.startswith(__name__ + ".") and name in vars(room):
+            return vars(room)[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,130 @@
+"""Whose fault it is, what differed, what to do next.  Touches nothing."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from http import HTTPStatus
+from typing import Any, Iterable, Optional, Tuple
+
+from .limits import Headers, Json
+
+
+class Missing:
+    """What stands where there is no value: it is false, and shown as `absent`."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING = Missing()
+
+
+class WrongValue(ValueError):
+    """A value that can't be used; its message says where it stands, and what would do.
+
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found` what
+    is there, and `sentence` what the provider itself says of it, where it has words of its own.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        expected: str = "",
+        found: Json = MISSING,
+        sentence: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
+
+
+class BadMock(WrongValue):
+    """A mock that can't be used."""
+
+
+class BadField(WrongValue):
+    """A field of a request's body with the wrong type or value, or none where one is needed."""
+
+
+class Refused(Exception):
+    """A request that the server itself answers with an error.
+
+    `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
+    at fault; `headers` go out with the answer; `close` says that the connection can't be used
+    any further, because what follows on it can't be told apart from this request.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: Optional[str] = None,
+        param: Optional[str] = None,
+        headers: Headers = (),
+        close: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+        self.headers, self.close = headers, close
+
+
+class Because(str):
+    """An expectation that is a sentence, not a value."""
+
+
+def kind_of(value: Json) -> str:
+    """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
+    if value is None or value is MISSING:
+        return "null" if value is None else "nothing"
+    kinds: Tuple[Tuple[Any, str], ...] = (
+        (bool, "a boolean"),
+        (int, "an integer"),
+        (float, "a number"),
+        (str, "a string"),
+        (list, "an array"),
+        (dict, "an object"),
+    )
+    return next((name for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint: the known word that was probably meant, or all there are."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
+
+
+def shown(value: Json, around: int = 0, room: int = 160) -> str:
+    """A value as JSON for a message; a long one is cut to `room` characters near `around`."""
+    if value is MISSING or isinstance(value, Because):
+        return str(value)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    start = max(0, min(around - room // 2, len(text) - room))
+    end = start + room
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+
+
+# Where Python's versions differ, RFC 9110; and what is not in it.
+PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+    529: "Overloaded",
+}
+
+
+def http_phrase(status: int) -> str:
+    """The standard reason phrase of a status."""
+    if status in PHRASES:
+        return PHRASES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

@@ -1,0 +1,35 @@
+"""All wire formats, and the names of their providers, operations and APIs.  Pure."""
+
+from __future__ import annotations
+
+from . import (  # noqa: F401  defining a class registers it
+    anthropic,
+    azure,
+    azure_responses,
+    bedrock,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    gemini_more,
+    google_openai,
+    mistral,
+    ollama,
+    openai,
+    openai_more,
+    responses,
+    vertex,
+    vertex_claude,
+)
+from .base import WIRE_FORMATS
+from .openai import OpenAIChat
+
+PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
+
+
+OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
+
+
+APIS = frozenset(wire.api for wire in WIRE_FORMATS)
+
+
+DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)

@@ -1,0 +1,287 @@
+"""What all wire formats share: one class an API; a dialect is a subclass whose differences are data.
+Defining a class registers it.  Pure: no socket, clock, file or lock."""
+
+from __future__ import annotations
+
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Sequence,
+    Tuple,
+    cast,
+)
+
+from ..errors import BadField, http_phrase
+from ..framings import OPENAI_SSE, Framing
+from ..jsons import HEX, compact, utf8
+from ..limits import Headers, Json
+from ..node import Field
+from ..secrets import scheme_key
+from ..values import (
+    ERROR_KINDS,
+    STATUS_KINDS,
+    Call,
+    ErrorBody,
+    Failure,
+    Limit,
+    Reasoning,
+    Refusal,
+    Reply,
+    Request,
+    Text,
+    ToolCall,
+    Turn,
+)
+
+WIRE_FORMATS: List["WireFormat"] = []
+
+
+def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
+    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
+
+    Only what came last counts: a tool result before the last user message is history."""
+    users = [index for index, turn in enumerate(turns) if turn.role == "user"]
+    results = [turn.text for turn in turns[users[-1] + 1 if users else 0 :] if turn.role == "tool"]
+    return {
+        "user": turns[users[-1]].text if users else "",
+        "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
+        "tool_result": results[-1] if results else None,
+        "turn": sum(turn.role == "assistant" for turn in turns),
+        "prompt": "\n".join(turn.text for turn in turns),
+    }
+
+
+def uuid(call: Call, label: str) -> str:
+    """A UUID of version 4."""
+    digits = call.token(label, 32, HEX)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+class WireFormat:
+    """One API: which paths are its own, how its requests read, how its answers are written.
+
+    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
+    matched against the undecoded path.  No other provider's catch-all is at home in paths that begin
+    with one of `area`.  `fields` are checked before `turns` and the like read the body."""
+
+    provider = ""
+    operation = "generate"
+    api = ""
+    routes: Tuple[str, ...] = ()
+    area: Tuple[str, ...] = ()
+    fields: Mapping[str, str] = {}
+    speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
+    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
+    credentials: Tuple[str, ...] = ("authorization",)
+    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
+    errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
+    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
+    layout: Callable[..., str] = staticmethod(compact)
+    ending = ""
+    json_type = "application/json"
+    stream_type = "text/event-stream"
+    no_body = "it is empty"
+    bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
+
+    def __init_subclass__(cls) -> None:
+        if "routes" in cls.__dict__:
+            WIRE_FORMATS.append(cls())
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Whether a request on one of the routes, which found `params` in its path, is for this API;
+        only shared paths ask more than that."""
+        return True
+
+    # --- a request, read ---
+
+    def begun(self, request: Request, params: Mapping[str, str]) -> Call:
+        """The call as far as the path alone tells."""
+        model = params.get("model", "")
+        return Call(request, self.provider, self.operation, self.api, model, params=params)
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request in no provider's terms.  BadField names what can't be read."""
+        fields = Field(body)
+        posted = request.method == "POST"
+        if posted:
+            fields.check(self.fields)
+        turns = list(self.turns(fields)) if posted else []
+        return Call(
+            request,
+            self.provider,
+            self.operation,
+            self.api,
+            self.model(params, fields),
+            self.streams(params, fields),
+            **conversation(turns),
+            tools=tuple(self.tools(fields)),
+            inputs=tuple(self.inputs(fields)),
+            schema=self.schema(fields) if posted else None,
+            choices=self.choices(fields),
+            params=params,
+            body=body,
+        )
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """The model or deployment that is asked."""
+        return params.get("model") or str(body.get("model").value or "")
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """Whether the answer is to be streamed."""
+        return False
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """The conversation."""
+        return [Turn("user", "\n".join(self.inputs(body)))]
+
+    def tools(self, body: Field) -> Iterable[str]:
+        """Names of the tools that the request offers."""
+        return ()
+
+    def inputs(self, body: Field) -> Iterable[str]:
+        """Texts that are answered one by one."""
+        return ()
+
+    def choices(self, body: Field) -> int:
+        """How many answers are asked for."""
+        return 1
+
+    def schema(self, body: Field) -> Json:
+        """The JSON schema that the text of the answer is to fit, or None."""
+        return None
+
+    # --- an answer, written ---
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The whole answer."""
+        raise NotImplementedError
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The streamed answer: event names and JSON values (or text that is no JSON)."""
+        raise NotImplementedError
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """What a stream says of an error after `sent` events."""
+        raise NotImplementedError
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Recorded JSON values as events, completed with what ends every stream of this API."""
+        return (("", value) for value in values)
+
+    def adapted(self, call: Call, body: bytes) -> bytes:
+        """A recorded body in the encoding that this request asks for."""
+        return body
+
+    def framing(self, call: Call) -> Framing:
+        """How the events of this call are framed."""
+        return OPENAI_SSE
+
+    def encode(self, value: Json) -> bytes:
+        """A whole body in the provider's layout."""
+        return utf8(self.layout(value) + self.ending)
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Response headers besides Content-Type that clients read."""
+        return ()
+
+    def usage_headers(self, reply: Reply) -> Headers:
+        """Response headers that tell of the answer itself."""
+        return ()
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """The rate-limit headers of a limit that counts, in place of those that only look like it;
+        with nothing left also `retry-after`, where the provider sends it."""
+        return ()
+
+    # --- an error ---
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """An error in the provider's form."""
+        raise NotImplementedError
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What the provider says of a field that is missing or wrong."""
+        raise NotImplementedError
+
+    def failed(
+        self, call: Call, failure: Failure, more: Mapping[str, Json]
+    ) -> Tuple[bytes, Headers]:
+        """An error as bytes, with `more` members beside the provider's own, and its headers."""
+        error = self.failure(call, failure)
+        value = error.value
+        if more:
+            value = [{**value[0], **more}] if isinstance(value, list) else {**value, **more}
+        headers = error.headers
+        if error.content_type is not None:
+            headers = (("Content-Type", error.content_type or self.json_type), *headers)
+        return utf8(error.layout(value) + error.ending), headers
+
+    def completed(self, call: Call, failure: Failure) -> Failure:
+        """An error with what it leaves open: the provider's own for its kind."""
+        kind = failure.kind or STATUS_KINDS.get(failure.status, "")
+        usual = self.errors.get(kind, Failure(0, ""))
+        status = failure.status or usual.status or next(iter(ERROR_KINDS.get(kind, ())), 400)
+        named = usual if status == usual.status else Failure(0, "")
+        message = failure.message or self.sentence(call, failure, usual.message)
+        return Failure(
+            status,
+            message or http_phrase(status),
+            named.type if failure.type is None else failure.type,
+            named.code if failure.code is None else failure.code,
+            named.param if failure.param is None else failure.param,
+            wait=failure.wait,
+        )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """The provider's usual sentence for an error, with what it says of this call."""
+        return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
+
+    # --- credentials ---
+
+    def unauthorized(self, request: Request) -> Failure:
+        """What the provider says when the credential is missing or can't be one."""
+        missing, unusable = self.refusals
+        for name in self.credentials:
+            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
+                return Failure(0, "", kind=unusable)
+        return Failure(0, "", kind=missing)
+
+    def credential(self, request: Request) -> str:
+        """The credential that came with the request, or an empty string."""
+        for name in self.credentials:
+            if name[0] == "?":
+                key = request.query.get(name[1:], "").strip()
+            elif name == "authorization":
+                key = scheme_key(request.headers.get(name, ""), self.schemes)
+            else:
+                key = request.headers.get(name, "").strip()
+            if key:
+                return key
+        return ""
+
+
+def caller(request: Request) -> str:
+    """Whose client calls a path that several providers share (wire formats, section 2.1)."""
+    if "anthropic-version" in request.headers:
+        return "anthropic"
+    if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
+        return "mistral"
+    if "x-goog-api-key" in request.headers or "key" in request.query:
+        return "google"
+    return "openai"
+
+
+def choices_of(number: Field, most: int) -> int:
+    """How many answers a field asks for, from 1 to `most`; 1 where it is left out."""
+    return cast(int, number.integer(f"an integer from 1 to {most}", 1, most, 1))
+
+
+def retry_after(limit: Limit) -> Headers:
+    """`retry-after`, if nothing is left."""
+    return () if limit.left else (("retry-after", str(limit.wait)),)

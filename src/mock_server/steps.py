@@ -1,0 +1,53 @@
+"""Steps: what happens on the socket, as values.  Touch nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Union
+
+from .limits import Headers
+from .values import Hold
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bytes that go out in one write, `head` of them before the body; `events` of a stream end with them, and `last` says
+    that the stream does."""
+
+    data: bytes
+    events: int = 0
+    head: int = 0
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Seconds until the next step is due, counted from when this one was."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Nothing more, until the client leaves."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The answer ends here, before its end: `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+
+    how: str
+
+
+Step = Union[Send, Wait, Hold, Hang, Cut]
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What the connection and the request say about how a response is written."""
+
+    minor: int = 1
+    keep_alive: bool = True
+    head_only: bool = False
+    accept_encoding: Optional[str] = None
+    extra: Headers = ()  # headers of this one response: its date and id

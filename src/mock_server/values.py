@@ -1,0 +1,412 @@
+"""The values that the layers hand to each other: frozen dataclasses.  Touch nothing."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
+
+from .errors import MISSING
+from .jsons import ALNUM, compact, sorted_compact, token, utf8
+from .limits import RETRY_SECONDS, Headers, Json
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
+    decoded, `headers` by lower-case name (repeated ones joined with ", "), `body` decoded from
+    its transfer and content codings.  `path` is without the session's prefix."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    port: int = 0
+    session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
+    peer: str = ""  # the client's address
+    patience: Any = None  # how its connection waits, where it may have to
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a conversation: `role` is system, user, assistant or tool."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a request asks for, whoever the provider is: all that matching and answering need.
+
+    There is one for every request; of one that could not be read, `body` is MISSING, and only what
+    its path says is known."""
+
+    request: Request
+    provider: str
+    operation: str
+    api: str
+    model: str
+    stream: bool = False
+    user: str = ""
+    system: str = ""
+    tool_result: Optional[str] = None
+    turn: int = 0
+    tools: Tuple[str, ...] = ()
+    inputs: Tuple[str, ...] = ()  # what is embedded, completed or moderated, one by one
+    schema: Json = None  # JSON schema that the answer's text is to fit
+    choices: int = 1
+    prompt: str = ""  # all text of the conversation
+    params: Mapping[str, str] = field(default_factory=dict)  # what the route names
+    body: Json = MISSING
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.request.path
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The decoded query."""
+        return self.request.query
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by lower-case name."""
+        return self.request.headers
+
+    @property
+    def port(self) -> int:
+        """The port that it came in on."""
+        return self.request.port
+
+    @property
+    def session(self) -> str:
+        """The session that it belongs to; empty for none."""
+        return self.request.session
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the request could be read as far as its body."""
+        return self.body is not MISSING
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """64 hex digits from provider, API, model and body; streaming or not makes no difference."""
+        body = self.body
+        if body is MISSING:
+            request = self.request
+            return hashlib.sha256(request.path.encode() + request.body).hexdigest()
+        if isinstance(body, dict):
+            body = {
+                key: value for key, value in body.items() if key not in ("stream", "stream_options")
+            }
+        return hashlib.sha256(
+            utf8(sorted_compact([self.provider, self.api, self.model, body]))
+        ).hexdigest()
+
+    @functools.cached_property
+    def body_sha256(self) -> str:
+        """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
+        return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
+
+    @functools.cached_property
+    def second(self) -> int:
+        """A Unix second between October 2025 and October 2026, derived from the request."""
+        return 1_760_000_000 + int(self.digest[:8], 16) % 31_536_000
+
+    @functools.cached_property
+    def pads(self) -> str:
+        """1,024 letters and digits to pad events with."""
+        return self.token("pads", 1024)
+
+    def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
+        """An id that this request always gets; `label` tells its ids apart."""
+        return token(self.digest + label, length, alphabet)
+
+
+@dataclass(frozen=True)
+class Text:
+    """What the model says."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Reasoning:
+    """What the model thinks before it says it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the model says when it will not."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool that the model wants called; without `id` the wire format makes one in its provider's shape."""
+
+    name: str
+    arguments: Mapping[str, Json]
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Vectors, one an input; they start over when there are more inputs."""
+
+    vectors: Tuple[Tuple[float, ...], ...]
+
+    def of(self, index: int) -> Tuple[float, ...]:
+        """The vector of the input at `index`, counted from 0."""
+        return self.vectors[index % len(self.vectors)]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Text that is a JSON value, in a mock; a reply holds it as Text."""
+
+    value: Json
+
+
+Part = Union[Text, Reasoning, Refusal, ToolCall, Embedding, Structure]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens; `reasoning` is a share of `output`, `cached` a share of `input`."""
+
+    input: int
+    output: int
+    reasoning: int = 0
+    cached: int = 0
+
+    @property
+    def total(self) -> int:
+        """Input and output."""
+        return self.input + self.output
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer in no provider's form.  `stop` is stop, length, tool_calls or content_filter;
+    `chunk_size` is characters an event, 0 for a word."""
+
+    parts: Tuple[Part, ...]
+    stop: str
+    usage: Usage
+    model: str
+    id: str = ""
+    chunk_size: int = 0
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+    def text(self, kind: Type[Any]) -> Optional[str]:
+        """The parts of one kind joined, or None if there is none."""
+        found = [part.text for part in self.parts if isinstance(part, kind)]
+        return "".join(found) if found else None
+
+    def vectors(self, number: int) -> List[List[float]]:
+        """The embeddings of so many inputs."""
+        embedding = next(part for part in self.parts if isinstance(part, Embedding))
+        return [list(embedding.of(index)) for index in range(number)]
+
+    @property
+    def tool_calls(self) -> List[ToolCall]:
+        """The tool calls, in order."""
+        return [part for part in self.parts if isinstance(part, ToolCall)]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an empty message and
+    what is None are the provider's own for that kind, or for the kind that the status stands for."""
+
+    status: int
+    message: str
+    type: Optional[str] = None
+    code: Optional[str] = None
+    param: Optional[str] = None
+    kind: str = ""
+    wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+
+
+@dataclass(frozen=True)
+class ErrorBody:
+    """An error in its provider's form, before it is written: `value` in `layout` and `ending`.
+
+    A `content_type` of None leaves that header out, an empty one is the provider's usual."""
+
+    value: Json
+    layout: Callable[[Json], str] = compact
+    ending: str = ""
+    content_type: Optional[str] = ""
+    headers: Headers = ()
+
+
+# Kinds of errors that every provider has in some form, with the statuses that stand for them in a mock.
+ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
+    "authentication": (401,),
+    "permission": (403,),
+    "not_found": (404,),
+    "timeout": (504, 408),
+    "rate_limit": (429,),
+    "server_error": (500,),
+    "overloaded": (503, 529),
+    "context_length": (),
+    "content_filter": (),
+}
+
+
+STATUS_KINDS = {status: kind for kind, statuses in ERROR_KINDS.items() for status in statuses}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay out),
+    its gzip `twin`, and `events` (frames of a file, or JSON values to frame)."""
+
+    body: Union[bytes, Json] = MISSING
+    twin: Optional[bytes] = None
+    frames: Tuple[bytes, ...] = ()
+    values: Tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A stream that ends with an error after some events of its content; a whole answer is the error alone."""
+
+    content: Union[Reply, Recorded]
+    failure: Failure
+    after: int
+
+
+Outcome = Union[Reply, Recorded, Failure, Broken]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds before the first event, between events, and how far a gap may stray (0.5: by half)."""
+
+    first: float = 0.0
+    between: float = 0.0
+    jitter: float = 0.0
+    seed: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How an answer breaks: one of FAULTS, after how many events (None: where the fault would have it), and how likely."""
+
+    kind: str
+    after: Optional[int] = None
+    probability: float = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the same bytes are cut anew on the wire: bytes a write (or `utf8`, `eol`: inside a character or a line end),
+    events a write, line ends, comments, no space after the field name, chunk extensions, trailers, and how gzip is
+    flushed (event, block, members)."""
+
+    split: Union[int, str] = 0
+    coalesce: int = 1
+    eol: str = ""
+    comments: bool = False
+    no_space: bool = False
+    chunk_extensions: bool = False
+    trailers: bool = False
+    gzip: str = ""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A rate limit that was looked at: requests in a window, how many are left, seconds until it starts anew, and the Unix
+    second of that."""
+
+    requests: int
+    left: int
+    wait: int
+    reset: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
+    (auto, always, never), headers that replace the server's own (None removes one), whether a test
+    releases each event after the first, how it is cut on the wire, and how it breaks."""
+
+    delay: float = 0.0
+    pace: Optional[Pace] = None
+    gzip: str = "auto"
+    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
+    gate: bool = False
+    wire: Plan = Plan()
+    fault: Optional[Fault] = None
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A place in a stream that is passed only when its gate lets it."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a Hold where
+    the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    frames: Optional[Iterable[Union[bytes, Hold]]] = None
+    twin: Optional[bytes] = None
+    may_gzip: bool = True
+    delivery: Delivery = Delivery()
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of one part of a reply; `head` is true for the first piece of the part at `index`, `first` for
+    the first part of its kind, and a tool call's pieces are pieces of its arguments as JSON text."""
+
+    index: int
+    part: Part
+    piece: str
+    head: bool
+    first: bool
+
+
+WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
+
+
+ARGUMENT_PIECES = re.compile(r"\w+|\W+")
+
+
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text."""
+    if size:
+        return [text[at : at + size] for at in range(0, len(text), size)]
+    return words.findall(text)
+
+
+def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
+    """A reply as a model streams it, part by part; a part without text is one empty piece.  `layout` writes arguments."""
+    kinds = [type(part) for part in reply.parts]
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, Embedding):
+            continue
+        if isinstance(part, ToolCall):
+            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
+        else:
+            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
+        for number, piece in enumerate(cut or [""]):
+            yield Delta(index, part, piece, number == 0, kinds.index(kinds[index]) == index)
+
+
+Frame = Union[bytes, Hold]

@@ -34,14 +34,13 @@ def requested(**changed: Any) -> m.Call:
     return replace(BASE, request=replace(BASE_REQUEST, **changed))
 
 
-def no_file(name: str, place: str) -> Any:
-    """Reads no file: mocks in memory have none."""
-    raise FileNotFoundError(name)
-
-
 def mock_of(spec: Any) -> m.Mock:
-    """A mock as from the first place in a file."""
-    return m.parse_mock(spec, "mocks/a.json#1", no_file)
+    """A mock as from the first place in a file; there is no file that it could name."""
+
+    def read_file(name: str) -> bytes:
+        raise FileNotFoundError(name)
+
+    return m.parse_mock(m.MockNode.whole(spec, "mocks/a.json#1", read_file))
 
 
 def loaded(directory: str) -> m.Mocks:

@@ -342,7 +342,7 @@ def test_the_named_plans_can_be_looped_over() -> None:
     for name, plan in plans.items():
         header = {"x-mock-response": json.dumps({"wire": plan or "event"})}
         found = ask(answers, m.OpenAIChat, headers=header)
-        assert found.delivery.wire == m.WIRE_PLANS[name]
+        assert found.delivery.plan == m.WIRE_PLANS[name]
 
 
 def test_a_whole_answer_has_no_gate(server: MockServer) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Callable, Iterable, List, Optional, Tuple
 
 import pytest
-from samples import STREAMED, answerer, ask, bytes_of, call_of, wire_of
+from samples import STREAMED, answerer, ask, bytes_of, call_of, steps_of, wire_of
 
 import mock_server as m
 
@@ -16,10 +16,10 @@ SHORT = {"text": "Grüße an 東京", "usage": {"input_tokens": 9, "output_token
 CUT, RESET, KEPT, HANG = m.Cut("close"), m.Cut("reset"), m.Cut("kept"), m.Hang()
 
 
-def steps_of(more: Any, stream: bool, minor: int = 1) -> List[Any]:
+def made_of(more: Any, stream: bool, minor: int = 1) -> List[Any]:
     """The steps of a short answer, with more said of it."""
     response = ask(answerer({"response": {**SHORT, **more}}), m.OpenAIChat, stream)
-    return list(m.steps(response, m.Wire(minor=minor)))
+    return steps_of(response, minor=minor)
 
 
 def data_of(steps: Iterable[Any]) -> bytes:
@@ -27,8 +27,10 @@ def data_of(steps: Iterable[Any]) -> bytes:
     return b"".join(step.data for step in steps if isinstance(step, m.Send))
 
 
-def test_every_fault_has_its_steps() -> None:
-    assert set(m.FAULT_STEPS) == set(m.FAULTS)
+def test_every_fault_is_known_by_name() -> None:
+    assert set(m.FAULTS) == {
+        *("reset", "close", "hang", "truncate", "malformed", "garbage", "bad_gzip", "drip")
+    }
 
 
 Expect = Callable[[bytes, List[bytes]], bytes]  # of the intact head, and the chunks or the body
@@ -79,11 +81,11 @@ FAULT_BYTES: List[Tuple[Any, bool, Expect, Any]] = [
 def test_a_fault_sends_exactly_these_bytes_and_ends_the_connection_like_this(
     fault: Any, stream: bool, expected: Expect, end: Any
 ) -> None:
-    head, *pieces = [step.data for step in steps_of({}, stream)]
+    head, *pieces = [step.data for step in made_of({}, stream)]
     if not stream:
         head, _, body = head.partition(b"\r\n\r\n")
         head, pieces = head + b"\r\n\r\n", [body]
-    made = steps_of(fault, stream)
+    made = made_of(fault, stream)
     assert data_of(made) == expected(head, pieces)
     ends = [step for step in made if isinstance(step, (m.Cut, m.Hang))]
     assert ends == ([end] if end else [])
@@ -91,9 +93,9 @@ def test_a_fault_sends_exactly_these_bytes_and_ends_the_connection_like_this(
 
 def test_a_dripping_answer_comes_a_byte_a_write() -> None:
     made = m.Response(200, (), b"hello")
-    (whole,) = m.steps(made, m.Wire())
+    (whole,) = steps_of(made)
     dripping = replace(made, delivery=m.Delivery(fault=m.Fault("drip")))
-    sends = [step for step in m.steps(dripping, m.Wire()) if isinstance(step, m.Send)]
+    sends = [step for step in steps_of(dripping) if isinstance(step, m.Send)]
     assert {len(step.data) for step in sends} == {1} and data_of(sends) == data_of([whole])
     assert isinstance(whole, m.Send) and sum(step.head for step in sends) == whole.head
 
@@ -141,12 +143,12 @@ def test_recorded_frames_and_json_arrays_can_be_malformed_too() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_bad_gzip_says_gzip_and_is_not(stream: bool) -> None:
-    head, _, body = data_of(steps_of({"fault": "bad_gzip"}, stream)).partition(b"\r\n\r\n")
+    head, _, body = data_of(made_of({"fault": "bad_gzip"}, stream)).partition(b"\r\n\r\n")
     assert b"Content-Encoding: gzip" in head and b"chatcmpl-" in body and b"\x1f\x8b" not in body
 
 
 def test_bad_gzip_after_some_events_begins_as_gzip() -> None:
-    _, *sends = steps_of({"fault": "bad_gzip", "after_events": 2}, True, minor=0)
+    _, *sends = made_of({"fault": "bad_gzip", "after_events": 2}, True, minor=0)
     unpacker = zlib.decompressobj(31)
     assert unpacker.decompress(data_of(sends[:2])).count(b"data: ") == 2
     assert sends[2].data.startswith(b"data: ")
@@ -154,7 +156,7 @@ def test_bad_gzip_after_some_events_begins_as_gzip() -> None:
 
 @pytest.mark.parametrize("fault, end", [("truncate", CUT), ("close", CUT), ("reset", RESET)])
 def test_faults_go_with_gzip(fault: str, end: m.Cut) -> None:
-    _, *sends, last = steps_of({"gzip": "always", "fault": fault, "after_events": 3}, True, minor=0)
+    _, *sends, last = made_of({"gzip": "always", "fault": fault, "after_events": 3}, True, minor=0)
     unpacker = zlib.decompressobj(31)
     assert unpacker.decompress(data_of(sends)).count(b"data: ") == 3 and not unpacker.eof
     assert last == end

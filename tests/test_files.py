@@ -11,7 +11,7 @@ from typing import Any, List, Mapping
 import pytest
 from clients import Raw, chat, post
 from mocked import loaded, texts_of
-from samples import ask, bytes_of, uses_of
+from samples import ask, bytes_of, steps_of, uses_of
 
 import mock_server as m
 from mock_server import MockServer
@@ -46,7 +46,7 @@ def test_a_gz_twin_is_sent_as_stored_and_a_stale_one_is_refused(folder: Any) -> 
     answers = answerer_of(directory)
     for model in ("gpt-4o-mini", "x"):
         response = ask(answers, m.OpenAIChat, more={"model": model})
-        made = m.steps(response, m.Wire(accept_encoding="gzip"))
+        made = steps_of(response, "gzip")
         sent = b"".join(step.data for step in made if isinstance(step, m.Send))
         assert response.body == body and sent.endswith(b"\r\n\r\n" + twin)
     problems = m.Mocks([folder({"b.json": b"[]"})]).load()

@@ -140,14 +140,14 @@ BAD_MOCKS = [
         "response.usage.reasoning_tokens: is a share of output_tokens (1), found 2",
     ),
     ({"response": {"tool_calls": {"name": "f"}}}, "response.tool_calls: expected an array"),
-    ({"response": {"tool_calls": [{}]}}, "response.tool_calls.0.name: expected the tool's name"),
+    ({"response": {"tool_calls": [{}]}}, "response.tool_calls[0].name: expected the tool's name"),
     (
         {"response": {"tool_calls": [{"name": "f", "arguments": "{"}]}},
-        "response.tool_calls.0.arguments: not JSON",
+        "response.tool_calls[0].arguments: not JSON",
     ),
     (
         {"response": {"parts": [{"text": "a", "refusal": "b"}]}},
-        "response.parts.0: expected one of text, reasoning, refusal, tool_calls",
+        "response.parts[0]: expected one of text, reasoning, refusal, tool_calls",
     ),
     ({"response": {"parts": [], "text": "a"}}, 'response.parts: stands instead of "text"'),
     ({"response": {"embedding": [1, "2"]}}, "response.embedding: expected an array of numbers"),
@@ -162,7 +162,7 @@ BAD_MOCKS = [
     ),
     (
         {"response": {"tool_calls": [{"name": "f", "arguments": {"a": ["{{nope}}"]}}]}},
-        "response.tool_calls.0.arguments.a.0: unknown template {{nope}}",
+        "response.tool_calls[0].arguments.a[0]: unknown template {{nope}}",
     ),
     ({"response": {"body": "@x.json"}}, 'response.body: no file "x.json" in the data directory'),
     ({"response": {"body": "@x.txt"}}, 'expected @file.json or @file.json.gz, found "@x.txt"'),
@@ -170,7 +170,7 @@ BAD_MOCKS = [
     ({"response": {"events": []}}, "response.events: expected @file.sse"),
     (
         {"responses": [{"text": "a"}, {"txt": "b"}]},
-        "mocks/a.json#1, responses[1]: response.txt: unknown key",
+        "mocks/a.json#1: responses[1].txt: unknown key",
     ),
     (
         {"response": {"text": "x"}, "times": 0},

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, List, Optional, Sequence
 
 import pytest
-from samples import STREAMED, answerer, ask, call_of, wire_of
+from samples import STREAMED, answerer, ask, call_of, steps_of, wire_of
 
 import mock_server as m
 
@@ -49,7 +49,7 @@ def read_events(kind: type, body: bytes) -> Any:
 
 def sends_of(response: m.Response, accept: Optional[str] = None) -> List[bytes]:
     """What is written at once, the head first."""
-    made = m.steps(response, m.Wire(accept_encoding=accept))
+    made = steps_of(response, accept)
     return [step.data for step in made if isinstance(step, m.Send)]
 
 
@@ -92,7 +92,7 @@ def test_no_wire_plan_changes_what_is_read(
         assert json.loads(unplanned(sends)) == json.loads(unplanned(expected))
     else:
         assert read_events(kind, unplanned(sends)) == read_events(kind, unplanned(expected))
-    events = [step.events for step in m.steps(planned, m.Wire()) if isinstance(step, m.Send)]
+    events = [step.events for step in steps_of(planned) if isinstance(step, m.Send)]
     assert sum(events) == len(list(planned.frames or ()))
     if idle is not None:
         changes_nothing = plan in idle or (plan.startswith("gzip-") and not accept)
@@ -115,7 +115,7 @@ def test_a_planned_stream_reads_the_same_in_every_split(plan: str) -> None:
 
 def pieces_of(plan: Any, frames: Sequence[bytes], accept: Optional[str] = None) -> List[bytes]:
     """What is written after the head."""
-    delivery = m.Delivery(wire=m.parse_plan(plan, "x"))
+    delivery = m.Delivery(plan=m.parse_plan(m.Node(plan)))
     made = m.Response(200, (), frames=tuple(frames), delivery=delivery, may_gzip=False)
     return sends_of(made, accept)[1:]
 
@@ -161,7 +161,7 @@ def test_a_plan_cuts_the_stream_like_this(plan: Any, frames: Any, expected: Any)
     ],
 )
 def test_a_plan_writes_an_event_like_this(plan: Any, frame: bytes, expected: bytes) -> None:
-    assert m.SSE.recut(frame, m.parse_plan(plan, "x")) == expected
+    assert m.relined_event(frame, m.parse_plan(m.Node(plan))) == expected
 
 
 def test_gzip_plans_flush_each_event_or_none_or_begin_anew() -> None:
@@ -190,14 +190,14 @@ def test_a_whole_answer_can_be_split_too(plan: str) -> None:
 def test_a_plan_goes_with_pace_and_gate() -> None:
     mock = {**SHORT, "wire": {"coalesce": 2}, "pace": {"first": 1, "between": 2}}
     made = ask(answerer({"response": mock}), m.OpenAIChat, True)
-    waits = [step.seconds for step in m.steps(made, m.Wire()) if isinstance(step, m.Wait)]
+    waits = [step.seconds for step in steps_of(made) if isinstance(step, m.Wait)]
     assert waits == [3.0, 4.0, 4.0]
     held = replace(made, delivery=replace(made.delivery, gate=True))
-    assert sum(isinstance(step, m.Hold) for step in m.steps(held, m.Wire())) == 5
+    assert sum(isinstance(step, m.Hold) for step in steps_of(held)) == 5
 
 
 def test_a_request_may_ask_for_a_plan() -> None:
     found = ask(
         answerer({"response": SHORT}), m.OpenAIChat, headers={"x-mock-response": '{"wire": "byte"}'}
     )
-    assert len(sends_of(found)) > 100 and found.delivery.wire == m.WIRE_PLANS["byte"]
+    assert len(sends_of(found)) > 100 and found.delivery.plan == m.WIRE_PLANS["byte"]

@@ -160,7 +160,7 @@ def test_a_bug_is_a_500_in_the_providers_shape_and_the_connection_lives(
     server: MockServer, raw: Any, monkeypatch: Any
 ) -> None:
     plain = m.Answerer.reply
-    monkeypatch.setattr(m.Answerer, "reply", lambda self, wire, call: 1 // 0)
+    monkeypatch.setattr(m.Answerer, "reply", lambda self, *asked: 1 // 0)
     client = raw().send(post())
     status, _, body = client.response()
     assert status == 500 and "ZeroDivisionError" in json.loads(body)["error"]["message"]

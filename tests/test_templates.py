@@ -43,6 +43,6 @@ def test_templates_are_filled_once_from_the_request(text: str, expected: str) ->
             },
         }
     )
-    reply = mock.answers[0].to(TEMPLATED, mock.groups(TEMPLATED))
+    reply = mock.answers[0].to(TEMPLATED, mock.matches(TEMPLATED))
     assert isinstance(reply, m.Reply) and reply.text(m.Text) == expected
     assert reply.tool_calls[0].arguments == {"deep": [expected, {"x": expected}]}

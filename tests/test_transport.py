@@ -7,7 +7,7 @@ import zlib
 from typing import Any, List, Optional
 
 import pytest
-from samples import answerer, ask
+from samples import answerer, ask, steps_of
 
 import mock_server as m
 
@@ -15,11 +15,11 @@ DATE = (("Date", "now"), ("X-Mock-Request-Id", "1"))
 TEXT = (("Content-Type", "text/plain"),)
 
 
-def performed(response: m.Response, **wire: Any) -> List[Any]:
+def performed(response: m.Response, **exchange: Any) -> List[Any]:
     """The steps of a response: bytes, or seconds."""
     return [
         step.data if isinstance(step, m.Send) else step.seconds
-        for step in m.steps(response, m.Wire(extra=DATE, **wire))
+        for step in steps_of(response, extra=DATE, **exchange)
     ]
 
 
@@ -28,7 +28,7 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
 
 
 @pytest.mark.parametrize(
-    "response, wire, expected",
+    "response, exchange, expected",
     [
         (
             m.Response(200, TEXT, b"hi", delivery=m.Delivery(gzip="never")),
@@ -67,7 +67,7 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
         ),
         (
             m.Response(200, TEXT, b"hi", twin=b"TWIN"),
-            {"accept_encoding": "gzip"},
+            {"accept": "gzip"},
             [HEAD + ZIPPED + b"Content-Length: 4\r\n\r\nTWIN"],
         ),
         (
@@ -77,12 +77,12 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
         ),
         (
             m.Response(200, TEXT, b"hi", twin=b"TWIN", delivery=m.Delivery(gzip="never")),
-            {"accept_encoding": "gzip"},
+            {"accept": "gzip"},
             [HEAD + b"Content-Length: 2\r\n\r\nhi"],
         ),
         (
             m.Response(200, TEXT, frames=[b"a\n\n", b"bc"], may_gzip=False),
-            {"accept_encoding": "gzip"},
+            {"accept": "gzip"},
             [
                 HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
                 b"3\r\na\n\n\r\n",
@@ -122,8 +122,8 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
         ),
     ],
 )
-def test_a_response_becomes_these_steps(response: m.Response, wire: Any, expected: Any) -> None:
-    assert performed(response, **wire) == expected
+def test_a_response_becomes_these_steps(response: m.Response, exchange: Any, expected: Any) -> None:
+    assert performed(response, **exchange) == expected
 
 
 def test_a_compressed_stream_is_one_member_that_is_flushed_after_every_event() -> None:

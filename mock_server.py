@@ -130,85 +130,47 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-
 DEFAULT_PORT = 5001
-
-
-HEAD_LIMIT = 64 * 1024  # bytes of a request's head; above it 431
-
-
-LINE_LIMIT = 16 * 1024  # bytes of a request line; above it 414
-
-
-MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
-
-
-DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
-
-
-DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
-
-
-IDLE_SECONDS = 75.0  # a connection without a request is closed after this
-
-
-HEAD_SECONDS = 20.0  # from a request's first byte to the end of its head
-
-
-BODY_SECONDS = 60.0  # and to the end of its body
-
-
-STALL_SECONDS = 30.0  # a client that takes no byte for this long is given up
-
-
-LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it reads why
-
-
-GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
-
-
-SPARE_THREADS = 32  # threads that stay to wait for the next connection
-
-
-WRITERS = 4  # unpaced streams that write at the same moment (design, section 11)
-
-
-LOG_LINES = 10_000  # log lines that may wait for a slow standard error
-
-
-QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
-
-
 CONTROL_PREFIX = "/__mock__"
 
+# --- what is read of a request ---
+
+HEAD_LIMIT = 64 * 1024  # bytes of its head; above it 431
+LINE_LIMIT = 16 * 1024  # bytes of its first line; above it 414
+MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
+DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
+DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
+
+# --- how long a client may take ---
+
+IDLE_SECONDS = 75.0  # a connection without a request is closed after this
+HEAD_SECONDS = 20.0  # from a request's first byte to the end of its head
+BODY_SECONDS = 60.0  # and to the end of its body
+STALL_SECONDS = 30.0  # a client that takes no byte for this long is given up
+LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it reads why
+
+# --- how much is done at once ---
+
+SPARE_THREADS = 32  # threads that stay to wait for the next connection
+WRITERS = 4  # unpaced streams that write at the same moment; the others wait for their turn
+LOG_LINES = 10_000  # log lines that may wait for a slow standard error
+GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
+QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
+
+# --- for tests: what they ask for and look at ---
 
 RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do
-
-
-JOURNAL = 1000  # default of --journal: requests that a session remembers
-
-
-JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
-
-
-JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
-
-
-SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
-
-
 WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
-
-
+SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
+JOURNAL = 1000  # default of --journal: requests that a session remembers
+JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
+JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
 LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
 
+# --- types ---
 
 Json = Any
-
-
 Headers = Tuple[Tuple[str, str], ...]
-
-
 Difference = Tuple[str, Any, Any]  # key, got, expected
 
 
@@ -226,15 +188,15 @@ class Missing:
         return False
 
 
-MISSING = Missing()
+MISSING = Missing()  # None can't stand for it: null is a JSON value
 
 
 class WrongValue(ValueError):
     """A value that can't be used; its message says where it stands, and what would do.
 
-    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found` what
-    is there, and `sentence` what the provider itself says of it, where it has words of its own.
-    """
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found`
+    what is there, and `sentence` what the provider itself says of it, where it has words of its
+    own."""
 
     def __init__(
         self,
@@ -262,8 +224,7 @@ class Refused(Exception):
 
     `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
     at fault; `headers` go out with the answer; `close` says that the connection can't be used
-    any further, because what follows on it can't be told apart from this request.
-    """
+    any further, because what follows on it can't be told apart from this request."""
 
     def __init__(
         self,
@@ -284,26 +245,34 @@ class Because(str):
     """An expectation that is a sentence, not a value."""
 
 
+# In this order: to Python a boolean is an integer.
+KIND_NAMES: Tuple[Tuple[Any, str], ...] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a number"),
+    (str, "a string"),
+    (list, "an array"),
+    (dict, "an object"),
+)
+
+
 def kind_of(value: Json) -> str:
     """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
-    if value is None or value is MISSING:
-        return "null" if value is None else "nothing"
-    kinds: Tuple[Tuple[Any, str], ...] = (
-        (bool, "a boolean"),
-        (int, "an integer"),
-        (float, "a number"),
-        (str, "a string"),
-        (list, "an array"),
-        (dict, "an object"),
-    )
-    return next((name for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
+    if value is None:
+        return "null"
+    if value is MISSING:
+        return "nothing"
+    names = (name for kind, name in KIND_NAMES if isinstance(value, kind))
+    return next(names, type(value).__name__)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
-    names = sorted(known)
+    names = sorted(known)  # so that the hint is the same every time
     near = difflib.get_close_matches(word, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known: " + ", ".join(names)
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:
@@ -311,12 +280,18 @@ def shown(value: Json, around: int = 0, room: int = 160) -> str:
     if value is MISSING or isinstance(value, Because):
         return str(value)
     text = json.dumps(value, ensure_ascii=False, default=str)
+    # The window lies around the place, but does not reach over either end.
     start = max(0, min(around - room // 2, len(text) - room))
     end = start + room
-    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+    piece = text[start:end]
+    if start:
+        piece = "…" + piece
+    if end < len(text):
+        piece += "…"
+    return piece
 
 
-# Where Python's versions differ, RFC 9110; and what is not in it.
+# Where Python's versions differ, as in RFC 9110; and 529, which is not in it (wire formats, 9).
 PHRASES = {
     413: "Content Too Large",
     414: "URI Too Long",
@@ -340,63 +315,49 @@ def http_phrase(status: int) -> str:
 # JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json.
 
 
+# Alphabets of ids (wire formats, 2.4).
 ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-
 LOWER = "abcdefghijklmnopqrstuvwxyz"
-
-
+LOWER_ALNUM = LOWER + "0123456789"
 HEX = "0123456789abcdef"
-
-
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
-
 BASE64URL = ALNUM + "-_"
 
+# --- layouts ---
 
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
 sorted_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-
-
-quoted = json.encoder.encode_basestring
-
-
 loose = json.JSONEncoder(ensure_ascii=False).encode
-
-
 spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
-
+quoted = json.encoder.encode_basestring  # of one string
 
 GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
 def go_json(value: Json) -> str:
-    """Compact JSON as Go's json.Marshal writes it: clients that cut at every kind of line end rely on its escapes."""
+    """Compact JSON as Go's json.Marshal writes it."""
+    # Clients that cut lines at every kind of line end rely on the last two of the escapes.
     return compact(value).translate(GO_ESCAPES)
 
 
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
-    """JSON laid out as json.dumps(indent=2) does it, several times as fast: the json module indents in Python."""
+    """JSON laid out as json.dumps(indent=2) does it."""
+    # Several times as fast as that, which indents in Python and yields every token.
     if isinstance(value, str):
         return quoted(value)
-    if value is None or type(value) is int:  # most of what is no text
-        return "null" if value is None else str(value)
+    if value is None:
+        return "null"
+    if type(value) is int:  # with null most of what is no text
+        return str(value)
     if not value or not isinstance(value, (dict, list)):
         return compact(value)
     inner = line + step
+    between = "," + inner
     if isinstance(value, dict):
         members = [f"{quoted(key)}: {indented(item, step, inner)}" for key, item in value.items()]
-        return "{" + inner + ("," + inner).join(members) + line + "}"
-    return (
-        "["
-        + inner
-        + ("," + inner).join([indented(item, step, inner) for item in value])
-        + line
-        + "]"
-    )
+        return "{" + inner + between.join(members) + line + "}"
+    items = [indented(item, step, inner) for item in value]
+    return "[" + inner + between.join(items) + line + "]"
 
 
 def utf8(text: str) -> bytes:
@@ -404,13 +365,18 @@ def utf8(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+# --- reading ---
+
+
 def _integer(digits: str) -> int:
+    """An integer of no more digits than there may be."""
     if len(digits) > DIGIT_LIMIT:
         raise ValueError(f"an integer of {len(digits)} digits; at most {DIGIT_LIMIT} are read")
     return int(digits)
 
 
 def _number(text: str) -> float:
+    """A number that a float can hold."""
     value = float(text)
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"{text[:40]} is too large a number")
@@ -418,6 +384,7 @@ def _number(text: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
+    """Refuses NaN and Infinity, which Python would read."""
     raise ValueError(f"{name} is not JSON")
 
 
@@ -436,60 +403,41 @@ def parse_json(data: bytes) -> Json:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels") from None
+    # Whoever opens no more brackets than there may be levels needs no closer look.
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
     return value
 
 
 def depth(value: Json) -> int:
-    """How many arrays and objects lie inside each other; walks level by level, not recursively."""
+    """How many arrays and objects lie inside each other."""
+    # Level by level: walking down recursively would meet Python's own limit.
     levels, level = 0, [value]
     while level:
-        level = [
-            inner
-            for outer in level
-            for inner in (
-                outer.values()
-                if isinstance(outer, dict)
-                else outer
-                if isinstance(outer, list)
-                else ()
-            )
-        ]
+        level = [inner for outer in level for inner in inner_values(outer)]
         levels += 1
     return levels - 1
 
 
-def rfc3339(second: float) -> str:
-    """A Unix second as date and time in UTC, without the Z."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+def inner_values(value: Json) -> Iterable[Json]:
+    """What lies in an array or an object; nothing lies in anything else."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list):
+        return value
+    return ()
 
 
-def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, anything else replaced."""
-    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
-        return extra
-    return {
-        **value,
-        **{key: merged(value[key], more) if key in value else more for key, more in extra.items()},
-    }
+def within(value: Json, *names: str) -> Json:
+    """What lies inside nested objects, or None where one of them is missing or none."""
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
 
 
-def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
-    """`length` characters of `alphabet` that depend on nothing but `seed`."""
-    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
-
-
-@functools.lru_cache(maxsize=None)
-def spread(alphabet: str) -> bytes:
-    """A character of the alphabet for each byte."""
-    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
-
-
-def estimate(text: str) -> int:
-    """About how many tokens a text has: a quarter of its characters, at least 1."""
-    return max(1, (len(text) + 3) // 4)
-
+# --- kinds ---
 
 KINDS: Mapping[str, Tuple[type, ...]] = {
     "a string": (str,),
@@ -511,25 +459,56 @@ def fits(value: Json, expected: str) -> bool:
     return isinstance(value, KINDS[expected])
 
 
-def within(value: Json, *names: str) -> Json:
-    """What lies inside nested objects, or None where one of them is missing or none."""
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+# --- values made from values ---
+
+
+def merged(value: Json, extra: Json) -> Json:
+    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
+        return extra
+    result = dict(value)
+    for name, above in extra.items():
+        if name in value:
+            above = merged(value[name], above)
+        result[name] = above
+    return result
 
 
 def sorted_keys(value: Json) -> Json:
     """A JSON value with the keys of every object in order."""
     if isinstance(value, dict):
         return {key: sorted_keys(value[key]) for key in sorted(value)}
-    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [sorted_keys(item) for item in value]
+    return value
 
 
 def copied(value: Json) -> Json:
     """A JSON value of its own."""
     if isinstance(value, dict):
         return {key: copied(inner) for key, inner in value.items()}
-    return [copied(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [copied(inner) for inner in value]
+    return value
+
+
+# --- ids, times, counts ---
+
+
+def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
+    """`length` characters of `alphabet` that depend on nothing but `seed`."""
+    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
+
+
+@functools.lru_cache(maxsize=None)
+def spread(alphabet: str) -> bytes:
+    """A character of the alphabet for each byte."""
+    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
+
+
+def rfc3339(second: float) -> str:
+    """A Unix second as date and time in UTC, without the Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 this_second = functools.lru_cache(maxsize=2)(rfc3339)
@@ -540,8 +519,16 @@ def timestamp(moment: float) -> str:
     return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
 
 
+def estimate(text: str) -> int:
+    """About how many tokens a text has: a quarter of its characters, at least 1."""
+    return max(1, (len(text) + 3) // 4)
+
+
 # === values ==================================================================
 # The values that the layers hand to each other: frozen dataclasses.  Touch nothing.
+
+
+# --- what is asked ---
 
 
 @dataclass(frozen=True)
@@ -567,6 +554,9 @@ class Turn:
 
     role: str
     text: str
+
+
+STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 
 @dataclass(frozen=True)
@@ -626,18 +616,15 @@ class Call:
 
     @functools.cached_property
     def digest(self) -> str:
-        """64 hex digits from provider, API, model and body; streaming or not makes no difference."""
+        """64 hex digits from provider, API, model and body, whether it streams or not."""
         body = self.body
         if body is MISSING:
             request = self.request
             return hashlib.sha256(request.path.encode() + request.body).hexdigest()
         if isinstance(body, dict):
-            body = {
-                key: value for key, value in body.items() if key not in ("stream", "stream_options")
-            }
-        return hashlib.sha256(
-            utf8(sorted_compact([self.provider, self.api, self.model, body]))
-        ).hexdigest()
+            body = {name: body[name] for name in body if name not in STREAM_FIELDS}
+        seed = sorted_compact([self.provider, self.api, self.model, body])
+        return hashlib.sha256(utf8(seed)).hexdigest()
 
     @functools.cached_property
     def body_sha256(self) -> str:
@@ -657,6 +644,9 @@ class Call:
     def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
         """An id that this request always gets; `label` tells its ids apart."""
         return token(self.digest + label, length, alphabet)
+
+
+# --- what is answered ---
 
 
 @dataclass(frozen=True)
@@ -682,7 +672,8 @@ class Refusal:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool that the model wants called; without `id` the wire format makes one in its provider's shape."""
+    """A tool that the model wants called; without `id` the wire format makes one in its
+    provider's shape."""
 
     name: str
     arguments: Mapping[str, Json]
@@ -740,8 +731,10 @@ class Reply:
 
     def text(self, kind: Type[Any]) -> Optional[str]:
         """The parts of one kind joined, or None if there is none."""
-        found = [part.text for part in self.parts if isinstance(part, kind)]
-        return "".join(found) if found else None
+        texts = [part.text for part in self.parts if isinstance(part, kind)]
+        if not texts:
+            return None
+        return "".join(texts)
 
     def vectors(self, number: int) -> List[List[float]]:
         """The embeddings of so many inputs."""
@@ -755,9 +748,53 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Delta:
+    """A piece of one part of a reply: `head` is true for the first piece of the part at `index`,
+    `first` for the first part of its kind.  A tool call's pieces are those of its arguments as
+    JSON text."""
+
+    index: int
+    part: Part
+    piece: str
+    head: bool
+    first: bool
+
+
+WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+ARGUMENT_PIECES = re.compile(r"\w+|\W+")
+
+
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text."""
+    if size:
+        return [text[at : at + size] for at in range(0, len(text), size)]
+    return words.findall(text)
+
+
+def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
+    """A reply as a model streams it, part by part; a part without text is one empty piece.
+    `layout` writes arguments."""
+    kinds = [type(part) for part in reply.parts]
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, Embedding):
+            continue
+        if isinstance(part, ToolCall):
+            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
+        else:
+            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
+        first = kinds[index] not in kinds[:index]
+        for number, piece in enumerate(cut or [""]):
+            yield Delta(index, part, piece, number == 0, first)
+
+
+# --- what goes wrong ---
+
+
+@dataclass(frozen=True)
 class Failure:
-    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an empty message and
-    what is None are the provider's own for that kind, or for the kind that the status stands for."""
+    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an
+    empty message and what is None are the provider's own for that kind, or for the kind that the
+    status stands for."""
 
     status: int
     message: str
@@ -781,7 +818,8 @@ class ErrorBody:
     headers: Headers = ()
 
 
-# Kinds of errors that every provider has in some form, with the statuses that stand for them in a mock.
+# Kinds of errors that every provider has in some form, with the statuses that stand for them in a
+# mock.  Those without one are a 400, which may stand for much else.
 ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
     "authentication": (401,),
     "permission": (403,),
@@ -793,15 +831,26 @@ ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
     "context_length": (),
     "content_filter": (),
 }
-
-
 STATUS_KINDS = {status: kind for kind, statuses in ERROR_KINDS.items() for status in statuses}
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A rate limit that was looked at."""
+
+    requests: int  # in a window
+    left: int
+    wait: int  # seconds until the window starts anew
+    reset: int  # the Unix second of that
+
+
+# --- what a mock says, in all its forms ---
+
+
+@dataclass(frozen=True)
 class Recorded:
-    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay out),
-    its gzip `twin`, and `events` (frames of a file, or JSON values to frame)."""
+    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay
+    out), its gzip `twin`, and its events: `frames` of a file, or JSON `values` to frame."""
 
     body: Union[bytes, Json] = MISSING
     twin: Optional[bytes] = None
@@ -811,7 +860,8 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Broken:
-    """A stream that ends with an error after some events of its content; a whole answer is the error alone."""
+    """A stream that ends with an error after some events of its content; a whole answer is the
+    error alone."""
 
     content: Union[Reply, Recorded]
     failure: Failure
@@ -821,9 +871,13 @@ class Broken:
 Outcome = Union[Reply, Recorded, Failure, Broken]
 
 
+# --- how it travels ---
+
+
 @dataclass(frozen=True)
 class Pace:
-    """Seconds before the first event, between events, and how far a gap may stray (0.5: by half)."""
+    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
+    half), drawn from `seed`."""
 
     first: float = 0.0
     between: float = 0.0
@@ -844,29 +898,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the same bytes are cut anew on the wire: bytes a write (or `utf8`, `eol`: inside a character or a line end),
-    events a write, line ends, comments, no space after the field name, chunk extensions, trailers, and how gzip is
-    flushed (event, block, members)."""
+    """How the same bytes are cut anew on the wire."""
 
-    split: Union[int, str] = 0
-    coalesce: int = 1
-    eol: str = ""
-    comments: bool = False
-    no_space: bool = False
+    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
+    coalesce: int = 1  # events a write
+    eol: str = ""  # line ends of an event stream
+    comments: bool = False  # before each of its events
+    no_space: bool = False  # after its field names
     chunk_extensions: bool = False
     trailers: bool = False
-    gzip: str = ""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A rate limit that was looked at: requests in a window, how many are left, seconds until it starts anew, and the Unix
-    second of that."""
-
-    requests: int
-    left: int
-    wait: int
-    reset: int
+    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
 
 
 @dataclass(frozen=True)
@@ -889,60 +930,21 @@ class Hold:
     """A place in a stream that is passed only when its gate lets it."""
 
 
+Frame = Union[bytes, Hold]
+
+
 @dataclass(frozen=True)
 class Response:
-    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a Hold where
-    the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
+    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
+    Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
 
     status: int
     headers: Headers
     body: bytes = b""
-    frames: Optional[Iterable[Union[bytes, Hold]]] = None
+    frames: Optional[Iterable[Frame]] = None
     twin: Optional[bytes] = None
     may_gzip: bool = True
     delivery: Delivery = Delivery()
-
-
-@dataclass(frozen=True)
-class Delta:
-    """A piece of one part of a reply; `head` is true for the first piece of the part at `index`, `first` for
-    the first part of its kind, and a tool call's pieces are pieces of its arguments as JSON text."""
-
-    index: int
-    part: Part
-    piece: str
-    head: bool
-    first: bool
-
-
-WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
-
-
-ARGUMENT_PIECES = re.compile(r"\w+|\W+")
-
-
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text."""
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    return words.findall(text)
-
-
-def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
-    """A reply as a model streams it, part by part; a part without text is one empty piece.  `layout` writes arguments."""
-    kinds = [type(part) for part in reply.parts]
-    for index, part in enumerate(reply.parts):
-        if isinstance(part, Embedding):
-            continue
-        if isinstance(part, ToolCall):
-            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
-        else:
-            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
-        for number, piece in enumerate(cut or [""]):
-            yield Delta(index, part, piece, number == 0, kinds.index(kinds[index]) == index)
-
-
-Frame = Union[bytes, Hold]
 
 
 # === gates ===================================================================
@@ -1537,25 +1539,26 @@ SECRET = re.compile(
     r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
     re.IGNORECASE,
 )
-
-
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
 
 
 def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
     place, _, name = key.partition(".")
     if place not in ("headers", "query") or not SECRET.fullmatch(name):
         return key, got, expected
-    hidden = [
-        masked(name, value)
-        if isinstance(value, str) and not isinstance(value, Because)
-        else value
-        if value is None or value is MISSING
-        else Because("*** (a matcher)")
-        for value in (got, expected)
-    ]
-    return key, hidden[0], hidden[1]
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
 
 
 def masked(name: str, value: str) -> str:
@@ -1563,18 +1566,22 @@ def masked(name: str, value: str) -> str:
     SHA-256, so that two of them can be compared without being known."""
     if not SECRET.fullmatch(name):
         return value
-    scheme, space, key = (
-        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
-    )
-    if not space or scheme.lower() not in SCHEMES:
-        scheme, space, key = "", "", value
-    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
+    scheme, key = "", value
+    if name.lower().endswith("authorization"):
+        word, space, rest = value.partition(" ")
+        if space and word.lower() in SCHEMES:
+            scheme, key = word + space, rest
+    digest = hashlib.sha256(key.strip().encode()).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
 
 
 def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
     scheme, _, key = value.strip().partition(" ")
-    return key.strip() if scheme.lower() in schemes else ""
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()
 
 
 # === formats/base ============================================================
@@ -3735,9 +3742,10 @@ class AzureResponses(Azure, OpenAIResponses):
 
 
 # === formats/bedrock =========================================================
-# AWS Bedrock: Converse (wire formats, section 10).  Pure.
+# AWS Bedrock: what all of its APIs share (wire formats, section 10).  Pure.
 
 
+# Types of errors by status, all but 401 and 409 from the table in 10.2.
 BEDROCK_TYPES = {
     400: "ValidationException",
     401: "UnrecognizedClientException",
@@ -3750,7 +3758,8 @@ BEDROCK_TYPES = {
     503: "ServiceUnavailableException",
 }
 
-
+# Statuses and types were verified with boto3; of the sentences only that of not_found was recorded
+# (10.2).  There is no Retry-After (2.5).
 BEDROCK_ERRORS = {
     "no_key": Failure(403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
     "authentication": Failure(
@@ -3775,105 +3784,174 @@ BEDROCK_ERRORS = {
     "context_length": Failure(400, "Input is too long for requested model."),
 }
 
+# What follows the type in x-amzn-ErrorType; clients drop it (10.2, recorded).
+BEDROCK_ERROR_SPACE = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
 
+# What the padding of an event begins with (10.1, recorded).
 BEDROCK_PADS = LOWER + LOWER.upper() + "0123456789"
 
 
+def bedrock_padding(call: Call, number: int) -> str:
+    """The member `p` of an event: up to 61 letters and digits."""
+    return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
+
+
+def bedrock_type(failure: Failure) -> str:
+    """The type of an error, such as ThrottlingException."""
+    if failure.type:
+        return failure.type
+    if failure.status in BEDROCK_TYPES:
+        return BEDROCK_TYPES[failure.status]
+    return "ValidationException" if failure.status < 500 else "InternalServerException"
+
+
 class Bedrock(WireFormat):
-    """What all APIs of Bedrock share: headers, errors by type in a header, SigV4 or a key, the binary event stream."""
+    """What all APIs of Bedrock share: the request id, errors whose type is a header, SigV4 or an
+    API key, and the binary event stream."""
 
     provider = "bedrock"
+    # botocore signs (SigV4); an API key comes as Bearer (2.3).
     schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
     errors: Mapping[str, Failure] = BEDROCK_ERRORS
+    # Compact, keys sorted, no line end (section 10).
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
     bad_json = "Unable to parse the request body as JSON: {}"
 
     def framing(self, call: Call) -> Framing:
-        """The binary event stream."""
+        """The binary event stream (10.1)."""
         return AWS_EVENTS
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """The request id; of an invoke stream also the type of what is inside."""
-        inside = (
-            (("X-Amzn-Bedrock-Content-Type", "application/json"),)
-            if stream and self.api == "invoke"
-            else ()
-        )
-        return (("x-amzn-RequestId", uuid(call, "request")), *inside)
-
-    def usage_headers(self, reply: Reply) -> Headers:
-        """Token counts and latency, which invoke tells in headers."""
-        if self.api != "invoke":
-            return ()
-        return (
-            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
-            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
-            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
-        )
-
-    @staticmethod
-    def kind(failure: Failure) -> str:
-        """The type of an error, such as ThrottlingException."""
-        return failure.type or BEDROCK_TYPES.get(
-            failure.status,
-            "ValidationException" if failure.status < 500 else "InternalServerException",
-        )
+        """The request id."""
+        return (("x-amzn-RequestId", uuid(call, "request")),)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
-        """`{"message"}`, the type in x-amzn-ErrorType (10.2, recorded)."""
-        kind = self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+        """`{"message"}`, with the type in x-amzn-ErrorType (10.2, recorded)."""
+        kind = bedrock_type(failure) + BEDROCK_ERROR_SPACE
         return ErrorBody({"message": failure.message}, headers=(("x-amzn-ErrorType", kind),))
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """An exception message, its type in lower camel case (10.1)."""
-        kind = (
-            self.kind(failure)
-            if self.kind(failure).endswith("Exception")
-            else "InternalServerException"
-        )
+        kind = bedrock_type(failure)
+        # The framing knows an exception by this ending of its name.
+        if not kind.endswith("Exception"):
+            kind = "InternalServerException"
         yield kind[0].lower() + kind[1:], {"message": failure.message}
 
     def complaint(self, wrong: BadField) -> Failure:
         """AWS's way to name a field."""
-        wanted = (
-            "not be null"
-            if wrong.found is MISSING
-            else f"be {wrong.expected}, found {shown(wrong.found)}"
-        )
+        constraint = f"be {wrong.expected}, found {shown(wrong.found)}"
+        if wrong.found is MISSING:
+            constraint = "not be null"
         return Failure(
             400,
-            f"1 validation error detected: Value at '{wrong.path or 'body'}' failed to satisfy constraint: "
-            f"Member must {wanted}",
+            f"1 validation error detected: Value at '{wrong.path or 'body'}' "
+            f"failed to satisfy constraint: Member must {constraint}",
         )
 
-    @staticmethod
-    def pad(call: Call, number: int) -> str:
-        """The padding `p` of an event: a beginning of letters and digits (10.1, recorded)."""
-        return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
+
+# === formats/shapes ==========================================================
+# Small shapes that several formats share.  Pure.
 
 
-def bedrock_blocks(content: Field) -> Tuple[str, List[str], bool]:
-    """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
-    texts, results, other = [], [], False
+def present(**members: Json) -> Dict[str, Json]:
+    """The members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]
+
+
+def stop_of(reply: Reply) -> str:
+    """Why an answer stopped, where a refusal is text that a filter stopped."""
+    # These formats have no field for a refusal.
+    if reply.stop == "stop" and reply.text(Refusal) is not None:
+        return "content_filter"
+    return reply.stop
+
+
+def packed_floats(vector: Sequence[float]) -> str:
+    """A vector in base64 of little-endian float32."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+# === formats/bedrock_converse ================================================
+# AWS Bedrock: Converse (wire formats, sections 10 and 10.1).  Pure.
+
+
+# Stop reasons (section 10) by those of a reply.
+CONVERSE_STOPS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "content_filtered",
+}
+
+# Which event a payload without a name is: that of the first of these members that it has.
+CONVERSE_EVENT_OF = {
+    "role": "messageStart",
+    "start": "contentBlockStart",
+    "delta": "contentBlockDelta",
+    "stopReason": "messageStop",
+    "usage": "metadata",
+    "contentBlockIndex": "contentBlockStop",
+}
+
+Event = Tuple[str, Dict[str, Json]]
+
+
+# --- a request, read ---
+
+
+def converse_content(content: Field) -> MessageContent:
+    """What the content of a message, or the system prompt, holds."""
+    texts: List[str] = []
+    results: List[str] = []
+    has_more = False
     for block in content.objects():
         value = block.check({"text": "a string", "toolResult": "an object"}).value
         if value.get("toolResult") is not None:
-            parts = block.within("toolResult", "content").objects()
-            results.append("\n".join(filter(None, (result_text(part.value) for part in parts))))
+            results.append(converse_result(block.get("toolResult")))
             continue
-        other = other or set(value) != {"cachePoint"}
+        # A cache point says nothing: beside tool results it makes no message of the user.
+        if set(value) != {"cachePoint"}:
+            has_more = True
         text = value.get("text", within(value, "guardContent", "text", "text"))
         if isinstance(text, str):
             texts.append(text)
-    return "\n".join(texts), results, other
+    only_results = bool(results) and not has_more
+    return MessageContent("\n".join(texts), tuple(results), only_results)
 
 
-def result_text(part: Mapping[str, Json]) -> Optional[str]:
-    """The text of one part of a tool's result: text, or JSON."""
-    if isinstance(part.get("text"), str):
-        return cast(str, part["text"])
-    return compact(part["json"]) if "json" in part else None
+def converse_result(result: Field) -> str:
+    """The text of a tool's result: its texts, and JSON as text."""
+    texts = []
+    # A picture or a document in it has no text.
+    for part in result.get("content").objects():
+        if isinstance(part.value.get("text"), str):
+            texts.append(part.value["text"])
+        elif "json" in part.value:
+            texts.append(compact(part.value["json"]))
+    return "\n".join(text for text in texts if text)
+
+
+def converse_turns(body: Field) -> Iterator[Turn]:
+    """System blocks and messages of a request."""
+    system = body.get("system")
+    if not system.is_absent:
+        yield Turn("system", converse_content(system).text)
+    messages = body.get("messages")
+    # A managed prompt has messages of its own, and the request only fills in variables.
+    if not messages.value and body.get("promptVariables").is_absent:
+        messages.expected("an array of at least one message")
+    for message in messages.objects():
+        role = message.check({"role": "a string!", "content": "an array!"}).get("role")
+        if role.value not in ("user", "assistant", "system"):
+            role.expected("one from user, assistant")
+        yield from converse_content(message.get("content")).turns(role.value)
 
 
 class ConverseRequest(Bedrock):
@@ -3891,25 +3969,11 @@ class ConverseRequest(Bedrock):
     }
 
     def turns(self, body: Field) -> Iterator[Turn]:
-        """System blocks and messages; a message of only tool results is no user message."""
-        if not body.get("system").is_absent:
-            yield Turn("system", bedrock_blocks(body.get("system"))[0])
-        messages = body.get("messages")
-        if not messages.value and body.get("promptVariables").is_absent:
-            messages.expected("an array of at least one message")
-        for message in messages.objects():
-            message.check({"role": "a string!", "content": "an array!"})
-            role = message.get("role")
-            if role.value not in ("user", "assistant", "system"):
-                role.expected("one from user, assistant")
-            text, results, other = bedrock_blocks(message.get("content"))
-            if role.value != "user" or other or not results:
-                yield Turn(role.value, text)
-            for result in results:
-                yield Turn("tool", result)
+        """System blocks and messages."""
+        return converse_turns(body)
 
     def tools(self, body: Field) -> Iterator[str]:
-        """Names of the tools."""
+        """Names of the tools; a cache point among them has none."""
         for tool in body.within("toolConfig", "tools").objects():
             tool.check({"toolSpec": "an object"})
             if "toolSpec" in tool.value:
@@ -3918,13 +3982,88 @@ class ConverseRequest(Bedrock):
     def schema(self, body: Field) -> Json:
         """`outputConfig.textFormat.structure.jsonSchema.schema`, which is JSON text."""
         names = ("outputConfig", "textFormat", "structure", "jsonSchema", "schema")
-        node = body.within(*names)
-        if not isinstance(node.value, str):
-            return None if node.is_absent else node.value
+        schema = body.within(*names)
+        if schema.is_absent:
+            return None
+        if not isinstance(schema.value, str):
+            return schema.value
         try:
-            return parse_json(utf8(node.value))
+            return parse_json(utf8(schema.value))
         except ValueError as error:
-            node.expected(f"JSON ({error})")
+            schema.expected(f"JSON ({error})")
+
+
+# --- an answer, written ---
+
+
+def converse_tool_id(call: Call, part: ToolCall, index: int) -> str:
+    """The id of a tool call (2.4)."""
+    return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
+
+
+def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
+    """One content block of a whole answer."""
+    if isinstance(part, ToolCall):
+        use = {
+            "toolUseId": converse_tool_id(call, part, index),
+            "name": part.name,
+            "input": dict(part.arguments),
+        }
+        return {"toolUse": use}
+    if isinstance(part, Reasoning):
+        thought = {"text": part.text, "signature": thought_signature(call, index)}
+        return {"reasoningContent": {"reasoningText": thought}}
+    return {"text": getattr(part, "text", "")}
+
+
+def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
+    """A piece of one content block."""
+    if isinstance(part, ToolCall):
+        return {"toolUse": {"input": piece}}
+    if isinstance(part, Reasoning):
+        return {"reasoningContent": {"text": piece}}
+    return {"text": piece}
+
+
+def converse_block_events(
+    call: Call, part: Part, index: int, deltas: Iterable[Delta]
+) -> Iterator[Event]:
+    """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
+    if isinstance(part, ToolCall):
+        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, index)}
+        yield "contentBlockStart", {"contentBlockIndex": index, "start": {"toolUse": use}}
+    for delta in deltas:
+        value = {"contentBlockIndex": index, "delta": converse_delta(part, delta.piece)}
+        yield "contentBlockDelta", value
+    if isinstance(part, Reasoning):
+        signed = {"reasoningContent": {"signature": thought_signature(call, index)}}
+        yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signed}
+    yield "contentBlockStop", {"contentBlockIndex": index}
+
+
+def converse_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts; those read from the cache are not among the input."""
+    counts = {
+        "inputTokens": usage.input - usage.cached,
+        "outputTokens": usage.output,
+        "totalTokens": usage.total,
+    }
+    # Older models have no counts of a cache.
+    if usage.cached:
+        counts.update(cacheReadInputTokens=usage.cached, cacheWriteInputTokens=0)
+    return counts
+
+
+def recorded_converse_event(value: Json) -> Event:
+    """A recorded value as an event; one without a name is none."""
+    if not isinstance(value, dict):
+        return "", {}
+    for member, name in CONVERSE_EVENT_OF.items():
+        if member in value:
+            return name, value
+    if len(value) == 1:
+        return next(iter(value.items()))
+    return "", value
 
 
 class BedrockConverse(ConverseRequest):
@@ -3934,171 +4073,43 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
-    stops = {
-        "stop": "end_turn",
-        "length": "max_tokens",
-        "tool_calls": "tool_use",
-        "content_filter": "content_filtered",
-    }
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
-        return params["verb"].endswith("stream")
-
-    def block(self, call: Call, part: Part, index: int) -> Dict[str, Json]:
-        """One content block."""
-        if isinstance(part, ToolCall):
-            return {
-                "toolUse": {
-                    "toolUseId": self.tool_id(call, part, index),
-                    "name": part.name,
-                    "input": dict(part.arguments),
-                }
-            }
-        if isinstance(part, Reasoning):
-            signature = thought_signature(call, index)
-            return {
-                "reasoningContent": {"reasoningText": {"text": part.text, "signature": signature}}
-            }
-        return {"text": getattr(part, "text", "")}
-
-    @staticmethod
-    def tool_id(call: Call, part: ToolCall, index: int) -> str:
-        """The id of a tool call."""
-        return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
-
-    def stop(self, reply: Reply) -> str:
-        """The stop reason; a refusal is text that a filter stopped."""
-        refused = reply.stop == "stop" and reply.text(Refusal) is not None
-        return self.stops["content_filter" if refused else reply.stop]
-
-    def usage(self, usage: Usage) -> Dict[str, Json]:
-        """Token counts; those read from the cache are not among the input."""
-        cached = (
-            {"cacheReadInputTokens": usage.cached, "cacheWriteInputTokens": 0}
-            if usage.cached
-            else {}
-        )
-        return {
-            "inputTokens": usage.input - usage.cached,
-            "outputTokens": usage.output,
-            "totalTokens": usage.total,
-            **cached,
-        }
+        return params["verb"] == "converse-stream"
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output message with metrics."""
-        content = [self.block(call, part, index) for index, part in enumerate(reply.parts)]
+        content = [converse_block(call, part, index) for index, part in enumerate(reply.parts)]
         return {
             "metrics": {"latencyMs": 408},
             "output": {"message": {"content": content, "role": "assistant"}},
-            "stopReason": self.stop(reply),
-            "usage": self.usage(reply.usage),
+            "stopReason": CONVERSE_STOPS[stop_of(reply)],
+            "usage": converse_usage(reply.usage),
         }
 
-    def deltas(self, call: Call, delta: Delta) -> Dict[str, Json]:
-        """The delta of one piece."""
-        if isinstance(delta.part, ToolCall):
-            return {"toolUse": {"input": delta.piece}}
-        return (
-            {"reasoningContent": {"text": delta.piece}}
-            if isinstance(delta.part, Reasoning)
-            else {"text": delta.piece}
-        )
-
-    def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    def values(self, call: Call, reply: Reply) -> Iterator[Event]:
         """The events of a stream without their padding, in order (10.1, recorded)."""
         yield "messageStart", {"role": "assistant"}
-        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            part = reply.parts[index]
-            if isinstance(part, ToolCall):
-                start = {
-                    "toolUse": {"name": part.name, "toolUseId": self.tool_id(call, part, index)}
-                }
-                yield "contentBlockStart", {"contentBlockIndex": index, "start": start}
-            for delta in cut:
-                yield (
-                    "contentBlockDelta",
-                    {"contentBlockIndex": index, "delta": self.deltas(call, delta)},
-                )
-            if isinstance(part, Reasoning):
-                signature = {"reasoningContent": {"signature": thought_signature(call, index)}}
-                yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signature}
-            yield "contentBlockStop", {"contentBlockIndex": index}
-        yield "messageStop", {"stopReason": self.stop(reply)}
-        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": self.usage(reply.usage)}
+        # walk() goes through the parts in order, so each index comes in one run.
+        for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+            yield from converse_block_events(call, reply.parts[index], index, deltas)
+        yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}
+        usage = converse_usage(reply.usage)
+        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their padding."""
         for number, (name, value) in enumerate(self.values(call, reply)):
-            yield name, {**value, "p": self.pad(call, number)}
+            yield name, {**value, "p": bedrock_padding(call, number)}
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is in them."""
-        known = {
-            "role": "messageStart",
-            "start": "contentBlockStart",
-            "delta": "contentBlockDelta",
-            "stopReason": "messageStop",
-            "usage": "metadata",
-            "contentBlockIndex": "contentBlockStop",
-        }
+        """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is
+        in them."""
         for value in values:
-            name = next(
-                (known[key] for key in known if isinstance(value, dict) and key in value), ""
-            )
-            if not name and isinstance(value, dict) and len(value) == 1:
-                name, value = next(iter(value.items()))
+            name, payload = recorded_converse_event(value)
             if name:
-                yield name, value
-
-
-class BedrockCountTokens(Bedrock):
-    """CountTokens, of a Converse or an InvokeModel request."""
-
-    operation, api = "count_tokens", "count-tokens"
-    routes = ("POST /model/{model}/count-tokens",)
-    fields = {"input": "an object!"}
-
-    def turns(self, body: Field) -> Iterable[Turn]:
-        """The conversation of the request inside."""
-        given = body.within("input", "converse")
-        if not given.is_absent:
-            given.check({**ConverseRequest.fields, "messages": "an array!"})
-            return ConverseRequest().turns(given)
-        packed = body.within("input", "invokeModel", "body")
-        if not isinstance(packed.value, str):
-            return invoked_turns(None)
-        try:
-            return invoked_turns(parse_json(base64.b64decode(packed.value)))
-        except ValueError as error:
-            packed.expected(f"base64 of JSON ({error})")
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The count."""
-        return {"inputTokens": reply.usage.input}
-
-
-def invoked_turns(body: Json) -> Iterator[Turn]:
-    """What can be read of an InvokeModel body whose maker has no wire format here: a prompt, or messages with texts."""
-    body = body if isinstance(body, dict) else {}
-    prompt = next(
-        (body[name] for name in ("prompt", "inputText") if isinstance(body.get(name), str)), None
-    )
-    if prompt is not None:
-        yield Turn("user", prompt)
-    for message in body["messages"] if isinstance(body.get("messages"), list) else ():
-        content = message.get("content") if isinstance(message, dict) else None
-        parts = content if isinstance(content, list) else [{"text": content}]
-        texts = [
-            part["text"]
-            for part in parts
-            if isinstance(part, dict) and isinstance(part.get("text"), str)
-        ]
-        role = message.get("role") if isinstance(message, dict) else ""
-        yield Turn(
-            role if role in ("system", "user", "assistant", "tool") else "user", "\n".join(texts)
-        )
+                yield name, payload
 
 
 # === formats/bedrock_invoke ==================================================
@@ -4118,6 +4129,8 @@ FAMILIES = (
     ("cohere-embed", re.compile(r".*cohere\.embed")),
     ("other", OTHER_MAKER),
 )
+
+# Every model has the same paths: its name alone tells which format reads the body.
 INVOKE = "POST /model/{model}/{verb=invoke}"
 INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
@@ -4127,12 +4140,44 @@ def family_of(model: str) -> str:
     return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 
+def invoked_turns(body: Json) -> Iterator[Turn]:
+    """What can be read of an InvokeModel body whose maker has no wire format here: a prompt, or
+    messages with texts."""
+    if not isinstance(body, dict):
+        return
+    prompts = [body[name] for name in ("prompt", "inputText") if isinstance(body.get(name), str)]
+    if prompts:
+        yield Turn("user", prompts[0])
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        for message in messages:
+            yield invoked_turn(message)
+
+
+def invoked_turn(message: Json) -> Turn:
+    """One message of such a body; what can't be read of it is the user's, or empty."""
+    role = within(message, "role")
+    if role not in ("system", "user", "assistant", "tool"):
+        role = "user"
+    content = within(message, "content")
+    texts = [content]
+    if isinstance(content, list):
+        texts = [within(part, "text") for part in content]
+    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)))
+
+
+def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
+    """One of the maker's events, as base64 of its JSON (10.1)."""
+    text = value if isinstance(value, str) else compact(value)
+    return "chunk", {"bytes": base64.b64encode(utf8(text)).decode(), "p": padding}
+
+
 class BedrockInvoke(Bedrock):
     """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
 
     api = "invoke"
     layout = staticmethod(compact)
-    family = ""
+    family = ""  # one of FAMILIES, or claude
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """The model's name tells whose body it is."""
@@ -4142,19 +4187,30 @@ class BedrockInvoke(Bedrock):
         """The operation says it."""
         return params["verb"] != "invoke"
 
-    def chunks(
-        self, values: Iterable[Json], call: Optional[Call] = None
-    ) -> Iterator[Tuple[str, Json]]:
-        """The maker's events as chunks, with padding where there is a call to make it from."""
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id; of a stream also the type of what is inside."""
+        shared = super().headers(call, stream, status)
+        if not stream:
+            return shared
+        return (*shared, ("X-Amzn-Bedrock-Content-Type", "application/json"))
+
+    def usage_headers(self, reply: Reply) -> Headers:
+        """Token counts and latency."""
+        return (
+            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
+            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
+            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
+        )
+
+    def chunks(self, values: Iterable[Json], call: Call) -> Iterator[Tuple[str, Json]]:
+        """The maker's events as chunks with their padding."""
         for number, value in enumerate(values):
-            packed = base64.b64encode(
-                utf8(value if isinstance(value, str) else compact(value))
-            ).decode()
-            yield "chunk", {"bytes": packed, "p": self.pad(call, number) if call else "abcdefgh"}
+            yield chunk_event(value, bedrock_padding(call, number))
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """The maker's events."""
-        return self.chunks(values)
+        for value in values:
+            yield chunk_event(value, "abcdefgh")  # there is no call to derive padding from
 
 
 class BedrockClaude(BedrockInvoke, AnthropicMessages):
@@ -4162,26 +4218,26 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
 
     family = "claude"
     routes = (INVOKE, INVOKE_STREAM)
+    # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Anthropic's events in chunks."""
+        return self.chunks(self.measured(call, reply), call)
+
+    def measured(self, call: Call, reply: Reply) -> Iterator[Json]:
+        """Anthropic's events, the last with the metrics of the whole."""
         metrics = {
             "inputTokenCount": reply.usage.input - reply.usage.cached,
             "outputTokenCount": reply.usage.output,
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
-        return self.chunks(
-            (
-                {**value, "amazon-bedrock-invocationMetrics": metrics}
-                if value["type"] == "message_stop"
-                else value
-                for value in self.values(call, reply)
-            ),
-            call,
-        )
+        for value in self.values(call, reply):
+            if value["type"] == "message_stop":
+                value = {**value, "amazon-bedrock-invocationMetrics": metrics}
+            yield value
 
 
 class BedrockNova(BedrockInvoke, BedrockConverse):
@@ -4205,34 +4261,34 @@ class BedrockOther(BedrockInvoke):
 
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
-    speaks = frozenset()
+    speaks = frozenset()  # nothing: the shape of an answer is not known
 
     def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""
         return invoked_turns(body.value)
 
 
-class BedrockTitanEmbed(BedrockInvoke):
-    """InvokeModel for Amazon's text embedding models."""
+class BedrockEmbed(BedrockInvoke):
+    """What the embedding models share."""
 
     operation = "embed"
-    family = "titan-embed"
-    routes: Tuple[str, ...] = (INVOKE,)
-    fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
     speaks = frozenset((Embedding,))
+
+
+class BedrockTitanEmbed(BedrockEmbed):
+    """InvokeModel for Amazon's text embedding models."""
+
+    family = "titan-embed"
+    routes = (INVOKE,)
+    fields = {"inputText": "a string", "dimensions": "an integer"}
 
     def inputs(self, body: Field) -> List[str]:
         """The one text; an image has none."""
-        return [body.value.get("inputText") or ""]
-
-    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
-        """One an input."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        return [list(embedding.of(index)) for index in range(len(call.inputs))]
+        return [body.get("inputText").text("")]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding, twice as the real one."""
-        vector = self.vectors(call, reply)[0]
+        vector = reply.vectors(1)[0]
         return {
             "embedding": vector,
             "embeddingsByType": {"float": vector},
@@ -4240,7 +4296,7 @@ class BedrockTitanEmbed(BedrockInvoke):
         }
 
 
-class BedrockCohereEmbed(BedrockTitanEmbed):
+class BedrockCohereEmbed(BedrockEmbed):
     """InvokeModel for Cohere's embedding models."""
 
     family = "cohere-embed"
@@ -4254,65 +4310,107 @@ class BedrockCohereEmbed(BedrockTitanEmbed):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
         return {
-            "embeddings": self.vectors(call, reply),
+            "embeddings": reply.vectors(len(call.inputs)),
             "id": uuid(call, "id"),
             "response_type": "embeddings_floats",
             "texts": list(call.inputs),
         }
 
 
-def texts_of(texts: Field) -> List[str]:
-    """An array of strings; BadField for anything else in it."""
-    return [item.text() for item in texts.items()]
+# === formats/bedrock_count_tokens ============================================
+# AWS Bedrock: CountTokens (wire formats, section 10).  Pure.
+
+
+class BedrockCountTokens(Bedrock):
+    """CountTokens, of a Converse or an InvokeModel request."""
+
+    operation, api = "count_tokens", "count-tokens"
+    routes = ("POST /model/{model}/count-tokens",)
+    fields = {"input": "an object!"}
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """The conversation of the request inside."""
+        converse = body.within("input", "converse")
+        if not converse.is_absent:
+            # No managed prompt can stand for the messages here, as it can in Converse itself.
+            converse.check({**ConverseRequest.fields, "messages": "an array!"})
+            return converse_turns(converse)
+        # In JSON a blob is base64, and the body of an invoke request is a blob.
+        packed = body.within("input", "invokeModel", "body")
+        if not isinstance(packed.value, str):
+            return ()
+        try:
+            return invoked_turns(parse_json(base64.b64decode(packed.value)))
+        except ValueError as error:
+            packed.expected(f"base64 of JSON ({error})")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"inputTokens": reply.usage.input}
 
 
 # === formats/cohere ==========================================================
-# Cohere v2 (wire formats, section 11).  Pure.
+# Cohere v2: chat, and what all of its APIs share (wire formats, section 11).  Pure.
+
+
+# Of the sentences only that of not_found was recorded; the statuses were verified with cohere-py.
+COHERE_ERRORS = {
+    "no_key": Failure(401, "no api key supplied"),
+    "authentication": Failure(401, "invalid api token"),
+    "not_found": Failure(
+        404,
+        "model '{model}' not found, make sure the correct model ID was used and that you have "
+        "access to the model.",
+    ),
+    "rate_limit": Failure(
+        429,
+        "You are using a Trial key, which is limited to 20 API calls / minute. You can continue "
+        "to use the Trial key for free or upgrade to a Production key with higher rate limits "
+        "at 'https://dashboard.cohere.com/api-keys'.",
+    ),
+    "server_error": Failure(500, "internal server error"),
+    "overloaded": Failure(503, "service unavailable"),
+    "context_length": Failure(
+        400,
+        "too many tokens: total number of tokens in the prompt cannot exceed 128000 - "
+        "received 128001. Try using a shorter prompt or a smaller max_tokens value.",
+    ),
+}
+
+# The headers that are always the same (section 11, recorded).
+COHERE_HEADERS: Headers = (
+    ("access-control-expose-headers", "X-Debug-Trace-ID"),
+    ("cache-control", "no-cache, no-store, no-transform, must-revalidate, private, max-age=0"),
+    ("expires", "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ("pragma", "no-cache"),
+    ("x-accel-expires", "0"),
+    ("x-endpoint-monthly-call-limit", "1000"),
+    ("x-trial-endpoint-call-limit", "20"),
+)
+
+# Finish reasons (section 11) by those of a reply; ERROR is the only one for text that was stopped.
+COHERE_STOPS = {
+    "stop": "COMPLETE",
+    "length": "MAX_TOKENS",
+    "tool_calls": "TOOL_CALL",
+    "content_filter": "ERROR",
+}
 
 
 class Cohere(WireFormat):
     """What all APIs of Cohere share: headers and errors."""
 
     provider = "cohere"
-    errors = {
-        "no_key": Failure(401, "no api key supplied"),
-        "authentication": Failure(401, "invalid api token"),
-        "not_found": Failure(
-            404,
-            "model '{model}' not found, make sure the correct model ID was used and that you have "
-            "access to the model.",
-        ),
-        "rate_limit": Failure(
-            429,
-            "You are using a Trial key, which is limited to 20 API calls / minute. You can continue "
-            "to use the Trial key for free or upgrade to a Production key with higher rate limits "
-            "at 'https://dashboard.cohere.com/api-keys'.",
-        ),
-        "server_error": Failure(500, "internal server error"),
-        "overloaded": Failure(503, "service unavailable"),
-        "context_length": Failure(
-            400,
-            "too many tokens: total number of tokens in the prompt cannot exceed 128000 - "
-            "received 128001. Try using a shorter prompt or a smaller max_tokens value.",
-        ),
-    }
+    errors = COHERE_ERRORS
     bad_json = "invalid json syntax: {}"
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Trace id, limits and what keeps an answer out of caches (section 11, recorded)."""
+        remaining = "0" if status == 429 else "19"
         return (
             ("x-debug-trace-id", call.token("trace", 32, HEX)),
-            ("access-control-expose-headers", "X-Debug-Trace-ID"),
-            (
-                "cache-control",
-                "no-cache, no-store, no-transform, must-revalidate, private, max-age=0",
-            ),
-            ("expires", "Thu, 01 Jan 1970 00:00:00 GMT"),
-            ("pragma", "no-cache"),
-            ("x-accel-expires", "0"),
-            ("x-endpoint-monthly-call-limit", "1000"),
-            ("x-trial-endpoint-call-limit", "20"),
-            ("x-trial-endpoint-call-remaining", "0" if status == 429 else "19"),
+            *COHERE_HEADERS,
+            ("x-trial-endpoint-call-remaining", remaining),
             ("Server", "envoy"),
             ("Vary", "Origin"),
         )
@@ -4339,9 +4437,123 @@ class Cohere(WireFormat):
             return Failure(400, f"invalid request: {wrong.path}: a value is required")
         return Failure(
             400,
-            f"invalid type: parameter {wrong.path or 'body'} is of type {kind_of(wrong.found)} but should be "
-            f"{wrong.expected}.",
+            f"invalid type: parameter {wrong.path or 'body'} is of type {kind_of(wrong.found)} "
+            f"but should be {wrong.expected}.",
         )
+
+
+# --- a chat's answer, in pieces that are the same whole and streamed ---
+
+
+def cohere_tool_call(call: Call, part: ToolCall, number: int, arguments: str) -> Dict[str, Json]:
+    """A tool call; its id begins with the name of the function (2.4)."""
+    suffix = call.token(f"tool {number}", 12, LOWER_ALNUM)
+    return {
+        "id": part.id or f"{part.name}_{suffix}",
+        "type": "function",
+        "function": {"name": part.name, "arguments": arguments},
+    }
+
+
+def cohere_block(part: Part, text: str) -> Dict[str, Json]:
+    """One block of content."""
+    if isinstance(part, Reasoning):
+        return {"type": "thinking", "thinking": text}
+    return {"type": "text", "text": text}
+
+
+def cohere_usage(usage: Usage) -> Dict[str, Json]:
+    """What is billed and what there was."""
+    counts = {"input_tokens": usage.input, "output_tokens": usage.output}
+    return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
+
+
+def is_plan(reply: Reply, part: Part) -> bool:
+    """Whether a part is of the tool plan, which is what text beside tool calls becomes."""
+    return isinstance(part, (Text, Refusal)) and bool(reply.tool_calls)
+
+
+# --- whole ---
+
+
+def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
+    """The assistant's message."""
+    plan = ""
+    content: List[Json] = []
+    calls: List[Json] = []
+    for part in reply.parts:
+        if isinstance(part, ToolCall):
+            arguments = compact(part.arguments)
+            calls.append(cohere_tool_call(call, part, len(calls), arguments))
+        elif is_plan(reply, part):
+            plan += getattr(part, "text", "")
+        else:
+            content.append(cohere_block(part, getattr(part, "text", "")))
+    message: Dict[str, Json] = {"role": "assistant"}
+    # Beside tool calls there is no empty content (section 11).
+    if content or not calls:
+        message["content"] = content
+    if plan:
+        message["tool_plan"] = plan
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+# --- streamed ---
+
+CohereEvent = Tuple[str, Dict[str, Json]]
+
+
+def cohere_event(name: str, number: int, message: Json) -> CohereEvent:
+    """An event of the content block or the tool call with this number."""
+    return name, {"type": name, "index": number, "delta": {"message": message}}
+
+
+def cohere_plan_events(deltas: Iterable[Delta]) -> Iterator[CohereEvent]:
+    """Text of the tool plan; it has no number, start or end."""
+    name = "tool-plan-delta"
+    for delta in deltas:
+        if delta.piece:
+            yield name, {"type": name, "delta": {"message": {"tool_plan": delta.piece}}}
+
+
+def cohere_tool_events(
+    call: Call, part: ToolCall, number: int, deltas: Iterable[Delta]
+) -> Iterator[CohereEvent]:
+    """A tool call: first without its arguments, then they."""
+    start = cohere_tool_call(call, part, number, "")
+    yield cohere_event("tool-call-start", number, {"tool_calls": start})
+    for delta in deltas:
+        function = {"arguments": delta.piece}
+        yield cohere_event("tool-call-delta", number, {"tool_calls": {"function": function}})
+    yield "tool-call-end", {"type": "tool-call-end", "index": number}
+
+
+def cohere_block_events(part: Part, number: int, deltas: Iterable[Delta]) -> Iterator[CohereEvent]:
+    """A block of content: first empty, then its text."""
+    # The name of a block's type is that of its text, too.
+    block = cohere_block(part, "")
+    yield cohere_event("content-start", number, {"content": block})
+    for delta in deltas:
+        if delta.piece:
+            content = {block["type"]: delta.piece}
+            yield cohere_event("content-delta", number, {"content": content})
+    yield "content-end", {"type": "content-end", "index": number}
+
+
+def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
+    """What lies between the start and the end of a message."""
+    # Content blocks and tool calls are counted apart, each from 0.
+    blocks, tools = itertools.count(), itertools.count()
+    for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+        part = reply.parts[index]
+        if isinstance(part, ToolCall):
+            yield from cohere_tool_events(call, part, next(tools), deltas)
+        elif is_plan(reply, part):
+            yield from cohere_plan_events(deltas)
+        else:
+            yield from cohere_block_events(part, next(blocks), deltas)
 
 
 class CohereChat(Cohere):
@@ -4359,12 +4571,7 @@ class CohereChat(Cohere):
         "max_tokens": "an integer",
         "temperature": "a number",
     }
-    stops = {
-        "stop": "COMPLETE",
-        "length": "MAX_TOKENS",
-        "tool_calls": "TOOL_CALL",
-        "content_filter": "ERROR",
-    }
+    # Messages and tools have OpenAI's form (2.2).
     turns = ChatRequest.turns
     tools = ChatRequest.tools
     streams = ChatRequest.streams
@@ -4374,135 +4581,92 @@ class CohereChat(Cohere):
         schema = within(body.value, "response_format", "json_schema")
         return schema or within(body.value, "response_format", "schema")
 
-    def tool_call(self, call: Call, part: ToolCall, index: int, whole: bool) -> Dict[str, Json]:
-        """A tool call; its id begins with the name of the function."""
-        own = part.id or f"{part.name}_{call.token(f'tool {index}', 12, LOWER + '0123456789')}"
-        return {
-            "id": own,
-            "type": "function",
-            "function": {"name": part.name, "arguments": compact(part.arguments) if whole else ""},
-        }
-
-    def block(self, part: Part, text: str) -> Dict[str, Json]:
-        """One block of content."""
-        return (
-            {"type": "thinking", "thinking": text}
-            if isinstance(part, Reasoning)
-            else {"type": "text", "text": text}
-        )
-
-    def stop(self, reply: Reply) -> str:
-        """The finish reason; a refusal is text that ends with ERROR, for Cohere has no field for it."""
-        refused = reply.stop == "stop" and reply.text(Refusal) is not None
-        return self.stops["content_filter" if refused else reply.stop]
-
-    def usage(self, usage: Usage) -> Dict[str, Json]:
-        """What is billed and what there was."""
-        counts = {"input_tokens": usage.input, "output_tokens": usage.output}
-        return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
-
-    def planned(self, reply: Reply, part: Part) -> bool:
-        """Whether a part belongs to the tool plan."""
-        return bool(reply.tool_calls) and isinstance(part, (Text, Refusal))
-
     def whole(self, call: Call, reply: Reply) -> Json:
         """The message with its usage."""
-        calls = [
-            self.tool_call(call, part, index, True) for index, part in enumerate(reply.tool_calls)
-        ]
-        plan = "".join(
-            part.text
-            for part in reply.parts
-            if isinstance(part, (Text, Refusal)) and self.planned(reply, part)
-        )
-        content = [
-            self.block(part, getattr(part, "text", ""))
-            for part in reply.parts
-            if not isinstance(part, ToolCall) and not self.planned(reply, part)
-        ]
-        message = {
-            "role": "assistant",
-            **({"content": content} if content or not calls else {}),
-            **({"tool_plan": plan} if plan else {}),
-            **({"tool_calls": calls} if calls else {}),
-        }
         return {
             "id": reply.id or uuid(call, "id"),
-            "message": message,
-            "finish_reason": self.stop(reply),
-            "usage": self.usage(reply.usage),
+            "message": cohere_message(call, reply),
+            "finish_reason": COHERE_STOPS[stop_of(reply)],
+            "usage": cohere_usage(reply.usage),
         }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events under the names of their types, then `[DONE]`."""
-        begun = {
+        # All that a message may have, empty (section 11, recorded).
+        message = {
             "role": "assistant",
             "content": [],
             "tool_plan": "",
             "tool_calls": [],
             "citations": [],
         }
-        yield (
-            "message-start",
-            {
-                "id": reply.id or uuid(call, "id"),
-                "type": "message-start",
-                "delta": {"message": begun},
-            },
-        )
-        blocks = tools = 0
-        for index, cut in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            part = reply.parts[index]
-            tool, planned = isinstance(part, ToolCall), self.planned(reply, part)
-            for name, value in self.part_events(
-                call, part, tools if tool else blocks, list(cut), planned
-            ):
-                yield name, {"type": name, **value}
-            blocks, tools = blocks + (not tool and not planned), tools + tool
-        ended = {"finish_reason": self.stop(reply), "usage": self.usage(reply.usage)}
-        yield "message-end", {"type": "message-end", "delta": ended}
-        yield "", "[DONE]"
-
-    def part_events(
-        self, call: Call, part: Part, number: int, cut: List[Delta], planned: bool
-    ) -> Iterator[Tuple[str, Dict[str, Json]]]:
-        """The events of one part, the type of each apart."""
-        if planned:
-            yield from (
-                ("tool-plan-delta", {"delta": {"message": {"tool_plan": delta.piece}}})
-                for delta in cut
-                if delta.piece
-            )
-            return
-        if isinstance(part, ToolCall):
-            start: Dict[str, Json] = {"tool_calls": self.tool_call(call, part, number, False)}
-            inner: List[Dict[str, Json]] = [
-                {"tool_calls": {"function": {"arguments": delta.piece}}} for delta in cut
-            ]
-        else:
-            key = "thinking" if isinstance(part, Reasoning) else "text"
-            start = {"content": self.block(part, "")}
-            inner = [{"content": {key: delta.piece}} for delta in cut if delta.piece]
-        kind = "tool-call" if isinstance(part, ToolCall) else "content"
-        yield f"{kind}-start", {"index": number, "delta": {"message": start}}
-        yield from (
-            (f"{kind}-delta", {"index": number, "delta": {"message": message}}) for message in inner
-        )
-        yield f"{kind}-end", {"index": number}
+        start = {
+            "id": reply.id or uuid(call, "id"),
+            "type": "message-start",
+            "delta": {"message": message},
+        }
+        yield "message-start", start
+        yield from cohere_message_events(call, reply)
+        reason, usage = COHERE_STOPS[stop_of(reply)], cohere_usage(reply.usage)
+        end = {"finish_reason": reason, "usage": usage}
+        yield "message-end", {"type": "message-end", "delta": end}
+        yield "", "[DONE]"  # without a name, as the only one
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The end of the message, with the error in it."""
-        yield (
-            "message-end",
-            {"type": "message-end", "delta": {"error": failure.message, "finish_reason": "ERROR"}},
-        )
+        end = {"error": failure.message, "finish_reason": "ERROR"}
+        yield "message-end", {"type": "message-end", "delta": end}
         yield "", "[DONE]"
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Each under the name that is its type, and `[DONE]` if they don't end with it."""
-        return itertools.chain(
-            named_by_type(values), () if values and values[-1] == "[DONE]" else (("", "[DONE]"),)
-        )
+        yield from named_by_type(values)
+        if not values or values[-1] != "[DONE]":
+            yield "", "[DONE]"
+
+
+# === formats/cohere_embed ====================================================
+# Cohere v2: embeddings (wire formats, section 11).  Pure.
+
+
+def int8_vector(vector: Sequence[float]) -> List[int]:
+    """A vector of numbers from -1 to 1 as whole numbers of 8 bits; what is outside is cut off."""
+    return [max(-128, min(127, round(value * 127))) for value in vector]
+
+
+def uint8_vector(vector: Sequence[float]) -> List[int]:
+    """The same from 0 to 255."""
+    return [value + 128 for value in int8_vector(vector)]
+
+
+def sign_bits(vector: Sequence[float]) -> bytes:
+    """A bit a number, set where it is above 0, eight to a byte, the first one highest."""
+    bits = "".join("1" if value > 0 else "0" for value in vector)
+    # What is missing of the last byte is filled up with zeros.
+    return bytes(int(bits[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8))
+
+
+def binary_vector(vector: Sequence[float]) -> List[int]:
+    """The bytes of sign_bits as numbers from -128 to 127, shifted as int8 is."""
+    return [byte - 128 for byte in sign_bits(vector)]
+
+
+def ubinary_vector(vector: Sequence[float]) -> List[int]:
+    """The bytes of sign_bits as numbers from 0 to 255."""
+    return list(sign_bits(vector))
+
+
+VectorType = Callable[[Sequence[float]], Json]
+
+# What `embedding_types` may ask for.  Names and bounds are documented, the scale is unverified.
+VECTOR_TYPES: Mapping[str, VectorType] = {
+    "float": list,
+    "base64": packed_floats,
+    "int8": int8_vector,
+    "uint8": uint8_vector,
+    "binary": binary_vector,
+    "ubinary": ubinary_vector,
+}
 
 
 class CohereEmbed(Cohere):
@@ -4520,44 +4684,34 @@ class CohereEmbed(Cohere):
         "output_dimension": "an integer",
     }
     speaks = frozenset((Embedding,))
-    types: Mapping[str, Callable[[Sequence[float]], Json]] = {
-        "float": list,
-        "base64": lambda vector: base64.b64encode(
-            struct.pack(f"<{len(vector)}f", *vector)
-        ).decode(),
-        "int8": lambda vector: [max(-128, min(127, round(value * 127))) for value in vector],
-        "uint8": lambda vector: [max(0, min(255, round(value * 127) + 128)) for value in vector],
-        "binary": lambda vector: [byte - 128 for byte in signs(vector)],
-        "ubinary": lambda vector: list(signs(vector)),
-    }
 
     def inputs(self, body: Field) -> List[str]:
         """The texts; an image has none."""
-        if not body.get("texts").is_absent:
-            return texts_of(body.get("texts"))
-        if not body.get("inputs").is_absent:
-            return [openai_text(item.get("content")) for item in body.get("inputs").objects()]
-        images = body.get("images")
+        texts, contents, images = body.get("texts"), body.get("inputs"), body.get("images")
+        if not texts.is_absent:
+            return texts_of(texts)
+        if not contents.is_absent:
+            return [openai_text(item.get("content")) for item in contents.objects()]
+        # One of the three must be there; `texts` is what most clients mean.
         if not images.value:
-            body.get("texts").missing("an array")
+            texts.missing("an array")
         return [""] * len(images.value)
 
     def turns(self, body: Field) -> List[Turn]:
         """The texts count as the user's."""
         for name in body.get("embedding_types").items():
-            if not name.is_a("a string") or name.value not in self.types:
-                name.expected("one of " + ", ".join(self.types))
+            if not name.is_a("a string") or name.value not in VECTOR_TYPES:
+                name.expected("one of " + ", ".join(VECTOR_TYPES))
         return [Turn("user", "\n".join(self.inputs(body)))]
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The embeddings by type."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        vectors = [embedding.of(index) for index in range(len(call.inputs))]
-        wanted = call.body.get("embedding_types") or ["float"]
+        """The embeddings by type; floats where none is asked for."""
+        vectors = reply.vectors(len(call.inputs))
+        types = call.body.get("embedding_types") or ["float"]
         return {
             "id": reply.id or uuid(call, "id"),
             "embeddings": {
-                name: [self.types[name](vector) for vector in vectors] for name in wanted
+                name: [VECTOR_TYPES[name](vector) for vector in vectors] for name in types
             },
             "texts": list(call.inputs),
             "meta": {
@@ -4566,12 +4720,6 @@ class CohereEmbed(Cohere):
             },
             "response_type": "embeddings_by_type",
         }
-
-
-def signs(vector: Sequence[float]) -> bytes:
-    """A bit a number, set where it is above 0, eight to a byte."""
-    bits = "".join("1" if value > 0 else "0" for value in vector)
-    return bytes(int(bits[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8))
 
 
 # === formats/google_errors ===================================================
@@ -4954,15 +5102,6 @@ class GeminiBatchEmbed(GeminiEmbed):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
         return {"embeddings": self.embeddings(call, reply)}
-
-
-# === formats/shapes ==========================================================
-# Small shapes that several formats share.  Pure.
-
-
-def present(**members: Json) -> Dict[str, Json]:
-    """The members that are not None."""
-    return {name: value for name, value in members.items() if value is not None}
 
 
 # === formats/gemini_generate =================================================
@@ -5937,26 +6076,80 @@ class MistralModels(Mistral, OpenAIModels):
 # Ollama (wire formats, section 13).  Pure.
 
 
+# Read from the server's source; the 404 was recorded (section 13).
+OLLAMA_ERRORS = {
+    "authentication": Failure(401, "unauthorized"),
+    "not_found": Failure(404, "model '{model}' not found"),
+    "rate_limit": Failure(429, "too many requests"),
+    "server_error": Failure(500, "llama runner process has terminated"),
+    "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
+    "context_length": Failure(400, "the input length exceeds the context length"),
+}
+
+# What embed tells of all counts and durations.
+EMBED_COUNTS = ("total_duration", "load_duration", "prompt_eval_count")
+
+# Models that are there, and what tags says of each (section 13, verified).
+OLLAMA_MODELS = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
+OLLAMA_DETAILS = {
+    "parent_model": "",
+    "format": "gguf",
+    "family": "llama",
+    "families": ["llama"],
+    "parameter_size": "3.2B",
+    "quantization_level": "Q4_K_M",
+}
+
+
+def ollama_duration(call: Call, label: str) -> int:
+    """Nanoseconds, from 10 to 26 ms."""
+    return 10_000_000 + int(call.token(label, 6, HEX), 16)
+
+
+def ollama_counts(call: Call, usage: Usage) -> Dict[str, int]:
+    """Durations in nanoseconds and token counts."""
+    load = ollama_duration(call, "load")
+    prompt = ollama_duration(call, "prompt")
+    answer = ollama_duration(call, "eval")
+    counts = {
+        "total_duration": load + prompt + answer,
+        "load_duration": load,
+        "prompt_eval_count": usage.input,
+        "prompt_eval_duration": prompt,
+        "eval_count": usage.output,
+        "eval_duration": answer,
+    }
+    # Go leaves out what is 0 (omitempty).
+    return {name: count for name, count in counts.items() if count}
+
+
+def ollama_time(call: Call, number: int) -> str:
+    """When a line was made, to the nanosecond; each line is later than the one before."""
+    nanoseconds = int(call.digest[:7], 16) + number * 21_345_678
+    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    # Go's RFC3339Nano cuts trailing zeros, and the point if nothing is left behind it.
+    digits = f"{rfc3339(call.second + seconds)}.{fraction:09d}".rstrip("0")
+    return digits.rstrip(".") + "Z"
+
+
+def ollama_tool_call(call: Call, part: ToolCall, number: int) -> Dict[str, Json]:
+    """A tool call; its arguments are an object."""
+    return {
+        "id": part.id or "call_" + call.token(f"tool {number}", 8, LOWER_ALNUM),
+        "function": {"index": number, "name": part.name, "arguments": dict(part.arguments)},
+    }
+
+
 class Ollama(WireFormat):
     """What all APIs of Ollama share: no credential, errors of one key, lines of JSON."""
 
     provider = "ollama"
-    credentials = ()
-    layout = staticmethod(go_json)
+    credentials = ()  # a Bearer may come, and is ignored (2.3)
+    layout = staticmethod(go_json)  # and no line end behind a whole answer
     no_body = "missing request body"
     json_type = "application/json; charset=utf-8"
     stream_type = "application/x-ndjson"
-    errors = {
-        "authentication": Failure(401, "unauthorized"),
-        "not_found": Failure(404, "model '{model}' not found"),
-        "rate_limit": Failure(429, "too many requests"),
-        "server_error": Failure(500, "llama runner process has terminated"),
-        "overloaded": Failure(
-            503, "server busy, please try again.  maximum pending requests exceeded"
-        ),
-        "context_length": Failure(400, "the input length exceeds the context length"),
-    }
-    bad_json = "{}"
+    errors = OLLAMA_ERRORS
     fields: Mapping[str, str] = {
         "model": "a string!",
         "stream": "a boolean",
@@ -5975,9 +6168,10 @@ class Ollama(WireFormat):
         """What is required, or what Go's decoder says."""
         if wrong.found is MISSING:
             return Failure(400, f"{wrong.path} is required")
+        kind = kind_of(wrong.found).split()[-1]  # without the article
         return Failure(
             400,
-            f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.path or 'body'}: "
+            f"json: cannot unmarshal {kind} into field {wrong.path or 'body'}: "
             f"expected {wrong.expected}",
         )
 
@@ -5986,138 +6180,104 @@ class Ollama(WireFormat):
         yield "", {"error": failure.message}
 
     def schema(self, body: Field) -> Json:
-        """`format`, where it is a schema."""
-        schema = body.value.get("format")
-        return schema if isinstance(schema, dict) else None
+        """`format`, where it is a schema: it may also be the word json."""
+        schema = body.get("format")
+        if not schema.is_a("an object"):
+            return None
+        return schema.value
 
-    @staticmethod
-    def times(call: Call, reply: Reply) -> Dict[str, int]:
-        """Durations in nanoseconds and token counts; those of 0 are left out."""
-        load, prompt, spoken = (
-            10_000_000 + int(call.token(name, 6, HEX), 16) for name in ("load", "prompt", "eval")
-        )
-        times = {
-            "total_duration": load + prompt + spoken,
-            "load_duration": load,
-            "prompt_eval_count": reply.usage.input,
-            "prompt_eval_duration": prompt,
-            "eval_count": reply.usage.output,
-            "eval_duration": spoken,
+
+class OllamaAnswer(Ollama):
+    """What chat and generate share: a stream of objects, unless the request wants one."""
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """Yes, unless `stream` is false."""
+        return body.value.get("stream") is not False
+
+    def spoken(
+        self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
+    ) -> Dict[str, Json]:
+        """The members of an object that hold what the model says in it."""
+        raise NotImplementedError
+
+    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """The members that only the last object has."""
+        # All other reasons, that of tool calls too, are `stop` here.
+        reason = "length" if reply.stop == "length" else "stop"
+        return {"done": True, "done_reason": reason, **ollama_counts(call, reply.usage)}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The one object."""
+        texts = [part.text for part in reply.parts if isinstance(part, (Text, Refusal))]
+        calls = [
+            ollama_tool_call(call, part, number) for number, part in enumerate(reply.tool_calls)
+        ]
+        return {
+            "model": reply.model,
+            "created_at": ollama_time(call, 0),
+            **self.spoken("".join(texts), reply.text(Reasoning) or "", calls),
+            **self.finished(call, reply),
         }
-        return {name: count for name, count in times.items() if count}
 
-    @staticmethod
-    def created(call: Call, number: int) -> str:
-        """A time to the nanosecond, trailing zeros cut, that moves on with each line."""
-        nanoseconds = int(call.digest[:7], 16) + number * 21_345_678
-        whole, part = divmod(nanoseconds, 1_000_000_000)
-        return f"{rfc3339(call.second + whole)}.{part:09d}".rstrip("0").rstrip(".") + "Z"
+    def spoken_pieces(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+        """What the lines say one after the other: a piece of text, or a whole tool call."""
+        numbers = itertools.count()
+        for delta in walk(reply):
+            if isinstance(delta.part, ToolCall):
+                # Arguments are an object, which can't be cut.
+                if delta.head:
+                    tool_call = ollama_tool_call(call, delta.part, next(numbers))
+                    yield self.spoken(calls=[tool_call])
+            elif not delta.piece:
+                continue
+            elif isinstance(delta.part, Reasoning):
+                yield self.spoken(thinking=delta.piece)
+            else:
+                yield self.spoken(delta.piece)
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """A line a piece, a tool call in one; the last has the counts."""
+        number = 0
+        for spoken in self.spoken_pieces(call, reply):
+            created = ollama_time(call, number)
+            yield "", {"model": reply.model, "created_at": created, **spoken, "done": False}
+            number += 1
+        last = {"model": reply.model, "created_at": ollama_time(call, number)}
+        yield "", {**last, **self.spoken(), **self.finished(call, reply)}
 
 
-class OllamaChat(Ollama):
-    """chat: streamed unless the request says otherwise."""
+class OllamaChat(OllamaAnswer):
+    """chat: messages, and tools."""
 
     api = "chat"
     routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
     fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
-
-    def tools(self, body: Field) -> Iterable[str]:
-        """Names of functions."""
-        return ChatRequest.tools(cast(ChatRequest, self), body)
+    tools = ChatRequest.tools  # they have OpenAI's form (2.2)
 
     def turns(self, body: Field) -> Iterator[Turn]:
         """The messages; images lie apart from their text."""
         for message in body.get("messages").objects():
             message.check({"role": "a string!", "content": "a string", "images": "an array"})
             role = message.get("role")
+            # More are read than are named: some clients send OpenAI's.
             if role.value not in CHAT_ROLES:
                 role.expected("one from system, user, assistant, tool")
             yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")
 
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """Yes, unless `stream` is false."""
-        return body.value.get("stream") is not False
-
-    def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
-        """What an object of the answer says: the texts of these parts, and their tool calls."""
-        message: Dict[str, Json] = {
-            "role": "assistant",
-            "content": "".join(
-                text for _, part, text in parts if isinstance(part, (Text, Refusal))
-            ),
-        }
-        thought = "".join(text for _, part, text in parts if isinstance(part, Reasoning))
-        calls = [
-            {
-                "id": part.id or "call_" + call.token(f"tool {index}", 8, LOWER + "0123456789"),
-                "function": {"index": index, "name": part.name, "arguments": dict(part.arguments)},
-            }
-            for index, part, _ in parts
-            if isinstance(part, ToolCall)
-        ]
-        return {
-            "message": {
-                **message,
-                **({"thinking": thought} if thought else {}),
-                **({"tool_calls": calls} if calls else {}),
-            }
-        }
-
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """What only the end tells."""
-        return {
-            "done": True,
-            "done_reason": "length" if reply.stop == "length" else "stop",
-            **self.times(call, reply),
-        }
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The one object."""
-        tools = itertools.count()
-        parts = [
-            (next(tools) if isinstance(part, ToolCall) else 0, part, getattr(part, "text", ""))
-            for part in reply.parts
-        ]
-        return {
-            "model": reply.model,
-            "created_at": self.created(call, 0),
-            **self.said(call, parts),
-            **self.finished(call, reply),
-        }
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """A line a piece, a tool call in one; the last has the counts."""
-        number, tools = 0, itertools.count()
-        for delta in walk(reply):
-            if not delta.head and isinstance(delta.part, ToolCall) or not delta.piece:
-                continue
-            said = self.said(
-                call,
-                [(next(tools) if isinstance(delta.part, ToolCall) else 0, delta.part, delta.piece)],
-            )
-            yield (
-                "",
-                {
-                    "model": reply.model,
-                    "created_at": self.created(call, number),
-                    **said,
-                    "done": False,
-                },
-            )
-            number += 1
-        yield (
-            "",
-            {
-                "model": reply.model,
-                "created_at": self.created(call, number),
-                **self.said(call, ()),
-                **self.finished(call, reply),
-            },
-        )
+    def spoken(
+        self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
+    ) -> Dict[str, Json]:
+        """A message; its text is there even if it is empty."""
+        message: Dict[str, Json] = {"role": "assistant", "content": content}
+        if thinking:
+            message["thinking"] = thinking
+        if calls:
+            message["tool_calls"] = calls
+        return {"message": message}
 
 
 class OllamaGenerate(OllamaChat):
-    """generate: a prompt instead of messages."""
+    """generate: a prompt instead of messages, no tools."""
 
     api = "generate"
     routes = ("POST /api/generate", "POST {prefix*}/api/generate")
@@ -6130,34 +6290,31 @@ class OllamaGenerate(OllamaChat):
     }
     speaks = frozenset((Text, Reasoning, Refusal))
 
-    def tools(self, body: Field) -> Iterable[str]:
-        """None."""
-        return ()
+    def tools(self, body: Field) -> Iterator[str]:
+        """None: there is no such field."""
+        return iter(())
 
     def turns(self, body: Field) -> Iterator[Turn]:
         """System text and prompt."""
-        if not body.get("system").is_absent:
-            yield Turn("system", body.value["system"])
-        yield Turn("user", body.value.get("prompt") or "")
+        system = body.get("system")
+        if not system.is_absent:
+            yield Turn("system", system.value)
+        yield Turn("user", body.get("prompt").text(""))
 
-    def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
+    def spoken(
+        self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
+    ) -> Dict[str, Json]:
         """The texts, at the top level."""
-        message = super().said(call, parts)["message"]
-        return {
-            "response": message["content"],
-            **({"thinking": message["thinking"]} if "thinking" in message else {}),
-        }
+        if not thinking:
+            return {"response": content}
+        return {"response": content, "thinking": thinking}
 
     def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """With the tokens of the context."""
-        value = super().finished(call, reply)
+        """With the tokens of the context, which stand before the counts."""
+        ending = super().finished(call, reply)
+        reason = ending["done_reason"]
         context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        return {
-            "done": value.pop("done"),
-            "done_reason": value.pop("done_reason"),
-            "context": context,
-            **value,
-        }
+        return {"done": True, "done_reason": reason, "context": context, **ending}
 
 
 class OllamaEmbed(Ollama):
@@ -6170,25 +6327,18 @@ class OllamaEmbed(Ollama):
 
     def inputs(self, body: Field) -> List[str]:
         """One text, or several."""
-        given = body.get("input")
-        return [given.value] if isinstance(given.value, str) else texts_of(given)
-
-    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
-        """One an input."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        return [list(embedding.of(index)) for index in range(len(call.inputs))]
+        texts = body.get("input")
+        if texts.is_a("a string"):
+            return [texts.value]
+        return texts_of(texts)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings with their times."""
-        times = self.times(call, reply)
+        counts = ollama_counts(call, reply.usage)
         return {
             "model": reply.model,
-            "embeddings": self.vectors(call, reply),
-            **{
-                key: times[key]
-                for key in ("total_duration", "load_duration", "prompt_eval_count")
-                if key in times
-            },
+            "embeddings": reply.vectors(len(call.inputs)),
+            **{name: counts[name] for name in EMBED_COUNTS if name in counts},
         }
 
 
@@ -6205,47 +6355,38 @@ class OllamaEmbeddings(OllamaEmbed):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding."""
-        return {"embedding": self.vectors(call, reply)[0]}
+        return {"embedding": reply.vectors(1)[0]}
 
 
 class OllamaTags(Ollama):
     """tags: the models that are there."""
 
     operation, api = "models", "tags"
-    routes: Tuple[str, ...] = ("GET /api/tags",)
+    routes = ("GET /api/tags",)
     speaks = frozenset()
-    known = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {
+            "name": name,
+            "model": name,
+            "modified_at": "2026-08-26T20:15:12.123456789Z",
+            "size": 2019393189,
+            "digest": token(name, 64, HEX),
+            "details": OLLAMA_DETAILS,
+        }
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list."""
-        details = {
-            "parent_model": "",
-            "format": "gguf",
-            "family": "llama",
-            "families": ["llama"],
-            "parameter_size": "3.2B",
-            "quantization_level": "Q4_K_M",
-        }
-        return {
-            "models": [
-                {
-                    "name": name,
-                    "model": name,
-                    "modified_at": "2026-08-26T20:15:12.123456789Z",
-                    "size": 2019393189,
-                    "digest": token(name, 64, HEX),
-                    "details": details,
-                }
-                for name in self.known
-            ]
-        }
+        return {"models": [self.entry(name) for name in OLLAMA_MODELS]}
 
 
-class OllamaVersion(OllamaTags):
+class OllamaVersion(Ollama):
     """version."""
 
-    api = "version"
+    operation, api = "models", "version"
     routes = ("GET /api/version",)
+    speaks = frozenset()
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""
@@ -8941,7 +9082,7 @@ OPTIONS = (
         "DIR",
         DIRECTORY,
         (),
-        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
+        "where mocks are read from (default: data/ beside the script)",
     ),
     Option(
         "--fallback",
@@ -13333,13 +13474,11 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for; else data/ beside the script or, for a module, right here."""
+    """The data directories asked for, or the one beside the script if there is one."""
     if options["data"]:
         return list(options["data"])
-    found = "data"
-    if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
-        found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
-    return [found] if os.path.isdir(found) else []
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+    return [beside] if os.path.isdir(beside) else []
 
 
 def check_mocks(directories: Sequence[str]) -> int:

@@ -173,7 +173,7 @@ OPTIONS = (
         "DIR",
         DIRECTORY,
         (),
-        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
+        "where mocks are read from (default: data/ beside the script)",
     ),
     Option(
         "--fallback",

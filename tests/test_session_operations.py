@@ -1,0 +1,240 @@
+"""Operations of sessions: they stand once; the control API and Python only translate."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any, Dict, List
+
+import pytest
+from clients import ASK, Raw, chat, control, post, wait_until, waiting_in
+from mocked import BASE
+
+import mock_server as m
+from mock_server import MockServer
+
+STREAMING = json.dumps({**ASK, "stream": True}).encode()
+SAYS_X: Any = {"response": {"text": "x"}}
+
+
+class World:
+    """Mocks and a journal, without a server."""
+
+    def __init__(self, mocks: Any = None) -> None:
+        self.mocks = mocks or m.Mocks()
+        self.journal = m.Journal()
+
+    def of(self, session: str) -> m.Operations:
+        """What can be done with a session, or with all for `*`."""
+        return m.Operations(self.mocks, self.journal, session)
+
+    def came(self, number: str, session: str = "", ended: Any = None, gate: Any = None) -> m.Entry:
+        """A request that came, and maybe ended."""
+        request = m.Request("POST", "/v1/chat/completions", session=session)
+        masked: Any = {"query": {}, "headers": {}}
+        entry = m.Entry(number, 0.0, request, masked, {}, "openai", BASE, 100)
+        entry.gate = gate
+        self.journal.add(entry)
+        if ended:
+            self.journal.end(entry, ended)
+        return entry
+
+
+@pytest.fixture
+def world() -> World:
+    """Two sessions and what is without one; each has a mock and a request."""
+    made = World()
+    for session in ("", "a", "b"):
+        made.of(session).add([{**SAYS_X, "name": f"of {session}"}])
+        made.came(f"{session}1", session, "complete")
+    return made
+
+
+def names_of(operations: m.Operations) -> List[str]:
+    """The names of the mocks, in matching order."""
+    return [mock["name"] for mock in operations.mocks_json()]
+
+
+def numbers_of(operations: m.Operations) -> List[str]:
+    """The ids of the requests, oldest first."""
+    return [entry.number for entry in operations.entries()]
+
+
+# What empties a session, and whether mocks and requests are left then.
+EMPTYING: Dict[str, Any] = {
+    "remove_all": (lambda operations: operations.remove_all(), False, True),
+    "forget": (lambda operations: operations.forget(), True, False),
+    "reset": (lambda operations: operations.reset(), False, False),
+}
+
+
+@pytest.mark.parametrize("session", ["", "a"])
+@pytest.mark.parametrize("name", EMPTYING)
+def test_what_is_done_with_a_session_leaves_the_others_alone(
+    world: World, name: str, session: str
+) -> None:
+    empty, keeps_mocks, keeps_requests = EMPTYING[name]
+    others = [other for other in ("", "a", "b") if other != session]
+    empty(world.of(session))
+    assert names_of(world.of(session)) == [f"of {session}"] * keeps_mocks
+    assert numbers_of(world.of(session)) == [f"{session}1"] * keeps_requests
+    for other in others:
+        assert names_of(world.of(other)) == [f"of {other}"]
+        assert numbers_of(world.of(other)) == [f"{other}1"]
+
+
+@pytest.mark.parametrize("name", EMPTYING)
+def test_what_is_done_with_all_is_done_with_each(world: World, name: str) -> None:
+    empty, keeps_mocks, keeps_requests = EMPTYING[name]
+    empty(world.of("*"))
+    assert len(names_of(world.of("*"))) == 3 * keeps_mocks
+    assert len(numbers_of(world.of("*"))) == 3 * keeps_requests
+
+
+def test_a_mock_is_removed_by_its_id_from_its_own_session_or_from_all(world: World) -> None:
+    ids = {mock["name"]: mock["id"] for mock in world.of("*").mocks_json()}
+    with pytest.raises(m.Unavailable, match="no mock .+ was added; did you mean 'added-1'"):
+        world.of("").remove(ids["of a"])
+    world.of("a").remove(ids["of a"])
+    world.of("*").remove(ids["of b"])
+    assert names_of(world.of("*")) == ["of "]
+    with pytest.raises(m.Unavailable, match="none was"):
+        world.of("a").remove(ids["of a"])
+
+
+def test_a_mock_from_a_file_can_not_be_removed(folder: Any) -> None:
+    mocks = m.Mocks([folder({"mocks/a.json": SAYS_X})])
+    assert mocks.load() == []
+    with pytest.raises(m.Unavailable) as caught:
+        World(mocks).of("").remove("mocks/a.json#1")
+    assert caught.value.code == "not_added"
+    assert str(caught.value) == "mocks/a.json#1 comes from a file; remove it there"
+
+
+def test_waiting_sees_what_came_before_and_counts_what_it_lacks(world: World) -> None:
+    a = world.of("a")
+    assert [entry.number for entry in a.wait((), 1, "complete", 0).entries] == ["a1"]
+    waited = a.wait((), 3, None, 0.01)
+    assert waited.shortfall == "1 of 3 requests came within 0.01 seconds"
+    assert [entry.number for entry in waited.entries] == ["a1"]
+    assert len(world.of("*").wait((), 3, None, 0).entries) == 3
+    world.journal.close()
+    assert a.wait((), 3, None, 9).shortfall == "1 of 3 requests came before the server was closed"
+
+
+@pytest.mark.parametrize("session", ["a", "*"])
+def test_waiting_ends_with_the_request_that_it_lacks_and_no_other(
+    world: World, session: str
+) -> None:
+    before = len(world.of(session).entries())
+    opened: List[int] = []
+
+    def patience(gate: m.Gate, timeout: float) -> None:
+        gate.wake = lambda: opened.append(1)
+        assert timeout == 60
+        if session == "a":
+            world.came("b2", "b", "fault")
+        world.came("a2", "a", "complete")
+        assert not opened
+        world.came("a3", "a", "fault")
+        assert opened
+
+    waited = world.of(session).wait((), 1, "fault", 60, patience)
+    assert [entry.number for entry in waited.entries] == ["a3"] and not waited.shortfall
+    assert before == len(world.of(session).entries()) - 2 and world.journal.waiters == []
+
+
+def test_a_gate_is_opened_by_a_release_or_by_a_reset_of_its_session(world: World) -> None:
+    gates = {name: m.Gate() for name in ("a", "b")}
+    for name, gate in gates.items():
+        world.came(f"{name}2", name, gate=gate)
+    world.of("a").release("a2", 2)
+    assert [gates["a"].take() for _ in range(3)] == [True, True, False]
+    world.of("a").reset()
+    assert gates["a"].take() and not gates["b"].take()
+    world.of("*").reset()
+    assert gates["b"].take()
+
+
+NOT_RELEASED = [
+    (
+        "7",
+        "unknown_request",
+        'no request "7" in the journal; X-Mock-Request-Id of its answer says which it was',
+    ),
+    ("1", "no_gate", 'request 1 has no gate; its mock needs "gate": true'),
+    ("2", "no_gate", "request 2 has ended: client_closed"),
+]
+
+
+@pytest.mark.parametrize("number, code, sentence", NOT_RELEASED)
+def test_a_release_says_why_it_can_not_be(
+    world: World, number: str, code: str, sentence: str
+) -> None:
+    world.came("2", "", "client_closed", m.Gate())
+    with pytest.raises(KeyError) as caught:
+        world.of("").release(number)
+    assert isinstance(caught.value, m.Unavailable) and caught.value.code == code
+    assert str(caught.value) == sentence
+
+
+# --- over both doors ---
+
+
+@pytest.mark.parametrize("session", ["", "a b"])
+def test_python_and_the_control_api_say_the_same(server: MockServer, session: str) -> None:
+    view = server.session(session)
+    path = f"/@{view.url.partition('/@')[2]}/__mock__" if session else "/__mock__"
+    view.mock(name="mine", match={"user": "x"}, response={"text": "x"})
+    chat(server.port)
+    server.wait_for(ended="complete")
+    assert control(server.port, "GET", f"{path}/requests")[1]["requests"] == view.requests
+    listed = control(server.port, "GET", f"{path}/mocks")[1]["mocks"]
+    assert listed == view.mocks and listed[0]["name"] == "mine"
+    status, answer = control(server.port, "POST", f"{path}/requests/7/release")
+    with pytest.raises(KeyError) as unknown:
+        view.release("7")
+    assert (status, answer["error"]["message"]) == (404, str(unknown.value))
+    wanted = {"count": 9, "timeout": 0.01}
+    status, answer = control(server.port, "POST", f"{path}/requests/wait", wanted)
+    with pytest.raises(TimeoutError) as caught:
+        view.wait_for(count=9, timeout=0.01)
+    came, _, rest = str(caught.value).partition("; there was ")
+    assert status == 408 and answer["error"]["message"].partition(";")[0] == came
+    assert rest == ("nothing" if session else "POST /v1/chat/completions (complete)")
+
+
+def test_a_session_has_all_that_the_server_has() -> None:
+    for name in ("url", "mock", "mocks", "requests", "wait_for", "release", "reset"):
+        assert hasattr(m.SessionView, name) and hasattr(MockServer, name)
+
+
+def test_a_session_releases_the_streams_of_its_own_mocks(server: MockServer) -> None:
+    view = server.session("a")
+    view.mock(match={"stream": True}, response={"text": "one two three", "gate": True})
+    client = Raw(server).send(post(STREAMING, path="/@a/v1/chat/completions"))
+    entry = view.wait_for({"stream": True})[0]
+    view.release(entry["id"], 9)
+    assert client.response()[2].endswith(b"data: [DONE]\n\n")
+    client.close()
+
+
+def test_a_bad_match_names_its_key(server: MockServer) -> None:
+    with pytest.raises(ValueError, match="match.usr: unknown key; did you mean 'user'?"):
+        server.wait_for({"usr": "x"})
+
+
+def test_who_waits_in_python_is_let_go_when_the_server_closes() -> None:
+    told: List[str] = []
+    with MockServer() as server:
+
+        def wait() -> None:
+            with pytest.raises(TimeoutError) as caught:
+                server.wait_for(timeout=60)
+            told.append(str(caught.value))
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        wait_until(lambda: waiting_in(server))
+    thread.join(10)
+    assert told == ["0 of 1 requests came before the server was closed; there was nothing"]

@@ -10076,7 +10076,7 @@ class Control:
 MOST_DIMENSIONS = 8192
 
 
-def echo(call: Call) -> Reply:
+def echoed(call: Call) -> Reply:
     """What was asked, as an answer: the text, or vectors made from it."""
     text = call.user or call.tool_result or call.system
     part: Part = Text(text)
@@ -10907,7 +10907,7 @@ class Answerer:
             if not (wire.speaks and echoes):
                 return self.miss(wire, call, session, is_repeatable)
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        response = respond(wire, call, echo(call), 200, delivery)
+        response = respond(wire, call, echoed(call), 200, delivery)
         if call.operation == "models":
             return Answered(response, call, wire=wire, steady=is_repeatable)
         return Answered(
@@ -11821,7 +11821,7 @@ class Channel(BaseHTTPRequestHandler):
 # Knows no provider, no socket and no clock.
 
 
-def steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
     made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)
@@ -12238,7 +12238,7 @@ class Handler(Channel):
             core.journal.add(self.entry)
         ended = "fault"
         try:
-            self.perform(steps(response, exchange), pooled=streams)
+            self.perform(answer_steps(response, exchange), pooled=streams)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -12756,7 +12756,7 @@ class MockServer(ThreadingHTTPServer):
         refused = Refused(400, message, code="tls_required")
         response = self.core.answerer.refuse(Request("GET", "/"), refused).response
         exchange = Exchange(keep_alive=False, extra=(("Date", self.date()),))
-        sends = [step.data for step in steps(response, exchange) if isinstance(step, Send)]
+        sends = [step.data for step in answer_steps(response, exchange) if isinstance(step, Send)]
         plain.sendall(b"".join(sends))
         plain.shutdown(socket.SHUT_WR)
         while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):

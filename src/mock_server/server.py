@@ -32,7 +32,7 @@ from .pacer import Pacer
 from .session_methods import SessionMethods
 from .sockets import READABLE, TLSConnection, Vanished, ready, shut
 from .steps import Exchange, Send
-from .transport import steps
+from .transport import answer_steps
 from .values import Request
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         refused = Refused(400, message, code="tls_required")
         response = self.core.answerer.refuse(Request("GET", "/"), refused).response
         exchange = Exchange(keep_alive=False, extra=(("Date", self.date()),))
-        sends = [step.data for step in steps(response, exchange) if isinstance(step, Send)]
+        sends = [step.data for step in answer_steps(response, exchange) if isinstance(step, Send)]
         plain.sendall(b"".join(sends))
         plain.shutdown(socket.SHUT_WR)
         while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):

@@ -8823,7 +8823,9 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
         body = request.body.decode("utf-8", "replace")
     size = ENTRY_SIZE + head.weight + NEAR_MISS_SIZE * len(answered.near)
     size += BODY_BYTE_SIZE * min(len(request.body), JOURNAL_BODY)
-    provider = answered.wire.provider if answered.wire else None
+    provider = None
+    if answered.wire:
+        provider = answered.wire.provider
     entry = Entry(number, time.time(), request, head.kept, body, provider, call, size)
     entry.mock = answered.mock
     entry.note = answered.note
@@ -8985,8 +8987,8 @@ def checked_host_name(node: OptionNode) -> str:
 
 
 def checked_flag(node: OptionNode) -> bool:
-    """True or false; 1 and 0 are the same to Python."""
-    if node.value not in (True, False):
+    """True or false."""
+    if node.value not in (True, False):  # 1 == True
         node.expected("1, 0, true or false")
     return bool(node.value)
 
@@ -9076,6 +9078,7 @@ class Option:
         return [self.kind.check(OptionNode(one, self.name)) for one in values]
 
 
+# In the order of --help and of the README's table.
 OPTIONS = (
     Option(
         "port",
@@ -9230,6 +9233,7 @@ class Settings:
 # Who may use the control API.  Touches nothing.
 
 
+# An IPv4 address, or an IPv6 address in brackets, as a Host header has them (RFC 9110, 7.2).
 NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
 PORT_SUFFIX = re.compile(r":\d+$")
 
@@ -9245,6 +9249,7 @@ def is_own_name(host: str, served: str) -> bool:
 
 def is_on_loopback(peer: str) -> bool:
     """Whether a client's address is this machine's own."""
+    # The address of a Unix socket is empty; ::ffff: is IPv4 on an IPv6 socket (RFC 4291, 2.5.5.2).
     return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
 
 
@@ -9271,6 +9276,7 @@ def admit(request: Request, settings: Settings) -> None:
             "use localhost or its address",
             code="foreign_host",
         )
+    # A browser says here whose page asks (RFC 6454, 7.3); curl and SDKs send none.
     origin = request.headers.get("origin")
     own_origins = (f"http://{host.lower()}", f"https://{host.lower()}")
     if origin is not None and origin.lower() not in own_origins:
@@ -9335,7 +9341,7 @@ class Counters:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
-        call = entry.call
+        call = entry.call  # none if the request could not be read
         key = entry.provider, call.api if call else None, entry.status, bool(entry.mock)
         self.running -= 1
         self.requests[key] = self.requests.get(key, 0) + 1
@@ -9347,6 +9353,7 @@ class Counters:
     def families(self) -> List[Family]:
         """The counts as metrics."""
         requests = []
+        # By their texts: parts that are None can't be compared with others.
         for key, count in sorted(self.requests.items(), key=str):
             labels = dict(zip(LABELS, (str(part).lower() for part in key)))
             requests.append((labels, count))
@@ -9640,7 +9647,9 @@ class ControlRequest:
 
     def body(self, *keys: str) -> Given:
         """The body, an object with no other keys; an empty one is one without any."""
-        value = self.json() if self.request.body.strip() else {}
+        value: Json = {}
+        if self.request.body.strip():  # curl -X POST without -d sends none
+            value = self.json()
         Node(value, "body").only(keys)
         return Given(value)
 
@@ -10243,7 +10252,7 @@ class Operations:
     def remove(self, id: str) -> None:
         """Remove a mock that was added; Unavailable if there is none."""
         sessions = self.sessions()
-        if any(session.remove([id]) for session in sessions):
+        if any(session.remove([id]) for session in sessions):  # an id is given once
             return
         if any(mock.id == id for mock in self.mocks.from_files):
             raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
@@ -10315,6 +10324,7 @@ class Operations:
         """Forget requests, mocks that were added, and how often mocks were used; let gated streams
         run to their end."""
         self.journal.clear(self.session)
+        # The mocks of these streams are about to go; nobody will know which gates were left shut.
         self.journal.open_gates(self.session)
         for session in self.sessions():
             session.reset()
@@ -10539,7 +10549,9 @@ def shape_of(request: Request) -> WireFormat:
 # The control API: what tests see and steer, as a table that only translates.
 
 
+# RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
 STATUS = {"unknown_mock": 404, "unknown_request": 404, "not_added": 409, "no_gate": 409}
+# What the journal shows of requests is shown on the page: no other origin's script may run there.
 PAGE_HEADERS = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Cache-Control", "no-store"),
@@ -10549,6 +10561,7 @@ PAGE_HEADERS = (
     ),
 )
 FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
+# Prometheus, "Exposition formats": the type names the version of the text format.
 METRICS_HEADERS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
 
 Action = Callable[["Control", ControlRequest], Union[Response, Answered]]
@@ -10700,6 +10713,7 @@ class Control:
     def live(self, asked: ControlRequest) -> Answered:
         """An event when a request comes and one when it has ended."""
         feed = self.operations(asked).watch()
+        # Not compressed: curl and EventSource are to show each event when it happens.
         response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
         return Answered(response, feed=feed, control=True)
 
@@ -10790,8 +10804,10 @@ def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ..
 def control_action(request: Request) -> Tuple[Action, Mapping[str, str]]:
     """The action that a request asks for, and the placeholders of its path."""
     path = request.path[len(CONTROL_PREFIX) :]
-    method = "GET" if request.method == "HEAD" else request.method
-    if not path and method == "GET":
+    method = request.method
+    if method == "HEAD":  # RFC 9110, 9.3.2: what GET answers; its body is left out at the end
+        method = "GET"
+    if not path and method == "GET":  # relative links need the slash
         raise Refused(
             308,
             "the inspector is at /__mock__/",
@@ -10806,6 +10822,7 @@ def control_action(request: Request) -> Tuple[Action, Mapping[str, str]]:
             params = {name: unquote(text) for name, text in match.groupdict().items()}
             return routes[method].action, params
         allowed = ", ".join(sorted(routes))
+        # RFC 9110, 15.5.6: a 405 says in Allow what would do.
         raise Refused(
             405,
             f"{request.path} takes {allowed}, not {request.method}",
@@ -11400,7 +11417,7 @@ class Answerer:
     def fresh(self, request: Request, session: Session) -> Answered:
         """The response to a request, worked out."""
         if request.method == "OPTIONS":
-            return Answered(options(request))
+            return Answered(options_response(request))
         if request.path == "/" and request.method in ("GET", "HEAD"):
             return Answered(health())
         try:
@@ -11525,7 +11542,7 @@ def health() -> Response:
     return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
-def options(request: Request) -> Response:
+def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
@@ -12189,7 +12206,7 @@ class Core:
         if problems:
             raise BadMock("\n".join(problems))
         self.journal = Journal(settings.journal)
-        self.numbers = itertools.count(1)
+        self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.turns = Turns(WRITERS)
         self.tls, self.tls_cert = tls_of(settings)
@@ -12206,6 +12223,7 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
     if settings.cert and settings.key:
         context = tls_context(settings.cert, settings.key)
         return context, Path(settings.cert).read_text("ascii", "replace")
+    # What a client on this machine calls it, and what it was told to listen on.
     names = ["localhost", "127.0.0.1", "::1", settings.host, *settings.tls_name]
     return self_signed(names, settings.tls_cert_out)
 
@@ -13184,8 +13202,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.threads = 0
         self.connections: Dict[socket.socket, bool] = {}
         self.clock: Tuple[int, str] = (0, "")
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        self.address_family = addresses[0][0]
+        self.address_family = first_family(host, port)
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
         core.ports += 1
@@ -13388,6 +13405,12 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
                 socket.create_connection((host, self.port), 0.1).close()
             except OSError:
                 return
+
+
+def first_family(host: str, port: int) -> socket.AddressFamily:
+    """The family of the first address that a host has; OSError if it has none."""
+    passive = socket.AI_PASSIVE  # an empty host is every address of this machine
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=passive)[0][0]
 
 
 class SessionView(SessionMethods):

@@ -9,6 +9,7 @@ from .options import Settings
 from .secrets import scheme_key
 from .values import Request
 
+# An IPv4 address, or an IPv6 address in brackets, as a Host header has them (RFC 9110, 7.2).
 NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
 PORT_SUFFIX = re.compile(r":\d+$")
 
@@ -24,6 +25,7 @@ def is_own_name(host: str, served: str) -> bool:
 
 def is_on_loopback(peer: str) -> bool:
     """Whether a client's address is this machine's own."""
+    # The address of a Unix socket is empty; ::ffff: is IPv4 on an IPv6 socket (RFC 4291, 2.5.5.2).
     return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
 
 
@@ -50,6 +52,7 @@ def admit(request: Request, settings: Settings) -> None:
             "use localhost or its address",
             code="foreign_host",
         )
+    # A browser says here whose page asks (RFC 6454, 7.3); curl and SDKs send none.
     origin = request.headers.get("origin")
     own_origins = (f"http://{host.lower()}", f"https://{host.lower()}")
     if origin is not None and origin.lower() not in own_origins:

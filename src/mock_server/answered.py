@@ -78,7 +78,9 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
         body = request.body.decode("utf-8", "replace")
     size = ENTRY_SIZE + head.weight + NEAR_MISS_SIZE * len(answered.near)
     size += BODY_BYTE_SIZE * min(len(request.body), JOURNAL_BODY)
-    provider = answered.wire.provider if answered.wire else None
+    provider = None
+    if answered.wire:
+        provider = answered.wire.provider
     entry = Entry(number, time.time(), request, head.kept, body, provider, call, size)
     entry.mock = answered.mock
     entry.note = answered.note

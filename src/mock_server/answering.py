@@ -70,7 +70,7 @@ class Answerer:
     def fresh(self, request: Request, session: Session) -> Answered:
         """The response to a request, worked out."""
         if request.method == "OPTIONS":
-            return Answered(options(request))
+            return Answered(options_response(request))
         if request.path == "/" and request.method in ("GET", "HEAD"):
             return Answered(health())
         try:
@@ -195,7 +195,7 @@ def health() -> Response:
     return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
-def options(request: Request) -> Response:
+def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)

@@ -28,7 +28,9 @@ from .plans import WIRE_PLANS
 from .routing import pattern_of
 from .values import Plan, Request, Response
 
+# RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
 STATUS = {"unknown_mock": 404, "unknown_request": 404, "not_added": 409, "no_gate": 409}
+# What the journal shows of requests is shown on the page: no other origin's script may run there.
 PAGE_HEADERS = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Cache-Control", "no-store"),
@@ -38,6 +40,7 @@ PAGE_HEADERS = (
     ),
 )
 FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
+# Prometheus, "Exposition formats": the type names the version of the text format.
 METRICS_HEADERS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
 
 Action = Callable[["Control", ControlRequest], Union[Response, Answered]]
@@ -189,6 +192,7 @@ class Control:
     def live(self, asked: ControlRequest) -> Answered:
         """An event when a request comes and one when it has ended."""
         feed = self.operations(asked).watch()
+        # Not compressed: curl and EventSource are to show each event when it happens.
         response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
         return Answered(response, feed=feed, control=True)
 
@@ -279,8 +283,10 @@ def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ..
 def control_action(request: Request) -> Tuple[Action, Mapping[str, str]]:
     """The action that a request asks for, and the placeholders of its path."""
     path = request.path[len(CONTROL_PREFIX) :]
-    method = "GET" if request.method == "HEAD" else request.method
-    if not path and method == "GET":
+    method = request.method
+    if method == "HEAD":  # RFC 9110, 9.3.2: what GET answers; its body is left out at the end
+        method = "GET"
+    if not path and method == "GET":  # relative links need the slash
         raise Refused(
             308,
             "the inspector is at /__mock__/",
@@ -295,6 +301,7 @@ def control_action(request: Request) -> Tuple[Action, Mapping[str, str]]:
             params = {name: unquote(text) for name, text in match.groupdict().items()}
             return routes[method].action, params
         allowed = ", ".join(sorted(routes))
+        # RFC 9110, 15.5.6: a 405 says in Allow what would do.
         raise Refused(
             405,
             f"{request.path} takes {allowed}, not {request.method}",

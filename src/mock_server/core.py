@@ -38,7 +38,7 @@ class Core:
         if problems:
             raise BadMock("\n".join(problems))
         self.journal = Journal(settings.journal)
-        self.numbers = itertools.count(1)
+        self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.turns = Turns(WRITERS)
         self.tls, self.tls_cert = tls_of(settings)
@@ -55,5 +55,6 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
     if settings.cert and settings.key:
         context = tls_context(settings.cert, settings.key)
         return context, Path(settings.cert).read_text("ascii", "replace")
+    # What a client on this machine calls it, and what it was told to listen on.
     names = ["localhost", "127.0.0.1", "::1", settings.host, *settings.tls_name]
     return self_signed(names, settings.tls_cert_out)

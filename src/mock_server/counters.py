@@ -56,7 +56,7 @@ class Counters:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
-        call = entry.call
+        call = entry.call  # none if the request could not be read
         key = entry.provider, call.api if call else None, entry.status, bool(entry.mock)
         self.running -= 1
         self.requests[key] = self.requests.get(key, 0) + 1
@@ -68,6 +68,7 @@ class Counters:
     def families(self) -> List[Family]:
         """The counts as metrics."""
         requests = []
+        # By their texts: parts that are None can't be compared with others.
         for key, count in sorted(self.requests.items(), key=str):
             labels = dict(zip(LABELS, (str(part).lower() for part in key)))
             requests.append((labels, count))

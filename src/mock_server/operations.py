@@ -85,7 +85,7 @@ class Operations:
     def remove(self, id: str) -> None:
         """Remove a mock that was added; Unavailable if there is none."""
         sessions = self.sessions()
-        if any(session.remove([id]) for session in sessions):
+        if any(session.remove([id]) for session in sessions):  # an id is given once
             return
         if any(mock.id == id for mock in self.mocks.from_files):
             raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
@@ -157,6 +157,7 @@ class Operations:
         """Forget requests, mocks that were added, and how often mocks were used; let gated streams
         run to their end."""
         self.journal.clear(self.session)
+        # The mocks of these streams are about to go; nobody will know which gates were left shut.
         self.journal.open_gates(self.session)
         for session in self.sessions():
             session.reset()

@@ -67,8 +67,8 @@ def checked_host_name(node: OptionNode) -> str:
 
 
 def checked_flag(node: OptionNode) -> bool:
-    """True or false; 1 and 0 are the same to Python."""
-    if node.value not in (True, False):
+    """True or false."""
+    if node.value not in (True, False):  # 1 == True
         node.expected("1, 0, true or false")
     return bool(node.value)
 
@@ -158,6 +158,7 @@ class Option:
         return [self.kind.check(OptionNode(one, self.name)) for one in values]
 
 
+# In the order of --help and of the README's table.
 OPTIONS = (
     Option(
         "port",

@@ -93,8 +93,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.threads = 0
         self.connections: Dict[socket.socket, bool] = {}
         self.clock: Tuple[int, str] = (0, "")
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        self.address_family = addresses[0][0]
+        self.address_family = first_family(host, port)
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
         core.ports += 1
@@ -297,6 +296,12 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
                 socket.create_connection((host, self.port), 0.1).close()
             except OSError:
                 return
+
+
+def first_family(host: str, port: int) -> socket.AddressFamily:
+    """The family of the first address that a host has; OSError if it has none."""
+    passive = socket.AI_PASSIVE  # an empty host is every address of this machine
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=passive)[0][0]
 
 
 class SessionView(SessionMethods):

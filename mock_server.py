@@ -8955,8 +8955,7 @@ class OptionNode(Written):
 # --- kinds of options ---
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
     gives the value back if it is as it must be, wherever it is from."""
 
@@ -9018,8 +9017,7 @@ REQUESTS = whole("a number of requests", 0, 10**9)
 # --- the table ---
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option; a default that is a tuple means that it may be given several times.
 
     MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
@@ -9623,12 +9621,11 @@ class Given(Written):
         return int(number.integer(what, least, MOST, default))
 
 
-@dataclass(frozen=True)
-class ControlRequest:
+class ControlRequest(NamedTuple):
     """A request of the control API; `params` are the placeholders of its route."""
 
     request: Request
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str]
 
     @property
     def session(self) -> str:
@@ -10567,8 +10564,7 @@ METRICS_HEADERS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),
 Action = Callable[["Control", ControlRequest], Union[Response, Answered]]
 
 
-@dataclass(frozen=True)
-class ControlRoute:
+class ControlRoute(NamedTuple):
     """One thing that can be done: its template below /__mock__, who does it, and what it is."""
 
     template: str

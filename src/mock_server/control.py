@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import asdict, dataclass
-from typing import Callable, Dict, List, Mapping, Pattern, Tuple, Union
+from dataclasses import asdict
+from typing import Callable, Dict, List, Mapping, NamedTuple, Pattern, Tuple, Union
 
 from .admission import admit
 from .answered import Answered, control_refusal, control_response
@@ -46,8 +46,7 @@ METRICS_HEADERS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),
 Action = Callable[["Control", ControlRequest], Union[Response, Answered]]
 
 
-@dataclass(frozen=True)
-class ControlRoute:
+class ControlRoute(NamedTuple):
     """One thing that can be done: its template below /__mock__, who does it, and what it is."""
 
     template: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
 from .errors import MISSING, Refused, WrongValue, shown
 from .http import SESSION_RULE, good_session
@@ -37,12 +36,11 @@ class Given(Written):
         return int(number.integer(what, least, MOST, default))
 
 
-@dataclass(frozen=True)
-class ControlRequest:
+class ControlRequest(NamedTuple):
     """A request of the control API; `params` are the placeholders of its route."""
 
     request: Request
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str]
 
     @property
     def session(self) -> str:

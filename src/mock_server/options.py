@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 from .errors import MISSING, WrongValue, shown
 from .limits import DEFAULT_PORT, JOURNAL, MAX_BODY
@@ -35,8 +35,7 @@ class OptionNode(Written):
 # --- kinds of options ---
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
     gives the value back if it is as it must be, wherever it is from."""
 
@@ -98,8 +97,7 @@ REQUESTS = whole("a number of requests", 0, 10**9)
 # --- the table ---
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option; a default that is a tuple means that it may be given several times.
 
     MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its

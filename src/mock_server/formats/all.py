@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (  # noqa: F401  defining a class registers it
     anthropic,
     azure,
+    azure_chat,
     azure_responses,
     bedrock,
     bedrock_invoke,
@@ -13,15 +14,19 @@ from . import (  # noqa: F401  defining a class registers it
     gemini_more,
     google_openai,
     mistral,
+    mistral_chat,
     ollama,
-    openai,
-    openai_more,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_models,
+    openai_moderations,
     responses,
     vertex,
     vertex_claude,
 )
 from .base import WIRE_FORMATS
-from .openai import OpenAIChat
+from .openai_chat import OpenAIChat
 
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
 

@@ -29,7 +29,7 @@ from ..values import (
 )
 from .base import WireFormat, caller, retry_after, uuid
 from .pydantic import location, pydantic_error
-from .responses import named_by_type
+from .shapes import named_by_type
 
 ANTHROPIC_TYPES = {
     401: "authentication_error",

@@ -30,8 +30,9 @@ from ..values import (
 )
 from .base import WireFormat, retry_after, uuid
 from .bedrock_invoke import texts_of
-from .openai import ChatRequest, openai_text
-from .responses import named_by_type
+from .openai import openai_text
+from .openai_chat_reading import ChatRequest
+from .shapes import named_by_type
 
 
 class Cohere(WireFormat):

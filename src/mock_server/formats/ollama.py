@@ -26,7 +26,7 @@ from ..values import (
 )
 from .base import WireFormat
 from .bedrock_invoke import texts_of
-from .openai import CHAT_ROLES, ChatRequest
+from .openai_chat_reading import CHAT_ROLES, ChatRequest
 
 
 class Ollama(WireFormat):

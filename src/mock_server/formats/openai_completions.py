@@ -1,0 +1,123 @@
+"""OpenAI's legacy completions (wire formats, 5.4).  Pure."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from ..limits import Json
+from ..node import Field
+from ..values import Call, Reasoning, Refusal, Reply, Text, pieces
+from .base import choices_of
+from .openai import OpenAIGeneration, wants_usage
+
+# Answers that one request may ask for: 128 choices of 16 prompts.
+MOST_COMPLETIONS = 2048
+
+
+def completion_finish(reply: Reply) -> str:
+    """The finish reason; a refusal is text that the filter stopped, and there are no tools."""
+    if reply.stop == "tool_calls":
+        return "stop"
+    if reply.stop == "stop" and reply.text(Refusal) is not None:
+        return "content_filter"
+    return reply.stop
+
+
+def completion_text(reply: Reply) -> str:
+    """All that the answer says."""
+    return (reply.text(Text) or "") + (reply.text(Refusal) or "")
+
+
+class CompletionRequest(OpenAIGeneration):
+    """How a request for completions reads."""
+
+    api = "completions"
+    fields = {
+        "model": "a string!",
+        "prompt": "a string or an array!",
+        "stream": "a boolean",
+        "n": "an integer",
+        "stream_options": "an object",
+        "temperature": "a number",
+        "max_tokens": "an integer",
+        "suffix": "a string",
+    }
+
+    def inputs(self, body: Field) -> List[str]:
+        """The prompts; lists of token numbers have no text."""
+        prompt = body.get("prompt")
+        if isinstance(prompt.value, str):
+            return [prompt.value]
+        if prompt.value == []:
+            prompt.expected("an array")
+        if isinstance(prompt.value[0], int):
+            return [""]
+        for item in prompt.items():
+            item.a("a string or an array")
+        return [item if isinstance(item, str) else "" for item in prompt.value]
+
+    def choices(self, body: Field) -> int:
+        """Prompts times `n`, numbered prompt by prompt."""
+        choices = choices_of(body.get("n"), 128) * len(self.inputs(body))
+        if choices > MOST_COMPLETIONS:
+            most = f"an array with at most {MOST_COMPLETIONS} completions in all"
+            body.get("prompt").expected(most)
+        return choices
+
+
+class OpenAICompletions(CompletionRequest):
+    """Legacy completions: text only; each of several prompts gets `n` choices."""
+
+    routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
+    speaks = frozenset((Text, Reasoning, Refusal))
+
+    def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """What every object begins with."""
+        return {
+            "id": reply.id or "cmpl-" + call.token("id", 29),
+            "object": "text_completion",
+            "created": call.second,
+        }
+
+    def choice(self, index: int, text: str, finish: Optional[str]) -> Dict[str, Json]:
+        """One choice, or a piece of one."""
+        return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
+
+    def usage(self, reply: Reply) -> Dict[str, int]:
+        """Token counts, without details."""
+        return {
+            "prompt_tokens": reply.usage.input,
+            "completion_tokens": reply.usage.output,
+            "total_tokens": reply.usage.total,
+        }
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `text_completion` object."""
+        text, finish = completion_text(reply), completion_finish(reply)
+        choices = [self.choice(index, text, finish) for index in range(call.choices)]
+        return self.arranged(
+            {
+                **self.head(call, reply),
+                "model": reply.model,
+                "choices": choices,
+                "usage": self.usage(reply),
+            }
+        )
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
+        *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
+        ends: List[Tuple[str, Optional[str]]] = [(text, None) for text in texts]
+        ends.append((last, completion_finish(reply)))
+        head, model = self.head(call, reply), {"model": reply.model}
+        counted = wants_usage(call.body)
+        # The order of the keys differs from chunk to chunk, as recorded.
+        usage: Dict[str, Json] = {"usage": None} if counted else {}
+        for index in range(call.choices):
+            for text, finish in ends:
+                choices = [self.choice(index, text, finish)]
+                yield "", self.arranged({**head, "choices": choices, **model, **usage})
+        if counted:
+            counts = {"usage": self.usage(reply), "choices": []}
+            yield "", self.arranged({**head, **model, **counts})
+        yield "", "[DONE]"

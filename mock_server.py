@@ -2373,8 +2373,13 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
 
 def location(path: str) -> List[Union[str, int]]:
     """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
-    parts = re.findall(r"[^.\[\]]+", path)
-    return [int(part) if part.isdigit() else part for part in parts]
+    steps: List[Union[str, int]] = []
+    for name in re.findall(r"[^.\[\]]+", path):
+        if name.isdigit():  # the index of an item
+            steps.append(int(name))
+        else:
+            steps.append(name)
+    return steps
 
 
 # === formats/shapes ==========================================================
@@ -2391,8 +2396,10 @@ def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
 
     Values without a type are no events of the API; they pass as they are, without a name."""
     for value in values:
-        name = value.get("type") if isinstance(value, dict) else ""
-        yield name or "", value
+        name = ""
+        if isinstance(value, dict):
+            name = value.get("type") or ""
+        yield name, value
 
 
 # === formats/anthropic =======================================================
@@ -2778,7 +2785,7 @@ class AnthropicModels(Anthropic):
 
 
 # === formats/openai ==========================================================
-# What all APIs of OpenAI share: headers, errors and credential (wire formats, section 5).  Pure.
+# What all APIs of OpenAI share: headers, errors, texts (wire formats, section 5).  Pure.
 
 
 # With or without a vendor's prefix; Azure's gpt-35-turbo does not reason.
@@ -2787,7 +2794,8 @@ REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))")
 # Types of the parts of a content that hold text; those of the Responses API are the longer ones.
 TEXT_PARTS = ("text", "input_text", "output_text")
 
-# What the front door sends with every answer (5.1, recorded), and what clients read of it.
+# What the front door sends with every answer (5.1, recorded).  `alt-svc`, cookies and
+# `strict-transport-security` are left out: clients would act on them.
 OPENAI_EDGE_HEADERS: Headers = (
     ("access-control-expose-headers", "X-Request-ID"),
     ("x-content-type-options", "nosniff"),
@@ -2823,7 +2831,7 @@ OPENAI_ERRORS: Mapping[str, Failure] = {
         "(with blank username) if you're accessing the API from your browser and are prompted for "
         "a username and password. You can obtain an API key from "
         "https://platform.openai.com/account/api-keys.",
-        # No code, rather than that of a status: an empty one is sent as null.
+        # Sent as null; without it, it would be the code of a wrong key, which is 401 too.
         code="",
     ),
     "authentication": Failure(
@@ -2910,6 +2918,22 @@ def document_text(part: Json) -> str:
     return compact(data)
 
 
+def plain_texts(items: Iterable[Json]) -> List[str]:
+    """The strings among some items, and an empty text for any other."""
+    return [item if isinstance(item, str) else "" for item in items]
+
+
+def input_texts(value: Json) -> List[str]:
+    """The texts that are to be answered one by one: a string, or a list of them.
+
+    Token numbers have no text; a list of them is one input, or one of several (2.2)."""
+    if isinstance(value, str):
+        return [value]
+    if value and isinstance(value[0], int):
+        return [""]
+    return plain_texts(value or ())
+
+
 def wants_usage(body: Json) -> bool:
     """Whether a stream is to end with a chunk of token counts."""
     return bool(within(body, "stream_options", "include_usage"))
@@ -2956,6 +2980,7 @@ class OpenAI(WireFormat):
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Mistral's own client gets Mistral's dialect."""
+        # What is not shared must not look at headers: a remembered answer depends on all that were.
         return not self.shared_with_mistral or caller(request) != "mistral"
 
     def has_rate_limits(self, stream: bool) -> bool:
@@ -3075,18 +3100,16 @@ class CompletionRequest(OpenAIGeneration):
     def inputs(self, body: Field) -> List[str]:
         """The prompts; lists of token numbers have no text."""
         prompt = body.get("prompt")
-        if isinstance(prompt.value, str):
-            return [prompt.value]
         if prompt.value == []:
             prompt.expected("an array")
-        if isinstance(prompt.value[0], int):
-            return [""]
-        for item in prompt.items():
-            item.a("a string or an array")
-        return [item if isinstance(item, str) else "" for item in prompt.value]
+        if isinstance(prompt.value, list) and not isinstance(prompt.value[0], int):
+            for item in prompt.items():
+                item.a("a string or an array")
+        return input_texts(prompt.value)
 
     def choices(self, body: Field) -> int:
-        """Prompts times `n`, numbered prompt by prompt."""
+        """Prompts times `n`."""
+        # Numbered prompt by prompt: of two prompts and two choices the first has 0 and 1 (5.4).
         choices = choices_of(body.get("n"), 128) * len(self.inputs(body))
         if choices > MOST_COMPLETIONS:
             most = f"an array with at most {MOST_COMPLETIONS} completions in all"
@@ -3135,18 +3158,20 @@ class OpenAICompletions(CompletionRequest):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
+        # Without a text there is still a piece, for the finish reason to ride on.
         *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
         ends: List[Tuple[str, Optional[str]]] = [(text, None) for text in texts]
         ends.append((last, completion_finish(reply)))
         head, model = self.head(call, reply), {"model": reply.model}
-        counted = wants_usage(call.body)
-        # The order of the keys differs from chunk to chunk, as recorded.
-        usage: Dict[str, Json] = {"usage": None} if counted else {}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            usage["usage"] = None
         for index in range(call.choices):
             for text, finish in ends:
                 choices = [self.choice(index, text, finish)]
                 yield "", self.arranged({**head, "choices": choices, **model, **usage})
-        if counted:
+        if usage:
+            # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}
             yield "", self.arranged({**head, **model, **counts})
         yield "", "[DONE]"
@@ -3154,6 +3179,9 @@ class OpenAICompletions(CompletionRequest):
 
 # === formats/openai_embeddings ===============================================
 # OpenAI's embeddings (wire formats, 5.6).  Pure.
+
+
+MOST_INPUTS = 2048  # that OpenAI takes in one request
 
 
 def packed_floats(vector: Sequence[float]) -> str:
@@ -3184,22 +3212,15 @@ class OpenAIEmbeddings(OpenAI):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
-        value = body.get("input").value
-        if isinstance(value, str):
-            return [value]
-        if not value:
-            return []
-        if isinstance(value[0], int):
-            return [""]
-        return [item if isinstance(item, str) else "" for item in value]
+        return input_texts(body.get("input").value)
 
     def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
         texts, encoding = body.get("input"), body.get("encoding_format")
         if texts.value == []:
             texts.expected("an array")
-        if isinstance(texts.value, list) and len(texts.value) > 2048:
-            texts.expected("an array of at most 2048 items")
+        if isinstance(texts.value, list) and len(texts.value) > MOST_INPUTS:
+            texts.expected(f"an array of at most {MOST_INPUTS} items")
         if not encoding.is_absent and encoding.value not in ("float", "base64"):
             encoding.expected("one from float, base64")
         return [Turn("user", "\n".join(self.inputs(body)))]
@@ -3234,6 +3255,7 @@ class OpenAIEmbeddings(OpenAI):
             convert = packed_floats
         try:
             value = parse_json(body)
+            # The file may have been recorded by either client: what fits already stays as it is.
             entries = [entry for entry in value["data"] if not isinstance(entry["embedding"], form)]
             if not entries:
                 return body
@@ -3281,6 +3303,7 @@ class OpenAIModels(OpenAI):
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
+        # Any name is known, and all are as old as gpt-4o-mini.
         return {"id": name, "object": "model", "created": 1721172741, "owned_by": "system"}
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -3294,6 +3317,7 @@ class OpenAIModels(OpenAI):
 # OpenAI's moderations (wire formats, 5.7).  Pure.
 
 
+# The categories in the order of the provider's answers (5.7).
 MODERATED = (
     "harassment",
     "harassment/threatening",
@@ -3326,7 +3350,7 @@ class OpenAIModerations(OpenAI):
             return [value]
         if value and isinstance(value[0], dict):
             return [openai_text(node)]
-        return [item if isinstance(item, str) else "" for item in value or ()]
+        return plain_texts(value or ())
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""
@@ -3335,6 +3359,7 @@ class OpenAIModerations(OpenAI):
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
         flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        # One category stands for all: a mock does not say what is wrong with the text.
         categories = dict.fromkeys(MODERATED, False)
         scores = dict.fromkeys(MODERATED, 0.00001)
         if flagged:
@@ -3467,7 +3492,7 @@ class Azure(OpenAI):
         return True
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
-        """The deployment of the path; under /openai/v1 the model of the body, which must be there."""
+        """The deployment of the path, or under /openai/v1 the model of the body."""
         model = super().model(params, body)
         if not model and body.value is not None:
             body.get("model").expected("a string")
@@ -3606,6 +3631,7 @@ class ChatRequest(OpenAIGeneration):
         """Names of functions and custom tools, and of the older `functions`."""
         for tool in body.get("tools").objects():
             kind = tool.value.get("type")
+            # Both lie under their kind; what other vendors add has no name to call it by.
             if kind in ("function", "custom"):
                 function = tool.check({kind: "an object!"}).get(kind)
                 yield function.check({"name": "a string!"}).value["name"]
@@ -3614,7 +3640,7 @@ class ChatRequest(OpenAIGeneration):
 
     def choices(self, body: Field) -> int:
         """`n`."""
-        return choices_of(body.get("n"), 128)
+        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
 
     def schema(self, body: Field) -> Json:
         """`response_format.json_schema.schema`."""
@@ -3663,7 +3689,9 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
         if body.get("top_logprobs"):
             alternatives.append(entry)
         content.append({**entry, "top_logprobs": alternatives})
-    return {"content": content, "refusal": None} if content else None
+    if not content:
+        return None
+    return {"content": content, "refusal": None}
 
 
 def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
@@ -3705,7 +3733,7 @@ class ChatCompletion(ChatRequest):
         return {"service_tier": "default", "system_fingerprint": fingerprint}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
-        """Token counts."""
+        """Token counts, of all choices together."""
         return chat_usage(reply.usage)
 
     def finish_reason(self, reply: Reply) -> str:
@@ -3786,9 +3814,10 @@ class OpenAIChat(ChatCompletion):
     def chunks(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
         """The chunks of all choices, choice by choice, and of the token counts if asked for."""
         shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
-        counted = wants_usage(call.body)
-        # Asked for token counts, all chunks have the key; without that, none has it (5.3).
-        usage: Dict[str, Json] = {"usage": None} if counted else {}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            # Every chunk has the key then, and without being asked none has it (5.3).
+            usage["usage"] = None
         for index in range(call.choices):
             for delta in self.deltas(call, reply, index):
                 choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
@@ -3796,7 +3825,7 @@ class OpenAIChat(ChatCompletion):
             # The finish reason comes alone (5.3).
             final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
             yield {**shared, "choices": [final], **usage}
-        if counted:
+        if usage:
             yield {**shared, "choices": [], "usage": self.usage(reply)}
 
     def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
@@ -3810,6 +3839,8 @@ class OpenAIChat(ChatCompletion):
                 if delta.piece:
                     yield {DELTA_KEYS[type(delta.part)]: delta.piece}
                 continue
+            # A call is complete before the next one starts.  The index must be in every delta:
+            # without it openai-py's helper dies (5.3, verified).
             if delta.head:
                 number += 1
             if delta.head and "tool_calls" not in opening:
@@ -3835,7 +3866,7 @@ class OpenAIChat(ChatCompletion):
 
 
 # === formats/azure_chat ======================================================
-# Chat completions at Azure, with what its content filters find (wire formats, section 6).  Pure.
+# Chat completions at Azure, with its content filters (wire formats, section 6).  Pure.
 
 
 class AzureChat(AzureGeneration, OpenAIChat):
@@ -3877,7 +3908,7 @@ class AzureChat(AzureGeneration, OpenAIChat):
 
     @staticmethod
     def prompt_results(call: Call) -> List[Json]:
-        """The prompt's filter results, whose keys are the only ones not sorted (recorded)."""
+        """The prompt's filter results; reasoning deployments have empty ones (section 6)."""
         if is_reasoning_model(call.model):
             return [{"content_filter_results": {}, "prompt_index": 0}]
         return [{"prompt_index": 0, "content_filter_results": PROMPT_FILTERS}]
@@ -3885,11 +3916,13 @@ class AzureChat(AzureGeneration, OpenAIChat):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The object with the prompt's filter results."""
         value = super().whole(call, reply)
+        # Sorted into place, while its own keys stay as they are (section 6, recorded).
         value["prompt_filter_results"] = self.prompt_results(call)
         return {key: value[key] for key in sorted(value)}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A chunk without choices for the prompt's filter results, then the same as OpenAI."""
+        # Code that reads `choices[0]` of every chunk dies on this one: that is why it is here.
         first = {
             "choices": [],
             "created": 0,
@@ -3946,17 +3979,25 @@ def opened_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
     }
 
 
-def output_item(call: Call, part: Part, index: int, status: str) -> Dict[str, Json]:
-    """A whole output item; `status` is completed or incomplete."""
+def output_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
+    """A whole output item."""
     item = opened_item(call, part, index)
     if isinstance(part, Reasoning):
         return {**item, **reasoning_members(call, part, index)}
-    item["status"] = status
+    item["status"] = "completed"
     if isinstance(part, ToolCall):
         item["arguments"] = compact(part.arguments)
     elif isinstance(part, (Text, Refusal)):
         item["content"] = [content_part(part, part.text)]
     return item
+
+
+def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
+    """All output items; the last one is as incomplete as the response, whose `status` it has."""
+    items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
+    if items and "status" in items[-1]:  # a thought has none
+        items[-1]["status"] = status
+    return items
 
 
 def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json]:
@@ -3988,6 +4029,7 @@ class PartNames(NamedTuple):
     place: str
 
 
+# All parts have the same events but for these names (5.5).
 PART_NAMES: Mapping[type, PartNames] = {
     Text: PartNames("content_part", "output_text", "text", "content_index"),
     Refusal: PartNames("content_part", "refusal", "refusal", "content_index"),
@@ -4111,6 +4153,7 @@ def item_kind(item: Field) -> str:
     kind = item.get("type")
     if kind.value:
         return cast(str, kind.text())
+    # A reference is nothing but an id; what is neither has its role asked for.
     if "role" in item.value or "id" not in item.value:
         return "message"
     return "item_reference"
@@ -4194,6 +4237,7 @@ class ResponsesRequest(OpenAIGeneration):
         for node in body.get("tools").objects():
             tool = node.value
             kind = "a string"
+            # Tools lie flat here, and only those of the client must have a name (2.2).
             if tool.get("type") in ("function", "custom"):
                 kind = "a string!"
             node.check({"type": "a string!", "name": kind})
@@ -4308,25 +4352,15 @@ class OpenAIResponses(ResponsesRequest):
             members["incomplete_details"] = {"reason": RESPONSE_OUTCOMES[reply.stop][1]}
         return members
 
-    def output(self, call: Call, reply: Reply) -> List[Json]:
-        """All output items; the last one is as incomplete as the response."""
-        items: List[Json] = [
-            output_item(call, part, index, "completed")
-            for index, part in enumerate(reply.parts[:-1])
-        ]
-        for part in reply.parts[-1:]:
-            status = RESPONSE_OUTCOMES[reply.stop][0]
-            items.append(output_item(call, part, len(items), status))
-        return items
-
-    def ended(self, call: Call, reply: Reply, output: List[Json]) -> Dict[str, Json]:
+    def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = RESPONSE_OUTCOMES[reply.stop][0]
+        output = output_items(call, reply, status)
         return self.response(call, reply, output, status, response_usage(reply.usage))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The response object."""
-        return self.ended(call, reply, self.output(call, reply))
+        return self.ended(call, reply)
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
@@ -4337,13 +4371,13 @@ class OpenAIResponses(ResponsesRequest):
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
-        output = self.output(call, reply)
         begun = self.response(call, reply, [], "in_progress")
+        ended = self.ended(call, reply)
+        # The object is whole from the start, with all its keys (5.5, verified).
         yield "response.created", {"response": begun}
         yield "response.in_progress", {"response": begun}
         for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            yield from item_events(call, list(deltas), output[index])
-        ended = self.ended(call, reply, output)
+            yield from item_events(call, list(deltas), ended["output"][index])
         yield f"response.{ended['status']}", {"response": ended}
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
@@ -4409,6 +4443,7 @@ class AzureResponses(Azure, OpenAIResponses):
             for name, value in super().headers(call, stream, status)
             if not name.startswith("x-ratelimit-")
         ]
+        # `False` was recorded, of whole answers.
         return (*headers, ("azureai-fe-is-streaming", str(stream)))
 
     def response(
@@ -4417,7 +4452,7 @@ class AzureResponses(Azure, OpenAIResponses):
         """The response object; once it has ended, with what the filters found."""
         value = super().response(call, reply, output, status, usage)
         if status == "in_progress":
-            return {**value, "content_filters": None}
+            return {**value, "content_filters": None}  # nothing has been filtered yet
         results: Dict[str, Json] = {**PIECE_FILTERS}
         blocked = reply.stop == "content_filter"
         if blocked:
@@ -6156,6 +6191,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
     """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or
     log probabilities."""
 
+    # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
     has_logprobs = False
 
@@ -6202,6 +6238,7 @@ class VertexChat(Vertex, GeminiChat):
         completed = super().completed(call, failure)
         path = RESOURCE.sub("", call.path)
         place = path.partition("/endpoints/")[0]
+        # `google/gemini-2.5-flash`, or the bare name of a model of Google's own.
         publisher, _, name = call.model.rpartition("/")
         model = f"{place}/publishers/{publisher or 'google'}/models/{name}"
         return replace(completed, message=completed.message.replace(f"`{path}`", f"`{model}`"))
@@ -6228,11 +6265,10 @@ class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
 
 
 # === formats/mistral =========================================================
-# What all APIs of Mistral share, for its own client, and the small ones (wire formats, section 12).
-# 
-# Pure.
+# What all APIs of Mistral share, and the small ones (wire formats, section 12).  Pure.
 
 
+# The texts are unverified; the codes are numbers in strings (section 12).
 MISTRAL_ERRORS: Mapping[str, Failure] = {
     "authentication": Failure(401, "Unauthorized"),
     "no_key": Failure(401, "Unauthorized"),
@@ -6295,8 +6331,9 @@ class Mistral(OpenAI):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"detail"}` from the front and of wrong fields, else an object (section 12)."""
-        if failure.status == 401:
+        if failure.status == 401:  # from the gateway
             return ErrorBody({"detail": failure.message})
+        # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
         if failure.status == 422 and failure.param is not None:
             detail = {
                 "type": failure.type or "value_error",
@@ -6342,7 +6379,6 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
 class MistralModels(Mistral, OpenAIModels):
     """Models, with what they can do."""
 
-    # Under a prefix there is no way to tell whose list it is.
     routes = (OpenAIModels.routes[0],)
     known = (
         "mistral-small-latest",
@@ -6354,7 +6390,7 @@ class MistralModels(Mistral, OpenAIModels):
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
-        chats = "embed" not in name
+        chats = "embed" not in name  # the names tell enough of what each model can do
         return {
             **super().entry(name),
             "owned_by": "mistralai",
@@ -6374,14 +6410,16 @@ class MistralModels(Mistral, OpenAIModels):
 
 
 # === formats/mistral_chat ====================================================
-# Mistral's chat completions, and those that fill in the middle (wire formats, section 12).  Pure.
+# Mistral's chat completions, and fill in the middle (wire formats, section 12).  Pure.
 
 
+# Every chunk but the first is padded with a beginning of this, since 2025 (section 12).
 PADDING = LOWER + "0123456789"
 
 
 def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
     """What is said: a string, or a list of parts where there are thoughts among it."""
+    # Thoughts are what magistral models have; all others answer with strings (section 12).
     if not any(isinstance(part, Reasoning) for part, _ in pieces):
         return "".join(text for _, text in pieces)
     content = []
@@ -6430,6 +6468,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A tool call; its id has 9 characters, as Mistral demands of clients too."""
+        # Without `type`, and with an index even in a whole answer (section 12, recorded).
         return {
             "id": part.id or call.token(f"tool {choice} {number}", 9),
             "function": {"name": part.name, "arguments": compact(part.arguments)},
@@ -6458,7 +6497,7 @@ class MistralChat(Mistral, OpenAIChat):
             for number, delta in enumerate(deltas):
                 choice = self.choice(call, index, {"delta": delta}, None)
                 chunk = {**head, "choices": [choice]}
-                if number:  # the first chunk has no padding (recorded)
+                if number:
                     chunk["p"] = mistral_padding(call, number)
                 yield "", chunk
             calls = self.tool_calls(call, reply, index)

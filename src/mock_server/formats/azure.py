@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Mapping, Tuple, cast
+from typing import Callable, Dict, Mapping, cast
 
 from ..jsons import compact, indented, sorted_keys
 from ..limits import RETRY_SECONDS, Headers, Json
@@ -124,7 +124,7 @@ class Azure(OpenAI):
         return True
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
-        """The deployment of the path; under /openai/v1 the model of the body, which must be there."""
+        """The deployment of the path, or under /openai/v1 the model of the body."""
         model = super().model(params, body)
         if not model and body.value is not None:
             body.get("model").expected("a string")

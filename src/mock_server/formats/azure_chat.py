@@ -1,4 +1,4 @@
-"""Chat completions at Azure, with what its content filters find (wire formats, section 6).  Pure."""
+"""Chat completions at Azure, with its content filters (wire formats, section 6).  Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class AzureChat(AzureGeneration, OpenAIChat):
 
     @staticmethod
     def prompt_results(call: Call) -> List[Json]:
-        """The prompt's filter results, whose keys are the only ones not sorted (recorded)."""
+        """The prompt's filter results; reasoning deployments have empty ones (section 6)."""
         if is_reasoning_model(call.model):
             return [{"content_filter_results": {}, "prompt_index": 0}]
         return [{"prompt_index": 0, "content_filter_results": PROMPT_FILTERS}]
@@ -65,11 +65,13 @@ class AzureChat(AzureGeneration, OpenAIChat):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The object with the prompt's filter results."""
         value = super().whole(call, reply)
+        # Sorted into place, while its own keys stay as they are (section 6, recorded).
         value["prompt_filter_results"] = self.prompt_results(call)
         return {key: value[key] for key in sorted(value)}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A chunk without choices for the prompt's filter results, then the same as OpenAI."""
+        # Code that reads `choices[0]` of every chunk dies on this one: that is why it is here.
         first = {
             "choices": [],
             "created": 0,

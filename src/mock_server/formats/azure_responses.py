@@ -40,6 +40,7 @@ class AzureResponses(Azure, OpenAIResponses):
             for name, value in super().headers(call, stream, status)
             if not name.startswith("x-ratelimit-")
         ]
+        # `False` was recorded, of whole answers.
         return (*headers, ("azureai-fe-is-streaming", str(stream)))
 
     def response(
@@ -48,7 +49,7 @@ class AzureResponses(Azure, OpenAIResponses):
         """The response object; once it has ended, with what the filters found."""
         value = super().response(call, reply, output, status, usage)
         if status == "in_progress":
-            return {**value, "content_filters": None}
+            return {**value, "content_filters": None}  # nothing has been filtered yet
         results: Dict[str, Json] = {**PIECE_FILTERS}
         blocked = reply.stop == "content_filter"
         if blocked:

@@ -42,6 +42,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
     """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or
     log probabilities."""
 
+    # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
     has_logprobs = False
 
@@ -88,6 +89,7 @@ class VertexChat(Vertex, GeminiChat):
         completed = super().completed(call, failure)
         path = RESOURCE.sub("", call.path)
         place = path.partition("/endpoints/")[0]
+        # `google/gemini-2.5-flash`, or the bare name of a model of Google's own.
         publisher, _, name = call.model.rpartition("/")
         model = f"{place}/publishers/{publisher or 'google'}/models/{name}"
         return replace(completed, message=completed.message.replace(f"`{path}`", f"`{model}`"))

@@ -1,6 +1,4 @@
-"""What all APIs of Mistral share, for its own client, and the small ones (wire formats, section 12).
-
-Pure."""
+"""What all APIs of Mistral share, and the small ones (wire formats, section 12).  Pure."""
 
 from __future__ import annotations
 
@@ -16,6 +14,7 @@ from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
 from .pydantic import location, pydantic_error
 
+# The texts are unverified; the codes are numbers in strings (section 12).
 MISTRAL_ERRORS: Mapping[str, Failure] = {
     "authentication": Failure(401, "Unauthorized"),
     "no_key": Failure(401, "Unauthorized"),
@@ -78,8 +77,9 @@ class Mistral(OpenAI):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"detail"}` from the front and of wrong fields, else an object (section 12)."""
-        if failure.status == 401:
+        if failure.status == 401:  # from the gateway
             return ErrorBody({"detail": failure.message})
+        # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
         if failure.status == 422 and failure.param is not None:
             detail = {
                 "type": failure.type or "value_error",
@@ -125,7 +125,6 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
 class MistralModels(Mistral, OpenAIModels):
     """Models, with what they can do."""
 
-    # Under a prefix there is no way to tell whose list it is.
     routes = (OpenAIModels.routes[0],)
     known = (
         "mistral-small-latest",
@@ -137,7 +136,7 @@ class MistralModels(Mistral, OpenAIModels):
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
-        chats = "embed" not in name
+        chats = "embed" not in name  # the names tell enough of what each model can do
         return {
             **super().entry(name),
             "owned_by": "mistralai",

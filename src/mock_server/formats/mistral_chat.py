@@ -1,4 +1,4 @@
-"""Mistral's chat completions, and those that fill in the middle (wire formats, section 12).  Pure."""
+"""Mistral's chat completions, and fill in the middle (wire formats, section 12).  Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from .mistral import Mistral
 from .openai_chat import OpenAIChat
 from .shapes import present
 
+# Every chunk but the first is padded with a beginning of this, since 2025 (section 12).
 PADDING = LOWER + "0123456789"
 
 
 def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
     """What is said: a string, or a list of parts where there are thoughts among it."""
+    # Thoughts are what magistral models have; all others answer with strings (section 12).
     if not any(isinstance(part, Reasoning) for part, _ in pieces):
         return "".join(text for _, text in pieces)
     content = []
@@ -65,6 +67,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A tool call; its id has 9 characters, as Mistral demands of clients too."""
+        # Without `type`, and with an index even in a whole answer (section 12, recorded).
         return {
             "id": part.id or call.token(f"tool {choice} {number}", 9),
             "function": {"name": part.name, "arguments": compact(part.arguments)},
@@ -93,7 +96,7 @@ class MistralChat(Mistral, OpenAIChat):
             for number, delta in enumerate(deltas):
                 choice = self.choice(call, index, {"delta": delta}, None)
                 chunk = {**head, "choices": [choice]}
-                if number:  # the first chunk has no padding (recorded)
+                if number:
                     chunk["p"] = mistral_padding(call, number)
                 yield "", chunk
             calls = self.tool_calls(call, reply, index)

@@ -1,10 +1,10 @@
-"""What all APIs of OpenAI share: headers, errors and credential (wire formats, section 5).  Pure."""
+"""What all APIs of OpenAI share: headers, errors, texts (wire formats, section 5).  Pure."""
 
 from __future__ import annotations
 
 import functools
 import re
-from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of, shown
 from ..jsons import HEX, compact, indented, within
@@ -19,7 +19,8 @@ REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))")
 # Types of the parts of a content that hold text; those of the Responses API are the longer ones.
 TEXT_PARTS = ("text", "input_text", "output_text")
 
-# What the front door sends with every answer (5.1, recorded), and what clients read of it.
+# What the front door sends with every answer (5.1, recorded).  `alt-svc`, cookies and
+# `strict-transport-security` are left out: clients would act on them.
 OPENAI_EDGE_HEADERS: Headers = (
     ("access-control-expose-headers", "X-Request-ID"),
     ("x-content-type-options", "nosniff"),
@@ -55,7 +56,7 @@ OPENAI_ERRORS: Mapping[str, Failure] = {
         "(with blank username) if you're accessing the API from your browser and are prompted for "
         "a username and password. You can obtain an API key from "
         "https://platform.openai.com/account/api-keys.",
-        # No code, rather than that of a status: an empty one is sent as null.
+        # Sent as null; without it, it would be the code of a wrong key, which is 401 too.
         code="",
     ),
     "authentication": Failure(
@@ -142,6 +143,22 @@ def document_text(part: Json) -> str:
     return compact(data)
 
 
+def plain_texts(items: Iterable[Json]) -> List[str]:
+    """The strings among some items, and an empty text for any other."""
+    return [item if isinstance(item, str) else "" for item in items]
+
+
+def input_texts(value: Json) -> List[str]:
+    """The texts that are to be answered one by one: a string, or a list of them.
+
+    Token numbers have no text; a list of them is one input, or one of several (2.2)."""
+    if isinstance(value, str):
+        return [value]
+    if value and isinstance(value[0], int):
+        return [""]
+    return plain_texts(value or ())
+
+
 def wants_usage(body: Json) -> bool:
     """Whether a stream is to end with a chunk of token counts."""
     return bool(within(body, "stream_options", "include_usage"))
@@ -188,6 +205,7 @@ class OpenAI(WireFormat):
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Mistral's own client gets Mistral's dialect."""
+        # What is not shared must not look at headers: a remembered answer depends on all that were.
         return not self.shared_with_mistral or caller(request) != "mistral"
 
     def has_rate_limits(self, stream: bool) -> bool:

@@ -49,7 +49,9 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
         if body.get("top_logprobs"):
             alternatives.append(entry)
         content.append({**entry, "top_logprobs": alternatives})
-    return {"content": content, "refusal": None} if content else None
+    if not content:
+        return None
+    return {"content": content, "refusal": None}
 
 
 def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
@@ -91,7 +93,7 @@ class ChatCompletion(ChatRequest):
         return {"service_tier": "default", "system_fingerprint": fingerprint}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
-        """Token counts."""
+        """Token counts, of all choices together."""
         return chat_usage(reply.usage)
 
     def finish_reason(self, reply: Reply) -> str:
@@ -172,9 +174,10 @@ class OpenAIChat(ChatCompletion):
     def chunks(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
         """The chunks of all choices, choice by choice, and of the token counts if asked for."""
         shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
-        counted = wants_usage(call.body)
-        # Asked for token counts, all chunks have the key; without that, none has it (5.3).
-        usage: Dict[str, Json] = {"usage": None} if counted else {}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            # Every chunk has the key then, and without being asked none has it (5.3).
+            usage["usage"] = None
         for index in range(call.choices):
             for delta in self.deltas(call, reply, index):
                 choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
@@ -182,7 +185,7 @@ class OpenAIChat(ChatCompletion):
             # The finish reason comes alone (5.3).
             final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
             yield {**shared, "choices": [final], **usage}
-        if counted:
+        if usage:
             yield {**shared, "choices": [], "usage": self.usage(reply)}
 
     def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
@@ -196,6 +199,8 @@ class OpenAIChat(ChatCompletion):
                 if delta.piece:
                     yield {DELTA_KEYS[type(delta.part)]: delta.piece}
                 continue
+            # A call is complete before the next one starts.  The index must be in every delta:
+            # without it openai-py's helper dies (5.3, verified).
             if delta.head:
                 number += 1
             if delta.head and "tool_calls" not in opening:

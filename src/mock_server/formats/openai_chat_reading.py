@@ -63,6 +63,7 @@ class ChatRequest(OpenAIGeneration):
         """Names of functions and custom tools, and of the older `functions`."""
         for tool in body.get("tools").objects():
             kind = tool.value.get("type")
+            # Both lie under their kind; what other vendors add has no name to call it by.
             if kind in ("function", "custom"):
                 function = tool.check({kind: "an object!"}).get(kind)
                 yield function.check({"name": "a string!"}).value["name"]
@@ -71,7 +72,7 @@ class ChatRequest(OpenAIGeneration):
 
     def choices(self, body: Field) -> int:
         """`n`."""
-        return choices_of(body.get("n"), 128)
+        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
 
     def schema(self, body: Field) -> Json:
         """`response_format.json_schema.schema`."""

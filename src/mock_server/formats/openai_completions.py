@@ -8,7 +8,7 @@ from ..limits import Json
 from ..node import Field
 from ..values import Call, Reasoning, Refusal, Reply, Text, pieces
 from .base import choices_of
-from .openai import OpenAIGeneration, wants_usage
+from .openai import OpenAIGeneration, input_texts, wants_usage
 
 # Answers that one request may ask for: 128 choices of 16 prompts.
 MOST_COMPLETIONS = 2048
@@ -46,18 +46,16 @@ class CompletionRequest(OpenAIGeneration):
     def inputs(self, body: Field) -> List[str]:
         """The prompts; lists of token numbers have no text."""
         prompt = body.get("prompt")
-        if isinstance(prompt.value, str):
-            return [prompt.value]
         if prompt.value == []:
             prompt.expected("an array")
-        if isinstance(prompt.value[0], int):
-            return [""]
-        for item in prompt.items():
-            item.a("a string or an array")
-        return [item if isinstance(item, str) else "" for item in prompt.value]
+        if isinstance(prompt.value, list) and not isinstance(prompt.value[0], int):
+            for item in prompt.items():
+                item.a("a string or an array")
+        return input_texts(prompt.value)
 
     def choices(self, body: Field) -> int:
-        """Prompts times `n`, numbered prompt by prompt."""
+        """Prompts times `n`."""
+        # Numbered prompt by prompt: of two prompts and two choices the first has 0 and 1 (5.4).
         choices = choices_of(body.get("n"), 128) * len(self.inputs(body))
         if choices > MOST_COMPLETIONS:
             most = f"an array with at most {MOST_COMPLETIONS} completions in all"
@@ -106,18 +104,20 @@ class OpenAICompletions(CompletionRequest):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
+        # Without a text there is still a piece, for the finish reason to ride on.
         *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
         ends: List[Tuple[str, Optional[str]]] = [(text, None) for text in texts]
         ends.append((last, completion_finish(reply)))
         head, model = self.head(call, reply), {"model": reply.model}
-        counted = wants_usage(call.body)
-        # The order of the keys differs from chunk to chunk, as recorded.
-        usage: Dict[str, Json] = {"usage": None} if counted else {}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            usage["usage"] = None
         for index in range(call.choices):
             for text, finish in ends:
                 choices = [self.choice(index, text, finish)]
                 yield "", self.arranged({**head, "choices": choices, **model, **usage})
-        if counted:
+        if usage:
+            # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}
             yield "", self.arranged({**head, **model, **counts})
         yield "", "[DONE]"

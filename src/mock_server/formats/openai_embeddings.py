@@ -10,7 +10,9 @@ from ..jsons import parse_json
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Turn
-from .openai import OpenAI
+from .openai import OpenAI, input_texts
+
+MOST_INPUTS = 2048  # that OpenAI takes in one request
 
 
 def packed_floats(vector: Sequence[float]) -> str:
@@ -41,22 +43,15 @@ class OpenAIEmbeddings(OpenAI):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
-        value = body.get("input").value
-        if isinstance(value, str):
-            return [value]
-        if not value:
-            return []
-        if isinstance(value[0], int):
-            return [""]
-        return [item if isinstance(item, str) else "" for item in value]
+        return input_texts(body.get("input").value)
 
     def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
         texts, encoding = body.get("input"), body.get("encoding_format")
         if texts.value == []:
             texts.expected("an array")
-        if isinstance(texts.value, list) and len(texts.value) > 2048:
-            texts.expected("an array of at most 2048 items")
+        if isinstance(texts.value, list) and len(texts.value) > MOST_INPUTS:
+            texts.expected(f"an array of at most {MOST_INPUTS} items")
         if not encoding.is_absent and encoding.value not in ("float", "base64"):
             encoding.expected("one from float, base64")
         return [Turn("user", "\n".join(self.inputs(body)))]
@@ -91,6 +86,7 @@ class OpenAIEmbeddings(OpenAI):
             convert = packed_floats
         try:
             value = parse_json(body)
+            # The file may have been recorded by either client: what fits already stays as it is.
             entries = [entry for entry in value["data"] if not isinstance(entry["embedding"], form)]
             if not entries:
                 return body

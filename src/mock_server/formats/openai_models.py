@@ -43,6 +43,7 @@ class OpenAIModels(OpenAI):
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
+        # Any name is known, and all are as old as gpt-4o-mini.
         return {"id": name, "object": "model", "created": 1721172741, "owned_by": "system"}
 
     def whole(self, call: Call, reply: Reply) -> Json:

@@ -8,8 +8,9 @@ from ..jsons import HEX
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Refusal, Reply
-from .openai import OpenAI, openai_text
+from .openai import OpenAI, openai_text, plain_texts
 
+# The categories in the order of the provider's answers (5.7).
 MODERATED = (
     "harassment",
     "harassment/threatening",
@@ -42,7 +43,7 @@ class OpenAIModerations(OpenAI):
             return [value]
         if value and isinstance(value[0], dict):
             return [openai_text(node)]
-        return [item if isinstance(item, str) else "" for item in value or ()]
+        return plain_texts(value or ())
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""
@@ -51,6 +52,7 @@ class OpenAIModerations(OpenAI):
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
         flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        # One category stands for all: a mock does not say what is wrong with the text.
         categories = dict.fromkeys(MODERATED, False)
         scores = dict.fromkeys(MODERATED, 0.00001)
         if flagged:

@@ -9,7 +9,7 @@ from ..limits import Json
 from ..node import Field
 from ..values import Call, Failure, Reply, Usage, walk
 from .responses_events import ItemEvents, item_events
-from .responses_items import output_item, response_id
+from .responses_items import output_items, response_id
 from .responses_reading import ResponsesRequest
 from .shapes import named_by_type
 
@@ -109,25 +109,15 @@ class OpenAIResponses(ResponsesRequest):
             members["incomplete_details"] = {"reason": RESPONSE_OUTCOMES[reply.stop][1]}
         return members
 
-    def output(self, call: Call, reply: Reply) -> List[Json]:
-        """All output items; the last one is as incomplete as the response."""
-        items: List[Json] = [
-            output_item(call, part, index, "completed")
-            for index, part in enumerate(reply.parts[:-1])
-        ]
-        for part in reply.parts[-1:]:
-            status = RESPONSE_OUTCOMES[reply.stop][0]
-            items.append(output_item(call, part, len(items), status))
-        return items
-
-    def ended(self, call: Call, reply: Reply, output: List[Json]) -> Dict[str, Json]:
+    def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = RESPONSE_OUTCOMES[reply.stop][0]
+        output = output_items(call, reply, status)
         return self.response(call, reply, output, status, response_usage(reply.usage))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The response object."""
-        return self.ended(call, reply, self.output(call, reply))
+        return self.ended(call, reply)
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
@@ -138,13 +128,13 @@ class OpenAIResponses(ResponsesRequest):
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
-        output = self.output(call, reply)
         begun = self.response(call, reply, [], "in_progress")
+        ended = self.ended(call, reply)
+        # The object is whole from the start, with all its keys (5.5, verified).
         yield "response.created", {"response": begun}
         yield "response.in_progress", {"response": begun}
         for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            yield from item_events(call, list(deltas), output[index])
-        ended = self.ended(call, reply, output)
+            yield from item_events(call, list(deltas), ended["output"][index])
         yield f"response.{ended['status']}", {"response": ended}
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, Mapping, NamedTuple, Sequence, Tuple
 
 from ..limits import Json
 from ..values import Call, Delta, Reasoning, Refusal, Text, ToolCall
@@ -22,6 +22,7 @@ class PartNames(NamedTuple):
     place: str
 
 
+# All parts have the same events but for these names (5.5).
 PART_NAMES: Mapping[type, PartNames] = {
     Text: PartNames("content_part", "output_text", "text", "content_index"),
     Refusal: PartNames("content_part", "refusal", "refusal", "content_index"),

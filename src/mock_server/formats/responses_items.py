@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Dict
+from typing import Dict, List
 
 from ..jsons import BASE64URL, HEX, compact
 from ..limits import Json
-from ..values import Call, Part, Reasoning, Refusal, Text, ToolCall
+from ..values import Call, Part, Reasoning, Refusal, Reply, Text, ToolCall
 
 
 def response_id(call: Call, prefix: str, label: str) -> str:
@@ -49,17 +49,25 @@ def opened_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
     }
 
 
-def output_item(call: Call, part: Part, index: int, status: str) -> Dict[str, Json]:
-    """A whole output item; `status` is completed or incomplete."""
+def output_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
+    """A whole output item."""
     item = opened_item(call, part, index)
     if isinstance(part, Reasoning):
         return {**item, **reasoning_members(call, part, index)}
-    item["status"] = status
+    item["status"] = "completed"
     if isinstance(part, ToolCall):
         item["arguments"] = compact(part.arguments)
     elif isinstance(part, (Text, Refusal)):
         item["content"] = [content_part(part, part.text)]
     return item
+
+
+def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
+    """All output items; the last one is as incomplete as the response, whose `status` it has."""
+    items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
+    if items and "status" in items[-1]:  # a thought has none
+        items[-1]["status"] = status
+    return items
 
 
 def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json]:

@@ -71,6 +71,7 @@ def item_kind(item: Field) -> str:
     kind = item.get("type")
     if kind.value:
         return cast(str, kind.text())
+    # A reference is nothing but an id; what is neither has its role asked for.
     if "role" in item.value or "id" not in item.value:
         return "message"
     return "item_reference"
@@ -154,6 +155,7 @@ class ResponsesRequest(OpenAIGeneration):
         for node in body.get("tools").objects():
             tool = node.value
             kind = "a string"
+            # Tools lie flat here, and only those of the client must have a name (2.2).
             if tool.get("type") in ("function", "custom"):
                 kind = "a string!"
             node.check({"type": "a string!", "name": kind})

@@ -17,5 +17,7 @@ def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
 
     Values without a type are no events of the API; they pass as they are, without a name."""
     for value in values:
-        name = value.get("type") if isinstance(value, dict) else ""
-        yield name or "", value
+        name = ""
+        if isinstance(value, dict):
+            name = value.get("type") or ""
+        yield name, value

@@ -64,7 +64,7 @@ def weld() -> List[Line]:
     rooms: List[Line] = []
     add_room("__main__", rooms, imports, set())
     typed = [TYPED, *(f"    import {name}" for name in sorted(imports.pop(TYPED, ())))]
-    block = [f"import {name}" for name in sorted(imports.pop("") - {"sys"})]
+    block = [f"import {name}" for name in sorted(imports.pop("") - {"os", "signal", "sys"})]
     for module in sorted(set(imports) - {"__future__"}):
         names = "".join(f"    {name},\n" for name in sorted(imports[module]))
         block += f"from {module} import (\n{names})".split("\n")

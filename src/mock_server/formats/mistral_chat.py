@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, Mapping, Sequence, Tuple
 
-from ..jsons import HEX, LOWER, compact
+from ..jsons import HEX, LOWER_ALNUM, compact
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Turn, walk
 from .mistral import Mistral
 from .openai_chat import OpenAIChat
-from .shapes import present
+from .shapes import present, stop_of
 
-# Every chunk but the first is padded with a beginning of this, since 2025 (section 12).
-PADDING = LOWER + "0123456789"
+# Finish reasons (section 12) by those of a reply; text that was stopped has none but `error`.
+MISTRAL_STOPS = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "error",
+}
 
 
 def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
@@ -32,7 +37,8 @@ def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
 
 def mistral_padding(call: Call, number: int) -> str:
     """A beginning of the alphabet and digits, as long as the request says."""
-    return PADDING[: 1 + int(call.token(f"pad {number}", 2, HEX), 16) % len(PADDING)]
+    length = 1 + int(call.token(f"pad {number}", 2, HEX), 16) % len(LOWER_ALNUM)
+    return LOWER_ALNUM[:length]
 
 
 class MistralChat(Mistral, OpenAIChat):
@@ -60,10 +66,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     def finish_reason(self, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
-        refused = reply.stop == "stop" and reply.text(Refusal) is not None
-        if refused or reply.stop == "content_filter":
-            return "error"
-        return reply.stop
+        return MISTRAL_STOPS[stop_of(reply)]
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A tool call; its id has 9 characters, as Mistral demands of clients too."""
@@ -96,7 +99,7 @@ class MistralChat(Mistral, OpenAIChat):
             for number, delta in enumerate(deltas):
                 choice = self.choice(call, index, {"delta": delta}, None)
                 chunk = {**head, "choices": [choice]}
-                if number:
+                if number:  # the first has no padding (recorded)
                     chunk["p"] = mistral_padding(call, number)
                 yield "", chunk
             calls = self.tool_calls(call, reply, index)

@@ -219,7 +219,7 @@ class OpenAIChat(ChatCompletion):
         """A chunk with `obfuscation`, which makes its length 1 modulo 16 (5.3, recorded)."""
         if not wants_obfuscation(call.body):
             return self.arranged(chunk)
-        length = len(utf8(compact({**chunk, "obfuscation": ""})))
+        length = len(utf8(compact(chunk))) + len(',"obfuscation":""')
         room = (1 - length) % 16 or 16
         start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
         return self.arranged({**chunk, "obfuscation": call.pads[start : start + room]})

@@ -9,18 +9,19 @@ from ..node import Field
 from ..values import Call, Reasoning, Refusal, Reply, Text, pieces
 from .base import choices_of
 from .openai import OpenAIGeneration, input_texts, wants_usage
+from .shapes import stop_of
 
 # Answers that one request may ask for: 128 choices of 16 prompts.
 MOST_COMPLETIONS = 2048
 
 
-def completion_finish(reply: Reply) -> str:
-    """The finish reason; a refusal is text that the filter stopped, and there are no tools."""
-    if reply.stop == "tool_calls":
-        return "stop"
-    if reply.stop == "stop" and reply.text(Refusal) is not None:
-        return "content_filter"
-    return reply.stop
+# Finish reasons (5.4) by those of a reply; there are no tools.
+COMPLETION_STOPS = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "stop",
+    "content_filter": "content_filter",
+}
 
 
 def completion_text(reply: Reply) -> str:
@@ -91,7 +92,7 @@ class OpenAICompletions(CompletionRequest):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `text_completion` object."""
-        text, finish = completion_text(reply), completion_finish(reply)
+        text, finish = completion_text(reply), COMPLETION_STOPS[stop_of(reply)]
         choices = [self.choice(index, text, finish) for index in range(call.choices)]
         return self.arranged(
             {
@@ -107,7 +108,7 @@ class OpenAICompletions(CompletionRequest):
         # Without a text there is still a piece, for the finish reason to ride on.
         *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
         ends: List[Tuple[str, Optional[str]]] = [(text, None) for text in texts]
-        ends.append((last, completion_finish(reply)))
+        ends.append((last, COMPLETION_STOPS[stop_of(reply)]))
         head, model = self.head(call, reply), {"model": reply.model}
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import base64
 import struct
-from typing import Any, Callable, List, Sequence, Tuple
+from typing import Any, Callable, List, Tuple
 
 from ..jsons import parse_json
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Turn
 from .openai import OpenAI, input_texts
+from .shapes import packed_floats
 
 MOST_INPUTS = 2048  # that OpenAI takes in one request
-
-
-def packed_floats(vector: Sequence[float]) -> str:
-    """A vector in base64 of little-endian float32."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 def unpacked_floats(text: str) -> List[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, Mapping, cast
+from typing import Iterator, Mapping, cast
 
 from ..jsons import compact, within
 from ..limits import Json
@@ -24,13 +24,6 @@ HELD_INPUT = {"prompt", "previous_response_id", "conversation"}
 SILENT_ITEMS = ("item_reference", "mcp_approval_response")
 
 
-def response_turns(body: Field) -> Iterator[Turn]:
-    """Instructions and input; what a model said in one go, in however many items, is one turn of
-    the assistant."""
-    yield from instruction_turns(body.get("instructions"))
-    yield from continued(input_turns(body.get("input")))
-
-
 def instruction_turns(instructions: Field) -> Iterator[Turn]:
     """The instructions: a string, or messages."""
     if isinstance(instructions.value, str):
@@ -38,17 +31,6 @@ def instruction_turns(instructions: Field) -> Iterator[Turn]:
     elif not instructions.is_absent:
         texts = [openai_text(item.get("content")) for item in instructions.objects()]
         yield Turn("system", "\n".join(texts))
-
-
-def continued(turns: Iterable[Turn]) -> Iterator[Turn]:
-    """Turns of which those of the assistant that follow another only continue it."""
-    role = ""
-    for turn in turns:
-        if turn.role == role == "assistant":
-            yield Turn("more", turn.text)
-        else:
-            yield turn
-        role = turn.role
 
 
 def input_turns(given: Field) -> Iterator[Turn]:
@@ -63,7 +45,7 @@ def input_turns(given: Field) -> Iterator[Turn]:
         elif kind.endswith("_output") and "output" in item.value:
             yield Turn("tool", tool_output(item.get("output")))
         elif kind not in SILENT_ITEMS:
-            yield Turn("assistant", "")  # reasoning, or a call of a tool
+            yield Turn("assistant", "")  # a thought or a call of a tool: a turn without words
 
 
 def item_kind(item: Field) -> str:
@@ -145,10 +127,11 @@ class ResponsesRequest(OpenAIGeneration):
         server holds stands for them."""
         value = body.value
         if not (value.get("model") or value.get("prompt")):
-            body.get("model").fail("expected a string", "a string")
+            body.get("model").missing("a string")
         if value.get("input") is None and not HELD_INPUT & set(value):
-            body.get("input").fail("expected a string or an array", "a string or an array")
-        return response_turns(body)
+            body.get("input").missing("a string or an array")
+        yield from instruction_turns(body.get("instructions"))
+        yield from input_turns(body.get("input"))
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools; the type of a hosted one."""

@@ -1,10 +1,14 @@
-"""Shapes of JSON that several providers have in common.  Pure."""
+"""Small shapes that several formats share.  Pure."""
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Sequence, Tuple
+import base64
+import struct
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ..limits import Json
+from ..node import Field
+from ..values import Refusal, Reply
 
 
 def present(**members: Json) -> Dict[str, Json]:
@@ -12,12 +16,28 @@ def present(**members: Json) -> Dict[str, Json]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-    """Recorded values as events whose names are their types.
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]
 
-    Values without a type are no events of the API; they pass as they are, without a name."""
+
+def stop_of(reply: Reply) -> str:
+    """Why an answer stopped, where a refusal is text that a filter stopped."""
+    # These formats have no field for a refusal.
+    if reply.stop == "stop" and reply.text(Refusal) is not None:
+        return "content_filter"
+    return reply.stop
+
+
+def packed_floats(vector: Sequence[float]) -> str:
+    """A vector in base64 of little-endian float32."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+    """Recorded values as events whose names are their types."""
     for value in values:
-        name = ""
+        name = ""  # of what has no type: it is no event of the API, and passes as it is
         if isinstance(value, dict):
             name = value.get("type") or ""
         yield name, value

@@ -1,0 +1,1 @@
+"""Mocks: which calls they answer, with what, and why not."""

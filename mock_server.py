@@ -2629,6 +2629,8 @@ class OpenAIEmbeddings(OpenAI):
             if not entries:
                 return body
             for entry in entries:
+                if not isinstance(entry["embedding"], (str, list)):
+                    return body  # no vector in either encoding
                 entry["embedding"] = convert(entry["embedding"])
         except (ValueError, KeyError, TypeError, struct.error):
             return body  # not an embeddings list: the recording is sent as it is

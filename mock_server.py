@@ -13,8 +13,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         ...                                           # any client, with server.url as its host
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
-The sources are rooms, a module each, in src/mock_server/; src/weld.py joins them into the one file
-mock_server.py.  A room uses only what stands above it.
+The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
+change the rooms, not mock_server.py.  A room uses only what stands above it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ if sys.version_info < (3, 8):
 
 __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
-# Made by src/weld.py from the rooms in src/mock_server/: change those, not this file.
 import base64
 import binascii
 import difflib
@@ -51,28 +50,13 @@ import threading
 import time
 import warnings
 import zlib
-from collections import (
-    OrderedDict,
-    deque,
-)
-from dataclasses import (
-    asdict,
-    dataclass,
-    field,
-    fields,
-    replace,
-)
-from http import (
-    HTTPStatus,
-)
-from http.server import (
-    BaseHTTPRequestHandler,
-    ThreadingHTTPServer,
-)
-from pathlib import (
-    Path,
-)
+from collections import OrderedDict, deque
+from dataclasses import asdict, dataclass, field, fields, replace
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Deque,
@@ -86,7 +70,6 @@ from typing import (
     Optional,
     Sequence,
     Set,
-    TYPE_CHECKING,
     TextIO,
     Tuple,
     Type,

@@ -12,8 +12,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         ...                                           # any client, with server.url as its host
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
-The sources are rooms, a module each, in src/mock_server/; src/weld.py joins them into the one file
-mock_server.py.  A room uses only what stands above it.
+The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
+change the rooms, not mock_server.py.  A room uses only what stands above it.
 """
 
 from __future__ import annotations

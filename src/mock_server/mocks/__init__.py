@@ -1,0 +1,1 @@
+"""Mocks: what they match, what they answer, where they come from."""

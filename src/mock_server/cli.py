@@ -133,7 +133,7 @@ OPTIONS = (
         a_folder,
         "a directory",
         None,
-        "where mocks are read from (default: data/ beside the script)",
+        "where mocks are read from (default: data/ beside the script; of a module, data/ here)",
         True,
     ),
     Option(
@@ -332,9 +332,14 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for, or the one beside the script if there is one."""
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
-    return options["data"] or ([beside] if os.path.isdir(beside) else [])
+    """The data directories asked for; else data/ beside the script, or, for a module, the one here."""
+    if options["data"]:
+        return list(options["data"])
+    folder = os.getcwd()
+    if __spec__ is None:  # a script, maybe started through a link: its mocks are where it is
+        folder = os.path.dirname(os.path.realpath(__file__))
+    found = os.path.join(folder, "data")
+    return [found] if os.path.isdir(found) else []
 
 
 def check_mocks(directories: Sequence[str]) -> int:

@@ -11,7 +11,6 @@ import dataclasses
 import gzip
 import hashlib
 import http.client
-import importlib.util
 import itertools
 import json
 import os
@@ -35,6 +34,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 sys.dont_write_bytecode = True
 
 import pytest  # noqa: E402
+from program import PROGRAM  # noqa: E402
 from samples import (  # noqa: E402
     BEDROCK,
     CHAT,
@@ -4600,7 +4600,7 @@ def test_a_live_journal_ends_with_the_server_and_delays_no_shutdown(raw: Any) ->
 
 
 def test_a_slow_reader_of_the_live_journal_is_told_what_it_missed(monkeypatch: Any) -> None:
-    monkeypatch.setattr(m, "LIVE_BACKLOG", 2)
+    monkeypatch.setattr(sys.modules[m.Journal.__module__], "LIVE_BACKLOG", 2)
     feed = m.Feed()
     for number in range(5):
         feed.put(b"%d" % number)
@@ -4718,7 +4718,7 @@ def test_a_session_needs_a_name(server: MockServer, headers: Any, prefix: str) -
 
 
 def test_the_sessions_that_were_unused_for_longest_are_forgotten(monkeypatch: Any) -> None:
-    monkeypatch.setattr(m, "SESSIONS", 3)
+    monkeypatch.setattr(sys.modules[m.Mocks.__module__], "SESSIONS", 3)
     mocks = m.Mocks()
     for name in ("a", "b", "a", "c", "d"):
         mocks.session(name)
@@ -5458,7 +5458,7 @@ def launched(
     """A server process and the ports that it listens on."""
     count = max(1, sum(argument.isdigit() for argument in arguments))
     process = subprocess.Popen(
-        [sys.executable, "-B", str(HERE / "mock_server.py"), *arguments],
+        [*PROGRAM, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
@@ -5479,7 +5479,7 @@ def launched(
 
 def run(*arguments: str, env: Optional[Mapping[str, str]] = None) -> Tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-B", str(HERE / "mock_server.py"), *arguments],
+        [*PROGRAM, *arguments],
         capture_output=True,
         text=True,
         timeout=20,
@@ -5555,8 +5555,7 @@ def test_several_ports_are_several_upstreams_of_one_process(folder: Any) -> None
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 def test_it_ends_at_once_when_standard_input_was_closed_from_the_start() -> None:
-    script = shlex.quote(str(HERE / "mock_server.py"))
-    command = f"exec {shlex.quote(sys.executable)} -B {script} 0 --exit-on-stdin-close <&-"
+    command = f"exec {' '.join(map(shlex.quote, PROGRAM))} 0 --exit-on-stdin-close <&-"
     assert subprocess.run(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=10).returncode == 0
 
 
@@ -5574,7 +5573,7 @@ def test_a_full_standard_output_keeps_it_from_nothing() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-B", str(HERE / "mock_server.py"), str(port), "--log", "off"], stdout=writer)
+    process = subprocess.Popen([*PROGRAM, str(port), "--log", "off"], stdout=writer)
     try:
         wait_until(lambda: answers(port))
         process.send_signal(signal.SIGTERM)
@@ -5597,7 +5596,7 @@ def test_closed_outputs_stop_nothing() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = f"exec {shlex.quote(sys.executable)} -B {shlex.quote(str(HERE / 'mock_server.py'))} {port} >&- 2>&-"
+    command = f"exec {' '.join(map(shlex.quote, PROGRAM))} {port} >&- 2>&-"
     process = subprocess.Popen(["sh", "-c", command], stdin=subprocess.DEVNULL)
     try:
         wait_until(lambda: answers(port))
@@ -6049,44 +6048,6 @@ def test_the_readme_lists_every_kind_of_error_with_its_status() -> None:
         answers = answerer({"response": {"error": {"kind": error}}})
         assert listed == [ask(answers, kind).status for kind in kinds], error
         assert sorted(map(int, re.findall("[0-9]+", row[7]))) == sorted(m.ERROR_KINDS[error])
-
-
-def test_the_readmes_new_provider_works_once_its_class_is_in_the_file(tmp_path: Path) -> None:
-    section = README.split("## Add a provider")[1]
-    code, row = re.findall(r"```python\n(.+?)```", section, re.S)[:2]
-    marker = "# === formats/all ==="
-    (tmp_path / "extended.py").write_text(SOURCE.replace(marker, f"{code}\n\n{marker}"), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("extended", str(tmp_path / "extended.py"))
-    assert spec and spec.loader
-    sys.modules["extended"] = x = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(x)
-        method, path, stream_path, body = eval(f"{{{row}}}", {"m": x})[x.Parrot]  # noqa: S307
-        mocks = x.Mocks()
-        mocks.add(
-            [
-                {"match": {"user": "Hi", "model": "polly", "provider": "parrot"}, "response": {"text": "Hi {{user}}!"}},
-                {"match": {"user": "busy"}, "response": {"status": 429}},
-                {"match": {"user": "fall"}, "response": {"text": "a b c", "error": "dropped", "after_events": 1}},
-            ]
-        )
-        answers = x.Answerer(mocks, x.Settings())
-
-        def squawk(**more: Any) -> Any:
-            request = x.Request(method, path, body=json.dumps({**body, **more}).encode())
-            return answers.answer(request).response
-
-        assert json.loads(squawk().body)["squawk"] == "Hi Hi!"
-        lines = x.NDJSON.split(b"".join(squawk(stream=True).frames))
-        assert (
-            "".join(line.get("squawk", "") for line in lines) == "Hi Hi!" and lines[-1]["id"] == json.loads(squawk().body)["id"]
-        )
-        assert (squawk(say="busy").status, squawk(say="busy").body) == (429, b'{"ruffled":"Too many crackers."}')
-        assert squawk(say=3).body == b'{"ruffled":"say should be a string"}'
-        assert x.NDJSON.split(b"".join(squawk(say="fall", stream=True).frames)) == [{"squawk": "a"}, {"ruffled": "dropped"}]
-        assert b'user is \\"Ho\\", expected \\"Hi\\"' in squawk(say="Ho").body
-    finally:
-        del sys.modules["extended"]
 
 
 def test_the_readmes_mocks_are_valid_and_its_python_runs(monkeypatch: Any) -> None:

@@ -1,4 +1,4 @@
-"""The house rules: what holds for every room of src/mock_server/, and that they make mock_server.py.
+"""The house rules: what holds for every room of src/mock_server/, and that they are welded.
 
 `python3 tests/test_rooms.py` writes the map of rooms in CONTRIBUTING.md anew.
 """

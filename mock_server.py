@@ -55,6 +55,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -66,13 +67,16 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    NamedTuple,
     NoReturn,
     Optional,
+    Pattern,
     Sequence,
     Set,
     TextIO,
     Tuple,
     Type,
+    TypeVar,
     Union,
     cast,
 )
@@ -173,11 +177,45 @@ Difference = Tuple[str, Any, Any]  # key, got, expected
 # Whose fault it is, what differed, what to do next.  Touches nothing.
 
 
-MISSING = type("Missing", (), {"__repr__": lambda self: "absent"})()
+class Missing:
+    """What stands where there is no value: it is false, and shown as `absent`."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
 
 
-class BadMock(ValueError):
-    """A mock that can't be used: its place, the key, what was found, what would do."""
+MISSING = Missing()
+
+
+class WrongValue(ValueError):
+    """A value that can't be used; its message says where it stands, and what would do.
+
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found` what
+    is there, and `sentence` what the provider itself says of it, where it has words of its own.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        expected: str = "",
+        found: Json = MISSING,
+        sentence: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
+
+
+class BadMock(WrongValue):
+    """A mock that can't be used."""
+
+
+class BadField(WrongValue):
+    """A field of a request's body with the wrong type or value, or none where one is needed."""
 
 
 class Refused(Exception):
@@ -201,15 +239,6 @@ class Refused(Exception):
         super().__init__(message)
         self.status, self.message, self.code, self.param = status, message, code, param
         self.headers, self.close = headers, close
-
-
-class WrongField(Exception):
-    """A field of the request body with the wrong type or value, or none where one is needed; `said` is
-    the provider's own sentence, where it has one."""
-
-    def __init__(self, field: str, expected: str, found: Json = MISSING, said: str = "") -> None:
-        super().__init__(f"{field}: expected {expected}, found {kind_of(found)}")
-        self.field, self.expected, self.found, self.said = field, expected, found, said
 
 
 class Because(str):
@@ -503,8 +532,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class Call:
-    """What a request asks for, whoever the provider is: all that matching and answering need."""
+    """What a request asks for, whoever the provider is: all that matching and answering need.
 
+    There is one for every request; of one that could not be read, `body` is MISSING, and only what
+    its path says is known."""
+
+    request: Request
     provider: str
     operation: str
     api: str
@@ -519,18 +552,46 @@ class Call:
     schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
     prompt: str = ""  # all text of the conversation
-    path: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    port: int = 0
-    session: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)  # named groups of the route
-    body: Json = None
+    params: Mapping[str, str] = field(default_factory=dict)  # what the route names
+    body: Json = MISSING
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.request.path
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The decoded query."""
+        return self.request.query
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by lower-case name."""
+        return self.request.headers
+
+    @property
+    def port(self) -> int:
+        """The port that it came in on."""
+        return self.request.port
+
+    @property
+    def session(self) -> str:
+        """The session that it belongs to; empty for none."""
+        return self.request.session
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the request could be read as far as its body."""
+        return self.body is not MISSING
 
     @functools.cached_property
     def digest(self) -> str:
         """64 hex digits from provider, API, model and body; streaming or not makes no difference."""
         body = self.body
+        if body is MISSING:
+            request = self.request
+            return hashlib.sha256(request.path.encode() + request.body).hexdigest()
         if isinstance(body, dict):
             body = {
                 key: value for key, value in body.items() if key not in ("stream", "stream_options")
@@ -661,6 +722,19 @@ class Failure:
     param: Optional[str] = None
     kind: str = ""
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+
+
+@dataclass(frozen=True)
+class ErrorBody:
+    """An error in its provider's form, before it is written: `value` in `layout` and `ending`.
+
+    A `content_type` of None leaves that header out, an empty one is the provider's usual."""
+
+    value: Json
+    layout: Callable[[Json], str] = compact
+    ending: str = ""
+    content_type: Optional[str] = ""
+    headers: Headers = ()
 
 
 # Kinds of errors that every provider has in some form, with the statuses that stand for them in a mock.
@@ -820,9 +894,6 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delt
             cut = pieces(getattr(part, "text", ""), reply.chunk_size)
         for number, piece in enumerate(cut or [""]):
             yield Delta(index, part, piece, number == 0, kinds.index(kinds[index]) == index)
-
-
-Ids = Callable[[str, int, str], str]  # (label, length, alphabet) → an id
 
 
 Frame = Union[bytes, Hold]
@@ -1034,6 +1105,177 @@ AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(
+        self, problem: str, expected: str = "", sentence: str = "", found: Json = MISSING
+    ) -> NoReturn:
+        """Raise the error: source, path and problem."""
+        path = self.path
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence, self.value)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        known = list(names)
+        if not isinstance(self.value, str) or self.value not in known:
+            self.fail(
+                f"found {shown(self.value)}; {nearest(str(self.value), known)}", found=self.value
+            )
+        return self.value
+
+    # --- whole objects ---
+
+    def only(self: Self, names: Iterable[str]) -> Self:
+        """This, if it is an object without other members than those named."""
+        known = list(names)
+        for name in self.a("an object"):
+            if name not in known:
+                self.get(name).fail(f"unknown key; {nearest(name, known)}")
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that the
+        member must be there."""
+        value = self.a("an object")
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+
 # === secrets =================================================================
 # What is a credential, and how it is masked.  Touches nothing.
 
@@ -1091,28 +1333,6 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
 WIRE_FORMATS: List["WireFormat"] = []
 
 
-def check(body: Json, fields: Mapping[str, str], place: str = "") -> None:
-    """Raise WrongField unless each field is absent, null or of its kind; `!` after the kind means required."""
-    if not isinstance(body, dict):
-        raise WrongField(place.rstrip("."), "an object", body)
-    for name, kind in fields.items():
-        value = body.get(name)
-        if value is None and kind[-1] != "!":
-            continue
-        if value is None or not fits(value, kind.rstrip("!")):
-            raise WrongField(place + name, kind.rstrip("!"), body.get(name, MISSING))
-
-
-def items(value: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
-    """The objects of an array with their places, `messages[0]` and so on; null is an empty array."""
-    if value is not None and not isinstance(value, list):
-        raise WrongField(place, "an array", value)
-    for index, item in enumerate(value or ()):
-        if not isinstance(item, dict):
-            raise WrongField(f"{place}[{index}]", "an object", item)
-        yield f"{place}[{index}]", item
-
-
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
     """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
 
@@ -1133,22 +1353,26 @@ RESOURCE = re.compile(
 )  # what a path has around the name of a Google resource
 
 
-def uuid(ids: Ids, label: str) -> str:
+def uuid(call: Call, label: str) -> str:
     """A UUID of version 4."""
-    digits = ids(label, 32, HEX)
+    digits = call.token(label, 32, HEX)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
-    A subclass with `routes` is registered; `METHOD /path` with named groups, matched against the
-    undecoded path.  `fields` are checked before `turns` and the like read the body."""
+    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
+    matched against the undecoded path.  `fields` are checked before `turns` and the like read the
+    body."""
 
     provider = ""
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
+    area: Tuple[
+        str, ...
+    ] = ()  # where paths begin in which no other provider's catch-all is at home
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     credentials: Tuple[str, ...] = (
@@ -1176,60 +1400,64 @@ class WireFormat:
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 
-    def owns(self, request: Request) -> bool:
-        """Whether a request on one of the routes is for this API; only shared paths ask more than that."""
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Whether a request on one of the routes, which found `params` in its path, is for this API;
+        only shared paths ask more than that."""
         return True
 
+    def begun(self, request: Request, params: Mapping[str, str]) -> Call:
+        """The call as far as the path alone tells."""
+        model = params.get("model", "")
+        return Call(request, self.provider, self.operation, self.api, model, params=params)
+
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
-        """The request in no provider's terms.  WrongField names what can't be read."""
-        if request.method == "POST":
-            check(body, self.fields)
-        turns = list(self.turns(body)) if request.method == "POST" else []
+        """The request in no provider's terms.  BadField names what can't be read."""
+        fields = Field(body)
+        posted = request.method == "POST"
+        if posted:
+            fields.check(self.fields)
+        turns = list(self.turns(fields)) if posted else []
         return Call(
+            request,
             self.provider,
             self.operation,
             self.api,
-            self.model(params, body),
-            self.streams(params, body),
+            self.model(params, fields),
+            self.streams(params, fields),
             **conversation(turns),
-            tools=tuple(self.tools(body or {})),
-            inputs=tuple(self.inputs(body or {})),
-            choices=self.choices(body or {}),
-            path=request.path,
-            query=request.query,
-            headers=request.headers,
-            port=request.port,
-            session=request.session,
+            tools=tuple(self.tools(fields)),
+            inputs=tuple(self.inputs(fields)),
+            schema=self.schema(fields),
+            choices=self.choices(fields),
             params=params,
             body=body,
-            schema=self.schema(body) if request.method == "POST" else None,
         )
 
-    def model(self, params: Mapping[str, str], body: Json) -> str:
+    def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model or deployment that is asked."""
-        return params.get("model") or str((body or {}).get("model") or "")
+        return params.get("model") or str(body.get("model").value or "")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Whether the answer is to be streamed."""
         return False
 
-    def turns(self, body: Json) -> Iterable[Turn]:
+    def turns(self, body: Field) -> Iterable[Turn]:
         """The conversation."""
         return [Turn("user", "\n".join(self.inputs(body)))]
 
-    def tools(self, body: Json) -> Iterable[str]:
+    def tools(self, body: Field) -> Iterable[str]:
         """Names of the tools that the request offers."""
         return ()
 
-    def inputs(self, body: Json) -> Iterable[str]:
+    def inputs(self, body: Field) -> Iterable[str]:
         """Texts that are answered one by one."""
         return ()
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """How many answers are asked for."""
         return 1
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """The JSON schema that the text of the answer is to fit, or None."""
         return None
 
@@ -1261,7 +1489,7 @@ class WireFormat:
         """A whole body in the provider's layout."""
         return utf8(self.layout(value) + self.ending)
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Response headers besides Content-Type that clients read."""
         return ()
 
@@ -1274,27 +1502,38 @@ class WireFormat:
         `retry-after`, where the provider sends it."""
         return ()
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
-        """An error body, and the headers that belong to it."""
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """An error in the provider's form."""
         raise NotImplementedError
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def failed(
+        self, call: Call, failure: Failure, more: Mapping[str, Json]
+    ) -> Tuple[bytes, Headers]:
+        """An error as bytes, with `more` members beside the provider's own, and its headers."""
+        error = self.failure(call, failure)
+        value = error.value
+        if more:
+            value = [{**value[0], **more}] if isinstance(value, list) else {**value, **more}
+        headers = error.headers
+        if error.content_type is not None:
+            headers = (("Content-Type", error.content_type or self.json_type), *headers)
+        return utf8(error.layout(value) + error.ending), headers
+
+    def complaint(self, wrong: BadField) -> Failure:
         """What the provider says of a field that is missing or wrong."""
         raise NotImplementedError
 
-    def settled(self, failure: Failure, asked: Union[Request, Call]) -> Failure:
+    def settled(self, call: Call, failure: Failure) -> Failure:
         """An error with what it leaves open: the provider's own for its kind."""
         own = self.errors.get(failure.kind or STATUS_KINDS.get(failure.status, ""), Failure(0, ""))
         usual = next(iter(ERROR_KINDS.get(failure.kind, ())), 400)
         status = failure.status or own.status or usual
         named = own if status == own.status else Failure(0, "")
-        said = own.message.replace("{model}", getattr(asked, "model", "")).replace(
-            "{path}", RESOURCE.sub("", asked.path)
+        said = own.message.replace("{model}", call.model).replace(
+            "{path}", RESOURCE.sub("", call.path)
         )
         said = said.replace("{wait}", str(failure.wait)).replace(
-            "{version}", "".join(asked.path.split("/")[1:2])
+            "{version}", "".join(call.path.split("/")[1:2])
         )
         said = said.replace(
             "{verb}",
@@ -1345,15 +1584,17 @@ def caller(request: Request) -> str:
     return "google" if "x-goog-api-key" in request.headers or "key" in request.query else "openai"
 
 
+def choices_of(number: Field, most: int) -> int:
+    """How many answers a field asks for, from 1 to `most`; 1 where it is left out."""
+    return cast(int, number.integer(f"an integer from 1 to {most}", 1, most, 1))
+
+
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
 
 
-COLON = r"(?::|%3[Aa])"
-
-
-def pydantic_said(wrong: WrongField) -> Tuple[str, str]:
+def pydantic_said(wrong: BadField) -> Tuple[str, str]:
     """What pydantic, in which several providers are written, says of a field: type and message."""
     if wrong.found is MISSING:
         return "missing", "Field required"
@@ -2125,10 +2366,6 @@ TRAILER = "X-Mock-Trailer", "the end"
 # OpenAI's chat completions, and what all of its APIs share (wire formats, section 5).  Pure.
 
 
-# Every OpenAI-compatible host is `openai` under its own prefix, except where another provider lives.
-ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)/openai/|/v1(?:beta1)?/projects/)(?:/.+)?"
-
-
 REASONING_MODEL = re.compile(
     r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))"
 )  # not Azure's gpt-35-turbo
@@ -2202,9 +2439,9 @@ class OpenAI(WireFormat):
     )  # errors that never reach the engine have another layout (5.8, recorded)
     errors: Mapping[str, Failure] = OPENAI_ERRORS
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Request id, processing time, version and rate limits (5.1, recorded)."""
-        request_id = ("x-request-id", "req_" + ids("request", 32, HEX))
+        request_id = ("x-request-id", "req_" + call.token("request", 32, HEX))
         shared = (
             ("access-control-expose-headers", "X-Request-ID"),
             ("x-content-type-options", "nosniff"),
@@ -2215,7 +2452,7 @@ class OpenAI(WireFormat):
         engine = (
             request_id,
             ("openai-organization", "mock-organization"),
-            ("openai-processing-ms", str(100 + int(ids("ms", 2, HEX), 16))),
+            ("openai-processing-ms", str(100 + int(call.token("ms", 2, HEX), 16))),
             ("openai-version", "2020-10-01"),
         )
         if self.operation not in ("generate", "embed") or (stream and self.api == "responses"):
@@ -2252,24 +2489,21 @@ class OpenAI(WireFormat):
             "code": failure.code or None,
         }
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}` in one of two layouts."""
         value = {"error": self.error(failure)}
         if failure.status in self.front_door:
-            return utf8(indented(value, "    ") + "\n"), (
-                ("Content-Type", "application/json; charset=utf-8"),
-            )
-        return utf8(indented(value)), (("Content-Type", self.json_type),)
+            wide = functools.partial(indented, step="    ")
+            return ErrorBody(value, wide, "\n", "application/json; charset=utf-8")
+        return ErrorBody(value, indented)
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One event that holds an error (3.3); nothing follows it."""
         yield "", {"error": self.error(failure)}
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """OpenAI's own sentences, with the field as `param`."""
-        field, code = wrong.field, "invalid_type"
+        field, code = wrong.path, "invalid_type"
         text = f"Invalid type for '{field}': expected {wrong.expected}, but got {kind_of(wrong.found)} instead."
         if not field:
             text, code = (
@@ -2294,16 +2528,20 @@ class OpenAI(WireFormat):
         return Failure(400, text, "invalid_request_error", code, field or None)
 
 
-def openai_text(content: Json, place: str) -> str:
+TEXT_PARTS = ("text", "input_text", "output_text")
+
+
+def openai_text(content: Field) -> str:
     """The text of a message's content: a string, null, or parts of which those with text count."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, list):
-        raise WrongField(place, "a string or an array", content)
+    if content.is_absent:
+        return ""
+    if isinstance(content.value, str):
+        return content.value
+    content.a("a string or an array")
     texts = []
-    for where, part in items(content, place):
-        check(part, {"type": "a string!", "text": "a string"}, where + ".")
-        if part["type"] in ("text", "input_text", "output_text") and part.get("text") is not None:
+    for node in content.objects():
+        part = node.check({"type": "a string!", "text": "a string"}).value
+        if part["type"] in TEXT_PARTS and part.get("text") is not None:
             texts.append(part["text"])
         if part["type"] == "document":  # how Cohere's clients send the result of a tool
             data = within(part, "document", "data")
@@ -2325,14 +2563,6 @@ def openai_usage(usage: Usage) -> Dict[str, Json]:
             "rejected_prediction_tokens": 0,
         },
     }
-
-
-def count(body: Json, name: str, most: int, place: str = "") -> int:
-    """A number of answers asked for; WrongField unless it is from 1 to `most`."""
-    value = body.get(name)
-    if value is not None and (not fits(value, "an integer") or not 1 <= value <= most):
-        raise WrongField(place + name, f"an integer from 1 to {most}", value)
-    return int(value or 1)
 
 
 def logprobs(cut: Sequence[str], body: Json) -> Optional[Dict[str, Json]]:
@@ -2388,55 +2618,50 @@ class ChatRequest(OpenAI):
         "user": "a string",
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The messages, in order."""
-        if not body["messages"]:
-            raise WrongField("messages", "an array", [])
-        for place, message in items(body["messages"], "messages"):
-            check(message, {"role": "a string!"}, place + ".")
-            if message["role"] not in CHAT_ROLES:
-                raise WrongField(
-                    place + ".role", "one from " + ", ".join(CHAT_ROLES), message["role"]
-                )
-            yield Turn(
-                CHAT_ROLES[message["role"]], openai_text(message.get("content"), place + ".content")
-            )
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("an array")
+        for message in messages.objects():
+            role = message.check({"role": "a string!"}).get("role")
+            if role.value not in CHAT_ROLES:
+                role.expected("one from " + ", ".join(CHAT_ROLES))
+            yield Turn(CHAT_ROLES[role.value], openai_text(message.get("content")))
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Mistral's own client gets Mistral's dialect."""
         return caller(request) != "mistral"
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
-        for place, tool in items(body.get("tools"), "tools"):
-            kind = tool.get("type") if tool.get("type") in ("function", "custom") else None
-            if kind:
-                check(tool, {kind: "an object!"}, place + ".")
-                check(tool[kind], {"name": "a string!"}, f"{place}.{kind}.")
-                yield tool[kind]["name"]
-        for place, function in items(body.get("functions"), "functions"):
-            check(function, {"name": "a string!"}, place + ".")
-            yield function["name"]
+        for tool in body.get("tools").objects():
+            kind = tool.value.get("type")
+            if kind in ("function", "custom"):
+                named = tool.check({kind: "an object!"}).get(kind)
+                yield named.check({"name": "a string!"}).value["name"]
+        for function in body.get("functions").objects():
+            yield function.check({"name": "a string!"}).value["name"]
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """`n`."""
-        return count(body, "n", 128)
+        return choices_of(body.get("n"), 128)
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`response_format.json_schema.schema`."""
-        return within(body, "response_format", "json_schema", "schema")
+        return within(body.value, "response_format", "json_schema", "schema")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
-        return bool(body.get("stream"))
+        return bool(body.value.get("stream"))
 
 
 class OpenAIChat(ChatRequest):
     """Chat completions (wire formats, 5.2 and 5.3)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /v1/chat/completions",
-        rf"POST (?!/v1/chat/){ANY_PREFIX}/chat/completions",
+        "POST /v1/chat/completions",
+        "POST {prefix*}/chat/completions",
     )
     stream_type = "text/event-stream; charset=utf-8"
     keys = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
@@ -2608,56 +2833,57 @@ RESPONSE_ROLES = {
 }
 
 
-def response_output(output: Json, place: str) -> str:
+def response_output(output: Field) -> str:
     """The text of a tool's output: a string, parts, or anything else as JSON."""
-    if isinstance(output, str) or (
-        isinstance(output, list) and all(isinstance(within(one, "type"), str) for one in output)
-    ):
-        return openai_text(output, place)
-    return "" if output is None else compact(output)
+    value = output.value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(within(one, "type"), str) for one in value):
+        return openai_text(output)
+    return "" if output.is_absent else compact(value)
 
 
-def response_turns(body: Json) -> Iterator[Turn]:
+def response_turns(body: Field) -> Iterator[Turn]:
     """Instructions and input; what a model said in one go, in however many items, is one assistant's turn."""
     instructions, given = body.get("instructions"), body.get("input")
-    if instructions is not None:
-        yield Turn(
-            "system",
-            openai_text(instructions, "instructions")
-            if isinstance(instructions, str)
-            else "\n".join(
-                openai_text(item.get("content"), place + ".content")
-                for place, item in items(instructions, "instructions")
-            ),
-        )
-    if isinstance(given, str):
-        yield Turn("user", given)
+    if isinstance(instructions.value, str):
+        yield Turn("system", instructions.value)
+    elif not instructions.is_absent:
+        texts = [openai_text(item.get("content")) for item in instructions.objects()]
+        yield Turn("system", "\n".join(texts))
+    if isinstance(given.value, str):
+        yield Turn("user", given.value)
         return
-    said = False
-    for place, item in items(given, "input"):
-        kind = item.get("type") or (
-            "message" if "role" in item or "id" not in item else "item_reference"
-        )
-        if not isinstance(kind, str):
-            raise WrongField(place + ".type", "a string", kind)
+    answering = False
+    for item in given.objects():
+        kind = item_kind(item)
         if kind == "message":
-            check(item, {"role": "a string!"}, place + ".")
-            role = RESPONSE_ROLES.get(item["role"])
-            if not role:
-                raise WrongField(
-                    place + ".role", "one from " + ", ".join(RESPONSE_ROLES), item["role"]
-                )
-            yield Turn(
-                "more" if said and role == "assistant" else role,
-                openai_text(item.get("content"), place + ".content"),
-            )
-            said = role == "assistant"
-        elif kind.endswith("_output") and "output" in item:
-            yield Turn("tool", response_output(item.get("output"), place + ".output"))
-            said = False
+            role = response_role(item)
+            said = "more" if answering and role == "assistant" else role
+            yield Turn(said, openai_text(item.get("content")))
+            answering = role == "assistant"
+        elif kind.endswith("_output") and "output" in item.value:
+            yield Turn("tool", response_output(item.get("output")))
+            answering = False
         elif kind not in ("item_reference", "mcp_approval_response"):
-            yield Turn("more" if said else "assistant", "")
-            said = True
+            yield Turn("more" if answering else "assistant", "")
+            answering = True
+
+
+def item_kind(item: Field) -> str:
+    """The type of an input item, which a message and a reference may leave out."""
+    value = item.value
+    usual = "message" if "role" in value or "id" not in value else "item_reference"
+    kind = item.get("type")
+    return cast(str, kind.text()) if kind.value else usual
+
+
+def response_role(item: Field) -> str:
+    """Who speaks in a message of the input."""
+    role = item.check({"role": "a string!"}).get("role")
+    if role.value not in RESPONSE_ROLES:
+        role.expected("one from " + ", ".join(RESPONSE_ROLES))
+    return RESPONSE_ROLES[role.value]
 
 
 class ResponsesRequest(OpenAI):
@@ -2702,32 +2928,31 @@ class ResponsesRequest(OpenAI):
         ),
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """Instructions and input, which may be missing, as the model may, where something else stands for it."""
-        if not (body.get("model") or body.get("prompt")):
-            raise WrongField("model", "a string")
-        if body.get("input") is None and not {
-            "prompt",
-            "previous_response_id",
-            "conversation",
-        } & set(body):
-            raise WrongField("input", "a string or an array")
+        given = body.value
+        if not (given.get("model") or given.get("prompt")):
+            body.get("model").fail("expected a string", "a string")
+        elsewhere = {"prompt", "previous_response_id", "conversation"} & set(given)
+        if given.get("input") is None and not elsewhere:
+            body.get("input").fail("expected a string or an array", "a string or an array")
         return response_turns(body)
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools; the type of a hosted one."""
-        for place, tool in items(body.get("tools"), "tools"):
+        for node in body.get("tools").objects():
+            tool = node.value
             named = "a string!" if tool.get("type") in ("function", "custom") else "a string"
-            check(tool, {"type": "a string!", "name": named}, place + ".")
+            node.check({"type": "a string!", "name": named})
             yield tool.get("name") or tool["type"]
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`text.format.schema`."""
-        return within(body, "text", "format", "schema")
+        return within(body.value, "text", "format", "schema")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
-        return bool(body.get("stream"))
+        return bool(body.value.get("stream"))
 
 
 class ResponseObjects(ResponsesRequest):
@@ -2840,8 +3065,8 @@ class OpenAIResponses(ResponseObjects):
     """The Responses API, whole and streamed; nothing is stored (wire formats, 5.5)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /v1/responses",
-        rf"POST (?!/v1/responses|/openai/responses){ANY_PREFIX}/responses",
+        "POST /v1/responses",
+        "POST {prefix*}/responses",
     )
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
@@ -3038,12 +3263,12 @@ class OpenAIInputTokens(ResponsesRequest):
 
     operation, api = "count_tokens", "input_tokens"
     routes: Tuple[str, ...] = (
-        r"POST /v1/responses/input_tokens",
-        rf"POST (?!/v1/responses|/openai/){ANY_PREFIX}/responses/input_tokens",
+        "POST /v1/responses/input_tokens",
+        "POST {prefix*}/responses/input_tokens",
     )
     fields = {**ResponsesRequest.fields, "model": "a string"}
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Never."""
         return False
 
@@ -3096,9 +3321,9 @@ class Anthropic(WireFormat):
     bad_json = "The request body is not valid JSON: {}"
     request_id = "req_011"
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Request id, organisation and rate limits, which are reset at a second made from the request (recorded)."""
-        reset = rfc3339(1_760_000_000 + int(ids("reset", 6, HEX), 16)) + "Z"
+        reset = rfc3339(1_760_000_000 + int(call.token("reset", 6, HEX), 16)) + "Z"
         limits = tuple(
             (f"anthropic-ratelimit-{name}-{key}", value)
             for name, most, left in (
@@ -3111,10 +3336,10 @@ class Anthropic(WireFormat):
         )
         return (
             *((("Cache-Control", "no-cache"),) if stream else ()),
-            ("request-id", self.request_id + ids("request", 21, BASE58)),
+            ("request-id", self.request_id + call.token("request", 21, BASE58)),
             *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
             *(limits if self.operation == "generate" else ()),
-            ("anthropic-organization-id", uuid(ids, "organization")),
+            ("anthropic-organization-id", uuid(call, "organization")),
             ("x-robots-tag", "none"),
             ("Server", "cloudflare"),
         )
@@ -3129,7 +3354,7 @@ class Anthropic(WireFormat):
             *retry_after(limit),
         )
 
-    def error(self, failure: Failure, ids: Ids) -> Dict[str, Json]:
+    def error(self, call: Call, failure: Failure) -> Dict[str, Json]:
         """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
         kind = "api_error" if failure.status >= 500 else "invalid_request_error"
         details = {"details": {"error_code": failure.code}} if failure.code else {}
@@ -3140,34 +3365,34 @@ class Anthropic(WireFormat):
                 "message": failure.message,
                 **details,
             },
-            "request_id": self.request_id + ids("request", 21, BASE58),
+            "request_id": self.request_id + call.token("request", 21, BASE58),
         }
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """The error, compact."""
-        return utf8(compact(self.error(failure, ids))), (("Content-Type", self.json_type),)
+        return ErrorBody(self.error(call, failure))
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """The field and what pydantic says of it."""
-        place = ".".join(map(str, location(wrong.field))) or "body"
+        place = ".".join(map(str, location(wrong.path))) or "body"
         return Failure(400, f"{place}: {pydantic_said(wrong)[1]}", "invalid_request_error")
 
 
-def anthropic_text(content: Json, place: str) -> Tuple[str, List[str], bool]:
+def anthropic_text(content: Field) -> Tuple[str, List[str], bool]:
     """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
-    if content is None or isinstance(content, str):
-        return content or "", [], True
+    if content.is_absent:
+        return "", [], True
+    if isinstance(content.value, str):
+        return content.value, [], True
     texts, results, other = [], [], False
-    for where, block in items(content, place):
-        check(block, {"type": "a string!", "text": "a string"}, where + ".")
-        if block["type"] == "tool_result":
-            results.append(anthropic_text(block.get("content"), where + ".content")[0])
+    for block in content.objects():
+        value = block.check({"type": "a string!", "text": "a string"}).value
+        if value["type"] == "tool_result":
+            results.append(anthropic_text(block.get("content"))[0])
             continue
         other = True
-        if block["type"] == "text" and block.get("text") is not None:
-            texts.append(block["text"])
+        if value["type"] == "text" and value.get("text") is not None:
+            texts.append(value["text"])
     return "\n".join(texts), results, other
 
 
@@ -3191,52 +3416,49 @@ class AnthropicRequest(Anthropic):
         "thinking": "an object",
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System prompt and messages; a message of only tool results is no user message."""
-        if body.get("system") is not None:
-            yield Turn("system", anthropic_text(body["system"], "system")[0])
-        if (
-            within(body, "thread", "type") == "continue"
-        ):  # the SDK then sends the whole conversation (anthropic-py 2.13)
+        if not body.get("system").is_absent:
+            yield Turn("system", anthropic_text(body.get("system"))[0])
+        # The SDK then sends the whole conversation (anthropic-py 2.13).
+        if within(body.value, "thread", "type") == "continue":
             raise Refused(404, "Thread not found: nothing is stored here", code="thread_not_found")
-        if not body["messages"]:
-            raise WrongField("messages", "a list of at least one message", [])
-        for place, message in items(body["messages"], "messages"):
-            check(message, {"role": "a string!", "content": "a string or an array!"}, place + ".")
-            text, results, other = anthropic_text(message["content"], place + ".content")
-            if message["role"] not in ("user", "assistant", "system"):
-                raise WrongField(place + ".role", "'user' or 'assistant'", message["role"])
-            if message["role"] != "user" or other or not results:
-                yield Turn(message["role"], text)
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("a list of at least one message")
+        for message in messages.objects():
+            message.check({"role": "a string!", "content": "a string or an array!"})
+            text, results, other = anthropic_text(message.get("content"))
+            role = message.get("role")
+            if role.value not in ("user", "assistant", "system"):
+                role.expected("'user' or 'assistant'")
+            if role.value != "user" or other or not results:
+                yield Turn(role.value, text)
             for result in results:
                 yield Turn("tool", result)
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of the tools."""
-        for place, tool in items(body.get("tools"), "tools"):
-            custom = tool.get("type") in (None, "custom")
-            check(
-                tool,
-                {"name": "a string!" if custom else "a string", "type": "a string"},
-                place + ".",
-            )
+        for node in body.get("tools").objects():
+            tool = node.value
+            named = "a string!" if tool.get("type") in (None, "custom") else "a string"
+            node.check({"name": named, "type": "a string"})
             yield tool.get("name") or tool["type"]
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`output_config.format.schema`, or the older `output_format.schema`."""
-        return within(body, "output_config", "format", "schema") or within(
-            body, "output_format", "schema"
-        )
+        schema = within(body.value, "output_config", "format", "schema")
+        return schema or within(body.value, "output_format", "schema")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
-        return bool(body.get("stream"))
+        return bool(body.value.get("stream"))
 
 
 class AnthropicMessages(AnthropicRequest):
     """Messages, whole and streamed (section 9)."""
 
-    routes: Tuple[str, ...] = (r"POST /v1/messages", r"POST /(?!v1/messages).+/v1/messages")
+    routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
     prefix = "msg_01"
     stops = {
@@ -3378,7 +3600,7 @@ class AnthropicMessages(AnthropicRequest):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`."""
-        yield "error", self.error(failure, call.token)
+        yield "error", self.error(call, failure)
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Each under the name that is its type: SDKs skip one without a name (3.3)."""
@@ -3390,12 +3612,12 @@ class AnthropicCountTokens(AnthropicRequest):
 
     operation, api = "count_tokens", "count_tokens"
     routes: Tuple[str, ...] = (
-        r"POST /v1/messages/count_tokens",
-        r"POST /(?!v1/messages).+/v1/messages/count_tokens",
+        "POST /v1/messages/count_tokens",
+        "POST {prefix*}/v1/messages/count_tokens",
     )
     fields = {**AnthropicRequest.fields, "max_tokens": "an integer"}
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Never."""
         return False
 
@@ -3408,11 +3630,11 @@ class AnthropicModels(Anthropic):
     """Models, for clients that say `anthropic-version`."""
 
     operation = api = "models"
-    routes = (r"GET /v1/models(?:/(?P<model>[^/:]+))?",)
+    routes = ("GET /v1/models[/{model:}]",)
     known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
     speaks = frozenset()
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Shared with OpenAI, Google and Mistral."""
         return caller(request) == "anthropic"
 
@@ -3446,8 +3668,8 @@ class OpenAICompletions(OpenAI):
 
     api = "completions"
     routes: Tuple[str, ...] = (
-        r"POST /v1/completions",
-        rf"POST (?!/v1/completions){ANY_PREFIX}(?<!/chat)(?<!/fim)/completions",
+        "POST /v1/completions",
+        "POST {prefix*}/completions",
     )
     fields = {
         "model": "a string!",
@@ -3463,27 +3685,25 @@ class OpenAICompletions(OpenAI):
     streams = OpenAIChat.streams
     recorded_events = OpenAIChat.recorded_events
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The prompts; lists of token numbers have no text."""
-        prompt = body.get("prompt")
+        node = body.get("prompt")
+        prompt = node.value
         if prompt == []:
-            raise WrongField("prompt", "an array", [])
+            node.expected("an array")
         if isinstance(prompt, str):
             return [prompt]
-        if prompt and isinstance(prompt[0], int):
+        if isinstance(prompt[0], int):
             return [""]
-        for index, item in enumerate(prompt or ()):
-            if not fits(item, "a string or an array"):
-                raise WrongField(f"prompt[{index}]", "a string or an array", item)
-        return [item if isinstance(item, str) else "" for item in prompt or ()]
+        for item in node.items():
+            item.a("a string or an array")
+        return [item if isinstance(item, str) else "" for item in prompt]
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """Prompts times `n`, numbered prompt by prompt."""
-        choices = count(body, "n", 128) * len(self.inputs(body))
+        choices = choices_of(body.get("n"), 128) * len(self.inputs(body))
         if choices > 2048:
-            raise WrongField(
-                "prompt", "an array with at most 2048 completions in all", body["prompt"]
-            )
+            body.get("prompt").expected("an array with at most 2048 completions in all")
         return choices
 
     def answer(self, reply: Reply) -> Tuple[List[str], str]:
@@ -3559,8 +3779,8 @@ class OpenAIEmbeddings(OpenAI):
 
     operation, api = "embed", "embeddings"
     routes: Tuple[str, ...] = (
-        r"POST /v1/embeddings",
-        rf"POST (?!/v1/embeddings|/api/embeddings){ANY_PREFIX}/embeddings",
+        "POST /v1/embeddings",
+        "POST {prefix*}/embeddings",
     )
     fields = {
         "model": "a string!",
@@ -3572,27 +3792,26 @@ class OpenAIEmbeddings(OpenAI):
     speaks = frozenset((Embedding,))
     owns = ChatRequest.owns
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
-        value = body.get("input")
-        if isinstance(value, str) or not value:
-            return [value] if isinstance(value, str) else []
-        return (
-            [""]
-            if isinstance(value[0], int)
-            else [item if isinstance(item, str) else "" for item in value]
-        )
+        value = body.value.get("input")
+        if isinstance(value, str):
+            return [value]
+        if not value:
+            return []
+        if isinstance(value[0], int):
+            return [""]
+        return [item if isinstance(item, str) else "" for item in value]
 
-    def turns(self, body: Json) -> List[Turn]:
+    def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
-        if isinstance(body["input"], list) and not 1 <= len(body["input"]) <= 2048:
-            raise WrongField(
-                "input",
-                "an array" if not body["input"] else "an array of at most 2048 items",
-                body["input"],
-            )
-        if body.get("encoding_format") not in (None, "float", "base64"):
-            raise WrongField("encoding_format", "one from float, base64", body["encoding_format"])
+        given, encoding = body.get("input"), body.get("encoding_format")
+        if given.value == []:
+            given.expected("an array")
+        if isinstance(given.value, list) and len(given.value) > 2048:
+            given.expected("an array of at most 2048 items")
+        if not encoding.is_absent and encoding.value not in ("float", "base64"):
+            encoding.expected("one from float, base64")
         return [Turn("user", "\n".join(self.inputs(body)))]
 
     @staticmethod
@@ -3665,21 +3884,22 @@ class OpenAIModerations(OpenAI):
 
     operation, api = "moderate", "moderations"
     routes: Tuple[str, ...] = (
-        r"POST /v1/moderations",
-        rf"POST (?!/v1/moderations){ANY_PREFIX}/moderations",
+        "POST /v1/moderations",
+        "POST {prefix*}/moderations",
     )
     fields = {"model": "a string", "input": "a string or an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts to judge, one by one; parts with images are one input."""
-        value = body.get("input")
+        given = body.get("input")
+        value = given.value
         if isinstance(value, str):
             return [value]
         if value and isinstance(value[0], dict):
-            return [openai_text(value, "input")]
+            return [openai_text(given)]
         return [item if isinstance(item, str) else "" for item in value or ()]
 
-    def model(self, params: Mapping[str, str], body: Json) -> str:
+    def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""
         return super().model(params, body) or "omni-moderation-latest"
 
@@ -3705,9 +3925,8 @@ class OpenAIModels(OpenAI):
 
     operation = api = "models"
     routes: Tuple[str, ...] = (
-        r"GET /v1/models(?:/(?P<model>.+))?",
-        r"GET (?!/v1(?:alpha|beta1?)?/(?:models|publishers|projects)|/v1(?:alpha|beta)/openai/"
-        r"|/openai/(?:v1/)?models)(?:/.+)?/models(?:/(?P<model>[^/]+))?",
+        "GET /v1/models[/{model*}]",
+        "GET {prefix*}/models[/{model}]",
     )
     known: Tuple[str, ...] = (
         "gpt-4.1",
@@ -3724,7 +3943,7 @@ class OpenAIModels(OpenAI):
     )
     speaks = frozenset()
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """`/v1/models` is shared with Google, Anthropic and Mistral."""
         here = caller(request)
         return here == "openai" or (
@@ -3746,7 +3965,7 @@ class OpenAIModels(OpenAI):
 # Azure OpenAI (wire formats, section 6).  Pure.
 
 
-DEPLOYMENT = r"POST /openai/deployments/(?P<model>[^/]+)"
+DEPLOYMENT = "POST /openai/deployments/{model}"
 
 
 SAFE = {"filtered": False, "severity": "safe"}
@@ -3816,6 +4035,13 @@ class Azure(OpenAI):
     """What all APIs of Azure OpenAI share: headers, errors of its own gateway, two kinds of credential."""
 
     provider = "azure"
+    area = (
+        "/openai/deployments/",
+        "/openai/v1/",
+        "/openai/models",
+        "/openai/moderations",
+        "/openai/responses",
+    )
     credentials = ("api-key", "authorization")
     errors = AZURE_ERRORS
     gateway = (
@@ -3825,18 +4051,18 @@ class Azure(OpenAI):
         429,
     )  # answered before the engine, in a shape of their own (section 6)
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Azure's alone."""
         return True
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Request ids, region and rate limits (section 6, recorded)."""
-        apim = ("apim-request-id", uuid(ids, "apim"))
+        apim = ("apim-request-id", uuid(call, "apim"))
         if status in self.gateway:
             return (apim, ("retry-after", str(RETRY_SECONDS))) if status == 429 else (apim,)
         return (
             apim,
-            ("x-request-id", uuid(ids, "request")),
+            ("x-request-id", uuid(call, "request")),
             ("x-ms-region", "East US 2"),
             ("x-ms-rai-invoked", "true"),
             ("x-accel-buffering", "no"),
@@ -3854,11 +4080,11 @@ class Azure(OpenAI):
             ("skip-error-remapping", "true"),
         )
 
-    def model(self, params: Mapping[str, str], body: Json) -> str:
+    def model(self, params: Mapping[str, str], body: Field) -> str:
         """The deployment of the path; under /openai/v1 the model of the body, without which there is none."""
         found = super().model(params, body)
-        if not found and body is not None:
-            raise WrongField("model", "a string")
+        if not found and body.value is not None:
+            body.get("model").expected("a string")
         return found
 
     def limits(self, limit: Limit) -> Headers:
@@ -3868,46 +4094,40 @@ class Azure(OpenAI):
             for name, value in super().limits(limit)
         )
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
-        kind: Headers = (("Content-Type", self.json_type),)
         if failure.code == "content_filter":
-            inner = {
-                "code": "ResponsibleAIPolicyViolation",
-                "content_filter_result": {**PROMPT_FILTERS, **BLOCKED},
-            }
-            return utf8(
-                compact(
-                    {
-                        "error": {
-                            "message": failure.message,
-                            "type": None,
-                            "param": failure.param,
-                            "code": failure.code,
-                            "status": failure.status,
-                            "innererror": inner,
-                        }
-                    }
-                )
-            ), kind
+            return ErrorBody({"error": self.filtered(failure)})
         if failure.status not in self.gateway:
-            return super().failure(failure, asked, ids)
+            return super().failure(call, failure)
         value = {"code": failure.code or str(failure.status), "message": failure.message}
         if failure.code == "DeploymentNotFound":  # recorded: without Content-Type
-            return utf8(
-                indented({"error": {"type": failure.type or "invalid_request_error", **value}})
-            ), ()
+            value = {"type": failure.type or "invalid_request_error", **value}
+            return ErrorBody({"error": value}, indented, content_type=None)
         if failure.type:
-            return utf8(indented({"error": {"type": failure.type, **value}})), kind
-        return utf8(compact({"error": value})), kind
+            return ErrorBody({"error": {"type": failure.type, **value}}, indented)
+        return ErrorBody({"error": value})
+
+    @staticmethod
+    def filtered(failure: Failure) -> Dict[str, Json]:
+        """What the engine says of a prompt that the filter has stopped."""
+        return {
+            "message": failure.message,
+            "type": None,
+            "param": failure.param,
+            "code": failure.code,
+            "status": failure.status,
+            "innererror": {
+                "code": "ResponsibleAIPolicyViolation",
+                "content_filter_result": {**PROMPT_FILTERS, **BLOCKED},
+            },
+        }
 
 
 class AzureChat(Azure, OpenAIChat):
     """Chat completions of a deployment: sorted keys, content filter results, no service tier."""
 
-    routes = (DEPLOYMENT + "/chat/completions", r"POST /openai/v1/chat/completions")
+    routes = (DEPLOYMENT + "/chat/completions", "POST /openai/v1/chat/completions")
     fields = {**OpenAIChat.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -3973,7 +4193,7 @@ class AzureChat(Azure, OpenAIChat):
 class AzureCompletions(Azure, OpenAICompletions):
     """Legacy completions of a deployment."""
 
-    routes = (DEPLOYMENT + "/completions", r"POST /openai/v1/completions")
+    routes = (DEPLOYMENT + "/completions", "POST /openai/v1/completions")
     fields = {**OpenAICompletions.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -3989,20 +4209,20 @@ class AzureCompletions(Azure, OpenAICompletions):
 class AzureEmbeddings(Azure, OpenAIEmbeddings):
     """Embeddings of a deployment, in OpenAI's layout (section 6, recorded)."""
 
-    routes = (DEPLOYMENT + "/embeddings", r"POST /openai/v1/embeddings")
+    routes = (DEPLOYMENT + "/embeddings", "POST /openai/v1/embeddings")
     fields = {**OpenAIEmbeddings.fields, "model": "a string"}
 
 
 class AzureModerations(Azure, OpenAIModerations):
     """Moderations; not under a deployment (section 6)."""
 
-    routes = (r"POST /openai/(?:v1/)?moderations",)
+    routes = ("POST /openai[/v1]/moderations",)
 
 
 class AzureModels(Azure, OpenAIModels):
     """Models."""
 
-    routes = (r"GET /openai/(?:v1/)?models(?:/(?P<model>[^/]+))?",)
+    routes = ("GET /openai[/v1]/models[/{model}]",)
 
 
 # === formats/azure_responses =================================================
@@ -4012,20 +4232,20 @@ class AzureModels(Azure, OpenAIModels):
 class AzureInputTokens(Azure, OpenAIInputTokens):
     """The same at Azure's paths."""
 
-    routes = (r"POST /openai/(?:v1/)?responses/input_tokens",)
+    routes = ("POST /openai[/v1]/responses/input_tokens",)
 
 
 class AzureResponses(Azure, OpenAIResponses):
     """Responses on Azure, with content filters (section 6)."""
 
-    routes = (r"POST /openai/(?:v1/)?responses",)
+    routes = ("POST /openai[/v1]/responses",)
     errors = {**AZURE_ERRORS, "context_length": ResponsesRequest.errors["context_length"]}
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Without rate limits, of which none were seen here (section 6)."""
         own = tuple(
             one
-            for one in super().headers(ids, stream, status)
+            for one in super().headers(call, stream, status)
             if not one[0].startswith("x-ratelimit-")
         )
         return (*own, ("azureai-fe-is-streaming", str(stream)))
@@ -4118,14 +4338,14 @@ class Bedrock(WireFormat):
         """The binary event stream."""
         return AWS_EVENTS
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """The request id; of an invoke stream also the type of what is inside."""
         inside = (
             (("X-Amzn-Bedrock-Content-Type", "application/json"),)
             if stream and self.api == "invoke"
             else ()
         )
-        return (("x-amzn-RequestId", uuid(ids, "request")), *inside)
+        return (("x-amzn-RequestId", uuid(call, "request")), *inside)
 
     def counts(self, reply: Reply) -> Headers:
         """Token counts and latency, which invoke tells in headers."""
@@ -4145,17 +4365,10 @@ class Bedrock(WireFormat):
             "ValidationException" if failure.status < 500 else "InternalServerException",
         )
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"message"}`, the type in x-amzn-ErrorType (10.2, recorded)."""
-        return utf8(compact({"message": failure.message})), (
-            ("Content-Type", self.json_type),
-            (
-                "x-amzn-ErrorType",
-                self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/",
-            ),
-        )
+        kind = self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+        return ErrorBody({"message": failure.message}, headers=(("x-amzn-ErrorType", kind),))
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """An exception message, its type in lower camel case (10.1)."""
@@ -4166,7 +4379,7 @@ class Bedrock(WireFormat):
         )
         yield kind[0].lower() + kind[1:], {"message": failure.message}
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """AWS's way to name a field."""
         wanted = (
             "not be null"
@@ -4175,7 +4388,7 @@ class Bedrock(WireFormat):
         )
         return Failure(
             400,
-            f"1 validation error detected: Value at '{wrong.field or 'body'}' failed to satisfy constraint: "
+            f"1 validation error detected: Value at '{wrong.path or 'body'}' failed to satisfy constraint: "
             f"Member must {wanted}",
         )
 
@@ -4185,26 +4398,27 @@ class Bedrock(WireFormat):
         return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
 
 
-def bedrock_blocks(content: Json, place: str) -> Tuple[str, List[str], bool]:
+def bedrock_blocks(content: Field) -> Tuple[str, List[str], bool]:
     """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
     texts, results, other = [], [], False
-    for where, block in items(content, place):
-        check(block, {"text": "a string", "toolResult": "an object"}, where + ".")
-        result = block.get("toolResult")
-        if result is None:
-            said = block.get("text", within(block, "guardContent", "text", "text"))
-            other = other or set(block) != {"cachePoint"}
-            texts += [said] if isinstance(said, str) else []
+    for block in content.objects():
+        value = block.check({"text": "a string", "toolResult": "an object"}).value
+        if value.get("toolResult") is not None:
+            parts = block.within("toolResult", "content").objects()
+            results.append("\n".join(filter(None, (result_text(part.value) for part in parts))))
             continue
-        parts = [part for _, part in items(result.get("content"), where + ".toolResult.content")]
-        results.append(
-            "\n".join(
-                part["text"] if isinstance(part.get("text"), str) else compact(part["json"])
-                for part in parts
-                if isinstance(part.get("text"), str) or "json" in part
-            )
-        )
+        other = other or set(value) != {"cachePoint"}
+        text = value.get("text", within(value, "guardContent", "text", "text"))
+        if isinstance(text, str):
+            texts.append(text)
     return "\n".join(texts), results, other
+
+
+def result_text(part: Mapping[str, Json]) -> Optional[str]:
+    """The text of one part of a tool's result: text, or JSON."""
+    if isinstance(part.get("text"), str):
+        return cast(str, part["text"])
+    return compact(part["json"]) if "json" in part else None
 
 
 class ConverseRequest(Bedrock):
@@ -4221,49 +4435,49 @@ class ConverseRequest(Bedrock):
         "outputConfig": "an object",
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System blocks and messages; a message of only tool results is no user message."""
-        if body.get("system") is not None:
-            yield Turn("system", bedrock_blocks(body["system"], "system")[0])
-        if not body.get("messages") and body.get("promptVariables") is None:
-            raise WrongField(
-                "messages", "an array of at least one message", body.get("messages", MISSING)
-            )
-        for place, message in items(body.get("messages"), "messages"):
-            check(message, {"role": "a string!", "content": "an array!"}, place + ".")
-            if message["role"] not in ("user", "assistant", "system"):
-                raise WrongField(place + ".role", "one from user, assistant", message["role"])
-            text, results, other = bedrock_blocks(message["content"], place + ".content")
-            if message["role"] != "user" or other or not results:
-                yield Turn(message["role"], text)
+        if not body.get("system").is_absent:
+            yield Turn("system", bedrock_blocks(body.get("system"))[0])
+        messages = body.get("messages")
+        if not messages.value and body.get("promptVariables").is_absent:
+            messages.expected("an array of at least one message")
+        for message in messages.objects():
+            message.check({"role": "a string!", "content": "an array!"})
+            role = message.get("role")
+            if role.value not in ("user", "assistant", "system"):
+                role.expected("one from user, assistant")
+            text, results, other = bedrock_blocks(message.get("content"))
+            if role.value != "user" or other or not results:
+                yield Turn(role.value, text)
             for result in results:
                 yield Turn("tool", result)
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of the tools."""
-        for place, tool in items(within(body, "toolConfig", "tools"), "toolConfig.tools"):
-            check(tool, {"toolSpec": "an object"}, place + ".")
-            if "toolSpec" in tool:
-                check(tool["toolSpec"], {"name": "a string!"}, place + ".toolSpec.")
-                yield tool["toolSpec"]["name"]
+        for tool in body.within("toolConfig", "tools").objects():
+            tool.check({"toolSpec": "an object"})
+            if "toolSpec" in tool.value:
+                yield tool.get("toolSpec").check({"name": "a string!"}).value["name"]
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`outputConfig.textFormat.structure.jsonSchema.schema`, which is JSON text."""
-        text = within(body, "outputConfig", "textFormat", "structure", "jsonSchema", "schema")
+        names = ("outputConfig", "textFormat", "structure", "jsonSchema", "schema")
+        node = body.within(*names)
+        if not isinstance(node.value, str):
+            return None if node.is_absent else node.value
         try:
-            return parse_json(utf8(text)) if isinstance(text, str) else text
+            return parse_json(utf8(node.value))
         except ValueError as error:
-            raise WrongField(
-                "outputConfig.textFormat.structure.jsonSchema.schema", f"JSON ({error})", text
-            ) from None
+            node.expected(f"JSON ({error})")
 
 
 class BedrockConverse(ConverseRequest):
     """converse and converse-stream (section 10)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse)",
-        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse-stream)",
+        "POST /model/{model}/{verb=converse}",
+        "POST /model/{model}/{verb=converse-stream}",
     )
     stops = {
         "stop": "end_turn",
@@ -4272,7 +4486,7 @@ class BedrockConverse(ConverseRequest):
         "content_filter": "content_filtered",
     }
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
         return params["verb"].endswith("stream")
 
@@ -4390,23 +4604,22 @@ class BedrockCountTokens(Bedrock):
     """CountTokens, of a Converse or an InvokeModel request."""
 
     operation, api = "count_tokens", "count-tokens"
-    routes = (r"POST /model/(?P<model>[^/]+)/count-tokens",)
+    routes = ("POST /model/{model}/count-tokens",)
     fields = {"input": "an object!"}
 
-    def turns(self, body: Json) -> Iterable[Turn]:
+    def turns(self, body: Field) -> Iterable[Turn]:
         """The conversation of the request inside."""
-        given = body["input"].get("converse")
-        if given is None:
-            text = within(body, "input", "invokeModel", "body")
-            try:
-                given = parse_json(base64.b64decode(text)) if isinstance(text, str) else None
-            except ValueError as error:
-                raise WrongField(
-                    "input.invokeModel.body", f"base64 of JSON ({error})", text
-                ) from None
-            return invoked_turns(given)
-        check(given, {**ConverseRequest.fields, "messages": "an array!"}, "input.converse.")
-        return ConverseRequest().turns(given)
+        given = body.within("input", "converse")
+        if not given.is_absent:
+            given.check({**ConverseRequest.fields, "messages": "an array!"})
+            return ConverseRequest().turns(given)
+        packed = body.within("input", "invokeModel", "body")
+        if not isinstance(packed.value, str):
+            return invoked_turns(None)
+        try:
+            return invoked_turns(parse_json(base64.b64decode(packed.value)))
+        except ValueError as error:
+            packed.expected(f"base64 of JSON ({error})")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The count."""
@@ -4439,25 +4652,26 @@ def invoked_turns(body: Json) -> Iterator[Turn]:
 # AWS Bedrock: InvokeModel (wire formats, section 10).  Pure.
 
 
-# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an ARN, is taken for Claude.
-OTHER_MAKERS = (
-    r"(?:[^/]*(?:[./]|%2[Ff]))?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
+# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an
+# ARN, is taken for Claude.
+OTHER_MAKER = re.compile(
+    r"(?:.*[./])?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
     r"openai|qwen|stability|twelvelabs|writer|zai)\."
 )
-
-
-NOVA_CHAT = r"amazon\.nova-(?!canvas|reel|sonic|[^/]*embed)"  # the others make pictures, films, speech and vectors
-
-
-INVOKED = (
-    r"POST /model/(?P<model>%s)/(?P<verb>invoke)",
-    r"POST /model/(?P<model>%s)/(?P<verb>invoke-with-response-stream)",
+FAMILIES = (
+    # Amazon's other Nova models make pictures, films, speech and vectors.
+    ("nova", re.compile(r".*amazon\.nova-(?!canvas|reel|sonic|.*embed)")),
+    ("titan-embed", re.compile(r".*amazon\.titan-embed")),
+    ("cohere-embed", re.compile(r".*cohere\.embed")),
+    ("other", OTHER_MAKER),
 )
+INVOKE = "POST /model/{model}/{verb=invoke}"
+INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
 
-def invoke_routes(model: str) -> Tuple[str, ...]:
-    """The paths of InvokeModel, whole and streamed, for models of a pattern."""
-    return tuple(path % model for path in INVOKED)
+def family_of(model: str) -> str:
+    """Whose bodies a model's InvokeModel takes: one of FAMILIES, or claude."""
+    return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 
 class BedrockInvoke(Bedrock):
@@ -4465,8 +4679,13 @@ class BedrockInvoke(Bedrock):
 
     api = "invoke"
     layout = staticmethod(compact)
+    family = ""
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The model's name tells whose body it is."""
+        return family_of(params["model"]) == self.family
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
         return params["verb"] != "invoke"
 
@@ -4488,7 +4707,8 @@ class BedrockInvoke(Bedrock):
 class BedrockClaude(BedrockInvoke, AnthropicMessages):
     """InvokeModel for Claude: messages without ping and padding, with metrics at the end (10.1)."""
 
-    routes = invoke_routes(rf"(?!{OTHER_MAKERS})[^/]+")
+    family = "claude"
+    routes = (INVOKE, INVOKE_STREAM)
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_bdrk_01"
 
@@ -4514,7 +4734,8 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
 class BedrockNova(BedrockInvoke, BedrockConverse):
     """InvokeModel for Amazon Nova, which speaks as Converse does; its events hold their names."""
 
-    routes = invoke_routes(rf"[^/]*{NOVA_CHAT}[^/]*")
+    family = "nova"
+    routes = (INVOKE, INVOKE_STREAM)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -4529,27 +4750,27 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 class BedrockOther(BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
-    routes = invoke_routes(
-        rf"(?={OTHER_MAKERS})(?![^/]*(?:{NOVA_CHAT}|amazon\.titan-embed|cohere\.embed))[^/]+"
-    )
+    family = "other"
+    routes = (INVOKE, INVOKE_STREAM)
     speaks = frozenset()
 
-    def turns(self, body: Json) -> Iterable[Turn]:
+    def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""
-        return invoked_turns(body)
+        return invoked_turns(body.value)
 
 
 class BedrockTitanEmbed(BedrockInvoke):
     """InvokeModel for Amazon's text embedding models."""
 
     operation = "embed"
-    routes = invoke_routes(r"[^/]*amazon\.titan-embed[^/]*")[:1]
+    family = "titan-embed"
+    routes: Tuple[str, ...] = (INVOKE,)
     fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
     speaks = frozenset((Embedding,))
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The one text; an image has none."""
-        return [body.get("inputText") or ""]
+        return [body.value.get("inputText") or ""]
 
     def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
         """One an input."""
@@ -4569,29 +4790,27 @@ class BedrockTitanEmbed(BedrockInvoke):
 class BedrockCohereEmbed(BedrockTitanEmbed):
     """InvokeModel for Cohere's embedding models."""
 
-    routes = invoke_routes(r"[^/]*cohere\.embed[^/]*")[:1]
+    family = "cohere-embed"
+    routes = (INVOKE,)
     fields = {"texts": "an array", "input_type": "a string"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts."""
-        return texts_of(body.get("texts"), "texts")
+        return texts_of(body.get("texts"))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
         return {
             "embeddings": self.vectors(call, reply),
-            "id": uuid(call.token, "id"),
+            "id": uuid(call, "id"),
             "response_type": "embeddings_floats",
             "texts": list(call.inputs),
         }
 
 
-def texts_of(value: Json, place: str) -> List[str]:
-    """An array of strings; WrongField for anything else in it."""
-    for index, item in enumerate(value or ()):
-        if not isinstance(item, str):
-            raise WrongField(f"{place}[{index}]", "a string", item)
-    return list(value or ())
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]
 
 
 # === formats/cohere ==========================================================
@@ -4626,10 +4845,10 @@ class Cohere(WireFormat):
     }
     bad_json = "invalid json syntax: {}"
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Trace id, limits and what keeps an answer out of caches (section 11, recorded)."""
         return (
-            ("x-debug-trace-id", ids("trace", 32, HEX)),
+            ("x-debug-trace-id", call.token("trace", 32, HEX)),
             ("access-control-expose-headers", "X-Debug-Trace-ID"),
             (
                 "cache-control",
@@ -4657,21 +4876,17 @@ class Cohere(WireFormat):
         """Tokens of a whole answer."""
         return (("num_tokens", str(reply.usage.total)),)
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"id", "message"}`."""
-        return utf8(compact({"id": uuid(ids, "error"), "message": failure.message})), (
-            ("Content-Type", self.json_type),
-        )
+        return ErrorBody({"id": uuid(call, "error"), "message": failure.message})
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """The field in a sentence."""
         if wrong.found is MISSING:
-            return Failure(400, f"invalid request: {wrong.field}: a value is required")
+            return Failure(400, f"invalid request: {wrong.path}: a value is required")
         return Failure(
             400,
-            f"invalid type: parameter {wrong.field or 'body'} is of type {kind_of(wrong.found)} but should be "
+            f"invalid type: parameter {wrong.path or 'body'} is of type {kind_of(wrong.found)} but should be "
             f"{wrong.expected}.",
         )
 
@@ -4680,7 +4895,7 @@ class CohereChat(Cohere):
     """Chat, whole and streamed; text beside tool calls is the tool plan."""
 
     api = "chat"
-    routes = (r"POST /v2/chat", r"POST /(?!v2/).+/v2/chat")
+    routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -4701,11 +4916,10 @@ class CohereChat(Cohere):
     tools = ChatRequest.tools
     streams = ChatRequest.streams
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`response_format.json_schema`, or `schema` as it was called first."""
-        return within(body, "response_format", "json_schema") or within(
-            body, "response_format", "schema"
-        )
+        schema = within(body.value, "response_format", "json_schema")
+        return schema or within(body.value, "response_format", "schema")
 
     def tool_call(self, call: Call, part: ToolCall, index: int, whole: bool) -> Dict[str, Json]:
         """A tool call; its id begins with the name of the function."""
@@ -4760,7 +4974,7 @@ class CohereChat(Cohere):
             **({"tool_calls": calls} if calls else {}),
         }
         return {
-            "id": reply.id or uuid(call.token, "id"),
+            "id": reply.id or uuid(call, "id"),
             "message": message,
             "finish_reason": self.stop(reply),
             "usage": self.usage(reply.usage),
@@ -4778,7 +4992,7 @@ class CohereChat(Cohere):
         yield (
             "message-start",
             {
-                "id": reply.id or uuid(call.token, "id"),
+                "id": reply.id or uuid(call, "id"),
                 "type": "message-start",
                 "delta": {"message": begun},
             },
@@ -4842,7 +5056,7 @@ class CohereEmbed(Cohere):
     """Embeddings, in each of the types that the request asks for."""
 
     operation, api = "embed", "embed"
-    routes = (r"POST /v2/embed", r"POST /(?!v2/).+/v2/embed")
+    routes = ("POST /v2/embed", "POST {prefix*}/v2/embed")
     fields = {
         "model": "a string!",
         "texts": "an array",
@@ -4864,26 +5078,22 @@ class CohereEmbed(Cohere):
         "ubinary": lambda vector: list(signs(vector)),
     }
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts; an image has none."""
-        if body.get("texts") is not None:
-            return texts_of(body["texts"], "texts")
-        if body.get("inputs") is not None:
-            return [
-                openai_text(item.get("content"), place + ".content")
-                for place, item in items(body["inputs"], "inputs")
-            ]
-        if not body.get("images"):
-            raise WrongField("texts", "an array")
-        return [""] * len(body["images"])
+        if not body.get("texts").is_absent:
+            return texts_of(body.get("texts"))
+        if not body.get("inputs").is_absent:
+            return [openai_text(item.get("content")) for item in body.get("inputs").objects()]
+        images = body.get("images")
+        if not images.value:
+            body.get("texts").fail("expected an array", "an array")
+        return [""] * len(images.value)
 
-    def turns(self, body: Json) -> List[Turn]:
+    def turns(self, body: Field) -> List[Turn]:
         """The texts count as the user's."""
-        for index, name in enumerate(body.get("embedding_types") or ()):
-            if not isinstance(name, str) or name not in self.types:
-                raise WrongField(
-                    f"embedding_types[{index}]", "one of " + ", ".join(self.types), name
-                )
+        for name in body.get("embedding_types").items():
+            if not name.is_a("a string") or name.value not in self.types:
+                name.expected("one of " + ", ".join(self.types))
         return [Turn("user", "\n".join(self.inputs(body)))]
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -4892,7 +5102,7 @@ class CohereEmbed(Cohere):
         vectors = [embedding.of(index) for index in range(len(call.inputs))]
         wanted = call.body.get("embedding_types") or ["float"]
         return {
-            "id": reply.id or uuid(call.token, "id"),
+            "id": reply.id or uuid(call, "id"),
             "embeddings": {
                 name: [self.types[name](vector) for vector in vectors] for name in wanted
             },
@@ -4915,7 +5125,7 @@ def signs(vector: Sequence[float]) -> bytes:
 # The Gemini API: generateContent (wire formats, section 7).  Pure.
 
 
-GEMINI_MODEL = r"POST /(?:v1beta|v1alpha|v1)/(?:models|tunedModels)/(?P<model>[^/:]+?)" + COLON
+GEMINI_MODEL = "POST /{v1beta|v1alpha|v1}/{models|tunedModels}/{model}:"
 
 
 GOOGLE_STATUS = {
@@ -5019,6 +5229,7 @@ class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
+    area = ("/v1beta/models", "/v1alpha/models", "/v1beta/openai/", "/v1alpha/openai/")
     credentials = ("x-goog-api-key", "?key", "authorization")
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     refusals = ("no_key", "no_key")
@@ -5029,7 +5240,7 @@ class Gemini(WireFormat):
     service = "generativelanguage.googleapis.com"
     bad_json = "Invalid JSON payload received. {}."
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """The front end's headers (section 7, recorded); Alt-Svc is left out, it would send clients to HTTP/3."""
         return ((("Content-Disposition", "attachment"),) if stream else ()) + (
             ("Vary", "Origin"),
@@ -5039,7 +5250,7 @@ class Gemini(WireFormat):
             ("X-XSS-Protection", "0"),
             ("X-Frame-Options", "SAMEORIGIN"),
             ("X-Content-Type-Options", "nosniff"),
-            ("Server-Timing", f"gfet4t7; dur={200 + int(ids('ms', 2, HEX), 16)}"),
+            ("Server-Timing", f"gfet4t7; dur={200 + int(call.token('ms', 2, HEX), 16)}"),
         )
 
     def exceeded(self, model: str, wait: int) -> List[Json]:
@@ -5068,7 +5279,7 @@ class Gemini(WireFormat):
             {"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{wait}s"},
         ]
 
-    def google_error(self, failure: Failure, asked: Union[Request, Call]) -> Dict[str, Json]:
+    def google_error(self, call: Call, failure: Failure) -> Dict[str, Json]:
         """`{"error": {"code", "message", "status", "details"}}`."""
         status = GOOGLE_STATUS.get(
             failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL"
@@ -5099,7 +5310,7 @@ class Gemini(WireFormat):
                 }
             )
         if failure.status == 429:
-            details += self.exceeded(getattr(asked, "model", ""), failure.wait)
+            details += self.exceeded(call.model, failure.wait)
         return {
             "error": {
                 "code": failure.status,
@@ -5109,51 +5320,60 @@ class Gemini(WireFormat):
             }
         }
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """The error; in an array where the stream is one."""
-        value: Json = self.google_error(failure, asked)
+        value: Json = self.google_error(call, failure)
         if (
-            asked.path.endswith("streamGenerateContent")
-            and google_framing(asked.query) is GOOGLE_ARRAY
+            call.path.endswith("streamGenerateContent")
+            and google_framing(call.query) is GOOGLE_ARRAY
         ):
             value = [value]
-        return self.encode(value), (("Content-Type", self.json_type),)
+        return ErrorBody(value, self.layout, self.ending, self.json_type)
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One event or element that holds the error (3.3)."""
-        yield "", self.google_error(failure, call)
+        yield "", self.google_error(call, failure)
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """Google's way to name a field."""
-        if wrong.said:
-            text = wrong.said
+        if wrong.sentence:
+            text = wrong.sentence
         elif wrong.found is MISSING:
-            text = f"* {wrong.field}: {wrong.field} is not specified"
+            text = f"* {wrong.path}: {wrong.path} is not specified"
         else:
-            text = f"Invalid value at '{wrong.field or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
-        return Failure(400, text, param=wrong.field or "body")
+            text = f"Invalid value at '{wrong.path or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
+        return Failure(400, text, param=wrong.path or "body")
 
 
-def google_parts(content: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
-    """The parts of a content, which may be one object where an array belongs."""
-    check(content, {"role": "a string", "parts": "an array or an object"}, place + ".")
-    parts = content.get("parts")
-    for where, part in items([parts] if isinstance(parts, dict) else parts, place + ".parts"):
-        check(part, {"text": "a string"}, where + ".")
-        yield where, part
+def picked(node: Field, name: str) -> Field:
+    """The same of a field of the request; its place is the camelCase name either way."""
+    value = pick(node.value, name) if isinstance(node.value, dict) else None
+    return Field(value, parent=node, key=name)
 
 
-def google_text(content: Json, place: str) -> str:
+def one_or_more(node: Field) -> List[Field]:
+    """The items of an array, or the one object that stands where an array belongs."""
+    if isinstance(node.value, dict):
+        return [Field(node.value, parent=node, key=0)]
+    return node.items()
+
+
+def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
+    """The parts of a content."""
+    content.check({"role": "a string", "parts": "an array or an object"})
+    for part in one_or_more(content.get("parts")):
+        yield cast(Dict[str, Json], part.check({"text": "a string"}).value)
+
+
+def google_text(content: Field) -> str:
     """The text of a content's parts, without thoughts; a bare string is its own text."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    return "\n".join(
-        part["text"]
-        for _, part in google_parts(content, place)
-        if part.get("text") is not None and not part.get("thought")
-    )
+    if content.is_absent:
+        return ""
+    if isinstance(content.value, str):
+        return content.value
+    parts = list(google_parts(content))
+    spoken = [part for part in parts if part.get("text") is not None and not part.get("thought")]
+    return "\n".join(part["text"] for part in spoken)
 
 
 def google_result(part: Mapping[str, Json]) -> Optional[str]:
@@ -5182,29 +5402,25 @@ def google_cached(usage: Usage) -> Dict[str, Json]:
     )
 
 
-def google_turns(body: Json) -> Iterator[Turn]:
+def google_turns(body: Field) -> Iterator[Turn]:
     """System instruction and contents; a turn of only function responses is no user message."""
-    system = pick(body, "systemInstruction")
-    if system is not None:
-        if not fits(system, "a string or an object"):
-            raise WrongField("systemInstruction", "an object", system)
-        yield Turn("system", google_text(system, "systemInstruction"))
-    contents = body.get("contents")
-    for place, content in items([contents] if isinstance(contents, dict) else contents, "contents"):
-        role = content.get("role") or "user"
+    system = picked(body, "systemInstruction")
+    if not system.is_absent:
+        if not system.is_a("a string or an object"):
+            system.expected("an object")
+        yield Turn("system", google_text(system))
+    for content in one_or_more(body.get("contents")):
+        content.a("an object")
+        role = content.value.get("role") or "user"
         if role not in ("user", "model", "function"):
-            raise WrongField(
-                place + ".role",
-                "one from user, model",
-                role,
-                "Please use a valid role: user, model.",
-            )
-        results = [google_result(part) for _, part in google_parts(content, place)]
+            wanted = "one from user, model"
+            content.get("role").expected(wanted, "Please use a valid role: user, model.")
+        results = [google_result(part) for part in google_parts(content)]
         found = [result for result in results if result is not None]
         if role == "model":
-            yield Turn("assistant", google_text(content, place))
+            yield Turn("assistant", google_text(content))
         elif not found or len(found) < len(results):
-            yield Turn("user", google_text(content, place))
+            yield Turn("user", google_text(content))
         for result in found:
             yield Turn("tool", result)
 
@@ -5222,7 +5438,7 @@ class GeminiRequest(Gemini):
         "safetySettings": "an array",
     }
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
         return params["verb"] == "streamGenerateContent"
 
@@ -5230,46 +5446,35 @@ class GeminiRequest(Gemini):
         """An event stream, unless `alt` (also spelled `$alt`) asks for JSON."""
         return google_framing(call.query)
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System instruction and contents."""
-        if not body["contents"]:
-            raise WrongField("contents", "an array with at least one content", body["contents"])
+        contents = body.get("contents")
+        if not contents.value:
+            contents.expected("an array with at least one content")
         return google_turns(body)
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of the declared functions."""
-        for place, tool in items(body.get("tools"), "tools"):
-            for where, declared in items(
-                pick(tool, "functionDeclarations"), place + ".functionDeclarations"
-            ):
-                check(declared, {"name": "a string!"}, where + ".")
-                yield declared["name"]
+        for tool in body.get("tools").objects():
+            for declared in picked(tool, "functionDeclarations").objects():
+                yield declared.check({"name": "a string!"}).value["name"]
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`generationConfig.responseJsonSchema`, or `responseSchema`, whose type names are in capitals."""
-        config = pick(body, "generationConfig") or {}
-        return next(
-            filter(None, (pick(config, name) for name in ("responseJsonSchema", "responseSchema"))),
-            None,
-        )
+        config = pick(body.value, "generationConfig") or {}
+        return pick(config, "responseJsonSchema") or pick(config, "responseSchema") or None
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """`candidateCount`."""
-        config = pick(body, "generationConfig") or {}
-        return count(
-            config,
-            "candidateCount" if "candidateCount" in config else "candidate_count",
-            8,
-            "generationConfig.",
-        )
+        return choices_of(picked(picked(body, "generationConfig"), "candidateCount"), 8)
 
 
 class GeminiGenerate(GeminiRequest):
     """generateContent and streamGenerateContent (wire formats, section 7)."""
 
     routes: Tuple[str, ...] = (
-        GEMINI_MODEL + "(?P<verb>generateContent)",
-        GEMINI_MODEL + "(?P<verb>streamGenerateContent)",
+        GEMINI_MODEL + "{verb=generateContent}",
+        GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
 
     def part(self, call: Call, delta: Delta, text: str) -> Dict[str, Json]:
@@ -5430,11 +5635,13 @@ class GeminiCountTokens(Gemini):
         "generate_content_request": "an object",
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The contents to count, or those of the request to count."""
-        inner = pick(body, "generateContentRequest") or body
-        if not inner.get("contents"):
-            raise WrongField("contents", "an array")
+        inner = picked(body, "generateContentRequest")
+        if not inner.value:
+            inner = body
+        if not inner.value.get("contents"):
+            body.get("contents").fail("expected an array", "an array")
         return google_turns(inner)
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -5453,9 +5660,9 @@ class GeminiEmbed(Gemini):
     fields = {"content": "a string or an object!"}
     speaks = frozenset((Embedding,))
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The one text."""
-        return [google_text(body.get("content"), "content")]
+        return [google_text(body.get("content"))]
 
     def vectors(self, call: Call, reply: Reply) -> List[Json]:
         """One an input."""
@@ -5474,14 +5681,12 @@ class GeminiBatchEmbed(GeminiEmbed):
     routes: Tuple[str, ...] = (GEMINI_MODEL + "batchEmbedContents",)
     fields = {"requests": "an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """A text a request."""
-        if not body.get("requests"):
-            raise WrongField("requests", "an array with at least one request", body.get("requests"))
-        return [
-            google_text(request.get("content"), place + ".content")
-            for place, request in items(body.get("requests"), "requests")
-        ]
+        requests = body.get("requests")
+        if not requests.value:
+            requests.expected("an array with at least one request")
+        return [google_text(request.get("content")) for request in requests.objects()]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
@@ -5493,13 +5698,13 @@ class GeminiModels(Gemini):
 
     operation = api = "models"
     routes: Tuple[str, ...] = (
-        r"GET /(?:v1beta|v1alpha)/models(?:/(?P<model>[^/:]+))?",
-        r"GET /v1/models(?:/(?P<model>[^/:]+))?",
+        "GET /{v1beta|v1alpha}/models[/{model:}]",
+        "GET /v1/models[/{model:}]",
     )
     known = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-1.5-flash", "gemini-embedding-001")
     speaks = frozenset()
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """`/v1/models` is shared with OpenAI and Anthropic."""
         return not request.path.startswith("/v1/") or caller(request) == "google"
 
@@ -5529,7 +5734,7 @@ class GeminiModels(Gemini):
         size, start = call.query.get("pageSize", "50"), call.query.get("pageToken", "0")
         for name, value in (("pageSize", size), ("pageToken", start)):
             if not re.fullmatch(r"[0-9]{1,6}", value):
-                raise WrongField(name, "a number of models", value)
+                Field(dict(call.query)).get(name).expected("a number of models")
         end = int(start) + (int(size) or 50)
         return {
             "models": [self.entry(name) for name in self.known[int(start) : end]],
@@ -5541,19 +5746,12 @@ class GeminiModels(Gemini):
 # Vertex AI (wire formats, section 8).  Pure.
 
 
-VERTEX_PLACE = r"/(?:v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
-
-
-VERTEX_MODELS = tuple(
-    place + r"/(?P<model>[^/:]+?)" + COLON
-    for place in (
-        r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>[^/]+)/models",
-        r"POST " + VERTEX_PLACE + r"/endpoints",
-        r"POST /(?:v1beta1|v1)/publishers/(?P<publisher>[^/]+)/models",
-    )
+VERTEX_PLACE = "POST /{v1|v1beta1}/projects/{project}/locations/{location}"
+VERTEX_MODELS = (
+    VERTEX_PLACE + "/publishers/{publisher}/models/{model}:",
+    VERTEX_PLACE + "/endpoints/{model}:",
+    "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
-
-
 VERTEX_KEY = Failure(
     401,
     "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
@@ -5579,6 +5777,7 @@ class Vertex(Gemini):
     """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys; details on every error."""
 
     provider = "vertex_ai"
+    area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
     credentials = ("authorization", "x-goog-api-key", "?key")
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     error_details = {"details": []}
@@ -5593,7 +5792,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
     """generateContent on Vertex AI: other key order, no candidate index, usage on the last chunk only (8.1)."""
 
     routes = tuple(
-        place + f"(?P<verb>{verb})"
+        f"{place}{{verb={verb}}}"
         for place in VERTEX_MODELS
         for verb in ("generateContent", "streamGenerateContent")
     )
@@ -5702,13 +5901,14 @@ class VertexPredict(Vertex, GeminiEmbed):
     routes = tuple(place + "predict" for place in VERTEX_MODELS)
     fields = {"instances": "an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """A text an instance; models of one's own take instances of any kind, which have none."""
         texts = []
-        for index, instance in enumerate(body.get("instances") or ()):
-            if isinstance(instance, dict):
-                check(instance, {"content": "a string"}, f"instances[{index}].")
-            texts.append(instance.get("content") or "" if isinstance(instance, dict) else "")
+        for instance in body.get("instances").items():
+            if instance.is_a("an object"):
+                texts.append(instance.check({"content": "a string"}).value.get("content") or "")
+            else:
+                texts.append("")
         return texts
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -5730,11 +5930,11 @@ class VertexModels(Vertex, GeminiModels):
     """The publisher's models."""
 
     routes = (
-        r"GET /(?:v1beta1|v1)/(?:projects/[^/]+/locations/[^/]+/)?publishers/(?P<publisher>[^/]+)/models"
-        r"(?:/(?P<model>[^/:]+))?",
+        "GET /{v1beta1|v1}/[projects/{project}/locations/{location}/]publishers/{publisher}/models"
+        "[/{model:}]",
     )
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Vertex AI's alone."""
         return True
 
@@ -5775,23 +5975,19 @@ class GoogleCompatible(Gemini):
     json_type = "application/json"
     bad_json = OpenAI.bad_json
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
         return True
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`[{"error": {…}}]`."""
-        return utf8(indented([self.google_error(failure, asked)]) + "\n"), (
-            ("Content-Type", self.json_type),
-        )
+        return ErrorBody([self.google_error(call, failure)], indented, "\n")
 
 
 class GeminiChat(GoogleCompatible, OpenAIChat):
     """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or probabilities."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/chat/completions",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -5823,13 +6019,13 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
 class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/embeddings",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/embeddings",)
 
 
 class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
     """Models in OpenAI's shape."""
 
-    routes = (r"GET /(?:v1beta|v1alpha)/openai/models(?:/(?P<model>.+))?",)
+    routes = ("GET /{v1beta|v1alpha}/openai/models[/{model*}]",)
     known = tuple("models/" + name for name in GeminiModels.known)
 
     def entry(self, name: str) -> Dict[str, Json]:
@@ -5840,12 +6036,12 @@ class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
 class VertexChat(Vertex, GeminiChat):
     """Chat completions at Vertex AI's endpoint `openapi`, with an empty fingerprint and the traffic type (8.3)."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/chat/completions",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
 
-    def settled(self, failure: Failure, asked: Union[Request, Call]) -> Failure:
+    def settled(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
-        found, path = super().settled(failure, asked), RESOURCE.sub("", asked.path)
-        publisher, _, name = getattr(asked, "model", "").rpartition("/")
+        found, path = super().settled(call, failure), RESOURCE.sub("", call.path)
+        publisher, _, name = call.model.rpartition("/")
         model = (
             f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"
         )
@@ -5875,7 +6071,7 @@ class VertexChat(Vertex, GeminiChat):
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/embeddings",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/embeddings",)
 
 
 # === formats/mistral =========================================================
@@ -5904,20 +6100,20 @@ class Mistral(OpenAI):
         ),
     }
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Paths that it shares with OpenAI are its own for its client."""
         return caller(request) == "mistral"
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Correlation id, latencies and rate limits (section 12, recorded)."""
-        own = uuid(ids, "correlation")
+        own = uuid(call, "correlation")
         request_id = f"019a{own[4:14]}7{own[15:]}"
         left = "0" if status == 429 else "9"
         return (
             ("mistral-correlation-id", request_id),
             ("x-kong-request-id", request_id),
             ("x-kong-proxy-latency", "8"),
-            ("x-kong-upstream-latency", str(200 + int(ids("ms", 2, HEX), 16))),
+            ("x-kong-upstream-latency", str(200 + int(call.token("ms", 2, HEX), 16))),
             ("x-ratelimit-limit-req-10-second", "10"),
             ("x-ratelimit-remaining-req-10-second", left),
             ("x-ratelimit-limit-tokens-minute", "500000"),
@@ -5933,21 +6129,18 @@ class Mistral(OpenAI):
             *retry_after(limit),
         )
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"detail"}` from the front, else an object of its own (section 12)."""
-        kind: Headers = (("Content-Type", self.json_type),)
         if failure.status == 401:
-            return utf8(compact({"detail": failure.message})), kind
+            return ErrorBody({"detail": failure.message})
         if failure.status == 422 and failure.param is not None:
             detail = {
                 "type": failure.type or "value_error",
                 "loc": ["body", *location(failure.param)],
                 "msg": failure.message,
             }
-            return utf8(compact({"detail": [detail]})), kind
-        return utf8(compact(self.error(failure))), kind
+            return ErrorBody({"detail": [detail]})
+        return ErrorBody(self.error(failure))
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The flat object of an error."""
@@ -5963,10 +6156,10 @@ class Mistral(OpenAI):
             "raw_status_code": failure.status,
         }
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
         kind, said = pydantic_said(wrong)
-        return Failure(422, said, kind, param=wrong.field)
+        return Failure(422, said, kind, param=wrong.path)
 
 
 class MistralChat(Mistral, OpenAIChat):
@@ -6089,7 +6282,7 @@ class MistralFIM(MistralChat):
     """Fill in the middle: a prompt, and a suffix that the answer leads to."""
 
     api = "fim"
-    routes = (r"POST (?:/.+)?/v1/fim/completions",)
+    routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
         "prompt": "a string!",
@@ -6097,13 +6290,13 @@ class MistralFIM(MistralChat):
         "stream": "a boolean",
     }
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """The path is Mistral's alone."""
         return True
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""
-        yield Turn("user", body["prompt"])
+        yield Turn("user", body.value["prompt"])
 
 
 class MistralEmbeddings(Mistral, OpenAIEmbeddings):
@@ -6190,19 +6383,17 @@ class Ollama(WireFormat):
         """Lines of JSON."""
         return GO_LINES
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error"}`."""
-        return utf8(compact({"error": failure.message})), (("Content-Type", self.json_type),)
+        return ErrorBody({"error": failure.message})
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """What is required, or what Go's decoder says."""
         if wrong.found is MISSING:
-            return Failure(400, f"{wrong.field} is required")
+            return Failure(400, f"{wrong.path} is required")
         return Failure(
             400,
-            f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.field or 'body'}: "
+            f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.path or 'body'}: "
             f"expected {wrong.expected}",
         )
 
@@ -6210,9 +6401,10 @@ class Ollama(WireFormat):
         """One line that holds an error."""
         yield "", {"error": failure.message}
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`format`, where it is a schema."""
-        return body["format"] if isinstance(body.get("format"), dict) else None
+        schema = body.value.get("format")
+        return schema if isinstance(schema, dict) else None
 
     @staticmethod
     def times(call: Call, reply: Reply) -> Dict[str, int]:
@@ -6242,30 +6434,25 @@ class OllamaChat(Ollama):
     """chat: streamed unless the request says otherwise."""
 
     api = "chat"
-    routes: Tuple[str, ...] = (r"POST /api/chat", r"POST /(?!api/).+/api/chat")
+    routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
     fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
 
-    def tools(self, body: Json) -> Iterable[str]:
+    def tools(self, body: Field) -> Iterable[str]:
         """Names of functions."""
         return ChatRequest.tools(cast(ChatRequest, self), body)
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The messages; images lie apart from their text."""
-        for place, message in items(body["messages"], "messages"):
-            check(
-                message,
-                {"role": "a string!", "content": "a string", "images": "an array"},
-                place + ".",
-            )
-            if message["role"] not in CHAT_ROLES:
-                raise WrongField(
-                    place + ".role", "one from system, user, assistant, tool", message["role"]
-                )
-            yield Turn(CHAT_ROLES[message["role"]], message.get("content") or "")
+        for message in body.get("messages").objects():
+            message.check({"role": "a string!", "content": "a string", "images": "an array"})
+            role = message.get("role")
+            if role.value not in CHAT_ROLES:
+                role.expected("one from system, user, assistant, tool")
+            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
-        return body.get("stream") is not False
+        return body.value.get("stream") is not False
 
     def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
         """What an object of the answer says: the texts of these parts, and their tool calls."""
@@ -6349,7 +6536,7 @@ class OllamaGenerate(OllamaChat):
     """generate: a prompt instead of messages."""
 
     api = "generate"
-    routes = (r"POST /api/generate", r"POST /(?!api/).+/api/generate")
+    routes = ("POST /api/generate", "POST {prefix*}/api/generate")
     fields = {
         **Ollama.fields,
         "prompt": "a string",
@@ -6359,15 +6546,15 @@ class OllamaGenerate(OllamaChat):
     }
     speaks = frozenset((Text, Reasoning, Refusal))
 
-    def tools(self, body: Json) -> Iterable[str]:
+    def tools(self, body: Field) -> Iterable[str]:
         """None."""
         return ()
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System text and prompt."""
-        if body.get("system") is not None:
-            yield Turn("system", body["system"])
-        yield Turn("user", body.get("prompt") or "")
+        if not body.get("system").is_absent:
+            yield Turn("system", body.value["system"])
+        yield Turn("user", body.value.get("prompt") or "")
 
     def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
         """The texts, at the top level."""
@@ -6393,15 +6580,14 @@ class OllamaEmbed(Ollama):
     """embed: a vector an input."""
 
     operation, api = "embed", "embed"
-    routes: Tuple[str, ...] = (r"POST /api/embed", r"POST /(?!api/).+/api/embed")
+    routes: Tuple[str, ...] = ("POST /api/embed", "POST {prefix*}/api/embed")
     fields: Mapping[str, str] = {**Ollama.fields, "input": "a string or an array!"}
     speaks = frozenset((Embedding,))
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """One text, or several."""
-        return (
-            [body["input"]] if isinstance(body["input"], str) else texts_of(body["input"], "input")
-        )
+        given = body.get("input")
+        return [given.value] if isinstance(given.value, str) else texts_of(given)
 
     def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
         """One an input."""
@@ -6426,12 +6612,12 @@ class OllamaEmbeddings(OllamaEmbed):
     """The older embeddings: one prompt, one vector."""
 
     api = "embeddings"
-    routes = (r"POST /api/embeddings",)
+    routes = ("POST /api/embeddings",)
     fields = {**Ollama.fields, "prompt": "a string!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The prompt."""
-        return [body["prompt"]]
+        return [body.value["prompt"]]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding."""
@@ -6442,7 +6628,7 @@ class OllamaTags(Ollama):
     """tags: the models that are there."""
 
     operation, api = "models", "tags"
-    routes: Tuple[str, ...] = (r"GET /api/tags",)
+    routes: Tuple[str, ...] = ("GET /api/tags",)
     speaks = frozenset()
     known = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
 
@@ -6475,7 +6661,7 @@ class OllamaVersion(OllamaTags):
     """version."""
 
     api = "version"
-    routes = (r"GET /api/version",)
+    routes = ("GET /api/version",)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""
@@ -6486,12 +6672,7 @@ class OllamaVersion(OllamaTags):
 # Claude on Vertex AI (wire formats, 8.2).  Pure.
 
 
-VERTEX_CLAUDE = (
-    r"POST "
-    + VERTEX_PLACE
-    + r"/publishers/(?P<publisher>anthropic)/models/(?P<model>(?!count-tokens)[^/:]+?)"
-    + COLON
-)
+VERTEX_CLAUDE = VERTEX_PLACE + "/publishers/{publisher=anthropic}/models/"
 
 
 class OnVertex(Anthropic):
@@ -6516,24 +6697,22 @@ class OnVertex(Anthropic):
     limits = Vertex.limits
     front = (401, 403, 404, 429)
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """The request id; Google's front adds its own."""
         return (
-            ("request-id", self.request_id + ids("request", 21, BASE58)),
+            ("request-id", self.request_id + call.token("request", 21, BASE58)),
             ("Vary", "Origin"),
             ("Vary", "X-Origin"),
             ("Vary", "Referer"),
             ("X-Content-Type-Options", "nosniff"),
         )
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """Google's shape from the front, Anthropic's from the model."""
         return (
-            VERTEX_FRONT.failure(failure, asked, ids)
+            VERTEX_FRONT.failure(call, failure)
             if failure.status in self.front
-            else super().failure(failure, asked, ids)
+            else super().failure(call, failure)
         )
 
 
@@ -6543,11 +6722,14 @@ VERTEX_FRONT = Vertex()
 class VertexMessages(OnVertex, AnthropicMessages):
     """Messages on Vertex AI: model and streaming are in the path."""
 
-    routes = (VERTEX_CLAUDE + "(?P<verb>rawPredict)", VERTEX_CLAUDE + "(?P<verb>streamRawPredict)")
+    routes = (
+        VERTEX_CLAUDE + "{model}:{verb=rawPredict}",
+        VERTEX_CLAUDE + "{model}:{verb=streamRawPredict}",
+    )
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_vrtx_01"
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
         return params["verb"] == "streamRawPredict"
 
@@ -6555,13 +6737,7 @@ class VertexMessages(OnVertex, AnthropicMessages):
 class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
 
-    routes = (
-        r"POST "
-        + VERTEX_PLACE
-        + r"/publishers/(?P<publisher>anthropic)/models/count-tokens"
-        + COLON
-        + "rawPredict",
-    )
+    routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
 
 
 # === formats/all =============================================================
@@ -8431,14 +8607,12 @@ class Entry:
             return False
         if not wanted:
             return True
-        call = self.call or Call(self.provider or "", "", "", "", path=self.path)
-        seen = replace(
-            call,
-            query=self.kept["query"],
-            headers=self.kept["headers"],
-            port=self.port,
-            session=self.session,
-        )
+        query, headers = self.kept["query"], self.kept["headers"]
+        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
+        if self.call:
+            seen = replace(self.call, request=request)
+        else:
+            seen = Call(request, self.provider or "", "", "", "", body=None)
         return all(one.holds(one.get(seen)) for one in wanted)
 
 
@@ -8703,6 +8877,8 @@ def control_refusal(refused: Refused) -> Answered:
 def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
     """A request as the journal keeps it, with no credential in it; how it ended is filled in later."""
     call, body, response = answered.call, request.body, answered.response
+    if call and not call.was_read:
+        call = None
     size = 1500 + head.weight + 16 * min(len(body), JOURNAL_BODY) + 2000 * len(answered.near)
     kept: Json = call.body if call else body.decode("utf-8", "replace")
     if len(body) > JOURNAL_BODY:
@@ -8710,6 +8886,7 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
         call = (
             replace(
                 call,
+                request=replace(call.request, body=b""),
                 body=None,
                 prompt="",
                 inputs=(),
@@ -9261,7 +9438,7 @@ def echo(call: Call) -> Reply:
     if call.operation == "embed":
         size = dimensions(call)
         if not fits(size, "an integer") or not 1 <= size <= 8192:
-            raise WrongField("dimensions", "an integer from 1 to 8192", size)
+            Field({"dimensions": size}).get("dimensions").expected("an integer from 1 to 8192")
         parts = (Embedding(tuple(unit_vector(one, size) for one in call.inputs)),)
     return Reply(parts, "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
 
@@ -9328,7 +9505,7 @@ def written(
                 200,
             )
         else:
-            return failed(wire, wire.settled(outcome, call), call.token, delivery, call)
+            return failed(wire, call, wire.settled(call, outcome), delivery)
     if call.stream and not (
         isinstance(outcome, Recorded) and not (outcome.frames or outcome.values)
     ):
@@ -9361,7 +9538,7 @@ def streamed(
     framing = wire.framing(call)
     headers = (
         ("Content-Type", wire.stream_type if framing.streams else wire.json_type),
-        *wire.headers(call.token, framing.streams, status),
+        *wire.headers(call, framing.streams, status),
     )
     content = outcome.content if isinstance(outcome, Broken) else outcome
     if (
@@ -9401,7 +9578,7 @@ def broken_off(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked for."""
     return wire.interruption(
-        call, wire.settled(broken.failure, call), min(broken.after, len(events))
+        call, wire.settled(call, broken.failure), min(broken.after, len(events))
     )
 
 
@@ -9415,18 +9592,22 @@ def whole_response(
     counts: Headers = (),
 ) -> Response:
     """A whole body with the provider's headers."""
-    headers = (("Content-Type", wire.json_type), *wire.headers(call.token, False, status), *counts)
+    headers = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *counts)
     return Response(
         status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery
     )
 
 
 def failed(
-    wire: WireFormat, failure: Failure, ids: Ids, delivery: Delivery, asked: Union[Request, Call]
+    wire: WireFormat,
+    call: Call,
+    failure: Failure,
+    delivery: Delivery,
+    more: Mapping[str, Json] = MappingProxyType({}),
 ) -> Response:
-    """An error in the provider's shape."""
-    body, own = wire.failure(failure, asked, ids)
-    headers = (*own, *wire.headers(ids, False, failure.status))
+    """An error in the provider's shape, with `more` members beside its own."""
+    body, headers = wire.failed(call, failure, more)
+    headers += wire.headers(call, False, failure.status)
     return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
@@ -9459,136 +9640,259 @@ def laid_over(headers: Headers, own: Sequence[Tuple[str, Optional[str]]]) -> Hea
 # Answers to requests that came before.  Touches nothing.
 
 
+ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
+OBJECT_ROOM = 2048  # about what the objects of an answer take
+EMPTY_FRAME = 512  # and of one event
+
+
+class NotedHeaders(Mapping[str, str]):
+    """Headers that note which of them were asked for, there or not."""
+
+    __slots__ = ("known", "noted")
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
+        self.noted: Set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.noted.add(name)
+        return self.known[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A header's value, or the default."""
+        self.noted.add(name)
+        return self.known.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self.noted.add(str(name))
+        return name in self.known
+
+    def __iter__(self) -> Iterator[str]:
+        self.noted.update(self.known)
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+class Key(NamedTuple):
+    """All of a request that its answer depends on; `headers` are the values of those asked for."""
+
+    method: str
+    path: str
+    port: int
+    body: bytes
+    query: Tuple[Tuple[str, str], ...]
+    headers: Tuple[Optional[str], ...]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        texts = [self.path, *(text for pair in self.query for text in pair)]
+        return len(self.body) + sum(map(len, [*texts, *filter(None, self.headers)])) + OBJECT_ROOM
+
+
 class Memory:
-    """Answers to requests that came before, for as long as the mocks of the session and of the files stay the same.
+    """Answers to requests that came before, for as long as settings and mocks stay the same.
 
-    An answer depends on nothing but the request and the mocks, so that an equal request need not be read, matched
-    and written out again.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+    An answer depends on nothing but those and the request, so that an equal request need not be
+    read, matched and written out again.  Which headers it depends on is not declared anywhere: those
+    that were asked for while it was made are part of the key of all answers on its path.  Kept are
+    answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(
-        self, own: Index, files: Index, names: Sequence[str], room: int = 4 * 1024 * 1024
-    ) -> None:
-        self.own, self.files, self.room, self.used = own, files, room, 0
-        self.names = (*names, *own.headers, *files.headers)
-        self.answers: Dict[Any, Answered] = {}
+    def __init__(self, settings: Settings, own: Index, files: Index, room: int) -> None:
+        self.settings, self.own, self.files = settings, own, files
+        self.room = room
+        self.forget()
 
-    def key(self, request: Request) -> Any:
-        """All of a request that its answer depends on."""
+    def forget(self) -> None:
+        """Start over."""
+        self.used = 0
+        self.answers: Dict[Key, Answered] = {}
+        self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+
+    def is_of(self, settings: Settings, own: Index, files: Index) -> bool:
+        """Whether the answers still hold: they were made with these settings from these mocks."""
+        return self.settings is settings and self.own is own and self.files is files
+
+    def key(self, request: Request) -> Key:
+        """The key of a request, as far as is known what its answer depends on."""
         headers = request.headers
-        return (
-            request.method,
-            request.path,
-            request.port,
-            request.body,
-            tuple(request.query.items()),
-            *[headers.get(name) for name in self.names],
-        )
+        names = self.names.get((request.method, request.path), ())
+        values = tuple([headers.get(name) for name in names])
+        query = tuple(request.query.items())
+        return Key(request.method, request.path, request.port, request.body, query, values)
 
-    def keep(self, key: Any, answered: Answered) -> Answered:
-        """The answer, which is remembered.  A stream is written out first, as far as that takes no time worth
-        mentioning: a thousand that begin at once are then made once."""
+    def find(self, request: Request) -> Optional[Answered]:
+        """The answer to an equal request."""
+        return self.answers.get(self.key(request))
+
+    def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
+        """The answer, which is remembered if it can be.  A stream is written out first, as far as
+        that takes no time worth mentioning: a thousand that begin at once are then made once."""
         frames = answered.response.frames
         if frames is not None and not isinstance(frames, tuple):
             frames = ahead(frames)
             answered = replace(answered, response=replace(answered.response, frames=frames))
-        if answered.steady and (frames is None or isinstance(frames, tuple)):
-            size = sum(len(frame) for frame in frames or () if not isinstance(frame, Hold))
-            self.put(key, answered, size + len(answered.response.body))
+        if not answered.steady or not (frames is None or isinstance(frames, tuple)):
+            return answered
+        size = len(answered.response.body)
+        for frame in frames or ():
+            size += EMPTY_FRAME if isinstance(frame, Hold) else len(frame)
+        self.put(request, noted, answered, size)
         return answered
 
-    def put(self, key: Any, answered: Answered, size: int) -> None:
+    def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
-        size += sum(len(part) for part in key if isinstance(part, (bytes, str))) + 300 * len(
-            key[4]
-        )  # key[4]: the query
-        if size > 1024 * 1024:
+        place = request.method, request.path
+        names = self.names.get(place, ())
+        more = noted.difference(names)
+        if more:  # what was remembered without them is not found any more
+            self.names[place] = (*names, *sorted(more))
+        key = self.key(request)
+        size += key.size
+        if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:
-            self.answers, self.used = {}, 0
+            self.forget()
+            self.names[place] = (*names, *sorted(more))
         self.answers[key] = answered
-        self.used += size + 2048  # about what the objects take
+        self.used += size
 
 
 # === routing =================================================================
 # Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
 
 
-OWNER_HEADERS = (
-    "anthropic-version",
-    "user-agent",
-    "x-goog-api-key",
-    "access-control-request-method",
-    "access-control-request-headers",
-)
-
-
-CREDENTIALS = tuple(
-    sorted({name for wire in WIRE_FORMATS for name in wire.credentials if name[0] != "?"})
-)
-
-
-ROUTES = tuple((re.compile(route), wire) for wire in WIRE_FORMATS for route in wire.routes)
-
-
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 
-
-def readable(route: str) -> str:
-    """A route as people write it: the first of its alternatives, groups as {name}."""
-    text = re.sub(r"\(\?P<\w+>([\w-]+)\)", r"\1", route.replace(COLON, ":"))
-    text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"{\1}", text)
-    text = re.sub(r"\(\?:[^()]*\)\?", "", text)
-    return re.sub(r"\(\?:([^|()]*)[^()]*\)", r"\1", text)
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
 
 
-PATHS = tuple(
-    reversed(
-        list(
-            {
-                readable(route): wire
-                for wire in reversed(WIRE_FORMATS)
-                for route in reversed(wire.routes)
-                if "(?" not in readable(route)
-            }.items()
-        )
-    )
-)
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
 
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\{(?:\w+=)?([^{}|=]+)(?:\|[^{}]*)\}|\{\w+=([^{}]+)\}", r"\1\2", text)
+    return re.sub(r"\{(\w+)[:*]\}", r"{\1}", text)
+
+
+class Route(NamedTuple):
+    """One template, compiled; `anywhere` says that it takes any prefix."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    pattern: Pattern[str]
+    anywhere: bool
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def compiled_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            found.append(Route(method, template, wire, re.compile(pattern_of(template)), anywhere))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+ROUTES = compiled_routes()
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            if "{prefix*}" not in route:
+                found.setdefault(readable(route), wire)
+    return found
+
+
+PATHS = tuple(known_paths().items())
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 
 
 def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, and the decoded segments that it names."""
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
     return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
 
 
 def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
-    target = ("GET" if method == "HEAD" else method) + " " + path
-    found = ((wire, route.fullmatch(target)) for route, wire in ROUTES)
-    return tuple(
-        (
-            wire,
-            {name: unquote(text) for name, text in match.groupdict().items() if text is not None},
-        )
-        for wire, match in found
-        if match
-    )
+    method = "GET" if method == "HEAD" else method
+    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
+            continue
+        match = route.pattern.fullmatch(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
 
 
 known_owners = functools.lru_cache(maxsize=1024)(new_owners)
 
 
 def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest path, or the
-    methods that this one takes."""
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest
+    path, or the methods that this one takes."""
     found = owners(request.method, request.path)
     for wire, params in found:
-        if wire.owns(request):
+        if wire.owns(request, params):
             return wire, params
     allowed = allow(request.path)
-    if allowed:
+    if allowed and not found:
         raise Refused(
             405,
             f"{shown(request.path)} takes {allowed}, not {request.method}",
@@ -9605,25 +9909,21 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
 
 def allow(path: str) -> str:
     """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    found = [
-        method
-        for method in METHODS
-        if method != "OPTIONS"
-        and (owners(method, path) or (path == "/" and method in ("GET", "HEAD")))
-    ]
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
     return ", ".join([*found, "OPTIONS"]) if found else ""
 
 
 def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it is, and how alike, up to 1."""
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
     best = PATHS[0][0], PATHS[0][1], 0.0
     for known, wire in PATHS:
         wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
-        if (
-            wanted.real_quick_ratio() > best[2]
-            and wanted.quick_ratio() > best[2]
-            and wanted.ratio() > best[2]
-        ):
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (wanted.real_quick_ratio, wanted.quick_ratio, wanted.ratio)
+        if all(bound() > best[2] for bound in bounds):
             best = known, wire, wanted.ratio()
     return best
 
@@ -9635,12 +9935,12 @@ def nameless(path: str, known: str) -> str:
         return path
     named = []
     for segment, name in zip(given, names):
+        if not name.startswith("{"):
+            named.append(segment)
+            continue
         holder, colon, _ = name.partition(":")
-        named.append(
-            holder + (colon + segment.rpartition(":")[2] if colon else "")
-            if name.startswith("{")
-            else segment
-        )
+        verb = segment.rpartition(":")[2] if colon else ""
+        named.append(holder + colon + verb)
     return "/".join(named)
 
 
@@ -9648,9 +9948,12 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
-    found = [wire for method in ("POST", "GET") for wire, _ in owners(method, request.path)]
+    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
     if found:
-        return next((wire for wire in found if wire.owns(request)), found[0])
+        return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
     return wire if alike > 0.75 else DEFAULT_SHAPE
 
@@ -9816,6 +10119,10 @@ def unfit(call: Call, outcome: Outcome) -> str:
 # A request becomes a response: credentials, mocks, fallback, errors in the shape of the provider.
 
 
+NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
+SESSION_ROOM = 256 * 1024  # and by each session
+
+
 class Answerer:
     """Answers requests from mocks; one for all ports of a process."""
 
@@ -9829,29 +10136,25 @@ class Answerer:
             return Control(self.mocks, self.journal, self.settings).answer(request)
         if "x-mock-response" in request.headers:
             return self.fresh(request)
-        session = self.mocks.session(request.session)
-        memory = session.memory
-        if (
-            memory is None
-            or memory.own is not session.index
-            or memory.files is not self.mocks.index
-        ):
-            names = (*OWNER_HEADERS, *CREDENTIALS) if self.settings.require_auth else OWNER_HEADERS
-            memory = session.memory = Memory(
-                session.index,
-                self.mocks.index,
-                names,
-                256 * 1024 if request.session else 4 * 1024 * 1024,
-            )
-        key = memory.key(request)
-        known: Optional[Answered] = memory.answers.get(key)
+        memory = self.memory(request)
+        known = memory.find(request)
         if known is None:
-            kept: Answered = memory.keep(key, self.fresh(request))
-            return kept
+            headers = NotedHeaders(request.headers)
+            answered = self.fresh(replace(request, headers=headers))
+            return memory.keep(request, headers.noted, answered)
         if known.uses:
             with known.uses.lock:
                 known.uses.count += 1
         return known
+
+    def memory(self, request: Request) -> Memory:
+        """The answers that the session of a request remembers."""
+        session, files = self.mocks.session(request.session), self.mocks.index
+        memory: Optional[Memory] = session.memory
+        if memory is None or not memory.is_of(self.settings, session.index, files):
+            room = SESSION_ROOM if request.session else NAMELESS_ROOM
+            memory = session.memory = Memory(self.settings, session.index, files, room)
+        return memory
 
     def fresh(self, request: Request) -> Answered:
         """The response to a request, worked out."""
@@ -9865,15 +10168,14 @@ class Answerer:
             wire, params = route(request)
         except Refused as refused:
             return self.refuse(request, refused)
-        call: Optional[Call] = None
+        begun = wire.begun(request, params)
         try:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
-                return self.fail(wire, request, wire.unauthorized(request))
-            body = self.body(wire, request)
-            call = wire.read(request, params, body)
+                return self.fail(wire, begun, wire.unauthorized(request))
+            call = wire.read(request, params, self.body(wire, request))
             return self.reply(wire, call)
-        except WrongField as wrong:
-            return self.fail(wire, request, wire.complaint(wrong), call)
+        except BadField as wrong:
+            return self.fail(wire, begun, wire.complaint(wrong))
         except Refused as refused:
             return self.refuse(request, refused)
 
@@ -9894,21 +10196,15 @@ class Answerer:
             return control_refusal(refused)
         wire = shape_of(request)
         failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
-        answered = self.fail(wire, request, failure)
-        response = replace(answered.response, headers=answered.response.headers + refused.headers)
-        return replace(answered, response=response)
+        answered = self.fail(wire, wire.begun(request, {}), failure)
+        headers = answered.response.headers + refused.headers
+        return replace(answered, response=replace(answered.response, headers=headers))
 
-    def fail(
-        self, wire: WireFormat, request: Request, failure: Failure, call: Optional[Call] = None
-    ) -> Answered:
+    def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
         """An error in the provider's shape, for a request that could not be read as far as a mock."""
-        ids: Ids = functools.partial(
-            named_token, hashlib.sha256(request.path.encode() + request.body).hexdigest()
-        )
-        failure = wire.settled(failure, request)
-        return Answered(
-            failed(wire, failure, ids, Delivery(), request), call, note=failure.message, wire=wire
-        )
+        failure = wire.settled(call, failure)
+        response = failed(wire, call, failure, Delivery())
+        return Answered(response, call, note=failure.message, wire=wire)
 
     def reply(self, wire: WireFormat, call: Call) -> Answered:
         """The answer that the request brings along, of the first mock that matches, or of the fallback."""
@@ -9962,18 +10258,9 @@ class Answerer:
         """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
         near = self.mocks.near(call, wire)
         message = self.mocks.explain(near)
-        response = failed(
-            wire,
-            wire.settled(Failure(404, message, code="mock_not_found"), call),
-            call.token,
-            Delivery(),
-            call,
-        )
-        end = response.body.rindex(b"}")  # in the provider's layout, one member more
-        body = response.body[:end].rstrip() + utf8(
-            ',"near_misses":' + compact([miss.json() for miss in near])
-        )
-        response = replace(response, body=body + response.body[len(response.body[:end].rstrip()) :])
+        failure = wire.settled(call, Failure(404, message, code="mock_not_found"))
+        more = {"near_misses": [miss.json() for miss in near]}
+        response = failed(wire, call, failure, Delivery(), more)
         note = "; then ".join([message, *(miss.said for miss in near[1:])])
         steady = steady and all(miss.mock.steady for miss in near)
         return Answered(
@@ -10043,11 +10330,6 @@ def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
         delivery,
         **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},
     )
-
-
-def named_token(seed: str, label: str, length: int, alphabet: str = ALNUM) -> str:
-    """A token of one seed, by label."""
-    return token(seed + label, length, alphabet)
 
 
 # === sockets =================================================================

@@ -68,6 +68,8 @@ def control_refusal(refused: Refused) -> Answered:
 def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
     """A request as the journal keeps it, with no credential in it; how it ended is filled in later."""
     call, body, response = answered.call, request.body, answered.response
+    if call and not call.was_read:
+        call = None
     size = 1500 + head.weight + 16 * min(len(body), JOURNAL_BODY) + 2000 * len(answered.near)
     kept: Json = call.body if call else body.decode("utf-8", "replace")
     if len(body) > JOURNAL_BODY:
@@ -75,6 +77,7 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
         call = (
             replace(
                 call,
+                request=replace(call.request, body=b""),
                 body=None,
                 prompt="",
                 inputs=(),

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from dataclasses import replace
 from typing import Mapping, Optional, Tuple
 
 from .answered import Answered, Settings, control_refusal
 from .control import Control
-from .errors import BadMock, Refused, WrongField
+from .errors import BadField, BadMock, Refused
 from .formats.base import WireFormat
 from .http import METHODS
 from .journal import Journal
-from .jsons import ALNUM, compact, parse_json, token, utf8
+from .jsons import compact, parse_json, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
-from .memory import Memory
+from .memory import Memory, NotedHeaders
 from .mocks.answer import DELIVERY_KEYS, FAULT_KEYS, Answer, parse_answer, parse_delivery
 from .mocks.match import fail
 from .mocks.near import explained
 from .mocks.sessions import Mocks
-from .routing import CREDENTIALS, HEALTH, OWNER_HEADERS, allow, route, shape_of
+from .routing import HEALTH, allow, route, shape_of
 from .schema import unfit
-from .values import Call, Delivery, Failure, Ids, Pace, Request, Response
+from .values import Call, Delivery, Failure, Pace, Request, Response
 from .writing import echo, failed, laid_over, respond
+
+NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
+SESSION_ROOM = 256 * 1024  # and by each session
 
 
 class Answerer:
@@ -39,29 +41,25 @@ class Answerer:
             return Control(self.mocks, self.journal, self.settings).answer(request)
         if "x-mock-response" in request.headers:
             return self.fresh(request)
-        session = self.mocks.session(request.session)
-        memory = session.memory
-        if (
-            memory is None
-            or memory.own is not session.index
-            or memory.files is not self.mocks.index
-        ):
-            names = (*OWNER_HEADERS, *CREDENTIALS) if self.settings.require_auth else OWNER_HEADERS
-            memory = session.memory = Memory(
-                session.index,
-                self.mocks.index,
-                names,
-                256 * 1024 if request.session else 4 * 1024 * 1024,
-            )
-        key = memory.key(request)
-        known: Optional[Answered] = memory.answers.get(key)
+        memory = self.memory(request)
+        known = memory.find(request)
         if known is None:
-            kept: Answered = memory.keep(key, self.fresh(request))
-            return kept
+            headers = NotedHeaders(request.headers)
+            answered = self.fresh(replace(request, headers=headers))
+            return memory.keep(request, headers.noted, answered)
         if known.uses:
             with known.uses.lock:
                 known.uses.count += 1
         return known
+
+    def memory(self, request: Request) -> Memory:
+        """The answers that the session of a request remembers."""
+        session, files = self.mocks.session(request.session), self.mocks.index
+        memory: Optional[Memory] = session.memory
+        if memory is None or not memory.is_of(self.settings, session.index, files):
+            room = SESSION_ROOM if request.session else NAMELESS_ROOM
+            memory = session.memory = Memory(self.settings, session.index, files, room)
+        return memory
 
     def fresh(self, request: Request) -> Answered:
         """The response to a request, worked out."""
@@ -75,15 +73,14 @@ class Answerer:
             wire, params = route(request)
         except Refused as refused:
             return self.refuse(request, refused)
-        call: Optional[Call] = None
+        begun = wire.begun(request, params)
         try:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
-                return self.fail(wire, request, wire.unauthorized(request))
-            body = self.body(wire, request)
-            call = wire.read(request, params, body)
+                return self.fail(wire, begun, wire.unauthorized(request))
+            call = wire.read(request, params, self.body(wire, request))
             return self.reply(wire, call)
-        except WrongField as wrong:
-            return self.fail(wire, request, wire.complaint(wrong), call)
+        except BadField as wrong:
+            return self.fail(wire, begun, wire.complaint(wrong))
         except Refused as refused:
             return self.refuse(request, refused)
 
@@ -104,21 +101,15 @@ class Answerer:
             return control_refusal(refused)
         wire = shape_of(request)
         failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
-        answered = self.fail(wire, request, failure)
-        response = replace(answered.response, headers=answered.response.headers + refused.headers)
-        return replace(answered, response=response)
+        answered = self.fail(wire, wire.begun(request, {}), failure)
+        headers = answered.response.headers + refused.headers
+        return replace(answered, response=replace(answered.response, headers=headers))
 
-    def fail(
-        self, wire: WireFormat, request: Request, failure: Failure, call: Optional[Call] = None
-    ) -> Answered:
+    def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
         """An error in the provider's shape, for a request that could not be read as far as a mock."""
-        ids: Ids = functools.partial(
-            named_token, hashlib.sha256(request.path.encode() + request.body).hexdigest()
-        )
-        failure = wire.settled(failure, request)
-        return Answered(
-            failed(wire, failure, ids, Delivery(), request), call, note=failure.message, wire=wire
-        )
+        failure = wire.settled(call, failure)
+        response = failed(wire, call, failure, Delivery())
+        return Answered(response, call, note=failure.message, wire=wire)
 
     def reply(self, wire: WireFormat, call: Call) -> Answered:
         """The answer that the request brings along, of the first mock that matches, or of the fallback."""
@@ -172,18 +163,9 @@ class Answerer:
         """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
         near = self.mocks.near(call, wire)
         message = self.mocks.explain(near)
-        response = failed(
-            wire,
-            wire.settled(Failure(404, message, code="mock_not_found"), call),
-            call.token,
-            Delivery(),
-            call,
-        )
-        end = response.body.rindex(b"}")  # in the provider's layout, one member more
-        body = response.body[:end].rstrip() + utf8(
-            ',"near_misses":' + compact([miss.json() for miss in near])
-        )
-        response = replace(response, body=body + response.body[len(response.body[:end].rstrip()) :])
+        failure = wire.settled(call, Failure(404, message, code="mock_not_found"))
+        more = {"near_misses": [miss.json() for miss in near]}
+        response = failed(wire, call, failure, Delivery(), more)
         note = "; then ".join([message, *(miss.said for miss in near[1:])])
         steady = steady and all(miss.mock.steady for miss in near)
         return Answered(
@@ -253,8 +235,3 @@ def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
         delivery,
         **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},
     )
-
-
-def named_token(seed: str, label: str, length: int, alphabet: str = ALNUM) -> str:
-    """A token of one seed, by label."""
-    return token(seed + label, length, alphabet)

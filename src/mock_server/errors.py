@@ -9,11 +9,46 @@ from typing import Any, Iterable, Optional, Tuple
 
 from .limits import Headers, Json
 
-MISSING = type("Missing", (), {"__repr__": lambda self: "absent"})()
+
+class Missing:
+    """What stands where there is no value: it is false, and shown as `absent`."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
 
 
-class BadMock(ValueError):
-    """A mock that can't be used: its place, the key, what was found, what would do."""
+MISSING = Missing()
+
+
+class WrongValue(ValueError):
+    """A value that can't be used; its message says where it stands, and what would do.
+
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found` what
+    is there, and `sentence` what the provider itself says of it, where it has words of its own.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        expected: str = "",
+        found: Json = MISSING,
+        sentence: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
+
+
+class BadMock(WrongValue):
+    """A mock that can't be used."""
+
+
+class BadField(WrongValue):
+    """A field of a request's body with the wrong type or value, or none where one is needed."""
 
 
 class Refused(Exception):
@@ -37,15 +72,6 @@ class Refused(Exception):
         super().__init__(message)
         self.status, self.message, self.code, self.param = status, message, code, param
         self.headers, self.close = headers, close
-
-
-class WrongField(Exception):
-    """A field of the request body with the wrong type or value, or none where one is needed; `said` is
-    the provider's own sentence, where it has one."""
-
-    def __init__(self, field: str, expected: str, found: Json = MISSING, said: str = "") -> None:
-        super().__init__(f"{field}: expected {expected}, found {kind_of(found)}")
-        self.field, self.expected, self.found, self.said = field, expected, found, said
 
 
 class Because(str):

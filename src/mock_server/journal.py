@@ -198,14 +198,12 @@ class Entry:
             return False
         if not wanted:
             return True
-        call = self.call or Call(self.provider or "", "", "", "", path=self.path)
-        seen = replace(
-            call,
-            query=self.kept["query"],
-            headers=self.kept["headers"],
-            port=self.port,
-            session=self.session,
-        )
+        query, headers = self.kept["query"], self.kept["headers"]
+        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
+        if self.call:
+            seen = replace(self.call, request=request)
+        else:
+            seen = Call(request, self.provider or "", "", "", "", body=None)
         return all(one.holds(one.get(seen)) for one in wanted)
 
 

@@ -3,59 +3,128 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Set, Tuple
 
-from .answered import Answered
+from .answered import Answered, Settings
 from .mocks.mock import Index
 from .values import Hold, Request
 from .writing import ahead
 
+ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
+OBJECT_ROOM = 2048  # about what the objects of an answer take
+EMPTY_FRAME = 512  # and of one event
+
+
+class NotedHeaders(Mapping[str, str]):
+    """Headers that note which of them were asked for, there or not."""
+
+    __slots__ = ("known", "noted")
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
+        self.noted: Set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.noted.add(name)
+        return self.known[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A header's value, or the default."""
+        self.noted.add(name)
+        return self.known.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self.noted.add(str(name))
+        return name in self.known
+
+    def __iter__(self) -> Iterator[str]:
+        self.noted.update(self.known)
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+class Key(NamedTuple):
+    """All of a request that its answer depends on; `headers` are the values of those asked for."""
+
+    method: str
+    path: str
+    port: int
+    body: bytes
+    query: Tuple[Tuple[str, str], ...]
+    headers: Tuple[Optional[str], ...]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        texts = [self.path, *(text for pair in self.query for text in pair)]
+        return len(self.body) + sum(map(len, [*texts, *filter(None, self.headers)])) + OBJECT_ROOM
+
 
 class Memory:
-    """Answers to requests that came before, for as long as the mocks of the session and of the files stay the same.
+    """Answers to requests that came before, for as long as settings and mocks stay the same.
 
-    An answer depends on nothing but the request and the mocks, so that an equal request need not be read, matched
-    and written out again.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+    An answer depends on nothing but those and the request, so that an equal request need not be
+    read, matched and written out again.  Which headers it depends on is not declared anywhere: those
+    that were asked for while it was made are part of the key of all answers on its path.  Kept are
+    answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(
-        self, own: Index, files: Index, names: Sequence[str], room: int = 4 * 1024 * 1024
-    ) -> None:
-        self.own, self.files, self.room, self.used = own, files, room, 0
-        self.names = (*names, *own.headers, *files.headers)
-        self.answers: Dict[Any, Answered] = {}
+    def __init__(self, settings: Settings, own: Index, files: Index, room: int) -> None:
+        self.settings, self.own, self.files = settings, own, files
+        self.room = room
+        self.forget()
 
-    def key(self, request: Request) -> Any:
-        """All of a request that its answer depends on."""
+    def forget(self) -> None:
+        """Start over."""
+        self.used = 0
+        self.answers: Dict[Key, Answered] = {}
+        self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+
+    def is_of(self, settings: Settings, own: Index, files: Index) -> bool:
+        """Whether the answers still hold: they were made with these settings from these mocks."""
+        return self.settings is settings and self.own is own and self.files is files
+
+    def key(self, request: Request) -> Key:
+        """The key of a request, as far as is known what its answer depends on."""
         headers = request.headers
-        return (
-            request.method,
-            request.path,
-            request.port,
-            request.body,
-            tuple(request.query.items()),
-            *[headers.get(name) for name in self.names],
-        )
+        names = self.names.get((request.method, request.path), ())
+        values = tuple([headers.get(name) for name in names])
+        query = tuple(request.query.items())
+        return Key(request.method, request.path, request.port, request.body, query, values)
 
-    def keep(self, key: Any, answered: Answered) -> Answered:
-        """The answer, which is remembered.  A stream is written out first, as far as that takes no time worth
-        mentioning: a thousand that begin at once are then made once."""
+    def find(self, request: Request) -> Optional[Answered]:
+        """The answer to an equal request."""
+        return self.answers.get(self.key(request))
+
+    def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
+        """The answer, which is remembered if it can be.  A stream is written out first, as far as
+        that takes no time worth mentioning: a thousand that begin at once are then made once."""
         frames = answered.response.frames
         if frames is not None and not isinstance(frames, tuple):
             frames = ahead(frames)
             answered = replace(answered, response=replace(answered.response, frames=frames))
-        if answered.steady and (frames is None or isinstance(frames, tuple)):
-            size = sum(len(frame) for frame in frames or () if not isinstance(frame, Hold))
-            self.put(key, answered, size + len(answered.response.body))
+        if not answered.steady or not (frames is None or isinstance(frames, tuple)):
+            return answered
+        size = len(answered.response.body)
+        for frame in frames or ():
+            size += EMPTY_FRAME if isinstance(frame, Hold) else len(frame)
+        self.put(request, noted, answered, size)
         return answered
 
-    def put(self, key: Any, answered: Answered, size: int) -> None:
+    def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
-        size += sum(len(part) for part in key if isinstance(part, (bytes, str))) + 300 * len(
-            key[4]
-        )  # key[4]: the query
-        if size > 1024 * 1024:
+        place = request.method, request.path
+        names = self.names.get(place, ())
+        more = noted.difference(names)
+        if more:  # what was remembered without them is not found any more
+            self.names[place] = (*names, *sorted(more))
+        key = self.key(request)
+        size += key.size
+        if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:
-            self.answers, self.used = {}, 0
+            self.forget()
+            self.names[place] = (*names, *sorted(more))
         self.answers[key] = answered
-        self.used += size + 2048  # about what the objects take
+        self.used += size

@@ -5,90 +5,143 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from typing import Mapping, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Pattern, Tuple
 
 from .errors import Refused, shown
 from .formats.all import DEFAULT_SHAPE
-from .formats.base import COLON, WIRE_FORMATS, WireFormat
+from .formats.base import WIRE_FORMATS, WireFormat
 from .http import METHODS, unquote
 from .values import Request
 
-OWNER_HEADERS = (
-    "anthropic-version",
-    "user-agent",
-    "x-goog-api-key",
-    "access-control-request-method",
-    "access-control-request-headers",
-)
-
-
-CREDENTIALS = tuple(
-    sorted({name for wire in WIRE_FORMATS for name in wire.credentials if name[0] != "?"})
-)
-
-
-ROUTES = tuple((re.compile(route), wire) for wire in WIRE_FORMATS for route in wire.routes)
-
-
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 
-
-def readable(route: str) -> str:
-    """A route as people write it: the first of its alternatives, groups as {name}."""
-    text = re.sub(r"\(\?P<\w+>([\w-]+)\)", r"\1", route.replace(COLON, ":"))
-    text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"{\1}", text)
-    text = re.sub(r"\(\?:[^()]*\)\?", "", text)
-    return re.sub(r"\(\?:([^|()]*)[^()]*\)", r"\1", text)
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
 
 
-PATHS = tuple(
-    reversed(
-        list(
-            {
-                readable(route): wire
-                for wire in reversed(WIRE_FORMATS)
-                for route in reversed(wire.routes)
-                if "(?" not in readable(route)
-            }.items()
-        )
-    )
-)
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
 
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\{(?:\w+=)?([^{}|=]+)(?:\|[^{}]*)\}|\{\w+=([^{}]+)\}", r"\1\2", text)
+    return re.sub(r"\{(\w+)[:*]\}", r"{\1}", text)
+
+
+class Route(NamedTuple):
+    """One template, compiled; `anywhere` says that it takes any prefix."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    pattern: Pattern[str]
+    anywhere: bool
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def compiled_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            found.append(Route(method, template, wire, re.compile(pattern_of(template)), anywhere))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+ROUTES = compiled_routes()
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            if "{prefix*}" not in route:
+                found.setdefault(readable(route), wire)
+    return found
+
+
+PATHS = tuple(known_paths().items())
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 
 
 def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, and the decoded segments that it names."""
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
     return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
 
 
 def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
-    target = ("GET" if method == "HEAD" else method) + " " + path
-    found = ((wire, route.fullmatch(target)) for route, wire in ROUTES)
-    return tuple(
-        (
-            wire,
-            {name: unquote(text) for name, text in match.groupdict().items() if text is not None},
-        )
-        for wire, match in found
-        if match
-    )
+    method = "GET" if method == "HEAD" else method
+    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
+            continue
+        match = route.pattern.fullmatch(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
 
 
 known_owners = functools.lru_cache(maxsize=1024)(new_owners)
 
 
 def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest path, or the
-    methods that this one takes."""
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest
+    path, or the methods that this one takes."""
     found = owners(request.method, request.path)
     for wire, params in found:
-        if wire.owns(request):
+        if wire.owns(request, params):
             return wire, params
     allowed = allow(request.path)
-    if allowed:
+    if allowed and not found:
         raise Refused(
             405,
             f"{shown(request.path)} takes {allowed}, not {request.method}",
@@ -105,25 +158,21 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
 
 def allow(path: str) -> str:
     """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    found = [
-        method
-        for method in METHODS
-        if method != "OPTIONS"
-        and (owners(method, path) or (path == "/" and method in ("GET", "HEAD")))
-    ]
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
     return ", ".join([*found, "OPTIONS"]) if found else ""
 
 
 def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it is, and how alike, up to 1."""
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
     best = PATHS[0][0], PATHS[0][1], 0.0
     for known, wire in PATHS:
         wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
-        if (
-            wanted.real_quick_ratio() > best[2]
-            and wanted.quick_ratio() > best[2]
-            and wanted.ratio() > best[2]
-        ):
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (wanted.real_quick_ratio, wanted.quick_ratio, wanted.ratio)
+        if all(bound() > best[2] for bound in bounds):
             best = known, wire, wanted.ratio()
     return best
 
@@ -135,12 +184,12 @@ def nameless(path: str, known: str) -> str:
         return path
     named = []
     for segment, name in zip(given, names):
+        if not name.startswith("{"):
+            named.append(segment)
+            continue
         holder, colon, _ = name.partition(":")
-        named.append(
-            holder + (colon + segment.rpartition(":")[2] if colon else "")
-            if name.startswith("{")
-            else segment
-        )
+        verb = segment.rpartition(":")[2] if colon else ""
+        named.append(holder + colon + verb)
     return "/".join(named)
 
 
@@ -148,8 +197,11 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
-    found = [wire for method in ("POST", "GET") for wire, _ in owners(method, request.path)]
+    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
     if found:
-        return next((wire for wire in found if wire.owns(request)), found[0])
+        return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
     return wire if alike > 0.75 else DEFAULT_SHAPE

@@ -40,8 +40,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class Call:
-    """What a request asks for, whoever the provider is: all that matching and answering need."""
+    """What a request asks for, whoever the provider is: all that matching and answering need.
 
+    There is one for every request; of one that could not be read, `body` is MISSING, and only what
+    its path says is known."""
+
+    request: Request
     provider: str
     operation: str
     api: str
@@ -56,18 +60,46 @@ class Call:
     schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
     prompt: str = ""  # all text of the conversation
-    path: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    port: int = 0
-    session: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)  # named groups of the route
-    body: Json = None
+    params: Mapping[str, str] = field(default_factory=dict)  # what the route names
+    body: Json = MISSING
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.request.path
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The decoded query."""
+        return self.request.query
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by lower-case name."""
+        return self.request.headers
+
+    @property
+    def port(self) -> int:
+        """The port that it came in on."""
+        return self.request.port
+
+    @property
+    def session(self) -> str:
+        """The session that it belongs to; empty for none."""
+        return self.request.session
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the request could be read as far as its body."""
+        return self.body is not MISSING
 
     @functools.cached_property
     def digest(self) -> str:
         """64 hex digits from provider, API, model and body; streaming or not makes no difference."""
         body = self.body
+        if body is MISSING:
+            request = self.request
+            return hashlib.sha256(request.path.encode() + request.body).hexdigest()
         if isinstance(body, dict):
             body = {
                 key: value for key, value in body.items() if key not in ("stream", "stream_options")
@@ -198,6 +230,19 @@ class Failure:
     param: Optional[str] = None
     kind: str = ""
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+
+
+@dataclass(frozen=True)
+class ErrorBody:
+    """An error in its provider's form, before it is written: `value` in `layout` and `ending`.
+
+    A `content_type` of None leaves that header out, an empty one is the provider's usual."""
+
+    value: Json
+    layout: Callable[[Json], str] = compact
+    ending: str = ""
+    content_type: Optional[str] = ""
+    headers: Headers = ()
 
 
 # Kinds of errors that every provider has in some form, with the statuses that stand for them in a mock.
@@ -357,9 +402,6 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delt
             cut = pieces(getattr(part, "text", ""), reply.chunk_size)
         for number, piece in enumerate(cut or [""]):
             yield Delta(index, part, piece, number == 0, kinds.index(kinds[index]) == index)
-
-
-Ids = Callable[[str, int, str], str]  # (label, length, alphabet) → an id
 
 
 Frame = Union[bytes, Hold]

@@ -6,15 +6,16 @@ import hashlib
 import itertools
 import struct
 from dataclasses import replace
-from typing import Any, Iterable, Iterator, Optional, Sequence, Tuple, Union
+from types import MappingProxyType
+from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
 from .answered import Frames
-from .errors import WrongField
 from .formats.base import WireFormat
 from .formats.gemini import pick
 from .framings import SSE
 from .jsons import estimate, fits, merged, parse_json, utf8
 from .limits import Headers, Json
+from .node import Field
 from .values import (
     Broken,
     Call,
@@ -22,12 +23,10 @@ from .values import (
     Embedding,
     Failure,
     Hold,
-    Ids,
     Outcome,
     Part,
     Recorded,
     Reply,
-    Request,
     Response,
     Text,
     Usage,
@@ -54,7 +53,7 @@ def echo(call: Call) -> Reply:
     if call.operation == "embed":
         size = dimensions(call)
         if not fits(size, "an integer") or not 1 <= size <= 8192:
-            raise WrongField("dimensions", "an integer from 1 to 8192", size)
+            Field({"dimensions": size}).get("dimensions").expected("an integer from 1 to 8192")
         parts = (Embedding(tuple(unit_vector(one, size) for one in call.inputs)),)
     return Reply(parts, "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
 
@@ -121,7 +120,7 @@ def written(
                 200,
             )
         else:
-            return failed(wire, wire.settled(outcome, call), call.token, delivery, call)
+            return failed(wire, call, wire.settled(call, outcome), delivery)
     if call.stream and not (
         isinstance(outcome, Recorded) and not (outcome.frames or outcome.values)
     ):
@@ -154,7 +153,7 @@ def streamed(
     framing = wire.framing(call)
     headers = (
         ("Content-Type", wire.stream_type if framing.streams else wire.json_type),
-        *wire.headers(call.token, framing.streams, status),
+        *wire.headers(call, framing.streams, status),
     )
     content = outcome.content if isinstance(outcome, Broken) else outcome
     if (
@@ -194,7 +193,7 @@ def broken_off(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked for."""
     return wire.interruption(
-        call, wire.settled(broken.failure, call), min(broken.after, len(events))
+        call, wire.settled(call, broken.failure), min(broken.after, len(events))
     )
 
 
@@ -208,18 +207,22 @@ def whole_response(
     counts: Headers = (),
 ) -> Response:
     """A whole body with the provider's headers."""
-    headers = (("Content-Type", wire.json_type), *wire.headers(call.token, False, status), *counts)
+    headers = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *counts)
     return Response(
         status, laid_over(headers, delivery.headers), body, twin=twin, delivery=delivery
     )
 
 
 def failed(
-    wire: WireFormat, failure: Failure, ids: Ids, delivery: Delivery, asked: Union[Request, Call]
+    wire: WireFormat,
+    call: Call,
+    failure: Failure,
+    delivery: Delivery,
+    more: Mapping[str, Json] = MappingProxyType({}),
 ) -> Response:
-    """An error in the provider's shape."""
-    body, own = wire.failure(failure, asked, ids)
-    headers = (*own, *wire.headers(ids, False, failure.status))
+    """An error in the provider's shape, with `more` members beside its own."""
+    body, headers = wire.failed(call, failure, more)
+    headers += wire.headers(call, False, failure.status)
     return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import itertools
 from dataclasses import replace
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ..errors import Refused, WrongField
-from ..jsons import BASE58, HEX, compact, loose, rfc3339, utf8, within
+from ..errors import BadField, Refused
+from ..jsons import BASE58, HEX, compact, loose, rfc3339, within
 from ..limits import RETRY_SECONDS, Headers, Json
+from ..node import Field
 from ..values import (
     Call,
     Delta,
+    ErrorBody,
     Failure,
-    Ids,
     Limit,
     Part,
     Reasoning,
@@ -26,7 +27,7 @@ from ..values import (
     Usage,
     walk,
 )
-from .base import WireFormat, caller, check, items, location, pydantic_said, retry_after, uuid
+from .base import WireFormat, caller, location, pydantic_said, retry_after, uuid
 from .responses import named_by_type
 
 ANTHROPIC_TYPES = {
@@ -69,9 +70,9 @@ class Anthropic(WireFormat):
     bad_json = "The request body is not valid JSON: {}"
     request_id = "req_011"
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Request id, organisation and rate limits, which are reset at a second made from the request (recorded)."""
-        reset = rfc3339(1_760_000_000 + int(ids("reset", 6, HEX), 16)) + "Z"
+        reset = rfc3339(1_760_000_000 + int(call.token("reset", 6, HEX), 16)) + "Z"
         limits = tuple(
             (f"anthropic-ratelimit-{name}-{key}", value)
             for name, most, left in (
@@ -84,10 +85,10 @@ class Anthropic(WireFormat):
         )
         return (
             *((("Cache-Control", "no-cache"),) if stream else ()),
-            ("request-id", self.request_id + ids("request", 21, BASE58)),
+            ("request-id", self.request_id + call.token("request", 21, BASE58)),
             *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
             *(limits if self.operation == "generate" else ()),
-            ("anthropic-organization-id", uuid(ids, "organization")),
+            ("anthropic-organization-id", uuid(call, "organization")),
             ("x-robots-tag", "none"),
             ("Server", "cloudflare"),
         )
@@ -102,7 +103,7 @@ class Anthropic(WireFormat):
             *retry_after(limit),
         )
 
-    def error(self, failure: Failure, ids: Ids) -> Dict[str, Json]:
+    def error(self, call: Call, failure: Failure) -> Dict[str, Json]:
         """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
         kind = "api_error" if failure.status >= 500 else "invalid_request_error"
         details = {"details": {"error_code": failure.code}} if failure.code else {}
@@ -113,34 +114,34 @@ class Anthropic(WireFormat):
                 "message": failure.message,
                 **details,
             },
-            "request_id": self.request_id + ids("request", 21, BASE58),
+            "request_id": self.request_id + call.token("request", 21, BASE58),
         }
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """The error, compact."""
-        return utf8(compact(self.error(failure, ids))), (("Content-Type", self.json_type),)
+        return ErrorBody(self.error(call, failure))
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """The field and what pydantic says of it."""
-        place = ".".join(map(str, location(wrong.field))) or "body"
+        place = ".".join(map(str, location(wrong.path))) or "body"
         return Failure(400, f"{place}: {pydantic_said(wrong)[1]}", "invalid_request_error")
 
 
-def anthropic_text(content: Json, place: str) -> Tuple[str, List[str], bool]:
+def anthropic_text(content: Field) -> Tuple[str, List[str], bool]:
     """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
-    if content is None or isinstance(content, str):
-        return content or "", [], True
+    if content.is_absent:
+        return "", [], True
+    if isinstance(content.value, str):
+        return content.value, [], True
     texts, results, other = [], [], False
-    for where, block in items(content, place):
-        check(block, {"type": "a string!", "text": "a string"}, where + ".")
-        if block["type"] == "tool_result":
-            results.append(anthropic_text(block.get("content"), where + ".content")[0])
+    for block in content.objects():
+        value = block.check({"type": "a string!", "text": "a string"}).value
+        if value["type"] == "tool_result":
+            results.append(anthropic_text(block.get("content"))[0])
             continue
         other = True
-        if block["type"] == "text" and block.get("text") is not None:
-            texts.append(block["text"])
+        if value["type"] == "text" and value.get("text") is not None:
+            texts.append(value["text"])
     return "\n".join(texts), results, other
 
 
@@ -164,52 +165,49 @@ class AnthropicRequest(Anthropic):
         "thinking": "an object",
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System prompt and messages; a message of only tool results is no user message."""
-        if body.get("system") is not None:
-            yield Turn("system", anthropic_text(body["system"], "system")[0])
-        if (
-            within(body, "thread", "type") == "continue"
-        ):  # the SDK then sends the whole conversation (anthropic-py 2.13)
+        if not body.get("system").is_absent:
+            yield Turn("system", anthropic_text(body.get("system"))[0])
+        # The SDK then sends the whole conversation (anthropic-py 2.13).
+        if within(body.value, "thread", "type") == "continue":
             raise Refused(404, "Thread not found: nothing is stored here", code="thread_not_found")
-        if not body["messages"]:
-            raise WrongField("messages", "a list of at least one message", [])
-        for place, message in items(body["messages"], "messages"):
-            check(message, {"role": "a string!", "content": "a string or an array!"}, place + ".")
-            text, results, other = anthropic_text(message["content"], place + ".content")
-            if message["role"] not in ("user", "assistant", "system"):
-                raise WrongField(place + ".role", "'user' or 'assistant'", message["role"])
-            if message["role"] != "user" or other or not results:
-                yield Turn(message["role"], text)
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("a list of at least one message")
+        for message in messages.objects():
+            message.check({"role": "a string!", "content": "a string or an array!"})
+            text, results, other = anthropic_text(message.get("content"))
+            role = message.get("role")
+            if role.value not in ("user", "assistant", "system"):
+                role.expected("'user' or 'assistant'")
+            if role.value != "user" or other or not results:
+                yield Turn(role.value, text)
             for result in results:
                 yield Turn("tool", result)
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of the tools."""
-        for place, tool in items(body.get("tools"), "tools"):
-            custom = tool.get("type") in (None, "custom")
-            check(
-                tool,
-                {"name": "a string!" if custom else "a string", "type": "a string"},
-                place + ".",
-            )
+        for node in body.get("tools").objects():
+            tool = node.value
+            named = "a string!" if tool.get("type") in (None, "custom") else "a string"
+            node.check({"name": named, "type": "a string"})
             yield tool.get("name") or tool["type"]
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`output_config.format.schema`, or the older `output_format.schema`."""
-        return within(body, "output_config", "format", "schema") or within(
-            body, "output_format", "schema"
-        )
+        schema = within(body.value, "output_config", "format", "schema")
+        return schema or within(body.value, "output_format", "schema")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
-        return bool(body.get("stream"))
+        return bool(body.value.get("stream"))
 
 
 class AnthropicMessages(AnthropicRequest):
     """Messages, whole and streamed (section 9)."""
 
-    routes: Tuple[str, ...] = (r"POST /v1/messages", r"POST /(?!v1/messages).+/v1/messages")
+    routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
     prefix = "msg_01"
     stops = {
@@ -351,7 +349,7 @@ class AnthropicMessages(AnthropicRequest):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`."""
-        yield "error", self.error(failure, call.token)
+        yield "error", self.error(call, failure)
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Each under the name that is its type: SDKs skip one without a name (3.3)."""
@@ -363,12 +361,12 @@ class AnthropicCountTokens(AnthropicRequest):
 
     operation, api = "count_tokens", "count_tokens"
     routes: Tuple[str, ...] = (
-        r"POST /v1/messages/count_tokens",
-        r"POST /(?!v1/messages).+/v1/messages/count_tokens",
+        "POST /v1/messages/count_tokens",
+        "POST {prefix*}/v1/messages/count_tokens",
     )
     fields = {**AnthropicRequest.fields, "max_tokens": "an integer"}
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Never."""
         return False
 
@@ -381,11 +379,11 @@ class AnthropicModels(Anthropic):
     """Models, for clients that say `anthropic-version`."""
 
     operation = api = "models"
-    routes = (r"GET /v1/models(?:/(?P<model>[^/:]+))?",)
+    routes = ("GET /v1/models[/{model:}]",)
     known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
     speaks = frozenset()
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Shared with OpenAI, Google and Mistral."""
         return caller(request) == "anthropic"
 

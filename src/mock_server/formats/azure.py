@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Mapping, Optional, Sequence, Tuple, Union, cast
+from typing import Dict, Iterator, Mapping, Optional, Sequence, Tuple, cast
 
-from ..errors import WrongField
-from ..jsons import compact, indented, sorted_keys, utf8
+from ..jsons import compact, indented, sorted_keys
 from ..limits import RETRY_SECONDS, Headers, Json
-from ..values import Call, Failure, Ids, Limit, Reply, Request
+from ..node import Field
+from ..values import Call, ErrorBody, Failure, Limit, Reply, Request
 from .base import uuid
 from .openai import OPENAI_ERRORS, REASONING_MODEL, OpenAI, OpenAIChat
 from .openai_more import OpenAICompletions, OpenAIEmbeddings, OpenAIModels, OpenAIModerations
 
-DEPLOYMENT = r"POST /openai/deployments/(?P<model>[^/]+)"
+DEPLOYMENT = "POST /openai/deployments/{model}"
 
 
 SAFE = {"filtered": False, "severity": "safe"}
@@ -82,6 +82,13 @@ class Azure(OpenAI):
     """What all APIs of Azure OpenAI share: headers, errors of its own gateway, two kinds of credential."""
 
     provider = "azure"
+    area = (
+        "/openai/deployments/",
+        "/openai/v1/",
+        "/openai/models",
+        "/openai/moderations",
+        "/openai/responses",
+    )
     credentials = ("api-key", "authorization")
     errors = AZURE_ERRORS
     gateway = (
@@ -91,18 +98,18 @@ class Azure(OpenAI):
         429,
     )  # answered before the engine, in a shape of their own (section 6)
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Azure's alone."""
         return True
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Request ids, region and rate limits (section 6, recorded)."""
-        apim = ("apim-request-id", uuid(ids, "apim"))
+        apim = ("apim-request-id", uuid(call, "apim"))
         if status in self.gateway:
             return (apim, ("retry-after", str(RETRY_SECONDS))) if status == 429 else (apim,)
         return (
             apim,
-            ("x-request-id", uuid(ids, "request")),
+            ("x-request-id", uuid(call, "request")),
             ("x-ms-region", "East US 2"),
             ("x-ms-rai-invoked", "true"),
             ("x-accel-buffering", "no"),
@@ -120,11 +127,11 @@ class Azure(OpenAI):
             ("skip-error-remapping", "true"),
         )
 
-    def model(self, params: Mapping[str, str], body: Json) -> str:
+    def model(self, params: Mapping[str, str], body: Field) -> str:
         """The deployment of the path; under /openai/v1 the model of the body, without which there is none."""
         found = super().model(params, body)
-        if not found and body is not None:
-            raise WrongField("model", "a string")
+        if not found and body.value is not None:
+            body.get("model").expected("a string")
         return found
 
     def limits(self, limit: Limit) -> Headers:
@@ -134,46 +141,40 @@ class Azure(OpenAI):
             for name, value in super().limits(limit)
         )
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
-        kind: Headers = (("Content-Type", self.json_type),)
         if failure.code == "content_filter":
-            inner = {
-                "code": "ResponsibleAIPolicyViolation",
-                "content_filter_result": {**PROMPT_FILTERS, **BLOCKED},
-            }
-            return utf8(
-                compact(
-                    {
-                        "error": {
-                            "message": failure.message,
-                            "type": None,
-                            "param": failure.param,
-                            "code": failure.code,
-                            "status": failure.status,
-                            "innererror": inner,
-                        }
-                    }
-                )
-            ), kind
+            return ErrorBody({"error": self.filtered(failure)})
         if failure.status not in self.gateway:
-            return super().failure(failure, asked, ids)
+            return super().failure(call, failure)
         value = {"code": failure.code or str(failure.status), "message": failure.message}
         if failure.code == "DeploymentNotFound":  # recorded: without Content-Type
-            return utf8(
-                indented({"error": {"type": failure.type or "invalid_request_error", **value}})
-            ), ()
+            value = {"type": failure.type or "invalid_request_error", **value}
+            return ErrorBody({"error": value}, indented, content_type=None)
         if failure.type:
-            return utf8(indented({"error": {"type": failure.type, **value}})), kind
-        return utf8(compact({"error": value})), kind
+            return ErrorBody({"error": {"type": failure.type, **value}}, indented)
+        return ErrorBody({"error": value})
+
+    @staticmethod
+    def filtered(failure: Failure) -> Dict[str, Json]:
+        """What the engine says of a prompt that the filter has stopped."""
+        return {
+            "message": failure.message,
+            "type": None,
+            "param": failure.param,
+            "code": failure.code,
+            "status": failure.status,
+            "innererror": {
+                "code": "ResponsibleAIPolicyViolation",
+                "content_filter_result": {**PROMPT_FILTERS, **BLOCKED},
+            },
+        }
 
 
 class AzureChat(Azure, OpenAIChat):
     """Chat completions of a deployment: sorted keys, content filter results, no service tier."""
 
-    routes = (DEPLOYMENT + "/chat/completions", r"POST /openai/v1/chat/completions")
+    routes = (DEPLOYMENT + "/chat/completions", "POST /openai/v1/chat/completions")
     fields = {**OpenAIChat.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -239,7 +240,7 @@ class AzureChat(Azure, OpenAIChat):
 class AzureCompletions(Azure, OpenAICompletions):
     """Legacy completions of a deployment."""
 
-    routes = (DEPLOYMENT + "/completions", r"POST /openai/v1/completions")
+    routes = (DEPLOYMENT + "/completions", "POST /openai/v1/completions")
     fields = {**OpenAICompletions.fields, "model": "a string"}
     layout = staticmethod(compact)
 
@@ -255,17 +256,17 @@ class AzureCompletions(Azure, OpenAICompletions):
 class AzureEmbeddings(Azure, OpenAIEmbeddings):
     """Embeddings of a deployment, in OpenAI's layout (section 6, recorded)."""
 
-    routes = (DEPLOYMENT + "/embeddings", r"POST /openai/v1/embeddings")
+    routes = (DEPLOYMENT + "/embeddings", "POST /openai/v1/embeddings")
     fields = {**OpenAIEmbeddings.fields, "model": "a string"}
 
 
 class AzureModerations(Azure, OpenAIModerations):
     """Moderations; not under a deployment (section 6)."""
 
-    routes = (r"POST /openai/(?:v1/)?moderations",)
+    routes = ("POST /openai[/v1]/moderations",)
 
 
 class AzureModels(Azure, OpenAIModels):
     """Models."""
 
-    routes = (r"GET /openai/(?:v1/)?models(?:/(?P<model>[^/]+))?",)
+    routes = ("GET /openai[/v1]/models[/{model}]",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict, List
 
 from ..limits import Headers, Json
-from ..values import Call, Ids, Reply, Text
+from ..values import Call, Reply, Text
 from .azure import AZURE_ERRORS, BLOCKED, COMPLETION_FILTERS, PROMPT_FILTERS, Azure
 from .responses import OpenAIInputTokens, OpenAIResponses, ResponsesRequest
 
@@ -13,20 +13,20 @@ from .responses import OpenAIInputTokens, OpenAIResponses, ResponsesRequest
 class AzureInputTokens(Azure, OpenAIInputTokens):
     """The same at Azure's paths."""
 
-    routes = (r"POST /openai/(?:v1/)?responses/input_tokens",)
+    routes = ("POST /openai[/v1]/responses/input_tokens",)
 
 
 class AzureResponses(Azure, OpenAIResponses):
     """Responses on Azure, with content filters (section 6)."""
 
-    routes = (r"POST /openai/(?:v1/)?responses",)
+    routes = ("POST /openai[/v1]/responses",)
     errors = {**AZURE_ERRORS, "context_length": ResponsesRequest.errors["context_length"]}
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Without rate limits, of which none were seen here (section 6)."""
         own = tuple(
             one
-            for one in super().headers(ids, stream, status)
+            for one in super().headers(call, stream, status)
             if not one[0].startswith("x-ratelimit-")
         )
         return (*own, ("azureai-fe-is-streaming", str(stream)))

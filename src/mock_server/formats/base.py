@@ -16,19 +16,21 @@ from typing import (
     Sequence,
     Tuple,
     Union,
+    cast,
 )
 
-from ..errors import MISSING, WrongField, http_phrase
+from ..errors import MISSING, BadField, http_phrase
 from ..framings import OPENAI_SSE, Framing
-from ..jsons import HEX, compact, fits, utf8
+from ..jsons import HEX, compact, utf8
 from ..limits import Headers, Json
+from ..node import Field
 from ..secrets import scheme_key
 from ..values import (
     ERROR_KINDS,
     STATUS_KINDS,
     Call,
+    ErrorBody,
     Failure,
-    Ids,
     Limit,
     Reasoning,
     Refusal,
@@ -40,28 +42,6 @@ from ..values import (
 )
 
 WIRE_FORMATS: List["WireFormat"] = []
-
-
-def check(body: Json, fields: Mapping[str, str], place: str = "") -> None:
-    """Raise WrongField unless each field is absent, null or of its kind; `!` after the kind means required."""
-    if not isinstance(body, dict):
-        raise WrongField(place.rstrip("."), "an object", body)
-    for name, kind in fields.items():
-        value = body.get(name)
-        if value is None and kind[-1] != "!":
-            continue
-        if value is None or not fits(value, kind.rstrip("!")):
-            raise WrongField(place + name, kind.rstrip("!"), body.get(name, MISSING))
-
-
-def items(value: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
-    """The objects of an array with their places, `messages[0]` and so on; null is an empty array."""
-    if value is not None and not isinstance(value, list):
-        raise WrongField(place, "an array", value)
-    for index, item in enumerate(value or ()):
-        if not isinstance(item, dict):
-            raise WrongField(f"{place}[{index}]", "an object", item)
-        yield f"{place}[{index}]", item
 
 
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
@@ -84,22 +64,26 @@ RESOURCE = re.compile(
 )  # what a path has around the name of a Google resource
 
 
-def uuid(ids: Ids, label: str) -> str:
+def uuid(call: Call, label: str) -> str:
     """A UUID of version 4."""
-    digits = ids(label, 32, HEX)
+    digits = call.token(label, 32, HEX)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
-    A subclass with `routes` is registered; `METHOD /path` with named groups, matched against the
-    undecoded path.  `fields` are checked before `turns` and the like read the body."""
+    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
+    matched against the undecoded path.  `fields` are checked before `turns` and the like read the
+    body."""
 
     provider = ""
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
+    area: Tuple[
+        str, ...
+    ] = ()  # where paths begin in which no other provider's catch-all is at home
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     credentials: Tuple[str, ...] = (
@@ -127,60 +111,64 @@ class WireFormat:
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 
-    def owns(self, request: Request) -> bool:
-        """Whether a request on one of the routes is for this API; only shared paths ask more than that."""
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Whether a request on one of the routes, which found `params` in its path, is for this API;
+        only shared paths ask more than that."""
         return True
 
+    def begun(self, request: Request, params: Mapping[str, str]) -> Call:
+        """The call as far as the path alone tells."""
+        model = params.get("model", "")
+        return Call(request, self.provider, self.operation, self.api, model, params=params)
+
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
-        """The request in no provider's terms.  WrongField names what can't be read."""
-        if request.method == "POST":
-            check(body, self.fields)
-        turns = list(self.turns(body)) if request.method == "POST" else []
+        """The request in no provider's terms.  BadField names what can't be read."""
+        fields = Field(body)
+        posted = request.method == "POST"
+        if posted:
+            fields.check(self.fields)
+        turns = list(self.turns(fields)) if posted else []
         return Call(
+            request,
             self.provider,
             self.operation,
             self.api,
-            self.model(params, body),
-            self.streams(params, body),
+            self.model(params, fields),
+            self.streams(params, fields),
             **conversation(turns),
-            tools=tuple(self.tools(body or {})),
-            inputs=tuple(self.inputs(body or {})),
-            choices=self.choices(body or {}),
-            path=request.path,
-            query=request.query,
-            headers=request.headers,
-            port=request.port,
-            session=request.session,
+            tools=tuple(self.tools(fields)),
+            inputs=tuple(self.inputs(fields)),
+            schema=self.schema(fields),
+            choices=self.choices(fields),
             params=params,
             body=body,
-            schema=self.schema(body) if request.method == "POST" else None,
         )
 
-    def model(self, params: Mapping[str, str], body: Json) -> str:
+    def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model or deployment that is asked."""
-        return params.get("model") or str((body or {}).get("model") or "")
+        return params.get("model") or str(body.get("model").value or "")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Whether the answer is to be streamed."""
         return False
 
-    def turns(self, body: Json) -> Iterable[Turn]:
+    def turns(self, body: Field) -> Iterable[Turn]:
         """The conversation."""
         return [Turn("user", "\n".join(self.inputs(body)))]
 
-    def tools(self, body: Json) -> Iterable[str]:
+    def tools(self, body: Field) -> Iterable[str]:
         """Names of the tools that the request offers."""
         return ()
 
-    def inputs(self, body: Json) -> Iterable[str]:
+    def inputs(self, body: Field) -> Iterable[str]:
         """Texts that are answered one by one."""
         return ()
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """How many answers are asked for."""
         return 1
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """The JSON schema that the text of the answer is to fit, or None."""
         return None
 
@@ -212,7 +200,7 @@ class WireFormat:
         """A whole body in the provider's layout."""
         return utf8(self.layout(value) + self.ending)
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Response headers besides Content-Type that clients read."""
         return ()
 
@@ -225,27 +213,38 @@ class WireFormat:
         `retry-after`, where the provider sends it."""
         return ()
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
-        """An error body, and the headers that belong to it."""
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """An error in the provider's form."""
         raise NotImplementedError
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def failed(
+        self, call: Call, failure: Failure, more: Mapping[str, Json]
+    ) -> Tuple[bytes, Headers]:
+        """An error as bytes, with `more` members beside the provider's own, and its headers."""
+        error = self.failure(call, failure)
+        value = error.value
+        if more:
+            value = [{**value[0], **more}] if isinstance(value, list) else {**value, **more}
+        headers = error.headers
+        if error.content_type is not None:
+            headers = (("Content-Type", error.content_type or self.json_type), *headers)
+        return utf8(error.layout(value) + error.ending), headers
+
+    def complaint(self, wrong: BadField) -> Failure:
         """What the provider says of a field that is missing or wrong."""
         raise NotImplementedError
 
-    def settled(self, failure: Failure, asked: Union[Request, Call]) -> Failure:
+    def settled(self, call: Call, failure: Failure) -> Failure:
         """An error with what it leaves open: the provider's own for its kind."""
         own = self.errors.get(failure.kind or STATUS_KINDS.get(failure.status, ""), Failure(0, ""))
         usual = next(iter(ERROR_KINDS.get(failure.kind, ())), 400)
         status = failure.status or own.status or usual
         named = own if status == own.status else Failure(0, "")
-        said = own.message.replace("{model}", getattr(asked, "model", "")).replace(
-            "{path}", RESOURCE.sub("", asked.path)
+        said = own.message.replace("{model}", call.model).replace(
+            "{path}", RESOURCE.sub("", call.path)
         )
         said = said.replace("{wait}", str(failure.wait)).replace(
-            "{version}", "".join(asked.path.split("/")[1:2])
+            "{version}", "".join(call.path.split("/")[1:2])
         )
         said = said.replace(
             "{verb}",
@@ -296,15 +295,17 @@ def caller(request: Request) -> str:
     return "google" if "x-goog-api-key" in request.headers or "key" in request.query else "openai"
 
 
+def choices_of(number: Field, most: int) -> int:
+    """How many answers a field asks for, from 1 to `most`; 1 where it is left out."""
+    return cast(int, number.integer(f"an integer from 1 to {most}", 1, most, 1))
+
+
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
 
 
-COLON = r"(?::|%3[Aa])"
-
-
-def pydantic_said(wrong: WrongField) -> Tuple[str, str]:
+def pydantic_said(wrong: BadField) -> Tuple[str, str]:
     """What pydantic, in which several providers are written, says of a field: type and message."""
     if wrong.found is MISSING:
         return "missing", "Field required"

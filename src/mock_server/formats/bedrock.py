@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import base64
 import itertools
-from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple, Union
+from typing import (
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    cast,
+)
 
-from ..errors import MISSING, WrongField, shown
+from ..errors import MISSING, BadField, shown
 from ..framings import AWS_EVENTS, Framing
 from ..jsons import BASE64URL, HEX, LOWER, compact, parse_json, sorted_compact, utf8, within
 from ..limits import Headers, Json
+from ..node import Field
 from ..values import (
     Call,
     Delta,
+    ErrorBody,
     Failure,
-    Ids,
     Part,
     Reasoning,
     Refusal,
     Reply,
-    Request,
     ToolCall,
     Turn,
     Usage,
     walk,
 )
 from .anthropic import AnthropicMessages
-from .base import WireFormat, check, items, uuid
+from .base import WireFormat, uuid
 
 BEDROCK_TYPES = {
     400: "ValidationException",
@@ -83,14 +94,14 @@ class Bedrock(WireFormat):
         """The binary event stream."""
         return AWS_EVENTS
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """The request id; of an invoke stream also the type of what is inside."""
         inside = (
             (("X-Amzn-Bedrock-Content-Type", "application/json"),)
             if stream and self.api == "invoke"
             else ()
         )
-        return (("x-amzn-RequestId", uuid(ids, "request")), *inside)
+        return (("x-amzn-RequestId", uuid(call, "request")), *inside)
 
     def counts(self, reply: Reply) -> Headers:
         """Token counts and latency, which invoke tells in headers."""
@@ -110,17 +121,10 @@ class Bedrock(WireFormat):
             "ValidationException" if failure.status < 500 else "InternalServerException",
         )
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"message"}`, the type in x-amzn-ErrorType (10.2, recorded)."""
-        return utf8(compact({"message": failure.message})), (
-            ("Content-Type", self.json_type),
-            (
-                "x-amzn-ErrorType",
-                self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/",
-            ),
-        )
+        kind = self.kind(failure) + ":http://internal.amazon.com/coral/com.amazon.bedrock/"
+        return ErrorBody({"message": failure.message}, headers=(("x-amzn-ErrorType", kind),))
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """An exception message, its type in lower camel case (10.1)."""
@@ -131,7 +135,7 @@ class Bedrock(WireFormat):
         )
         yield kind[0].lower() + kind[1:], {"message": failure.message}
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """AWS's way to name a field."""
         wanted = (
             "not be null"
@@ -140,7 +144,7 @@ class Bedrock(WireFormat):
         )
         return Failure(
             400,
-            f"1 validation error detected: Value at '{wrong.field or 'body'}' failed to satisfy constraint: "
+            f"1 validation error detected: Value at '{wrong.path or 'body'}' failed to satisfy constraint: "
             f"Member must {wanted}",
         )
 
@@ -150,26 +154,27 @@ class Bedrock(WireFormat):
         return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
 
 
-def bedrock_blocks(content: Json, place: str) -> Tuple[str, List[str], bool]:
+def bedrock_blocks(content: Field) -> Tuple[str, List[str], bool]:
     """Of a message's content: its text, the texts of its tool results, and whether there is anything else than those."""
     texts, results, other = [], [], False
-    for where, block in items(content, place):
-        check(block, {"text": "a string", "toolResult": "an object"}, where + ".")
-        result = block.get("toolResult")
-        if result is None:
-            said = block.get("text", within(block, "guardContent", "text", "text"))
-            other = other or set(block) != {"cachePoint"}
-            texts += [said] if isinstance(said, str) else []
+    for block in content.objects():
+        value = block.check({"text": "a string", "toolResult": "an object"}).value
+        if value.get("toolResult") is not None:
+            parts = block.within("toolResult", "content").objects()
+            results.append("\n".join(filter(None, (result_text(part.value) for part in parts))))
             continue
-        parts = [part for _, part in items(result.get("content"), where + ".toolResult.content")]
-        results.append(
-            "\n".join(
-                part["text"] if isinstance(part.get("text"), str) else compact(part["json"])
-                for part in parts
-                if isinstance(part.get("text"), str) or "json" in part
-            )
-        )
+        other = other or set(value) != {"cachePoint"}
+        text = value.get("text", within(value, "guardContent", "text", "text"))
+        if isinstance(text, str):
+            texts.append(text)
     return "\n".join(texts), results, other
+
+
+def result_text(part: Mapping[str, Json]) -> Optional[str]:
+    """The text of one part of a tool's result: text, or JSON."""
+    if isinstance(part.get("text"), str):
+        return cast(str, part["text"])
+    return compact(part["json"]) if "json" in part else None
 
 
 class ConverseRequest(Bedrock):
@@ -186,49 +191,49 @@ class ConverseRequest(Bedrock):
         "outputConfig": "an object",
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System blocks and messages; a message of only tool results is no user message."""
-        if body.get("system") is not None:
-            yield Turn("system", bedrock_blocks(body["system"], "system")[0])
-        if not body.get("messages") and body.get("promptVariables") is None:
-            raise WrongField(
-                "messages", "an array of at least one message", body.get("messages", MISSING)
-            )
-        for place, message in items(body.get("messages"), "messages"):
-            check(message, {"role": "a string!", "content": "an array!"}, place + ".")
-            if message["role"] not in ("user", "assistant", "system"):
-                raise WrongField(place + ".role", "one from user, assistant", message["role"])
-            text, results, other = bedrock_blocks(message["content"], place + ".content")
-            if message["role"] != "user" or other or not results:
-                yield Turn(message["role"], text)
+        if not body.get("system").is_absent:
+            yield Turn("system", bedrock_blocks(body.get("system"))[0])
+        messages = body.get("messages")
+        if not messages.value and body.get("promptVariables").is_absent:
+            messages.expected("an array of at least one message")
+        for message in messages.objects():
+            message.check({"role": "a string!", "content": "an array!"})
+            role = message.get("role")
+            if role.value not in ("user", "assistant", "system"):
+                role.expected("one from user, assistant")
+            text, results, other = bedrock_blocks(message.get("content"))
+            if role.value != "user" or other or not results:
+                yield Turn(role.value, text)
             for result in results:
                 yield Turn("tool", result)
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of the tools."""
-        for place, tool in items(within(body, "toolConfig", "tools"), "toolConfig.tools"):
-            check(tool, {"toolSpec": "an object"}, place + ".")
-            if "toolSpec" in tool:
-                check(tool["toolSpec"], {"name": "a string!"}, place + ".toolSpec.")
-                yield tool["toolSpec"]["name"]
+        for tool in body.within("toolConfig", "tools").objects():
+            tool.check({"toolSpec": "an object"})
+            if "toolSpec" in tool.value:
+                yield tool.get("toolSpec").check({"name": "a string!"}).value["name"]
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`outputConfig.textFormat.structure.jsonSchema.schema`, which is JSON text."""
-        text = within(body, "outputConfig", "textFormat", "structure", "jsonSchema", "schema")
+        names = ("outputConfig", "textFormat", "structure", "jsonSchema", "schema")
+        node = body.within(*names)
+        if not isinstance(node.value, str):
+            return None if node.is_absent else node.value
         try:
-            return parse_json(utf8(text)) if isinstance(text, str) else text
+            return parse_json(utf8(node.value))
         except ValueError as error:
-            raise WrongField(
-                "outputConfig.textFormat.structure.jsonSchema.schema", f"JSON ({error})", text
-            ) from None
+            node.expected(f"JSON ({error})")
 
 
 class BedrockConverse(ConverseRequest):
     """converse and converse-stream (section 10)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse)",
-        r"POST /model/(?P<model>[^/]+)/(?P<verb>converse-stream)",
+        "POST /model/{model}/{verb=converse}",
+        "POST /model/{model}/{verb=converse-stream}",
     )
     stops = {
         "stop": "end_turn",
@@ -237,7 +242,7 @@ class BedrockConverse(ConverseRequest):
         "content_filter": "content_filtered",
     }
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
         return params["verb"].endswith("stream")
 
@@ -355,23 +360,22 @@ class BedrockCountTokens(Bedrock):
     """CountTokens, of a Converse or an InvokeModel request."""
 
     operation, api = "count_tokens", "count-tokens"
-    routes = (r"POST /model/(?P<model>[^/]+)/count-tokens",)
+    routes = ("POST /model/{model}/count-tokens",)
     fields = {"input": "an object!"}
 
-    def turns(self, body: Json) -> Iterable[Turn]:
+    def turns(self, body: Field) -> Iterable[Turn]:
         """The conversation of the request inside."""
-        given = body["input"].get("converse")
-        if given is None:
-            text = within(body, "input", "invokeModel", "body")
-            try:
-                given = parse_json(base64.b64decode(text)) if isinstance(text, str) else None
-            except ValueError as error:
-                raise WrongField(
-                    "input.invokeModel.body", f"base64 of JSON ({error})", text
-                ) from None
-            return invoked_turns(given)
-        check(given, {**ConverseRequest.fields, "messages": "an array!"}, "input.converse.")
-        return ConverseRequest().turns(given)
+        given = body.within("input", "converse")
+        if not given.is_absent:
+            given.check({**ConverseRequest.fields, "messages": "an array!"})
+            return ConverseRequest().turns(given)
+        packed = body.within("input", "invokeModel", "body")
+        if not isinstance(packed.value, str):
+            return invoked_turns(None)
+        try:
+            return invoked_turns(parse_json(base64.b64decode(packed.value)))
+        except ValueError as error:
+            packed.expected(f"base64 of JSON ({error})")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The count."""

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ..errors import WrongField
 from ..jsons import compact, utf8
 from ..limits import Json
-from ..values import Call, Embedding, Reply, Turn
+from ..node import Field
+from ..values import Call, Embedding, Reply, Request, Turn
 from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import uuid
 from .bedrock import Bedrock, BedrockConverse, invoked_turns
 
-# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an ARN, is taken for Claude.
-OTHER_MAKERS = (
-    r"(?:[^/]*(?:[./]|%2[Ff]))?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
+# Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an
+# ARN, is taken for Claude.
+OTHER_MAKER = re.compile(
+    r"(?:.*[./])?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
     r"openai|qwen|stability|twelvelabs|writer|zai)\."
 )
-
-
-NOVA_CHAT = r"amazon\.nova-(?!canvas|reel|sonic|[^/]*embed)"  # the others make pictures, films, speech and vectors
-
-
-INVOKED = (
-    r"POST /model/(?P<model>%s)/(?P<verb>invoke)",
-    r"POST /model/(?P<model>%s)/(?P<verb>invoke-with-response-stream)",
+FAMILIES = (
+    # Amazon's other Nova models make pictures, films, speech and vectors.
+    ("nova", re.compile(r".*amazon\.nova-(?!canvas|reel|sonic|.*embed)")),
+    ("titan-embed", re.compile(r".*amazon\.titan-embed")),
+    ("cohere-embed", re.compile(r".*cohere\.embed")),
+    ("other", OTHER_MAKER),
 )
+INVOKE = "POST /model/{model}/{verb=invoke}"
+INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
 
-def invoke_routes(model: str) -> Tuple[str, ...]:
-    """The paths of InvokeModel, whole and streamed, for models of a pattern."""
-    return tuple(path % model for path in INVOKED)
+def family_of(model: str) -> str:
+    """Whose bodies a model's InvokeModel takes: one of FAMILIES, or claude."""
+    return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 
 class BedrockInvoke(Bedrock):
@@ -39,8 +41,13 @@ class BedrockInvoke(Bedrock):
 
     api = "invoke"
     layout = staticmethod(compact)
+    family = ""
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The model's name tells whose body it is."""
+        return family_of(params["model"]) == self.family
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
         return params["verb"] != "invoke"
 
@@ -62,7 +69,8 @@ class BedrockInvoke(Bedrock):
 class BedrockClaude(BedrockInvoke, AnthropicMessages):
     """InvokeModel for Claude: messages without ping and padding, with metrics at the end (10.1)."""
 
-    routes = invoke_routes(rf"(?!{OTHER_MAKERS})[^/]+")
+    family = "claude"
+    routes = (INVOKE, INVOKE_STREAM)
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_bdrk_01"
 
@@ -88,7 +96,8 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
 class BedrockNova(BedrockInvoke, BedrockConverse):
     """InvokeModel for Amazon Nova, which speaks as Converse does; its events hold their names."""
 
-    routes = invoke_routes(rf"[^/]*{NOVA_CHAT}[^/]*")
+    family = "nova"
+    routes = (INVOKE, INVOKE_STREAM)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -103,27 +112,27 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 class BedrockOther(BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
-    routes = invoke_routes(
-        rf"(?={OTHER_MAKERS})(?![^/]*(?:{NOVA_CHAT}|amazon\.titan-embed|cohere\.embed))[^/]+"
-    )
+    family = "other"
+    routes = (INVOKE, INVOKE_STREAM)
     speaks = frozenset()
 
-    def turns(self, body: Json) -> Iterable[Turn]:
+    def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""
-        return invoked_turns(body)
+        return invoked_turns(body.value)
 
 
 class BedrockTitanEmbed(BedrockInvoke):
     """InvokeModel for Amazon's text embedding models."""
 
     operation = "embed"
-    routes = invoke_routes(r"[^/]*amazon\.titan-embed[^/]*")[:1]
+    family = "titan-embed"
+    routes: Tuple[str, ...] = (INVOKE,)
     fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
     speaks = frozenset((Embedding,))
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The one text; an image has none."""
-        return [body.get("inputText") or ""]
+        return [body.value.get("inputText") or ""]
 
     def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
         """One an input."""
@@ -143,26 +152,24 @@ class BedrockTitanEmbed(BedrockInvoke):
 class BedrockCohereEmbed(BedrockTitanEmbed):
     """InvokeModel for Cohere's embedding models."""
 
-    routes = invoke_routes(r"[^/]*cohere\.embed[^/]*")[:1]
+    family = "cohere-embed"
+    routes = (INVOKE,)
     fields = {"texts": "an array", "input_type": "a string"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts."""
-        return texts_of(body.get("texts"), "texts")
+        return texts_of(body.get("texts"))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
         return {
             "embeddings": self.vectors(call, reply),
-            "id": uuid(call.token, "id"),
+            "id": uuid(call, "id"),
             "response_type": "embeddings_floats",
             "texts": list(call.inputs),
         }
 
 
-def texts_of(value: Json, place: str) -> List[str]:
-    """An array of strings; WrongField for anything else in it."""
-    for index, item in enumerate(value or ()):
-        if not isinstance(item, str):
-            raise WrongField(f"{place}[{index}]", "a string", item)
-    return list(value or ())
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]

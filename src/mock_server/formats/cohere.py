@@ -5,30 +5,30 @@ from __future__ import annotations
 import base64
 import itertools
 import struct
-from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from ..errors import MISSING, WrongField, kind_of
-from ..jsons import HEX, LOWER, compact, utf8, within
+from ..errors import MISSING, BadField, kind_of
+from ..jsons import HEX, LOWER, compact, within
 from ..limits import Headers, Json
+from ..node import Field
 from ..values import (
     Call,
     Delta,
     Embedding,
+    ErrorBody,
     Failure,
-    Ids,
     Limit,
     Part,
     Reasoning,
     Refusal,
     Reply,
-    Request,
     Text,
     ToolCall,
     Turn,
     Usage,
     walk,
 )
-from .base import WireFormat, items, retry_after, uuid
+from .base import WireFormat, retry_after, uuid
 from .bedrock_invoke import texts_of
 from .openai import ChatRequest, openai_text
 from .responses import named_by_type
@@ -62,10 +62,10 @@ class Cohere(WireFormat):
     }
     bad_json = "invalid json syntax: {}"
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Trace id, limits and what keeps an answer out of caches (section 11, recorded)."""
         return (
-            ("x-debug-trace-id", ids("trace", 32, HEX)),
+            ("x-debug-trace-id", call.token("trace", 32, HEX)),
             ("access-control-expose-headers", "X-Debug-Trace-ID"),
             (
                 "cache-control",
@@ -93,21 +93,17 @@ class Cohere(WireFormat):
         """Tokens of a whole answer."""
         return (("num_tokens", str(reply.usage.total)),)
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"id", "message"}`."""
-        return utf8(compact({"id": uuid(ids, "error"), "message": failure.message})), (
-            ("Content-Type", self.json_type),
-        )
+        return ErrorBody({"id": uuid(call, "error"), "message": failure.message})
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """The field in a sentence."""
         if wrong.found is MISSING:
-            return Failure(400, f"invalid request: {wrong.field}: a value is required")
+            return Failure(400, f"invalid request: {wrong.path}: a value is required")
         return Failure(
             400,
-            f"invalid type: parameter {wrong.field or 'body'} is of type {kind_of(wrong.found)} but should be "
+            f"invalid type: parameter {wrong.path or 'body'} is of type {kind_of(wrong.found)} but should be "
             f"{wrong.expected}.",
         )
 
@@ -116,7 +112,7 @@ class CohereChat(Cohere):
     """Chat, whole and streamed; text beside tool calls is the tool plan."""
 
     api = "chat"
-    routes = (r"POST /v2/chat", r"POST /(?!v2/).+/v2/chat")
+    routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -137,11 +133,10 @@ class CohereChat(Cohere):
     tools = ChatRequest.tools
     streams = ChatRequest.streams
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`response_format.json_schema`, or `schema` as it was called first."""
-        return within(body, "response_format", "json_schema") or within(
-            body, "response_format", "schema"
-        )
+        schema = within(body.value, "response_format", "json_schema")
+        return schema or within(body.value, "response_format", "schema")
 
     def tool_call(self, call: Call, part: ToolCall, index: int, whole: bool) -> Dict[str, Json]:
         """A tool call; its id begins with the name of the function."""
@@ -196,7 +191,7 @@ class CohereChat(Cohere):
             **({"tool_calls": calls} if calls else {}),
         }
         return {
-            "id": reply.id or uuid(call.token, "id"),
+            "id": reply.id or uuid(call, "id"),
             "message": message,
             "finish_reason": self.stop(reply),
             "usage": self.usage(reply.usage),
@@ -214,7 +209,7 @@ class CohereChat(Cohere):
         yield (
             "message-start",
             {
-                "id": reply.id or uuid(call.token, "id"),
+                "id": reply.id or uuid(call, "id"),
                 "type": "message-start",
                 "delta": {"message": begun},
             },
@@ -278,7 +273,7 @@ class CohereEmbed(Cohere):
     """Embeddings, in each of the types that the request asks for."""
 
     operation, api = "embed", "embed"
-    routes = (r"POST /v2/embed", r"POST /(?!v2/).+/v2/embed")
+    routes = ("POST /v2/embed", "POST {prefix*}/v2/embed")
     fields = {
         "model": "a string!",
         "texts": "an array",
@@ -300,26 +295,22 @@ class CohereEmbed(Cohere):
         "ubinary": lambda vector: list(signs(vector)),
     }
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts; an image has none."""
-        if body.get("texts") is not None:
-            return texts_of(body["texts"], "texts")
-        if body.get("inputs") is not None:
-            return [
-                openai_text(item.get("content"), place + ".content")
-                for place, item in items(body["inputs"], "inputs")
-            ]
-        if not body.get("images"):
-            raise WrongField("texts", "an array")
-        return [""] * len(body["images"])
+        if not body.get("texts").is_absent:
+            return texts_of(body.get("texts"))
+        if not body.get("inputs").is_absent:
+            return [openai_text(item.get("content")) for item in body.get("inputs").objects()]
+        images = body.get("images")
+        if not images.value:
+            body.get("texts").fail("expected an array", "an array")
+        return [""] * len(images.value)
 
-    def turns(self, body: Json) -> List[Turn]:
+    def turns(self, body: Field) -> List[Turn]:
         """The texts count as the user's."""
-        for index, name in enumerate(body.get("embedding_types") or ()):
-            if not isinstance(name, str) or name not in self.types:
-                raise WrongField(
-                    f"embedding_types[{index}]", "one of " + ", ".join(self.types), name
-                )
+        for name in body.get("embedding_types").items():
+            if not name.is_a("a string") or name.value not in self.types:
+                name.expected("one of " + ", ".join(self.types))
         return [Turn("user", "\n".join(self.inputs(body)))]
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -328,7 +319,7 @@ class CohereEmbed(Cohere):
         vectors = [embedding.of(index) for index in range(len(call.inputs))]
         wanted = call.body.get("embedding_types") or ["float"]
         return {
-            "id": reply.id or uuid(call.token, "id"),
+            "id": reply.id or uuid(call, "id"),
             "embeddings": {
                 name: [self.types[name](vector) for vector in vectors] for name in wanted
             },

@@ -6,30 +6,29 @@ import base64
 import functools
 import re
 from dataclasses import replace
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple, cast
 
-from ..errors import MISSING, WrongField, shown
+from ..errors import MISSING, BadField, shown
 from ..framings import GOOGLE_ARRAY, GOOGLE_SSE, Framing
-from ..jsons import BASE64URL, HEX, compact, fits, indented
+from ..jsons import BASE64URL, HEX, compact, indented
 from ..limits import Headers, Json
+from ..node import Field
 from ..values import (
     Call,
     Delta,
+    ErrorBody,
     Failure,
-    Ids,
     Reasoning,
     Refusal,
     Reply,
-    Request,
     ToolCall,
     Turn,
     Usage,
     walk,
 )
-from .base import COLON, WireFormat, check, items
-from .openai import count
+from .base import WireFormat, choices_of
 
-GEMINI_MODEL = r"POST /(?:v1beta|v1alpha|v1)/(?:models|tunedModels)/(?P<model>[^/:]+?)" + COLON
+GEMINI_MODEL = "POST /{v1beta|v1alpha|v1}/{models|tunedModels}/{model}:"
 
 
 GOOGLE_STATUS = {
@@ -133,6 +132,7 @@ class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
+    area = ("/v1beta/models", "/v1alpha/models", "/v1beta/openai/", "/v1alpha/openai/")
     credentials = ("x-goog-api-key", "?key", "authorization")
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     refusals = ("no_key", "no_key")
@@ -143,7 +143,7 @@ class Gemini(WireFormat):
     service = "generativelanguage.googleapis.com"
     bad_json = "Invalid JSON payload received. {}."
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """The front end's headers (section 7, recorded); Alt-Svc is left out, it would send clients to HTTP/3."""
         return ((("Content-Disposition", "attachment"),) if stream else ()) + (
             ("Vary", "Origin"),
@@ -153,7 +153,7 @@ class Gemini(WireFormat):
             ("X-XSS-Protection", "0"),
             ("X-Frame-Options", "SAMEORIGIN"),
             ("X-Content-Type-Options", "nosniff"),
-            ("Server-Timing", f"gfet4t7; dur={200 + int(ids('ms', 2, HEX), 16)}"),
+            ("Server-Timing", f"gfet4t7; dur={200 + int(call.token('ms', 2, HEX), 16)}"),
         )
 
     def exceeded(self, model: str, wait: int) -> List[Json]:
@@ -182,7 +182,7 @@ class Gemini(WireFormat):
             {"@type": GOOGLE_RPC + "RetryInfo", "retryDelay": f"{wait}s"},
         ]
 
-    def google_error(self, failure: Failure, asked: Union[Request, Call]) -> Dict[str, Json]:
+    def google_error(self, call: Call, failure: Failure) -> Dict[str, Json]:
         """`{"error": {"code", "message", "status", "details"}}`."""
         status = GOOGLE_STATUS.get(
             failure.status, "INVALID_ARGUMENT" if failure.status < 500 else "INTERNAL"
@@ -213,7 +213,7 @@ class Gemini(WireFormat):
                 }
             )
         if failure.status == 429:
-            details += self.exceeded(getattr(asked, "model", ""), failure.wait)
+            details += self.exceeded(call.model, failure.wait)
         return {
             "error": {
                 "code": failure.status,
@@ -223,51 +223,60 @@ class Gemini(WireFormat):
             }
         }
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """The error; in an array where the stream is one."""
-        value: Json = self.google_error(failure, asked)
+        value: Json = self.google_error(call, failure)
         if (
-            asked.path.endswith("streamGenerateContent")
-            and google_framing(asked.query) is GOOGLE_ARRAY
+            call.path.endswith("streamGenerateContent")
+            and google_framing(call.query) is GOOGLE_ARRAY
         ):
             value = [value]
-        return self.encode(value), (("Content-Type", self.json_type),)
+        return ErrorBody(value, self.layout, self.ending, self.json_type)
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One event or element that holds the error (3.3)."""
-        yield "", self.google_error(failure, call)
+        yield "", self.google_error(call, failure)
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """Google's way to name a field."""
-        if wrong.said:
-            text = wrong.said
+        if wrong.sentence:
+            text = wrong.sentence
         elif wrong.found is MISSING:
-            text = f"* {wrong.field}: {wrong.field} is not specified"
+            text = f"* {wrong.path}: {wrong.path} is not specified"
         else:
-            text = f"Invalid value at '{wrong.field or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
-        return Failure(400, text, param=wrong.field or "body")
+            text = f"Invalid value at '{wrong.path or 'body'}': expected {wrong.expected}, got {shown(wrong.found)}"
+        return Failure(400, text, param=wrong.path or "body")
 
 
-def google_parts(content: Json, place: str) -> Iterator[Tuple[str, Dict[str, Json]]]:
-    """The parts of a content, which may be one object where an array belongs."""
-    check(content, {"role": "a string", "parts": "an array or an object"}, place + ".")
-    parts = content.get("parts")
-    for where, part in items([parts] if isinstance(parts, dict) else parts, place + ".parts"):
-        check(part, {"text": "a string"}, where + ".")
-        yield where, part
+def picked(node: Field, name: str) -> Field:
+    """The same of a field of the request; its place is the camelCase name either way."""
+    value = pick(node.value, name) if isinstance(node.value, dict) else None
+    return Field(value, parent=node, key=name)
 
 
-def google_text(content: Json, place: str) -> str:
+def one_or_more(node: Field) -> List[Field]:
+    """The items of an array, or the one object that stands where an array belongs."""
+    if isinstance(node.value, dict):
+        return [Field(node.value, parent=node, key=0)]
+    return node.items()
+
+
+def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
+    """The parts of a content."""
+    content.check({"role": "a string", "parts": "an array or an object"})
+    for part in one_or_more(content.get("parts")):
+        yield cast(Dict[str, Json], part.check({"text": "a string"}).value)
+
+
+def google_text(content: Field) -> str:
     """The text of a content's parts, without thoughts; a bare string is its own text."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    return "\n".join(
-        part["text"]
-        for _, part in google_parts(content, place)
-        if part.get("text") is not None and not part.get("thought")
-    )
+    if content.is_absent:
+        return ""
+    if isinstance(content.value, str):
+        return content.value
+    parts = list(google_parts(content))
+    spoken = [part for part in parts if part.get("text") is not None and not part.get("thought")]
+    return "\n".join(part["text"] for part in spoken)
 
 
 def google_result(part: Mapping[str, Json]) -> Optional[str]:
@@ -296,29 +305,25 @@ def google_cached(usage: Usage) -> Dict[str, Json]:
     )
 
 
-def google_turns(body: Json) -> Iterator[Turn]:
+def google_turns(body: Field) -> Iterator[Turn]:
     """System instruction and contents; a turn of only function responses is no user message."""
-    system = pick(body, "systemInstruction")
-    if system is not None:
-        if not fits(system, "a string or an object"):
-            raise WrongField("systemInstruction", "an object", system)
-        yield Turn("system", google_text(system, "systemInstruction"))
-    contents = body.get("contents")
-    for place, content in items([contents] if isinstance(contents, dict) else contents, "contents"):
-        role = content.get("role") or "user"
+    system = picked(body, "systemInstruction")
+    if not system.is_absent:
+        if not system.is_a("a string or an object"):
+            system.expected("an object")
+        yield Turn("system", google_text(system))
+    for content in one_or_more(body.get("contents")):
+        content.a("an object")
+        role = content.value.get("role") or "user"
         if role not in ("user", "model", "function"):
-            raise WrongField(
-                place + ".role",
-                "one from user, model",
-                role,
-                "Please use a valid role: user, model.",
-            )
-        results = [google_result(part) for _, part in google_parts(content, place)]
+            wanted = "one from user, model"
+            content.get("role").expected(wanted, "Please use a valid role: user, model.")
+        results = [google_result(part) for part in google_parts(content)]
         found = [result for result in results if result is not None]
         if role == "model":
-            yield Turn("assistant", google_text(content, place))
+            yield Turn("assistant", google_text(content))
         elif not found or len(found) < len(results):
-            yield Turn("user", google_text(content, place))
+            yield Turn("user", google_text(content))
         for result in found:
             yield Turn("tool", result)
 
@@ -336,7 +341,7 @@ class GeminiRequest(Gemini):
         "safetySettings": "an array",
     }
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
         return params["verb"] == "streamGenerateContent"
 
@@ -344,46 +349,35 @@ class GeminiRequest(Gemini):
         """An event stream, unless `alt` (also spelled `$alt`) asks for JSON."""
         return google_framing(call.query)
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System instruction and contents."""
-        if not body["contents"]:
-            raise WrongField("contents", "an array with at least one content", body["contents"])
+        contents = body.get("contents")
+        if not contents.value:
+            contents.expected("an array with at least one content")
         return google_turns(body)
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of the declared functions."""
-        for place, tool in items(body.get("tools"), "tools"):
-            for where, declared in items(
-                pick(tool, "functionDeclarations"), place + ".functionDeclarations"
-            ):
-                check(declared, {"name": "a string!"}, where + ".")
-                yield declared["name"]
+        for tool in body.get("tools").objects():
+            for declared in picked(tool, "functionDeclarations").objects():
+                yield declared.check({"name": "a string!"}).value["name"]
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`generationConfig.responseJsonSchema`, or `responseSchema`, whose type names are in capitals."""
-        config = pick(body, "generationConfig") or {}
-        return next(
-            filter(None, (pick(config, name) for name in ("responseJsonSchema", "responseSchema"))),
-            None,
-        )
+        config = pick(body.value, "generationConfig") or {}
+        return pick(config, "responseJsonSchema") or pick(config, "responseSchema") or None
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """`candidateCount`."""
-        config = pick(body, "generationConfig") or {}
-        return count(
-            config,
-            "candidateCount" if "candidateCount" in config else "candidate_count",
-            8,
-            "generationConfig.",
-        )
+        return choices_of(picked(picked(body, "generationConfig"), "candidateCount"), 8)
 
 
 class GeminiGenerate(GeminiRequest):
     """generateContent and streamGenerateContent (wire formats, section 7)."""
 
     routes: Tuple[str, ...] = (
-        GEMINI_MODEL + "(?P<verb>generateContent)",
-        GEMINI_MODEL + "(?P<verb>streamGenerateContent)",
+        GEMINI_MODEL + "{verb=generateContent}",
+        GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
 
     def part(self, call: Call, delta: Delta, text: str) -> Dict[str, Json]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Mapping, Tuple
 
-from ..errors import WrongField
 from ..limits import Json
+from ..node import Field
 from ..values import Call, Embedding, Reply, Request, Turn
-from .base import caller, items
-from .gemini import GEMINI_MODEL, Gemini, google_text, google_turns, pick
+from .base import caller
+from .gemini import GEMINI_MODEL, Gemini, google_text, google_turns, picked
 
 
 class GeminiCountTokens(Gemini):
@@ -23,11 +23,13 @@ class GeminiCountTokens(Gemini):
         "generate_content_request": "an object",
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The contents to count, or those of the request to count."""
-        inner = pick(body, "generateContentRequest") or body
-        if not inner.get("contents"):
-            raise WrongField("contents", "an array")
+        inner = picked(body, "generateContentRequest")
+        if not inner.value:
+            inner = body
+        if not inner.value.get("contents"):
+            body.get("contents").fail("expected an array", "an array")
         return google_turns(inner)
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -46,9 +48,9 @@ class GeminiEmbed(Gemini):
     fields = {"content": "a string or an object!"}
     speaks = frozenset((Embedding,))
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The one text."""
-        return [google_text(body.get("content"), "content")]
+        return [google_text(body.get("content"))]
 
     def vectors(self, call: Call, reply: Reply) -> List[Json]:
         """One an input."""
@@ -67,14 +69,12 @@ class GeminiBatchEmbed(GeminiEmbed):
     routes: Tuple[str, ...] = (GEMINI_MODEL + "batchEmbedContents",)
     fields = {"requests": "an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """A text a request."""
-        if not body.get("requests"):
-            raise WrongField("requests", "an array with at least one request", body.get("requests"))
-        return [
-            google_text(request.get("content"), place + ".content")
-            for place, request in items(body.get("requests"), "requests")
-        ]
+        requests = body.get("requests")
+        if not requests.value:
+            requests.expected("an array with at least one request")
+        return [google_text(request.get("content")) for request in requests.objects()]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
@@ -86,13 +86,13 @@ class GeminiModels(Gemini):
 
     operation = api = "models"
     routes: Tuple[str, ...] = (
-        r"GET /(?:v1beta|v1alpha)/models(?:/(?P<model>[^/:]+))?",
-        r"GET /v1/models(?:/(?P<model>[^/:]+))?",
+        "GET /{v1beta|v1alpha}/models[/{model:}]",
+        "GET /v1/models[/{model:}]",
     )
     known = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-1.5-flash", "gemini-embedding-001")
     speaks = frozenset()
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """`/v1/models` is shared with OpenAI and Anthropic."""
         return not request.path.startswith("/v1/") or caller(request) == "google"
 
@@ -122,7 +122,7 @@ class GeminiModels(Gemini):
         size, start = call.query.get("pageSize", "50"), call.query.get("pageToken", "0")
         for name, value in (("pageSize", size), ("pageToken", start)):
             if not re.fullmatch(r"[0-9]{1,6}", value):
-                raise WrongField(name, "a number of models", value)
+                Field(dict(call.query)).get(name).expected("a number of models")
         end = int(start) + (int(size) or 50)
         return {
             "models": [self.entry(name) for name in self.known[int(start) : end]],

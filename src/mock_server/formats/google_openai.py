@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, Optional, Sequence, Tuple, Union, cast
+from typing import Dict, Mapping, Optional, Sequence, Tuple, cast
 
-from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys, utf8
-from ..limits import Headers, Json
-from ..values import Call, Failure, Ids, Reply, Request
+from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys
+from ..limits import Json
+from ..values import Call, ErrorBody, Failure, Reply, Request
 from .base import RESOURCE
 from .gemini import Gemini
 from .gemini_more import GeminiModels
@@ -24,23 +24,19 @@ class GoogleCompatible(Gemini):
     json_type = "application/json"
     bad_json = OpenAI.bad_json
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
         return True
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`[{"error": {…}}]`."""
-        return utf8(indented([self.google_error(failure, asked)]) + "\n"), (
-            ("Content-Type", self.json_type),
-        )
+        return ErrorBody([self.google_error(call, failure)], indented, "\n")
 
 
 class GeminiChat(GoogleCompatible, OpenAIChat):
     """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or probabilities."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/chat/completions",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -72,13 +68,13 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
 class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes: Tuple[str, ...] = (r"POST /(?:v1beta|v1alpha)/openai/embeddings",)
+    routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/embeddings",)
 
 
 class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
     """Models in OpenAI's shape."""
 
-    routes = (r"GET /(?:v1beta|v1alpha)/openai/models(?:/(?P<model>.+))?",)
+    routes = ("GET /{v1beta|v1alpha}/openai/models[/{model*}]",)
     known = tuple("models/" + name for name in GeminiModels.known)
 
     def entry(self, name: str) -> Dict[str, Json]:
@@ -89,12 +85,12 @@ class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
 class VertexChat(Vertex, GeminiChat):
     """Chat completions at Vertex AI's endpoint `openapi`, with an empty fingerprint and the traffic type (8.3)."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/chat/completions",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
 
-    def settled(self, failure: Failure, asked: Union[Request, Call]) -> Failure:
+    def settled(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
-        found, path = super().settled(failure, asked), RESOURCE.sub("", asked.path)
-        publisher, _, name = getattr(asked, "model", "").rpartition("/")
+        found, path = super().settled(call, failure), RESOURCE.sub("", call.path)
+        publisher, _, name = call.model.rpartition("/")
         model = (
             f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"
         )
@@ -124,4 +120,4 @@ class VertexChat(Vertex, GeminiChat):
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
-    routes = (r"POST " + VERTEX_PLACE + r"/endpoints/openapi/embeddings",)
+    routes = (VERTEX_PLACE + "/endpoints/openapi/embeddings",)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from ..errors import WrongField
-from ..jsons import HEX, LOWER, compact, utf8
+from ..errors import BadField
+from ..jsons import HEX, LOWER, compact
 from ..limits import Headers, Json
+from ..node import Field
 from ..values import (
     Call,
+    ErrorBody,
     Failure,
-    Ids,
     Limit,
     Part,
     Reasoning,
@@ -49,20 +50,20 @@ class Mistral(OpenAI):
         ),
     }
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Paths that it shares with OpenAI are its own for its client."""
         return caller(request) == "mistral"
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Correlation id, latencies and rate limits (section 12, recorded)."""
-        own = uuid(ids, "correlation")
+        own = uuid(call, "correlation")
         request_id = f"019a{own[4:14]}7{own[15:]}"
         left = "0" if status == 429 else "9"
         return (
             ("mistral-correlation-id", request_id),
             ("x-kong-request-id", request_id),
             ("x-kong-proxy-latency", "8"),
-            ("x-kong-upstream-latency", str(200 + int(ids("ms", 2, HEX), 16))),
+            ("x-kong-upstream-latency", str(200 + int(call.token("ms", 2, HEX), 16))),
             ("x-ratelimit-limit-req-10-second", "10"),
             ("x-ratelimit-remaining-req-10-second", left),
             ("x-ratelimit-limit-tokens-minute", "500000"),
@@ -78,21 +79,18 @@ class Mistral(OpenAI):
             *retry_after(limit),
         )
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"detail"}` from the front, else an object of its own (section 12)."""
-        kind: Headers = (("Content-Type", self.json_type),)
         if failure.status == 401:
-            return utf8(compact({"detail": failure.message})), kind
+            return ErrorBody({"detail": failure.message})
         if failure.status == 422 and failure.param is not None:
             detail = {
                 "type": failure.type or "value_error",
                 "loc": ["body", *location(failure.param)],
                 "msg": failure.message,
             }
-            return utf8(compact({"detail": [detail]})), kind
-        return utf8(compact(self.error(failure))), kind
+            return ErrorBody({"detail": [detail]})
+        return ErrorBody(self.error(failure))
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The flat object of an error."""
@@ -108,10 +106,10 @@ class Mistral(OpenAI):
             "raw_status_code": failure.status,
         }
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
         kind, said = pydantic_said(wrong)
-        return Failure(422, said, kind, param=wrong.field)
+        return Failure(422, said, kind, param=wrong.path)
 
 
 class MistralChat(Mistral, OpenAIChat):
@@ -234,7 +232,7 @@ class MistralFIM(MistralChat):
     """Fill in the middle: a prompt, and a suffix that the answer leads to."""
 
     api = "fim"
-    routes = (r"POST (?:/.+)?/v1/fim/completions",)
+    routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
         "prompt": "a string!",
@@ -242,13 +240,13 @@ class MistralFIM(MistralChat):
         "stream": "a boolean",
     }
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """The path is Mistral's alone."""
         return True
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""
-        yield Turn("user", body["prompt"])
+        yield Turn("user", body.value["prompt"])
 
 
 class MistralEmbeddings(Mistral, OpenAIEmbeddings):

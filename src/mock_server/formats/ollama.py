@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple, Union, cast
+from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple, cast
 
-from ..errors import MISSING, WrongField, kind_of
+from ..errors import MISSING, BadField, kind_of
 from ..framings import GO_LINES, Framing
-from ..jsons import HEX, LOWER, compact, go_json, rfc3339, token, utf8
-from ..limits import Headers, Json
+from ..jsons import HEX, LOWER, go_json, rfc3339, token
+from ..limits import Json
+from ..node import Field
 from ..values import (
     Call,
     Embedding,
+    ErrorBody,
     Failure,
-    Ids,
     Part,
     Reasoning,
     Refusal,
     Reply,
-    Request,
     Text,
     ToolCall,
     Turn,
     walk,
 )
-from .base import WireFormat, check, items
+from .base import WireFormat
 from .bedrock_invoke import texts_of
 from .openai import CHAT_ROLES, ChatRequest
 
@@ -59,19 +59,17 @@ class Ollama(WireFormat):
         """Lines of JSON."""
         return GO_LINES
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error"}`."""
-        return utf8(compact({"error": failure.message})), (("Content-Type", self.json_type),)
+        return ErrorBody({"error": failure.message})
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """What is required, or what Go's decoder says."""
         if wrong.found is MISSING:
-            return Failure(400, f"{wrong.field} is required")
+            return Failure(400, f"{wrong.path} is required")
         return Failure(
             400,
-            f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.field or 'body'}: "
+            f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.path or 'body'}: "
             f"expected {wrong.expected}",
         )
 
@@ -79,9 +77,10 @@ class Ollama(WireFormat):
         """One line that holds an error."""
         yield "", {"error": failure.message}
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`format`, where it is a schema."""
-        return body["format"] if isinstance(body.get("format"), dict) else None
+        schema = body.value.get("format")
+        return schema if isinstance(schema, dict) else None
 
     @staticmethod
     def times(call: Call, reply: Reply) -> Dict[str, int]:
@@ -111,30 +110,25 @@ class OllamaChat(Ollama):
     """chat: streamed unless the request says otherwise."""
 
     api = "chat"
-    routes: Tuple[str, ...] = (r"POST /api/chat", r"POST /(?!api/).+/api/chat")
+    routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
     fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
 
-    def tools(self, body: Json) -> Iterable[str]:
+    def tools(self, body: Field) -> Iterable[str]:
         """Names of functions."""
         return ChatRequest.tools(cast(ChatRequest, self), body)
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The messages; images lie apart from their text."""
-        for place, message in items(body["messages"], "messages"):
-            check(
-                message,
-                {"role": "a string!", "content": "a string", "images": "an array"},
-                place + ".",
-            )
-            if message["role"] not in CHAT_ROLES:
-                raise WrongField(
-                    place + ".role", "one from system, user, assistant, tool", message["role"]
-                )
-            yield Turn(CHAT_ROLES[message["role"]], message.get("content") or "")
+        for message in body.get("messages").objects():
+            message.check({"role": "a string!", "content": "a string", "images": "an array"})
+            role = message.get("role")
+            if role.value not in CHAT_ROLES:
+                role.expected("one from system, user, assistant, tool")
+            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
-        return body.get("stream") is not False
+        return body.value.get("stream") is not False
 
     def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
         """What an object of the answer says: the texts of these parts, and their tool calls."""
@@ -218,7 +212,7 @@ class OllamaGenerate(OllamaChat):
     """generate: a prompt instead of messages."""
 
     api = "generate"
-    routes = (r"POST /api/generate", r"POST /(?!api/).+/api/generate")
+    routes = ("POST /api/generate", "POST {prefix*}/api/generate")
     fields = {
         **Ollama.fields,
         "prompt": "a string",
@@ -228,15 +222,15 @@ class OllamaGenerate(OllamaChat):
     }
     speaks = frozenset((Text, Reasoning, Refusal))
 
-    def tools(self, body: Json) -> Iterable[str]:
+    def tools(self, body: Field) -> Iterable[str]:
         """None."""
         return ()
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """System text and prompt."""
-        if body.get("system") is not None:
-            yield Turn("system", body["system"])
-        yield Turn("user", body.get("prompt") or "")
+        if not body.get("system").is_absent:
+            yield Turn("system", body.value["system"])
+        yield Turn("user", body.value.get("prompt") or "")
 
     def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
         """The texts, at the top level."""
@@ -262,15 +256,14 @@ class OllamaEmbed(Ollama):
     """embed: a vector an input."""
 
     operation, api = "embed", "embed"
-    routes: Tuple[str, ...] = (r"POST /api/embed", r"POST /(?!api/).+/api/embed")
+    routes: Tuple[str, ...] = ("POST /api/embed", "POST {prefix*}/api/embed")
     fields: Mapping[str, str] = {**Ollama.fields, "input": "a string or an array!"}
     speaks = frozenset((Embedding,))
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """One text, or several."""
-        return (
-            [body["input"]] if isinstance(body["input"], str) else texts_of(body["input"], "input")
-        )
+        given = body.get("input")
+        return [given.value] if isinstance(given.value, str) else texts_of(given)
 
     def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
         """One an input."""
@@ -295,12 +288,12 @@ class OllamaEmbeddings(OllamaEmbed):
     """The older embeddings: one prompt, one vector."""
 
     api = "embeddings"
-    routes = (r"POST /api/embeddings",)
+    routes = ("POST /api/embeddings",)
     fields = {**Ollama.fields, "prompt": "a string!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The prompt."""
-        return [body["prompt"]]
+        return [body.value["prompt"]]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding."""
@@ -311,7 +304,7 @@ class OllamaTags(Ollama):
     """tags: the models that are there."""
 
     operation, api = "models", "tags"
-    routes: Tuple[str, ...] = (r"GET /api/tags",)
+    routes: Tuple[str, ...] = ("GET /api/tags",)
     speaks = frozenset()
     known = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
 
@@ -344,7 +337,7 @@ class OllamaVersion(OllamaTags):
     """version."""
 
     api = "version"
-    routes = (r"GET /api/version",)
+    routes = ("GET /api/version",)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""

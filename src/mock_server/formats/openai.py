@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
-from typing import Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
-from ..errors import MISSING, WrongField, kind_of, shown
-from ..jsons import HEX, compact, fits, indented, merged, token, utf8, within
+from ..errors import MISSING, BadField, kind_of, shown
+from ..jsons import HEX, compact, indented, merged, token, utf8, within
 from ..limits import RETRY_SECONDS, Headers, Json
+from ..node import Field
 from ..values import (
     Call,
+    ErrorBody,
     Failure,
-    Ids,
     Limit,
     Reasoning,
     Refusal,
@@ -24,11 +26,7 @@ from ..values import (
     Usage,
     walk,
 )
-from .base import WireFormat, caller, check, items, retry_after
-
-# Every OpenAI-compatible host is `openai` under its own prefix, except where another provider lives.
-ANY_PREFIX = r"(?!/openai/(?:deployments/|v1/|moderations)|/v1(?:alpha|beta)/openai/|/v1(?:beta1)?/projects/)(?:/.+)?"
-
+from .base import WireFormat, caller, choices_of, retry_after
 
 REASONING_MODEL = re.compile(
     r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))"
@@ -103,9 +101,9 @@ class OpenAI(WireFormat):
     )  # errors that never reach the engine have another layout (5.8, recorded)
     errors: Mapping[str, Failure] = OPENAI_ERRORS
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Request id, processing time, version and rate limits (5.1, recorded)."""
-        request_id = ("x-request-id", "req_" + ids("request", 32, HEX))
+        request_id = ("x-request-id", "req_" + call.token("request", 32, HEX))
         shared = (
             ("access-control-expose-headers", "X-Request-ID"),
             ("x-content-type-options", "nosniff"),
@@ -116,7 +114,7 @@ class OpenAI(WireFormat):
         engine = (
             request_id,
             ("openai-organization", "mock-organization"),
-            ("openai-processing-ms", str(100 + int(ids("ms", 2, HEX), 16))),
+            ("openai-processing-ms", str(100 + int(call.token("ms", 2, HEX), 16))),
             ("openai-version", "2020-10-01"),
         )
         if self.operation not in ("generate", "embed") or (stream and self.api == "responses"):
@@ -153,24 +151,21 @@ class OpenAI(WireFormat):
             "code": failure.code or None,
         }
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}` in one of two layouts."""
         value = {"error": self.error(failure)}
         if failure.status in self.front_door:
-            return utf8(indented(value, "    ") + "\n"), (
-                ("Content-Type", "application/json; charset=utf-8"),
-            )
-        return utf8(indented(value)), (("Content-Type", self.json_type),)
+            wide = functools.partial(indented, step="    ")
+            return ErrorBody(value, wide, "\n", "application/json; charset=utf-8")
+        return ErrorBody(value, indented)
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One event that holds an error (3.3); nothing follows it."""
         yield "", {"error": self.error(failure)}
 
-    def complaint(self, wrong: WrongField) -> Failure:
+    def complaint(self, wrong: BadField) -> Failure:
         """OpenAI's own sentences, with the field as `param`."""
-        field, code = wrong.field, "invalid_type"
+        field, code = wrong.path, "invalid_type"
         text = f"Invalid type for '{field}': expected {wrong.expected}, but got {kind_of(wrong.found)} instead."
         if not field:
             text, code = (
@@ -195,16 +190,20 @@ class OpenAI(WireFormat):
         return Failure(400, text, "invalid_request_error", code, field or None)
 
 
-def openai_text(content: Json, place: str) -> str:
+TEXT_PARTS = ("text", "input_text", "output_text")
+
+
+def openai_text(content: Field) -> str:
     """The text of a message's content: a string, null, or parts of which those with text count."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, list):
-        raise WrongField(place, "a string or an array", content)
+    if content.is_absent:
+        return ""
+    if isinstance(content.value, str):
+        return content.value
+    content.a("a string or an array")
     texts = []
-    for where, part in items(content, place):
-        check(part, {"type": "a string!", "text": "a string"}, where + ".")
-        if part["type"] in ("text", "input_text", "output_text") and part.get("text") is not None:
+    for node in content.objects():
+        part = node.check({"type": "a string!", "text": "a string"}).value
+        if part["type"] in TEXT_PARTS and part.get("text") is not None:
             texts.append(part["text"])
         if part["type"] == "document":  # how Cohere's clients send the result of a tool
             data = within(part, "document", "data")
@@ -226,14 +225,6 @@ def openai_usage(usage: Usage) -> Dict[str, Json]:
             "rejected_prediction_tokens": 0,
         },
     }
-
-
-def count(body: Json, name: str, most: int, place: str = "") -> int:
-    """A number of answers asked for; WrongField unless it is from 1 to `most`."""
-    value = body.get(name)
-    if value is not None and (not fits(value, "an integer") or not 1 <= value <= most):
-        raise WrongField(place + name, f"an integer from 1 to {most}", value)
-    return int(value or 1)
 
 
 def logprobs(cut: Sequence[str], body: Json) -> Optional[Dict[str, Json]]:
@@ -289,55 +280,50 @@ class ChatRequest(OpenAI):
         "user": "a string",
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """The messages, in order."""
-        if not body["messages"]:
-            raise WrongField("messages", "an array", [])
-        for place, message in items(body["messages"], "messages"):
-            check(message, {"role": "a string!"}, place + ".")
-            if message["role"] not in CHAT_ROLES:
-                raise WrongField(
-                    place + ".role", "one from " + ", ".join(CHAT_ROLES), message["role"]
-                )
-            yield Turn(
-                CHAT_ROLES[message["role"]], openai_text(message.get("content"), place + ".content")
-            )
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("an array")
+        for message in messages.objects():
+            role = message.check({"role": "a string!"}).get("role")
+            if role.value not in CHAT_ROLES:
+                role.expected("one from " + ", ".join(CHAT_ROLES))
+            yield Turn(CHAT_ROLES[role.value], openai_text(message.get("content")))
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Mistral's own client gets Mistral's dialect."""
         return caller(request) != "mistral"
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
-        for place, tool in items(body.get("tools"), "tools"):
-            kind = tool.get("type") if tool.get("type") in ("function", "custom") else None
-            if kind:
-                check(tool, {kind: "an object!"}, place + ".")
-                check(tool[kind], {"name": "a string!"}, f"{place}.{kind}.")
-                yield tool[kind]["name"]
-        for place, function in items(body.get("functions"), "functions"):
-            check(function, {"name": "a string!"}, place + ".")
-            yield function["name"]
+        for tool in body.get("tools").objects():
+            kind = tool.value.get("type")
+            if kind in ("function", "custom"):
+                named = tool.check({kind: "an object!"}).get(kind)
+                yield named.check({"name": "a string!"}).value["name"]
+        for function in body.get("functions").objects():
+            yield function.check({"name": "a string!"}).value["name"]
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """`n`."""
-        return count(body, "n", 128)
+        return choices_of(body.get("n"), 128)
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`response_format.json_schema.schema`."""
-        return within(body, "response_format", "json_schema", "schema")
+        return within(body.value, "response_format", "json_schema", "schema")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
-        return bool(body.get("stream"))
+        return bool(body.value.get("stream"))
 
 
 class OpenAIChat(ChatRequest):
     """Chat completions (wire formats, 5.2 and 5.3)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /v1/chat/completions",
-        rf"POST (?!/v1/chat/){ANY_PREFIX}/chat/completions",
+        "POST /v1/chat/completions",
+        "POST {prefix*}/chat/completions",
     )
     stream_type = "text/event-stream; charset=utf-8"
     keys = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}

@@ -7,12 +7,12 @@ import re
 import struct
 from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from ..errors import WrongField
-from ..jsons import HEX, fits, parse_json
+from ..jsons import HEX, parse_json
 from ..limits import Json
+from ..node import Field
 from ..values import Call, Embedding, Reasoning, Refusal, Reply, Request, Text, Turn, pieces
-from .base import caller
-from .openai import ANY_PREFIX, ChatRequest, OpenAI, OpenAIChat, count, openai_text, wants_usage
+from .base import caller, choices_of
+from .openai import ChatRequest, OpenAI, OpenAIChat, openai_text, wants_usage
 
 
 class OpenAICompletions(OpenAI):
@@ -20,8 +20,8 @@ class OpenAICompletions(OpenAI):
 
     api = "completions"
     routes: Tuple[str, ...] = (
-        r"POST /v1/completions",
-        rf"POST (?!/v1/completions){ANY_PREFIX}(?<!/chat)(?<!/fim)/completions",
+        "POST /v1/completions",
+        "POST {prefix*}/completions",
     )
     fields = {
         "model": "a string!",
@@ -37,27 +37,25 @@ class OpenAICompletions(OpenAI):
     streams = OpenAIChat.streams
     recorded_events = OpenAIChat.recorded_events
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The prompts; lists of token numbers have no text."""
-        prompt = body.get("prompt")
+        node = body.get("prompt")
+        prompt = node.value
         if prompt == []:
-            raise WrongField("prompt", "an array", [])
+            node.expected("an array")
         if isinstance(prompt, str):
             return [prompt]
-        if prompt and isinstance(prompt[0], int):
+        if isinstance(prompt[0], int):
             return [""]
-        for index, item in enumerate(prompt or ()):
-            if not fits(item, "a string or an array"):
-                raise WrongField(f"prompt[{index}]", "a string or an array", item)
-        return [item if isinstance(item, str) else "" for item in prompt or ()]
+        for item in node.items():
+            item.a("a string or an array")
+        return [item if isinstance(item, str) else "" for item in prompt]
 
-    def choices(self, body: Json) -> int:
+    def choices(self, body: Field) -> int:
         """Prompts times `n`, numbered prompt by prompt."""
-        choices = count(body, "n", 128) * len(self.inputs(body))
+        choices = choices_of(body.get("n"), 128) * len(self.inputs(body))
         if choices > 2048:
-            raise WrongField(
-                "prompt", "an array with at most 2048 completions in all", body["prompt"]
-            )
+            body.get("prompt").expected("an array with at most 2048 completions in all")
         return choices
 
     def answer(self, reply: Reply) -> Tuple[List[str], str]:
@@ -133,8 +131,8 @@ class OpenAIEmbeddings(OpenAI):
 
     operation, api = "embed", "embeddings"
     routes: Tuple[str, ...] = (
-        r"POST /v1/embeddings",
-        rf"POST (?!/v1/embeddings|/api/embeddings){ANY_PREFIX}/embeddings",
+        "POST /v1/embeddings",
+        "POST {prefix*}/embeddings",
     )
     fields = {
         "model": "a string!",
@@ -146,27 +144,26 @@ class OpenAIEmbeddings(OpenAI):
     speaks = frozenset((Embedding,))
     owns = ChatRequest.owns
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
-        value = body.get("input")
-        if isinstance(value, str) or not value:
-            return [value] if isinstance(value, str) else []
-        return (
-            [""]
-            if isinstance(value[0], int)
-            else [item if isinstance(item, str) else "" for item in value]
-        )
+        value = body.value.get("input")
+        if isinstance(value, str):
+            return [value]
+        if not value:
+            return []
+        if isinstance(value[0], int):
+            return [""]
+        return [item if isinstance(item, str) else "" for item in value]
 
-    def turns(self, body: Json) -> List[Turn]:
+    def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
-        if isinstance(body["input"], list) and not 1 <= len(body["input"]) <= 2048:
-            raise WrongField(
-                "input",
-                "an array" if not body["input"] else "an array of at most 2048 items",
-                body["input"],
-            )
-        if body.get("encoding_format") not in (None, "float", "base64"):
-            raise WrongField("encoding_format", "one from float, base64", body["encoding_format"])
+        given, encoding = body.get("input"), body.get("encoding_format")
+        if given.value == []:
+            given.expected("an array")
+        if isinstance(given.value, list) and len(given.value) > 2048:
+            given.expected("an array of at most 2048 items")
+        if not encoding.is_absent and encoding.value not in ("float", "base64"):
+            encoding.expected("one from float, base64")
         return [Turn("user", "\n".join(self.inputs(body)))]
 
     @staticmethod
@@ -239,21 +236,22 @@ class OpenAIModerations(OpenAI):
 
     operation, api = "moderate", "moderations"
     routes: Tuple[str, ...] = (
-        r"POST /v1/moderations",
-        rf"POST (?!/v1/moderations){ANY_PREFIX}/moderations",
+        "POST /v1/moderations",
+        "POST {prefix*}/moderations",
     )
     fields = {"model": "a string", "input": "a string or an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """The texts to judge, one by one; parts with images are one input."""
-        value = body.get("input")
+        given = body.get("input")
+        value = given.value
         if isinstance(value, str):
             return [value]
         if value and isinstance(value[0], dict):
-            return [openai_text(value, "input")]
+            return [openai_text(given)]
         return [item if isinstance(item, str) else "" for item in value or ()]
 
-    def model(self, params: Mapping[str, str], body: Json) -> str:
+    def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""
         return super().model(params, body) or "omni-moderation-latest"
 
@@ -279,9 +277,8 @@ class OpenAIModels(OpenAI):
 
     operation = api = "models"
     routes: Tuple[str, ...] = (
-        r"GET /v1/models(?:/(?P<model>.+))?",
-        r"GET (?!/v1(?:alpha|beta1?)?/(?:models|publishers|projects)|/v1(?:alpha|beta)/openai/"
-        r"|/openai/(?:v1/)?models)(?:/.+)?/models(?:/(?P<model>[^/]+))?",
+        "GET /v1/models[/{model*}]",
+        "GET {prefix*}/models[/{model}]",
     )
     known: Tuple[str, ...] = (
         "gpt-4.1",
@@ -298,7 +295,7 @@ class OpenAIModels(OpenAI):
     )
     speaks = frozenset()
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """`/v1/models` is shared with Google, Anthropic and Mistral."""
         here = caller(request)
         return here == "openai" or (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, cast
 
-from ..errors import WrongField
 from ..jsons import BASE64URL, HEX, compact, within
 from ..limits import Json
+from ..node import Field
 from ..values import (
     Call,
     Delta,
@@ -22,8 +22,7 @@ from ..values import (
     Usage,
     walk,
 )
-from .base import check, items
-from .openai import ANY_PREFIX, OPENAI_ERRORS, OpenAI, openai_text
+from .openai import OPENAI_ERRORS, OpenAI, openai_text
 
 RESPONSE_ROLES = {
     "system": "system",
@@ -33,56 +32,57 @@ RESPONSE_ROLES = {
 }
 
 
-def response_output(output: Json, place: str) -> str:
+def response_output(output: Field) -> str:
     """The text of a tool's output: a string, parts, or anything else as JSON."""
-    if isinstance(output, str) or (
-        isinstance(output, list) and all(isinstance(within(one, "type"), str) for one in output)
-    ):
-        return openai_text(output, place)
-    return "" if output is None else compact(output)
+    value = output.value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(within(one, "type"), str) for one in value):
+        return openai_text(output)
+    return "" if output.is_absent else compact(value)
 
 
-def response_turns(body: Json) -> Iterator[Turn]:
+def response_turns(body: Field) -> Iterator[Turn]:
     """Instructions and input; what a model said in one go, in however many items, is one assistant's turn."""
     instructions, given = body.get("instructions"), body.get("input")
-    if instructions is not None:
-        yield Turn(
-            "system",
-            openai_text(instructions, "instructions")
-            if isinstance(instructions, str)
-            else "\n".join(
-                openai_text(item.get("content"), place + ".content")
-                for place, item in items(instructions, "instructions")
-            ),
-        )
-    if isinstance(given, str):
-        yield Turn("user", given)
+    if isinstance(instructions.value, str):
+        yield Turn("system", instructions.value)
+    elif not instructions.is_absent:
+        texts = [openai_text(item.get("content")) for item in instructions.objects()]
+        yield Turn("system", "\n".join(texts))
+    if isinstance(given.value, str):
+        yield Turn("user", given.value)
         return
-    said = False
-    for place, item in items(given, "input"):
-        kind = item.get("type") or (
-            "message" if "role" in item or "id" not in item else "item_reference"
-        )
-        if not isinstance(kind, str):
-            raise WrongField(place + ".type", "a string", kind)
+    answering = False
+    for item in given.objects():
+        kind = item_kind(item)
         if kind == "message":
-            check(item, {"role": "a string!"}, place + ".")
-            role = RESPONSE_ROLES.get(item["role"])
-            if not role:
-                raise WrongField(
-                    place + ".role", "one from " + ", ".join(RESPONSE_ROLES), item["role"]
-                )
-            yield Turn(
-                "more" if said and role == "assistant" else role,
-                openai_text(item.get("content"), place + ".content"),
-            )
-            said = role == "assistant"
-        elif kind.endswith("_output") and "output" in item:
-            yield Turn("tool", response_output(item.get("output"), place + ".output"))
-            said = False
+            role = response_role(item)
+            said = "more" if answering and role == "assistant" else role
+            yield Turn(said, openai_text(item.get("content")))
+            answering = role == "assistant"
+        elif kind.endswith("_output") and "output" in item.value:
+            yield Turn("tool", response_output(item.get("output")))
+            answering = False
         elif kind not in ("item_reference", "mcp_approval_response"):
-            yield Turn("more" if said else "assistant", "")
-            said = True
+            yield Turn("more" if answering else "assistant", "")
+            answering = True
+
+
+def item_kind(item: Field) -> str:
+    """The type of an input item, which a message and a reference may leave out."""
+    value = item.value
+    usual = "message" if "role" in value or "id" not in value else "item_reference"
+    kind = item.get("type")
+    return cast(str, kind.text()) if kind.value else usual
+
+
+def response_role(item: Field) -> str:
+    """Who speaks in a message of the input."""
+    role = item.check({"role": "a string!"}).get("role")
+    if role.value not in RESPONSE_ROLES:
+        role.expected("one from " + ", ".join(RESPONSE_ROLES))
+    return RESPONSE_ROLES[role.value]
 
 
 class ResponsesRequest(OpenAI):
@@ -127,32 +127,31 @@ class ResponsesRequest(OpenAI):
         ),
     }
 
-    def turns(self, body: Json) -> Iterator[Turn]:
+    def turns(self, body: Field) -> Iterator[Turn]:
         """Instructions and input, which may be missing, as the model may, where something else stands for it."""
-        if not (body.get("model") or body.get("prompt")):
-            raise WrongField("model", "a string")
-        if body.get("input") is None and not {
-            "prompt",
-            "previous_response_id",
-            "conversation",
-        } & set(body):
-            raise WrongField("input", "a string or an array")
+        given = body.value
+        if not (given.get("model") or given.get("prompt")):
+            body.get("model").fail("expected a string", "a string")
+        elsewhere = {"prompt", "previous_response_id", "conversation"} & set(given)
+        if given.get("input") is None and not elsewhere:
+            body.get("input").fail("expected a string or an array", "a string or an array")
         return response_turns(body)
 
-    def tools(self, body: Json) -> Iterator[str]:
+    def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools; the type of a hosted one."""
-        for place, tool in items(body.get("tools"), "tools"):
+        for node in body.get("tools").objects():
+            tool = node.value
             named = "a string!" if tool.get("type") in ("function", "custom") else "a string"
-            check(tool, {"type": "a string!", "name": named}, place + ".")
+            node.check({"type": "a string!", "name": named})
             yield tool.get("name") or tool["type"]
 
-    def schema(self, body: Json) -> Json:
+    def schema(self, body: Field) -> Json:
         """`text.format.schema`."""
-        return within(body, "text", "format", "schema")
+        return within(body.value, "text", "format", "schema")
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
-        return bool(body.get("stream"))
+        return bool(body.value.get("stream"))
 
 
 class ResponseObjects(ResponsesRequest):
@@ -265,8 +264,8 @@ class OpenAIResponses(ResponseObjects):
     """The Responses API, whole and streamed; nothing is stored (wire formats, 5.5)."""
 
     routes: Tuple[str, ...] = (
-        r"POST /v1/responses",
-        rf"POST (?!/v1/responses|/openai/responses){ANY_PREFIX}/responses",
+        "POST /v1/responses",
+        "POST {prefix*}/responses",
     )
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
@@ -463,12 +462,12 @@ class OpenAIInputTokens(ResponsesRequest):
 
     operation, api = "count_tokens", "input_tokens"
     routes: Tuple[str, ...] = (
-        r"POST /v1/responses/input_tokens",
-        rf"POST (?!/v1/responses|/openai/){ANY_PREFIX}/responses/input_tokens",
+        "POST /v1/responses/input_tokens",
+        "POST {prefix*}/responses/input_tokens",
     )
     fields = {**ResponsesRequest.fields, "model": "a string"}
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Never."""
         return False
 

@@ -7,24 +7,17 @@ from typing import Dict, List, Mapping, Optional
 
 from ..jsons import estimate, rfc3339
 from ..limits import Json
+from ..node import Field
 from ..values import Call, Failure, Reply, Request, Usage
-from .base import COLON, check
 from .gemini import GEMINI_ERRORS, RATED_MODEL, Gemini, GeminiGenerate, google_cached
 from .gemini_more import GeminiBatchEmbed, GeminiCountTokens, GeminiEmbed, GeminiModels
 
-VERTEX_PLACE = r"/(?:v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
-
-
-VERTEX_MODELS = tuple(
-    place + r"/(?P<model>[^/:]+?)" + COLON
-    for place in (
-        r"POST " + VERTEX_PLACE + r"/publishers/(?P<publisher>[^/]+)/models",
-        r"POST " + VERTEX_PLACE + r"/endpoints",
-        r"POST /(?:v1beta1|v1)/publishers/(?P<publisher>[^/]+)/models",
-    )
+VERTEX_PLACE = "POST /{v1|v1beta1}/projects/{project}/locations/{location}"
+VERTEX_MODELS = (
+    VERTEX_PLACE + "/publishers/{publisher}/models/{model}:",
+    VERTEX_PLACE + "/endpoints/{model}:",
+    "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
-
-
 VERTEX_KEY = Failure(
     401,
     "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
@@ -50,6 +43,7 @@ class Vertex(Gemini):
     """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys; details on every error."""
 
     provider = "vertex_ai"
+    area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
     credentials = ("authorization", "x-goog-api-key", "?key")
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     error_details = {"details": []}
@@ -64,7 +58,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
     """generateContent on Vertex AI: other key order, no candidate index, usage on the last chunk only (8.1)."""
 
     routes = tuple(
-        place + f"(?P<verb>{verb})"
+        f"{place}{{verb={verb}}}"
         for place in VERTEX_MODELS
         for verb in ("generateContent", "streamGenerateContent")
     )
@@ -173,13 +167,14 @@ class VertexPredict(Vertex, GeminiEmbed):
     routes = tuple(place + "predict" for place in VERTEX_MODELS)
     fields = {"instances": "an array!"}
 
-    def inputs(self, body: Json) -> List[str]:
+    def inputs(self, body: Field) -> List[str]:
         """A text an instance; models of one's own take instances of any kind, which have none."""
         texts = []
-        for index, instance in enumerate(body.get("instances") or ()):
-            if isinstance(instance, dict):
-                check(instance, {"content": "a string"}, f"instances[{index}].")
-            texts.append(instance.get("content") or "" if isinstance(instance, dict) else "")
+        for instance in body.get("instances").items():
+            if instance.is_a("an object"):
+                texts.append(instance.check({"content": "a string"}).value.get("content") or "")
+            else:
+                texts.append("")
         return texts
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -201,11 +196,11 @@ class VertexModels(Vertex, GeminiModels):
     """The publisher's models."""
 
     routes = (
-        r"GET /(?:v1beta1|v1)/(?:projects/[^/]+/locations/[^/]+/)?publishers/(?P<publisher>[^/]+)/models"
-        r"(?:/(?P<model>[^/:]+))?",
+        "GET /{v1beta1|v1}/[projects/{project}/locations/{location}/]publishers/{publisher}/models"
+        "[/{model:}]",
     )
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Vertex AI's alone."""
         return True
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Tuple, Union
+from typing import Mapping
 
 from ..jsons import BASE58
-from ..limits import Headers, Json
-from ..values import Call, Failure, Ids, Request
+from ..limits import Headers
+from ..node import Field
+from ..values import Call, ErrorBody, Failure
 from .anthropic import (
     ANTHROPIC_ERRORS,
     Anthropic,
@@ -14,15 +15,9 @@ from .anthropic import (
     AnthropicMessages,
     AnthropicRequest,
 )
-from .base import COLON
 from .vertex import VERTEX_ERRORS, VERTEX_KEY, VERTEX_PLACE, Vertex
 
-VERTEX_CLAUDE = (
-    r"POST "
-    + VERTEX_PLACE
-    + r"/publishers/(?P<publisher>anthropic)/models/(?P<model>(?!count-tokens)[^/:]+?)"
-    + COLON
-)
+VERTEX_CLAUDE = VERTEX_PLACE + "/publishers/{publisher=anthropic}/models/"
 
 
 class OnVertex(Anthropic):
@@ -47,24 +42,22 @@ class OnVertex(Anthropic):
     limits = Vertex.limits
     front = (401, 403, 404, 429)
 
-    def headers(self, ids: Ids, stream: bool, status: int) -> Headers:
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """The request id; Google's front adds its own."""
         return (
-            ("request-id", self.request_id + ids("request", 21, BASE58)),
+            ("request-id", self.request_id + call.token("request", 21, BASE58)),
             ("Vary", "Origin"),
             ("Vary", "X-Origin"),
             ("Vary", "Referer"),
             ("X-Content-Type-Options", "nosniff"),
         )
 
-    def failure(
-        self, failure: Failure, asked: Union[Request, Call], ids: Ids
-    ) -> Tuple[bytes, Headers]:
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """Google's shape from the front, Anthropic's from the model."""
         return (
-            VERTEX_FRONT.failure(failure, asked, ids)
+            VERTEX_FRONT.failure(call, failure)
             if failure.status in self.front
-            else super().failure(failure, asked, ids)
+            else super().failure(call, failure)
         )
 
 
@@ -74,11 +67,14 @@ VERTEX_FRONT = Vertex()
 class VertexMessages(OnVertex, AnthropicMessages):
     """Messages on Vertex AI: model and streaming are in the path."""
 
-    routes = (VERTEX_CLAUDE + "(?P<verb>rawPredict)", VERTEX_CLAUDE + "(?P<verb>streamRawPredict)")
+    routes = (
+        VERTEX_CLAUDE + "{model}:{verb=rawPredict}",
+        VERTEX_CLAUDE + "{model}:{verb=streamRawPredict}",
+    )
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_vrtx_01"
 
-    def streams(self, params: Mapping[str, str], body: Json) -> bool:
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
         return params["verb"] == "streamRawPredict"
 
@@ -86,10 +82,4 @@ class VertexMessages(OnVertex, AnthropicMessages):
 class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
 
-    routes = (
-        r"POST "
-        + VERTEX_PLACE
-        + r"/publishers/(?P<publisher>anthropic)/models/count-tokens"
-        + COLON
-        + "rawPredict",
-    )
+    routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)

@@ -1,0 +1,188 @@
+"""A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from typing import (
+    Any,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NoReturn,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    cast,
+)
+
+from .errors import MISSING, BadField, BadMock, WrongValue, nearest, shown
+from .jsons import fits
+from .limits import Json
+
+Self = TypeVar("Self", bound="Node")
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(
+        self, problem: str, expected: str = "", sentence: str = "", found: Json = MISSING
+    ) -> NoReturn:
+        """Raise the error: source, path and problem."""
+        path = self.path
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence, self.value)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        known = list(names)
+        if not isinstance(self.value, str) or self.value not in known:
+            self.fail(
+                f"found {shown(self.value)}; {nearest(str(self.value), known)}", found=self.value
+            )
+        return self.value
+
+    # --- whole objects ---
+
+    def only(self: Self, names: Iterable[str]) -> Self:
+        """This, if it is an object without other members than those named."""
+        known = list(names)
+        for name in self.a("an object"):
+            if name not in known:
+                self.get(name).fail(f"unknown key; {nearest(name, known)}")
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that the
+        member must be there."""
+        value = self.a("an object")
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None

@@ -1427,7 +1427,7 @@ class WireFormat:
             **conversation(turns),
             tools=tuple(self.tools(fields)),
             inputs=tuple(self.inputs(fields)),
-            schema=self.schema(fields),
+            schema=self.schema(fields) if posted else None,
             choices=self.choices(fields),
             params=params,
             body=body,

@@ -1,4 +1,4 @@
-"""One row of samples a wire format, and the helpers that ask and read in memory what the table tests share."""
+"""One row of samples a wire format, and the helpers that ask and read in memory."""
 
 from __future__ import annotations
 
@@ -7,42 +7,102 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 import mock_server as m
 
-CHAT = {"model": "gpt-4o-mini", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}
-GOOGLE = {"systemInstruction": {"parts": [{"text": "Be brief."}]}, "contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
+CHAT = {
+    "model": "gpt-4o-mini",
+    "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
+}
+GOOGLE = {
+    "systemInstruction": {"parts": [{"text": "Be brief."}]},
+    "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
+}
 CLAUDE = {"max_tokens": 64, "system": "Be brief.", "messages": [{"role": "user", "content": "Hi"}]}
-CONVERSE = {"system": [{"text": "Be brief."}], "messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
+CONVERSE = {
+    "system": [{"text": "Be brief."}],
+    "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
+}
 VERTEX = "/v1/projects/p/locations/us/publishers/google/models/gemini-2.5-flash"
 VERTEX_CLAUDE = "/v1/projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929"
 OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 GEMINI = "/v1beta/models/gemini-2.5-flash"
 
-# class: (method, whole path, stream path or None, body); the stream's body has "stream": true where the path is the same
+# class: (method, whole path, stream path or None, body); the stream's body has "stream": true
+# where the path is the same
 SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.OpenAIChat: ("POST", "/v1/chat/completions", "/v1/chat/completions", CHAT),
-    m.OpenAICompletions: ("POST", "/v1/completions", "/v1/completions", {"model": "gpt-3.5-turbo-instruct", "prompt": "Hi"}),
-    m.OpenAIEmbeddings: ("POST", "/v1/embeddings", None, {"model": "text-embedding-3-small", "input": "Hi"}),
+    m.OpenAICompletions: (
+        "POST",
+        "/v1/completions",
+        "/v1/completions",
+        {"model": "gpt-3.5-turbo-instruct", "prompt": "Hi"},
+    ),
+    m.OpenAIEmbeddings: (
+        "POST",
+        "/v1/embeddings",
+        None,
+        {"model": "text-embedding-3-small", "input": "Hi"},
+    ),
     m.OpenAIModerations: ("POST", "/v1/moderations", None, {"input": "Hi"}),
     m.OpenAIModels: ("GET", "/v1/models", None, None),
-    m.AzureChat: ("POST", "/openai/deployments/d/chat/completions", "/openai/deployments/d/chat/completions", CHAT),
-    m.AzureCompletions: ("POST", "/openai/deployments/d/completions", "/openai/deployments/d/completions", {"prompt": "Hi"}),
+    m.AzureChat: (
+        "POST",
+        "/openai/deployments/d/chat/completions",
+        "/openai/deployments/d/chat/completions",
+        CHAT,
+    ),
+    m.AzureCompletions: (
+        "POST",
+        "/openai/deployments/d/completions",
+        "/openai/deployments/d/completions",
+        {"prompt": "Hi"},
+    ),
     m.AzureEmbeddings: ("POST", "/openai/deployments/d/embeddings", None, {"input": "Hi"}),
     m.AzureModerations: ("POST", "/openai/moderations", None, {"input": "Hi"}),
     m.AzureModels: ("GET", "/openai/models", None, None),
-    m.GeminiGenerate: ("POST", GEMINI + ":generateContent", GEMINI + ":streamGenerateContent", GOOGLE),
+    m.GeminiGenerate: (
+        "POST",
+        GEMINI + ":generateContent",
+        GEMINI + ":streamGenerateContent",
+        GOOGLE,
+    ),
     m.GeminiCountTokens: ("POST", GEMINI + ":countTokens", None, GOOGLE),
-    m.GeminiEmbed: ("POST", GEMINI + ":embedContent", None, {"content": {"parts": [{"text": "Hi"}]}}),
+    m.GeminiEmbed: (
+        "POST",
+        GEMINI + ":embedContent",
+        None,
+        {"content": {"parts": [{"text": "Hi"}]}},
+    ),
     m.GeminiBatchEmbed: (
         "POST",
         GEMINI + ":batchEmbedContents",
         None,
-        {"requests": [{"content": {"parts": [{"text": "Hi"}]}}, {"content": {"parts": [{"text": "Ho"}]}}]},
+        {
+            "requests": [
+                {"content": {"parts": [{"text": "Hi"}]}},
+                {"content": {"parts": [{"text": "Ho"}]}},
+            ]
+        },
     ),
     m.GeminiModels: ("GET", "/v1beta/models", None, None),
-    m.VertexGenerate: ("POST", VERTEX + ":generateContent", VERTEX + ":streamGenerateContent", GOOGLE),
+    m.VertexGenerate: (
+        "POST",
+        VERTEX + ":generateContent",
+        VERTEX + ":streamGenerateContent",
+        GOOGLE,
+    ),
     m.VertexCountTokens: ("POST", VERTEX + ":countTokens", None, GOOGLE),
-    m.VertexEmbed: ("POST", VERTEX + ":embedContent", None, {"content": {"parts": [{"text": "Hi"}]}}),
-    m.VertexBatchEmbed: ("POST", VERTEX + ":batchEmbedContents", None, {"requests": [{"content": {"parts": [{"text": "Hi"}]}}]}),
+    m.VertexEmbed: (
+        "POST",
+        VERTEX + ":embedContent",
+        None,
+        {"content": {"parts": [{"text": "Hi"}]}},
+    ),
+    m.VertexBatchEmbed: (
+        "POST",
+        VERTEX + ":batchEmbedContents",
+        None,
+        {"requests": [{"content": {"parts": [{"text": "Hi"}]}}]},
+    ),
     m.VertexPredict: ("POST", VERTEX + ":predict", None, {"instances": [{"content": "Hi"}]}),
     m.VertexModels: ("GET", "/v1beta1/publishers/google/models", None, None),
     m.OpenAIResponses: (
@@ -51,22 +111,82 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         "/v1/responses",
         {"model": "gpt-4o-mini", "instructions": "Be brief.", "input": "Hi"},
     ),
-    m.OpenAIInputTokens: ("POST", "/v1/responses/input_tokens", None, {"model": "gpt-4o-mini", "input": "Hi"}),
-    m.AzureInputTokens: ("POST", "/openai/v1/responses/input_tokens", None, {"model": "d", "input": "Hi"}),
-    m.AzureResponses: ("POST", "/openai/v1/responses", "/openai/v1/responses", {"model": "d", "input": "Hi"}),
-    m.GeminiChat: ("POST", "/v1beta/openai/chat/completions", "/v1beta/openai/chat/completions", CHAT),
-    m.GeminiOpenAIEmbeddings: ("POST", "/v1beta/openai/embeddings", None, {"model": "gemini-embedding-001", "input": "Hi"}),
+    m.OpenAIInputTokens: (
+        "POST",
+        "/v1/responses/input_tokens",
+        None,
+        {"model": "gpt-4o-mini", "input": "Hi"},
+    ),
+    m.AzureInputTokens: (
+        "POST",
+        "/openai/v1/responses/input_tokens",
+        None,
+        {"model": "d", "input": "Hi"},
+    ),
+    m.AzureResponses: (
+        "POST",
+        "/openai/v1/responses",
+        "/openai/v1/responses",
+        {"model": "d", "input": "Hi"},
+    ),
+    m.GeminiChat: (
+        "POST",
+        "/v1beta/openai/chat/completions",
+        "/v1beta/openai/chat/completions",
+        CHAT,
+    ),
+    m.GeminiOpenAIEmbeddings: (
+        "POST",
+        "/v1beta/openai/embeddings",
+        None,
+        {"model": "gemini-embedding-001", "input": "Hi"},
+    ),
     m.GeminiOpenAIModels: ("GET", "/v1beta/openai/models", None, None),
     m.VertexChat: ("POST", OPENAPI + "/chat/completions", OPENAPI + "/chat/completions", CHAT),
-    m.VertexOpenAIEmbeddings: ("POST", OPENAPI + "/embeddings", None, {"model": "google/text-embedding-005", "input": "Hi"}),
-    m.MistralChat: ("POST", "/v1/chat/completions", "/v1/chat/completions", {**CHAT, "model": "mistral-small-latest"}),
-    m.MistralFIM: ("POST", "/v1/fim/completions", "/v1/fim/completions", {"model": "codestral-latest", "prompt": "Hi"}),
-    m.MistralEmbeddings: ("POST", "/v1/embeddings", None, {"model": "mistral-embed", "input": "Hi"}),
+    m.VertexOpenAIEmbeddings: (
+        "POST",
+        OPENAPI + "/embeddings",
+        None,
+        {"model": "google/text-embedding-005", "input": "Hi"},
+    ),
+    m.MistralChat: (
+        "POST",
+        "/v1/chat/completions",
+        "/v1/chat/completions",
+        {**CHAT, "model": "mistral-small-latest"},
+    ),
+    m.MistralFIM: (
+        "POST",
+        "/v1/fim/completions",
+        "/v1/fim/completions",
+        {"model": "codestral-latest", "prompt": "Hi"},
+    ),
+    m.MistralEmbeddings: (
+        "POST",
+        "/v1/embeddings",
+        None,
+        {"model": "mistral-embed", "input": "Hi"},
+    ),
     m.MistralModels: ("GET", "/v1/models", None, None),
-    m.AnthropicMessages: ("POST", "/v1/messages", "/v1/messages", {**CLAUDE, "model": "claude-sonnet-4-5"}),
-    m.AnthropicCountTokens: ("POST", "/v1/messages/count_tokens", None, {**CLAUDE, "model": "claude-sonnet-4-5"}),
+    m.AnthropicMessages: (
+        "POST",
+        "/v1/messages",
+        "/v1/messages",
+        {**CLAUDE, "model": "claude-sonnet-4-5"},
+    ),
+    m.AnthropicCountTokens: (
+        "POST",
+        "/v1/messages/count_tokens",
+        None,
+        {**CLAUDE, "model": "claude-sonnet-4-5"},
+    ),
     m.AnthropicModels: ("GET", "/v1/models", None, None),
-    m.VertexMessages: ("POST", VERTEX_CLAUDE + ":rawPredict", VERTEX_CLAUDE + ":streamRawPredict", CLAUDE),
+    m.VertexMessages: (
+        "POST",
+        VERTEX_CLAUDE + ":rawPredict",
+        VERTEX_CLAUDE + ":streamRawPredict",
+        CLAUDE,
+    ),
     m.VertexClaudeCount: (
         "POST",
         "/v1/projects/p/locations/us/publishers/anthropic/models/count-tokens:rawPredict",
@@ -74,8 +194,18 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {**CLAUDE, "model": "claude-sonnet-4-5"},
     ),
     m.BedrockConverse: ("POST", BEDROCK + "/converse", BEDROCK + "/converse-stream", CONVERSE),
-    m.BedrockCountTokens: ("POST", BEDROCK + "/count-tokens", None, {"input": {"converse": CONVERSE}}),
-    m.BedrockClaude: ("POST", BEDROCK + "/invoke", BEDROCK + "/invoke-with-response-stream", CLAUDE),
+    m.BedrockCountTokens: (
+        "POST",
+        BEDROCK + "/count-tokens",
+        None,
+        {"input": {"converse": CONVERSE}},
+    ),
+    m.BedrockClaude: (
+        "POST",
+        BEDROCK + "/invoke",
+        BEDROCK + "/invoke-with-response-stream",
+        CLAUDE,
+    ),
     m.BedrockNova: (
         "POST",
         "/model/us.amazon.nova-lite-v1%3A0/invoke",
@@ -88,7 +218,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         "/model/meta.llama3-8b-instruct-v1%3A0/invoke-with-response-stream",
         {"prompt": "Hi"},
     ),
-    m.BedrockTitanEmbed: ("POST", "/model/amazon.titan-embed-text-v2%3A0/invoke", None, {"inputText": "Hi"}),
+    m.BedrockTitanEmbed: (
+        "POST",
+        "/model/amazon.titan-embed-text-v2%3A0/invoke",
+        None,
+        {"inputText": "Hi"},
+    ),
     m.BedrockCohereEmbed: (
         "POST",
         "/model/cohere.embed-english-v3/invoke",
@@ -96,8 +231,18 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"texts": ["Hi"], "input_type": "search_query"},
     ),
     m.CohereChat: ("POST", "/v2/chat", "/v2/chat", {**CHAT, "model": "command-a-03-2025"}),
-    m.CohereEmbed: ("POST", "/v2/embed", None, {"model": "embed-v4.0", "input_type": "search_query", "texts": ["Hi"]}),
-    m.OllamaChat: ("POST", "/api/chat", "/api/chat", {**CHAT, "model": "llama3.2", "stream": False}),
+    m.CohereEmbed: (
+        "POST",
+        "/v2/embed",
+        None,
+        {"model": "embed-v4.0", "input_type": "search_query", "texts": ["Hi"]},
+    ),
+    m.OllamaChat: (
+        "POST",
+        "/api/chat",
+        "/api/chat",
+        {**CHAT, "model": "llama3.2", "stream": False},
+    ),
     m.OllamaGenerate: (
         "POST",
         "/api/generate",
@@ -105,13 +250,24 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"model": "llama3.2", "system": "Be brief.", "prompt": "Hi", "stream": False},
     ),
     m.OllamaEmbed: ("POST", "/api/embed", None, {"model": "nomic-embed-text", "input": "Hi"}),
-    m.OllamaEmbeddings: ("POST", "/api/embeddings", None, {"model": "nomic-embed-text", "prompt": "Hi"}),
+    m.OllamaEmbeddings: (
+        "POST",
+        "/api/embeddings",
+        None,
+        {"model": "nomic-embed-text", "prompt": "Hi"},
+    ),
     m.OllamaTags: ("GET", "/api/tags", None, None),
     m.OllamaVersion: ("GET", "/api/version", None, None),
 }
 STREAMED = [kind for kind, sample in SAMPLES.items() if sample[2]]
-GENERATE = [kind for kind in STREAMED if kind is not m.BedrockOther]  # which has no way to say anything of its own
-CHATS = [kind for kind in GENERATE if m.ToolCall in next(wire for wire in m.WIRE_FORMATS if type(wire) is kind).speaks]
+GENERATE = [
+    kind for kind in STREAMED if kind is not m.BedrockOther
+]  # which has no way to say anything of its own
+CHATS = [
+    kind
+    for kind in GENERATE
+    if m.ToolCall in next(wire for wire in m.WIRE_FORMATS if type(wire) is kind).speaks
+]
 EMBEDS = [type(wire) for wire in m.WIRE_FORMATS if m.Embedding in wire.speaks]
 COUNTS = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "count_tokens"]
 MISTRAL = {"user-agent": "mistral-client-python/3.7.0"}
@@ -120,6 +276,43 @@ OWNER_HEADERS = {
     m.MistralChat: MISTRAL,
     m.MistralEmbeddings: MISTRAL,
     m.MistralModels: MISTRAL,
+}
+
+USAGE = {"input_tokens": 9, "output_tokens": 2}
+NEUTRAL = {"text": "Hello world", "usage": USAGE}
+CALLS = [
+    {"name": "get_weather", "arguments": {"city": "Osló", "days": [1, 2], "deep": {"a": None}}},
+    {"name": "now", "arguments": {}},
+]
+FORMS: Dict[str, Any] = {  # what a mock may say in no provider's terms
+    "text": {"text": "Grüße aus 東京 🚀\n  mit  Leerraum \n"},
+    "empty": {"text": ""},
+    "space": {"text": " \n "},
+    "reasoning": {"reasoning": "Let me think.", "text": "Done."},
+    "refusal": {"refusal": "I can't help with that."},
+    "tool": {"tool_calls": CALLS[:1]},
+    "tools": {"tool_calls": CALLS},
+    "ids": {"tool_calls": [{**CALLS[0], "id": "call_mine"}]},
+    "all": {"reasoning": "Hm.", "text": "Let me look.", "tool_calls": CALLS},
+    "parts": {
+        "parts": [{"text": "a b"}, {"tool_calls": CALLS[:1]}, {"reasoning": "c d"}, {"text": "e f"}]
+    },
+    "length": {"text": "cut", "finish_reason": "length"},
+    "filter": {"text": "cut", "finish_reason": "content_filter"},
+    "chunks": {"text": "0123456789", "chunk_size": 3},
+    "nothing": {"finish_reason": "stop"},
+    "empty parts": {"reasoning": "", "text": "", "tool_calls": CALLS[1:]},
+    "object": {"text": {"city": "Osló", "days": [1, {"a": None}]}},
+    "id": {"text": "x", "id": "my-id", "model": "my-model"},
+    "usage": {
+        "text": "x y",
+        "usage": {
+            "input_tokens": 100,
+            "output_tokens": 20,
+            "reasoning_tokens": 5,
+            "cached_tokens": 60,
+        },
+    },
 }
 
 
@@ -135,11 +328,16 @@ def request_of(
     headers: Optional[Mapping[str, str]] = None,
     body: Any = None,
 ) -> m.Request:
-    """The sample request of a wire format; `more` is merged into its body, `body` (bytes or JSON) replaces it."""
+    """The sample request of a wire format; `more` is merged into its body, which `body` (bytes or
+    JSON) replaces."""
     method, path, stream_path, sample = SAMPLES[kind]
     value = sample if body is None else body
     if method == "POST" and not isinstance(value, bytes):
-        value = {**value, **(more or {}), **({"stream": True} if stream and path == stream_path else {})}
+        value = {
+            **value,
+            **(more or {}),
+            **({"stream": True} if stream and path == stream_path else {}),
+        }
         value = json.dumps(value).encode()
     return m.Request(
         method,
@@ -163,6 +361,11 @@ def answerer(*mocks: Any, **settings: Any) -> m.Answerer:
     known = m.Mocks()
     known.add(list(mocks))
     return m.Answerer(known, m.Settings(**settings))
+
+
+def expressible(kind: type, form: str) -> bool:
+    """Whether an API can say what a form holds; legacy completions have no tool calls."""
+    return m.ToolCall in wire_of(kind).speaks or {"tool_calls", "parts"}.isdisjoint(FORMS[form])
 
 
 def uses_of(mocks: m.Mocks, session: str = "") -> int:

@@ -41,7 +41,7 @@ LAYERS = {
     "JSON": ["jsons", "node"],
     "values": ["values"],
     "framings": ["framings"],
-    "HTTP as values": ["http", "steps", "plans", "faults", "transport"],
+    "HTTP as values": ["http", "bodies", "codings", "steps", "plans", "faults", "transport"],
     "wire formats": ["formats/*"],
     "rules": ["rules/*"],
     "mocks": ["mocks/*"],
@@ -57,7 +57,7 @@ LAYERS = {
         "memory",
         "answering",
     ],
-    "sockets": ["sockets", "tls", "log", "connection", "pacer", "loop", "server"],
+    "sockets": ["sockets", "tls", "log", "channel", "connection", "pacer", "loop", "server"],
     "command line": ["cli", "__main__"],
 }
 
@@ -247,6 +247,21 @@ def test_only_the_standard_library_is_imported() -> None:
         for alias in aliases
     }
     assert {name.partition(".")[0] for name in found} - set(sys.stdlib_module_names) == set()
+
+
+def test_rooms_that_compute_touch_no_socket_clock_file_or_thread() -> None:
+    world = set("socket select selectors signal queue threading subprocess os pathlib time".split())
+    computing = [*list(LAYERS)[: list(LAYERS).index("mocks")], "request to response"]
+    formatting = {("jsons", "time"), ("answered", "time"), ("inspector", "pathlib")}
+    found = {
+        (room.name, (module or alias.name).partition(".")[0])
+        for room in ALL
+        if list(LAYERS)[layer(room.name)] in computing
+        for _, module, level, aliases in imports(room)
+        if not level
+        for alias in aliases
+    }
+    assert {(room, module) for room, module in found if module in world} <= formatting
 
 
 def test_no_room_is_long() -> None:

@@ -1,0 +1,19 @@
+"""The flag that writes the golden files anew."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    about = "write tests/golden/ anew from what is answered now; to be read as a diff"
+    parser.addoption("--refresh-golden", action="store_true", help=about)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--refresh-golden") and os.environ.get("CI"):
+        raise pytest.UsageError(
+            "--refresh-golden is for people: with CI set, files are only compared"
+        )

@@ -1,0 +1,132 @@
+"""Streams of every format add up to the whole answer, and break off as the provider does it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from readers import both, events_of
+from samples import (
+    FORMS,
+    GENERATE,
+    answerer,
+    ask,
+    bytes_of,
+    complaint_of,
+    expressible,
+    request_of,
+)
+
+import mock_server as m
+
+
+@pytest.mark.parametrize("kind", GENERATE)
+@pytest.mark.parametrize("choices", [1, 2])
+def test_a_stream_adds_up_to_the_whole_answer(kind: type, choices: int) -> None:
+    several = issubclass(kind, (m.ChatRequest, m.OpenAICompletions, m.GeminiGenerate))
+    more: Dict[str, Any] = {"n": choices}
+    if issubclass(kind, m.GeminiRequest):
+        more = {"generationConfig": {"candidateCount": choices}}
+    for form in FORMS:
+        if expressible(kind, form):
+            whole, streamed = both(kind, FORMS[form], more)
+            assert streamed == whole, form
+            assert not several or len(whole[0]) == choices, form
+
+
+# The event that says an error in mid-stream, as (name, value); "@" is what is not looked at.
+BREAKS: Dict[type, List[Tuple[str, Any]]] = {
+    m.OpenAIChat: [
+        ("", {"error": {"message": "boom", "type": "server_error", "param": None, "code": None}})
+    ],
+    m.OpenAICompletions: [
+        ("", {"error": {"message": "boom", "type": "server_error", "param": None, "code": None}})
+    ],
+    m.OpenAIResponses: [
+        (
+            "error",
+            {
+                "type": "error",
+                "error": {"type": "server_error", "code": None, "message": "boom", "param": None},
+                "sequence_number": 2,
+            },
+        )
+    ],
+    m.GeminiGenerate: [("", {"error": {"code": 503, "message": "boom", "status": "UNAVAILABLE"}})],
+    m.VertexGenerate: [
+        ("", {"error": {"code": 503, "message": "boom", "status": "UNAVAILABLE", "details": []}})
+    ],
+    m.AnthropicMessages: [
+        (
+            "error",
+            {
+                "type": "error",
+                "error": {"type": "overloaded_error", "message": "boom"},
+                "request_id": "@",
+            },
+        )
+    ],
+    m.BedrockConverse: [("serviceUnavailableException", {"message": "boom"})],
+    m.BedrockClaude: [("serviceUnavailableException", {"message": "boom"})],
+    m.BedrockNova: [("serviceUnavailableException", {"message": "boom"})],
+    m.CohereChat: [
+        (
+            "message-end",
+            {"type": "message-end", "delta": {"error": "boom", "finish_reason": "ERROR"}},
+        )
+    ],
+    m.MistralChat: [
+        (
+            "",
+            {
+                "error": {
+                    "object": "error",
+                    "message": "boom",
+                    "type": "internal_server_error",
+                    "param": None,
+                    "code": "3505",
+                    "raw_status_code": 503,
+                }
+            },
+        )
+    ],
+    m.OllamaChat: [("", {"error": "boom"})],
+}
+BREAKS[m.AzureChat] = BREAKS[m.AzureCompletions] = BREAKS[m.OpenAIChat]
+BREAKS[m.AzureResponses] = BREAKS[m.OpenAIResponses]
+BREAKS[m.GeminiChat] = BREAKS[m.GeminiGenerate]
+BREAKS[m.VertexChat] = BREAKS[m.VertexGenerate]
+BREAKS[m.VertexMessages] = BREAKS[m.AnthropicMessages]
+BREAKS[m.OllamaGenerate] = BREAKS[m.OllamaChat]
+BREAKS[m.MistralFIM] = BREAKS[m.MistralChat]
+
+
+@pytest.mark.parametrize("kind", GENERATE)
+@pytest.mark.parametrize("content", [{"text": "one two three four"}, {}])
+def test_an_error_in_mid_stream_comes_as_the_provider_sends_it(kind: type, content: Any) -> None:
+    response = {**content, "error": {"kind": "overloaded", "message": "boom"}, "after_events": 2}
+
+    def asked(response: Any, stream: bool) -> m.Response:
+        request = request_of(kind, stream)
+        request = replace(request, body=request.body.replace(b'"Hi"', b'"one two three four"'))
+        return answerer({"response": response}).answer(request).response
+
+    whole, stream = asked(response, False), asked(response, True)
+    assert whole.status in (503, 529) and complaint_of(whole.body) == "boom"
+    assert stream.status == 200
+    events = events_of(kind, bytes_of(stream))
+    intact = events_of(kind, bytes_of(asked({"text": "one two three four"}, True)))
+    for _, value in events[2:]:
+        if "request_id" in value:
+            value["request_id"] = "@"
+    assert events[:2] == intact[:2] and events[2:] == BREAKS[kind]
+    assert not bytes_of(stream).endswith(b"[DONE]\n\n") or kind is m.CohereChat
+
+
+@pytest.mark.parametrize(
+    "kind", [m.OpenAIEmbeddings, m.OpenAIModerations, m.GeminiCountTokens, m.VertexPredict]
+)
+def test_an_api_without_streams_ignores_that_one_is_asked_for(kind: type) -> None:
+    response = ask(answerer(fallback="echo"), kind, more={"stream": True})
+    assert response.status == 200 and response.frames is None

@@ -1,0 +1,255 @@
+"""What holds for every format: ids, headers, usage, embeddings, counts."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Dict, List, Sequence
+
+import pytest
+from readers import events_of
+from samples import (
+    COUNTS,
+    EMBEDS,
+    GENERATE,
+    NEUTRAL,
+    answerer,
+    ask,
+    call_of,
+    said,
+)
+
+import mock_server as m
+
+IDS: Dict[type, Any] = {  # of answers and tool calls: prefix, length, alphabet (wire formats, 2.4)
+    m.OpenAIChat: ("chatcmpl-[A-Za-z0-9]{29}", "call_[A-Za-z0-9]{24}"),
+    m.AzureChat: ("chatcmpl-[A-Za-z0-9]{29}", "call_[A-Za-z0-9]{24}"),
+    m.GeminiChat: ("[A-Za-z0-9_-]{22}", "call_[A-Za-z0-9]{24}"),
+    m.OpenAIResponses: ("resp_[0-9a-f]{50}", "call_[A-Za-z0-9]{24}"),
+    m.AnthropicMessages: ("msg_01[1-9A-HJ-NP-Za-km-z]{22}", "toolu_01[1-9A-HJ-NP-Za-km-z]{22}"),
+    m.VertexMessages: ("msg_vrtx_01[1-9A-HJ-NP-Za-km-z]{22}", "toolu_01[1-9A-HJ-NP-Za-km-z]{22}"),
+    m.BedrockClaude: ("msg_bdrk_01[1-9A-HJ-NP-Za-km-z]{22}", "toolu_01[1-9A-HJ-NP-Za-km-z]{22}"),
+    m.BedrockConverse: (None, "tooluse_[A-Za-z0-9_-]{22}"),
+    m.CohereChat: (
+        "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+        "now_[a-z0-9]{12}",
+    ),
+    m.MistralChat: ("[0-9a-f]{32}", "[A-Za-z0-9]{9}"),
+    m.OllamaChat: (None, "call_[a-z0-9]{8}"),
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_have_the_providers_form_and_are_the_same_in_every_event(kind: type) -> None:
+    response = {"tool_calls": [{"name": "now"}]}
+    whole = said(kind, response).decode()
+    streamed = events_of(kind, said(kind, response, True))
+    events = json.dumps([value for _, value in streamed])
+    answer, tool = IDS[kind]
+    if answer:
+        own = json.loads(whole)["id"]
+        ids = set(re.findall(r'(?<!item_)"(?:id|responseId)": "(%s)"' % answer, events))
+        assert re.fullmatch(answer, own) and ids == {own}
+    assert len(set(re.findall(rf'"(?:id|call_id|toolUseId)": ?"({tool})"', whole + events))) == 1
+
+
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+
+# The type of a whole answer and of a stream, and what else clients read of the headers.
+HEADERS: Dict[type, Any] = {
+    m.OpenAIChat: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {
+            "x-request-id": "req_[0-9a-f]{32}",
+            "openai-processing-ms": "[0-9]+",
+            "openai-version": "2020-10-01",
+            "x-ratelimit-limit-requests": "[0-9]+",
+            "x-ratelimit-reset-requests": "8.64s",
+        },
+    ),
+    m.OpenAIResponses: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {
+            "x-request-id": "req_[0-9a-f]{32}",
+            "openai-processing-ms": "[0-9]+",
+            "openai-version": "2020-10-01",
+        },
+    ),
+    m.OpenAICompletions: (
+        "application/json",
+        "text/event-stream",
+        {"x-request-id": "req_[0-9a-f]{32}"},
+    ),
+    m.AzureChat: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {
+            "apim-request-id": UUID,
+            "x-request-id": UUID,
+            "x-ms-region": ".+",
+            "x-ratelimit-remaining-requests": "[0-9]+",
+        },
+    ),
+    m.GeminiGenerate: (
+        "application/json; charset=UTF-8",
+        "text/event-stream",
+        {"Server-Timing": "gfet4t7; dur=[0-9]+"},
+    ),
+    m.GeminiChat: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {"Server-Timing": "gfet4t7; dur=[0-9]+"},
+    ),
+    m.VertexMessages: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {"request-id": "req_vrtx_011[1-9A-HJ-NP-Za-km-z]{21}"},
+    ),
+    m.AnthropicMessages: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {
+            "request-id": "req_011[1-9A-HJ-NP-Za-km-z]{21}",
+            "anthropic-organization-id": UUID,
+            "anthropic-ratelimit-requests-limit": "[0-9]+",
+            "anthropic-ratelimit-input-tokens-remaining": "[0-9]+",
+            "anthropic-ratelimit-output-tokens-reset": r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+        },
+    ),
+    m.BedrockConverse: (
+        "application/json",
+        "application/vnd.amazon.eventstream",
+        {"x-amzn-RequestId": UUID},
+    ),
+    m.BedrockClaude: (
+        "application/json",
+        "application/vnd.amazon.eventstream",
+        {"x-amzn-RequestId": UUID},
+    ),
+    m.CohereChat: (
+        "application/json",
+        "text/event-stream",
+        {
+            "x-debug-trace-id": "[0-9a-f]{32}",
+            "x-trial-endpoint-call-remaining": "[0-9]+",
+            "x-endpoint-monthly-call-limit": "[0-9]+",
+        },
+    ),
+    m.MistralChat: (
+        "application/json",
+        "text/event-stream; charset=utf-8",
+        {
+            "mistral-correlation-id": UUID,
+            "x-kong-request-id": UUID,
+            "x-ratelimit-remaining-req-10-second": "[0-9]+",
+        },
+    ),
+    m.OllamaChat: ("application/json; charset=utf-8", "application/x-ndjson", {}),
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_headers_that_clients_read_are_there_and_the_same_each_time(
+    kind: type, stream: bool
+) -> None:
+    answers = answerer({"response": NEUTRAL})
+    headers = ask(answers, kind, stream).headers
+    found = dict(headers)
+    assert found["Content-Type"] == HEADERS[kind][stream]
+    for name, pattern in HEADERS[kind][2].items():
+        assert re.fullmatch(pattern, found[name]), name
+    assert headers == ask(answerer({"response": NEUTRAL}), kind, stream).headers
+
+
+def test_token_counts_stand_in_headers_where_the_provider_puts_them() -> None:
+    answers = answerer({"response": NEUTRAL})
+    claude = dict(ask(answers, m.BedrockClaude).headers)
+    assert claude["X-Amzn-Bedrock-Input-Token-Count"] == "9"
+    assert claude["X-Amzn-Bedrock-Output-Token-Count"] == "2"
+    assert dict(ask(answers, m.CohereChat).headers)["num_tokens"] == "11"
+    streamed = dict(ask(answers, m.BedrockClaude, True).headers)
+    assert streamed["X-Amzn-Bedrock-Content-Type"] == "application/json"
+
+
+USAGE_PLACES: Dict[type, Any] = {  # where each API says how many tokens went in and came out
+    m.OpenAIChat: ("usage.prompt_tokens", "usage.completion_tokens"),
+    m.OpenAICompletions: ("usage.prompt_tokens", "usage.completion_tokens"),
+    m.GeminiGenerate: ("usageMetadata.promptTokenCount", "usageMetadata.candidatesTokenCount"),
+    m.OpenAIResponses: ("usage.input_tokens", "usage.output_tokens"),
+    m.AnthropicMessages: ("usage.input_tokens", "usage.output_tokens"),
+    m.BedrockConverse: ("usage.inputTokens", "usage.outputTokens"),
+    m.CohereChat: ("usage.billed_units.input_tokens", "usage.billed_units.output_tokens"),
+    m.OllamaChat: ("prompt_eval_count", "eval_count"),
+}
+
+
+def usage_of(kind: type, value: Any) -> List[int]:
+    """The tokens in and out that a whole answer tells."""
+    places = next(places for base, places in USAGE_PLACES.items() if issubclass(kind, base))
+    return [m.within(value, *place.split(".")) for place in places]
+
+
+@pytest.mark.parametrize("kind", GENERATE)
+def test_usage_is_what_the_mock_says_or_estimated_above_zero(kind: type) -> None:
+    assert usage_of(kind, json.loads(said(kind, NEUTRAL))) == [9, 2]
+    assert all(count > 0 for count in usage_of(kind, json.loads(said(kind, {"text": "Hello"}))))
+
+
+@pytest.mark.parametrize(
+    "kind, reasons",
+    [
+        (m.OpenAIChat, ("stop", "length", "tool_calls", "content_filter")),
+        (m.AzureChat, ("stop", "length", "tool_calls", "content_filter")),
+        (m.GeminiGenerate, ("STOP", "MAX_TOKENS", "STOP", "SAFETY")),
+        (m.VertexGenerate, ("STOP", "MAX_TOKENS", "STOP", "SAFETY")),
+    ],
+)
+def test_finish_reasons_are_translated(kind: type, reasons: Sequence[str]) -> None:
+    for stop, expected in zip(m.STOPS, reasons):
+        value = json.loads(said(kind, {"text": "x", "finish_reason": stop}))
+        (answer,) = value.get("choices") or value["candidates"]
+        assert answer.get("finish_reason", answer.get("finishReason")) == expected
+
+
+def test_a_refusal_without_a_field_of_its_own_is_text_with_the_providers_finish_reason() -> None:
+    candidate = json.loads(said(m.GeminiGenerate, {"refusal": "No."}))["candidates"][0]
+    assert candidate["content"]["parts"] == [{"text": "No."}]
+    assert candidate["finishReason"] == "SAFETY"
+    choice = json.loads(said(m.OpenAICompletions, {"refusal": "No."}))["choices"][0]
+    assert (choice["text"], choice["finish_reason"]) == ("No.", "content_filter")
+
+
+@pytest.mark.parametrize("kind", EMBEDS)
+def test_every_api_that_embeds_gives_the_vector_of_the_mock(kind: type) -> None:
+    sent = said(kind, {"embedding": [0.25, -0.5, 1.0]})
+    assert b"[0.25,-0.5,1.0]" in re.sub(rb"\s", b"", sent)
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+def test_every_api_that_counts_gives_the_input_tokens_of_the_mock(kind: type) -> None:
+    assert re.search(rb"\b1234\b", said(kind, {"usage": {"input_tokens": 1234}}))
+    assert call_of(kind).user == "Hi"
+
+
+def test_models_are_answered_without_a_mock_and_one_by_name() -> None:
+    answers = answerer()
+
+    def at(path: str) -> Any:
+        return json.loads(answers.answer(m.Request("GET", path)).response.body)
+
+    assert at("/v1/models")["object"] == "list"
+    assert at("/v1/models/any-name")["id"] == "any-name"
+    assert at("/v1beta/models/any-name")["name"] == "models/any-name"
+    assert "publisherModels" in json.loads(ask(answers, m.VertexModels).body)
+    assert json.loads(ask(answers, m.AnthropicModels).body)["data"][0]["type"] == "model"
+
+
+@pytest.mark.parametrize("kind", [*EMBEDS, m.BedrockOther])
+def test_a_filter_is_an_error_where_no_text_can_say_it(kind: type) -> None:
+    response = {"error": {"kind": "content_filter"}}
+    answers = answerer({"match": {"operation": ["embed", "generate"]}, "response": response})
+    assert ask(answers, kind).status == 400

@@ -1,0 +1,159 @@
+"""Gemini: generateContent, embeddings, counts, models (wire formats, section 7)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, Dict, List
+
+import pytest
+from readers import derived, indented, spaced, whole_of
+from samples import NEUTRAL, answerer, ask, bytes_of, call_of, request_of, said, wire_of
+
+import mock_server as m
+
+VECTOR = {"values": [0.25, -0.5, 1.0]}
+WHOLE: Dict[type, Any] = {
+    m.GeminiGenerate: {
+        "candidates": [
+            {
+                "content": {"parts": [{"text": "Hello world"}], "role": "model"},
+                "finishReason": "STOP",
+                "index": 0,
+            }
+        ],
+        "usageMetadata": {
+            "promptTokenCount": 9,
+            "candidatesTokenCount": 2,
+            "totalTokenCount": 11,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 9}],
+        },
+        "modelVersion": "gemini-2.5-flash",
+        "responseId": "@id",
+    },
+    m.GeminiEmbed: {"embedding": VECTOR},
+    m.GeminiBatchEmbed: {"embeddings": [VECTOR, VECTOR]},
+    m.GeminiCountTokens: {
+        "totalTokens": 9,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 9}],
+    },
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_whole_answer_is_geminis_byte_for_byte(kind: type) -> None:
+    sent = whole_of(kind)
+    assert sent == derived(WHOLE[kind], sent, indented) + "\n"
+
+
+def event(text: str, end: Any, said: int) -> Any:
+    """An event of a stream after `said` tokens; `end` is what only the last one has."""
+    return {
+        "candidates": [
+            {"content": {"parts": [{"text": text}], "role": "model"}, **end, "index": 0},
+        ],
+        "usageMetadata": {
+            "promptTokenCount": 9,
+            "candidatesTokenCount": said,
+            "totalTokenCount": 9 + said,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 9}],
+        },
+        "modelVersion": "gemini-2.5-flash",
+        "responseId": "@id",
+    }
+
+
+STREAM = [event("Hello", {}, 1), event(" world", {"finishReason": "STOP"}, 2)]
+
+
+def test_a_stream_is_geminis_byte_for_byte() -> None:
+    sent = said(m.GeminiGenerate, NEUTRAL, True).decode()
+    assert sent == "".join(f"data: {derived(value, sent, spaced)}\r\n\r\n" for value in STREAM)
+
+
+def test_a_stream_as_json_array_has_the_recorded_line_ends() -> None:
+    sent = said(m.GeminiGenerate, NEUTRAL, True, query={"alt": "json"}).decode()
+    one, two = (derived(value, sent, indented) for value in STREAM)
+    assert sent == f"[{one}\n,\r\n{two}\n]"
+
+
+@pytest.mark.parametrize("kind", [m.GeminiGenerate, m.VertexGenerate])
+@pytest.mark.parametrize(
+    "query, array",
+    [
+        ({}, False),
+        ({"alt": "sse"}, False),
+        ({"$alt": "sse"}, False),
+        ({"alt": "json"}, True),
+        ({"$alt": "json;enum-encoding=int"}, True),
+    ],
+)
+def test_alt_picks_the_framing_of_a_stream(kind: type, query: Any, array: bool) -> None:
+    response = ask(answerer({"response": NEUTRAL}), kind, True, query=query)
+    expected = ("text/event-stream", b"data: {")
+    if array:
+        expected = ("application/json; charset=UTF-8", b"[{")
+    assert dict(response.headers)["Content-Type"] == expected[0]
+    assert bytes_of(response).startswith(expected[1])
+
+
+@pytest.mark.parametrize("kind", [m.GeminiGenerate, m.VertexGenerate])
+def test_tokens_of_a_stream_only_grow(kind: type) -> None:
+    response = {
+        "reasoning": "think think think ",
+        "text": "a b c",
+        "usage": {"input_tokens": 4, "output_tokens": 3, "reasoning_tokens": 2},
+    }
+    frames = m.SSE.split(said(kind, response, True))
+    usages = [json.loads(m.SSE.data(frame))["usageMetadata"] for frame in frames]
+    for name in ("candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"):
+        counts = [usage.get(name, 0) for usage in usages if "promptTokenCount" in usage]
+        assert counts == sorted(counts), name
+
+
+def test_gemini_3_signs_its_first_function_call_and_older_models_have_no_ids() -> None:
+    calls = (m.ToolCall("f", {}), m.ToolCall("g", {}))
+    reply = m.Reply(calls, "tool_calls", m.Usage(1, 1), "x")
+
+    def parts(model: str) -> List[Any]:
+        call = replace(call_of(m.GeminiGenerate), model=model)
+        value = wire_of(m.GeminiGenerate).whole(call, reply)
+        return value["candidates"][0]["content"]["parts"]
+
+    assert [set(part) for part in parts("gemini-2.5-flash")] == [{"functionCall"}] * 2
+    first, second = parts("gemini-3-pro")
+    assert set(first) == {"functionCall", "thoughtSignature"} and set(second) == {"functionCall"}
+    assert len(second["functionCall"]["id"]) == 8
+
+
+def test_a_blocked_answer_says_which_rating_blocked_it() -> None:
+    blocked = json.loads(said(m.GeminiGenerate, {"text": "", "finish_reason": "content_filter"}))
+    ratings = blocked["candidates"][0]["safetyRatings"]
+    assert [rating.get("blocked", False) for rating in ratings].count(True) == 1
+
+
+def test_pages_of_models_end_without_a_token() -> None:
+    names, token = [], "0"
+    for _ in range(10):
+        query = {"pageSize": "3", "pageToken": token}
+        page = json.loads(ask(answerer(), m.GeminiModels, query=query).body)
+        names += [model["name"] for model in page["models"]]
+        if "nextPageToken" not in page:
+            break
+        token = page["nextPageToken"]
+    assert len(names) == len(set(names)) == len(m.GeminiModels.known)
+    assert "nextPageToken" not in page
+
+
+def test_an_error_on_the_json_array_stream_is_wrapped_in_an_array() -> None:
+    answers = answerer({"response": {"status": 429, "error": "slow down"}})
+    response = ask(answers, m.GeminiGenerate, True, query={"alt": "json"})
+    assert json.loads(response.body)[0]["error"]["code"] == 429
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"contents": []}'])
+def test_it_is_wrapped_too_when_the_request_could_not_be_read(body: bytes) -> None:
+    request = replace(request_of(m.GeminiGenerate, True, query={"alt": "json"}), body=body)
+    for settings, code in (({}, 400), ({"require_auth": True}, 403)):
+        refused = answerer(**settings).answer(request).response
+        assert json.loads(refused.body)[0]["error"]["code"] == code

@@ -1,0 +1,432 @@
+"""The exact bytes of every answer: status line, headers and body, as `curl -i` prints them.
+
+A file of tests/golden/ holds one answer of one format.  Nothing is wiped: ids and times depend on
+the request alone.  `python3 -m pytest tests/test_golden.py --refresh-golden` writes the files
+anew.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Tuple
+
+import pytest
+from samples import (
+    COUNTS,
+    EMBEDS,
+    FORMS,
+    GEMINI,
+    GENERATE,
+    NEUTRAL,
+    SAMPLES,
+    STREAMED,
+    USAGE,
+    VERTEX,
+    VERTEX_CLAUDE,
+    answerer,
+    bytes_of,
+    expressible,
+    request_of,
+    wire_of,
+)
+from wrong_bodies import WRONG_BODIES
+
+import mock_server as m
+
+GOLDEN = Path(__file__).resolve().parent / "golden"
+WHOLE = (False,)
+STREAM = (True,)
+BOTH = (False, True)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is asked and what the mock answers; what is not said is as in the table of samples."""
+
+    response: Any = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    method: str = ""
+    path: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    streams: Tuple[bool, ...] = BOTH
+
+    def request(self, kind: type, stream: bool) -> m.Request:
+        """The request that asks a format for this form."""
+        found = request_of(kind, stream, self.more, self.query, self.headers, self.body)
+        path = self.path or found.path
+        return replace(found, method=self.method or found.method, path=path)
+
+    def answer(self, kind: type, stream: bool) -> bytes:
+        """The answer with its head, as it stands in a golden file."""
+        mocks: List[Any] = []
+        if self.response is not None:
+            operation = wire_of(kind).operation
+            mocks = [{"name": "golden", "match": {"operation": operation}, **self.response}]
+        answers = answerer(*mocks, **self.settings)
+        response = answers.answer(self.request(kind, stream)).response
+        head = m.head_bytes(response.status, response.headers)
+        return head + b"\r\n" + bytes_of(response)
+
+
+def said(response: Any, more: Any = None, **rest: Any) -> Form:
+    """A form that a mock answers."""
+    return Form({"response": response}, more or {}, **rest)
+
+
+def echoed(more: Any = None, **rest: Any) -> Form:
+    """A form that is answered from the request, without a mock."""
+    return Form(None, more or {}, settings={"fallback": "echo"}, **rest)
+
+
+# --- What every format is asked ---
+
+SAID = (
+    "text",
+    "empty",
+    "reasoning",
+    "refusal",
+    "tool",
+    "tools",
+    "all",
+    "parts",
+    "length",
+    "filter",
+    "chunks",
+    "nothing",
+    "empty parts",
+    "object",
+    "id",
+    "usage",
+)
+EVERYTHING: Dict[str, Any] = {"message": "mine", "type": "a_type", "code": "a_code", "param": "p"}
+ERRORS = {
+    **{kind: {"error": {"kind": kind}} for kind in m.ERROR_KINDS},
+    "with a message": {"error": {"kind": "rate_limit", "message": "slow down"}},
+    "with everything": {"status": 409, "error": EVERYTHING},
+    "with headers": {"status": 429, "headers": {"Retry-After": "7", "X-Mine": "é"}},
+    "bare status": {"status": 410},
+}
+POSTED = {
+    "no body": Form(body=b""),
+    "cut body": Form(body=b'{"a":'),
+    "no object": Form(body=b"[1, 2]"),
+    "no utf8": Form(body=b'{"a": "\xc3"}'),
+}
+KEYLESS = {
+    "no key": Form(settings={"require_auth": True}),
+    "unusable key": Form(headers={"authorization": "Basic k"}, settings={"require_auth": True}),
+}
+BROKEN = {"text": "one two three four", "error": {"kind": "overloaded"}, "after_events": 2}
+RECORDED = {"body": {"a": [1, "ü"], "b": {}}, "events": [{"a": 1}, {"type": "x", "b": "ü"}]}
+NEAR = {"name": "near", "match": {"user": "Ho"}, "response": {"text": "x"}}
+
+
+def common_forms(kind: type) -> Dict[str, Form]:
+    """The forms that a format is asked because of what it can do."""
+    found: Dict[str, Form] = {}
+    if kind in GENERATE:
+        found.update({form: said(FORMS[form]) for form in SAID if expressible(kind, form)})
+        found["echo"] = echoed()
+        found["broken"] = said(BROKEN, streams=STREAM)
+        found["near miss"] = Form(NEAR)
+    if kind in STREAMED:
+        found["recorded"] = said(RECORDED)
+    for name, response in ERRORS.items():
+        streams = BOTH if name in ("overloaded", "content_filter") else WHOLE
+        if kind in GENERATE or name in ("authentication", "not_found", "rate_limit"):
+            found["error " + name] = said(response, streams=streams)
+    if kind in EMBEDS:
+        found["vector"] = said({"embedding": [0.25, -0.5, 1.0], "usage": USAGE})
+    if kind in COUNTS:
+        found["count"] = said({"usage": {"input_tokens": 1234}})
+        found["echo"] = echoed()
+    if SAMPLES[kind][0] == "POST":
+        found.update({name: replace(form, streams=WHOLE) for name, form in POSTED.items()})
+        found["no mock"] = Form()
+    else:
+        found["list"] = Form()
+    found.update({name: replace(form, streams=WHOLE) for name, form in KEYLESS.items()})
+    return found
+
+
+def wrong_forms(kind: type) -> Dict[str, Form]:
+    """The forms that a format refuses, by the field that is wrong."""
+    found: Dict[str, Form] = {}
+    for owner, more, name in WRONG_BODIES:
+        if owner is kind:
+            plain = re.sub(r"\[(\d+)\]", r".\1", name)
+            again = sum(known.startswith(f"wrong {plain} ") for known in found) + 1
+            found[f"wrong {plain} {again}"] = said({"text": "x"}, more, streams=WHOLE)
+    return found
+
+
+# --- What only some are asked ---
+
+N = {"n": 2}
+CANDIDATES = {"generationConfig": {"candidateCount": 2}}
+COUNTED = {"stream_options": {"include_usage": True}}
+BARE = {"stream_options": {"include_obfuscation": False}}
+SURE = {"logprobs": True, "top_logprobs": 2}
+TOOLS = [{"type": "function", "name": "f", "parameters": {}}, {"type": "custom", "name": "g"}]
+OPENAI_CHAT = {
+    "two choices": said(FORMS["tool"], N),
+    "usage asked for": said(NEUTRAL, COUNTED, streams=STREAM),
+    "no obfuscation": said(NEUTRAL, BARE, streams=STREAM),
+    "logprobs": said(NEUTRAL, SURE),
+    "extra": said({**NEUTRAL, "extra": {"usage": {"queue_time": 1}, "x_groq": {"id": 2}}}),
+    "hidden reasoning": said({**FORMS["usage"], "reasoning": "Hm."}),
+}
+REASONERS = {"reasoning model": said(NEUTRAL, {"model": "gpt-5-mini"})}
+COMPLETIONS = {
+    "two choices": said(NEUTRAL, N),
+    "two prompts": said(NEUTRAL, {"prompt": ["a", "b"]}),
+    "usage asked for": said(NEUTRAL, COUNTED, streams=STREAM),
+}
+GOOGLE = {
+    "two candidates": said(FORMS["tool"], CANDIDATES),
+    "array": said(FORMS["tool"], query={"alt": "json"}, streams=STREAM),
+    "array error": said({"status": 503}, query={"alt": "json"}, streams=STREAM),
+    "array no key": replace(KEYLESS["no key"], query={"alt": "json"}, streams=STREAM),
+    "array broken": said(BROKEN, query={"alt": "json"}, streams=STREAM),
+    "array wrong": said({"text": "x"}, {"contents": []}, query={"alt": "json"}, streams=STREAM),
+}
+RESPONSES = {
+    "encrypted": said(FORMS["reasoning"], {"include": ["reasoning.encrypted_content"]}),
+    "no obfuscation": said(NEUTRAL, BARE, streams=STREAM),
+    "settings": said(
+        NEUTRAL,
+        {
+            "tools": TOOLS,
+            "temperature": 0.5,
+            "metadata": {"k": "v"},
+            "reasoning": {"effort": "low"},
+            "text": {"verbosity": "low"},
+            "previous_response_id": "resp_1",
+        },
+    ),
+    "broken at the start": said({**BROKEN, "after_events": 0}, streams=STREAM),
+}
+CLAUDE = {
+    "thread": said({"text": "x"}, {"thread": {"type": "continue"}}, streams=WHOLE),
+    "cached": said(
+        {"text": "x", "usage": {"input_tokens": 9, "output_tokens": 2, "cached_tokens": 4}}
+    ),
+}
+EMBEDDED = {
+    "two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"input": ["a", "b"]}),
+    "base64": said({"embedding": [0.25, -0.5, 1.0]}, {"encoding_format": "base64"}),
+    "echo of 4": echoed({"dimensions": 4}),
+    "recorded as floats": said({"body": {"data": [{"embedding": "AACAPgAAAL8AAIA/"}]}}),
+    "recorded as base64": said(
+        {"body": {"data": [{"embedding": [0.5]}]}}, {"encoding_format": "base64"}
+    ),
+}
+FLAGGED = {
+    "fine": said({"text": "fine"}),
+    "flagged": said({"refusal": "no"}),
+    "several": said({"text": "fine"}, {"input": ["a", "b"]}),
+    "echo": echoed(),
+}
+PAGES = {
+    "page": Form(query={"pageSize": "2"}),
+    "last page": Form(query={"pageSize": "2", "pageToken": "2"}),
+    "wrong page": Form(query={"pageSize": "x"}),
+}
+
+
+def one(path: str) -> Dict[str, Form]:
+    """A model by its name."""
+    return {"one": Form(path=path)}
+
+
+ASKED: Dict[type, Dict[str, Form]] = {
+    m.OpenAIChat: {
+        **OPENAI_CHAT,
+        **REASONERS,
+        "unknown path": Form(path="/v1/chat/completons", streams=WHOLE),
+        "nothing like it": Form(path="/nothing/like/it", streams=WHOLE),
+        "wrong method": Form(method="GET", streams=WHOLE),
+        "model missing": said(
+            {"text": "x"}, body={"messages": [{"role": "user", "content": "Hi"}]}, streams=WHOLE
+        ),
+        "front door": said(
+            {"status": 404, "error": {"message": "gone", "code": "model_not_found"}}, streams=WHOLE
+        ),
+        "custom tool": said(
+            {"tool_calls": [{"name": "g", "arguments": {"input": "x"}}]},
+            {"tools": [{"type": "custom", "custom": {"name": "g"}}]},
+        ),
+    },
+    m.OpenAICompletions: COMPLETIONS,
+    m.OpenAIEmbeddings: EMBEDDED,
+    m.OpenAIModerations: FLAGGED,
+    m.OpenAIModels: {**one("/v1/models/any"), "wrong method": Form(method="POST")},
+    m.AzureChat: {
+        **OPENAI_CHAT,
+        "reasoning deployment": said(
+            NEUTRAL, path="/openai/deployments/gpt-5-mini/chat/completions"
+        ),
+        "unknown path": Form(path="/openai/deployments/d/chat/completion", streams=WHOLE),
+    },
+    m.AzureCompletions: COMPLETIONS,
+    m.AzureEmbeddings: EMBEDDED,
+    m.AzureModerations: FLAGGED,
+    m.AzureModels: one("/openai/v1/models/any"),
+    m.GeminiGenerate: {
+        **GOOGLE,
+        "gemini 3": said(
+            FORMS["all"], path=GEMINI.replace("2.5", "3") + ":generateContent", streams=WHOLE
+        ),
+        "gemini 3 stream": said(
+            FORMS["all"], path=GEMINI.replace("2.5", "3") + ":streamGenerateContent", streams=STREAM
+        ),
+        "unknown path": Form(path="/v1beta/models/g:generateContents", streams=WHOLE),
+    },
+    m.GeminiModels: {**one("/v1beta/models/any"), **PAGES},
+    m.VertexGenerate: {
+        **GOOGLE,
+        "gemini 1.5": said(
+            NEUTRAL,
+            path=VERTEX.replace("gemini-2.5-flash", "gemini-1.5-flash-001") + ":generateContent",
+            streams=WHOLE,
+        ),
+        "project location": said(
+            NEUTRAL, path="/v1/projects/p/locations/l/endpoints/123:generateContent", streams=WHOLE
+        ),
+    },
+    m.VertexPredict: {
+        "two inputs": said(
+            {"embedding": [[1, 2], [3]]}, {"instances": [{"content": "a"}, {"content": "b"}]}
+        )
+    },
+    m.VertexModels: {**one("/v1/projects/p/locations/l/publishers/google/models/any"), **PAGES},
+    m.OpenAIResponses: {
+        **RESPONSES,
+        **REASONERS,
+        "unknown path": Form(path="/v1/respones", streams=WHOLE),
+    },
+    m.AzureResponses: RESPONSES,
+    m.GeminiChat: OPENAI_CHAT,
+    m.GeminiOpenAIEmbeddings: EMBEDDED,
+    m.GeminiOpenAIModels: one("/v1beta/openai/models/any"),
+    m.VertexChat: OPENAI_CHAT,
+    m.VertexOpenAIEmbeddings: EMBEDDED,
+    m.MistralChat: {"two choices": said(FORMS["tool"], N)},
+    m.MistralFIM: {"two choices": said(NEUTRAL, N)},
+    m.MistralEmbeddings: EMBEDDED,
+    m.MistralModels: one("/v1/models/any"),
+    m.AnthropicMessages: {**CLAUDE, "unknown path": Form(path="/v1/message", streams=WHOLE)},
+    m.AnthropicModels: one("/v1/models/any"),
+    m.VertexMessages: {
+        **CLAUDE,
+        "unknown path": Form(path=VERTEX_CLAUDE + ":rawPredicts", streams=WHOLE),
+    },
+    m.BedrockConverse: {"unknown path": Form(path="/model/m/convers", streams=WHOLE)},
+    m.BedrockClaude: CLAUDE,
+    m.BedrockCohereEmbed: {
+        "two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"texts": ["a", "b"]}),
+        "types": said({"embedding": [0.25, -0.5]}, {"embedding_types": ["float", "int8"]}),
+    },
+    m.GeminiEmbed: {"echo of 4": echoed({"outputDimensionality": 4})},
+    m.GeminiBatchEmbed: {
+        "echo of 4": echoed(
+            {"requests": [{"content": {"parts": [{"text": "a"}]}, "outputDimensionality": 4}]}
+        )
+    },
+    m.VertexEmbed: {"echo of 4": echoed({"outputDimensionality": 4})},
+    m.BedrockTitanEmbed: {"echo of 4": echoed({"dimensions": 4})},
+    m.CohereChat: {"unknown path": Form(path="/v2/chatt", streams=WHOLE)},
+    m.CohereEmbed: {
+        name: said({"embedding": [0.25, -0.5, 1.0, 0, 0, 0, 0, -1, 1]}, {"embedding_types": [name]})
+        for name in ("float", "base64", "int8", "uint8", "binary", "ubinary")
+    },
+    m.OllamaChat: {
+        "go escapes": said(
+            {"text": "<a&b>\u2028", "usage": {"input_tokens": 0, "output_tokens": 0}}
+        ),
+        "streamed by default": said(
+            NEUTRAL, body={"model": "llama3.2", "messages": []}, streams=WHOLE
+        ),
+        "unknown path": Form(path="/api/chats", streams=WHOLE),
+    },
+    m.OllamaEmbed: {"two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"input": ["a", "b"]})},
+}
+
+
+def forms_of(kind: type) -> Dict[str, Form]:
+    """Every form of a format, by name."""
+    return {**common_forms(kind), **wrong_forms(kind), **ASKED.get(kind, {})}
+
+
+def answers_of(kind: type) -> Dict[str, bytes]:
+    """What the golden files of a format are to hold, by the name of the file."""
+    found = {}
+    for name, form in forms_of(kind).items():
+        for stream in form.streams:
+            if not stream or kind in STREAMED:
+                ending = ("whole", "stream")[stream]
+                found[f"{name.replace(' ', '-')}.{ending}.http"] = form.answer(kind, stream)
+    return found
+
+
+def difference(name: str, expected: bytes, found: bytes) -> str:
+    """The first lines of a diff of two answers."""
+    lines = difflib.unified_diff(
+        expected.decode("latin-1").splitlines(),
+        found.decode("latin-1").splitlines(),
+        name,
+        "now",
+        lineterm="",
+        n=1,
+    )
+    return "\n".join(line[:300] for line in list(lines)[:12])
+
+
+def refresh(folder: Path, answers: Mapping[str, bytes]) -> None:
+    """Write the files of a format, and remove those of forms that are no more."""
+    folder.mkdir(exist_ok=True)
+    for known in folder.iterdir():
+        if known.name not in answers:
+            known.unlink()
+    for name, answer in answers.items():
+        (folder / name).write_bytes(answer)
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_every_answer_is_the_golden_one_byte_for_byte(
+    kind: type, request: pytest.FixtureRequest
+) -> None:
+    folder, answers = GOLDEN / kind.__name__, answers_of(kind)
+    if request.config.getoption("--refresh-golden"):
+        refresh(folder, answers)
+    golden = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert sorted(golden) == sorted(answers)
+    wrong = [name for name in golden if golden[name] != answers[name]]
+    shown = [difference(name, golden[name], answers[name]) for name in wrong[:10]]
+    assert not wrong, f"{len(wrong)} of {len(golden)} differ\n" + "\n".join(shown)
+
+
+def test_no_golden_file_belongs_to_no_format() -> None:
+    folders = {path.name for path in GOLDEN.iterdir() if path.is_dir()}
+    assert folders == {kind.__name__ for kind in SAMPLES}
+
+
+def test_golden_files_are_not_written_in_ci(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = request.config.pluginmanager.get_plugins()
+    path = str(GOLDEN.parent / "conftest.py")
+    conftest: Any = next(one for one in plugins if getattr(one, "__file__", "") == path)
+    asked = types.SimpleNamespace(getoption=lambda name: True)
+    monkeypatch.delenv("CI", raising=False)
+    conftest.pytest_configure(asked)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.UsageError):
+        conftest.pytest_configure(asked)

@@ -1,0 +1,43 @@
+"""JSON in and out."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from wrong_bodies import BAD_JSON
+
+import mock_server as m
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        [],
+        None,
+        1.5,
+        "a\nü",
+        {"a": {}, "b": []},
+        {"ü": [1, [2, {"x": True}], {}], "y": {"z": None}},
+        [[[]]],
+        [{"a": 1}],
+    ],
+)
+def test_json_is_laid_out_as_the_json_module_does_it(value: Any) -> None:
+    assert m.indented(value) == json.dumps(value, indent=2, ensure_ascii=False)
+    assert m.indented(value, "    ") == json.dumps(value, indent=4, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("data, said_so", BAD_JSON)
+def test_what_is_no_json_is_said_to_be_so_and_where(data: bytes, said_so: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said_so)):
+        m.parse_json(data)
+
+
+def test_what_json_allows_is_read() -> None:
+    data = b'\xef\xbb\xbf{"a": [1, 2.5, "\\ud83d\\ude80", null]}'
+    assert m.parse_json(data) == {"a": [1, 2.5, "🚀", None]}
+    assert m.parse_json(b"[" * 200 + b"]" * 200)

@@ -1,0 +1,209 @@
+"""Routing: whose path it is, and what is said of a path that is nobody's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from samples import (
+    BEDROCK,
+    GEMINI,
+    MISTRAL,
+    OWNER_HEADERS,
+    SAMPLES,
+    VERTEX_CLAUDE,
+    answerer,
+    complaint_of,
+    wire_of,
+)
+
+import mock_server as m
+
+
+def test_every_wire_format_has_a_sample() -> None:
+    assert set(SAMPLES) == {type(wire) for wire in m.WIRE_FORMATS}
+
+
+PATH_OWNERS = [
+    (sample[0], path, kind)
+    for kind, sample in SAMPLES.items()
+    for path in (sample[1], sample[2])
+    if path
+] + [
+    ("POST", "/chat/completions", m.OpenAIChat),
+    ("POST", "/api/v1/chat/completions", m.OpenAIChat),
+    ("POST", "/groq/openai/v1/chat/completions", m.OpenAIChat),
+    ("POST", "/openai/v1/chat/completions", m.AzureChat),
+    ("POST", "/openai/v1/completions", m.AzureCompletions),
+    ("POST", "/openai/v1/embeddings", m.AzureEmbeddings),
+    ("POST", "/compat/v1/embeddings", m.OpenAIEmbeddings),
+    ("POST", "/together/v1/completions", m.OpenAICompletions),
+    ("POST", "/openai/v1/moderations", m.AzureModerations),
+    ("GET", "/openai/v1/models/gpt-4o", m.AzureModels),
+    ("GET", "/v1/models/meta-llama/Llama-3", m.OpenAIModels),
+    ("GET", "/models", m.OpenAIModels),
+    ("GET", "/v1beta/models/gemini-2.5-flash", m.GeminiModels),
+    ("POST", "/v1/models/g:generateContent", m.GeminiGenerate),
+    ("POST", "/v1beta/tunedModels/mine:generateContent", m.GeminiGenerate),
+    ("POST", GEMINI + "%3AgenerateContent", m.GeminiGenerate),
+    ("POST", "/v1alpha/models/g:streamGenerateContent", m.GeminiGenerate),
+    ("POST", "/v1beta1/publishers/google/models/g:generateContent", m.VertexGenerate),
+    ("POST", "/v1/projects/p/locations/l/endpoints/123:streamGenerateContent", m.VertexGenerate),
+    (
+        "POST",
+        "/v1/projects/p/locations/l/publishers/meta/models/llama:generateContent",
+        m.VertexGenerate,
+    ),
+    ("GET", "/v1/projects/p/locations/l/publishers/google/models/g", m.VertexModels),
+    ("POST", "/openai/responses", m.AzureResponses),
+    ("POST", "/openrouter/api/v1/responses", m.OpenAIResponses),
+    ("POST", "/v1alpha/openai/chat/completions", m.GeminiChat),
+    ("POST", "/v1beta1/projects/p/locations/l/endpoints/openapi/chat/completions", m.VertexChat),
+    ("POST", "/anthropic/v1/messages", m.AnthropicMessages),
+    ("POST", "/anthropic/v1/messages/count_tokens", m.AnthropicCountTokens),
+    (
+        "POST",
+        "/v1/projects/p/locations/l/publishers/anthropic/models/claude%3ArawPredict",
+        m.VertexMessages,
+    ),
+    ("POST", "/model/anthropic.claude-3-haiku-20240307-v1:0/converse", m.BedrockConverse),
+    ("POST", "/model/us.anthropic.claude-sonnet-4-5-20250929-v1:0/invoke", m.BedrockClaude),
+    (
+        "POST",
+        "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aapplication-inference-profile%2Fabc/invoke",
+        m.BedrockClaude,
+    ),
+    (
+        "POST",
+        "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Famazon.nova-pro-v1%3A0/invoke",
+        m.BedrockNova,
+    ),
+    (
+        "POST",
+        "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Fmeta.llama3/invoke",
+        m.BedrockOther,
+    ),
+    ("POST", "/model/mistral.mistral-large-2402-v1:0/invoke-with-response-stream", m.BedrockOther),
+    ("POST", "/model/amazon.titan-embed-image-v1/invoke", m.BedrockTitanEmbed),
+    ("POST", "/model/amazon.titan-text-express-v1/invoke", m.BedrockOther),
+    ("POST", "/cohere/v2/chat", m.CohereChat),
+    ("POST", "/cohere/v2/embed", m.CohereEmbed),
+    ("POST", "/compatibility/v1/chat/completions", m.OpenAIChat),
+    ("POST", "/ollama/api/chat", m.OllamaChat),
+    ("POST", "/codestral/v1/fim/completions", m.MistralFIM),
+    ("GET", "/v1/openai/models", m.OpenAIModels),
+    ("GET", "/api/paas/v4/models", m.OpenAIModels),
+    ("GET", "/api/v3/models/x", m.OpenAIModels),
+    ("GET", "/v1/models/ft:open-mistral-7b:abc", m.MistralModels),
+    ("POST", "/model/amazon.nova-canvas-v1:0/invoke", m.BedrockOther),
+    ("POST", "/model/amazon.nova-2-multimodal-embeddings-v1:0/invoke", m.BedrockOther),
+]
+
+
+@pytest.mark.parametrize("method, path, owner", PATH_OWNERS)
+def test_every_path_has_one_owner(method: str, path: str, owner: type) -> None:
+    request = m.Request(method, path, headers=OWNER_HEADERS.get(owner, {}))
+    owners = m.owners(method, path)
+    found = [type(wire) for wire, params in owners if wire.owns(request, params)]
+    assert found[:1] == [owner]
+
+
+@pytest.mark.parametrize(
+    "headers, query, owner",
+    [
+        ({}, {}, m.OpenAIModels),
+        ({"authorization": "Bearer k"}, {}, m.OpenAIModels),
+        ({"x-goog-api-key": "k"}, {}, m.GeminiModels),
+        ({}, {"key": "k"}, m.GeminiModels),
+        ({"anthropic-version": "2023-06-01"}, {}, m.AnthropicModels),
+        (MISTRAL, {}, m.MistralModels),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/some-model"])
+def test_the_shared_models_path_is_told_apart_by_what_its_clients_send(
+    path: str, headers: Any, query: Any, owner: type
+) -> None:
+    assert type(m.route(m.Request("GET", path, query, headers))[0]) is owner
+
+
+@pytest.mark.parametrize(
+    "target, path, query",
+    [
+        ("/v1//chat///completions", "/v1/chat/completions", {}),
+        ("/a?x=1&y=a+b%21&x=2&z", "/a", {"x": "2", "y": "a b!", "z": ""}),
+        ("/a?%24alt=json%3Benum-encoding%3Dint", "/a", {"$alt": "json;enum-encoding=int"}),
+        ("http://host:80/v1/models?key=k", "/v1/models", {"key": "k"}),
+        ("/a%2Fb", "/a%2Fb", {}),
+    ],
+)
+def test_a_target_is_a_path_as_sent_and_a_decoded_query(target: str, path: str, query: Any) -> None:
+    assert m.parse_target(target) == (path, query)
+
+
+@pytest.mark.parametrize(
+    "path, model",
+    [
+        (GEMINI + ":generateContent", "gemini-2.5-flash"),
+        ("/v1beta/models/a%2Fb%3Av1%3AgenerateContent", "a/b:v1"),
+        ("/openai/deployments/my%20model/chat/completions", "my model"),
+        ("/v1beta/tunedModels/x%25y:generateContent", "x%y"),
+    ],
+)
+def test_a_segment_is_decoded_after_the_path_was_matched(path: str, model: str) -> None:
+    assert m.route(m.Request("POST", path))[1]["model"] == model
+
+
+@pytest.mark.parametrize(
+    "method, path, allowed",
+    [
+        ("GET", "/v1/chat/completions", "POST, OPTIONS"),
+        ("POST", "/v1/models", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_a_wrong_method_gets_405_with_allow(method: str, path: str, allowed: str) -> None:
+    response = answerer().answer(m.Request(method, path)).response
+    assert response.status == 405 and ("Allow", allowed) in response.headers
+
+
+def test_a_very_long_segment_is_a_name_like_any_other() -> None:
+    assert answerer().answer(m.Request("GET", "/v1/models/" + "x" * 5000)).response.status == 200
+
+
+def test_health_is_answered_at_the_root() -> None:
+    health = answerer().answer(m.Request("GET", "/")).response
+    assert json.loads(health.body) == {"status": "healthy", "service": "mock-provider"}
+
+
+@pytest.mark.parametrize(
+    "path, kind, near",
+    [
+        ("/v1/chat/completons", m.OpenAIChat, "/v1/chat/completions"),
+        ("/v1/respones", m.OpenAIResponses, "/"),
+        (
+            "/v1beta/models/g:generateContents",
+            m.GeminiGenerate,
+            "/v1beta/models/{model}:generateContent",
+        ),
+        (
+            "/openai/deployments/d/chat/completion",
+            m.AzureChat,
+            "/openai/deployments/{model}/chat/completions",
+        ),
+        ("/v1/message", m.AnthropicMessages, "/"),
+        (BEDROCK + "/convers", m.BedrockConverse, "/"),
+        ("/v2/chatt", m.CohereChat, "/"),
+        ("/api/chats", m.OllamaChat, "/"),
+        (VERTEX_CLAUDE + ":rawPredicts", m.VertexMessages, "/"),
+        ("/nothing/like/it", m.OpenAIChat, "/"),
+    ],
+)
+def test_an_unknown_path_is_told_the_nearest_one_in_the_shape_of_its_provider(
+    path: str, kind: type, near: str
+) -> None:
+    answered = answerer().answer(m.Request("POST", path, body=b"{}"))
+    assert answered.wire is not None and answered.wire.provider == wire_of(kind).provider
+    assert answered.response.status == 404
+    said_so = f'unknown path "{path}"; the nearest known one is POST {near}'
+    assert complaint_of(answered.response.body).startswith(said_so)

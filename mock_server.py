@@ -11945,7 +11945,7 @@ OPTIONS = (
         a_folder,
         "a directory",
         None,
-        "where mocks are read from (default: data/ beside the script; of a module, data/ here)",
+        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
         True,
     ),
     Option(
@@ -12144,13 +12144,12 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for; else data/ beside the script, or, for a module, the one here."""
+    """The data directories asked for; else data/ beside the script or, for a module, right here."""
     if options["data"]:
         return list(options["data"])
-    folder = os.getcwd()
-    if __spec__ is None:  # a script, maybe started through a link: its mocks are where it is
-        folder = os.path.dirname(os.path.realpath(__file__))
-    found = os.path.join(folder, "data")
+    found = "data"
+    if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
+        found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
     return [found] if os.path.isdir(found) else []
 
 

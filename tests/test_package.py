@@ -24,7 +24,7 @@ import json, sys
 import mock_server as m
 
 def look(name):
-    value = getattr(m, name)
+    value = getattr(m, name, "nothing of that name")
     plain = isinstance(value, (str, bytes, int, float, type(None)))
     return [type(value).__name__, repr(value) if plain else getattr(value, "__qualname__", "")]
 
@@ -35,7 +35,8 @@ print(json.dumps({"form": hasattr(m, "__path__"), "doc": m.__doc__, "all": m.__a
 
 def look(path: Path) -> Dict[str, Any]:
     """What LOOK prints with this folder first on the path."""
-    names = sorted(set().union(*map(defined, ALL)))
+    rooms = [room for room in ALL if room.name != "__main__"]  # which is started, not imported
+    names = sorted(set().union(*map(defined, rooms)))
     done = subprocess.run(
         [sys.executable, "-B", "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{LOOK}"],
         input=json.dumps(names),
@@ -148,7 +149,9 @@ def test_a_module_finds_the_data_of_the_working_directory(tmp_path: Path) -> Non
     assert checked(MODULE, tmp_path) == "0 mocks, nothing wrong\n"
 
 
-def test_the_tests_start_the_form_that_they_import() -> None:
+def test_the_tests_start_the_form_that_they_import_and_were_told_to(pytestconfig: Any) -> None:
+    packaged = ROOT / "src" in pytestconfig.getini("pythonpath")
+    folder = ROOT / "src" if packaged else ROOT
+    assert str(m.__file__).startswith(str(folder / "mock_server"))
     done = subprocess.run([*PROGRAM, "--version"], capture_output=True, text=True, timeout=20)
     assert done.stdout == f"mock_server.py {m.__version__}\n"
-    assert Path(str(m.__file__)).parent in (ROOT, ROOT / "src" / "mock_server")

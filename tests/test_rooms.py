@@ -10,6 +10,7 @@ import io
 import re
 import shutil
 import subprocess
+import symtable
 import sys
 import tokenize
 from collections import defaultdict
@@ -147,17 +148,8 @@ def circle(rooms: Sequence[Room]) -> List[str]:
 
 def defined(room: Room) -> Set[str]:
     """The names that a room gives a meaning at its top level, other than by imports."""
-    found = set()
-    for node in room.tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found.add(node.name)
-        elif not isinstance(node, (ast.Import, ast.ImportFrom)):
-            found |= {
-                name.id
-                for name in ast.walk(node)
-                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
-            }
-    return found
+    symbols = symtable.symtable(room.text, room.name, "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
 
 
 def clashes(rooms: Sequence[Room]) -> List[str]:
@@ -250,7 +242,17 @@ def test_only_the_standard_library_is_imported() -> None:
 
 
 def test_rooms_that_compute_touch_no_socket_clock_file_or_thread() -> None:
-    world = set("socket select selectors signal queue threading subprocess os pathlib time".split())
+    world = {
+        "socket",
+        "select",
+        "signal",
+        "queue",
+        "threading",
+        "subprocess",
+        "os",
+        "pathlib",
+        "time",
+    }
     computing = [*list(LAYERS)[: list(LAYERS).index("mocks")], "request to response"]
     formatting = {("jsons", "time"), ("answered", "time"), ("inspector", "pathlib")}
     found = {

@@ -5,6 +5,7 @@
 A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the address of
 a server with them, for the whole module.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -23,8 +24,23 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parent.parent / "mock_server.py"
 # Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
-FOREIGN = ("OPENAI_", "AZURE_OPENAI_", "GOOGLE_", "GEMINI_", "CLOUD_ML_", "ANTHROPIC_", "AWS_", "COHERE_", "CO_API_",
-           "MISTRAL_", "OLLAMA_", "MOCK_SERVER_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+FOREIGN = (
+    "OPENAI_",
+    "AZURE_OPENAI_",
+    "GOOGLE_",
+    "GEMINI_",
+    "CLOUD_ML_",
+    "ANTHROPIC_",
+    "AWS_",
+    "COHERE_",
+    "CO_API_",
+    "MISTRAL_",
+    "OLLAMA_",
+    "MOCK_SERVER_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+)
 
 
 class Answer(NamedTuple):
@@ -66,6 +82,7 @@ class Plain:
 
     def opened(self, job: Callable[[Any], Any], then: Callable[[Any], Any]) -> Any:
         """The same with a job that gives a context manager; `then` gets what that opens."""
+
         async def both() -> Any:
             manager = job(self.sdk)
             if hasattr(manager, "__aenter__"):
@@ -73,6 +90,7 @@ class Plain:
                     return await settled(then(stream))
             with manager as stream:
                 return await settled(then(stream))
+
         return self.loop.run_until_complete(both())
 
     def __enter__(self) -> Plain:
@@ -81,13 +99,18 @@ class Plain:
     def __exit__(self, *_: Any) -> None:
         for name in ("close",) if hasattr(self.sdk, "close") else ("__aexit__", "__exit__"):
             if hasattr(self.sdk, name):
-                self(lambda sdk, name=name: getattr(sdk, name)(*() if name == "close" else (None, None, None)))
+                self(
+                    lambda sdk, name=name: getattr(sdk, name)(
+                        *() if name == "close" else (None, None, None)
+                    )
+                )
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
 
 def anonymous(kind: Callable[..., Any]) -> Any:
     """An HTTP client that takes the credential away from every request; the SDKs themselves won't go without one."""
+
     def strip(request: Any) -> None:
         for name in ("authorization", "api-key", "x-api-key"):
             request.headers.pop(name, None)
@@ -108,12 +131,23 @@ def pytest_configure(config: pytest.Config) -> None:
 @contextmanager
 def serving(*options: str) -> Iterator[str]:
     """A server process; the address that it prints.  It ends when its standard input closes."""
-    command = [sys.executable, "-B", str(SCRIPT), "0", "--log", "off", "--exit-on-stdin-close", *options]
+    command = [
+        sys.executable,
+        "-B",
+        str(SCRIPT),
+        "0",
+        "--log",
+        "off",
+        "--exit-on-stdin-close",
+        *options,
+    ]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
     try:
         line = process.stdout.readline()
-        assert re.match("listening on https?://127.0.0.1:", line), f"the server said {line!r}, exit status {process.poll()}"
+        assert re.match("listening on https?://127.0.0.1:", line), (
+            f"the server said {line!r}, exit status {process.poll()}"
+        )
         yield line.split()[-1]
         process.stdin.close()
         assert process.wait(timeout=10) == 0
@@ -137,7 +171,9 @@ def data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A data directory with the module's mocks."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "mocks").mkdir()
-    (folder / "mocks" / "compat.json").write_text(json.dumps(request.module.MOCKS), encoding="utf-8")
+    (folder / "mocks" / "compat.json").write_text(
+        json.dumps(request.module.MOCKS), encoding="utf-8"
+    )
     return folder
 
 
@@ -165,13 +201,26 @@ def shipped() -> Iterator[str]:
 @pytest.fixture
 def post(server: str) -> Callable[..., Answer]:
     """Sends JSON without any SDK, so that the bytes of the answer can be looked at."""
+
     def send(path: str, body: Any, **headers: str) -> Answer:
         connection = HTTPConnection(server.partition("://")[2], timeout=10)
         try:
-            connection.request("POST", path, json.dumps(body), {
-                "Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}})
+            connection.request(
+                "POST",
+                path,
+                json.dumps(body),
+                {
+                    "Content-Type": "application/json",
+                    **{name.replace("_", "-"): value for name, value in headers.items()},
+                },
+            )
             response = connection.getresponse()
-            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+            return Answer(
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
+            )
         finally:
             connection.close()
+
     return send

@@ -50,12 +50,14 @@ def convert(source: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: 0, 1 (a twin is missing or stale, or a file can't be read or written) or 2 (usage)."""
+    """The exit status: 0, 1 (a twin is missing or stale, or a file can't be read or written) or 2
+    (usage)."""
     names = [word for word in arguments if not word.startswith("-")]
     flags = [word for word in arguments if word.startswith("-")]
     if "--help" in flags or "-h" in flags:
         print(
-            f"{USAGE}\n\nMakes FILE.gz beside each FILE.  With --check nothing is written: exit 1 if one is missing or stale."
+            f"{USAGE}\n\nMakes FILE.gz beside each FILE.  With --check nothing is written: "
+            "exit 1 if one is missing or stale."
         )
         return 0
     wrong: List[str] = [f"unknown option {flag}" for flag in flags if flag != "--check"]

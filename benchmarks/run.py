@@ -3,9 +3,9 @@
 
     python3 benchmarks/run.py                     about six minutes; --quick takes about two
 
-Every measure is taken from the servers in turn, several times over, and each pair gives a ratio: figures of
-different runs or machines don't compare, ratios do.  Loopback only; whatever it starts, it stops, by process id.
-README.md beside this file says what is needed and how to read the table.
+Every measure is taken from the servers in turn, several times over, and each pair gives a ratio:
+figures of different runs or machines don't compare, ratios do.  Loopback only; whatever it starts,
+it stops, by process id. README.md beside this file says what is needed and how to read the table.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ QUESTIONS = {
 FIVE = ["apple", "beach", "cloud", "dance", "eagle", "field", "grape", "house", "igloo", "jelly"]
 SEED = 1000000  # where requests differ, if no two are to be alike
 APART = 0.020  # seconds between the events of a paced stream
-# Words of five letters and a space: a word an event here is the same as six characters an event there.
+# Words of five letters and a space: a word an event here is the same as six characters an event
+# there.
 SIZES = {"answers": 6, "paced": 6, "coarse": 20}
 TEXTS = {
     name: " ".join(FIVE[number % len(FIVE)] for number in range(47 if name == "paced" else 100))
@@ -162,7 +163,8 @@ def request_body(name: str, stream: bool) -> bytes:
 
 
 def others(count: int, kind: str) -> List[Dict[str, Any]]:
-    """What mocks that must not answer ask for: other models, other texts, or with kind "contains" parts of other texts."""
+    """What mocks that must not answer ask for: other models, other texts, or with kind "contains"
+    parts of other texts."""
     texts = [f"Question number {number}, which nobody asks." for number in range(count)]
     if kind == "contains":
         return [{"user": {"contains": text}} for text in texts]
@@ -196,7 +198,8 @@ def ours(script: Path, work: Path, log: str = "off", extra: int = 0, kind: str =
 
 
 def aimock(folder: Path, work: Path, extra: int = 0) -> Server:
-    """@copilotkit/aimock with the same mocks: six characters an event, no pause but where the fixture says so."""
+    """@copilotkit/aimock with the same mocks: six characters an event, no pause but where the
+    fixture says so."""
     fixtures: List[Dict[str, Any]] = [
         {
             "match": {
@@ -241,7 +244,8 @@ def nginx(program: str, work: Path, body: bytes) -> Server:
             http {{ access_log off; keepalive_requests 100000000; default_type application/json;
                     client_body_temp_path {work}; proxy_temp_path {work}; fastcgi_temp_path {work};
                     uwsgi_temp_path {work}; scgi_temp_path {work}; geo $dollar {{ default "$"; }}
-                    server {{ listen {port} backlog=1024; location / {{ return 200 '{constant}'; }} }} }}""")
+                    server {{ listen {port} backlog=1024;
+                              location / {{ return 200 '{constant}'; }} }} }}""")
         return [program, "-p", str(work), "-c", str(config)]
 
     return Server("nginx", command)
@@ -289,14 +293,19 @@ class Tools:
     def lua(server: Server, keep: bool, alike: bool) -> str:
         """The requests, as wrk wants them told."""
         body = request_body("answers", False).decode()
-        head = (
-            f"POST {PATH} HTTP/1.1\\r\\nHost: {server.address}\\r\\nContent-Type: application/json\\r\\n"
-            f"Content-Length: {len(body)}\\r\\n{'' if keep else 'Connection: close' + chr(92) + 'r' + chr(92) + 'n'}\\r\\n"
-        )
+        lines = [
+            f"POST {PATH} HTTP/1.1",
+            f"Host: {server.address}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            *([] if keep else ["Connection: close"]),
+        ]
+        head = "".join(f"{line}\\r\\n" for line in [*lines, ""])
         before, _, after = body.partition(str(SEED))
         change = "" if alike else "seed = seed + 1 "
         return (
-            f'local before = "{head}" .. [==[{before}]==]\nlocal after = [==[{after}]==]\nlocal seed = {SEED}\n'
+            f'local before = "{head}" .. [==[{before}]==]\n'
+            f"local after = [==[{after}]==]\nlocal seed = {SEED}\n"
             f"request = function() {change}return before .. seed .. after end\n"
         )
 
@@ -428,7 +437,8 @@ class Plan:
 
 
 def turns(pairs: int, own: Server, other: Server) -> Iterator[Server]:
-    """The two servers in turn: one, the other, the other, the one, and so on, with a breath between them."""
+    """The two servers in turn: one, the other, the other, the one, and so on, with a breath between
+    them."""
     for number in range(pairs):
         for server in (own, other) if number % 2 == 0 else (other, own):
             yield server
@@ -437,7 +447,8 @@ def turns(pairs: int, own: Server, other: Server) -> Iterator[Server]:
 
 @dataclass(frozen=True)
 class Rate:
-    """A measure of something a second: `many` connections, kept or new, with requests that are `alike` or not."""
+    """A measure of something a second: `many` connections, kept or new, with requests that are
+    `alike` or not."""
 
     name: str
     goal: Optional[float]
@@ -550,8 +561,8 @@ def matching(
     kind: str,
     goal: Optional[float],
 ) -> Row:
-    """How many times as long an answer takes among 10,000 mocks as among 10.  No two requests are alike: an answer
-    that is only remembered costs no matching."""
+    """How many times as long an answer takes among 10,000 mocks as among 10.  No two requests are
+    alike: an answer that is only remembered costs no matching."""
     few, many = make(10, kind), make(10_000, kind)
     row = Row(f"an answer among 10,000 mocks ({what}), to one among 10", "µs", goal, more=False)
     with running(few, many):
@@ -663,7 +674,8 @@ def limits(
             for server in turns(plan.repeat, own, limit):
                 row.add(server is own, rate.measure(tools, server, plan.seconds)[0])
             notes.append(
-                f"The limit, nginx with a constant body, {rate.name}: {figure(statistics.median(row.other))} a second; "
+                f"The limit, nginx with a constant body, {rate.name}: "
+                f"{figure(statistics.median(row.other))} a second; "
                 f"mock_server.py does {statistics.median(row.ratios):.2f} times that."
             )
     return notes
@@ -678,7 +690,8 @@ def prepared(options: argparse.Namespace, work: Path) -> Tools:
     ]
     if missing:
         raise SystemExit(
-            f"not installed: {', '.join(missing)}; see requirements.txt beside {Path(__file__).name}"
+            f"not installed: {', '.join(missing)}; "
+            f"see requirements.txt beside {Path(__file__).name}"
         )
     if not options.baseline and not (options.aimock / "node_modules" / ".bin" / "llmock").exists():
         options.aimock.mkdir(parents=True, exist_ok=True)
@@ -701,16 +714,19 @@ def prepared(options: argparse.Namespace, work: Path) -> Tools:
 
 def versions(options: argparse.Namespace) -> str:
     found = [
-        f"{os.cpu_count()} processors, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+        f"{os.cpu_count()} processors, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}"
     ]
     if options.baseline:
         return f"{found[0]}; baseline {options.baseline}"
     package = options.aimock / "node_modules" / "@copilotkit" / "aimock" / "package.json"
-    return f"{found[0]}, node {Tools.run(['node', '--version']).strip()}, aimock {json.loads(package.read_text())['version']}"
+    node = Tools.run(["node", "--version"]).strip()
+    return f"{found[0]}, node {node}, aimock {json.loads(package.read_text())['version']}"
 
 
 def processor_time() -> Tuple[float, float]:
-    """Seconds that all processors have worked so far, and of these for this run: it and its children that have ended."""
+    """Seconds that all processors have worked so far, and of these for this run: it and its
+    children that have ended."""
     fields = Path("/proc/stat").read_text().splitlines()[0].split()
     return sum(map(int, fields[1:4])) / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
 
@@ -742,7 +758,8 @@ def arguments() -> argparse.Namespace:
         "--aimock",
         type=Path,
         default=Path(tempfile.gettempdir()) / "mock-server-benchmarks",
-        help="directory with @copilotkit/aimock; it's installed there if it isn't (default: %(default)s)",
+        help="directory with @copilotkit/aimock; "
+        "it's installed there if it isn't (default: %(default)s)",
     )
     parser.add_argument(
         "--baseline", type=Path, help="another mock_server.py to compare with, instead of aimock"

@@ -1,9 +1,10 @@
-"""Starts the real server as its users do, a process on a free port, for the official SDKs to talk to.
+"""Starts the real server as its users do, a process on a free port, for the official SDKs to talk
+to.
 
     python -m pip install -r compat/requirements.txt && python -m pytest compat
 
-A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the address of
-a server with them, for the whole module.
+A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the
+address of a server with them, for the whole module.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Answer(NamedTuple):
 
 
 async def drained(stream: Any) -> Any:
-    """All of a stream.  It is closed however it ends: one that is merely dropped may be collected while httpcore holds the
-    lock that closing it needs, and then waits forever."""
+    """All of a stream.  It is closed however it ends: one that is merely dropped may be collected
+    while httpcore holds the lock that closing it needs, and then waits forever."""
     try:
         return [item async for item in stream] if hasattr(stream, "__anext__") else list(stream)
     finally:
@@ -62,7 +63,8 @@ async def drained(stream: Any) -> Any:
 
 
 async def settled(value: Any) -> Any:
-    """What a call of an SDK comes to: what is awaitable is awaited, what streams is read to its end."""
+    """What a call of an SDK comes to: what is awaitable is awaited, what streams is read to its
+    end."""
     if inspect.isawaitable(value):
         value = await value
     streams = hasattr(value, "__anext__") or hasattr(value, "__next__")
@@ -109,7 +111,8 @@ class Plain:
 
 
 def anonymous(kind: Callable[..., Any]) -> Any:
-    """An HTTP client that takes the credential away from every request; the SDKs themselves won't go without one."""
+    """An HTTP client that takes the credential away from every request; the SDKs themselves won't
+    go without one."""
 
     def strip(request: Any) -> None:
         for name in ("authorization", "api-key", "x-api-key"):

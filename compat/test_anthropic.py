@@ -1,4 +1,5 @@
-"""anthropic: messages from Anthropic, from Vertex AI and from Bedrock, sync and async, against the server."""
+"""anthropic: messages from Anthropic, from Vertex AI and from Bedrock, sync and async, against the
+server."""
 
 # Not `from __future__ import annotations`: beta_tool reads the annotations of a function.
 import json

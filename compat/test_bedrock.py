@@ -1,4 +1,5 @@
-"""boto3: converse and invoke_model of Bedrock, whole and streamed, for Claude, Nova and embedding models, against the server."""
+"""boto3: converse and invoke_model of Bedrock, whole and streamed, for Claude, Nova and embedding
+models, against the server."""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ from botocore.exceptions import ClientError, EventStreamError
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "amazon.nova-lite-v1:0"
-ARN = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/global.anthropic.claude-sonnet-4-5-20250929-v1:0"
+ARN = (
+    "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
+    "global.anthropic.claude-sonnet-4-5-20250929-v1:0"
+)
 TEXT = 'Hello — wörld, says the mock.\nTwo lines, "quoted".'
 THOUGHT = "Let me see. Both of them."
 REFUSAL = "I can't help with that."

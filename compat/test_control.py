@@ -1,4 +1,5 @@
-"""The control API as tests of a gateway use it: openai in sessions of one server, and Prometheus' own parser."""
+"""The control API as tests of a gateway use it: openai in sessions of one server, and Prometheus'
+own parser."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What the official SDKs make of every fault, wire plan and rate limit, and of TLS; where one loses an answer without a word, it
-says so here.
+"""What the official SDKs make of every fault, wire plan and rate limit, and of TLS; where one loses
+an answer without a word, it says so here.
 
-What takes long because an SDK waits (a timeout, a back-off) goes on in other threads, see `Meanwhile`, while the rest is tested.
+What takes long because an SDK waits (a timeout, a back-off) goes on in other threads, see
+`Meanwhile`, while the rest is tested.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ SOON = 1.0  # seconds until a client takes a server that hangs for one that hang
 
 @dataclass(frozen=True)
 class Sdk:
-    """How a client is made, what asks it for a whole and for a streamed answer, and the text of an answer and of an event."""
+    """How a client is made, what asks it for a whole and for a streamed answer, and the text of an
+    answer and of an event."""
 
     connect: Callable[..., Any]  # (url, timeout, retries, verify)
     whole: Callable[[Any, str], Any]
@@ -382,8 +384,9 @@ Expected = Tuple[Any, ...]  # any of those, or exception types
 
 
 def wrapped(sdk: Any) -> Dict[str, Tuple[Expected, Expected, Expected]]:
-    """What openai and anthropic raise for a whole answer, a stream, and in mid-stream.  There anthropic, and older openai,
-    let the HTTP library's own exception through.  A stream that ends early but cleanly is complete to both."""
+    """What openai and anthropic raise for a whole answer, a stream, and in mid-stream.  There
+    anthropic, and older openai, let the HTTP library's own exception through.  A stream that ends
+    early but cleanly is complete to both."""
     broken, late = (sdk.APIConnectionError,), (sdk.APITimeoutError,)
     return {
         "reset": (broken, broken, broken + READ),
@@ -409,9 +412,9 @@ GOOGLE: Dict[str, Tuple[Expected, Expected, Expected]] = {
     "bad_gzip": (CODING, CODING, CODING),
     "drip": (FINE, FINE, FINE),
 }
-# botocore wraps what happens before an answer begins.  It counts the bytes of a whole answer only in some older versions (with
-# urllib3 2), takes JSON that it can't read for an empty answer, and knows no Content-Encoding: plain bytes that claim to be gzip
-# are fine, gzip is no frames.
+# botocore wraps what happens before an answer begins.  It counts the bytes of a whole answer only
+# in some older versions (with urllib3 2), takes JSON that it can't read for an empty answer, and
+# knows no Content-Encoding: plain bytes that claim to be gzip are fine, gzip is no frames.
 AWS: Dict[str, Tuple[Expected, Expected, Expected]] = {
     "reset": (
         (ConnectionClosedError,),
@@ -616,8 +619,8 @@ def secure(data: Path, certificate: Path) -> Iterator[str]:
         yield url
 
 
-# Not boto3: it keeps a connection that ended before its time for the next request, if that is sooner than the end of TCP, which
-# follows the end of TLS.
+# Not boto3: it keeps a connection that ended before its time for the next request, if that is
+# sooner than the end of TCP, which follows the end of TLS.
 WAYS = [*BROKEN, *(name + " over TLS" for name in ("openai", "google-genai async"))]
 
 
@@ -720,7 +723,8 @@ def test_the_sdk_recovers_from_two_faults_by_trying_again(
             assert [entry["fault"] for entry in tries] == [*faults.split(", "), None]
 
 
-# What an SDK that may try again twice does not try again; a stream that has begun is never tried again.
+# What an SDK that may try again twice does not try again; a stream that has begun is never tried
+# again.
 FINAL = {
     "google-genai": ("reset", "close", "garbage", "truncate", "malformed", "bad_gzip"),
     "boto3": ("malformed",),
@@ -805,9 +809,11 @@ FIRST = ("the first event, and no error",)
 NOTHING = ("no event, and no error",)
 COHERE_BEFORE_7 = int(version("cohere").split(".")[0]) < 7
 # What an SDK can't read though the standard allows it, by SDK, plan and whether it is a stream.
-# - gzip-members: httpx decompresses the first member of a body, and drops the others without a word.
+# - gzip-members: httpx decompresses the first member of a body, and drops the others without a
+#   word.
 # - comments, no_space: google-genai reads no other lines than `data: …`.
-# - byte, utf8: cohere before 7 decodes each chunk of bytes by itself; cr: it knows no line end but \n and \r\n.
+# - byte, utf8: cohere before 7 decodes each chunk of bytes by itself; cr: it knows no line end but
+#   \n and \r\n.
 ILLEGIBLE: Dict[Tuple[str, str, bool], Expected] = {
     **{
         (name, "gzip-members", False): {

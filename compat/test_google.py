@@ -1,9 +1,12 @@
-"""google-genai, in Gemini and in Vertex AI mode, and its predecessors google-generativeai and vertexai, against the server.
+"""google-genai, in Gemini and in Vertex AI mode, and its predecessors google-generativeai and
+vertexai, against the server.
 
-The predecessors speak gRPC unless told otherwise; here both use REST, which they only have for calls that are not async.
+The predecessors speak gRPC unless told otherwise; here both use REST, which they only have for
+calls that are not async.
 """
 
-# Not `from __future__ import annotations`: google-genai 1.x only calls a Python function whose annotations are types.
+# Not `from __future__ import annotations`: google-genai 1.x only calls a Python function whose
+# annotations are types.
 import asyncio
 import gzip
 import json
@@ -588,7 +591,8 @@ class Vertexai:
         return [embedding.values for embedding in model.get_embeddings(list(texts))]
 
     def retry(self, user: str, policy: Retry) -> Any:
-        """A whole answer, after some failures; this SDK takes no policy, so it is put around the call."""
+        """A whole answer, after some failures; this SDK takes no policy, so it is put around the
+        call."""
         return policy(self.ask)(user)
 
 
@@ -713,7 +717,8 @@ def test_the_old_sdks_raise_their_own_exceptions(old: Any, status: int) -> None:
 
 @every_old_way
 def test_the_old_sdks_fail_on_a_streamed_error_because_it_is_an_array(old: Any) -> None:
-    # As with the real API: google-api-core reads no arrays, hence generativeai's "Please retry with `stream=False`".
+    # As with the real API: google-api-core reads no arrays, hence generativeai's "Please retry with
+    # `stream=False`".
     with pytest.raises((exceptions.BadRequest, AttributeError), match="stream=False|'list' object"):
         list(old.ask("fail 400", stream=True))
 
@@ -740,7 +745,8 @@ def test_the_old_sdks_retry_until_the_third_answer(old: Any) -> None:
 
 PATHS = {
     "gemini": f"/v1beta/models/{MODEL}",
-    "vertex": f"/v1beta1/projects/my-project/locations/us-central1/publishers/google/models/{MODEL}",
+    "vertex": "/v1beta1/projects/my-project/locations/us-central1/publishers/google"
+    f"/models/{MODEL}",
     "express": f"/v1beta1/publishers/google/models/{MODEL}",
 }
 HELLO = {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}

@@ -1,4 +1,5 @@
-"""mistralai: chat, fill-in-the-middle, embeddings and models of Mistral, sync and async, against the server."""
+"""mistralai: chat, fill-in-the-middle, embeddings and models of Mistral, sync and async, against
+the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""ollama: chat, generate, embeddings and the list of models, with Client and AsyncClient, against the server."""
+"""ollama: chat, generate, embeddings and the list of models, with Client and AsyncClient, against
+the server."""
 
 from __future__ import annotations
 
@@ -359,7 +360,7 @@ def test_no_credential_is_asked_for(guarded: str, way: str) -> None:
         assert answer(client, "chat", "hello", stream=True)["text"] == TEXT
 
 
-# --- On the wire, without the SDK, which always says whether to stream and never leaves the model out ---
+# --- On the wire: the SDK always says whether to stream, and never leaves the model out ---
 
 
 def test_a_request_streams_lines_of_json_unless_it_says_otherwise(post: Callable[..., Any]) -> None:

@@ -1,4 +1,5 @@
-"""openai: the Responses API of OpenAI and Azure OpenAI, and chat at the OpenAI-compatible paths of Gemini and Vertex AI."""
+"""openai: the Responses API of OpenAI and Azure OpenAI, and chat at the OpenAI-compatible paths of
+Gemini and Vertex AI."""
 
 from __future__ import annotations
 
@@ -439,7 +440,8 @@ def test_responses_pass_the_sdks_strict_validation(server: str, way: str, user: 
         assert whole(client, user, tools=[TOOL]).output
         if user == "everything" and "name" in ResponseFunctionCallArgumentsDoneEvent.model_fields:
             pytest.skip(
-                "version 2 wants a name in response.function_call_arguments.done, where the API sends none"
+                "version 2 wants a name in response.function_call_arguments.done, "
+                "where the API sends none"
             )
         assert events(client, user, tools=[TOOL])
 

@@ -704,6 +704,11 @@ class Reply:
         found = [part.text for part in self.parts if isinstance(part, kind)]
         return "".join(found) if found else None
 
+    def vectors(self, number: int) -> List[List[float]]:
+        """The embeddings of so many inputs."""
+        embedding = next(part for part in self.parts if isinstance(part, Embedding))
+        return [list(embedding.of(index)) for index in range(number)]
+
     @property
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
@@ -1348,11 +1353,6 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
     }
 
 
-RESOURCE = re.compile(
-    r"^/v\w+/|(?::|%3[Aa])\w+$"
-)  # what a path has around the name of a Google resource
-
-
 def uuid(call: Call, label: str) -> str:
     """A UUID of version 4."""
     digits = call.token(label, 32, HEX)
@@ -1363,38 +1363,27 @@ class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
-    matched against the undecoded path.  `fields` are checked before `turns` and the like read the
-    body."""
+    matched against the undecoded path.  No other provider's catch-all is at home in paths that begin
+    with one of `area`.  `fields` are checked before `turns` and the like read the body."""
 
     provider = ""
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
-    area: Tuple[
-        str, ...
-    ] = ()  # where paths begin in which no other provider's catch-all is at home
+    area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
-    credentials: Tuple[str, ...] = (
-        "authorization",
-    )  # headers, or `?name` for the query; none where none is asked for
+    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
+    credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
-    errors: Mapping[
-        str, Failure
-    ] = {}  # the provider's own errors, by kind; also no_key, a missing credential
-    refusals = (
-        "no_key",
-        "authentication",
-    )  # what is said of a missing and of an unusable credential
+    errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
+    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
     no_body = "it is empty"
-    bad_json = (
-        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
-        "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: {}.)"
-    )
+    bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
     def __init_subclass__(cls) -> None:
         if "routes" in cls.__dict__:
@@ -1404,6 +1393,8 @@ class WireFormat:
         """Whether a request on one of the routes, which found `params` in its path, is for this API;
         only shared paths ask more than that."""
         return True
+
+    # --- a request, read ---
 
     def begun(self, request: Request, params: Mapping[str, str]) -> Call:
         """The call as far as the path alone tells."""
@@ -1461,6 +1452,8 @@ class WireFormat:
         """The JSON schema that the text of the answer is to fit, or None."""
         return None
 
+    # --- an answer, written ---
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
@@ -1493,17 +1486,23 @@ class WireFormat:
         """Response headers besides Content-Type that clients read."""
         return ()
 
-    def counts(self, reply: Reply) -> Headers:
+    def usage_headers(self, reply: Reply) -> Headers:
         """Response headers that tell of the answer itself."""
         return ()
 
-    def limits(self, limit: Limit) -> Headers:
-        """The rate-limit headers of a limit that counts, in place of those that only look like it; with nothing left also
-        `retry-after`, where the provider sends it."""
+    def limit_headers(self, limit: Limit) -> Headers:
+        """The rate-limit headers of a limit that counts, in place of those that only look like it;
+        with nothing left also `retry-after`, where the provider sends it."""
         return ()
+
+    # --- an error ---
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """An error in the provider's form."""
+        raise NotImplementedError
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What the provider says of a field that is missing or wrong."""
         raise NotImplementedError
 
     def failed(
@@ -1519,57 +1518,45 @@ class WireFormat:
             headers = (("Content-Type", error.content_type or self.json_type), *headers)
         return utf8(error.layout(value) + error.ending), headers
 
-    def complaint(self, wrong: BadField) -> Failure:
-        """What the provider says of a field that is missing or wrong."""
-        raise NotImplementedError
-
-    def settled(self, call: Call, failure: Failure) -> Failure:
+    def completed(self, call: Call, failure: Failure) -> Failure:
         """An error with what it leaves open: the provider's own for its kind."""
-        own = self.errors.get(failure.kind or STATUS_KINDS.get(failure.status, ""), Failure(0, ""))
-        usual = next(iter(ERROR_KINDS.get(failure.kind, ())), 400)
-        status = failure.status or own.status or usual
-        named = own if status == own.status else Failure(0, "")
-        said = own.message.replace("{model}", call.model).replace(
-            "{path}", RESOURCE.sub("", call.path)
-        )
-        said = said.replace("{wait}", str(failure.wait)).replace(
-            "{version}", "".join(call.path.split("/")[1:2])
-        )
-        said = said.replace(
-            "{verb}",
-            {"batchEmbedContents": "embedContent", "chat": "generateContent"}.get(
-                self.api, self.api
-            ),
-        )
-        kind, code, param = (
-            getattr(named if getattr(failure, name) is None else failure, name)
-            for name in ("type", "code", "param")
-        )
+        kind = failure.kind or STATUS_KINDS.get(failure.status, "")
+        usual = self.errors.get(kind, Failure(0, ""))
+        status = failure.status or usual.status or next(iter(ERROR_KINDS.get(kind, ())), 400)
+        named = usual if status == usual.status else Failure(0, "")
+        message = failure.message or self.sentence(call, failure, usual.message)
         return Failure(
             status,
-            failure.message or said or http_phrase(status),
-            kind,
-            code,
-            param,
+            message or http_phrase(status),
+            named.type if failure.type is None else failure.type,
+            named.code if failure.code is None else failure.code,
+            named.param if failure.param is None else failure.param,
             wait=failure.wait,
         )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """The provider's usual sentence for an error, with what it says of this call."""
+        return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
+
+    # --- credentials ---
 
     def unauthorized(self, request: Request) -> Failure:
         """What the provider says when the credential is missing or can't be one."""
         missing, unusable = self.refusals
-        given = any(
-            request.headers.get(name, "").strip().lower() not in ("", *self.schemes)
-            for name in self.credentials
-        )
-        return Failure(0, "", kind=unusable if given else missing)
+        for name in self.credentials:
+            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
+                return Failure(0, "", kind=unusable)
+        return Failure(0, "", kind=missing)
 
     def credential(self, request: Request) -> str:
         """The credential that came with the request, or an empty string."""
         for name in self.credentials:
-            value = (
-                request.query.get(name[1:], "") if name[0] == "?" else request.headers.get(name, "")
-            )
-            key = scheme_key(value, self.schemes) if name == "authorization" else value.strip()
+            if name[0] == "?":
+                key = request.query.get(name[1:], "").strip()
+            elif name == "authorization":
+                key = scheme_key(request.headers.get(name, ""), self.schemes)
+            else:
+                key = request.headers.get(name, "").strip()
             if key:
                 return key
         return ""
@@ -1581,7 +1568,9 @@ def caller(request: Request) -> str:
         return "anthropic"
     if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
         return "mistral"
-    return "google" if "x-goog-api-key" in request.headers or "key" in request.query else "openai"
+    if "x-goog-api-key" in request.headers or "key" in request.query:
+        return "google"
+    return "openai"
 
 
 def choices_of(number: Field, most: int) -> int:
@@ -1592,30 +1581,6 @@ def choices_of(number: Field, most: int) -> int:
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
-
-
-def pydantic_said(wrong: BadField) -> Tuple[str, str]:
-    """What pydantic, in which several providers are written, says of a field: type and message."""
-    if wrong.found is MISSING:
-        return "missing", "Field required"
-    names = {
-        "a string": "string",
-        "an integer": "integer",
-        "an array": "list",
-        "an object": "dictionary",
-        "a boolean": "boolean",
-        "a number": "number",
-    }
-    if wrong.expected in names:
-        return names[wrong.expected].replace(
-            "dictionary", "dict"
-        ) + "_type", f"Input should be a valid {names[wrong.expected]}"
-    return "value_error", f"Input should be {wrong.expected}"
-
-
-def location(field: str) -> List[Union[str, int]]:
-    """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
-    return [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", field)]
 
 
 # === steps ===================================================================
@@ -2362,6 +2327,37 @@ USUAL_PLAN = Plan()
 TRAILER = "X-Mock-Trailer", "the end"
 
 
+# === formats/pydantic ========================================================
+# What pydantic says of a wrong field: Anthropic and Mistral are written in it.  Pure.
+
+
+# What an error calls the kinds of JSON values, in its type and in its message.
+PYDANTIC_NAMES = {
+    "a string": ("string", "string"),
+    "an integer": ("int", "integer"),
+    "an array": ("list", "list"),
+    "an object": ("dict", "dictionary"),
+    "a boolean": ("bool", "boolean"),
+    "a number": ("float", "number"),
+}
+
+
+def pydantic_error(wrong: BadField) -> Tuple[str, str]:
+    """The type and the message of the error of a field."""
+    if wrong.found is MISSING:
+        return "missing", "Field required"
+    if wrong.expected in PYDANTIC_NAMES:
+        kind, name = PYDANTIC_NAMES[wrong.expected]
+        return f"{kind}_type", f"Input should be a valid {name}"
+    return "value_error", f"Input should be {wrong.expected}"
+
+
+def location(path: str) -> List[Union[str, int]]:
+    """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
+    parts = re.findall(r"[^.\[\]]+", path)
+    return [int(part) if part.isdigit() else part for part in parts]
+
+
 # === formats/openai ==========================================================
 # OpenAI's chat completions, and what all of its APIs share (wire formats, section 5).  Pure.
 
@@ -2433,6 +2429,10 @@ class OpenAI(WireFormat):
     provider = "openai"
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
+    bad_json = (
+        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+        "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: {}.)"
+    )
     front_door = (
         401,
         404,
@@ -2470,7 +2470,7 @@ class OpenAI(WireFormat):
             *shared,
         )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Requests, and the time until there are new ones as Go writes a duration (5.1)."""
         return (
             ("x-ratelimit-limit-requests", str(limit.requests)),
@@ -3344,7 +3344,7 @@ class Anthropic(WireFormat):
             ("Server", "cloudflare"),
         )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Requests, and the moment at which there are new ones."""
         name = "anthropic-ratelimit-requests-"
         return (
@@ -3375,7 +3375,7 @@ class Anthropic(WireFormat):
     def complaint(self, wrong: BadField) -> Failure:
         """The field and what pydantic says of it."""
         place = ".".join(map(str, location(wrong.path))) or "body"
-        return Failure(400, f"{place}: {pydantic_said(wrong)[1]}", "invalid_request_error")
+        return Failure(400, f"{place}: {pydantic_error(wrong)[1]}", "invalid_request_error")
 
 
 def anthropic_text(content: Field) -> Tuple[str, List[str], bool]:
@@ -4087,11 +4087,11 @@ class Azure(OpenAI):
             body.get("model").expected("a string")
         return found
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """The same with bare seconds (section 6)."""
         return tuple(
             (name, str(limit.wait) if name == "x-ratelimit-reset-requests" else value)
-            for name, value in super().limits(limit)
+            for name, value in super().limit_headers(limit)
         )
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
@@ -4347,7 +4347,7 @@ class Bedrock(WireFormat):
         )
         return (("x-amzn-RequestId", uuid(call, "request")), *inside)
 
-    def counts(self, reply: Reply) -> Headers:
+    def usage_headers(self, reply: Reply) -> Headers:
         """Token counts and latency, which invoke tells in headers."""
         if self.api != "invoke":
             return ()
@@ -4864,7 +4864,7 @@ class Cohere(WireFormat):
             ("Vary", "Origin"),
         )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Calls of the trial key."""
         return (
             ("x-trial-endpoint-call-limit", str(limit.requests)),
@@ -4872,7 +4872,7 @@ class Cohere(WireFormat):
             *retry_after(limit),
         )
 
-    def counts(self, reply: Reply) -> Headers:
+    def usage_headers(self, reply: Reply) -> Headers:
         """Tokens of a whole answer."""
         return (("num_tokens", str(reply.usage.total)),)
 
@@ -5225,6 +5225,12 @@ GEMINI_ERRORS = {
 }
 
 
+# What a path has around the name of a Google resource.
+RESOURCE = re.compile(r"^/v\w+/|(?::|%3[Aa])\w+$")
+# What the error of a model that is not there calls the method, where that is not the API's name.
+VERBS = {"batchEmbedContents": "embedContent", "chat": "generateContent"}
+
+
 class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
@@ -5252,6 +5258,12 @@ class Gemini(WireFormat):
             ("X-Content-Type-Options", "nosniff"),
             ("Server-Timing", f"gfet4t7; dur={200 + int(call.token('ms', 2, HEX), 16)}"),
         )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """With the resource, the API version and the method that its errors name."""
+        text = super().sentence(call, failure, usual).replace("{path}", RESOURCE.sub("", call.path))
+        version = "".join(call.path.split("/")[1:2])
+        return text.replace("{version}", version).replace("{verb}", VERBS.get(self.api, self.api))
 
     def exceeded(self, model: str, wait: int) -> List[Json]:
         """The details of a rate limit: which it was, where to read of it, and how long to wait (section 7, quoted)."""
@@ -6038,9 +6050,9 @@ class VertexChat(Vertex, GeminiChat):
 
     routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
 
-    def settled(self, call: Call, failure: Failure) -> Failure:
+    def completed(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
-        found, path = super().settled(call, failure), RESOURCE.sub("", call.path)
+        found, path = super().completed(call, failure), RESOURCE.sub("", call.path)
         publisher, _, name = call.model.rpartition("/")
         model = (
             f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"
@@ -6121,7 +6133,7 @@ class Mistral(OpenAI):
             ("Server", "cloudflare"),
         )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Requests in its shortest window."""
         return (
             ("x-ratelimit-limit-req-10-second", str(limit.requests)),
@@ -6158,7 +6170,7 @@ class Mistral(OpenAI):
 
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
-        kind, said = pydantic_said(wrong)
+        kind, said = pydantic_error(wrong)
         return Failure(422, said, kind, param=wrong.path)
 
 
@@ -6694,7 +6706,7 @@ class OnVertex(Anthropic):
         ),
     }
     request_id = "req_vrtx_011"
-    limits = Vertex.limits
+    limit_headers = Vertex.limit_headers
     front = (401, 403, 404, 429)
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
@@ -6706,6 +6718,10 @@ class OnVertex(Anthropic):
             ("Vary", "Referer"),
             ("X-Content-Type-Options", "nosniff"),
         )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """As Google's front fills it in."""
+        return VERTEX_FRONT.sentence(call, failure, usual)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """Google's shape from the front, Anthropic's from the model."""
@@ -9505,7 +9521,7 @@ def written(
                 200,
             )
         else:
-            return failed(wire, call, wire.settled(call, outcome), delivery)
+            return failed(wire, call, wire.completed(call, outcome), delivery)
     if call.stream and not (
         isinstance(outcome, Recorded) and not (outcome.frames or outcome.values)
     ):
@@ -9517,7 +9533,7 @@ def written(
             wire.encode(merged(wire.whole(call, outcome), outcome.extra)),
             status,
             delivery,
-            counts=wire.counts(outcome),
+            counts=wire.usage_headers(outcome),
         )
     assert isinstance(outcome, Recorded)
     data = outcome.body if isinstance(outcome.body, bytes) else wire.encode(outcome.body)
@@ -9578,7 +9594,7 @@ def broken_off(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked for."""
     return wire.interruption(
-        call, wire.settled(call, broken.failure), min(broken.after, len(events))
+        call, wire.completed(call, broken.failure), min(broken.after, len(events))
     )
 
 
@@ -10202,7 +10218,7 @@ class Answerer:
 
     def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
         """An error in the provider's shape, for a request that could not be read as far as a mock."""
-        failure = wire.settled(call, failure)
+        failure = wire.completed(call, failure)
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
@@ -10233,7 +10249,7 @@ class Answerer:
             response = respond(wire, call, outcome, found.answer.status, delivery)
             if found.limit:
                 own_headers = tuple(delivery.headers)
-                counted = laid_over(response.headers, wire.limits(found.limit))
+                counted = laid_over(response.headers, wire.limit_headers(found.limit))
                 response = replace(response, headers=laid_over(counted, own_headers))
             return Answered(
                 response, call, found.mock.name, unfit(call, outcome), wire, found.uses, steady
@@ -10258,7 +10274,7 @@ class Answerer:
         """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
         near = self.mocks.near(call, wire)
         message = self.mocks.explain(near)
-        failure = wire.settled(call, Failure(404, message, code="mock_not_found"))
+        failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
         more = {"near_misses": [miss.json() for miss in near]}
         response = failed(wire, call, failure, Delivery(), more)
         note = "; then ".join([message, *(miss.said for miss in near[1:])])

@@ -107,7 +107,7 @@ class Answerer:
 
     def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
         """An error in the provider's shape, for a request that could not be read as far as a mock."""
-        failure = wire.settled(call, failure)
+        failure = wire.completed(call, failure)
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
@@ -138,7 +138,7 @@ class Answerer:
             response = respond(wire, call, outcome, found.answer.status, delivery)
             if found.limit:
                 own_headers = tuple(delivery.headers)
-                counted = laid_over(response.headers, wire.limits(found.limit))
+                counted = laid_over(response.headers, wire.limit_headers(found.limit))
                 response = replace(response, headers=laid_over(counted, own_headers))
             return Answered(
                 response, call, found.mock.name, unfit(call, outcome), wire, found.uses, steady
@@ -163,7 +163,7 @@ class Answerer:
         """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
         near = self.mocks.near(call, wire)
         message = self.mocks.explain(near)
-        failure = wire.settled(call, Failure(404, message, code="mock_not_found"))
+        failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
         more = {"near_misses": [miss.json() for miss in near]}
         response = failed(wire, call, failure, Delivery(), more)
         note = "; then ".join([message, *(miss.said for miss in near[1:])])

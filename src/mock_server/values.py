@@ -212,6 +212,11 @@ class Reply:
         found = [part.text for part in self.parts if isinstance(part, kind)]
         return "".join(found) if found else None
 
+    def vectors(self, number: int) -> List[List[float]]:
+        """The embeddings of so many inputs."""
+        embedding = next(part for part in self.parts if isinstance(part, Embedding))
+        return [list(embedding.of(index)) for index in range(number)]
+
     @property
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""

@@ -120,7 +120,7 @@ def written(
                 200,
             )
         else:
-            return failed(wire, call, wire.settled(call, outcome), delivery)
+            return failed(wire, call, wire.completed(call, outcome), delivery)
     if call.stream and not (
         isinstance(outcome, Recorded) and not (outcome.frames or outcome.values)
     ):
@@ -132,7 +132,7 @@ def written(
             wire.encode(merged(wire.whole(call, outcome), outcome.extra)),
             status,
             delivery,
-            counts=wire.counts(outcome),
+            counts=wire.usage_headers(outcome),
         )
     assert isinstance(outcome, Recorded)
     data = outcome.body if isinstance(outcome.body, bytes) else wire.encode(outcome.body)
@@ -193,7 +193,7 @@ def broken_off(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked for."""
     return wire.interruption(
-        call, wire.settled(call, broken.failure), min(broken.after, len(events))
+        call, wire.completed(call, broken.failure), min(broken.after, len(events))
     )
 
 

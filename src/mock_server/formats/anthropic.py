@@ -27,7 +27,8 @@ from ..values import (
     Usage,
     walk,
 )
-from .base import WireFormat, caller, location, pydantic_said, retry_after, uuid
+from .base import WireFormat, caller, retry_after, uuid
+from .pydantic import location, pydantic_error
 from .responses import named_by_type
 
 ANTHROPIC_TYPES = {
@@ -93,7 +94,7 @@ class Anthropic(WireFormat):
             ("Server", "cloudflare"),
         )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Requests, and the moment at which there are new ones."""
         name = "anthropic-ratelimit-requests-"
         return (
@@ -124,7 +125,7 @@ class Anthropic(WireFormat):
     def complaint(self, wrong: BadField) -> Failure:
         """The field and what pydantic says of it."""
         place = ".".join(map(str, location(wrong.path))) or "body"
-        return Failure(400, f"{place}: {pydantic_said(wrong)[1]}", "invalid_request_error")
+        return Failure(400, f"{place}: {pydantic_error(wrong)[1]}", "invalid_request_error")
 
 
 def anthropic_text(content: Field) -> Tuple[str, List[str], bool]:

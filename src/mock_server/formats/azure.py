@@ -134,11 +134,11 @@ class Azure(OpenAI):
             body.get("model").expected("a string")
         return found
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """The same with bare seconds (section 6)."""
         return tuple(
             (name, str(limit.wait) if name == "x-ratelimit-reset-requests" else value)
-            for name, value in super().limits(limit)
+            for name, value in super().limit_headers(limit)
         )
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:

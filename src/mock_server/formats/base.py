@@ -3,7 +3,6 @@ Defining a class registers it.  Pure: no socket, clock, file or lock."""
 
 from __future__ import annotations
 
-import re
 from typing import (
     Any,
     Callable,
@@ -15,11 +14,10 @@ from typing import (
     Mapping,
     Sequence,
     Tuple,
-    Union,
     cast,
 )
 
-from ..errors import MISSING, BadField, http_phrase
+from ..errors import BadField, http_phrase
 from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8
 from ..limits import Headers, Json
@@ -59,11 +57,6 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
     }
 
 
-RESOURCE = re.compile(
-    r"^/v\w+/|(?::|%3[Aa])\w+$"
-)  # what a path has around the name of a Google resource
-
-
 def uuid(call: Call, label: str) -> str:
     """A UUID of version 4."""
     digits = call.token(label, 32, HEX)
@@ -74,38 +67,27 @@ class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
-    matched against the undecoded path.  `fields` are checked before `turns` and the like read the
-    body."""
+    matched against the undecoded path.  No other provider's catch-all is at home in paths that begin
+    with one of `area`.  `fields` are checked before `turns` and the like read the body."""
 
     provider = ""
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
-    area: Tuple[
-        str, ...
-    ] = ()  # where paths begin in which no other provider's catch-all is at home
+    area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
-    credentials: Tuple[str, ...] = (
-        "authorization",
-    )  # headers, or `?name` for the query; none where none is asked for
+    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
+    credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
-    errors: Mapping[
-        str, Failure
-    ] = {}  # the provider's own errors, by kind; also no_key, a missing credential
-    refusals = (
-        "no_key",
-        "authentication",
-    )  # what is said of a missing and of an unusable credential
+    errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
+    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
     no_body = "it is empty"
-    bad_json = (
-        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
-        "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: {}.)"
-    )
+    bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
     def __init_subclass__(cls) -> None:
         if "routes" in cls.__dict__:
@@ -115,6 +97,8 @@ class WireFormat:
         """Whether a request on one of the routes, which found `params` in its path, is for this API;
         only shared paths ask more than that."""
         return True
+
+    # --- a request, read ---
 
     def begun(self, request: Request, params: Mapping[str, str]) -> Call:
         """The call as far as the path alone tells."""
@@ -172,6 +156,8 @@ class WireFormat:
         """The JSON schema that the text of the answer is to fit, or None."""
         return None
 
+    # --- an answer, written ---
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
@@ -204,17 +190,23 @@ class WireFormat:
         """Response headers besides Content-Type that clients read."""
         return ()
 
-    def counts(self, reply: Reply) -> Headers:
+    def usage_headers(self, reply: Reply) -> Headers:
         """Response headers that tell of the answer itself."""
         return ()
 
-    def limits(self, limit: Limit) -> Headers:
-        """The rate-limit headers of a limit that counts, in place of those that only look like it; with nothing left also
-        `retry-after`, where the provider sends it."""
+    def limit_headers(self, limit: Limit) -> Headers:
+        """The rate-limit headers of a limit that counts, in place of those that only look like it;
+        with nothing left also `retry-after`, where the provider sends it."""
         return ()
+
+    # --- an error ---
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """An error in the provider's form."""
+        raise NotImplementedError
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What the provider says of a field that is missing or wrong."""
         raise NotImplementedError
 
     def failed(
@@ -230,57 +222,45 @@ class WireFormat:
             headers = (("Content-Type", error.content_type or self.json_type), *headers)
         return utf8(error.layout(value) + error.ending), headers
 
-    def complaint(self, wrong: BadField) -> Failure:
-        """What the provider says of a field that is missing or wrong."""
-        raise NotImplementedError
-
-    def settled(self, call: Call, failure: Failure) -> Failure:
+    def completed(self, call: Call, failure: Failure) -> Failure:
         """An error with what it leaves open: the provider's own for its kind."""
-        own = self.errors.get(failure.kind or STATUS_KINDS.get(failure.status, ""), Failure(0, ""))
-        usual = next(iter(ERROR_KINDS.get(failure.kind, ())), 400)
-        status = failure.status or own.status or usual
-        named = own if status == own.status else Failure(0, "")
-        said = own.message.replace("{model}", call.model).replace(
-            "{path}", RESOURCE.sub("", call.path)
-        )
-        said = said.replace("{wait}", str(failure.wait)).replace(
-            "{version}", "".join(call.path.split("/")[1:2])
-        )
-        said = said.replace(
-            "{verb}",
-            {"batchEmbedContents": "embedContent", "chat": "generateContent"}.get(
-                self.api, self.api
-            ),
-        )
-        kind, code, param = (
-            getattr(named if getattr(failure, name) is None else failure, name)
-            for name in ("type", "code", "param")
-        )
+        kind = failure.kind or STATUS_KINDS.get(failure.status, "")
+        usual = self.errors.get(kind, Failure(0, ""))
+        status = failure.status or usual.status or next(iter(ERROR_KINDS.get(kind, ())), 400)
+        named = usual if status == usual.status else Failure(0, "")
+        message = failure.message or self.sentence(call, failure, usual.message)
         return Failure(
             status,
-            failure.message or said or http_phrase(status),
-            kind,
-            code,
-            param,
+            message or http_phrase(status),
+            named.type if failure.type is None else failure.type,
+            named.code if failure.code is None else failure.code,
+            named.param if failure.param is None else failure.param,
             wait=failure.wait,
         )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """The provider's usual sentence for an error, with what it says of this call."""
+        return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
+
+    # --- credentials ---
 
     def unauthorized(self, request: Request) -> Failure:
         """What the provider says when the credential is missing or can't be one."""
         missing, unusable = self.refusals
-        given = any(
-            request.headers.get(name, "").strip().lower() not in ("", *self.schemes)
-            for name in self.credentials
-        )
-        return Failure(0, "", kind=unusable if given else missing)
+        for name in self.credentials:
+            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
+                return Failure(0, "", kind=unusable)
+        return Failure(0, "", kind=missing)
 
     def credential(self, request: Request) -> str:
         """The credential that came with the request, or an empty string."""
         for name in self.credentials:
-            value = (
-                request.query.get(name[1:], "") if name[0] == "?" else request.headers.get(name, "")
-            )
-            key = scheme_key(value, self.schemes) if name == "authorization" else value.strip()
+            if name[0] == "?":
+                key = request.query.get(name[1:], "").strip()
+            elif name == "authorization":
+                key = scheme_key(request.headers.get(name, ""), self.schemes)
+            else:
+                key = request.headers.get(name, "").strip()
             if key:
                 return key
         return ""
@@ -292,7 +272,9 @@ def caller(request: Request) -> str:
         return "anthropic"
     if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
         return "mistral"
-    return "google" if "x-goog-api-key" in request.headers or "key" in request.query else "openai"
+    if "x-goog-api-key" in request.headers or "key" in request.query:
+        return "google"
+    return "openai"
 
 
 def choices_of(number: Field, most: int) -> int:
@@ -303,27 +285,3 @@ def choices_of(number: Field, most: int) -> int:
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
-
-
-def pydantic_said(wrong: BadField) -> Tuple[str, str]:
-    """What pydantic, in which several providers are written, says of a field: type and message."""
-    if wrong.found is MISSING:
-        return "missing", "Field required"
-    names = {
-        "a string": "string",
-        "an integer": "integer",
-        "an array": "list",
-        "an object": "dictionary",
-        "a boolean": "boolean",
-        "a number": "number",
-    }
-    if wrong.expected in names:
-        return names[wrong.expected].replace(
-            "dictionary", "dict"
-        ) + "_type", f"Input should be a valid {names[wrong.expected]}"
-    return "value_error", f"Input should be {wrong.expected}"
-
-
-def location(field: str) -> List[Union[str, int]]:
-    """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
-    return [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", field)]

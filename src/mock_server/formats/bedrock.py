@@ -103,7 +103,7 @@ class Bedrock(WireFormat):
         )
         return (("x-amzn-RequestId", uuid(call, "request")), *inside)
 
-    def counts(self, reply: Reply) -> Headers:
+    def usage_headers(self, reply: Reply) -> Headers:
         """Token counts and latency, which invoke tells in headers."""
         if self.api != "invoke":
             return ()

@@ -81,7 +81,7 @@ class Cohere(WireFormat):
             ("Vary", "Origin"),
         )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Calls of the trial key."""
         return (
             ("x-trial-endpoint-call-limit", str(limit.requests)),
@@ -89,7 +89,7 @@ class Cohere(WireFormat):
             *retry_after(limit),
         )
 
-    def counts(self, reply: Reply) -> Headers:
+    def usage_headers(self, reply: Reply) -> Headers:
         """Tokens of a whole answer."""
         return (("num_tokens", str(reply.usage.total)),)
 

@@ -128,6 +128,12 @@ GEMINI_ERRORS = {
 }
 
 
+# What a path has around the name of a Google resource.
+RESOURCE = re.compile(r"^/v\w+/|(?::|%3[Aa])\w+$")
+# What the error of a model that is not there calls the method, where that is not the API's name.
+VERBS = {"batchEmbedContents": "embedContent", "chat": "generateContent"}
+
+
 class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
@@ -155,6 +161,12 @@ class Gemini(WireFormat):
             ("X-Content-Type-Options", "nosniff"),
             ("Server-Timing", f"gfet4t7; dur={200 + int(call.token('ms', 2, HEX), 16)}"),
         )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """With the resource, the API version and the method that its errors name."""
+        text = super().sentence(call, failure, usual).replace("{path}", RESOURCE.sub("", call.path))
+        version = "".join(call.path.split("/")[1:2])
+        return text.replace("{version}", version).replace("{verb}", VERBS.get(self.api, self.api))
 
     def exceeded(self, model: str, wait: int) -> List[Json]:
         """The details of a rate limit: which it was, where to read of it, and how long to wait (section 7, quoted)."""

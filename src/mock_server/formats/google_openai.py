@@ -8,8 +8,7 @@ from typing import Dict, Mapping, Optional, Sequence, Tuple, cast
 from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys
 from ..limits import Json
 from ..values import Call, ErrorBody, Failure, Reply, Request
-from .base import RESOURCE
-from .gemini import Gemini
+from .gemini import RESOURCE, Gemini
 from .gemini_more import GeminiModels
 from .openai import OpenAI, OpenAIChat
 from .openai_more import OpenAIEmbeddings, OpenAIModels
@@ -87,9 +86,9 @@ class VertexChat(Vertex, GeminiChat):
 
     routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
 
-    def settled(self, call: Call, failure: Failure) -> Failure:
+    def completed(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
-        found, path = super().settled(call, failure), RESOURCE.sub("", call.path)
+        found, path = super().completed(call, failure), RESOURCE.sub("", call.path)
         publisher, _, name = call.model.rpartition("/")
         model = (
             f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"

@@ -23,9 +23,10 @@ from ..values import (
     Turn,
     walk,
 )
-from .base import caller, location, pydantic_said, retry_after, uuid
+from .base import caller, retry_after, uuid
 from .openai import OpenAI, OpenAIChat
 from .openai_more import OpenAIEmbeddings, OpenAIModels
+from .pydantic import location, pydantic_error
 
 
 class Mistral(OpenAI):
@@ -71,7 +72,7 @@ class Mistral(OpenAI):
             ("Server", "cloudflare"),
         )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Requests in its shortest window."""
         return (
             ("x-ratelimit-limit-req-10-second", str(limit.requests)),
@@ -108,7 +109,7 @@ class Mistral(OpenAI):
 
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
-        kind, said = pydantic_said(wrong)
+        kind, said = pydantic_error(wrong)
         return Failure(422, said, kind, param=wrong.path)
 
 

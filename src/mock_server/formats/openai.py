@@ -95,6 +95,10 @@ class OpenAI(WireFormat):
     provider = "openai"
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
+    bad_json = (
+        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+        "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: {}.)"
+    )
     front_door = (
         401,
         404,
@@ -132,7 +136,7 @@ class OpenAI(WireFormat):
             *shared,
         )
 
-    def limits(self, limit: Limit) -> Headers:
+    def limit_headers(self, limit: Limit) -> Headers:
         """Requests, and the time until there are new ones as Go writes a duration (5.1)."""
         return (
             ("x-ratelimit-limit-requests", str(limit.requests)),

@@ -39,7 +39,7 @@ class OnVertex(Anthropic):
         ),
     }
     request_id = "req_vrtx_011"
-    limits = Vertex.limits
+    limit_headers = Vertex.limit_headers
     front = (401, 403, 404, 429)
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
@@ -51,6 +51,10 @@ class OnVertex(Anthropic):
             ("Vary", "Referer"),
             ("X-Content-Type-Options", "nosniff"),
         )
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """As Google's front fills it in."""
+        return VERTEX_FRONT.sentence(call, failure, usual)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """Google's shape from the front, Anthropic's from the model."""

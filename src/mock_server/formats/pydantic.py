@@ -1,0 +1,34 @@
+"""What pydantic says of a wrong field: Anthropic and Mistral are written in it.  Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Tuple, Union
+
+from ..errors import MISSING, BadField
+
+# What an error calls the kinds of JSON values, in its type and in its message.
+PYDANTIC_NAMES = {
+    "a string": ("string", "string"),
+    "an integer": ("int", "integer"),
+    "an array": ("list", "list"),
+    "an object": ("dict", "dictionary"),
+    "a boolean": ("bool", "boolean"),
+    "a number": ("float", "number"),
+}
+
+
+def pydantic_error(wrong: BadField) -> Tuple[str, str]:
+    """The type and the message of the error of a field."""
+    if wrong.found is MISSING:
+        return "missing", "Field required"
+    if wrong.expected in PYDANTIC_NAMES:
+        kind, name = PYDANTIC_NAMES[wrong.expected]
+        return f"{kind}_type", f"Input should be a valid {name}"
+    return "value_error", f"Input should be {wrong.expected}"
+
+
+def location(path: str) -> List[Union[str, int]]:
+    """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
+    parts = re.findall(r"[^.\[\]]+", path)
+    return [int(part) if part.isdigit() else part for part in parts]

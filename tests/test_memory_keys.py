@@ -1,0 +1,61 @@
+"""What a remembered answer depends on is noted while it is made, never declared."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from samples import answerer, ask
+
+import mock_server as m
+
+
+def test_an_api_told_apart_by_any_header_never_gets_anothers_remembered_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Two formats on one path, told apart by a header that no list in the server has heard of.
+    def is_tenant(request: Any) -> bool:
+        return request.headers.get("x-tenant") == "mistral"
+
+    monkeypatch.setattr(m.MistralChat, "owns", lambda self, request, *_: is_tenant(request))
+    monkeypatch.setattr(m.OpenAIChat, "owns", lambda self, request, *_: not is_tenant(request))
+    answers = answerer({"response": {"text": "x"}})
+    for tenant in ("", "mistral", "", "mistral"):
+        found = ask(answers, m.OpenAIChat, headers={"x-tenant": tenant})
+        names = {name for name, _ in found.headers}
+        assert ("mistral-correlation-id" in names) == (tenant == "mistral")
+
+
+def test_answerers_that_share_mocks_do_not_share_what_their_settings_decide() -> None:
+    mocks = m.Mocks()
+    strict, echoing = (m.Answerer(mocks, m.Settings(fallback=name)) for name in ("error", "echo"))
+    statuses = [ask(answers, m.OpenAIChat).status for answers in (strict, echoing, strict, echoing)]
+    assert statuses == [404, 200, 404, 200]
+
+
+def test_a_header_that_is_asked_for_later_is_part_of_the_key_from_then_on() -> None:
+    by_tenant = {"match": {"user": "Hi", "headers": {"x-tenant": "a"}}, "response": {"text": "a"}}
+    answers = answerer(by_tenant, {"response": {"text": "any"}})
+    other = {"messages": [{"role": "user", "content": "Ho"}]}
+
+    def said(**more: Any) -> Any:
+        body = json.loads(ask(answers, m.OpenAIChat, **more).body)
+        return body["choices"][0]["message"]["content"]
+
+    assert said(more=other, headers={"x-tenant": "a"}) == "any"
+    assert said(headers={"x-tenant": "a"}) == "a"
+    assert said(headers={"x-tenant": "b"}) == "any"
+    assert said(headers={"x-tenant": "a"}) == "a"
+    assert said(more=other, headers={"x-tenant": "b"}) == "any"
+
+
+def test_headers_note_what_is_asked_for_there_or_not() -> None:
+    headers = m.NotedHeaders({"a": "1", "b": "2"})
+    assert (headers.get("a"), headers.get("x"), "y" in headers, dict(headers)["b"]) == (
+        "1",
+        None,
+        False,
+        "2",
+    )
+    assert headers.noted == {"a", "b", "x", "y"}

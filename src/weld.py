@@ -27,7 +27,7 @@ def add_room(room: str, lines: List[Line], imports: Imports, below: Tuple[str, .
     if any(room == done for _, done, _ in lines):
         return
     text = (ROOMS / f"{room}.py").read_text("utf-8").rstrip()
-    docstring, head, code = ROOM.findall(text)[0]
+    [(docstring, head, code)] = ROOM.findall(text) or sys.exit(f"{room} begins as no room does")
     for indent, dots, module, listed in IMPORT.findall(re.sub("#.*", "", head)):
         names = re.findall(r"[\w.]+", listed)
         if dots:

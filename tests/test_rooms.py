@@ -521,6 +521,17 @@ def test_every_room_is_in_the_one_file_once() -> None:
     assert sorted(banners) == [room.name for room in ALL]
 
 
+def test_the_one_file_needs_no_file_beside_it() -> None:
+    tree = ast.parse((ROOT / "mock_server.py").read_text("utf-8"))
+    assert [node.lineno for node in ast.walk(tree) if getattr(node, "level", 0)] == []
+
+
+def test_a_room_without_a_docstring_is_refused_and_named(tmp_path: Path) -> None:
+    folder = house(tmp_path, a="A = 1\n", __main__="from .a import A\n\nB = A\n")
+    (folder / "src" / "mock_server" / "a.py").write_text("A = 1\n", "utf-8")
+    assert weld(folder) == (1, "", "a begins as no room does\n")
+
+
 def test_a_circle_is_refused_and_named(tmp_path: Path) -> None:
     folder = house(
         tmp_path,

@@ -19,6 +19,8 @@ change the rooms, not mock_server.py.  A room uses only what stands above it.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 if sys.version_info < (3, 8):
@@ -26,10 +28,16 @@ if sys.version_info < (3, 8):
         "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
     )
 
+if __name__ == "__main__" or os.path.basename("".join(sys.argv[:1])) in ("-m", "mock-llm-provider"):
+    # It is started, not imported.  Until there is a server to be closed, an interrupt ends it as
+    # quietly as it does later; but one that only checks mocks has not found them good.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
+
 __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
 import base64
 import binascii
+import contextlib
 import difflib
 import fnmatch
 import functools
@@ -39,11 +47,10 @@ import heapq
 import itertools
 import json
 import math
-import os
+import operator
 import queue
 import re
 import select
-import signal
 import socket
 import struct
 import threading
@@ -52,8 +59,10 @@ import warnings
 import zlib
 from collections import OrderedDict, deque
 from dataclasses import asdict, dataclass, field, fields, replace
+from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import (
@@ -66,11 +75,13 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Literal,
     Mapping,
     NamedTuple,
     NoReturn,
     Optional,
     Pattern,
+    Protocol,
     Sequence,
     Set,
     TextIO,
@@ -501,6 +512,444 @@ def timestamp(moment: float) -> str:
     return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
 
 
+# === framings ================================================================
+# Framings: how events follow each other, frames out and `split` back in.
+
+# May touch struct and zlib.
+
+
+class SSE:
+    """Server-sent events: `eol` ends each line, an empty line each event."""
+
+    negotiated = False  # no provider compresses an event stream by default (wire formats, 4)
+    streams = True  # whether the content type is the stream's, not that of a whole body
+
+    # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
+    LINE_END = re.compile(rb"\r\n|\n|\r")
+    EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
+
+    def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
+        self.eol = eol
+        self.layout = layout
+
+    def frame(self, data: str, event: str = "") -> bytes:
+        """One event; each line of data gets a `data:` field of its own."""
+        lines = ["event: " + event] if event else []
+        lines += ["data: " + line for line in data.split("\n")]
+        return utf8(self.eol.join(lines) + self.eol * 2)
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events, (name, JSON value) or (name, text as it is), as frames."""
+        for name, value in events:
+            if not isinstance(value, str):
+                value = self.layout(value)
+            yield self.frame(value, name)
+
+    @classmethod
+    def split(cls, data: bytes) -> List[bytes]:
+        """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
+        cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
+        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same event with its JSON cut off in the middle."""
+        text = frame.rstrip(b"\r\n")
+        start = text.find(b"data:")
+        return text[: start + (len(text) - start + 6) // 2] + frame[len(text) :]
+
+    @classmethod
+    def data(cls, frame: bytes) -> str:
+        """The data of one frame: its `data` fields joined with newlines."""
+        values = []
+        for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
+            name, _, value = line.partition(":")
+            if value.startswith(" "):
+                value = value[1:]
+            if name == "data":
+                values.append(value)
+        return "\n".join(values)
+
+
+class JsonArray:
+    """One JSON array over the whole stream, as Google sends it.
+
+    `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
+
+    negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
+    streams = False
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as elements, one a frame, and the closing bracket as one more."""
+        before = b"["
+        for _, value in events:
+            yield before + utf8(indented(value)) + b"\n"
+            before = b",\r\n"
+        if before == b"[":
+            yield b"[]"
+        else:
+            yield b"]"
+
+    @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same element, cut off in the middle."""
+        return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The elements of such a stream."""
+        return cast(List[Json], parse_json(data))
+
+
+class NDJSON:
+    """One JSON value a line, as Ollama streams (wire formats, 13)."""
+
+    negotiated = False
+    streams = True
+
+    def __init__(self, layout: Callable[[Json], str] = compact) -> None:
+        self.layout = layout
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as lines; names are not sent."""
+        for _, value in events:
+            yield utf8(self.layout(value) + "\n")
+
+    @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same line, cut off in the middle."""
+        return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The values of such a stream."""
+        return [parse_json(line) for line in data.split(b"\n") if line]
+
+
+class EventStream:
+    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
+
+    A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
+    An event whose name ends in Exception is an exception message."""
+
+    negotiated = False
+    streams = True
+
+    @staticmethod
+    def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
+        """One message; all header values are strings (type 7)."""
+        packed = b""
+        for header in headers:
+            name, value = map(utf8, header)
+            packed += struct.pack(">B", len(name)) + name
+            packed += struct.pack(">BH", 7, len(value)) + value
+        prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
+        data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
+        return data + struct.pack(">I", zlib.crc32(data))
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as messages: name and payload, its keys sorted."""
+        for name, value in events:
+            kind = "exception" if name.endswith("Exception") else "event"
+            headers = (
+                (f":{kind}-type", name),
+                (":content-type", "application/json"),
+                (":message-type", kind),
+            )
+            yield self.message(headers, utf8(sorted_compact(value)))
+
+    @classmethod
+    def split(cls, data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
+        """The messages of such a stream: headers and payload.
+
+        ValueError for a wrong checksum or a message cut off."""
+        messages = []
+        while data:
+            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
+                raise ValueError("the last message is cut off")
+            total, length = struct.unpack(">II", data[:8])
+            end = total - 4  # of the payload, where the CRC of the message is
+            checksums = struct.pack(">II", zlib.crc32(data[:8]), zlib.crc32(data[:end]))
+            if checksums != data[8:12] + data[end:total]:
+                raise ValueError("a checksum is wrong")
+            messages.append((cls.headers(data[12 : 12 + length]), data[12 + length : end]))
+            data = data[total:]
+        return messages
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same message, in order but for its payload, whose JSON is cut off in the middle."""
+        headers, payload = cls.split(frame)[0]
+        return cls.message(tuple(headers.items()), payload[: len(payload) // 2])
+
+    @staticmethod
+    def headers(data: bytes) -> Dict[str, str]:
+        """The headers of a message by name."""
+        values: Dict[str, str] = {}
+        while data:
+            name_end = 1 + data[0]
+            start = name_end + 3  # of the value: after the type, which is always 7, and its length
+            end = start + struct.unpack(">H", data[name_end + 1 : start])[0]
+            values[data[1:name_end].decode()] = data[start:end].decode()
+            data = data[end:]
+        return values
+
+
+OPENAI_SSE = SSE()
+
+
+GOOGLE_SSE = SSE("\r\n", spaced)
+
+
+GOOGLE_ARRAY = JsonArray()
+
+
+GO_LINES = NDJSON(go_json)
+
+
+AWS_EVENTS = EventStream()
+
+
+Framing = Union[SSE, JsonArray, NDJSON, EventStream]
+
+
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
+        """Raise the error: source, path and problem."""
+        path, found = self.path, self.value
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
+    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        known = list(names)
+        if not isinstance(self.value, str) or self.value not in known:
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
+        return self.value
+
+    # --- whole objects ---
+
+    def only(self: Self, names: Iterable[str]) -> Self:
+        """This, if it is an object without other members than those named."""
+        known = list(names)
+        for name in self.a("an object"):
+            if name not in known:
+                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
+        value = self.a("an object")
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
+    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
+    re.IGNORECASE,
+)
+
+
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query") or not SECRET.fullmatch(name):
+        return key, got, expected
+    hidden = [
+        masked(name, value)
+        if isinstance(value, str) and not isinstance(value, Because)
+        else value
+        if value is None or value is MISSING
+        else Because("*** (a matcher)")
+        for value in (got, expected)
+    ]
+    return key, hidden[0], hidden[1]
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    if not SECRET.fullmatch(name):
+        return value
+    scheme, space, key = (
+        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
+    )
+    if not space or scheme.lower() not in SCHEMES:
+        scheme, space, key = "", "", value
+    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
+    scheme, _, key = value.strip().partition(" ")
+    return key.strip() if scheme.lower() in schemes else ""
+
+
 # === values ==================================================================
 # The values that the layers hand to each other: frozen dataclasses.  Touch nothing.
 
@@ -794,7 +1243,9 @@ class Pace:
 
 @dataclass(frozen=True)
 class Fault:
-    """How an answer breaks: one of FAULTS, after how many events (None: where the fault would have it), and how likely."""
+    """How an answer breaks: a fault's name, after how many events, and how likely.
+
+    Without a number of events it is where the fault would have it."""
 
     kind: str
     after: Optional[int] = None
@@ -839,7 +1290,7 @@ class Delivery:
     gzip: str = "auto"
     headers: Tuple[Tuple[str, Optional[str]], ...] = ()
     gate: bool = False
-    wire: Plan = Plan()
+    plan: Plan = Plan()
     fault: Optional[Fault] = None
 
 
@@ -904,432 +1355,6 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delt
 Frame = Union[bytes, Hold]
 
 
-# === framings ================================================================
-# How events follow each other on the wire: frames out, and `split` back in.  May touch struct and zlib.
-
-
-class SSE:
-    """Server-sent events (WHATWG HTML, 9.2): `eol` ends each line, an empty line each event."""
-
-    negotiated = (
-        False  # no provider compresses an event stream by default (wire formats, section 4)
-    )
-    streams = True  # whether the content type is the stream's, not that of a whole body
-
-    def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
-        self.eol, self.layout = eol, layout
-
-    def frame(self, data: str, event: str = "") -> bytes:
-        """One event; each line of data gets a `data:` field of its own."""
-        lines = ["event: " + event] if event else []
-        lines += ["data: " + line for line in data.split("\n")]
-        return utf8(self.eol.join(lines) + self.eol * 2)
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events, (name, JSON value) or (name, text as it is), as frames."""
-        for name, value in events:
-            yield self.frame(value if isinstance(value, str) else self.layout(value), name)
-
-    END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
-
-    @classmethod
-    def split(cls, data: bytes) -> List[bytes]:
-        """A recorded stream as its frames, byte for byte; what follows the last empty line is one too."""
-        ends = [match.end() for match in cls.END.finditer(data)]
-        cuts = [0] + ends + ([len(data)] if not ends or ends[-1] < len(data) else [])
-        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
-
-    LINE = re.compile(rb"\r\n|\n|\r")
-
-    @classmethod
-    def recut(cls, frame: bytes, plan: Plan) -> bytes:
-        """The same event with other line ends, a comment before it, or no space after field names."""
-        if plan.no_space:
-            frame = re.sub(
-                rb"(?m)^(data|event|id|retry): ",
-                rb"\1:",
-                cls.LINE.sub(b"\n", frame) if plan.eol else frame,
-            )
-        eol = plan.eol.encode() or (cls.LINE.search(frame) or cls.LINE.search(b"\n"))[0]  # type: ignore[index]
-        frame = cls.LINE.sub(eol, frame) if plan.eol else frame
-        return b": comment" + eol * 2 + frame if plan.comments else frame
-
-    @classmethod
-    def tear(cls, frame: bytes) -> bytes:
-        """The same event with its JSON cut off in the middle."""
-        text = frame.rstrip(b"\r\n")
-        start = text.find(b"data:")
-        return text[: start + (len(text) - start + 6) // 2] + frame[len(text) :]
-
-    @classmethod
-    def data(cls, frame: bytes) -> str:
-        """The data of one frame: its `data` fields joined with newlines."""
-        fields = (
-            line.partition(":")
-            for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace"))
-        )
-        return "\n".join(
-            value[1:] if value.startswith(" ") else value
-            for name, _, value in fields
-            if name == "data"
-        )
-
-
-class JsonArray:
-    """One JSON array over the whole stream, as Google sends it: `[` element LF, `,` CR LF element LF, `]`
-    (wire formats, section 7, recorded)."""
-
-    negotiated = True  # Google flushes its gzip after each element (wire formats, section 4)
-    streams = False
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as elements, one a frame, and the closing bracket as one more."""
-        mark = b"["
-        for _, value in events:
-            yield mark + utf8(indented(value)) + b"\n"
-            mark = b",\r\n"
-        yield b"]" if mark != b"[" else b"[]"
-
-    @staticmethod
-    def tear(frame: bytes) -> bytes:
-        """The same element, cut off in the middle."""
-        return frame[: len(frame) // 2] + b"\n"
-
-    @staticmethod
-    def split(data: bytes) -> List[Json]:
-        """The elements of such a stream."""
-        return cast(List[Json], parse_json(data))
-
-
-class NDJSON:
-    """One JSON value a line, as Ollama streams (wire formats, section 13)."""
-
-    negotiated, streams = False, True
-
-    def __init__(self, layout: Callable[[Json], str] = compact) -> None:
-        self.layout = layout
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as lines; names are not sent."""
-        for _, value in events:
-            yield utf8(self.layout(value) + "\n")
-
-    @staticmethod
-    def tear(frame: bytes) -> bytes:
-        """The same line, cut off in the middle."""
-        return frame[: len(frame) // 2] + b"\n"
-
-    @staticmethod
-    def split(data: bytes) -> List[Json]:
-        """The values of such a stream."""
-        return [parse_json(line) for line in data.split(b"\n") if line]
-
-
-class EventStream:
-    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1): prelude with lengths and
-    their CRC, headers, payload, CRC of all.  An event whose name ends in Exception is an exception message."""
-
-    negotiated, streams = False, True
-
-    @staticmethod
-    def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
-        """One message; all header values are strings (type 7)."""
-        named = ((utf8(name), utf8(value)) for name, value in headers)
-        packed = b"".join(
-            struct.pack(">B", len(name)) + name + b"\x07" + struct.pack(">H", len(value)) + value
-            for name, value in named
-        )
-        prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
-        data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
-        return data + struct.pack(">I", zlib.crc32(data))
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as messages: name and payload, its keys sorted."""
-        for name, value in events:
-            kind = "exception" if name.endswith("Exception") else "event"
-            yield self.message(
-                (
-                    (f":{kind}-type", name),
-                    (":content-type", "application/json"),
-                    (":message-type", kind),
-                ),
-                utf8(sorted_compact(value)),
-            )
-
-    @staticmethod
-    def split(data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
-        """The messages of such a stream: headers and payload.  ValueError for a wrong checksum or a message cut off."""
-        found = []
-        while data:
-            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
-                raise ValueError("the last message is cut off")
-            total, length, crc = struct.unpack(">III", data[:12])
-            if (
-                zlib.crc32(data[:8]) != crc
-                or zlib.crc32(data[: total - 4]) != struct.unpack(">I", data[total - 4 : total])[0]
-            ):
-                raise ValueError("a checksum is wrong")
-            found.append(
-                (EventStream.headers(data[12 : 12 + length]), data[12 + length : total - 4])
-            )
-            data = data[total:]
-        return found
-
-    @classmethod
-    def tear(cls, frame: bytes) -> bytes:
-        """The same message, in order but for its payload, whose JSON is cut off in the middle."""
-        headers, payload = cls.split(frame)[0]
-        return cls.message(tuple(headers.items()), payload[: len(payload) // 2])
-
-    @staticmethod
-    def headers(data: bytes) -> Dict[str, str]:
-        """The headers of a message by name."""
-        found = {}
-        while data:
-            name, data = data[1 : 1 + data[0]], data[1 + data[0] :]
-            size = 3 + struct.unpack(">H", data[1:3])[0]  # after the type, which is always 7
-            found[name.decode()], data = data[3:size].decode(), data[size:]
-        return found
-
-
-OPENAI_SSE = SSE()
-
-
-GOOGLE_SSE = SSE("\r\n", spaced)
-
-
-GOOGLE_ARRAY = JsonArray()
-
-
-GO_LINES = NDJSON(go_json)
-
-
-AWS_EVENTS = EventStream()
-
-
-Framing = Union[SSE, JsonArray, NDJSON, EventStream]
-
-
-# === node ====================================================================
-# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-
-# Pure.
-
-
-Self = TypeVar("Self", bound="Node")
-
-
-class Node:
-    """A value, and the way to it from the whole that it lies in.
-
-    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
-    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
-    none, and else raises `error` with a message such as
-    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
-    """
-
-    __slots__ = ("value", "source", "parent", "key")
-    error: Type[WrongValue] = BadMock
-
-    def __init__(
-        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
-    ) -> None:
-        self.value, self.source, self.parent, self.key = value, source, parent, key
-
-    @property
-    def path(self) -> str:
-        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
-        if self.parent is None:
-            return ""
-        before = cast(str, self.parent.path)
-        if isinstance(self.key, int):
-            return f"{before}[{self.key}]"
-        return f"{before}.{self.key}" if before else self.key
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value."""
-        return self.value is MISSING
-
-    def is_a(self, kind: str) -> bool:
-        """Whether the value is of one of the KINDS, `a string` and so on."""
-        return fits(self.value, kind)
-
-    # --- what is wrong ---
-
-    def fail(
-        self, problem: str, expected: str = "", sentence: str = "", found: Json = MISSING
-    ) -> NoReturn:
-        """Raise the error: source, path and problem."""
-        path = self.path
-        message = ": ".join(part for part in (self.source, path, problem) if part)
-        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence, self.value)
-
-    # --- what lies inside ---
-
-    def get(self: Self, key: str) -> Self:
-        """A member of an object; absent, too, where this is none."""
-        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
-        return type(self)(value, self.source, self, key)
-
-    def within(self: Self, *keys: str) -> Self:
-        """What lies inside nested objects."""
-        found = self
-        for key in keys:
-            found = found.get(key)
-        return found
-
-    def items(self: Self) -> List[Self]:
-        """The items of an array; none where there is no value."""
-        if self.is_absent:
-            return []
-        if not isinstance(self.value, list):
-            self.expected("an array")
-        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
-
-    def objects(self: Self) -> Iterator[Self]:
-        """The items of an array, each of which must be an object."""
-        for item in self.items():
-            item.a("an object")
-            yield item
-
-    def members(self: Self) -> Iterator[Tuple[str, Self]]:
-        """The members of an object with their names; none where there is no value."""
-        for name in self.a("an object", {}):
-            yield name, self.get(name)
-
-    # --- plain values ---
-
-    def a(self, kind: str, default: Json = MISSING) -> Any:
-        """The value, if it is of one of the KINDS."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind):
-            self.expected(kind)
-        return self.value
-
-    def text(self, default: Json = MISSING) -> Any:
-        """A string."""
-        return self.a("a string", default)
-
-    def flag(self, default: bool) -> bool:
-        """True or false."""
-        return cast(bool, self.a("a boolean", default))
-
-    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
-        """A whole number from `least` to `most`; `what` says so in words."""
-        return self.number(what, least, most, default, "an integer")
-
-    def number(
-        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
-    ) -> Any:
-        """A number from `least` to `most`; `what` says so in words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind) or not least <= self.value <= most:
-            self.expected(what)
-        return self.value
-
-    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
-        """One of some words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        known = list(names)
-        if not isinstance(self.value, str) or self.value not in known:
-            self.fail(
-                f"found {shown(self.value)}; {nearest(str(self.value), known)}", found=self.value
-            )
-        return self.value
-
-    # --- whole objects ---
-
-    def only(self: Self, names: Iterable[str]) -> Self:
-        """This, if it is an object without other members than those named."""
-        known = list(names)
-        for name in self.a("an object"):
-            if name not in known:
-                self.get(name).fail(f"unknown key; {nearest(name, known)}")
-        return self
-
-    def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that the
-        member must be there."""
-        value = self.a("an object")
-        for name, kind in fields.items():
-            found = value.get(name)
-            if found is None:
-                if kind[-1] == "!":
-                    self.get(name).expected(kind[:-1])
-            elif not fits(found, kind.rstrip("!")):
-                self.get(name).expected(kind.rstrip("!"))
-        return self
-
-
-class Field(Node):
-    """A value in the body of a request, where null is the same as none."""
-
-    __slots__ = ()
-    error = BadField
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
-
-
-SECRET = re.compile(
-    r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
-    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
-    re.IGNORECASE,
-)
-
-
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
-
-
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query") or not SECRET.fullmatch(name):
-        return key, got, expected
-    hidden = [
-        masked(name, value)
-        if isinstance(value, str) and not isinstance(value, Because)
-        else value
-        if value is None or value is MISSING
-        else Because("*** (a matcher)")
-        for value in (got, expected)
-    ]
-    return key, hidden[0], hidden[1]
-
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    if not SECRET.fullmatch(name):
-        return value
-    scheme, space, key = (
-        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
-    )
-    if not space or scheme.lower() not in SCHEMES:
-        scheme, space, key = "", "", value
-    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
-    scheme, _, key = value.strip().partition(" ")
-    return key.strip() if scheme.lower() in schemes else ""
-
-
 # === formats/base ============================================================
 # What all wire formats share: one class an API; a dialect is a subclass whose differences are data.
 # Defining a class registers it.  Pure: no socket, clock, file or lock.
@@ -1341,14 +1366,17 @@ WIRE_FORMATS: List["WireFormat"] = []
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
     """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
 
-    Only what came last counts: a tool result before the last user message is history."""
+    Only what came last counts: a tool result before the last user message is history.  Assistant
+    messages that follow each other are one turn: google-genai's chats append a streamed answer as one
+    `model` content a chunk."""
+    roles = itertools.groupby(turn.role for turn in turns)
     users = [index for index, turn in enumerate(turns) if turn.role == "user"]
     results = [turn.text for turn in turns[users[-1] + 1 if users else 0 :] if turn.role == "tool"]
     return {
         "user": turns[users[-1]].text if users else "",
         "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
         "tool_result": results[-1] if results else None,
-        "turn": sum(turn.role == "assistant" for turn in turns),
+        "turn": sum(role == "assistant" for role, _ in roles),
         "prompt": "\n".join(turn.text for turn in turns),
     }
 
@@ -1581,750 +1609,6 @@ def choices_of(number: Field, most: int) -> int:
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
     return () if limit.left else (("retry-after", str(limit.wait)),)
-
-
-# === steps ===================================================================
-# Steps: what happens on the socket, as values.  Touch nothing.
-
-
-@dataclass(frozen=True)
-class Send:
-    """Bytes that go out in one write, `head` of them before the body; `events` of a stream end with them, and `last` says
-    that the stream does."""
-
-    data: bytes
-    events: int = 0
-    head: int = 0
-    last: bool = False
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Seconds until the next step is due, counted from when this one was."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Nothing more, until the client leaves."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The answer ends here, before its end: `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
-
-    how: str
-
-
-Step = Union[Send, Wait, Hold, Hang, Cut]
-
-
-@dataclass(frozen=True)
-class Wire:
-    """What the connection and the request say about how a response is written."""
-
-    minor: int = 1
-    keep_alive: bool = True
-    head_only: bool = False
-    accept_encoding: Optional[str] = None
-    extra: Headers = ()  # headers of this one response: its date and id
-
-
-# === faults ==================================================================
-# Faults: how an answer breaks, as generators over its steps.  Pure.
-
-
-FAULTS = ("reset", "close", "hang", "truncate", "malformed", "garbage", "bad_gzip", "drip")
-
-
-FaultSteps = Callable[[Iterable[Step], Fault, Wire], Iterator[Step]]
-
-
-FAULT_STEPS: Dict[str, FaultSteps] = {}
-
-
-GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
-
-
-def a_fault(kind: str) -> Callable[[FaultSteps], FaultSteps]:
-    """Registers what a fault of FAULTS does to the steps of an answer."""
-
-    def registered(made: FaultSteps) -> FaultSteps:
-        FAULT_STEPS[kind] = made
-        return made
-
-    return registered
-
-
-def steps_until(made: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
-    """The steps up to so many events; none at all without a number, or for a whole answer, which has none."""
-    sent = 0
-    for step in made if after is not None else ():
-        whole = isinstance(step, Send) and 0 < step.head < len(step.data)
-        if whole or (
-            isinstance(step, Send)
-            and (step.last or (step.events and sent + step.events > (after or 0)))
-        ):
-            return
-        sent += step.events if isinstance(step, Send) else 0
-        yield step
-
-
-@a_fault("reset")
-def resetting(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The connection is reset."""
-    yield from steps_until(made, fault.after)
-    yield Cut("reset")
-
-
-@a_fault("close")
-def closing(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The connection is closed, in a stream without the last chunk."""
-    yield from steps_until(made, fault.after)
-    yield Cut("close")
-
-
-@a_fault("hang")
-def hanging(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Nothing more comes, until the client leaves."""
-    yield from steps_until(made, fault.after)
-    yield Hang()
-
-
-@a_fault("garbage")
-def garbling(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Bytes that are no HTTP, then the end of the connection."""
-    yield from steps_until(made, fault.after)
-    yield Send(GARBAGE)
-    yield Cut("close")
-
-
-@a_fault("truncate")
-def truncating(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Of a whole answer half the bytes that it promised; of a stream so many events, by default half, and the last chunk, so
-    that it ends cleanly without the provider's last events."""
-    known = list(made)
-    sends = [step for step in known if isinstance(step, Send)]
-    events = sum(step.events for step in sends)
-    if any(0 < step.head < len(step.data) for step in sends) or not (
-        events or any(step.last for step in sends)
-    ):
-        whole = b"".join(step.data for step in sends)
-        head = sum(step.head for step in sends)
-        yield from (step for step in known if isinstance(step, Wait))
-        yield Send(whole[: head + (len(whole) - head) // 2], head=head)
-        yield Cut("close")
-        return
-    yield from steps_until(known, events // 2 if fault.after is None else fault.after)
-    if not wire.minor:  # its end is all that there is to end it with
-        yield Cut("close")
-        return
-    yield Send(b"0\r\n\r\n", last=True)
-    yield Cut("kept")
-
-
-@a_fault("malformed")
-@a_fault("bad_gzip")
-def as_it_is(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The steps as they are: what is wrong lies in the bytes."""
-    yield from made
-
-
-@a_fault("drip")
-def dripping(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The same bytes, one a write."""
-    for step in made:
-        if not isinstance(step, Send):
-            yield step
-            continue
-        for at in range(len(step.data)):
-            ends = at + 1 == len(step.data)
-            yield Send(
-                step.data[at : at + 1],
-                step.events if ends else 0,
-                int(at < step.head),
-                step.last and ends,
-            )
-
-
-# === http ====================================================================
-# HTTP: heads, bodies and codings from bytes, heads to bytes.  May touch zlib; knows no provider, no socket and no clock.
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = re.sub(
-        rb"%([0-9A-Fa-f]{2})", lambda match: binascii.unhexlify(match.group(1)), text.encode()
-    )
-    return data.decode("utf-8", "replace")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query; of several values of one name the last."""
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        target = target if target.startswith("/") else "/" + target
-    path, _, query = target.partition("#")[0].partition("?")
-    pairs = (pair.partition("=") for pair in query.split("&") if pair) if query else ()
-    return re.sub("/{2,}", "/", path), {
-        unquote(name.replace("+", " ")): unquote(value.replace("+", " "))
-        for name, _, value in pairs
-    }
-
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-NO_BODY = (204, 304)
-
-
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-@dataclass(frozen=True)
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name; `repeated` are the names
-    of headers that came more than once."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        return [
-            item.strip(" \t").lower() for item in self.headers[name].split(",") if item.strip(" \t")
-        ]
-
-    @functools.cached_property
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        return (
-            "close" not in self.tokens("connection")
-            if self.minor
-            else "keep-alive" in self.tokens("connection")
-        )
-
-    @functools.cached_property
-    def where(self) -> Tuple[str, Dict[str, str]]:
-        """The path as sent, without the prefix of a session, and the decoded query."""
-        path, query = parse_target(self.target)
-        found = SESSION_PREFIX.match(path)
-        return ((found.group(2) or "/") if found else path), query
-
-    @functools.cached_property
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.  Refused for a name that is none."""
-        found = SESSION_PREFIX.match(parse_target(self.target)[0])
-        name = (
-            self.headers.get("x-mock-session", "")
-            .strip()
-            .encode("latin-1")
-            .decode("utf-8", "replace")
-        )
-        name = unquote(found.group(1)) if found else name
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @functools.cached_property
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.where[1].items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    @functools.cached_property
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        return 2 * len(self.target) + 2 * sum(
-            len(name) + len(value) for name, value in self.headers.items()
-        )
-
-
-def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", headers=headers, close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one: too long, TLS, or a bare line feed after `since`."""
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.  Refused says what is malformed."""
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    line, _, rest = data.partition(b"\r\n")
-    check_partial(data)
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
-    method, target = match.group(1).decode(), match.group(2).decode()
-    if match.group(3) != b"1":
-        raise malformed(
-            f"HTTP/{match.group(3).decode()}.{match.group(4).decode()} is not spoken here; use HTTP/1.1",
-            505,
-        )
-    fields = rest[:-2]
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
-    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
-        name, _, value = field_line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
-        if name in headers:
-            repeated.add(name)
-            value = headers[name] + ("; " if name == "cookie" else ", ") + value
-        headers[name] = value
-    head = Head(method, target, min(1, int(match.group(4))), headers, frozenset(repeated))
-    check_head(head)
-    return head
-
-
-known_head = functools.lru_cache(maxsize=512)(
-    new_head
-)  # a client sends the same head over and over
-
-
-def path_of(data: bytes) -> str:
-    """The path that the beginning of a malformed request seems to be for, to answer in its provider's shape."""
-    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
-    return parse_target(match.group(1).decode())[0] if match else "/"
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, value = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
-    if not (
-        head.target.startswith("/")
-        or ABSOLUTE.match(head.target)
-        or head.target == "*"
-        or head.method == "CONNECT"
-    ):
-        raise malformed(
-            f"malformed request target {shown(head.target.partition('?')[0])}; it begins with /"
-        )
-    if head.method not in METHODS:
-        raise malformed(
-            f"method {shown(head.method)} is not implemented; known: {', '.join(METHODS)}", 501
-        )
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    codings = head.tokens("transfer-encoding")
-    if head.headers["transfer-encoding"].lower() != "chunked":
-        known = codings.count("chunked") == 1 and codings[-1] == "chunked"
-        raise malformed(
-            f"Transfer-Encoding is {shown(head.headers['transfer-encoding'])}; only chunked is implemented",
-            501 if (known and len(codings) > 1) or "chunked" not in codings else 400,
-        )
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length, self.pieces, self.rest = length, bytearray(), b""
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.pieces, self.rest = limit, bytearray(), b""
-        self.at = self.need = self.trailers = (
-            0  # what of `rest` is read; bytes left of a chunk; bytes of trailers
-        )
-        self.state = self.size
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.  Refused if it is malformed or too long."""
-        self.rest, self.at = self.rest[self.at :] + data, 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state == self.done:
-            self.rest, self.at = self.rest[self.at :], 0
-        return self.state == self.done
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + 4098)
-        if end < 0:
-            if len(self.rest) - self.at > 4096:
-                raise malformed("a chunk's head or a trailer is longer than 4096 bytes")
-            return None
-        line, self.at = self.rest[self.at : end + 1], end + 1
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            raise malformed(
-                f"malformed chunk size {shown(line.decode('latin-1'), room=40)}; expected hexadecimal digits"
-            )
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        taken = self.rest[self.at : self.at + self.need]
-        self.pieces += taken
-        self.at += len(taken)
-        self.need -= len(taken)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at, self.state = self.at + 2, self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        self.trailers += len(line)
-        if line and (not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT):
-            raise malformed("malformed trailer after the chunked body")
-        self.state = self.trailer if line else self.done
-        return bool(line)
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large or of unknown length."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    length = head.headers.get("content-length")
-    if length is None:
-        if head.where[0].startswith(CONTROL_PREFIX):
-            return None  # curl -X POST without -d: RFC 9112 (6.3) has no body there, and here none is needed
-        if head.method in ("POST", "PUT", "PATCH"):
-            raise Refused(
-                411,
-                f"a {head.method} needs Content-Length or Transfer-Encoding: chunked",
-                code="length_required",
-                close=True,
-            )
-        return None
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    return SizedBody(int(length)) if int(length) else None
-
-
-def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
-    """A body with its content codings undone, the last one first.  Refused if one is unknown, or the data is not it."""
-    for coding in reversed(codings):
-        if coding in ("gzip", "x-gzip"):
-            body = inflated(body, 31, coding, limit)
-        elif coding == "deflate":
-            # RFC 9110 means zlib, but some clients send bare deflate data.
-            zlib_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
-            body = inflated(body, 15 if zlib_header else -15, coding, limit)
-        elif coding != "identity":
-            raise Refused(
-                415,
-                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
-                code="unsupported_encoding",
-                headers=(("Accept-Encoding", "gzip, deflate"),),
-            )
-    return body
-
-
-def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
-    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
-    found = bytearray()
-    for member in itertools.count(1):
-        if member > 100:
-            raise Refused(
-                400, f"the body has more than 100 {coding} members", code="invalid_encoding"
-            )
-        unpacker = zlib.decompressobj(bits)
-        try:
-            found += unpacker.decompress(data, limit + 1 - len(found))
-        except zlib.error as error:
-            raise Refused(
-                400, f"the body is not {coding}: {error}", code="invalid_encoding"
-            ) from None
-        if len(found) > limit:
-            raise Refused(
-                413,
-                f"the body is larger than {limit} bytes once decompressed (--max-body)",
-                code="body_too_large",
-            )
-        if not unpacker.eof:
-            raise Refused(400, f"the body's {coding} data ends too early", code="invalid_encoding")
-        data = unpacker.unused_data
-        if not data:
-            break
-        if bits != 31:
-            raise Refused(400, f"bytes follow the body's {coding} data", code="invalid_encoding")
-    return bytes(found)
-
-
-def qualities(accept: str) -> Dict[str, float]:
-    """The codings of an Accept-Encoding header with their weights; malformed ones are passed over."""
-    found = {}
-    for item in accept.lower().split(","):
-        match = re.fullmatch(
-            r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?", item
-        )
-        if match:
-            found["gzip" if match.group(1) == "x-gzip" else match.group(1)] = float(
-                match.group(2) or 1
-            )
-    return found
-
-
-@functools.lru_cache(maxsize=256)
-def negotiated(accept: Optional[str]) -> Optional[str]:
-    """`gzip` or `identity`, whichever the client prefers (RFC 9110, 12.5.3); None if it takes neither."""
-    if accept is None:
-        return "identity"
-    weights = qualities(accept)
-    gzip = weights.get("gzip", weights.get("*", 0.0))
-    identity = weights.get("identity", weights.get("*", None if gzip else 1.0))
-    if gzip and (identity is None or gzip >= identity):
-        return "gzip"
-    return "identity" if identity or (identity is None and not gzip) else None
-
-
-@functools.lru_cache(maxsize=1024)
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"] + [
-        f"{name}: {value}" for name, value in headers
-    ]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
-
-
-# === plans ===================================================================
-# Wire plans: the same bytes cut anew.  May touch zlib.
-
-
-WIRE_PLANS: Mapping[str, Plan] = {
-    "whole": Plan(coalesce=1_000_000),
-    "event": Plan(),
-    "byte": Plan(split=1),
-    "utf8": Plan(split="utf8"),
-    "eol": Plan(split="eol"),
-    "crlf": Plan(eol="\r\n"),
-    "cr": Plan(eol="\r"),
-    "comments": Plan(comments=True),
-    "no_space": Plan(no_space=True),
-    "extensions": Plan(chunk_extensions=True),
-    "trailers": Plan(trailers=True),
-    "gzip-event": Plan(gzip="event"),
-    "gzip-block": Plan(gzip="block"),
-    "gzip-members": Plan(gzip="members"),
-    "coalesce": Plan(coalesce=3),
-}
-
-
-def gzipped(body: bytes) -> bytes:
-    """A body as one gzip member; the same bytes every time."""
-    return known_gzip(body) if len(body) <= 256 * 1024 else new_gzip(body)
-
-
-def new_gzip(body: bytes) -> bytes:
-    """A body, compressed."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
-
-
-known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
-
-
-Group = Tuple[Frame, int]  # bytes, and how many events lie in them
-
-
-def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
-    """Frames, up to so many joined into one."""
-    held: List[bytes] = []
-    for frame in frames:
-        if isinstance(frame, bytes):
-            held.append(frame)
-        if held and (isinstance(frame, Hold) or len(held) >= most):
-            yield b"".join(held), len(held)
-            held = []
-        if isinstance(frame, Hold):
-            yield frame, 0
-    if held:
-        yield b"".join(held), len(held)
-
-
-def gzip_groups(
-    groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None
-) -> Iterator[Group]:
-    """Groups as gzip, whose trailer is a group without events.
-
-    Flushed after each (`event`): without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
-    reading the stream sees nothing (zlib manual, deflate()); only when the buffer fills (`block`); or each a member of its
-    own (`members`).  After `honest` events it is gzip no more."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = seen = 0
-    for frame, events in groups:
-        if isinstance(frame, Hold):
-            yield frame, 0
-            continue
-        if honest is not None and seen + events > honest:
-            yield frame, events
-            continue
-        seen += events
-        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
-        data += packer.flush(zlib.Z_SYNC_FLUSH) if mode == "event" else b""
-        waiting += events
-        if data:
-            yield data, waiting
-            waiting = 0
-    if mode != "members" and honest is None:
-        yield packer.flush(), waiting
-
-
-CUTS = {
-    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
-    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
-}
-
-
-def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
-    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
-    if not split or not data:
-        return [data]
-    if isinstance(split, int):
-        return [data[at : at + split] for at in range(0, len(data), split)]
-    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
-    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
-
-
-USUAL_PLAN = Plan()
-
-
-TRAILER = "X-Mock-Trailer", "the end"
 
 
 # === formats/pydantic ========================================================
@@ -2844,7 +2128,7 @@ def response_output(output: Field) -> str:
 
 
 def response_turns(body: Field) -> Iterator[Turn]:
-    """Instructions and input; what a model said in one go, in however many items, is one assistant's turn."""
+    """Instructions and input; a call of a tool and the like is an assistant's turn without words."""
     instructions, given = body.get("instructions"), body.get("input")
     if isinstance(instructions.value, str):
         yield Turn("system", instructions.value)
@@ -2854,20 +2138,14 @@ def response_turns(body: Field) -> Iterator[Turn]:
     if isinstance(given.value, str):
         yield Turn("user", given.value)
         return
-    answering = False
     for item in given.objects():
         kind = item_kind(item)
         if kind == "message":
-            role = response_role(item)
-            said = "more" if answering and role == "assistant" else role
-            yield Turn(said, openai_text(item.get("content")))
-            answering = role == "assistant"
+            yield Turn(response_role(item), openai_text(item.get("content")))
         elif kind.endswith("_output") and "output" in item.value:
             yield Turn("tool", response_output(item.get("output")))
-            answering = False
         elif kind not in ("item_reference", "mcp_approval_response"):
-            yield Turn("more" if answering else "assistant", "")
-            answering = True
+            yield Turn("assistant", "")
 
 
 def item_kind(item: Field) -> str:
@@ -2932,10 +2210,10 @@ class ResponsesRequest(OpenAI):
         """Instructions and input, which may be missing, as the model may, where something else stands for it."""
         given = body.value
         if not (given.get("model") or given.get("prompt")):
-            body.get("model").fail("expected a string", "a string")
+            body.get("model").missing("a string")
         elsewhere = {"prompt", "previous_response_id", "conversation"} & set(given)
         if given.get("input") is None and not elsewhere:
-            body.get("input").fail("expected a string or an array", "a string or an array")
+            body.get("input").missing("a string or an array")
         return response_turns(body)
 
     def tools(self, body: Field) -> Iterator[str]:
@@ -5086,7 +4364,7 @@ class CohereEmbed(Cohere):
             return [openai_text(item.get("content")) for item in body.get("inputs").objects()]
         images = body.get("images")
         if not images.value:
-            body.get("texts").fail("expected an array", "an array")
+            body.get("texts").missing("an array")
         return [""] * len(images.value)
 
     def turns(self, body: Field) -> List[Turn]:
@@ -5653,7 +4931,7 @@ class GeminiCountTokens(Gemini):
         if not inner.value:
             inner = body
         if not inner.value.get("contents"):
-            body.get("contents").fail("expected an array", "an array")
+            body.get("contents").missing("an array")
         return google_turns(inner)
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -6776,97 +6054,105 @@ DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 # Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
 
-def fail(place: str, key: str, problem: str) -> NoReturn:
-    """Raise BadMock: place, key and what would do."""
-    raise BadMock(f"{place}: {key}: {problem}" if key else f"{place}: {problem}")
+Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
+Holds = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
 
-def expect(value: Json, kind: str, place: str, key: str) -> Any:
-    """The value, if it is of one of the KINDS."""
-    if not fits(value, kind):
-        fail(place, key, f"expected {kind}, found {shown(value)}")
-    return value
-
-
-def known_keys(value: Json, known: Iterable[str], place: str, key: str) -> Dict[str, Json]:
-    """The object, if it has no key but the known ones."""
-    expect(value, "an object", place, key)
-    names = list(known)
-    for name in value:
-        if name not in names:
-            fail(place, f"{key}.{name}".lstrip("."), f"unknown key; {nearest(name, names)}")
-    return cast(Dict[str, Json], value)
+TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
 
 
 @dataclass(frozen=True)
 class TextMatcher:
     """Holds for a text that passes all tests; None is no text, which only `not` accepts."""
 
-    tests: Tuple[Callable[[Optional[str]], bool], ...]
-    patterns: Tuple["re.Pattern[str]", ...] = ()
+    tests: Tuple[TextTest, ...]
+    group_names: Tuple[str, ...] = ()
 
-    def __call__(self, text: Optional[str]) -> bool:
-        return all(test(text) for test in self.tests)
-
-    def groups(self, text: Optional[str]) -> Dict[str, str]:
-        """The named groups of its regular expressions; one that took no part is empty."""
-        found = [pattern.search(text) for pattern in self.patterns] if text is not None else []
-        return {
-            name: group or ""
-            for match in found
-            if match
-            for name, group in match.groupdict().items()
-        }
+    def __call__(self, text: Optional[str]) -> Holds:
+        """Whether it holds, with what named groups found; one that took no part is empty."""
+        groups: Dict[str, str] = {}
+        for test in self.tests:
+            passed = test(text)
+            if not passed:
+                return False
+            if passed is not True:
+                groups.update(passed.groupdict(""))
+        return groups or True
 
 
-def pattern(text: str, place: str, key: str) -> "re.Pattern[str]":
-    """A compiled regular expression; BadMock says where it is wrong."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # what may mean something else one day means what it does now
-            return re.compile(text)
-    except re.error as error:
-        at = "" if error.pos is None else f" at character {error.pos + 1}"
-        fail(place, key, f"not a regular expression: {error.msg}{at}, found {shown(text)}")
-    except (OverflowError, RecursionError) as error:
-        fail(place, key, f"too large a regular expression: {error}, found {shown(text)}")
-
-
-def text_matcher(value: Json, place: str, key: str) -> TextMatcher:
+def text_matcher(node: Node) -> TextMatcher:
     """A matcher from its JSON: a string, or an object with contains, regex, glob or not."""
+    value = node.value
     if isinstance(value, str):
         return TextMatcher((lambda text: text == value,))
     if not isinstance(value, dict) or not value:
-        fail(
-            place,
-            key,
-            f"expected a string or an object with contains, regex, glob or not, found {shown(value)}",
-        )
-    known_keys(value, ("contains", "regex", "glob", "not"), place, key)
-    tests: List[Callable[[Optional[str]], bool]] = []
-    patterns: List["re.Pattern[str]"] = []
-    for name, inner in value.items():
-        where = f"{key}.{name}"
-        if name == "not":
-            matcher = text_matcher(inner, place, where)
-            tests.append(lambda text, matcher=matcher: not matcher(text))  # type: ignore[misc]
-            continue
-        if not expect(inner, "a string", place, where):
-            fail(
-                place,
-                where,
-                "expected a pattern, found an empty string, which would match everything",
-            )
-        if name == "contains":
-            tests.append(lambda text, inner=inner: text is not None and inner in text)  # type: ignore[misc]
-            continue
-        found = pattern(inner if name == "regex" else fnmatch.translate(inner), place, where)
-        search = found.search if name == "regex" else found.match
-        tests.append(lambda text, search=search: text is not None and search(text) is not None)  # type: ignore[misc]
-        patterns += [found] if name == "regex" else []
-    return TextMatcher(tuple(tests), tuple(patterns))
+        node.expected("a string or an object with contains, regex, glob or not")
+    node.only(TEXT_MATCHERS)
+    matchers = [TEXT_MATCHERS[name](inner) for name, inner in node.members()]
+    return TextMatcher(
+        tuple(test for matcher in matchers for test in matcher.tests),
+        tuple(name for matcher in matchers for name in matcher.group_names),
+    )
+
+
+def text_contains(node: Node) -> TextMatcher:
+    """Holds for a text with this in it."""
+    wanted = pattern_text(node)
+    return TextMatcher((lambda text: text is not None and wanted in text,))
+
+
+def text_regex(node: Node) -> TextMatcher:
+    """Holds for a text in which a regular expression finds something."""
+    pattern = compiled(node, pattern_text(node))
+    search = pattern.search
+    return TextMatcher(
+        (lambda text: None if text is None else search(text),), tuple(pattern.groupindex)
+    )
+
+
+def text_glob(node: Node) -> TextMatcher:
+    """Holds for a text that fits a shell pattern as a whole."""
+    whole = compiled(node, fnmatch.translate(pattern_text(node))).match
+    # Groups that fnmatch makes for itself are nobody's: only whether it holds is said.
+    return TextMatcher((lambda text: text is not None and whole(text) is not None,))
+
+
+def text_not(node: Node) -> TextMatcher:
+    """Holds where another matcher does not."""
+    matcher = text_matcher(node)
+    return TextMatcher((lambda text: not matcher(text),))
+
+
+TEXT_MATCHERS: Mapping[str, Callable[[Node], TextMatcher]] = {
+    "contains": text_contains,
+    "regex": text_regex,
+    "glob": text_glob,
+    "not": text_not,
+}
+
+
+def pattern_text(node: Node) -> str:
+    """A string that is not empty."""
+    text: str = node.text()
+    if not text:
+        node.fail("expected a pattern, found an empty string, which would match everything")
+    return text
+
+
+def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
+    """A compiled regular expression; BadMock says where it is wrong."""
+    try:
+        with warnings.catch_warnings():
+            # What may mean something else one day means what it does now.
+            warnings.simplefilter("ignore")
+            return re.compile(pattern)
+    except re.error as error:
+        at = ""
+        if error.pos is not None:
+            at = f" at character {error.pos + 1}"
+        node.fail(f"not a regular expression: {error.msg}{at}, found {shown(pattern)}")
+    except (OverflowError, RecursionError) as error:
+        node.fail(f"too large a regular expression: {error}, found {shown(pattern)}")
 
 
 @dataclass(frozen=True)
@@ -6876,18 +6162,23 @@ class Condition:
     key: str
     expected: Json
     get: Callable[[Call], Any]
-    holds: Callable[[Any], bool]
+    holds: Callable[[Any], Holds]
+
+    @property
+    def group_names(self) -> Tuple[str, ...]:
+        """The named groups of its regular expression, if it has one."""
+        if isinstance(self.holds, TextMatcher):
+            return self.holds.group_names
+        return ()
 
     def difference(self, call: Call) -> Optional[Difference]:
         """What keeps the call from matching, if anything does."""
         got = self.get(call)
-        return (
-            None if self.holds(got) else (self.key, MISSING if got is None else got, self.expected)
-        )
-
-    def groups(self, call: Call) -> Dict[str, str]:
-        """Named groups of a regular expression in it."""
-        return self.holds.groups(self.get(call)) if isinstance(self.holds, TextMatcher) else {}
+        if self.holds(got):
+            return None
+        if got is None:
+            got = MISSING
+        return self.key, got, self.expected
 
 
 class BodyCondition(Condition):
@@ -6901,114 +6192,100 @@ class BodyCondition(Condition):
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     """The first difference that keeps `got` from containing `expected`: objects are subsets, arrays
     equally long and compared item by item, anything else is equal, and true is not 1."""
+    pairs: List[Tuple[Json, Json, str]] = []
     if isinstance(expected, dict) and isinstance(got, dict):
-        return next(
-            filter(
-                None,
-                (
-                    lacking(got.get(key, MISSING), inner, f"{path}.{key}")
-                    for key, inner in expected.items()
-                ),
-            ),
-            None,
-        )
-    if isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
-        return next(
-            filter(
-                None,
-                (
-                    lacking(one, other, f"{path}[{index}]")
-                    for index, (one, other) in enumerate(zip(got, expected))
-                ),
-            ),
-            None,
-        )
-    if isinstance(got, bool) == isinstance(expected, bool) and got == expected:
-        return None
-    return path, got, expected
+        for key, inner in expected.items():
+            pairs.append((got.get(key, MISSING), inner, f"{path}.{key}"))
+    elif isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
+        for index, (one, inner) in enumerate(zip(got, expected)):
+            pairs.append((one, inner, f"{path}[{index}]"))
+    elif isinstance(got, bool) != isinstance(expected, bool) or got != expected:
+        return path, got, expected
+    for one, inner, inner_path in pairs:
+        difference = lacking(one, inner, inner_path)
+        if difference:
+            return difference
+    return None
 
 
-def attribute(key: str) -> Callable[[Call], Any]:
-    """How to get what a match key of the same name looks at."""
-    return lambda call: getattr(call, key)
-
-
-def match_text(key: str, value: Json, place: str) -> List[Condition]:
+def match_text(node: Node) -> List[Condition]:
     """A text matcher on one text of the call."""
-    return [Condition(key, value, attribute(key), text_matcher(value, place, "match." + key))]
+    return [Condition(str(node.key), node.value, attrgetter(str(node.key)), text_matcher(node))]
 
 
-def member(key: str, name: str) -> Callable[[Call], Any]:
-    """How to get one header or query parameter."""
-    return lambda call: getattr(call, key).get(name)
-
-
-def is_absent(got: Any) -> bool:
-    """Whether there is no such header or query parameter."""
-    return got is None
-
-
-def match_named(key: str, value: Json, place: str) -> List[Condition]:
+def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
-    found = []
-    for name, inner in expect(value, "an object", place, "match." + key).items():
-        look = name.lower() if key == "headers" else name
-        if inner is None:
-            found.append(Condition(f"{key}.{look}", MISSING, member(key, look), is_absent))
-            continue
-        matcher = text_matcher(inner, place, f"match.{key}.{name}")
-        found.append(Condition(f"{key}.{look}", inner, member(key, look), matcher))
-    return found
+    key = str(node.key)
+    return [named_condition(key, name, inner) for name, inner in node.members()]
 
 
-def match_name(known: FrozenSet[str]) -> Callable[[str, Json, str], List[Condition]]:
+def named_condition(key: str, name: str, node: Node) -> Condition:
+    """What is asked of one header or query parameter."""
+    if key == "headers":
+        name = name.lower()
+
+    def get(call: Call) -> Optional[str]:
+        named: Mapping[str, str] = getattr(call, key)
+        return named.get(name)
+
+    if node.value is None:
+        return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
+    return Condition(f"{key}.{name}", node.value, get, text_matcher(node))
+
+
+def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
     """One of the known names, or a list of them."""
 
-    def compiled(key: str, value: Json, place: str) -> List[Condition]:
-        names = value if isinstance(value, list) and value else [value]
-        for name in names:
-            if not isinstance(name, str) or name not in known:
-                hint = (
-                    nearest(name, known)
-                    if isinstance(name, str)
-                    else "known: " + ", ".join(sorted(known))
-                )
-                fail(place, "match." + key, f"found {shown(name)}; {hint}")
-        return [Condition(key, value, attribute(key), names.__contains__)]
+    def condition(node: Node) -> List[Condition]:
+        nodes = [node]
+        if node.value and isinstance(node.value, list):
+            nodes = node.items()
+        names = [one.choice(known) for one in nodes]
+        key = str(node.key)
+        return [Condition(key, node.value, attrgetter(key), names.__contains__)]
 
-    return compiled
+    return condition
 
 
-def match_exact(kind: str) -> Callable[[str, Json, str], List[Condition]]:
+def match_exact(kind: str) -> Callable[[Node], List[Condition]]:
     """An equal value of one kind."""
 
-    def compiled(key: str, value: Json, place: str) -> List[Condition]:
-        expect(value, kind, place, "match." + key)
-        return [Condition(key, value, attribute(key), lambda got: bool(got == value))]
+    def condition(node: Node) -> List[Condition]:
+        value, key = node.a(kind), str(node.key)
+        return [Condition(key, value, attrgetter(key), lambda got: bool(got == value))]
 
-    return compiled
+    return condition
 
 
-def match_tools(key: str, value: Json, place: str) -> List[Condition]:
+def match_tools(node: Node) -> List[Condition]:
     """Names of tools, all of which the request must offer."""
-    names = [value] if isinstance(value, str) else expect(value, "an array", place, "match." + key)
-    wanted = {expect(name, "a string", place, "match." + key) for name in names}
-    return [Condition(key, value, attribute(key), lambda got: wanted <= set(got))]
+    if isinstance(node.value, str):
+        wanted = {node.value}
+    else:
+        wanted = {name.text() for name in node.items()}
+    return [Condition("tools", node.value, attrgetter("tools"), wanted.issubset)]
 
 
-def match_body(key: str, value: Json, place: str) -> List[Condition]:
+def match_body(node: Node) -> List[Condition]:
     """JSON that the body must contain."""
-    return [BodyCondition(key, value, attribute(key), lambda got: lacking(got, value, key) is None)]
+    value = node.value
+
+    def contains(got: Json) -> bool:
+        return lacking(got, value, "body") is None
+
+    return [BodyCondition("body", value, attrgetter("body"), contains)]
 
 
-def match_sha256(key: str, value: Json, place: str) -> List[Condition]:
+def match_sha256(node: Node) -> List[Condition]:
     """SHA-256 of the body as canonical JSON."""
-    if not re.fullmatch("[0-9a-fA-F]{64}", str(value)):
-        fail(place, "match." + key, f"expected 64 hex digits, found {shown(value)}")
-    return [Condition(key, value, attribute(key), lambda got: bool(got == value.lower()))]
+    if not isinstance(node.value, str) or not re.fullmatch("[0-9a-fA-F]{64}", node.value):
+        node.expected("64 hex digits")
+    digest = node.value.lower()
+    get = attrgetter("body_sha256")
+    return [Condition("body_sha256", node.value, get, lambda got: bool(got == digest))]
 
 
-MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
+MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(PROVIDERS),
     "operation": match_name(OPERATIONS),
     "api": match_name(APIS),
@@ -7029,19 +6306,21 @@ MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
 }
 
 
-def conditions(match: Json, default_operation: str, place: str) -> Tuple[Condition, ...]:
-    """The conditions of a `match`, in the order of MATCH_KEYS.  Without `operation` it asks for the
-    default one, if that is given, unless it names an API or one path, which says more."""
-    known_keys(match, MATCH_KEYS, place, "match")
-    asked = dict(match)
-    if (
-        default_operation
-        and not {"operation", "api"} & set(asked)
-        and not isinstance(asked.get("path"), str)
-    ):
-        asked["operation"] = default_operation
-    found = [MATCH_KEYS[key](key, asked[key], place) for key in MATCH_KEYS if key in asked]
-    return tuple(condition for group in found for condition in group)
+def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
+    """The conditions of a `match`, in the order of MATCH_KEYS; none where it is absent.  Without
+    `operation` it asks for the default one, if that is given, unless it names an API or one path,
+    which says more."""
+    asked: Dict[str, Node] = {}
+    if not match.is_absent:
+        asked = dict(match.only(MATCH_KEYS).members())
+    names_path = "path" in asked and isinstance(asked["path"].value, str)
+    if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
+        asked["operation"] = match.get("operation").replaced(default_operation)
+    found: List[Condition] = []
+    for key, read in MATCH_KEYS.items():
+        if key in asked:
+            found += read(asked[key])
+    return tuple(found)
 
 
 # === mocks/templates =========================================================
@@ -7050,23 +6329,44 @@ def conditions(match: Json, default_operation: str, place: str) -> Tuple[Conditi
 
 TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
-
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
+PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
 
-def check_templates(value: Json, names: Iterable[str], place: str, key: str) -> None:
+ITEM_NUMBER = re.compile("[0-9]{1,9}")
+
+
+def check_templates(node: Node, names: Iterable[str]) -> None:
     """Raise BadMock if a text in a JSON value asks for what a request never has."""
-    if isinstance(value, (dict, list)):
-        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            check_templates(inner, names, place, f"{key}.{name}")
-    for name in TEMPLATE.findall(value) if isinstance(value, str) else ():
-        known = [*TEMPLATE_NAMES, *names]
-        if name not in known and not re.match(r"(?:header|body)\..", name):
-            fail(
-                place,
-                key,
-                f"unknown template {{{{{name}}}}}; {nearest(name, [*known, 'header.NAME', 'body.PATH'])}",
-            )
+    if isinstance(node.value, dict):
+        for _, inner in node.members():
+            check_templates(inner, names)
+    elif isinstance(node.value, list):
+        for inner in node.items():
+            check_templates(inner, names)
+    elif isinstance(node.value, str) and "{{" in node.value:
+        check_text(node, [*TEMPLATE_NAMES, *names])
+
+
+def check_text(node: Node, known: Iterable[str]) -> None:
+    """Raise BadMock if a text has a template of a name that is not known."""
+    for name in TEMPLATE.findall(node.value):
+        if name not in known and not PATH_TEMPLATE.match(name):
+            hint = nearest(name, [*known, "header.NAME", "body.PATH"])
+            node.fail(f"unknown template {{{{{name}}}}}; {hint}")
+
+
+def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
+    """A JSON value with its templates filled, once: what comes in is not looked at again."""
+    if isinstance(value, str):
+        if "{{" not in value:
+            return value
+        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
+    if isinstance(value, dict):
+        return {key: filled(inner, call, groups) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, call, groups) for inner in value]
+    return value
 
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
@@ -7074,90 +6374,32 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     if name in groups:
         return groups[name]
     kind, _, rest = name.partition(".")
-    value: Json = call.headers.get(rest.lower()) if kind == "header" else getattr(call, name, None)
-    if kind == "body":
-        value = call.body
-        for step in rest.split("."):
-            if isinstance(value, list):
-                value = (
-                    value[int(step)]
-                    if re.fullmatch("[0-9]{1,9}", step) and int(step) < len(value)
-                    else None
-                )
-            else:
-                value = value.get(step) if isinstance(value, dict) else None
-    return "" if value is None else value if isinstance(value, str) else compact(value)
+    value: Json
+    if kind == "header":
+        value = call.headers.get(rest.lower())
+    elif kind == "body":
+        value = walked(call.body, rest)
+    else:
+        value = getattr(call, name, None)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else compact(value)
 
 
-def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
-    """A JSON value with its templates filled, once: what comes in is not looked at again."""
-    if isinstance(value, str):
-        return (
-            TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
-            if "{{" in value
-            else value
-        )
-    if isinstance(value, dict):
-        return {key: filled(inner, call, groups) for key, inner in value.items()}
-    return [filled(inner, call, groups) for inner in value] if isinstance(value, list) else value
+def walked(value: Json, path: str) -> Json:
+    """What `messages.0.content` leads to inside a JSON value; None where it leads nowhere."""
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and ITEM_NUMBER.fullmatch(step) and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
 
 
 # === mocks/answer ============================================================
-# What a mock answers: a `response` of a mock from its JSON.  Pure but for @files, which it is given.
-
-
-def seconds(value: Json, place: str, key: str) -> float:
-    """A pause from 0 to an hour."""
-    if not fits(value, "a number") or not 0 <= value <= 3600:
-        fail(place, key, f"expected seconds from 0 to 3600, found {shown(value)}")
-    return float(value)
-
-
-NEUTRAL_KEYS = (
-    "text",
-    "tool_calls",
-    "reasoning",
-    "refusal",
-    "parts",
-    "embedding",
-    "finish_reason",
-    "usage",
-    "model",
-    "id",
-    "chunk_size",
-    "extra",
-)
-
-
-RECORDED_KEYS = ("body", "events")
-
-
-ERROR_KEYS = ("error", "after_events")
-
-
-FAULT_KEYS = ("fault", "probability")
-
-
-DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate")
-
-
-COMMON_KEYS = ("status", *DELIVERY_KEYS)
-
-
-RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
-
-
-PART_KINDS: Mapping[str, Callable[[str], Part]] = {
-    "text": Text,
-    "reasoning": Reasoning,
-    "refusal": Refusal,
-}
-
-
-STOPS = ("stop", "length", "tool_calls", "content_filter")
-
-
-ReadFile = Callable[[str, str], bytes]  # (name, place) → bytes of a file in the data directory
+# An answer of a mock, and what it says to one call.  Pure.
 
 
 @dataclass(frozen=True)
@@ -7165,17 +6407,24 @@ class Neutral:
     """A neutral answer before its templates are filled."""
 
     parts: Tuple[Part, ...]
-    stop: str
-    usage: Mapping[str, int]
-    model: str
-    id: str
-    chunk_size: int
-    extra: Mapping[str, Json]
-    kinds: FrozenSet[Any]
+    stop: str = "stop"
+    usage: Mapping[str, int] = field(default_factory=dict)
+    model: str = ""
+    id: str = ""
+    chunk_size: int = 0
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
-    def reply(self, call: Call, groups: Mapping[str, str]) -> Reply:
+    @functools.cached_property
+    def kinds(self) -> FrozenSet[Any]:
+        """The kinds of its parts, as an API has to be able to say them."""
+        kinds = {type(part) for part in self.parts}
+        if Structure in kinds:
+            kinds = kinds - {Structure} | {Text}
+        return frozenset(kinds)
+
+    def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
-        parts = tuple(fill(part, call, groups) for part in self.parts)
+        parts = tuple(filled_part(part, call, groups) for part in self.parts)
         return Reply(
             parts,
             self.stop,
@@ -7188,42 +6437,43 @@ class Neutral:
 
     def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
         """Token counts: given, or estimated from the texts."""
-        texts = {
-            kind: "".join(
-                compact(part.arguments) + part.name
-                if isinstance(part, ToolCall)
-                else getattr(part, "text", "")
-                for part in parts
-                if isinstance(part, kind)
-            )
-            for kind in (object, Reasoning)
-        }
         given = self.usage
-        reasoning = given.get(
-            "reasoning_tokens", estimate(texts[Reasoning]) if texts[Reasoning] else 0
-        )
-        spoken = len(texts[object]) - len(texts[Reasoning])
-        output = given.get("output_tokens", reasoning + max(1, (spoken + 3) // 4))
-        return Usage(
-            given.get("input_tokens", max(estimate(call.prompt), given.get("cached_tokens", 0))),
-            output,
-            min(reasoning, output),
-            given.get("cached_tokens", 0),
-        )
+        thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
+        told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
+        reasoning, cached = given.get("reasoning_tokens"), given.get("cached_tokens", 0)
+        if reasoning is None:
+            reasoning = estimate(thought) if thought else 0
+        output = given.get("output_tokens", reasoning + estimate(told))
+        asked = given.get("input_tokens", max(estimate(call.prompt), cached))
+        return Usage(asked, output, min(reasoning, output), cached)
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an API can't say this, if it can't."""
+        if not self.kinds <= wire.speaks:
+            return "api", call.api, Because("one that can say what its response holds")
+        if Embedding in wire.speaks and Embedding not in self.kinds:
+            expected = 'another one, because its response has no "embedding"'
+            return "api", call.api, Because(expected)
+        return None
 
 
-def fill(part: Part, call: Call, groups: Mapping[str, str]) -> Part:
+def told_text(part: Part) -> str:
+    """What a part costs tokens for; vectors cost none."""
+    if isinstance(part, ToolCall):
+        return compact(part.arguments) + part.name
+    return getattr(part, "text", "")
+
+
+def filled_part(part: Part, call: Call, groups: Groups) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        name, own, arguments = filled([part.name, part.id, part.arguments], call, groups)
-        return ToolCall(name, arguments, own)
+        name, id_, arguments = filled([part.name, part.id, part.arguments], call, groups)
+        return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
         return Text(compact(filled(part.value, call, groups)))
-    return (
-        part
-        if isinstance(part, Embedding) or "{{" not in part.text
-        else type(part)(filled(part.text, call, groups))
-    )
+    if isinstance(part, Embedding) or "{{" not in part.text:
+        return part
+    return type(part)(filled(part.text, call, groups))
 
 
 Form = Union[Neutral, Recorded, Failure]
@@ -7241,555 +6491,1359 @@ class Answer:
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why this answer can't be given to this call, if it can't."""
-        form = self.form
-        if isinstance(form, Neutral):
-            mute = sorted(kind.__name__ for kind in form.kinds - wire.speaks)
-            if mute or (Embedding in wire.speaks and Embedding not in form.kinds):
-                return (
-                    "api",
-                    call.api,
-                    Because(
-                        "one that can say what its response holds"
-                        if mute
-                        else 'another one, because its response has no "embedding"'
-                    ),
-                )
-        if isinstance(form, Recorded):
-            if call.stream and not (form.frames or form.values) and self.status < 400:
-                return (
-                    "stream",
-                    True,
-                    Because('false, because its response has a "body" but no "events"'),
-                )
-            if not call.stream and form.body is MISSING and self.failure is None:
-                return (
-                    "stream",
-                    False,
-                    Because('true, because its response has "events" but no "body"'),
-                )
+        if isinstance(self.form, Neutral):
+            return self.form.lacks(wire, call)
+        if isinstance(self.form, Recorded):
+            return self.lacks_recording(self.form, call)
         return None
 
-    def to(self, call: Call, groups: Mapping[str, str]) -> Outcome:
-        """What is answered to one call."""
+    def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
+        """The same of a recorded answer: whether there is one of the kind that is asked for."""
+        has_events = bool(recorded.frames or recorded.values)
+        if call.stream and not has_events and self.status < 400:
+            expected = 'false, because its response has a "body" but no "events"'
+            return "stream", True, Because(expected)
+        if not call.stream and recorded.body is MISSING and self.failure is None:
+            expected = 'true, because its response has "events" but no "body"'
+            return "stream", False, Because(expected)
+        return None
+
+    def to(self, call: Call, groups: Groups) -> Outcome:
+        """What is answered to one call; `groups` are what its mock's regular expressions found."""
         if isinstance(self.form, Failure):
-            return replace(self.form, message=filled(self.form.message, call, groups))
-        content = self.form.reply(call, groups) if isinstance(self.form, Neutral) else self.form
+            return filled_failure(self.form, call, groups)
+        content: Union[Reply, Recorded]
+        if isinstance(self.form, Neutral):
+            content = self.form.reply(call, groups)
+        else:
+            content = self.form
         if self.failure is None:
             return content
-        return Broken(
-            content,
-            replace(self.failure, message=filled(self.failure.message, call, groups)),
-            self.after_events,
-        )
+        return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
 
 
-def parse_part(key: str, value: Json, place: str, where: str) -> List[Part]:
-    """The parts that one key of a neutral response stands for."""
-    if key == "tool_calls":
-        return [
-            parse_tool_call(call, place, f"{where}.{index}")
-            for index, call in enumerate(expect(value, "an array", place, where))
-        ]
-    if key == "text" and isinstance(value, (dict, list)):
-        return [Structure(value)]
-    kind = PART_KINDS[key]
-    return [
-        kind(expect(value, "a string or an object" if key == "text" else "a string", place, where))
-    ]
+def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
+    """An error with the templates in its message filled."""
+    return replace(failure, message=filled(failure.message, call, groups))
 
 
-def parse_tool_call(value: Json, place: str, where: str) -> ToolCall:
-    """A tool call from its JSON; arguments may be an object or its JSON text."""
-    known_keys(value, ("name", "arguments", "id"), place, where)
-    if not isinstance(value.get("name"), str) or not value["name"]:
-        fail(
-            place,
-            where + ".name",
-            f"expected the tool's name, found {shown(value.get('name', MISSING))}",
-        )
-    arguments = value.get("arguments", {})
-    if isinstance(arguments, str):
+# === codings =================================================================
+# Content codings: gzip and deflate undone, gzip negotiated and made.
+
+# May touch zlib; knows no provider, no socket and no clock.
+
+
+MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
+
+
+# --- requests ---
+
+
+def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
+    """A body of at most `limit` bytes with its content codings undone, the last one first.
+
+    Refused if a coding is unknown, or the data is not in it."""
+    for coding in reversed(codings):
+        if coding in ("gzip", "x-gzip"):
+            body = inflated(body, GZIP, coding, limit)
+        elif coding == "deflate":
+            body = inflated(body, deflate_bits(body), coding, limit)
+        elif coding != "identity":
+            raise Refused(
+                415,
+                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
+                code="unsupported_encoding",
+                headers=(("Accept-Encoding", "gzip, deflate"),),
+            )
+    return body
+
+
+def deflate_bits(data: bytes) -> int:
+    """The window bits of data that is called deflate."""
+    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
+    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    if has_zlib_header:
+        return 15
+    return -15
+
+
+def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
+    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
+    plain = bytearray()
+    for _ in range(MEMBER_LIMIT):
+        unpacker = zlib.decompressobj(bits)
         try:
-            arguments = parse_json(arguments.encode())
-        except ValueError as error:
-            fail(place, where + ".arguments", f"not JSON: {error}")
-    expect(arguments, "an object", place, where + ".arguments")
-    return ToolCall(
-        value["name"], arguments, expect(value.get("id", ""), "a string", place, where + ".id")
+            plain += unpacker.decompress(data, limit + 1 - len(plain))
+        except zlib.error as error:
+            raise bad_coding(f"the body is not {coding}: {error}") from None
+        if len(plain) > limit:
+            raise Refused(
+                413,
+                f"the body is larger than {limit} bytes once decompressed (--max-body)",
+                code="body_too_large",
+            )
+        if not unpacker.eof:
+            raise bad_coding(f"the body's {coding} data ends too early")
+        data = unpacker.unused_data
+        if not data:
+            return bytes(plain)
+        if bits != GZIP:
+            raise bad_coding(f"bytes follow the body's {coding} data")
+    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
+
+
+def bad_coding(message: str) -> Refused:
+    """The refusal of a body whose data is not in its coding."""
+    return Refused(400, message, code="invalid_encoding")
+
+
+# --- responses ---
+
+ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
+
+
+def qualities(accept: str) -> Dict[str, float]:
+    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
+    weights: Dict[str, float] = {}
+    for item in accept.lower().split(","):
+        match = ITEM.fullmatch(item)
+        if match:
+            coding = match.group(1)
+            if coding == "x-gzip":
+                coding = "gzip"
+            weights[coding] = float(match.group(2) or 1)
+    return weights
+
+
+@functools.lru_cache(maxsize=256)
+def negotiated(accept: Optional[str]) -> Optional[str]:
+    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
+    if accept is None:
+        return "identity"
+    weights = qualities(accept)
+    others = weights.get("*", 0.0)
+    gzip = weights.get("gzip", others)
+    if gzip and gzip >= weights.get("identity", others):
+        return "gzip"
+    return "identity" if takes_identity(accept) else None
+
+
+@functools.lru_cache(maxsize=256)
+def takes_identity(accept: Optional[str]) -> bool:
+    """Whether a client takes a body without a coding, as all do that don't refuse it."""
+    weights = qualities(accept or "")
+    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
+
+
+def gzipped(body: bytes) -> bytes:
+    """A body as one gzip member; the same bytes every time."""
+    if len(body) <= 256 * 1024:
+        return known_gzip(body)
+    return new_gzip(body)
+
+
+def new_gzip(body: bytes) -> bytes:
+    """A body, compressed."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
+    return packer.compress(body) + packer.flush()
+
+
+known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
+
+
+# === plans ===================================================================
+# Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
+
+# May touch zlib.
+
+
+WIRE_PLANS: Mapping[str, Plan] = {
+    "whole": Plan(coalesce=1_000_000),
+    "event": Plan(),
+    "byte": Plan(split=1),
+    "utf8": Plan(split="utf8"),
+    "eol": Plan(split="eol"),
+    "crlf": Plan(eol="\r\n"),
+    "cr": Plan(eol="\r"),
+    "comments": Plan(comments=True),
+    "no_space": Plan(no_space=True),
+    "extensions": Plan(chunk_extensions=True),
+    "trailers": Plan(trailers=True),
+    "gzip-event": Plan(gzip="event"),
+    "gzip-block": Plan(gzip="block"),
+    "gzip-members": Plan(gzip="members"),
+    "coalesce": Plan(coalesce=3),
+}
+
+
+USUAL_PLAN = Plan()
+
+
+# --- lines of server-sent events ---
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
+
+
+def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
+    """Server-sent events with the line ends, comments and spaces of a plan."""
+    if plan.eol or plan.comments or plan.no_space:
+        return tuple([relined_event(frame, plan) for frame in frames])
+    return frames
+
+
+def relined_event(frame: bytes, plan: Plan) -> bytes:
+    """The same event with other line ends, a comment before it, or no space after field names."""
+    eol = plan.eol.encode()
+    if not eol:
+        first = LINE_END.search(frame)
+        eol = first.group() if first else b"\n"
+    if plan.eol:
+        frame = LINE_END.sub(b"\n", frame)
+    if plan.no_space:
+        frame = FIELD_SPACE.sub(rb"\1:", frame)
+    if plan.eol:
+        frame = LINE_END.sub(eol, frame)
+    if plan.comments:
+        frame = b": comment" + eol * 2 + frame
+    return frame
+
+
+# --- events a write ---
+
+Group = Tuple[Frame, int]  # bytes, and how many events lie in them
+
+
+def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
+    """Frames, up to `most` of them joined into one; none waits for a gate."""
+    joined: List[bytes] = []
+    for frame in frames:
+        if isinstance(frame, bytes):
+            joined.append(frame)
+        if joined and (isinstance(frame, Hold) or len(joined) >= most):
+            yield b"".join(joined), len(joined)
+            joined = []
+        if isinstance(frame, Hold):
+            yield frame, 0
+    if joined:
+        yield b"".join(joined), len(joined)
+
+
+# --- gzip ---
+
+
+def gzip_body(body: bytes, mode: str) -> bytes:
+    """A whole body as gzip: one member, or two with `members`."""
+    if mode != "members":
+        return gzipped(body)
+    middle = len(body) // 2
+    return new_gzip(body[:middle]) + new_gzip(body[middle:])
+
+
+def gzip_groups(
+    groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None
+) -> Iterator[Group]:
+    """Groups as gzip, whose trailer is a group without events.
+
+    Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
+    own (`members`).  After `honest` events it is gzip no more, and has no trailer."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    waiting = seen = 0  # events in zlib's buffer, and all so far
+    for frame, events in groups:
+        if isinstance(frame, Hold):
+            yield frame, 0
+            continue
+        if honest is not None and seen + events > honest:
+            yield frame, events
+            continue
+        seen += events
+        waiting += events
+        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        if mode == "event":
+            # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
+            # reads the stream sees nothing (zlib manual, deflate()).
+            data += packer.flush(zlib.Z_SYNC_FLUSH)
+        if data:
+            yield data, waiting
+            waiting = 0
+    if mode != "members" and honest is None:
+        yield packer.flush(), waiting
+
+
+# --- bytes a write, and chunks ---
+
+CUTS = {
+    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
+    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
+}
+
+
+def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
+    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
+    if not split or not data:
+        return [data]
+    if isinstance(split, int):
+        return [data[at : at + split] for at in range(0, len(data), split)]
+    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
+    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
+
+
+TRAILER = "X-Mock-Trailer", "the end"
+
+
+def chunk(data: bytes, plan: Plan) -> bytes:
+    """Bytes as one chunk (RFC 9112, 7.1); none at all are the last, with the plan's trailer."""
+    size = b"%x" % len(data)
+    if plan.chunk_extensions:
+        size += b';wire="plan"'
+    if data or not plan.trailers:
+        return b"%b\r\n%b\r\n" % (size, data)
+    return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])
+
+
+# === steps ===================================================================
+# Steps: what happens on the socket, as values.  Touch nothing.
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bytes that go out in one write, `head` of them before the body.
+
+    `events` of a stream end with them, and `last` says that the stream does."""
+
+    data: bytes
+    events: int = 0
+    head: int = 0
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Seconds until the next step is due, counted from when this one was."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Nothing more, until the client leaves."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The answer ends here, before its end.
+
+    `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+
+    how: str
+
+
+Step = Union[Send, Wait, Hold, Hang, Cut]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What the connection and the request say about how a response is written.
+
+    `coding` is identity, gzip, or smaller: gzip where that is smaller."""
+
+    minor: int = 1
+    keep_alive: bool = True
+    head_only: bool = False
+    coding: str = "identity"
+    extra: Headers = ()  # headers of this one response: its date and id
+
+
+# === faults ==================================================================
+# Faults: how an answer breaks, by the names that mocks give them.  Pure.
+
+
+GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
+
+
+Breaking = Callable[..., Any]
+
+
+# How an answer is made, and so where it can break: the Response with its `content`, before any
+# coding; the `coding` of its events; the `steps` on the socket.
+Stage = Literal["content", "coding", "steps"]
+
+
+# The faults there are, by the names that people write in mocks: what each breaks, and how.
+FAULTS: Dict[str, Tuple[Stage, Breaking]] = {}
+
+
+def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]:
+    """Registers what a fault makes of a stage of an answer.
+
+    The function is given what the stage would be, the Fault, and what else the stage knows."""
+
+    def register(function: Breaking) -> Breaking:
+        FAULTS[name] = (stage, function)
+        return function
+
+    return register
+
+
+def breaks(fault: Optional[Fault], stage: Stage) -> bool:
+    """Whether there is a fault, and it breaks this stage."""
+    return fault is not None and FAULTS[fault.kind][0] == stage
+
+
+def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> Any:
+    """A stage of an answer as a fault leaves it, which is `intact` if it breaks another or none."""
+    if fault is None or not breaks(fault, stage):
+        return intact
+    return FAULTS[fault.kind][1](intact, fault, *context)
+
+
+# --- over steps ---
+
+
+def is_whole(step: Send) -> bool:
+    """Whether head and body of a whole answer are in one write."""
+    return 0 < step.head < len(step.data)
+
+
+def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
+    """The steps up to so many events.
+
+    None at all without a number, or for a whole answer, which has no events."""
+    if after is None:
+        return
+    sent = 0
+    for step in steps:
+        if isinstance(step, Send):
+            if step.last or is_whole(step):
+                return
+            sent += step.events
+            if step.events and sent > after:
+                return
+        yield step
+
+
+@a_fault("reset")
+def resetting(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """The connection is reset."""
+    yield from steps_until(steps, fault.after)
+    yield Cut("reset")
+
+
+@a_fault("close")
+def closing(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """The connection is closed, in a stream without the last chunk."""
+    yield from steps_until(steps, fault.after)
+    yield Cut("close")
+
+
+@a_fault("hang")
+def hanging(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Nothing more comes, until the client leaves."""
+    yield from steps_until(steps, fault.after)
+    yield Hang()
+
+
+@a_fault("truncate")
+def truncating(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Of a whole answer half of the bytes that it promised; of a stream half of its events.
+
+    A stream, of which `after` may say how many events, ends cleanly, only without the provider's
+    last events."""
+    steps = list(steps)
+    sends = [step for step in steps if isinstance(step, Send)]
+    events = sum(step.events for step in sends)
+    streams = events > 0 or any(step.last for step in sends)
+    if not streams or any(map(is_whole, sends)):
+        yield from (step for step in steps if isinstance(step, Wait))
+        yield half_of(sends)
+        yield Cut("close")
+        return
+    after = fault.after
+    if after is None:
+        after = events // 2
+    yield from steps_until(steps, after)
+    if not exchange.minor:  # HTTP/1.0 has no chunks: its stream ends with the connection
+        yield Cut("close")
+        return
+    yield Send(b"0\r\n\r\n", last=True)
+    yield Cut("kept")
+
+
+def half_of(sends: List[Send]) -> Send:
+    """The head of a whole answer and half of its body, in one write."""
+    data = b"".join(step.data for step in sends)
+    head = sum(step.head for step in sends)
+    return Send(data[: head + (len(data) - head) // 2], head=head)
+
+
+@a_fault("malformed", "content")
+def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
+    """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
+
+    `tear` is how the stream's framing does that to a frame."""
+    if response.frames is None:
+        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
+    frames = [frame for frame in response.frames if isinstance(frame, bytes)]
+    at = fault.after
+    if at is None:
+        at = len(frames) // 2
+    frames[at : at + 1] = [tear(frame) for frame in frames[at : at + 1]]
+    return replace(response, frames=tuple(frames))
+
+
+@a_fault("garbage")
+def garbling(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Bytes that are no HTTP, then the end of the connection."""
+    yield from steps_until(steps, fault.after)
+    yield Send(GARBAGE)
+    yield Cut("close")
+
+
+@a_fault("bad_gzip", "coding")
+def dishonest(groups: Iterable[Group], fault: Fault) -> Iterator[Group]:
+    """Events that say they are gzip, and after so many are not."""
+    return gzip_groups(groups, honest=fault.after or 0)
+
+
+@a_fault("drip")
+def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """The same bytes, one a write."""
+    for step in steps:
+        if not isinstance(step, Send):
+            yield step
+            continue
+        last = len(step.data) - 1
+        for at in range(len(step.data)):
+            events = step.events if at == last else 0
+            in_head = int(at < step.head)
+            yield Send(step.data[at : at + 1], events, in_head, step.last and at == last)
+
+
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    return re.sub("/{2,}", "/", path), query
+
+
+# --- request heads ---
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @functools.cached_property
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @functools.cached_property
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @functools.cached_property
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @functools.cached_property
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    @functools.cached_property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = len(self.target)
+        for name, value in self.headers.items():
+            size += len(name) + len(value)
+        return 2 * size
+
+
+def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", headers=headers, close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated)
+    check_head(head)
+    return head
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=512)(new_head)
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Set[str] = set()
+    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.add(name)
+            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+            value = headers[name] + separator + value
+        headers[name] = value
+    return headers, frozenset(repeated)
+
+
+def path_of(data: bytes) -> str:
+    """The path that the beginning of a malformed request seems to be for.
+
+    It is answered in the shape of the provider whose path that is."""
+    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    if not match:
+        return "/"
+    return parse_target(match.group(1).decode())[0]
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+    if not good_target(head):
+        begun = shown(head.target.partition("?")[0])
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+@functools.lru_cache(maxsize=1024)
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+
+
+# === mocks/delivery ==========================================================
+# How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
+
+
+FAULT_KEYS = ("fault", "probability")
+
+DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate")
+
+GZIP_CHOICES = ("auto", "always", "never")
+
+PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
+
+PLAN_KEYS = tuple(field.name for field in fields(Plan))
+
+# The words that a key of a wire plan takes.
+PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
+    "split": ("utf8", "eol"),
+    "eol": ("\n", "\r\n", "\r"),
+    "gzip": ("event", "block", "members"),
+}
+
+PLAN_FLAGS = ("comments", "no_space", "chunk_extensions", "trailers")
+
+HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
+
+NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
+
+
+def parse_delivery(response: Node) -> Delivery:
+    """How a response travels."""
+    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS)):
+        return Delivery()
+    return Delivery(
+        response.get("delay").seconds(0),
+        parse_pace(response.get("pace")),
+        response.get("gzip").choice(GZIP_CHOICES, "auto"),
+        parse_headers(response.get("headers")),
+        response.get("gate").flag(False),
+        parse_plan(response.get("wire")),
+        parse_fault(response),
     )
 
 
-def parse_parts(spec: Mapping[str, Json], place: str) -> List[Part]:
-    """All parts of a neutral response, in the order in which they are answered."""
-    if "parts" not in spec:
-        return [
-            part
-            for key in ("reasoning", "text", "refusal", "tool_calls")
-            if key in spec
-            for part in parse_part(key, spec[key], place, "response." + key)
-        ]
-    others = sorted({"text", "tool_calls", "reasoning", "refusal"} & set(spec))
-    if others:
-        fail(
-            place,
-            "response.parts",
-            f'stands instead of "{others[0]}", not beside it; move that into parts',
-        )
-    found: List[Part] = []
-    for index, part in enumerate(expect(spec["parts"], "an array", place, "response.parts")):
-        where = f"response.parts.{index}"
-        known_keys(part, ("text", "reasoning", "refusal", "tool_calls"), place, where)
-        if len(part) != 1:
-            fail(
-                place,
-                where,
-                f"expected one of text, reasoning, refusal, tool_calls, found {shown(part)}",
-            )
-        found += [
-            one
-            for key, value in part.items()
-            for one in parse_part(key, value, place, f"{where}.{key}")
-        ]
-    return found
-
-
-def parse_embedding(value: Json, place: str) -> Embedding:
-    """Vectors from their JSON: one array of numbers, or an array of those."""
-    rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
-    for row in rows:
-        if (
-            not isinstance(row, list)
-            or not row
-            or not all(fits(number, "a number") for number in row)
-        ):
-            fail(
-                place,
-                "response.embedding",
-                f"expected an array of numbers, or several of them, found {shown(row)}",
-            )
-        if not all(abs(number) < 3.4e38 for number in row):
-            fail(place, "response.embedding", "holds a number that is none of 32 bits")
-    return Embedding(tuple(tuple(row) for row in rows))
-
-
-def parse_usage(value: Json, place: str) -> Mapping[str, int]:
-    """Token counts, each at least 0, shares no larger than what they are a share of."""
-    known_keys(
-        value,
-        ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"),
-        place,
-        "response.usage",
-    )
-    for key, number in value.items():
-        if not fits(number, "an integer") or not 0 <= number < 2**53:
-            fail(
-                place,
-                "response.usage." + key,
-                f"expected a number of tokens, found {shown(number)}",
-            )
-    for share, of in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
-        if share in value and of in value and value[share] > value[of]:
-            fail(
-                place,
-                "response.usage." + share,
-                f"is a share of {of} ({value[of]}), found {value[share]}",
-            )
-    return cast(Mapping[str, int], value)
-
-
-def parse_neutral(spec: Mapping[str, Json], names: Iterable[str], place: str) -> Neutral:
-    """A neutral response from its JSON."""
-    parts = parse_parts(spec, place)
-    for key in ("text", "reasoning", "refusal", "tool_calls", "parts"):
-        check_templates(spec.get(key), names, place, "response." + key)
-    if "embedding" in spec:
-        if parts:
-            fail(place, "response.embedding", "stands alone: no API answers with text and vectors")
-        parts = [parse_embedding(spec["embedding"], place)]
-    if not {
-        *PART_KINDS,
-        "tool_calls",
-        "parts",
-        "embedding",
-        "usage",
-        "finish_reason",
-        "extra",
-    } & set(spec):
-        fail(
-            place,
-            "response",
-            "says nothing; it needs text, tool_calls, embedding, body, events or error",
-        )
-    kinds = frozenset(Text if isinstance(part, Structure) else type(part) for part in parts)
-    stop = spec.get("finish_reason", "tool_calls" if ToolCall in kinds else "stop")
-    if stop not in STOPS:
-        fail(place, "response.finish_reason", f"found {shown(stop)}; {nearest(str(stop), STOPS)}")
-    size = spec.get("chunk_size", 0)
-    if not fits(size, "an integer") or ("chunk_size" in spec and size < 1):
-        fail(
-            place,
-            "response.chunk_size",
-            f"expected characters an event, at least 1, found {shown(size)}",
-        )
-    texts = {
-        key: expect(spec.get(key, ""), "a string", place, "response." + key)
-        for key in ("model", "id")
-    }
-    return Neutral(
-        tuple(parts),
-        stop,
-        parse_usage(spec.get("usage", {}), place),
-        texts["model"],
-        texts["id"],
-        size,
-        expect(spec.get("extra", {}), "an object", place, "response.extra"),
-        kinds,
-    )
-
-
-def parse_error(spec: Mapping[str, Json], names: Iterable[str], place: str) -> Failure:
-    """An error response from its JSON; what it leaves out is the provider's own."""
-    error = spec.get("error", {})
-    if isinstance(error, str):
-        error = {"message": error}
-    known_keys(error, ("message", "type", "code", "param", "kind"), place, "response.error")
-    error = {key: value for key, value in error.items() if value is not None}
-    for key, value in error.items():
-        if not isinstance(value, str) and not (key == "code" and fits(value, "an integer")):
-            fail(place, "response.error." + key, f"expected a string, found {shown(value)}")
-    kind = error.get("kind", "")
-    if kind and kind not in ERROR_KINDS:
-        fail(place, "response.error.kind", f"found {shown(kind)}; {nearest(kind, ERROR_KINDS)}")
-    check_templates(error.get("message"), names, place, "response.error.message")
-    status, code = spec.get("status", 0 if kind else 500), error.get("code")
-    if status < 400 and status:
-        fail(
-            place,
-            "response.status",
-            f"expected a status of 400 or above beside error, found {shown(status)}",
-        )
-    return Failure(
-        status,
-        error.get("message", ""),
-        error.get("type"),
-        None if code is None else str(code),
-        error.get("param"),
-        kind,
-    )
-
-
-def parse_recorded(spec: Mapping[str, Json], read: ReadFile, place: str) -> Recorded:
-    """A recorded response from its JSON; @files are read, and a gzip twin is found and compared."""
-    body, twin = spec.get("body", MISSING), None
-    if isinstance(body, str) and body.startswith("@"):
-        body, twin = recorded_body(body[1:], read, place)
-    if "events" not in spec:
-        return Recorded(body, twin)
-    events = spec["events"]
-    if isinstance(events, str) and events.startswith("@"):
-        return recorded_events(body, twin, events[1:], read, place)
-    if not isinstance(events, list) or not events:
-        fail(
-            place,
-            "response.events",
-            f"expected @file.sse, @file.jsonl or an array of events, found {shown(events)}",
-        )
-    return Recorded(body, twin, values=tuple(events))
-
-
-def recorded_body(name: str, read: ReadFile, place: str) -> Tuple[bytes, Optional[bytes]]:
-    """The bytes of a recorded body and of its gzip twin, if there is one."""
-    if not name.endswith((".json", ".json.gz")):
-        fail(
-            place,
-            "response.body",
-            f"expected @file.json or @file.json.gz, found {shown('@' + name)}",
-        )
-    plain = name[:-3] if name.endswith(".gz") else name
-    data, twin = (stored(one, read, place) for one in (plain, plain + ".gz"))
-    if (twin if name.endswith(".gz") else data) is None:
-        fail(place, "response.body", f"no file {shown(name)} in the data directory")
-    unpacked = data if twin is None else gunzipped(twin, plain + ".gz", place)
-    if data is not None and unpacked != data:
-        fail(
-            place,
-            "response.body",
-            f"{plain}.gz is not the gzip of {plain}; run convert_to_gzip.py on it, or remove it",
-        )
-    return cast(bytes, unpacked), twin
-
-
-def stored(name: str, read: ReadFile, place: str) -> Optional[bytes]:
-    """The bytes of a file in the data directory, or None if there is none."""
-    try:
-        return read(name, place)
-    except FileNotFoundError:
+def parse_pace(node: Node) -> Optional[Pace]:
+    """A pace: seconds between events, or an object."""
+    if node.is_null:
         return None
+    if not isinstance(node.value, dict):
+        return Pace(between=node.seconds())
+    node.only(PACE_KEYS)
+    rate = node.get("tokens_per_second")
+    if rate.is_absent:
+        between = node.get("between").seconds(0)
+    elif "between" in node.value:
+        node.fail("has both between and tokens_per_second, which say the same; keep one")
+    else:
+        between = 1 / rate.number("a number, at least one an hour", 1 / 3600, 1e9)
+    jitter = node.get("jitter").number("a share of the pause from 0 to 1", 0, 1, 0)
+    return Pace(node.get("first").seconds(0), between, float(jitter))
 
 
-def gunzipped(data: bytes, name: str, place: str) -> bytes:
-    """The content of a gzip file."""
+def parse_headers(node: Node) -> Tuple[Tuple[str, Optional[str]], ...]:
+    """Response headers: text, numbers, or null for "leave it out"."""
+    return tuple((name, parse_header(name, value)) for name, value in node.members())
+
+
+def parse_header(name: str, node: Node) -> Optional[str]:
+    """The value of one response header."""
+    if not HEADER_NAME.fullmatch(name):
+        node.fail("is not a header name")
+    if name.lower() in FRAMING_HEADERS:
+        node.fail("is set by the server, because it must be true of what is sent")
+    if node.value is None:
+        return None
+    if not node.is_a("a string") and not node.is_a("a number"):
+        node.expected("a string, a number or null")
+    text = str(node.value)
+    if NOT_IN_A_HEADER.search(text):
+        node.fail("holds a character that no header can carry")
+    return text
+
+
+def parse_plan(node: Node) -> Plan:
+    """A wire plan: the name of one, or an object."""
+    if node.is_absent:
+        return Plan()
+    if isinstance(node.value, str):
+        return WIRE_PLANS[node.choice(WIRE_PLANS)]
+    node.only(PLAN_KEYS)
+    for key, words in PLAN_WORDS.items():
+        check_word(node.get(key), words)
+    for key in PLAN_FLAGS:
+        node.get(key).flag(False)
+    node.get("coalesce").integer("a number of events", 1, math.inf, 1)
+    return Plan(**node.value)
+
+
+def check_word(node: Node, words: Tuple[str, ...]) -> None:
+    """Raise BadMock for what a key of a wire plan does not take."""
+    if node.is_absent or node.value in words:
+        return
+    what = " or ".join(map(quoted, words))
+    if node.key == "split":
+        if node.is_a("an integer") and node.value > 0:
+            return
+        what = "a number of bytes, " + what
+    node.expected(what)
+
+
+def parse_fault(response: Node) -> Optional[Fault]:
+    """How a response breaks."""
+    fault, probability = response.get("fault"), response.get("probability")
+    if fault.is_absent:
+        if not probability.is_absent:
+            probability.fail('is how likely a fault is, but there is no "fault"')
+        return None
+    kind = fault.choice(FAULTS)
+    after = None
+    if not response.get("after_events").is_absent:
+        after = parse_after(response)
+    return Fault(kind, after, float(probability.number("a number from 0 to 1", 0, 1, 1)))
+
+
+def parse_after(response: Node) -> int:
+    """After how many events something happens."""
+    after = response.get("after_events").integer("a number of events", 0, 999_999)
+    return cast(int, after)
+
+
+# === mocks/recordings ========================================================
+# Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
+
+
+RecordedBody = Tuple[Union[bytes, Json], Optional[bytes]]  # and its gzip twin, if there is one
+
+# Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
+ReadFile = Callable[[str], bytes]
+
+
+class Unreadable(Exception):
+    """A file that is there, or outside, and can't be read; the message says why."""
+
+
+class MockNode(Node):
+    """A value in a mock, which may name files; the whole knows how those are read."""
+
+    __slots__ = ("read_file",)
+    read_file: ReadFile
+
+    @classmethod
+    def whole(cls, value: Json, source: str, read_file: ReadFile) -> "MockNode":
+        """A mock, or whatever else holds an answer."""
+        node = cls(value, source)
+        node.read_file = read_file
+        return node
+
+    def stored(self, name: str) -> Optional[bytes]:
+        """The bytes of a file that is named here, or None if there is none."""
+        whole = self
+        while whole.parent is not None:
+            whole = whole.parent
+        try:
+            return whole.read_file(name)
+        except FileNotFoundError:
+            return None
+        except Unreadable as error:
+            self.fail(str(error))
+
+
+def parse_recorded(node: MockNode) -> Recorded:
+    """A recorded response; @files are read, and a gzip twin is found and compared."""
+    body, twin = parse_body(node.get("body"))
+    events = node.get("events")
+    if events.is_absent:
+        return Recorded(body, twin)
+    if isinstance(events.value, str) and events.value.startswith("@"):
+        frames, values = events_of_file(events, events.value[1:])
+        return Recorded(body, twin, frames, values)
+    if not isinstance(events.value, list) or not events.value:
+        events.expected("@file.sse, @file.jsonl or an array of events")
+    return Recorded(body, twin, values=tuple(events.value))
+
+
+def parse_body(node: MockNode) -> RecordedBody:
+    """A recorded body: a JSON value, or the bytes of a file and of its gzip twin."""
+    if not isinstance(node.value, str) or not node.value.startswith("@"):
+        return node.value, None
+    name = node.value[1:]
+    if not name.endswith((".json", ".json.gz")):
+        node.expected("@file.json or @file.json.gz")
+    plain_name = name
+    if name.endswith(".gz"):
+        plain_name = name[: -len(".gz")]
+    twin_name = plain_name + ".gz"
+    plain, twin = node.stored(plain_name), node.stored(twin_name)
+    if (twin if name == twin_name else plain) is None:
+        node.fail(f"no file {shown(name)} in the data directory")
+    if twin is None:
+        return plain, None
+    unpacked = gunzipped(node, twin, twin_name)
+    if plain is not None and unpacked != plain:
+        node.fail(
+            f"{twin_name} is not the gzip of {plain_name}; "
+            "run convert_to_gzip.py on it, or remove it"
+        )
+    return unpacked, twin
+
+
+def gunzipped(node: Node, data: bytes, name: str) -> bytes:
+    """The content of a gzip file, which may have several members (RFC 1952, 2.2)."""
     plain = b""
     while data or not plain:
         unpacker = zlib.decompressobj(31)
         try:
             plain += unpacker.decompress(data)
         except zlib.error as error:
-            fail(place, "response.body", f"{name} is not gzip: {error}")
+            node.fail(f"{name} is not gzip: {error}")
         if not unpacker.eof:
-            fail(place, "response.body", f"{name} is gzip that ends too early")
+            node.fail(f"{name} is gzip that ends too early")
         data = unpacker.unused_data
     return plain
 
 
-def recorded_events(
-    body: Json, twin: Optional[bytes], name: str, read: ReadFile, place: str
-) -> Recorded:
-    """A recorded stream: the frames of an .sse file, or a JSON value a line of a .jsonl file."""
+def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[Json, ...]]:
+    """A recorded stream: the frames of an .sse file, or the JSON values of a .jsonl file."""
     if not name.endswith((".sse", ".jsonl")):
-        fail(
-            place,
-            "response.events",
-            f"expected @file.sse or @file.jsonl, found {shown('@' + name)}",
-        )
-    data = stored(name, read, place)
+        node.expected("@file.sse or @file.jsonl")
+    data = node.stored(name)
     if data is None:
-        fail(place, "response.events", f"no file {shown(name)} in the data directory")
+        node.fail(f"no file {shown(name)} in the data directory")
+    frames: Tuple[bytes, ...] = ()
+    values: Tuple[Json, ...] = ()
     if name.endswith(".sse"):
         frames = tuple(SSE.split(data))
-        return (
-            Recorded(body, twin, frames)
-            if frames
-            else fail(place, "response.events", f"{name} holds no event")
-        )
-    values = []
-    for number, line in enumerate(data.splitlines(), 1):
-        if line.strip():
-            try:
-                values.append("[DONE]" if line.strip() == b"[DONE]" else parse_json(line))
-            except ValueError as error:
-                fail(place, "response.events", f"{name}, line {number}: {error}")
-    return (
-        Recorded(body, twin, values=tuple(values))
-        if values
-        else fail(place, "response.events", f"{name} holds no event")
-    )
-
-
-def parse_pace(value: Json, place: str) -> Optional[Pace]:
-    """A pace from its JSON: seconds between events, or an object."""
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        return Pace(between=seconds(value, place, "response.pace"))
-    known_keys(value, ("first", "between", "tokens_per_second", "jitter"), place, "response.pace")
-    if "between" in value and "tokens_per_second" in value:
-        fail(
-            place,
-            "response.pace",
-            "has both between and tokens_per_second, which say the same; keep one",
-        )
-    rate = value.get("tokens_per_second", 1)
-    if not fits(rate, "a number") or not 1 / 3600 <= rate < 1e9:
-        fail(
-            place,
-            "response.pace.tokens_per_second",
-            f"expected a number, at least one an hour, found {shown(rate)}",
-        )
-    between = (
-        1 / rate
-        if "tokens_per_second" in value
-        else seconds(value.get("between", 0), place, "response.pace.between")
-    )
-    jitter = value.get("jitter", 0)
-    if not fits(jitter, "a number") or not 0 <= jitter <= 1:
-        fail(
-            place,
-            "response.pace.jitter",
-            f"expected a share of the pause from 0 to 1, found {shown(jitter)}",
-        )
-    return Pace(
-        seconds(value.get("first", 0), place, "response.pace.first"), between, float(jitter)
-    )
-
-
-def parse_headers(value: Json, place: str) -> Tuple[Tuple[str, Optional[str]], ...]:
-    """Response headers from their JSON: text, numbers, or null for "leave it out"."""
-    found: List[Tuple[str, Optional[str]]] = []
-    for name, text in expect(value, "an object", place, "response.headers").items():
-        where = "response.headers." + name
-        if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
-            fail(place, where, "is not a header name")
-        if name.lower() in FRAMING_HEADERS:
-            fail(place, where, "is set by the server, because it must be true of what is sent")
-        if text is not None and not fits(text, "a string") and not fits(text, "a number"):
-            fail(place, where, f"expected a string, a number or null, found {shown(text)}")
-        if re.search(r"[^\t\x20-\x7e\x80-\xff]", str(text)):
-            fail(place, where, "holds a character that no header can carry")
-        found.append((name, None if text is None else str(text)))
-    return tuple(found)
-
-
-def parse_delivery(spec: Mapping[str, Json], place: str) -> Delivery:
-    """How a response travels, from its JSON."""
-    gzip = spec.get("gzip", "auto")
-    if gzip not in ("auto", "always", "never"):
-        fail(
-            place,
-            "response.gzip",
-            f"found {shown(gzip)}; {nearest(str(gzip), ('auto', 'always', 'never'))}",
-        )
-    return Delivery(
-        seconds(spec.get("delay", 0), place, "response.delay"),
-        parse_pace(spec.get("pace"), place),
-        gzip,
-        parse_headers(spec.get("headers", {}), place),
-        expect(spec.get("gate", False), "a boolean", place, "response.gate"),
-        parse_plan(spec.get("wire", {}), place),
-        parse_fault(spec, place),
-    )
-
-
-def parse_fault(spec: Mapping[str, Json], place: str) -> Optional[Fault]:
-    """How a response breaks, from its JSON."""
-    if "fault" not in spec:
-        if "probability" in spec:
-            fail(place, "response.probability", 'is how likely a fault is, but there is no "fault"')
-        return None
-    kind, probability = spec["fault"], spec.get("probability", 1)
-    if kind not in FAULTS:
-        fail(place, "response.fault", f"found {shown(kind)}; {nearest(str(kind), FAULTS)}")
-    if not fits(probability, "a number") or not 0 <= probability <= 1:
-        fail(
-            place,
-            "response.probability",
-            f"expected a number from 0 to 1, found {shown(probability)}",
-        )
-    return Fault(
-        kind, parse_after(spec, place) if "after_events" in spec else None, float(probability)
-    )
-
-
-def parse_after(spec: Mapping[str, Json], place: str) -> int:
-    """After how many events something happens."""
-    after = spec["after_events"]
-    if not fits(after, "an integer") or not 0 <= after < 1_000_000:
-        fail(place, "response.after_events", f"expected a number of events, found {shown(after)}")
-    return cast(int, after)
-
-
-def parse_plan(value: Json, place: str) -> Plan:
-    """A wire plan from its JSON: the name of one, or an object."""
-    if isinstance(value, str):
-        if value not in WIRE_PLANS:
-            fail(place, "response.wire", f"found {shown(value)}; {nearest(value, WIRE_PLANS)}")
-        return WIRE_PLANS[value]
-    known_keys(value, [one.name for one in fields(Plan)], place, "response.wire")
-    for key, allowed in (
-        ("split", ("utf8", "eol")),
-        ("eol", ("\n", "\r\n", "\r")),
-        ("gzip", ("event", "block", "members")),
-    ):
-        found = value.get(key, allowed[0])
-        if found not in allowed and not (
-            key == "split" and fits(found, "an integer") and found > 0
-        ):
-            more = "a number of bytes, " if key == "split" else ""
-            fail(
-                place,
-                f"response.wire.{key}",
-                f"expected {more}{' or '.join(map(repr, allowed))}, found {shown(found)}",
-            )
-    for key in ("comments", "no_space", "chunk_extensions", "trailers"):
-        expect(value.get(key, False), "a boolean", place, f"response.wire.{key}")
-    if not fits(value.get("coalesce", 1), "an integer") or value.get("coalesce", 1) < 1:
-        fail(
-            place,
-            "response.wire.coalesce",
-            f"expected a number of events, found {shown(value['coalesce'])}",
-        )
-    return Plan(**value)
-
-
-def parse_answer(spec: Json, names: Iterable[str], read: ReadFile, place: str) -> Answer:
-    """One `response` from its JSON."""
-    known_keys(spec, RESPONSE_KEYS, place, "response")
-    forms = [keys for keys in (NEUTRAL_KEYS, RECORDED_KEYS, ("error",)) if set(keys) & set(spec)]
-    both = [next(key for key in keys if key in spec) for keys in forms]
-    faulty, breaks = (
-        "fault" in spec,
-        "after_events" in spec and "error" in spec and "fault" not in spec,
-    )
-    if len(forms) > 1 + breaks:
-        hint = (
-            '; with "after_events" the error comes in mid-stream'
-            if "error" in both and not breaks
-            else ""
-        )
-        fail(
-            place,
-            "response",
-            f'has both "{both[0]}" and "{both[1]}"; a response has one form{hint}',
-        )
-    if "after_events" in spec and not (breaks or faulty):
-        fail(
-            place,
-            "response.after_events",
-            'is when an error or a fault comes, but there is neither "error" nor "fault"',
-        )
-    status = spec.get("status", 200)
-    if not fits(status, "an integer") or not 200 <= status <= 599:
-        fail(place, "response.status", f"expected a status from 200 to 599, found {shown(status)}")
-    if not forms and status < 400 and not faulty:
-        fail(
-            place,
-            "response",
-            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault",
-        )
-    delivery = parse_delivery(spec, place)
-    if breaks:
-        return parse_broken(spec, names, read, place, delivery)
-    if NEUTRAL_KEYS in forms:
-        return Answer(parse_neutral(spec, names, place), status, delivery)
-    if RECORDED_KEYS in forms:
-        return Answer(parse_recorded(spec, read, place), status, delivery)
-    if not forms and status < 400:
-        return Answer(parse_neutral({"text": "{{user}}"}, names, place), status, delivery)
-    failure = parse_error(spec, names, place)
-    return Answer(failure, failure.status or 400, delivery)
-
-
-def parse_broken(
-    spec: Mapping[str, Json], names: Iterable[str], read: ReadFile, place: str, delivery: Delivery
-) -> Answer:
-    """A response whose stream an error breaks off; without content of its own it says what the user said."""
-    after, failure = parse_after(spec, place), parse_error(spec, names, place)
-    if failure.kind == "content_filter":
-        fail(
-            place,
-            "response.error.kind",
-            "a filter ends a stream with a finish reason: "
-            '"finish_reason": "content_filter" beside text',
-        )
-    form: Form
-    if set(RECORDED_KEYS) & set(spec):
-        form = parse_recorded(spec, read, place)
     else:
-        neutral = spec if set(NEUTRAL_KEYS) & set(spec) else {"text": "{{user}}"}
-        form = parse_neutral(neutral, names, place)
+        values = tuple(lines_of_json(node, name, data))
+    if not frames and not values:
+        node.fail(f"{name} holds no event")
+    return frames, values
+
+
+def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
+    """The JSON values of a .jsonl file, one a line; OpenAI's [DONE] stands for itself."""
+    values: List[Json] = []
+    for number, line in enumerate(data.splitlines(), 1):
+        text = line.strip()
+        if text == b"[DONE]":
+            values.append("[DONE]")
+        elif text:
+            try:
+                values.append(parse_json(line))
+            except ValueError as error:
+                node.fail(f"{name}, line {number}: {error}")
+    return values
+
+
+# === mocks/reading ===========================================================
+# A `response` of a mock from its JSON: the neutral form, errors, and which form it has.  Pure.
+
+
+PART_KINDS: Mapping[str, Callable[[str], Part]] = {
+    "text": Text,
+    "reasoning": Reasoning,
+    "refusal": Refusal,
+}
+
+PART_KEYS = ("text", "reasoning", "refusal", "tool_calls")
+
+NEUTRAL_KEYS = (
+    *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding"),
+    *("finish_reason", "usage", "model", "id", "chunk_size", "extra"),
+)
+
+MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone says nothing
+
+RECORDED_KEYS = ("body", "events")
+
+ERROR_KEYS = ("error", "after_events")
+
+COMMON_KEYS = ("status", *DELIVERY_KEYS)
+
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+
+FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
+
+STOPS = ("stop", "length", "tool_calls", "content_filter")
+
+USAGE_KEYS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
+
+ERROR_TEXTS = ("message", "type", "param", "kind")
+
+ECHO = Neutral((Text("{{user}}"),))  # what is said where a response says only how it breaks
+
+
+def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
+    """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
+    response.only(RESPONSE_KEYS)
+    forms = forms_of(response)
+    status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
+    is_faulty = "fault" in response.value
+    if not forms and status < 400 and not is_faulty:
+        response.fail(
+            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
+        )
+    delivery = parse_delivery(response)
+    if is_broken_off(response):
+        answer = parse_broken(response, delivery)
+    elif NEUTRAL_KEYS in forms:
+        answer = Answer(parse_neutral(response), status, delivery)
+    elif RECORDED_KEYS in forms:
+        answer = Answer(parse_recorded(response), status, delivery)
+    elif "error" not in response.value and status < 400:
+        answer = Answer(ECHO, status, delivery)
+    else:
+        failure = parse_error(response)
+        answer = Answer(failure, failure.status or 400, delivery)
+    check_answer_templates(response, group_names)
+    return answer
+
+
+def is_broken_off(response: Node) -> bool:
+    """Whether its error comes in mid-stream; a fault beside it has the events for itself."""
+    spec = response.value
+    return "after_events" in spec and "error" in spec and "fault" not in spec
+
+
+def forms_of(response: Node) -> List[Tuple[str, ...]]:
+    """The forms that a response has keys of: one, or one and the error that breaks it off."""
+    spec = response.value
+    breaks_off = is_broken_off(response)
+    forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
+    if len(forms) > 1 and not (breaks_off and len(forms) == 2):
+        first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
+        hint = ""
+        if "error" in spec and not breaks_off:
+            hint = '; with "after_events" the error comes in mid-stream'
+        response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
+    if "after_events" in spec and not breaks_off and "fault" not in spec:
+        response.get("after_events").fail(
+            'is when an error or a fault comes, but there is neither "error" nor "fault"'
+        )
+    return forms
+
+
+def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
+    """A response whose stream an error breaks off; without content it says what the user said."""
+    after, failure = parse_after(response), parse_error(response)
+    if failure.kind == "content_filter":
+        response.within("error", "kind").fail(
+            "a filter ends a stream with a finish reason: "
+            '"finish_reason": "content_filter" beside text'
+        )
+    form: Form = ECHO
+    if not response.value.keys().isdisjoint(RECORDED_KEYS):
+        form = parse_recorded(response)
+    elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
+        form = parse_neutral(response)
     return Answer(form, 200, delivery, failure, after)
 
 
+def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
+    """Raise BadMock if a text that is filled asks for what a request never has."""
+    for key in (*PART_KEYS, "parts"):
+        check_templates(response.get(key), group_names)
+    error = response.get("error")
+    if isinstance(error.value, dict):
+        error = error.get("message")
+    check_templates(error, group_names)
+
+
+# --- the neutral form ---
+
+
+def parse_neutral(response: Node) -> Neutral:
+    """A neutral response."""
+    parts = parse_parts(response)
+    embedding = response.get("embedding")
+    if not embedding.is_absent:
+        if parts:
+            embedding.fail("stands alone: no API answers with text and vectors")
+        parts = [parse_embedding(embedding)]
+    if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
+        response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
+    stop = "stop"
+    if any(isinstance(part, ToolCall) for part in parts):
+        stop = "tool_calls"
+    return Neutral(
+        tuple(parts),
+        response.get("finish_reason").choice(STOPS, stop),
+        parse_usage(response.get("usage")),
+        response.get("model").text(""),
+        response.get("id").text(""),
+        response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
+        response.get("extra").a("an object", {}),
+    )
+
+
+def parse_parts(response: Node) -> List[Part]:
+    """All parts of a neutral response, in the order in which they are answered."""
+    listed = response.get("parts")
+    if listed.is_absent:
+        keys = ("reasoning", "text", "refusal", "tool_calls")
+        return [part for key in keys for part in parse_part(response.get(key))]
+    beside = sorted(key for key in PART_KEYS if key in response.value)
+    if beside:
+        listed.fail(f'stands instead of "{beside[0]}", not beside it; move that into parts')
+    parts: List[Part] = []
+    for item in listed.items():
+        item.only(PART_KEYS)
+        if len(item.value) != 1:
+            item.expected(f"one of {', '.join(PART_KEYS)}")
+        for _, inner in item.members():
+            parts += parse_part(inner)
+    return parts
+
+
+def parse_part(node: Node) -> List[Part]:
+    """The parts that one key of a neutral response stands for; none where it is absent."""
+    key = str(node.key)
+    if node.is_absent:
+        return []
+    if key == "tool_calls":
+        return [parse_tool_call(call) for call in node.items()]
+    if key == "text":
+        if isinstance(node.value, (dict, list)):
+            return [Structure(node.value)]
+        node.a("a string or an object")
+    return [PART_KINDS[key](node.text())]
+
+
+def parse_tool_call(node: Node) -> ToolCall:
+    """A tool call; arguments may be an object or its JSON text."""
+    node.only(("name", "arguments", "id"))
+    name, arguments = node.get("name"), node.get("arguments")
+    if not isinstance(name.value, str) or not name.value:
+        name.expected("the tool's name")
+    if isinstance(arguments.value, str):
+        try:
+            arguments = arguments.replaced(parse_json(arguments.value.encode()))
+        except ValueError as error:
+            arguments.fail(f"not JSON: {error}")
+    return ToolCall(name.value, arguments.a("an object", {}), node.get("id").text(""))
+
+
+def parse_embedding(node: Node) -> Embedding:
+    """Vectors: one array of numbers, or an array of those."""
+    rows = [node]
+    if isinstance(node.value, list) and node.value and isinstance(node.value[0], list):
+        rows = node.items()
+    return Embedding(tuple(parse_vector(row) for row in rows))
+
+
+def parse_vector(row: Node) -> Tuple[float, ...]:
+    """One vector of numbers that 32 bits can hold."""
+    numbers: Json = row.value
+    is_array = isinstance(numbers, list) and len(numbers) > 0
+    if not is_array or not all(fits(number, "a number") for number in numbers):
+        row.expected("an array of numbers, or several of them")
+    if not all(abs(number) < 3.4e38 for number in numbers):
+        row.fail("holds a number that is none of 32 bits")
+    return tuple(numbers)
+
+
+def parse_usage(node: Node) -> Mapping[str, int]:
+    """Token counts, each at least 0, shares no larger than what they are a share of."""
+    if node.is_absent:
+        return {}
+    counts = node.only(USAGE_KEYS).value
+    for _, number in node.members():
+        number.integer("a number of tokens", 0, 2**53 - 1)
+    for share, total in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
+        if share in counts and total in counts and counts[share] > counts[total]:
+            problem = f"is a share of {total} ({counts[total]}), found {counts[share]}"
+            node.get(share).fail(problem)
+    return cast(Mapping[str, int], counts)
+
+
+# --- errors ---
+
+
+def parse_error(response: Node) -> Failure:
+    """An error response; what it leaves out is the provider's own."""
+    error = response.get("error")
+    if isinstance(error.value, str):
+        error = error.replaced({"message": error.value})
+    elif error.is_absent:
+        error = error.replaced({})
+    error.only((*ERROR_TEXTS, "code")).check(dict.fromkeys(ERROR_TEXTS, "a string"))
+    given = {key: value for key, value in error.value.items() if value is not None}
+    code = given.get("code")
+    if code is not None:
+        if not fits(code, "a string") and not fits(code, "an integer"):
+            error.get("code").expected("a string")
+        code = str(code)
+    kind = given.get("kind", "")
+    if kind:
+        error.get("kind").choice(ERROR_KINDS)
+    usual_status = 0 if kind else 500
+    status = response.value.get("status", usual_status)
+    if status and status < 400:
+        response.get("status").expected("a status of 400 or above beside error")
+    message = given.get("message", "")
+    return Failure(status, message, given.get("type"), code, given.get("param"), kind)
+
+
 # === mocks/mock ==============================================================
-# A mock: which calls it answers, with what, and how often it was used.  May touch threading.
+# A mock: which calls it answers, with what, how often it did.  May touch threading and time.
 
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
 
 
 class Uses:
-    """How often a mock has answered, and how often in the window of its rate limit; outlives a reload that leaves the mock
-    as it was."""
+    """How often a mock has answered in a session, and in the window of its rate limit; outlives a
+    reload that leaves the mock as it was.  `lock` is held while they are read and changed."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -7797,25 +7851,39 @@ class Uses:
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
-    def admit(self, requests: int, per: float) -> Limit:
-        """Count one request against a limit: what is left after it, or -1 if there was nothing left for it.  The window is
-        fixed, and begins with the first request."""
-        now_ = time.monotonic()
-        with self.lock:
-            if now_ >= self.window_end:
-                self.window_end, self.in_window = now_ + per, 0
-            left = requests - self.in_window - 1
-            self.in_window += left >= 0
-            wait = self.window_end - now_
-        return Limit(
-            requests, max(left, -1), max(1, math.ceil(wait)), math.ceil(time.time_ns() / 1e9 + wait)
-        )
+    def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
+        """Whether a limit has room for one request more, which it then counts, and what is left
+        after it.  The window is fixed, and begins with the first request."""
+        moment = time.monotonic()
+        if moment >= self.window_end:
+            self.window_end = moment + per
+            self.in_window = 0
+        is_admitted = self.in_window < requests
+        if is_admitted:
+            self.in_window += 1
+        wait = self.window_end - moment
+        reset = math.ceil(time.time_ns() / 1e9 + wait)
+        limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
+        return is_admitted, limit
+
+
+@dataclass(frozen=True)
+class Found:
+    """The mock that answers a call, its answer, the number of this use, counted from 0, and what
+    named groups of regular expressions found."""
+
+    mock: Mock
+    answer: Answer
+    used: int
+    uses: Uses
+    groups: Groups
+    limit: Optional[Limit] = None
 
 
 @dataclass(frozen=True, eq=False)
 class Mock:
-    """Which calls it answers and with what.  `place` is file and position, `source` its JSON.  How often it was used
-    is each session's own to know."""
+    """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
+    with sorted keys.  How often it was used is each session's own to know."""
 
     name: str
     place: str
@@ -7823,181 +7891,179 @@ class Mock:
     answers: Tuple[Answer, ...]
     cycle: bool = False
     times: Optional[int] = None
-    source: str = ""
-    limit: Optional[Tuple[int, float]] = (
-        None  # requests, and the seconds in which there may be so many
-    )
+    canonical: str = ""
+    limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
 
     @property
     def id(self) -> str:
         """What the control API calls it: its place, without a # if it was added at run time."""
         return self.place.replace("added#", "added-")
 
-    @property
+    @functools.cached_property
     def key(self) -> Tuple[str, str]:
         """What stays the same when it is read again and is as it was."""
-        return self.place, self.source
+        return self.place, self.canonical
 
     @functools.cached_property
-    def steady(self) -> bool:
-        """Whether equal calls get equal answers from it, however often and with whatever headers they come."""
-        drawn = any(
-            (answer.delivery.pace and answer.delivery.pace.jitter) or answer.delivery.fault
-            for answer in self.answers
-        )
-        counted = self.limit or self.times or len(self.answers) > 1
-        return not (drawn or counted or "{{" in self.source and "header." in self.source)
+    def is_repeatable(self) -> bool:
+        """Whether equal calls get equal answers, however often and with whatever headers."""
+        if self.limit or self.times or len(self.answers) > 1:
+            return False
+        if "{{" in self.canonical and "header." in self.canonical:
+            return False
+        delivery = self.answers[0].delivery
+        has_jitter = bool(delivery.pace and delivery.pace.jitter)
+        return not has_jitter and not delivery.fault
 
     def answer(self, used: int) -> Answer:
         """The answer after `used` uses: in turn, then the last again, or all over with `cycle`."""
-        return self.answers[
-            used % len(self.answers) if self.cycle else min(used, len(self.answers) - 1)
-        ]
+        if self.cycle:
+            return self.answers[used % len(self.answers)]
+        return self.answers[min(used, len(self.answers) - 1)]
 
-    def matches(self, call: Call) -> bool:
-        """Whether all conditions hold."""
-        for condition in self.conditions:  # not all(…): a generator costs as much as the conditions
-            if not condition.holds(condition.get(call)):
+    def matches(self, call: Call) -> Holds:
+        """Whether all conditions hold; if they do, with what their named groups found."""
+        groups: Dict[str, str] = {}
+        for condition in self.conditions:
+            holds = condition.holds(condition.get(call))
+            if not holds:
                 return False
-        return True
+            if isinstance(holds, dict):
+                groups.update(holds)
+        return groups or True
+
+    def is_spent(self, used: int) -> bool:
+        """Whether it answers no more after `used` uses."""
+        return self.times is not None and used >= self.times
 
     def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
-        """Everything that keeps this mock from answering this call after `used` uses; empty for a match."""
-        found = [condition.difference(call) for condition in self.conditions]
-        spent = self.times is not None and used >= self.times
-        found.append(("times", used, Because(f"fewer than {self.times} uses")) if spent else None)
-        found.append(self.answer(used).lacks(wire, call))
-        return [difference for difference in found if difference]
+        """Everything that keeps it from answering a call after `used` uses; empty for a match."""
+        differences = [condition.difference(call) for condition in self.conditions]
+        if self.is_spent(used):
+            differences.append(("times", used, Because(f"fewer than {self.times} uses")))
+        differences.append(self.answer(used).lacks(wire, call))
+        return [difference for difference in differences if difference]
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses) -> Optional[Tuple[Answer, int]]:
-        """The answer for a call that matches and the number of the use, counted from 0; None if there is none for it."""
+    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Holds) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call.
+        What exceeds its limit is answered with an error, and is no use."""
+        groups = holds if isinstance(holds, dict) else {}
+        limit = None
         with uses.lock:
             used = uses.count
             answer = self.answer(used)
-            if (self.times is not None and used >= self.times) or answer.lacks(wire, call):
+            if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if self.limit:
+                is_admitted, limit = uses.admit(*self.limit)
+                if not is_admitted:
+                    failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
+                    return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
             uses.count = used + 1
-        return answer, used
-
-    def groups(self, call: Call) -> Dict[str, str]:
-        """What the named groups of its regular expressions found."""
-        return {
-            name: text
-            for condition in self.conditions
-            for name, text in condition.groups(call).items()
-        }
+        return Found(self, answer, used, uses, groups, limit)
 
     def index_keys(self) -> List[Tuple[Optional[str], ...]]:
-        """Where an index keeps it: exact provider (one key each), model and user text, None for any."""
-        exact = {condition.key: condition.expected for condition in self.conditions}
-        providers = exact.get("provider")
-        model, user = (
-            (exact.get(key) if isinstance(exact.get(key), str) else None)
-            for key in ("model", "user")
-        )
-        return [
-            (provider, model, user)
-            for provider in (providers if isinstance(providers, list) else [providers])
-        ]
+        """Where an index keeps it: exact provider (one key each), model and user text; None for
+        any."""
+        expected = {condition.key: condition.expected for condition in self.conditions}
+        model, user = expected.get("model"), expected.get("user")
+        if not isinstance(model, str):
+            model = None
+        if not isinstance(user, str):
+            user = None
+        providers = expected.get("provider")
+        if not isinstance(providers, list):
+            providers = [providers]
+        return [(provider, model, user) for provider in providers]
 
 
-def parse_mock(spec: Json, place: str, read: ReadFile) -> Mock:
-    """A mock from its JSON; BadMock says what is wrong with it."""
-    known_keys(spec, MOCK_KEYS, place, "")
+def parse_mock(node: MockNode) -> Mock:
+    """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
+    spec = node.only(MOCK_KEYS).value
     if ("response" in spec) == ("responses" in spec):
-        fail(
-            place,
-            "",
-            'expected either "response" or "responses", found '
-            + ("both" if "response" in spec else "neither"),
-        )
-    name = expect(spec.get("name", place), "a string", place, "name")
-    times = spec.get("times")
-    if times is not None and (not fits(times, "an integer") or times < 1):
-        fail(place, "times", f"expected a number of uses, at least 1, found {shown(times)}")
-    match = expect(spec.get("match", {}), "an object", place, "match")
-    asked = conditions(match, "generate", place)
-    groups = [
-        group
-        for condition in asked
-        if isinstance(condition.holds, TextMatcher)
-        for found in condition.holds.patterns
-        for group in found.groupindex
-    ]
-    specs = expect(spec.get("responses", [spec.get("response")]), "an array", place, "responses")
-    if not specs:
-        fail(place, "responses", "expected at least one response, found []")
-    answers = tuple(
-        parse_answer(
-            one, groups, read, place if "response" in spec else f"{place}, responses[{index}]"
-        )
-        for index, one in enumerate(specs)
-    )
-    if any(
-        isinstance(answer.form, Neutral) and Embedding in answer.form.kinds for answer in answers
-    ):
-        asked = conditions(match, "embed", place)
-    cycle = expect(spec.get("cycle", False), "a boolean", place, "cycle")
+        found = "both" if "response" in spec else "neither"
+        node.fail(f'expected either "response" or "responses", found {found}')
+    name, times = node.get("name").text(node.source), node.get("times")
+    if not times.is_null:
+        times.integer("a number of uses, at least 1", 1, math.inf)
+    responses = [node.get("response")]
+    if "responses" in spec:
+        responses = node.get("responses").items()
+        if not responses:
+            node.get("responses").fail("expected at least one response, found []")
+    asked = conditions(node.get("match"), usual_operation(responses))
+    groups = [group for condition in asked for group in condition.group_names]
     return Mock(
         name,
-        place,
+        node.source,
         asked,
-        answers,
-        cycle,
-        times,
+        tuple(parse_answer(response, groups) for response in responses),
+        node.get("cycle").flag(False),
+        spec.get("times"),
         sorted_compact(spec),
-        parse_limit(spec.get("limit"), place),
+        parse_limit(node.get("limit")),
     )
 
 
-def parse_limit(value: Json, place: str) -> Optional[Tuple[int, float]]:
-    """A rate limit from its JSON: requests, and the seconds in which there may be so many."""
-    if value is None:
+def usual_operation(responses: Iterable[Node]) -> str:
+    """Which requests a mock means that does not say so: an embedding answers only embed."""
+    if any(not response.get("embedding").is_absent for response in responses):
+        return "embed"
+    return "generate"
+
+
+def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
+    """A rate limit: requests, and the seconds in which there may be so many."""
+    if node.is_null:
         return None
-    known_keys(value, ("requests", "per"), place, "limit")
-    requests, per = value.get("requests"), value.get("per", 60)
-    if not fits(requests, "an integer") or requests < 0:
-        fail(place, "limit.requests", f"expected a number of requests, found {shown(requests)}")
-    if not fits(per, "a number") or not 0 < per <= 86400:
-        fail(place, "limit.per", f"expected seconds, above 0 and up to a day, found {shown(per)}")
+    node.only(("requests", "per"))
+    requests = node.get("requests").integer("a number of requests", 0, math.inf)
+    above_0 = sys.float_info.min  # a window of no time would have no end
+    per = node.get("per").number("seconds, above 0 and up to a day", above_0, 86400, 60)
     return requests, float(per)
 
 
 class Index:
-    """Mocks in matching order, found without looking at those that name another provider, model or user text."""
+    """Mocks in matching order, found without a look at those that name another provider, model or
+    user text."""
 
     def __init__(self, mocks: Sequence[Mock]) -> None:
-        self.mocks = mocks if isinstance(mocks, tuple) else tuple(mocks)
+        self.mocks = tuple(mocks)
         self.buckets: Dict[Tuple[Optional[str], ...], List[Tuple[int, Mock]]] = {}
         for order, mock in enumerate(self.mocks):
             for key in mock.index_keys():
                 self.buckets.setdefault(key, []).append((order, mock))
         keys = {condition.key for mock in self.mocks for condition in mock.conditions}
-        self.headers = tuple(
-            sorted(key.partition(".")[2] for key in keys if key.startswith("headers."))
-        )
+        names = [key.partition(".")[2] for key in keys if key.startswith("headers.")]
+        self.headers = tuple(sorted(names))
 
     def candidates(self, call: Call) -> Iterable[Mock]:
         """The mocks that may match, in order."""
         keys = itertools.product((call.provider, None), (call.model, None), (call.user, None))
-        found = [self.buckets[key] for key in keys if key in self.buckets]
-        if len(found) == 1:
-            return [mock for _, mock in found[0]]
-        return [
-            mock
-            for _, mock in sorted(itertools.chain.from_iterable(found), key=lambda entry: entry[0])
-        ]
+        buckets = [self.buckets[key] for key in keys if key in self.buckets]
+        entries = [entry for bucket in buckets for entry in bucket]
+        if len(buckets) > 1:
+            # Sorting runs that are in order is cheaper than a merge in Python.
+            entries.sort(key=itemgetter(0))
+        return [mock for _, mock in entries]
 
 
 # === mocks/files =============================================================
-# Mocks and recordings from data directories.  May touch files under them.
+# Mocks and recordings from data directories, read again when they change.  May touch files under
+# them, threading and time.
 
 
-Stamp = Optional[Tuple[int, int, int]]
+Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
+
+# Two changes that a file system gives the same time look like one.  Its clock may tick as seldom as
+# every 10 ms; what is older than this is known by its stamp alone.
+YOUNG_NS = 50_000_000
+
+LOOK_SHARE = 10  # looking for changes may take a tenth of the time
 
 
-def stamp(path: str) -> Stamp:
-    """What changes when a file does: time of change, size, inode; None if there is none."""
+def stamp_of(path: str) -> Stamp:
+    """What changes when a file does, mostly."""
     try:
         status = os.stat(path)
     except OSError:
@@ -8005,72 +8071,117 @@ def stamp(path: str) -> Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+def content_of(path: str) -> int:
+    """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
+    if os.path.isdir(path):
+        return hash_of(os.listdir(path))
+    return hash(Path(path).read_bytes())
+
+
+def hash_of(names: Iterable[str]) -> int:
+    """A hash of the names in a folder, in whatever order they come."""
+    return hash(frozenset(names))
+
+
+class Seen:
+    """A file or folder as it was read: its stamp, and while it is young a hash of its content."""
+
+    __slots__ = ("stamp", "content")
+
+    def __init__(self, path: str) -> None:
+        self.stamp = stamp_of(path)  # before its content: a change in between is then seen
+        self.content: Optional[int] = None
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it may change once more without another stamp."""
+        return self.stamp is not None and 0 <= time.time_ns() - self.stamp[0] < YOUNG_NS
+
+    def note(self, content: int) -> None:
+        """Keep the hash of its content for as long as the stamp alone does not tell of a change."""
+        self.content = content if self.is_young else None
+
+    def has_changed(self, path: str) -> bool:
+        """Whether it is not any more as it was read."""
+        if stamp_of(path) != self.stamp:
+            return True
+        if self.content is None:
+            return False
+        try:
+            content = content_of(path)
+        except OSError:
+            return True
+        if content != self.content:
+            return True
+        self.note(content)
+        return False
+
+
 class Library:
-    """The mocks of one data directory, and the stamps of every file and folder that they came from."""
+    """The files of one data directory, and how each file and folder was when it was read."""
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
-        self.stamps: Dict[str, Stamp] = {}
+        self.seen: Dict[str, Seen] = {}
 
-    def read(self, name: str, place: str) -> bytes:
-        """A file inside the directory; BadMock if the name or a link leads outside or it can't be read, FileNotFoundError
-        if it's not there."""
+    def read(self, name: str) -> bytes:
+        """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
+        or a link leads outside or it can't be read."""
         try:
             path = os.path.realpath(os.path.join(self.root, name))
             if os.path.isabs(name) or not path.startswith(self.root + os.sep):
-                fail(
-                    place,
-                    "",
-                    f"@{name} lies outside the data directory; files are named relative to it",
+                raise Unreadable(
+                    f"@{name} lies outside the data directory; files are named relative to it"
                 )
-            self.stamps[path] = stamp(path)
+            seen = self.seen[path] = Seen(path)
             if os.path.exists(path) and not os.path.isfile(path):
-                fail(
-                    place, "", f"@{name} is no regular file"
-                )  # reading a pipe or a device might never end
-            return Path(path).read_bytes()
+                # Reading a pipe or a device might never end.
+                raise Unreadable(f"@{name} is no regular file")
+            data = Path(path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
         except OSError as error:
-            fail(place, "", f"can't read @{name[:200]}: {error.strerror}")
-        except BadMock:
-            raise
+            raise Unreadable(f"can't read @{name[:200]}: {error.strerror}") from None
         except ValueError as error:  # a NUL or a lone surrogate in the name
-            fail(place, "", f"can't read @{shown(name)}: {error}")
+            raise Unreadable(f"can't read @{shown(name)}: {error}") from None
+        seen.note(hash(data))
+        return data
 
     def files(self) -> List[str]:
-        """Mock files, relative and in name order; hidden ones and folders outside are passed over."""
+        """Mock files, relative and in name order; hidden ones and folders outside are passed over.
+        Unreadable if a folder can't be listed."""
         found, top = [], os.path.join(self.root, "mocks")
-        self.stamps[top] = stamp(top)
-        seen = {os.path.realpath(top)}
-        for folder, folders, names in os.walk(top, onerror=self.unreadable, followlinks=True):
+        entered = {os.path.realpath(top)}
+        self.seen[top] = Seen(top)
+        for folder, folders, names in os.walk(top, onerror=self.unlisted, followlinks=True):
+            self.seen[folder].note(hash_of([*folders, *names]))
             folders[:] = [
-                name
-                for name in folders
-                if not name.startswith(".") and self.enters(os.path.join(folder, name), seen)
+                name for name in folders if self.enters(os.path.join(folder, name), entered)
             ]
-            self.stamps.update(
-                {os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders}
-            )
-            found += [
-                os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
-                for name in names
-                if name.endswith(".json") and not name.startswith(".")
-            ]
+            for name in folders:
+                inner = os.path.join(folder, name)
+                self.seen[inner] = Seen(inner)
+            for name in names:
+                if name.endswith(".json") and not name.startswith("."):
+                    path = os.path.relpath(os.path.join(folder, name), self.root)
+                    found.append(path.replace(os.sep, "/"))
         return sorted(found, key=lambda name: name.split("/"))
 
-    def unreadable(self, error: OSError) -> None:
-        """Raise BadMock for a folder that can't be listed, unless there is none."""
+    def unlisted(self, error: OSError) -> None:
+        """Raise Unreadable for a folder that can't be listed, unless there is none."""
         if not isinstance(error, FileNotFoundError):
-            name = os.path.relpath(str(error.filename), self.root)
-            fail(name.replace(os.sep, "/"), "", f"can't read this folder: {error.strerror}")
+            name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
+            raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
 
-    def enters(self, folder: str, seen: Set[str]) -> bool:
-        """Whether a folder lies inside the directory and was not entered before, by whatever links."""
+    def enters(self, folder: str, entered: Set[str]) -> bool:
+        """Whether a folder is not hidden, lies inside the directory and was not entered before, by
+        whatever links."""
         real = os.path.realpath(folder)
-        if real in seen or not real.startswith(self.root + os.sep):
+        if os.path.basename(folder).startswith(".") or real in entered:
             return False
-        seen.add(real)
+        if not real.startswith(self.root + os.sep):
+            return False
+        entered.add(real)
         return True
 
     def load(self) -> Tuple[List[Mock], List[str]]:
@@ -8079,56 +8190,170 @@ class Library:
         problems: List[str] = []
         try:
             names = self.files()
-        except BadMock as error:
+        except Unreadable as error:
             return [], [str(error)]
         for name in names:
             try:
-                value = parse_json(self.read(name, name))
-            except FileNotFoundError:
-                continue  # gone since the folder was listed
-            except BadMock as error:
-                problems.append(str(error))
-                continue
+                specs = self.parsed(name)
             except ValueError as error:
-                problems.append(f"{name}: not JSON: {error}")
+                problems.append(f"{name}: {error}")
                 continue
-            for position, spec in enumerate(value if isinstance(value, list) else [value], 1):
+            for position, spec in enumerate(specs, 1):
                 try:
-                    mocks.append(parse_mock(spec, f"{name}#{position}", self.read))
+                    mocks.append(parse_mock(MockNode.whole(spec, f"{name}#{position}", self.read)))
                 except BadMock as error:
                     problems.append(str(error))
         return mocks, problems
+
+    def parsed(self, name: str) -> List[Json]:
+        """The mocks in a file, as JSON; ValueError says why it can't be used."""
+        try:
+            value = parse_json(self.read(name))
+        except FileNotFoundError:
+            return []  # gone since the folder was listed
+        except Unreadable as error:
+            raise ValueError(str(error)) from None
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        return value if isinstance(value, list) else [value]
 
 
 def reader(libraries: Sequence[Library]) -> ReadFile:
     """Reads a file from the first data directory that has it."""
 
-    def read(name: str, place: str) -> bytes:
+    def read(name: str) -> bytes:
         if not libraries:
-            fail(place, "", f"@{name} needs a data directory")
+            raise Unreadable(f"@{name} needs a data directory")
         for library in libraries[:-1]:
             try:
-                return library.read(name, place)
+                return library.read(name)
             except FileNotFoundError:
                 pass
-        return libraries[-1].read(name, place)
+        return libraries[-1].read(name)
 
     return read
+
+
+class MockFiles:
+    """The mocks of all data directories, read again when one of the files that were read changes.
+
+    The lock is their own: who asks for a session does not wait until files are read.  `say` gets a
+    line when reading again goes wrong or right; `read_added` reads what was added at run time."""
+
+    def __init__(
+        self,
+        directories: Sequence[str],
+        say: Callable[[str], None],
+        read_added: Callable[[ReadFile], None],
+    ) -> None:
+        self.directories = tuple(directories)
+        self.say, self.read_added = say, read_added
+        self.lock = threading.RLock()
+        self.index = Index(())
+        self.problems: List[str] = []
+        self.seen: Dict[str, Seen] = {}
+        self.next_check = 0.0  # of the monotonic clock
+        self.last_request = 0.0
+        self.look_seconds = 0.0  # what the last look for changes took
+
+    def libraries(self) -> List[Library]:
+        """The directories, to be read."""
+        return [Library(directory) for directory in self.directories]
+
+    def load(self) -> List[str]:
+        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as
+        they were."""
+        with self.lock:
+            libraries = self.libraries()
+            loaded: List[Mock] = []
+            problems: List[str] = []
+            for library in libraries:
+                mocks, wrong = library.load()
+                loaded += mocks
+                problems += wrong
+            if not problems:
+                self.index = Index(loaded)
+            self.read_added(reader(libraries))
+            # Of a broken edit, too: it is read once, and again when it is mended.
+            self.seen = {}
+            self.watch(libraries)
+        return problems
+
+    def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
+        """Mocks of JSON, by place, whose files are looked at from now on; `lock` is held until they
+        are where `read_added` finds them.  BadMock if one is wrong."""
+        libraries = self.libraries()
+        read = reader(libraries)
+        mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
+        self.watch(libraries)
+        return mocks
+
+    def watch(self, libraries: Iterable[Library]) -> None:
+        """Look at the files that these libraries have read, too."""
+        for library in libraries:
+            self.seen.update(library.seen)
+
+    def refresh(self) -> None:
+        """Read the files again if one has changed, at every request.  Looking costs a stat a file;
+        while requests come faster than a client can change a file between two of them, that is kept
+        to a tenth of the time."""
+        arrived = time.monotonic()
+        is_quiet = arrived - self.last_request > QUIET_SECONDS
+        is_quick = self.look_seconds < QUIET_SECONDS * 10
+        self.last_request = arrived
+        if not self.seen or (arrived < self.next_check and not (is_quiet and is_quick)):
+            return
+        with self.lock:
+            began = time.monotonic()
+            has_changed = any(seen.has_changed(path) for path, seen in self.seen.items())
+            looked = time.monotonic()
+            self.look_seconds = looked - began
+            self.next_check = looked + min(0.5, LOOK_SHARE * self.look_seconds)
+            if has_changed:
+                before = [mock.canonical for mock in self.index.mocks]
+                self.report(self.load(), before)
+
+    def report(self, problems: List[str], before: List[str]) -> None:
+        """Tell how a reload went, once a change."""
+        if problems != self.problems:
+            for problem in problems:
+                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
+        is_new = before != [mock.canonical for mock in self.index.mocks]
+        if not problems and (self.problems or is_new):
+            self.say(f"mocks reloaded: {len(self.index.mocks)}")
+        self.problems = problems
 
 
 # === mocks/near ==============================================================
 # Near misses: which mocks nearly matched, and what differs.  Pure.
 
 
+NEAR_MISSES = 3  # how many are told
+
+EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
+
+LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
+
+ALIKE = 0.6  # from here on one text is a typo in the other, not another text
+
+KEY_ORDER = {key: index for index, key in enumerate(MATCH_KEYS)}
+
+
 def explained(difference: Difference) -> str:
     """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
     key, got, expected = unsecret(*difference)
-    part = 0
+    parting = 0
     if isinstance(got, str) and isinstance(expected, str):
-        part = next(
-            (index for index, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), 0
-        )
-    return f"{key} is {shown(got, part)}, expected {shown(expected, part)}"
+        parting = parting_of(got, expected, 0)
+    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
 
 
 @dataclass(frozen=True)
@@ -8139,11 +8364,14 @@ class NearMiss:
     differences: Tuple[Difference, ...]
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """Name, place and the first difference in words."""
-        place = "" if self.mock.name == self.mock.place else f" ({self.mock.place})"
-        said = explained(self.differences[0]) if self.differences else "nothing differs any more"
-        return f'"{self.mock.name}"{place}: {said}'
+        place, difference = "", "nothing differs any more"
+        if self.mock.name != self.mock.place:
+            place = f" ({self.mock.place})"
+        if self.differences:
+            difference = explained(self.differences[0])
+        return f'"{self.mock.name}"{place}: {difference}'
 
     def json(self) -> Dict[str, Json]:
         """The same as JSON, with every difference."""
@@ -8153,299 +8381,305 @@ class NearMiss:
             "differences": [difference_json(*one) for one in self.differences],
         }
 
+    @property
+    def holding(self) -> int:
+        """How many of its conditions hold."""
+        return len(self.mock.conditions) - len(self.differences)
+
+    @property
+    def nearness(self) -> Tuple[float, int, int]:
+        """More is nearer, among mocks with as many differences: a text much like the one that came,
+        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+        if not self.differences:
+            return 1.0, self.holding, len(KEY_ORDER)
+        key, _, expected = self.differences[0]
+        key = re.split(r"[.\[]", key)[0]
+        if key == "times" or isinstance(expected, Because):
+            # All that it asks for is there; it can't answer, for another reason.
+            return 2.0, self.holding, 0
+        alike = likeness(self.differences[0])
+        if alike <= ALIKE:
+            alike = 0.0
+        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
+
 
 def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
-    """One difference: key, got, expected; of long texts what is around the place where they part, and that place."""
+    """One difference: key, got, expected; of long texts what is around the place where they part,
+    and that place."""
     key, got, expected = unsecret(key, got, expected)
-    values = {"got": got, "expected": expected}
-    found: Dict[str, Json] = {"key": key}
-    texts = [
-        value
-        for value in values.values()
-        if isinstance(value, str) and not isinstance(value, Because)
-    ]
-    if len(texts) == 2 and max(map(len, texts)) > 200:
-        part = next(
-            (index for index, pair in enumerate(zip(*texts)) if pair[0] != pair[1]),
-            min(map(len, texts)),
-        )
-        found["differs_at"] = part
-        values = {name: text[max(0, part - 80) : part + 80] for name, text in values.items()}
-    values = {
-        name: value if len(shown(value, room=500)) < 500 else shown(value, room=400)
-        for name, value in values.items()
-    }
-    found.update({name: None if value is MISSING else value for name, value in values.items()})
-    return found
+    result: Dict[str, Json] = {"key": key}
+    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
+        parting = parting_of(got, expected, min(len(got), len(expected)))
+        around = slice(max(0, parting - 80), parting + 80)
+        result["differs_at"] = parting
+        got, expected = got[around], expected[around]
+    result["got"] = bounded(got)
+    result["expected"] = bounded(expected)
+    return result
+
+
+def is_text(value: Json) -> bool:
+    """Whether a value is a text of its own, not a sentence about what was expected."""
+    return isinstance(value, str) and not isinstance(value, Because)
+
+
+def bounded(value: Json) -> Json:
+    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
+    if len(shown(value, room=500)) >= 500:
+        return shown(value, room=400)
+    return None if value is MISSING else value
 
 
 def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int], most: int = 3
+    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
 ) -> List[NearMiss]:
-    """The mocks with the fewest differences, nearest first; of several those whose text is much like the one that came, then
-    those of which most holds, then those that differ latest in the order of MATCH_KEYS."""
-    ranked: Dict[Tuple[int, int], List[NearMiss]] = {}
+    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
+    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
     for mock in mocks:
         differences = mock.differences(call, wire, used(mock))
-        ties = ranked.setdefault((len(differences), len(differences) - len(mock.conditions)), [])
-        if len(ties) < 200:
-            ties.append(NearMiss(mock, tuple(differences)))
-    order = {key: index for index, key in enumerate(MATCH_KEYS)}
-
-    def near(miss: NearMiss) -> Tuple[float, int, int]:
-        holds = len(miss.mock.conditions) - len(miss.differences)
-        first = re.split(r"[.\[]", miss.differences[0][0])[0] if miss.differences else ""
-        if miss.differences and (first == "times" or isinstance(miss.differences[0][2], Because)):
-            return (
-                2.0,
-                holds,
-                0,
-            )  # all that it asks for is there; it can't answer, for another reason
-        alike = likeness(miss.differences)
-        return alike if alike > 0.6 else 0.0, holds, order.get(first, len(order))
-
-    found: List[NearMiss] = []
-    for count in sorted({count for count, _ in ranked}):
-        if len(found) < most:
-            ties = [miss for rank in sorted(ranked) if rank[0] == count for miss in ranked[rank]]
-            found += sorted(ties, key=near, reverse=True)[: most - len(found)]
-    return found
+        holding = len(mock.conditions) - len(differences)
+        equals = by_rank.setdefault((len(differences), -holding), [])
+        if len(equals) < EQUALLY_NEAR:
+            equals.append(NearMiss(mock, tuple(differences)))
+    nearest_first: List[NearMiss] = []
+    for number in sorted({number for number, _ in by_rank}):
+        if len(nearest_first) >= NEAR_MISSES:
+            break
+        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
+        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
+    return nearest_first[:NEAR_MISSES]
 
 
-def likeness(differences: Sequence[Difference]) -> float:
-    """How alike the first difference's two texts are, from 0 to 1."""
-    if not differences:
-        return 1.0
-    _, got, expected = differences[0]
-    texts = [
-        value if isinstance(value, str) else compact(value) if isinstance(value, dict) else ""
-        for value in (got, expected)
-    ]
-    return difflib.SequenceMatcher(None, texts[0][:200], texts[1][:200]).quick_ratio()
+def likeness(difference: Difference) -> float:
+    """How alike the two texts of a difference are, from 0 to 1."""
+    _, got, expected = difference
+    matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
+    return matcher.quick_ratio()
+
+
+def as_text(value: Json) -> str:
+    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
+    if isinstance(value, dict):
+        value = compact(value)
+    return value[:200] if isinstance(value, str) else ""
+
+
+def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """Why no mock matches: the closest one and the first thing that differs."""
+    if near:
+        return f"no mock matches; closest is {near[0].sentence}"
+    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
+    origin = ""
+    if folders:
+        origin = " from " + " and ".join(folders)
+    return f"no mock matches; none are loaded{origin}"
 
 
 # === mocks/sessions ==========================================================
-# All mocks in matching order, and what each session has of its own.  May touch threading and time.
-
-
-@dataclass(frozen=True)
-class Found:
-    """The mock that answers a call, its answer, and the number of this use, counted from 0."""
-
-    mock: Mock
-    answer: Answer
-    used: int
-    uses: Uses
-    limit: Optional[Limit] = None
+# All mocks in matching order, and what each session has of its own.  May touch threading.
 
 
 class Session:
-    """What one session has of its own: mocks added at run time, and how often each mock was used.  `memory` is the
-    answerer's."""
+    """What one session has of its own, mocks added at run time and how often each mock was used,
+    and all that can be done with its mocks.  `memory` is the answerer's."""
 
-    def __init__(self) -> None:
-        self.specs: List[Tuple[Json, str]] = []  # JSON and place of the mocks added at run time
-        self.mocks: Tuple[Mock, ...] = ()
+    def __init__(self, name: str, mocks: Mocks) -> None:
+        self.name, self.all_mocks = name, mocks
+        self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
+        self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
         self.uses: Dict[Tuple[str, str], Uses] = {}
         self.memory: Any = None
-        self.known_index: Optional[Index] = Index(())
+        self.known_index = Index(())
 
-    def uses_of(self, mock: Mock) -> Uses:
-        """How often it has used a mock."""
-        found = self.uses.get(mock.key)
-        return found or self.uses.setdefault(
-            mock.key, Uses()
-        )  # setdefault: two threads get the same
+    def add(self, specs: Sequence[Json]) -> List[Mock]:
+        """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
+        wrong."""
+        numbers, files = self.all_mocks.numbers, self.all_mocks.files
+        placed = {f"added#{next(numbers)}": spec for spec in specs}
+        # No reload may come between reading a mock's files and the mock's being here.
+        with files.lock:
+            mocks = files.parsed(placed)
+            naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
+            with self.all_mocks.lock:
+                self.mocks = (*mocks, *self.mocks)
+                self.specs.update({place: placed[place] for place in naming_files})
+        return mocks
 
-    def hold(self, mocks: Sequence[Mock]) -> None:
-        """Have these mocks of its own, from now on."""
-        self.mocks, self.known_index = tuple(mocks), None
+    def remove(self, ids: Optional[Iterable[str]] = None) -> int:
+        """Take away mocks that were added, all or those with these ids; how many there were."""
+        with self.all_mocks.lock:
+            gone = self.mocks
+            if ids is not None:
+                wanted = set(ids)
+                gone = tuple(mock for mock in self.mocks if mock.id in wanted)
+            places = {mock.place for mock in gone}
+            self.mocks = tuple(mock for mock in self.mocks if mock.place not in places)
+            for mock in gone:
+                self.specs.pop(mock.place, None)
+                self.uses.pop(mock.key, None)
+        return len(gone)
+
+    def reset(self) -> None:
+        """Forget its mocks, what was remembered of answers, and how often it used any mock."""
+        with self.all_mocks.lock:
+            self.mocks, self.known_index = (), Index(())
+            self.specs, self.uses, self.memory = {}, {}, None
+            if self.name:
+                self.all_mocks.sessions.pop(self.name, None)
+
+    def read_again(self, read: ReadFile) -> None:
+        """Read the mocks that name files again; one that can't be used any more stays as it was."""
+        changed: Dict[str, Mock] = {}
+        for place, spec in list(self.specs.items()):
+            try:
+                changed[place] = parse_mock(MockNode.whole(spec, place, read))
+            except BadMock as error:
+                self.all_mocks.say(f"a mock added at run time stays as it was: {error}")
+        with self.all_mocks.lock:
+            if changed:
+                self.mocks = tuple(changed.get(mock.place, mock) for mock in self.mocks)
+            known = {mock.key for mock in self.in_order()}
+            self.uses = {key: uses for key, uses in self.uses.items() if key in known}
+
+    # --- looking ---
 
     @property
     def index(self) -> Index:
-        """Its mocks, indexed when the first request after a change asks: a test may add thousands one by one."""
-        found = self.known_index
-        if found is None or found.mocks is not self.mocks:
-            found = self.known_index = Index(self.mocks)
-        return found
+        """Its own mocks, indexed when the first request after a change asks: a test may add
+        thousands one by one."""
+        index = self.known_index
+        if index.mocks is not self.mocks:
+            index = self.known_index = Index(self.mocks)
+        return index
+
+    def in_order(self) -> List[Mock]:
+        """Its mocks and those from files, in matching order."""
+        return [*self.mocks, *self.all_mocks.from_files]
+
+    def uses_of(self, mock: Mock) -> Uses:
+        """How often it has used a mock, to be counted on."""
+        uses = self.uses.get(mock.key)
+        if uses is None:
+            # Not an assignment: of two threads both get the same.
+            uses = self.uses.setdefault(mock.key, Uses())
+        return uses
+
+    def count_of(self, mock: Mock) -> int:
+        """How often it has used a mock."""
+        uses = self.uses.get(mock.key)
+        return uses.count if uses else 0
+
+    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
+        """The first mock that matches, which is used by that; and whether an equal call will find
+        the same."""
+        is_repeatable = True
+        candidates = self.all_mocks.files.index.candidates(call)
+        if self.mocks:
+            candidates = itertools.chain(self.index.candidates(call), candidates)
+        for mock in candidates:
+            holds = mock.matches(call)
+            if not holds:
+                continue
+            is_repeatable = is_repeatable and mock.is_repeatable
+            found = mock.claim(call, wire, self.uses_of(mock), holds)
+            if found:
+                return found, is_repeatable
+        return None, is_repeatable
+
+    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
+        """The mocks that came nearest to matching."""
+        return near_misses(self.in_order(), call, wire, self.count_of)
+
+    def explain(self, near: Sequence[NearMiss]) -> str:
+        """Why no mock matches: the closest one and the first thing that differs."""
+        return explanation(near, self.all_mocks.files.directories)
 
 
 class Mocks:
-    """All mocks in matching order: those that a session added at run time, newest first, then those from files, which
-    are read again when they change.  `say` gets a line whenever that goes wrong or right."""
+    """All mocks in matching order: those that a session added at run time, newest first, then those
+    from files.  `say` gets a line whenever reading those again goes wrong or right."""
 
     def __init__(
         self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None
     ) -> None:
-        self.directories, self.say = tuple(directories), say
-        self.lock = threading.Lock()
-        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session()})
-        self.from_files: List[Mock] = []
-        self.index = Index(())
-        self.stamps: Dict[str, Stamp] = {}
-        self.next_check = self.last_request = self.looked = 0.0
-        self.fresh = (
-            False  # whether a file is so new that a further change may leave its stamp the same
-        )
-        self.problems: List[str] = []
+        self.say = say
+        self.lock = threading.Lock()  # of the sessions and what they hold
+        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
+        self.files = MockFiles(directories, say, self.read_again)
 
     def session(self, name: str) -> Session:
         """A session, which begins when it is first asked for."""
         if not name:
             return self.sessions[""]
         with self.lock:
-            found = self.sessions.setdefault(name, Session())
+            session = self.sessions.get(name)
+            if session is None:
+                session = self.sessions[name] = Session(name, self)
             self.sessions.move_to_end(name)
             if len(self.sessions) > SESSIONS:
                 del self.sessions[next(old for old in self.sessions if old)]
-        return found
+        return session
+
+    @property
+    def from_files(self) -> Tuple[Mock, ...]:
+        """The mocks from files, in matching order."""
+        return self.files.index.mocks
+
+    def read_again(self, read: ReadFile) -> None:
+        """Read the mocks of all sessions that name files again."""
+        with self.lock:
+            sessions = list(self.sessions.values())
+        for session in sessions:
+            session.read_again(read)
+
+    # --- for those who do not ask the session or the files yet ---
+
+    @property
+    def index(self) -> Index:
+        """See MockFiles.index."""
+        return self.files.index
+
+    @property
+    def problems(self) -> List[str]:
+        """See MockFiles.problems."""
+        return self.files.problems
 
     def load(self) -> List[str]:
-        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as they were."""
-        libraries = [Library(directory) for directory in self.directories]
-        loaded: List[Mock] = []
-        problems: List[str] = []
-        for library in libraries:
-            mocks, wrong = library.load()
-            loaded, problems = loaded + mocks, problems + wrong
-        sessions = list(self.sessions.values())
-        added = [self.again(session, reader(libraries)) for session in sessions]
-        self.watch(libraries)
-        if not problems:
-            self.from_files, self.index = loaded, Index(loaded)
-            for session, mocks in zip(sessions, added):
-                session.hold(mocks)
-                known = {mock.key for mock in itertools.chain(mocks, loaded)}
-                session.uses = {key: uses for key, uses in session.uses.items() if key in known}
-        return problems
-
-    def again(self, session: Session, read: ReadFile) -> List[Mock]:
-        """A session's own mocks, read again for the files that they name; one whose file is gone stays as it was."""
-        mocks = []
-        before = {mock.place: mock for mock in session.mocks}
-        for spec, place in session.specs:
-            try:
-                mocks.append(parse_mock(spec, place, read))
-            except BadMock as error:
-                self.say(f"a mock added at run time stays as it was: {error}")
-                mocks.append(before[place])
-        return mocks
-
-    def watch(self, libraries: Sequence[Library]) -> None:
-        """Look at exactly the files that these libraries have read."""
-        self.stamps = {
-            path: known for library in libraries for path, known in library.stamps.items()
-        }
-        age = time.time_ns() - max((known[0] for known in self.stamps.values() if known), default=0)
-        self.fresh = 0 <= age < 50_000_000
+        """See MockFiles.load."""
+        return self.files.load()
 
     def refresh(self) -> None:
-        """Read the files again if one has changed, at every request.  Looking costs a stat a file; while requests come
-        faster than a client can change a file between two of them, that is kept to a tenth of the time."""
-        arrived = time.monotonic()
-        quiet = arrived - self.last_request > QUIET_SECONDS and self.looked < QUIET_SECONDS * 10
-        self.last_request = arrived
-        if not self.stamps or (arrived < self.next_check and not quiet):
-            return
-        with self.lock:
-            changed = self.fresh or any(stamp(path) != known for path, known in self.stamps.items())
-            done = time.monotonic()
-            self.looked = done - arrived
-            self.next_check = done + min(0.5, 10 * self.looked)
-            if changed:
-                before = [mock.source for mock in self.from_files]
-                self.report(self.load(), before)
-
-    def report(self, problems: List[str], before: List[str]) -> None:
-        """Tell how a reload went, once a change."""
-        if problems != self.problems:
-            for problem in problems:
-                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
-        if not problems and (self.problems or before != [mock.source for mock in self.from_files]):
-            self.say(f"mocks reloaded: {len(self.from_files)}")
-        self.problems = problems
+        """See MockFiles.refresh."""
+        self.files.refresh()
 
     def add(self, specs: Sequence[Json], session: str = "") -> List[Mock]:
-        """Add mocks in front of all others of a session, in their order.  BadMock, and none is added, if one is wrong."""
-        libraries = [Library(directory) for directory in self.directories]
-        holder = self.session(session)
-        with self.lock:
-            placed = [(spec, f"added#{next(self.numbers)}") for spec in specs]
-            mocks = [parse_mock(spec, place, reader(libraries)) for spec, place in placed]
-            holder.specs = [*placed, *holder.specs]
-            holder.hold([*mocks, *holder.mocks])
-            self.stamps.update(
-                {path: known for library in libraries for path, known in library.stamps.items()}
-            )
-        return mocks
+        """See Session.add."""
+        return self.session(session).add(specs)
 
     def remove(self, ids: Iterable[str], session: str = "") -> int:
-        """Take away mocks that a session added, by their ids; how many there were."""
-        holder, wanted = self.session(session), set(ids)
-        with self.lock:
-            kept = [mock for mock in holder.mocks if mock.id not in wanted]
-            gone = len(holder.mocks) - len(kept)
-            places = {mock.place for mock in kept}
-            holder.specs = [(spec, place) for spec, place in holder.specs if place in places]
-            holder.hold(kept)
-            known = {mock.key for mock in itertools.chain(kept, self.index.mocks)}
-            holder.uses = {key: uses for key, uses in holder.uses.items() if key in known}
-        return gone
+        """See Session.remove."""
+        return self.session(session).remove(ids)
 
     def reset(self, session: str = "") -> None:
-        """Forget a session's mocks and how often it used any."""
-        with self.lock:
-            if session:
-                self.sessions.pop(session, None)
-            else:
-                self.sessions[""] = Session()
-                self.sessions.move_to_end("", last=False)
+        """See Session.reset."""
+        self.session(session).reset()
 
     def all(self, session: str = "") -> List[Mock]:
-        """A session's mocks and those from files, in matching order."""
-        return [*self.session(session).mocks, *self.index.mocks]
+        """See Session.in_order."""
+        return self.session(session).in_order()
 
     def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
-        """The first mock that matches, which is used by that; and whether an equal call will find the same."""
-        steady, session = True, self.session(call.session)
-        own = session.index
-        candidates = self.index.candidates(call)
-        for mock in itertools.chain(own.candidates(call), candidates) if own.mocks else candidates:
-            if not mock.matches(call):
-                continue
-            steady = steady and mock.steady
-            uses = session.uses_of(mock)
-            limit = (
-                uses.admit(*mock.limit)
-                if mock.limit and not mock.differences(call, wire, uses.count)
-                else None
-            )
-            if limit and limit.left < 0:
-                failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
-                return Found(
-                    mock, Answer(failure, 429, Delivery()), uses.count, uses, replace(limit, left=0)
-                ), steady
-            claimed = mock.claim(call, wire, uses)
-            if claimed:
-                return Found(mock, *claimed, uses, limit), steady
-        return None, steady
+        """See Session.find."""
+        return self.session(call.session).find(call, wire)
 
     def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
-        """The three mocks that came nearest to matching."""
-        session = self.session(call.session)
-        return near_misses(
-            self.all(call.session), call, wire, lambda mock: session.uses_of(mock).count
-        )
+        """See Session.near."""
+        return self.session(call.session).near(call, wire)
 
     def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs."""
-        if not near:
-            where = " and ".join(
-                os.path.join(name, "mocks") for name in map(os.path.basename, self.directories)
-            )
-            return f"no mock matches; none are loaded{' from ' + where if where else ''}"
-        return f"no mock matches; closest is {near[0].said}"
+        """See Session.explain."""
+        return self.session("").explain(near)
 
 
 # === journal =================================================================
@@ -9161,9 +9395,8 @@ class Control:
     def given(self, request: Request, keys: Iterable[str]) -> Dict[str, Json]:
         """The body, an object with no other keys; an empty one is one without any."""
         try:
-            return known_keys(
-                parse_json(request.body) if request.body.strip() else {}, keys, "body", ""
-            )
+            value = parse_json(request.body) if request.body.strip() else {}
+            return dict(Node(value, "body").only(keys).value)
         except BadMock:
             raise
         except ValueError as error:
@@ -9210,7 +9443,7 @@ class Control:
 
     def requests(self, request: Request) -> Response:
         """The journal."""
-        known_keys(dict(request.query), ("unmatched", "limit", "mock", "session"), "query", "")
+        Node(dict(request.query), "query").only(("unmatched", "limit", "mock", "session"))
         found = self.journal.entries(self.session(request))
         if request.query.get("unmatched", "0").lower() not in ("", "0", "false"):
             found = [entry for entry in found if entry.unmatched]
@@ -9228,7 +9461,7 @@ class Control:
     def count(self, request: Request) -> Response:
         """How many requests match."""
         given = self.given(request, ("match",))
-        wanted = conditions(given.get("match", {}), "", "body")
+        wanted = conditions(Node(given, "body").get("match"), "")
         return control_response(
             200, {"count": len(self.journal.matching(self.session(request), wanted))}
         )
@@ -9236,7 +9469,7 @@ class Control:
     def wait(self, request: Request) -> Response:
         """Requests that match, once there are enough."""
         given = self.given(request, ("match", "count", "ended", "timeout"))
-        wanted = conditions(given.get("match", {}), "", "body")
+        wanted = conditions(Node(given, "body").get("match"), "")
         ended, timeout = given.get("ended"), given.get("timeout", 5)
         if ended is not None and ended not in ENDS:
             raise Refused(
@@ -9309,7 +9542,7 @@ class Control:
                         "id": mock.id,
                         "name": mock.name,
                         "uses": session.uses_of(mock).count,
-                        "source": parse_json(utf8(mock.source)),
+                        "source": parse_json(utf8(mock.canonical)),
                     }
                     for session, mock in known
                 ]
@@ -9484,23 +9717,11 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
 def respond(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
-    """An outcome in the provider's bytes, whole or streamed as the call asks; malformed, if that is its fault."""
-    response = written(wire, call, outcome, status, delivery)
-    if not delivery.fault or delivery.fault.kind != "malformed":
-        return response
-    if response.frames is None:
-        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
-    frames, tear = (
-        [frame for frame in response.frames if isinstance(frame, bytes)],
-        wire.framing(call).tear,
-    )
-    after = len(frames) // 2 if delivery.fault.after is None else delivery.fault.after
-    return replace(
-        response,
-        frames=tuple(
-            tear(frame) if index == after else frame for index, frame in enumerate(frames)
-        ),
-    )
+    """An outcome in the provider's bytes, whole or streamed as the call asks, its content broken
+    if that is what its fault does."""
+    intact = written(wire, call, outcome, status, delivery)
+    response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
+    return response
 
 
 def written(
@@ -9576,10 +9797,8 @@ def streamed(
             begun = tuple(itertools.islice(events, outcome.after))
             events = itertools.chain(begun, broken_off(wire, call, outcome, begun))
         frames = framing.stream(events)
-    if isinstance(framing, SSE) and (
-        delivery.wire.eol or delivery.wire.comments or delivery.wire.no_space
-    ):
-        frames = tuple(framing.recut(frame, delivery.wire) for frame in frames)
+    if isinstance(framing, SSE):
+        frames = relined(frames, delivery.plan)
     return Response(
         status,
         laid_over(headers, delivery.headers),
@@ -9975,160 +10194,167 @@ def shape_of(request: Request) -> WireFormat:
 
 
 # === schema ==================================================================
-# Whether an answer fits the JSON schema of its request, in bounded time.  Pure.
+# Whether an answer fits the JSON schema of its request, in bounded time and memory.  Pure.
 
 
-JSON_TYPES: Mapping[str, Callable[[Json], bool]] = {
+LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
+
+# A schema may refer to itself in many branches.  So many schemas, required names and allowed values
+# are looked at; then the rest of the answer fits.
+SCHEMA_STEPS = 20_000
+
+TYPES: Mapping[str, Callable[[Json], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
-    "number": lambda value: fits(value, "a number"),
     "null": lambda value: value is None,
-    "integer": lambda value: (
-        fits(value, "an integer") or (isinstance(value, float) and value.is_integer())
-    ),
+    "number": lambda value: fits(value, "a number"),
+    "integer": lambda value: fits(value, "a number") and value == value // 1,
 }
 
-
-# Keywords that compare a value with a number: what they apply to, how it is measured, what must hold.
-MEASURES: Tuple[
-    Tuple[str, Any, Callable[[Any], float], Callable[[float, float], bool], str], ...
-] = (
-    ("minimum", (int, float), lambda value: value, lambda got, bound: got >= bound, "at least"),
-    ("maximum", (int, float), lambda value: value, lambda got, bound: got <= bound, "at most"),
-    (
-        "exclusiveMinimum",
-        (int, float),
-        lambda value: value,
-        lambda got, bound: got > bound,
-        "more than",
-    ),
-    (
-        "exclusiveMaximum",
-        (int, float),
-        lambda value: value,
-        lambda got, bound: got < bound,
-        "less than",
-    ),
-    ("minLength", str, len, lambda got, bound: got >= bound, "a length of at least"),
-    ("maxLength", str, len, lambda got, bound: got <= bound, "a length of at most"),
-    ("minItems", list, len, lambda got, bound: got >= bound, "at least so many items:"),
-    ("maxItems", list, len, lambda got, bound: got <= bound, "at most so many items:"),
+# Keywords that bound a number, or the length of a text or an array: what must hold, and in words.
+BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
+    ("minimum", "a number", operator.ge, "at least"),
+    ("maximum", "a number", operator.le, "at most"),
+    ("exclusiveMinimum", "a number", operator.gt, "more than"),
+    ("exclusiveMaximum", "a number", operator.lt, "less than"),
+    ("minLength", "a string", operator.ge, "a length of at least"),
+    ("maxLength", "a string", operator.le, "a length of at most"),
+    ("minItems", "an array", operator.ge, "at least so many items:"),
+    ("maxItems", "an array", operator.le, "at most so many items:"),
 )
 
 
-SCHEMA_STEPS = (
-    20_000  # schemas that may refer to themselves in many branches are not followed any further
-)
+class Misfit(Exception):
+    """A node that does not fit, what its schema says of it, with a {} for each of the values that
+    follow.  It is put into words only when told: of those found in branches most never are."""
+
+    def __str__(self) -> str:
+        node, problem, *values = self.args
+        told = [one if isinstance(one, Misfit) else shown(one) for one in values]
+        return f"{node.path} {problem.format(*told)}"
 
 
-def misfit(value: Json, schema: Json, place: str) -> str:
-    """The first way in which a value does not fit a JSON schema, with its place, or an empty string.
+def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
+    """Raise Misfit for a number, a text or an array that is too small or too large."""
+    for keyword, kind, holds, words in BOUNDS:
+        bound = schema.get(keyword)
+        if not fits(bound, "a number") or not node.is_a(kind):
+            continue
+        measure = node.value if kind == "a number" else len(node.value)
+        if not holds(measure, bound):
+            raise Misfit(node, "is {}, expected " + words + " {}", node.value, bound)
 
-    Known are the keywords that providers take for structured output; type names may be in capitals and `nullable` may
-    stand beside them, as in Google's schemas.  A keyword that is not known holds."""
-    return Misfits(schema).first(value, schema, place)
 
-
-class Misfits:
-    """Looks for what does not fit a schema, for a bounded number of steps; beyond them everything fits."""
+class SchemaCheck:
+    """Holds values against a schema.  Known are the keywords that providers take for structured
+    output, type names also in capitals and beside `nullable`, as Google has them; others hold."""
 
     def __init__(self, root: Json) -> None:
-        self.root, self.left = root, SCHEMA_STEPS
+        self.root, self.steps_left = root, SCHEMA_STEPS
 
-    def first(self, value: Json, schema: Json, place: str, levels: int = 0) -> str:
-        """The first misfit, or an empty string."""
-        self.left -= 1
-        if not isinstance(schema, dict):
-            return f"{place} is not wanted" if schema is False else ""
-        if (
-            self.left < 0
-            or levels > DEPTH_LIMIT
-            or (value is None and schema.get("nullable") is True)
-        ):
-            return ""
+    def check(self, node: Node, schema: Json, level: int = 0) -> None:
+        """Raise Misfit for the first thing that does not fit."""
+        self.steps_left -= 1
+        if schema is False:
+            raise Misfit(node, "is not wanted")
+        if not isinstance(schema, dict) or self.steps_left < 0 or level > DEPTH_LIMIT:
+            return
         if isinstance(schema.get("$ref"), str):
-            names = schema["$ref"].lstrip("#/").split("/") if schema["$ref"] != "#" else []
-            return self.first(value, within(self.root, *names), place, levels + 1)
-        return self.own(value, schema, place) or next(
-            filter(None, self.inside(value, schema, place, levels + 1)), ""
-        )
+            names = [name for name in schema["$ref"].lstrip("#").split("/") if name]
+            self.steps_left -= len(names)
+            self.check(node, within(self.root, *names), level + 1)
+        elif node.value is not None or schema.get("nullable") is not True:
+            self.check_type(node, schema)
+            check_bounds(node, schema)
+            if isinstance(node.value, dict):
+                self.check_members(node, schema, level + 1)
+            elif isinstance(node.value, list):
+                self.check_items(node, schema, level + 1)
+            self.check_branches(node, schema, level + 1)
 
-    @staticmethod
-    def own(value: Json, schema: Mapping[str, Json], place: str) -> str:
-        """What does not fit of the value itself."""
-        kinds = schema.get("type")
-        names = (
-            [str(name).lower() for name in (kinds if isinstance(kinds, list) else [kinds])]
-            if kinds
-            else []
-        )
-        if names and not any(JSON_TYPES.get(name, lambda value: True)(value) for name in names):
-            return f"{place} is {shown(value)}, expected {' or '.join(names)}"
-        for keyword, allowed in (
-            ("enum", schema.get("enum")),
-            ("const", [schema["const"]] if "const" in schema else None),
-        ):
-            if isinstance(allowed, list) and value not in allowed:
-                said = "one of " + shown(allowed) if keyword == "enum" else shown(allowed[0])
-                return f"{place} is {shown(value)}, expected {said}"
-        for name, kind, measure, holds, said in MEASURES:
-            bound: Any = schema.get(name)
-            measured = (
-                fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool)
-            )
-            if measured and not holds(measure(value), bound):
-                return f"{place} is {shown(value)}, expected {said} {bound}"
-        return ""
+    def listed(self, schema: Mapping[str, Json], keyword: str) -> List[Json]:
+        """An array in a schema, each item of which is a step."""
+        items = schema.get(keyword)
+        if not isinstance(items, list):
+            return []
+        self.steps_left -= len(items)
+        return items
 
-    def inside(
-        self, value: Json, schema: Mapping[str, Json], place: str, levels: int
-    ) -> Iterator[str]:
-        """The same of what lies inside the value, and of the schemas that this one is made of."""
-        lists: Dict[str, List[Any]] = {
-            name: found if isinstance(found, list) else [] for name, found in schema.items()
-        }
-        properties = schema.get("properties")
-        properties = properties if isinstance(properties, dict) else {}
-        if isinstance(value, dict):
-            for name in lists.get("required", ()):
-                if isinstance(name, str) and name not in value:
-                    yield f"{place}.{name} is missing"
-            for name, member in value.items():
-                rule = properties.get(name, schema.get("additionalProperties", True))
-                said = self.first(member, rule, f"{place}.{name}", levels)
-                yield (
-                    f"{said}; {nearest(name, properties)}" if rule is False and properties else said
-                )
-        if isinstance(value, list):
-            first = lists.get("prefixItems", [])
-            for index, item in enumerate(value):
-                rule = first[index] if index < len(first) else schema.get("items", True)
-                yield self.first(item, rule, f"{place}[{index}]", levels)
-        for part in lists.get("allOf", ()):
-            yield self.first(value, part, place, levels)
-        for name in ("anyOf", "oneOf"):
-            problem = ""
-            for part in lists.get(name, ()):
-                said = self.first(value, part, place, levels)
-                if not said:
+    def check_type(self, node: Node, schema: Mapping[str, Json]) -> None:
+        """The type, and the values that are allowed."""
+        value = node.value
+        types = self.listed(schema, "type") or [schema.get("type")]
+        names = [str(name).lower() for name in types if name]
+        if names and not any(name not in TYPES or TYPES[name](value) for name in names):
+            raise Misfit(node, "is {}, expected " + " or ".join(names), value)
+        if isinstance(value, (dict, list)) and ("enum" in schema or "const" in schema):
+            self.steps_left -= len(compact(value))  # to compare it may take as long
+        allowed = self.listed(schema, "enum")
+        if allowed and value not in allowed:
+            raise Misfit(node, "is {}, expected one of {}", value, allowed)
+        if value != schema.get("const", value):
+            raise Misfit(node, "is {}, expected {}", value, schema["const"])
+
+    def check_members(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an object."""
+        for name in self.listed(schema, "required"):
+            if isinstance(name, str) and name not in node.value:
+                raise Misfit(node.get(name), "is missing")
+        rules, others = schema.get("properties"), schema.get("additionalProperties", True)
+        if not isinstance(rules, dict):
+            rules = {}
+        for name, member in node.members():
+            self.check(member, rules.get(name, others), level)
+
+    def check_items(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an array."""
+        first, others = self.listed(schema, "prefixItems"), schema.get("items", True)
+        rules = itertools.chain(first, itertools.repeat(others))
+        for index, (item, rule) in enumerate(zip(node.value, rules)):
+            self.check(Node(item, "", node, index), rule, level)
+
+    def check_branches(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """The schemas that this one is made of."""
+        for part in self.listed(schema, "allOf"):
+            self.check(node, part, level)
+        for keyword in ("anyOf", "oneOf"):
+            problem = None
+            for part in self.listed(schema, keyword):
+                try:
+                    self.check(node, part, level)
                     break
-                problem = problem or f"{place} fits none of {name}: {said}"
+                except Misfit as found:
+                    problem = problem or found
             else:
-                yield problem
+                if problem:
+                    raise Misfit(node, f"fits none of {keyword}: {{}}", problem)
+
+
+def misfit(value: Json, schema: Json, name: str) -> str:
+    """The first way in which a value does not fit a JSON schema, with its place, or nothing."""
+    try:
+        SchemaCheck(schema).check(Node({name: value}).get(name), schema)
+    except Misfit as found:
+        return str(found)
+    return ""
 
 
 def unfit(call: Call, outcome: Outcome) -> str:
-    """Why an answer's text is not what the JSON schema in the request asks for, or an empty string."""
-    text = outcome.text(Text) if isinstance(outcome, Reply) and call.schema is not None else None
-    if text is None:
+    """Why an answer's text is not what the JSON schema in the request asks for, or nothing."""
+    if call.schema is None or not isinstance(outcome, Reply):
+        return ""
+    text = outcome.text(Text)
+    if text is None or len(text) > LONGEST_ANSWER:
         return ""
     try:
         problem = misfit(parse_json(utf8(text)), call.schema, "text")
     except ValueError as error:
         problem = f"text is not JSON: {error}"
-    return f"the answer does not fit the request's JSON schema: {problem}" if problem else ""
+    if problem:
+        problem = f"the answer does not fit the request's JSON schema: {problem}"
+    return problem
 
 
 # === answering ===============================================================
@@ -10150,29 +10376,30 @@ class Answerer:
         self.mocks.refresh()
         if request.path.startswith(CONTROL_PREFIX):
             return Control(self.mocks, self.journal, self.settings).answer(request)
+        session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
-            return self.fresh(request)
-        memory = self.memory(request)
+            return self.fresh(request, session)
+        memory = self.memory(session, request)
         known = memory.find(request)
         if known is None:
             headers = NotedHeaders(request.headers)
-            answered = self.fresh(replace(request, headers=headers))
+            answered = self.fresh(replace(request, headers=headers), session)
             return memory.keep(request, headers.noted, answered)
         if known.uses:
             with known.uses.lock:
                 known.uses.count += 1
         return known
 
-    def memory(self, request: Request) -> Memory:
+    def memory(self, session: Session, request: Request) -> Memory:
         """The answers that the session of a request remembers."""
-        session, files = self.mocks.session(request.session), self.mocks.index
         memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, files):
+        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.index):
             room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = session.memory = Memory(self.settings, session.index, files, room)
+            memory = Memory(self.settings, session.index, self.mocks.index, room)
+            session.memory = memory
         return memory
 
-    def fresh(self, request: Request) -> Answered:
+    def fresh(self, request: Request, session: Session) -> Answered:
         """The response to a request, worked out."""
         if request.method == "OPTIONS":
             return Answered(self.options(request))
@@ -10189,7 +10416,7 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 return self.fail(wire, begun, wire.unauthorized(request))
             call = wire.read(request, params, self.body(wire, request))
-            return self.reply(wire, call)
+            return self.reply(wire, call, session)
         except BadField as wrong:
             return self.fail(wire, begun, wire.complaint(wrong))
         except Refused as refused:
@@ -10222,7 +10449,7 @@ class Answerer:
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
-    def reply(self, wire: WireFormat, call: Call) -> Answered:
+    def reply(self, wire: WireFormat, call: Call, session: Session) -> Answered:
         """The answer that the request brings along, of the first mock that matches, or of the fallback."""
         own, overlay = brought_along(call)
         lacking = own.lacks(wire, call) if own else None
@@ -10240,9 +10467,9 @@ class Answerer:
             return Answered(
                 response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False
             )
-        found, steady = self.mocks.find(call, wire)
+        found, steady = session.find(call, wire)
         if found:
-            outcome = found.answer.to(call, found.mock.groups(call))
+            outcome = found.answer.to(call, found.groups)
             delivery = self.drawn(
                 overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}"
             )
@@ -10268,17 +10495,17 @@ class Answerer:
                 steady=steady,
                 unmatched=True,
             )
-        return self.miss(wire, call, steady)
+        return self.miss(wire, call, session, steady)
 
-    def miss(self, wire: WireFormat, call: Call, steady: bool) -> Answered:
+    def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
         """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
-        near = self.mocks.near(call, wire)
-        message = self.mocks.explain(near)
+        near = session.near(call, wire)
+        message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
         more = {"near_misses": [miss.json() for miss in near]}
         response = failed(wire, call, failure, Delivery(), more)
-        note = "; then ".join([message, *(miss.said for miss in near[1:])])
-        steady = steady and all(miss.mock.steady for miss in near)
+        note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
+        steady = steady and all(miss.mock.is_repeatable for miss in near)
         return Answered(
             response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True
         )
@@ -10323,9 +10550,9 @@ def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
             and spec
             and set(spec) <= {*DELIVERY_KEYS, *FAULT_KEYS, "after_events"}
         ):
-            parse_delivery(spec, "X-Mock-Response")
+            parse_delivery(of_header(spec))
             return None, spec
-        return parse_answer(spec, (), no_file, "X-Mock-Response"), {}
+        return parse_answer(of_header(spec), ()), {}
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
     except ValueError as error:
@@ -10334,57 +10561,436 @@ def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
         ) from None
 
 
-def no_file(name: str, place: str) -> bytes:
+def of_header(spec: Json) -> MockNode:
+    """The `response` that a header holds."""
+    return MockNode.whole({"response": spec}, "X-Mock-Response", no_file).get("response")
+
+
+def no_file(name: str) -> bytes:
     """Refuses to read: a header may name no files."""
-    fail(place, "", f"@{name} is a file, and a header may name none; put it in a mock")
+    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
 
 
 def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
     """A delivery with what a header says of it in place of its own."""
-    given = parse_delivery(spec, "X-Mock-Response")
-    return replace(
-        delivery,
-        **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},
+    given = parse_delivery(of_header(spec))
+    names = {"plan" if key == "wire" else key for key in spec} - {"probability", "after_events"}
+    return replace(delivery, **{name: getattr(given, name) for name in names})
+
+
+# === bodies ==================================================================
+# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
+
+
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.pieces = bytearray()
+        self.rest = b""
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.pieces = bytearray()
+        self.rest = b""
+        self.at = 0  # up to where `rest` is read
+        self.need = 0  # bytes left of a chunk
+        self.trailers = 0  # bytes of trailers
+        self.state = self.size
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.
+
+        Refused if it is malformed or too long."""
+        self.rest = self.rest[self.at :] + data
+        self.at = 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state != self.done:
+            return False
+        self.rest = self.rest[self.at :]
+        self.at = 0
+        return True
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
+        if end < 0:
+            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
+                raise malformed(
+                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
+                )
+            return None
+        line = self.rest[self.at : end + 1]
+        self.at = end + 1
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            text = shown(line.decode("latin-1"), room=40)
+            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        piece = self.rest[self.at : self.at + self.need]
+        self.pieces += piece
+        self.at += len(piece)
+        self.need -= len(piece)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at += 2
+        self.state = self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        if not line:
+            self.state = self.done
+            return False
+        self.trailers += len(line)
+        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
+            raise malformed("malformed trailer after the chunked body")
+        return True
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
     )
 
 
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
+    length = head.headers.get("content-length", "0")
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if int(length):
+        return SizedBody(int(length))
+    return None
+
+
+# === log =====================================================================
+# The request log.  May touch threading and time.
+
+
+# What a line of JSON says of a request, of all that the journal knows.
+LOGGED = (
+    "time",
+    "port",
+    "session",
+    "method",
+    "path",
+    "provider",
+    "operation",
+    "api",
+    "model",
+    "stream",
+    "mock",
+    "status",
+    "duration",
+    "bytes_sent",
+    "events_sent",
+    "ended",
+    "note",
+)
+
+
+class Log:
+    """The request log on a stream; `mode` is text, json or off.
+
+    Lines wait in a bounded queue, so that a stream that nobody reads delays no answer; what does
+    not fit is counted and reported."""
+
+    def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
+        self.stream = stream or sys.stderr
+        self.mode = mode
+        if not self.stream:  # standard error was closed from the start
+            self.mode = "off"
+        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
+        self.dropped = 0
+        self.thread = threading.Thread(target=self.write, name="log", daemon=True)
+        if self.mode != "off":
+            self.thread.start()
+
+    def say(self, message: str) -> None:
+        """A line that is about no request."""
+        if self.mode == "json":
+            self.put({"time": timestamp(time.time()), "message": message})
+        else:
+            self.put(message)
+
+    def request(self, entry: Entry) -> None:
+        """A line about one request."""
+        if self.mode == "json":
+            known = entry.json()
+            self.put({key: known[key] for key in LOGGED})
+        elif self.mode == "text":
+            self.put(request_line(entry))
+
+    def put(self, line: Union[str, Mapping[str, Json]]) -> None:
+        """Queue a line, or count it as dropped."""
+        if self.mode == "off":
+            return
+        if self.lines.qsize() >= LOG_LINES:
+            self.dropped += 1
+            return
+        if not isinstance(line, str):
+            line = compact(line)
+        self.lines.put(printable(line) + "\n")
+
+    def write(self) -> None:
+        """Write what is queued, many lines at once, until None comes."""
+        last = False
+        while not last:
+            batch = [self.lines.get()]
+            while not self.lines.empty():
+                batch.append(self.lines.get())
+            last = None in batch
+            if self.dropped:
+                batch.append(
+                    f"{self.dropped} log lines dropped, because standard error is read too slowly\n"
+                )
+                self.dropped = 0
+            try:
+                self.stream.write("".join(line for line in batch if line))
+                self.stream.flush()
+            except (OSError, ValueError):
+                return  # nobody reads it any more
+            if not last:
+                time.sleep(0.02)  # waking up for every line would cost requests their time
+
+    def close(self) -> None:
+        """Write what is left, if that takes no longer than half a second."""
+        self.lines.put(None)
+        if self.thread.is_alive():
+            self.thread.join(0.5)
+
+
+def printable(text: str) -> str:
+    """A text whose control characters are escaped: a model's name must not steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join([letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text])
+
+
+def request_line(entry: Entry) -> str:
+    """One request as a line of text."""
+    path = entry.path
+    if entry.session:
+        path = f"/@{entry.session}{path}"
+    words = [timestamp(entry.moment), str(entry.port), entry.method, path, str(entry.status)]
+    if entry.ended != "complete":
+        words.append(str(entry.ended))
+    words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{entry.bytes_sent}B"]
+    if entry.call and entry.call.stream:
+        words.append(f"{entry.events_sent} events")
+    words.append(entry.provider or "")
+    if entry.call:
+        words += [entry.call.api, entry.call.model]
+    if entry.mock:
+        words.append(f'"{entry.mock}"')
+    words.append(entry.note)
+    return " ".join(word for word in words if word)
+
+
 # === sockets =================================================================
-# Sockets, polling and bells.
+# Sockets, polling, bells, and what ends a connection or the program.  Touches no request.
 
 
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # where there is none, a write waits in the kernel
+# Where there is no MSG_DONTWAIT, a write waits in the kernel.
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 
 
-READABLE, WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
+READABLE = getattr(select, "POLLIN", 1)
 
 
-GONE = getattr(select, "POLLRDHUP", 0)  # the client has closed; elsewhere only a reset is noticed
+WRITABLE = getattr(select, "POLLOUT", 4)
+
+
+# The other side has closed.  Where there is no POLLRDHUP, only a reset is noticed.
+HUNG_UP = getattr(select, "POLLRDHUP", 0)
+
+
+class Broke(Exception):
+    """A fault has ended an answer; it says how."""
+
+
+class Vanished(Exception):
+    """The client left, or takes nothing any more; how it ended, in the journal's words."""
+
+
+# --- waiting ---
 
 
 def ready(sock: Any, events: int, timeout: float) -> int:
-    """Wait until one of the poll events, or the other side's end, holds of a socket; 0 if none does in time."""
+    """Wait until one of the poll events, or the other side's end, holds of a socket.
+
+    0 if none does within so many seconds."""
     if isinstance(sock, TLSConnection) and events == READABLE and sock.pending():
         return READABLE
     if not hasattr(select, "poll"):  # Windows
-        if not events:
-            time.sleep(timeout)
-            return 0
-        reads, writes, _ = select.select(
-            [sock] * (events == READABLE), [sock] * (events == WRITABLE), [], timeout
-        )
-        return events if reads or writes else 0
+        return selected(sock, events, timeout)
     poller = select.poll()
     poller.register(sock, events)
-    found = poller.poll(max(0.0, timeout) * 1000)
-    return found[0][1] if found else 0
+    answers = poller.poll(max(0.0, timeout) * 1000)
+    if not answers:
+        return 0
+    return answers[0][1]
+
+
+def selected(sock: Any, events: int, timeout: float) -> int:
+    """The same with select(), which knows READABLE and WRITABLE alone."""
+    if not events:
+        time.sleep(timeout)
+        return 0
+    readers = [sock] if events == READABLE else []
+    writers = [sock] if events == WRITABLE else []
+    readable, writable, _ = select.select(readers, writers, [], timeout)
+    if readable or writable:
+        return events
+    return 0
+
+
+def shut(sock: socket.socket, how: int) -> None:
+    """Shut a socket down, if it is still there."""
+    try:
+        sock.shutdown(how)
+    except OSError:
+        pass
+
+
+class Bell:
+    """What wakes a thread that waits beside a client: any other thread may ring it."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = socket.socketpair()
+        self.reader.setblocking(False)
+        self.writer.setblocking(False)
+
+    def ring(self) -> None:
+        """Ring it, if it is still there."""
+        try:
+            self.writer.send(b"x")
+        except OSError:
+            pass  # nobody waits any more, or it rings already
+
+    def heard(self, sock: Any, timeout: Optional[float] = None) -> bool:
+        """Wait until it rings, or for so many seconds.
+
+        False if the other side of the socket ends first."""
+        if not hasattr(select, "poll"):  # Windows
+            select.select([self.reader], [], [], timeout)
+            self.silence()
+            return True
+        poller = select.poll()
+        poller.register(sock, HUNG_UP)
+        poller.register(self.reader, READABLE)
+        milliseconds = None
+        if timeout is not None:
+            milliseconds = max(0.0, timeout) * 1000
+        numbers = [number for number, _ in poller.poll(milliseconds)]
+        self.silence()
+        return not numbers or self.reader.fileno() in numbers
+
+    def silence(self) -> None:
+        """Have it ring no more, until it is rung again."""
+        try:
+            self.reader.recv(4096)
+        except BlockingIOError:
+            pass  # it does not ring
+
+    def close(self) -> None:
+        """Take it down."""
+        self.reader.close()
+        self.writer.close()
+
+
+class Stop:
+    """What the main thread waits for: one of some signals, or `set()` in another thread.
+
+    A bell, because Python runs a signal handler only once the main thread is back from the system:
+    one that comes just before a wait on a lock would be noticed after it.  The byte for
+    set_wakeup_fd is never missed."""
+
+    def __init__(self, *signals: int) -> None:
+        self.bell = Bell()
+        self.bell.reader.setblocking(True)
+        signal.set_wakeup_fd(self.bell.writer.fileno(), warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, lambda *_: None)
+
+    def set(self) -> None:
+        """End the wait."""
+        self.bell.ring()
+
+    def wait(self) -> None:
+        """Wait until it is time to stop."""
+        self.bell.reader.recv(1)
+
+    def close(self) -> None:
+        """Give its sockets back; the signals do nothing from now on."""
+        signal.set_wakeup_fd(-1)
+        self.bell.close()
+
+
+# --- TLS ---
 
 
 class TLSConnection:
-    """A TLS connection with the methods of a socket that the server uses, none of which blocks but `recv`, which waits for
-    as long as SO_RCVTIMEO says."""
+    """A TLS connection with the methods of a socket that the server uses.
+
+    None of them blocks but `recv`, which waits for as long as SO_RCVTIMEO says."""
 
     def __init__(self, sock: "ssl.SSLSocket") -> None:
-        self.sock, self.family, self.timeout = sock, sock.family, IDLE_SECONDS
+        self.sock = sock
+        self.family = sock.family
+        self.timeout = IDLE_SECONDS
         sock.setblocking(False)
 
     def fileno(self) -> int:
@@ -10398,12 +11004,9 @@ class TLSConnection:
     def setsockopt(self, level: int, option: int, value: Any) -> None:
         """The socket's option; SO_RCVTIMEO is kept here."""
         if option == socket.SO_RCVTIMEO:
-            first, second = (
-                struct.unpack("ll", value) if len(value) == struct.calcsize("ll") else (value[0], 0)
-            )
-            self.timeout = first + second / 1e6
-            return
-        self.sock.setsockopt(level, option, value)
+            self.timeout = unpacked_timeout(value)
+        else:
+            self.sock.setsockopt(level, option, value)
 
     def getsockopt(self, level: int, option: int) -> int:
         """The socket's option."""
@@ -10435,7 +11038,7 @@ class TLSConnection:
                 ready(self.sock, WRITABLE, deadline - time.monotonic())
 
     def shutdown(self, how: int) -> None:
-        """Say goodbye as TLS does it, if there is somebody to say it to, then end the connection."""
+        """Say goodbye as TLS does it, if there is somebody to hear it, then end the connection."""
         if how == socket.SHUT_WR:
             try:
                 self.sock.unwrap()
@@ -10448,183 +11051,519 @@ class TLSConnection:
         self.sock.close()
 
 
-HELD = -1.0  # what a stream is due that waits at a gate
+def packed_timeout(seconds: float) -> bytes:
+    """Seconds as SO_RCVTIMEO wants them: a timeval, or milliseconds on Windows."""
+    if os.name == "nt":
+        return struct.pack("l", int(seconds * 1000))
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
 
 
-def rings(sock: Any, bell: socket.socket, timeout: Optional[float] = None) -> bool:
-    """Wait until a bell rings, or for so many seconds; false if the other side of the socket ends first."""
-    if not hasattr(select, "poll"):  # Windows
-        select.select([bell], [], [], timeout)
-        return True
-    poller = select.poll()
-    poller.register(sock, GONE)
-    poller.register(bell, READABLE)
-    found = dict(poller.poll(None if timeout is None else max(0.0, timeout) * 1000))
-    return not found or bell.fileno() in found
+def unpacked_timeout(packed: bytes) -> float:
+    """The seconds of a packed timeout."""
+    if os.name == "nt":
+        return float(struct.unpack("l", packed)[0] / 1000)
+    seconds, microseconds = struct.unpack("ll", packed)
+    return float(seconds + microseconds / 1e6)
 
 
-def ring(rope: socket.socket) -> None:
-    """Ring a bell, if it is still there."""
-    try:
-        rope.send(b"x")
-    except OSError:
-        pass  # nobody waits any more, or it rings already
+# === pacer ===================================================================
+# Who writes when: the pacer, which goes on with every paced stream, and turns for all others.
+
+# May touch threading, time and epoll.
 
 
-class Broke(Exception):
-    """A fault has ended an answer; it says how."""
+class Paceable(Protocol):
+    """What the pacer needs of a connection: `unsent` are bytes that its client has not taken."""
+
+    connection: socket.socket
+    unsent: bytes
+
+    def advance(
+        self, steps: Iterator[Step], pooled: bool, due: float, blocks: bool = True
+    ) -> float:
+        """Do steps until the next pause, and say when that is over; 0 at their end."""
+
+    def how_it_left(self) -> str:
+        """What the journal says of a client that left in a pause."""
 
 
-class Vanished(Exception):
-    """The client is gone, or takes nothing any more; how it ended, in the journal's words."""
+@dataclass
+class Paused:
+    """A stream in a pause: its next steps, and when they are due.
+
+    `over` is a lock that is free once its own thread is to go on, with `error` if there is one."""
+
+    stream: Paceable
+    steps: Iterator[Step]
+    due: float
+    over: Any
+    error: Optional[Exception] = None
 
 
-class Stop:
-    """What the main thread waits for: one of some signals, or `set()` in another thread.
+class Pacer:
+    """One thread that goes on with every stream whose pause is over, while their own threads sleep.
 
-    A pair of sockets, because Python runs a signal handler only once the main thread is back from the system: one
-    that comes just before a wait on a lock would be noticed after it.  The byte for set_wakeup_fd is never missed."""
+    A thousand threads that each wake up fifty times a second fight for the interpreter, and come
+    late; one that looks at a heap does not.  What would block is given back to the stream's own
+    thread.  Needs epoll, which also tells at once when a client leaves; where there is none, each
+    thread waits for itself."""
 
-    def __init__(self, *signals: int) -> None:
-        self.reader, self.writer = socket.socketpair()
-        self.writer.setblocking(False)
-        signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
-        for number in signals:
-            signal.signal(number, lambda *_: None)
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.thread: Optional[threading.Thread] = None
+        self.arrived: Deque[Paused] = deque()
+        self.running: Dict[int, Paused] = {}  # by the number of their socket
+        self.heap: List[Tuple[float, int, Paused]] = []  # the next first
+        self.order = itertools.count()  # of streams that are due at the same moment
+        self.closed = False
 
-    def set(self) -> None:
-        """End the wait."""
-        self.writer.send(b"x")
+    def go_on(self, stream: Paceable, steps: Iterator[Step], due: float) -> float:
+        """Have a stream's steps done from `due` on.
 
-    def wait(self) -> None:
-        """Wait until it is time to stop."""
-        self.reader.recv(1)
+        0 at its end, or when its next steps are due if it has `unsent` bytes."""
+        with self.lock:
+            if not self.thread:
+                self.open()
+        paused = Paused(stream, steps, due, threading.Lock())
+        paused.over.acquire()
+        self.arrived.append(paused)
+        os.write(self.rope, b"x")
+        paused.over.acquire()
+        if paused.error:
+            raise paused.error
+        return paused.due
+
+    def open(self) -> None:
+        """Start the thread, with the first stream that needs it."""
+        self.epoll = select.epoll()
+        self.bell, self.rope = os.pipe()
+        self.epoll.register(self.bell, READABLE)
+        self.thread = threading.Thread(target=self.run, name="pacer", daemon=True)
+        self.thread.start()
+
+    def run(self) -> None:
+        """Wait for what comes first: the end of a pause, a new stream, or a client that leaves."""
+        while not self.closed:
+            timeout = None
+            if self.heap:
+                timeout = min(3600.0, max(0.0, self.heap[0][0] - time.monotonic()))
+            for number, _ in self.epoll.poll(timeout):
+                if number == self.bell:
+                    os.read(number, 65536)
+                elif number in self.running:
+                    self.give_back(number, Vanished(self.running[number].stream.how_it_left()))
+            while self.arrived:
+                self.admit(self.arrived.popleft())
+            now = time.monotonic()
+            while self.heap and self.heap[0][0] <= now:
+                self.resume(heapq.heappop(self.heap)[2])
+
+    def admit(self, paused: Paused) -> None:
+        """Take a stream over."""
+        number = paused.stream.connection.fileno()
+        self.running[number] = paused
+        self.epoll.register(number, HUNG_UP)
+        heapq.heappush(self.heap, (paused.due, next(self.order), paused))
+
+    def resume(self, paused: Paused) -> None:
+        """Go on with one stream, unless it is over."""
+        stream = paused.stream
+        number = stream.connection.fileno()
+        if self.running.get(number) is not paused:
+            return
+        try:
+            paused.due = stream.advance(paused.steps, False, paused.due, blocks=False)
+        except Exception as error:  # noqa: BLE001  it is the stream's own, and goes to its thread
+            self.give_back(number, error)
+            return
+        if stream.unsent or paused.due <= 0:
+            self.give_back(number)
+        else:
+            heapq.heappush(self.heap, (paused.due, next(self.order), paused))
+
+    def give_back(self, number: int, error: Optional[Exception] = None) -> None:
+        """Give a stream back to its own thread."""
+        self.epoll.unregister(number)
+        paused = self.running.pop(number)
+        paused.error = error
+        paused.over.release()
+
+    def close(self) -> None:
+        """End the thread; all streams are over."""
+        if not self.thread:
+            return
+        self.closed = True
+        os.write(self.rope, b"x")
+        self.thread.join(1.0)
+        self.epoll.close()
+        os.close(self.bell)
+        os.close(self.rope)
 
 
-def shut(sock: socket.socket, how: int) -> None:
-    """Shut a socket down, if it is still there."""
-    try:
-        sock.shutdown(how)
-    except OSError:
-        pass
+class Turns:
+    """So many streams may write without pauses at the same moment; the others wait for their turn.
+
+    Not a semaphore: whoever gives a turn back and asks again at once would always get it."""
+
+    def __init__(self, free: int) -> None:
+        self.lock = threading.Lock()
+        self.free = free
+        self.waiting: Deque[Any] = deque()
+
+    def take(self) -> None:
+        """Wait for a turn.
+
+        Whoever has one gives it back after 64 events, or when its client reads too slowly."""
+        with self.lock:
+            if self.free:
+                self.free -= 1
+                return
+            own_turn = threading.Lock()
+            own_turn.acquire()
+            self.waiting.append(own_turn)
+        own_turn.acquire()
+
+    def give_back(self) -> None:
+        """Hand a turn to who waits longest."""
+        with self.lock:
+            if self.waiting:
+                self.waiting.popleft().release()
+            else:
+                self.free += 1
+
+
+# === channel =================================================================
+# A connection's socket: bytes in, bytes out, turns to write, waits that end with its client.
+
+
+class CoreLike(Protocol):
+    """What a connection needs of what all ports share."""
+
+    answerer: Answerer
+    journal: Journal
+    log: Log
+    max_body: int
+    numbers: "itertools.count[int]"  # of requests
+    turns: Turns
+
+
+class ServerLike(Protocol):
+    """What a connection needs of its server."""
+
+    pacer: Optional[Pacer]
+    port: int
+    stopping: bool
+    idle_seconds: float
+    head_seconds: float
+    body_seconds: float
+    stall_seconds: float
+    linger_seconds: float
+
+    @property
+    def core(self) -> CoreLike:
+        """What all ports share."""
+
+    def busy(self, connection: socket.socket, is_busy: bool) -> None:
+        """Note whether a connection has a request under way."""
+
+    def date(self) -> str:
+        """The Date header."""
+
+
+class Channel(BaseHTTPRequestHandler):
+    """The socket of one connection."""
+
+    server: ServerLike  # type: ignore[assignment]  # socketserver knows no more than BaseServer
+    connection: socket.socket
+
+    def setup(self) -> None:
+        """Prepare the socket: writes go out at once, an idle connection ends by itself."""
+        self.connection = self.request
+        self.peer = str(self.client_address[0]) if self.client_address else ""
+        self.unsent = b""  # what the client did not take at once
+        self.bytes_sent = 0
+        self.blocked = 0.0  # seconds in which the client took nothing
+        self.has_turn = False
+        if self.connection.family != getattr(socket, "AF_UNIX", None):
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        idle = packed_timeout(self.server.idle_seconds)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, idle)
+
+    def finish(self) -> None:
+        """Nothing is buffered."""
+
+    # --- bytes in ---
+
+    def first_bytes(self) -> bytes:
+        """The first bytes of a request, or none if the connection ends or idles for too long."""
+        self.server.busy(self.connection, False)
+        try:
+            return self.connection.recv(65536)
+        except BlockingIOError:  # SO_RCVTIMEO has run out
+            return b""
+
+    def receive(self, deadline: float) -> bytes:
+        """More bytes, or none at the end.  Refused once the deadline is over."""
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0 or not ready(self.connection, READABLE, seconds_left):
+            raise malformed("the request was not complete in time", 408)
+        return self.connection.recv(262144)
+
+    # --- bytes out ---
+
+    def write(self, data: bytes) -> None:
+        """Write bytes as the client takes them; one that takes none for too long has vanished."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                taken = self.connection.send(rest, DONT_WAIT)
+            except BlockingIOError:
+                self.give_turn_back()  # a slow reader must not keep others from writing
+                since = time.monotonic()
+                taken = ready(self.connection, WRITABLE, self.server.stall_seconds)
+                self.blocked += time.monotonic() - since
+                if not taken:
+                    raise Vanished("client_closed") from None
+                continue
+            self.bytes_sent += taken
+            rest = rest[taken:]
+
+    def write_unsent(self) -> None:
+        """Write what the client did not take at once."""
+        self.write(self.unsent)
+        self.unsent = b""
+
+    def take_turn(self, number: int) -> None:
+        """Have a turn among the writers; after every 64 events it is another's."""
+        turns = self.server.core.turns
+        if self.has_turn and number % 64 == 0 and turns.waiting:
+            self.give_turn_back()
+        if not self.has_turn:
+            turns.take()
+            self.has_turn = True
+
+    def give_turn_back(self) -> None:
+        """Let another stream write."""
+        if self.has_turn:
+            self.has_turn = False
+            self.server.core.turns.give_back()
+
+    # --- waits ---
+
+    def wait_until(self, due: float) -> None:
+        """Wait until a moment of the monotonic clock, unless the client leaves first."""
+        seconds_left = due - time.monotonic()
+        if 0 < seconds_left < 0.002:
+            time.sleep(seconds_left)  # poll() counts in milliseconds
+        elif seconds_left > 0 and ready(self.connection, HUNG_UP, seconds_left):
+            raise Vanished(self.how_it_left())
+
+    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> None:
+        """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
+        with contextlib.closing(Bell()) as bell:
+            gate.wake = bell.ring
+            try:
+                self.wait_beside(bell, gate, timeout)
+            finally:
+                gate.wake = lambda: None
+
+    def wait_beside(self, bell: Bell, gate: Gate, timeout: Optional[float]) -> None:
+        """Wait until a gate opens, which rings the bell, or for so many seconds."""
+        started = time.monotonic()
+        seconds_left = timeout
+        while not gate.take() and (seconds_left is None or seconds_left > 0):
+            if not bell.heard(self.connection, seconds_left):
+                raise Vanished(self.how_it_left())
+            if timeout is not None:
+                seconds_left = started + timeout - time.monotonic()
+
+    def how_it_left(self) -> str:
+        """What the journal says of a client that left in a pause."""
+        if self.server.stopping:
+            return "shutdown"
+        if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            return "client_reset"
+        return "client_closed"
+
+    # --- ends ---
+
+    def end(self, how: str) -> None:
+        """End the connection as a fault will have it."""
+        try:
+            if how == "reset":  # close() then sends RST (socket(7), SO_LINGER)
+                at_once = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+                self.connection.close()
+            else:
+                self.linger()
+        except OSError:
+            pass
+
+    def linger(self) -> None:
+        """Let the client read its answer: closing with bytes unread would reset the connection."""
+        deadline = time.monotonic() + self.server.linger_seconds
+        self.connection.shutdown(socket.SHUT_WR)
+        while ready(self.connection, READABLE, deadline - time.monotonic()):
+            if time.monotonic() > deadline or not self.connection.recv(262144):
+                return
 
 
 # === transport ===============================================================
-# Responses as steps: gates, gzip, plans, chunks, pace.  Knows no provider, no socket and no clock.
+# Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
+
+# Knows no provider, no socket and no clock.
 
 
-def gaps(pace: Pace) -> Iterator[float]:
-    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
-    yield pace.first
-    for number in itertools.count():
-        if not pace.jitter:
-            yield pace.between
-            continue
-        draw = (
-            int.from_bytes(hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()[:4], "big")
-            / 2**32
-        )
-        yield pace.between * (1 + pace.jitter * (2 * draw - 1))
+def steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket, faults included."""
+    intact = intact_steps(response, exchange)
+    made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)
+    return made
+
+
+def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket if nothing goes wrong there."""
+    answer: Iterable[Step]
+    if response.frames is None or response.status in NO_BODY:
+        answer = whole_steps(response, exchange)  # made now: what comes after a pause takes no time
+    else:
+        answer = stream_steps(response, exchange, response.frames)
+    if response.delivery.delay:
+        return itertools.chain([Wait(response.delivery.delay)], answer)
+    return answer
+
+
+# --- codings ---
 
 
 def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
-    """How a response is coded: `gzip`, `identity`, or None if the client takes neither."""
+    """How a response is coded: one of the codings of an Exchange.
+
+    `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
     delivery = response.delivery
     if delivery.gzip == "always":
         return "gzip"
-    if delivery.wire.gzip and delivery.gzip == "auto":
+    if not negotiates(response):
+        return "identity"
+    if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
-    own = delivery.headers and any(
-        name.lower() == "content-encoding" for name, _ in delivery.headers
-    )
-    return (
-        "identity"
-        if delivery.gzip == "never" or not response.may_gzip or own
-        else negotiated(accept)
-    )
+    if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
+        return "identity"
+    coding = negotiated(accept)
+    if coding == "gzip" and response.frames is None and takes_identity(accept):
+        return "smaller"
+    return coding
 
 
-def steps(response: Response, wire: Wire) -> Iterable[Step]:
-    """A response as what happens on the socket, faults included."""
-    fault, made = response.delivery.fault, plain_steps(response, wire)
-    return FAULT_STEPS[fault.kind](made, fault, wire) if fault else made
-
-
-def plain_steps(response: Response, wire: Wire) -> Iterator[Step]:
-    """A response as what happens on the socket if nothing goes wrong."""
+def negotiates(response: Response) -> bool:
+    """Whether the client's Accept-Encoding is asked."""
     delivery = response.delivery
-    lies = delivery.fault is not None and delivery.fault.kind == "bad_gzip"
-    gzip = response.status not in NO_BODY and coding_of(response, wire.accept_encoding) == "gzip"
-    tail = wire.extra
-    negotiates = delivery.gzip == "auto" and (response.may_gzip or bool(delivery.wire.gzip))
-    if response.status not in NO_BODY and (negotiates or gzip):
-        tail += (("Vary", "Accept-Encoding"),)
-    if gzip or lies:
-        tail += (("Content-Encoding", "gzip"),)
-    delay = (Wait(delivery.delay),) if delivery.delay else ()
-    if response.frames is None or response.status in NO_BODY:
-        answer = whole_steps(
-            response, wire, tail, gzip and not lies
-        )  # before the pause: what comes after takes no time
-        yield from (*delay, *answer)
-        return
-    yield from delay
-    chunked = wire.minor > 0
-    tail += (("Transfer-Encoding", "chunked"),) if chunked else ()
-    tail += (("Trailer", TRAILER[0]),) if chunked and delivery.wire.trailers else ()
-    head = complete_head(response, wire, tail, wire.keep_alive and chunked)
-    yield Send(head, head=len(head))
-    if wire.head_only:
-        return
-    pace, frames = delivery.pace or Pace(), response.frames
-    if (
-        isinstance(frames, tuple)
-        and delivery.wire == USUAL_PLAN
-        and not (gzip or lies or pace.jitter or delivery.gate)
-    ):
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-        return
-    groups = coalesced(gated(frames) if delivery.gate else frames, delivery.wire.coalesce)
-    if lies:
-        groups = gzip_groups(groups, "event", (delivery.fault and delivery.fault.after) or 0)
-    elif gzip:
-        groups = gzip_groups(groups, delivery.wire.gzip or "event")
-    yield from paced_chunks(groups, pace, chunked, delivery.wire, gzip)
+    return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
 
 
-def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: bool) -> bytes:
-    """The head of a response with what is only true of this one."""
+def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+    """What the head says of the coding; one that `says_gzip` may lie."""
+    headers: Headers = ()
+    if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
+        headers += (("Vary", "Accept-Encoding"),)
+    if says_gzip:
+        headers += (("Content-Encoding", "gzip"),)
+    return headers
+
+
+# --- heads ---
+
+
+def complete_head(
+    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
+) -> bytes:
+    """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive:
-        tail += (("Connection", "close"),)
-    elif not wire.minor:
-        tail += (("Connection", "keep-alive"),)
-    if response.delivery.headers:
-        own = {name.lower() for name, _ in response.delivery.headers} - {
-            "x-mock-request-id",
-            *FRAMING_HEADERS,
-        }
-        tail = tuple(header for header in tail if header[0].lower() not in own)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in tail])
-    return (
-        head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace") + b"\r\n"
-    )
+        headers += (("Connection", "close"),)
+    elif not exchange.minor:
+        headers += (("Connection", "keep-alive"),)
+    if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
+        replaced = {name.lower() for name, _ in response.delivery.headers}
+        replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
+        headers = tuple(header for header in headers if header[0].lower() not in replaced)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
+    return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace")
 
 
-def whole_steps(response: Response, wire: Wire, tail: Headers, gzip: bool) -> List[Step]:
+# --- whole answers ---
+
+
+def whole_steps(response: Response, exchange: Exchange) -> List[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
-    body, plan = response.body, response.delivery.wire
-    if gzip and plan.gzip == "members":
-        body = new_gzip(body[: len(body) // 2]) + new_gzip(body[len(body) // 2 :])
-    elif gzip:
-        body = response.twin or gzipped(body)
+    body, says_gzip = whole_body(response, exchange.coding)
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if response.status not in NO_BODY:
+        headers += (("Content-Length", str(len(body))),)
+    head = complete_head(response, exchange, headers, exchange.keep_alive)
+    split = response.delivery.plan.split
+    if exchange.head_only:
+        return [Send(head, head=len(head))]
+    if not split or not body:
+        return [Send(head + body, head=len(head))]
+    return [Send(head, head=len(head)), *map(Send, cut_up(body, split))]
+
+
+def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
+    """The body of a whole answer as it is sent, and whether its head calls it gzip."""
+    body, mode = response.body, response.delivery.plan.gzip
     if response.status in NO_BODY:
         body = b""
+    if breaks(response.delivery.fault, "coding"):
+        return body, True
+    if coding == "identity" or response.status in NO_BODY:
+        return body, False
+    if response.twin and mode != "members":
+        return response.twin, True
+    packed = gzip_body(body, mode)
+    if coding == "smaller" and len(packed) >= len(body):
+        return body, False
+    return packed, True
+
+
+# --- streams ---
+
+
+def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
+    """The head of a streamed response, then its events as its pace and its plan will have them."""
+    delivery = response.delivery
+    says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
+    chunked = exchange.minor > 0
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if chunked:
+        headers += (("Transfer-Encoding", "chunked"),)
+        if delivery.plan.trailers:
+            headers += (("Trailer", TRAILER[0]),)
+    head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
+    yield Send(head, head=len(head))
+    if exchange.head_only:
+        return
+    pace = delivery.pace or Pace()
+    unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
+    if isinstance(frames, tuple) and not unusual:
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
     else:
-        tail += (("Content-Length", str(len(body))),)
-    head = complete_head(response, wire, tail, wire.keep_alive)
-    if wire.head_only or not plan.split or not body:
-        return [Send(head if wire.head_only else head + body, head=len(head))]
-    return [Send(head, head=len(head)), *map(Send, cut_up(body, plan.split))]
+        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+
+
+def planned_chunks(
+    delivery: Delivery, coding: str, frames: Iterable[Frame], chunked: bool
+) -> Iterator[Step]:
+    """The events of a stream as gate, plan, coding and pace will have them."""
+    plan, pace = delivery.plan, delivery.pace or Pace()
+    if delivery.gate:
+        frames = gated(frames)
+    groups: Iterable[Group] = coalesced(frames, plan.coalesce)
+    gzip = coding != "identity"
+    if breaks(delivery.fault, "coding"):
+        groups = broken(delivery.fault, "coding", groups)
+    elif gzip:
+        groups = gzip_groups(groups, plan.gzip or "event")
+    return paced_chunks(groups, pace, chunked, plan, gzip)
 
 
 def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -10635,30 +11574,54 @@ def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
+def gaps(pace: Pace) -> Iterator[float]:
+    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
+    yield pace.first
+    for number in itertools.count():
+        if not pace.jitter:
+            yield pace.between
+            continue
+        digest = hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()
+        drawn = int.from_bytes(digest[:4], "big") / 2**32  # from 0 to 1
+        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
+
+
 def paced_chunks(
-    groups: Iterable[Group], pace: Pace, chunked: bool, plan: Plan = Plan(), gzip: bool = False
+    groups: Iterable[Group],
+    pace: Pace,
+    chunked: bool,
+    plan: Plan = USUAL_PLAN,
+    gzip: bool = False,
 ) -> Iterator[Step]:
-    """Groups of events as chunks, each one write, or several where the plan cuts them; due when the pace says.  Then the
-    last chunk."""
-    pauses = gaps(pace) if pace.first or pace.between else None
-    split = (
-        "" if gzip and isinstance(plan.split, str) else plan.split
-    )  # no characters and line ends in gzip
-    extension = b';wire="plan"' if plan.chunk_extensions else b""
+    """Groups of events, due when the pace says, then the last chunk.
+
+    Each group is a chunk and a write, or several where the plan cuts it."""
+    pauses = gaps(pace)
+    paced = bool(pace.first or pace.between)
+    split = plan.split
+    if gzip and isinstance(split, str):
+        split = ""  # there are no characters and line ends in gzip
     for frame, events in groups:
         if isinstance(frame, Hold):
             yield frame
             continue
-        pause = sum(next(pauses) for _ in range(events)) if pauses else 0.0
-        if pause:
-            yield Wait(pause)
-        cut = cut_up(frame, split)
-        for number, piece in enumerate(cut, 1):
-            data = b"%x%b\r\n%b\r\n" % (len(piece), extension, piece) if chunked else piece
-            yield Send(data, events if number == len(cut) else 0)
+        if paced:
+            pause = sum(itertools.islice(pauses, events))
+            if pause:
+                yield Wait(pause)
+        *pieces, last = cut_up(frame, split)
+        for piece in pieces:
+            yield Send(framed(piece, chunked, plan))
+        yield Send(framed(last, chunked, plan), events)
     if chunked:
-        trailer = f"{TRAILER[0]}: {TRAILER[1]}\r\n".encode() if plan.trailers else b""
-        yield Send(b"0%b\r\n%b\r\n" % (extension, trailer), last=True)
+        yield Send(chunk(b"", plan), last=True)
+
+
+def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
+    """A piece of a stream as HTTP/1.1 or, not `chunked`, HTTP/1.0 sends it."""
+    if chunked:
+        return chunk(piece, plan)
+    return piece
 
 
 @functools.lru_cache(maxsize=16)
@@ -10673,63 +11636,35 @@ def prepared_chunks(
 # One connection: reads requests, has them answered, performs the steps.
 
 
-class Handler(BaseHTTPRequestHandler):
+AT_GATE = -1.0  # when the next steps of a stream are due that waits until its gate opens
+
+
+class Handler(Channel):
     """One connection: reads requests, has them answered, performs the steps."""
 
-    server: Any
-    connection: socket.socket
-
     def setup(self) -> None:
-        """Prepare the socket: writes go out at once, an idle connection ends by itself."""
-        self.connection = self.request
-        self.buffer = b""
-        self.sent = self.events_sent = 0
-        self.holds_place, self.unsent = False, b""
-        self.blocked, self.peer = 0.0, str(self.client_address[0]) if self.client_address else ""
-        self.gate, self.entry = Gate(), cast(Optional[Entry], None)
-        self.hangs, self.broke = False, ""
-        if self.connection.family != getattr(socket, "AF_UNIX", None):
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        idle = self.server.idle_seconds
-        packed = (
-            struct.pack("l", int(idle * 1000))
-            if os.name == "nt"
-            else struct.pack("ll", int(idle), int(idle % 1 * 1e6))
-        )
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, packed)
+        """Prepare the socket; nothing is read or written yet."""
+        super().setup()
+        self.buffer = b""  # what was read and belongs to no request yet
+        self.start_response(Gate(), None)
 
     def handle(self) -> None:
         """Answer requests until one side has had enough."""
         try:
-            while self.exchange():
+            while self.serve_request():
                 pass
         except (OSError, Vanished):
-            pass  # the client is gone; there is nobody to tell
+            pass  # the client has left; there is nobody to tell
         except Broke as broke:
             self.end(str(broke))
 
-    def end(self, how: str) -> None:
-        """End the connection as a fault will have it."""
-        try:
-            if how == "reset":  # close() then sends RST (socket(7), SO_LINGER)
-                self.connection.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                )
-                self.connection.close()
-            else:
-                self.linger()
-        except OSError:
-            pass
+    # --- one request ---
 
-    def finish(self) -> None:
-        """Nothing is buffered."""
-
-    def exchange(self) -> bool:
+    def serve_request(self) -> bool:
         """Answer one request; whether the connection can be used again."""
         head: Optional[Head] = None
-        request = Request("GET", "/", port=self.server.port)
         data: Optional[bytes] = None
-        close = False
+        closes = False
         started = time.monotonic()
         try:
             data = self.read_head()
@@ -10738,109 +11673,109 @@ class Handler(BaseHTTPRequestHandler):
             started = time.monotonic()
             self.server.busy(self.connection, True)
             head = parse_head(data)
-            request = Request(
-                head.method, *head.where, head.headers, b"", self.server.port, "", self.peer
-            )
-            session, body = head.session, self.read_body(head)
-            if body or session or head.where[0].startswith(CONTROL_PREFIX):
-                request = Request(
-                    head.method,
-                    *head.where,
-                    head.headers,
-                    body,
-                    self.server.port,
-                    session,
-                    self.peer,
-                    self.wait_for,
-                )
-            answered = self.answered(request)
+            request = self.request_of(head, head.session, self.read_body(head))
+            answered, coding = self.answer(request)
         except Refused as refused:
-            request = request if head else replace(request, path=path_of(data or self.buffer))
-            answered, close = self.server.core.answerer.refuse(request, refused), refused.close
-        keep = head is not None and head.keeps_alive and not close and not self.server.stopping
-        self.respond(request, head or Head("GET", "/", 1, {}), answered, keep, started)
-        again = (
-            keep
-            and bool(head and (head.minor or answered.response.frames is None))
-            and not self.server.stopping
-        )
-        if close or (not again and (self.buffer or ready(self.connection, READABLE, 0))):
+            closes = refused.close
+            if head:
+                request = self.request_of(head)
+            else:
+                request = Request("GET", path_of(data or self.buffer), port=self.server.port)
+                head = Head("GET", "/", 1, {})
+            answered, coding = self.refuse(request, refused)
+        keep_alive = head.keeps_alive and not closes and not self.server.stopping
+        self.respond(request, head, answered, coding, keep_alive, started)
+        ends_by_length = head.minor > 0 or answered.response.frames is None
+        again = keep_alive and ends_by_length and not self.server.stopping
+        if closes or (not again and self.has_unread()):
             self.linger()
         self.server.busy(self.connection, False)
         return again
 
-    def answered(self, request: Request) -> Answered:
-        """The answer; a bug becomes a 500 in the provider's shape and a line in the log, never a traceback."""
+    def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
+        """A request with this head."""
+        path = head.path
+        patience = self.wait_for if path.startswith(CONTROL_PREFIX) else None
+        return Request(
+            head.method,
+            path,
+            head.query,
+            head.headers,
+            body,
+            self.server.port,
+            session,
+            self.peer,
+            patience,
+        )
+
+    def answer(self, request: Request) -> Tuple[Answered, str]:
+        """The answer, and its coding.
+
+        A bug becomes a 500 in the provider's shape and a line in the log, never a traceback."""
         answerer = self.server.core.answerer
         try:
-            answered: Answered = answerer.answer(request)
-            if coding_of(answered.response, request.headers.get("accept-encoding")) is None:
-                raise Refused(
-                    406, "Accept-Encoding takes neither gzip nor identity", code="not_acceptable"
-                )
-            return answered
-        except Refused as refused:
-            answered = answerer.refuse(request, refused)
-            return replace(answered, response=replace(answered.response, may_gzip=False))
-        except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
-            where = error.__traceback__
-            while where and where.tb_next:
-                where = where.tb_next
-            self.server.core.log.say(
-                f"internal error: {type(error).__name__}: {error} "
-                f"(line {where.tb_lineno if where else 0}); please report it"
+            answered = answerer.answer(request)
+            coding = coding_of(answered.response, request.headers.get("accept-encoding"))
+            if coding is not None:
+                return answered, coding
+            refused = Refused(
+                406, "Accept-Encoding takes neither gzip nor identity", code="not_acceptable"
             )
-            broken = Refused(500, f"internal error: {type(error).__name__}: {error}")
-            answered = answerer.refuse(request, broken)
-            return answered
+        except Refused as error:
+            refused = error
+        except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
+            reason = f"internal error: {type(error).__name__}: {error}"
+            self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")
+            return self.refuse(request, Refused(500, reason))
+        answered = answerer.refuse(request, refused)
+        answered = replace(answered, response=replace(answered.response, may_gzip=False))
+        return answered, "identity"
+
+    def refuse(self, request: Request, refused: Refused) -> Tuple[Answered, str]:
+        """The answer to a request that is refused, and its coding, whatever the client takes."""
+        answered = self.server.core.answerer.refuse(request, refused)
+        coding = coding_of(answered.response, request.headers.get("accept-encoding"))
+        return answered, coding or "identity"
 
     # --- reading ---
 
+    def has_unread(self) -> bool:
+        """Whether the client has sent more than was asked for so far."""
+        return bool(self.buffer) or bool(ready(self.connection, READABLE, 0))
+
     def read_head(self) -> Optional[bytes]:
-        """The next request's head; None when the client is done.  The first wait is for as long as a connection may idle."""
-        self.buffer = self.buffer.lstrip(
-            b"\r\n"
-        )  # RFC 9112, 2.2: empty lines before a request are ignored
-        deadline = time.monotonic() + (
-            self.server.head_seconds if self.buffer else self.server.idle_seconds
-        )
+        """The next request's head; None when the client is done.
+
+        The first wait is for as long as a connection may idle."""
+        # RFC 9112, 2.2: empty lines before a request are ignored.
+        self.buffer = self.buffer.lstrip(b"\r\n")
+        patience = self.server.head_seconds if self.buffer else self.server.idle_seconds
+        deadline = time.monotonic() + patience
         seen = 0
         while True:
             end = self.buffer.find(b"\r\n\r\n", max(0, seen - 3))
             if end >= 0:
-                head, self.buffer = self.buffer[: end + 4], self.buffer[end + 4 :]
+                head = self.buffer[: end + 4]
+                self.buffer = self.buffer[end + 4 :]
                 return head
             check_partial(self.buffer, seen)
             seen = len(self.buffer)
-            if not seen and time.monotonic() > deadline:
-                return None
-            more = self.receive(deadline) if seen else self.first_bytes()
-            if not more:
-                if seen:
+            if seen:
+                more = self.receive(deadline)
+                if not more:
                     raise malformed("the connection was closed in the middle of the head")
+                self.buffer += more
+                continue
+            more = self.first_bytes()
+            if not more:
                 return None
-            if not seen:
-                deadline = time.monotonic() + self.server.head_seconds
-            self.buffer = (self.buffer + more) if seen else more.lstrip(b"\r\n")
-
-    def first_bytes(self) -> bytes:
-        """The first bytes of a request, or none if the connection ends or idles for too long."""
-        self.server.busy(self.connection, False)
-        try:
-            return self.connection.recv(65536)
-        except BlockingIOError:  # SO_RCVTIMEO has run out
-            return b""
-
-    def receive(self, deadline: float) -> bytes:
-        """More bytes, or none at the end.  Refused once the deadline is over."""
-        left = deadline - time.monotonic()
-        if left <= 0 or not ready(self.connection, READABLE, left):
-            raise malformed("the request was not complete in time", 408)
-        return self.connection.recv(262144)
+            deadline = time.monotonic() + self.server.head_seconds
+            self.buffer = more.lstrip(b"\r\n")
 
     def read_body(self, head: Head) -> bytes:
         """The request's body, its codings undone."""
-        reader = body_reader(head, self.server.core.max_body)
+        limit = self.server.core.max_body
+        reader = body_reader(head, limit)
         expects = head.tokens("expect")
         if expects and expects != ["100-continue"]:
             raise malformed(
@@ -10851,50 +11786,53 @@ class Handler(BaseHTTPRequestHandler):
         if expects and head.minor and not self.buffer:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
-        data, self.buffer = self.buffer, b""
+        data = self.buffer
+        self.buffer = b""
         while not reader.feed(data):
             data = self.receive(deadline)
             if not data:
                 raise malformed("the connection was closed in the middle of the body")
         self.buffer = reader.rest
-        codings = head.tokens("content-encoding")
-        return (
-            decoded(bytes(reader.pieces), codings, self.server.core.max_body)
-            if codings
-            else bytes(reader.pieces)
-        )
+        return decoded(bytes(reader.pieces), head.tokens("content-encoding"), limit)
 
     # --- writing ---
 
+    def start_response(self, gate: Gate, entry: Optional[Entry]) -> None:
+        """Count anew what is sent, and how long that was blocked."""
+        self.gate = gate
+        self.entry = entry
+        self.hangs = False
+        self.bytes_sent = 0  # of the body
+        self.events_sent = 0
+        self.blocked = 0.0
+
     def respond(
-        self, request: Request, head: Head, answered: Answered, keep: bool, started: float
+        self,
+        request: Request,
+        head: Head,
+        answered: Answered,
+        coding: str,
+        keep_alive: bool,
+        started: float,
     ) -> None:
         """Write a response, with its entry in the journal and the log."""
-        number, journal = str(next(self.server.core.numbers)), self.server.core.journal
+        core, response = self.server.core, answered.response
+        number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
         if "origin" in request.headers and not answered.control:
             extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
-        wire = Wire(
-            head.minor,
-            keep,
-            request.method == "HEAD",
-            request.headers.get("accept-encoding"),
-            extra,
-        )
-        entry = None if answered.control else journal_entry(number, request, head, answered)
-        self.gate, self.entry = answered.feed or Gate(), entry
-        if entry:
-            entry.gate = (
-                self.gate
-                if answered.response.delivery.gate and answered.response.frames is not None
-                else None
-            )
-            journal.add(entry)
-        self.sent, self.events_sent, self.blocked = 0, 0, 0.0
+        exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
+        streams = response.frames is not None
+        self.start_response(answered.feed or Gate(), None)
+        if not answered.control:
+            self.entry = journal_entry(number, request, head, answered)
+            if response.delivery.gate and streams:
+                self.entry.gate = self.gate
+            core.journal.add(self.entry)
         ended = "fault"
         try:
-            pooled = answered.response.frames is not None
-            ended = self.perform(steps(answered.response, wire), pooled)
+            self.perform(steps(response, exchange), pooled=streams)
+            ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
             raise
@@ -10905,28 +11843,38 @@ class Handler(BaseHTTPRequestHandler):
             ended = "shutdown" if self.server.stopping else "client_reset"
             raise
         finally:
-            self.release()
-            if entry:
-                entry.duration, entry.blocked = (
-                    round(time.monotonic() - started, 6),
-                    round(self.blocked, 6),
-                )
-                entry.bytes_sent, entry.events_sent = max(0, self.sent), self.events_sent
-                if entry.events_total is None and ended == "complete":
-                    entry.events_total = self.events_sent
-                journal.end(entry, ended)
-                self.server.core.log.request(entry)
-            elif answered.feed:
-                journal.unwatch(answered.feed)
+            self.give_turn_back()
+            self.note_end(answered, ended, started)
 
-    def perform(self, wanted: Iterable[Step], pooled: bool) -> str:
-        """Do the steps of a response.  `pooled`: it is one of many writes, for which only so many connections have a
-        place at the same moment.  Pauses, and what follows them, are the pacer's as long as nothing blocks."""
+    def note_end(self, answered: Answered, ended: str, started: float) -> None:
+        """Note in the journal and the log how a response ended."""
+        entry, core = self.entry, self.server.core
+        if entry:
+            entry.duration = round(time.monotonic() - started, 6)
+            entry.blocked = round(self.blocked, 6)
+            self.note_progress(entry)
+            if entry.events_total is None and ended == "complete":
+                entry.events_total = self.events_sent
+            core.journal.end(entry, ended)
+            core.log.request(entry)
+        elif answered.feed:
+            core.journal.unwatch(answered.feed)
+
+    def note_progress(self, entry: Entry) -> None:
+        """Note in the journal how far a response has come."""
+        entry.bytes_sent = max(0, self.bytes_sent)
+        entry.events_sent = self.events_sent
+
+    def perform(self, wanted: Iterable[Step], pooled: bool) -> None:
+        """Do the steps of a response.
+
+        `pooled`: it is one of many writes, for which only so many connections have a turn at the
+        same moment.  Pauses, and what follows them, are the pacer's as long as nothing blocks."""
         going, pacer = iter(wanted), self.server.pacer
         due = self.advance(going, pooled, 0.0)
         while due:
-            self.release()
-            if due == HELD:
+            self.give_turn_back()
+            if due == AT_GATE:
                 self.wait_released()
                 due = self.advance(going, False, 0.0)
                 continue
@@ -10936,463 +11884,147 @@ class Handler(BaseHTTPRequestHandler):
                 continue
             due = pacer.go_on(self, going, due)
             if self.unsent:
-                self.write(self.unsent)
-                self.unsent = b""
+                self.write_unsent()
                 due = self.advance(going, False, due)
-        return "complete"
 
     def advance(
-        self, wanted: Iterator[Step], pooled: bool, due: float, blocks: bool = True
+        self, steps: Iterator[Step], pooled: bool, due: float, blocks: bool = True
     ) -> float:
-        """Do steps until a pause, and say when it is over, until a gate, which is HELD, or until the end, which is 0: the only
-        loop that writes.
+        """Do steps until a pause, and say when it is over: the only loop that writes.
 
-        Without `blocks` it also ends, with what is left in `unsent`, when the client takes no more for now, or when
-        more follows without a pause."""
+        AT_GATE until a gate opens, and 0 at their end.  Without `blocks` it also ends, with what
+        remains in `unsent`, when the client takes no more for now, or when more follows without a
+        pause: a burst, which would keep all other streams from being on time."""
         send = self.connection.send
-        for number, step in enumerate(wanted):
-            if isinstance(step, Wait):
-                return (due or time.monotonic()) + step.seconds
-            if isinstance(step, Hold):
-                if self.gate.take():
+        for number, step in enumerate(steps):
+            if not isinstance(step, Send):
+                pause_ends = self.pause_at(step, due)
+                if pause_ends is None:
                     continue
-                return HELD
-            if isinstance(step, Hang):
-                self.gate, self.hangs = Gate(), True
-                return HELD
-            if isinstance(step, Cut):
-                raise Broke(step.how)
+                return pause_ends
             if pooled and number:
                 self.take_turn(number)
-            data = step.data
-            self.sent -= step.head
-            if (
-                number and not blocks
-            ):  # a burst, which would keep all other streams from being on time
-                self.unsent = data
-                self.events_sent += step.events
-                return due
-            try:
-                taken = send(data, DONT_WAIT)
-            except BlockingIOError:
-                taken = 0
-            self.sent += taken
+            self.bytes_sent -= step.head
+            taken = 0
+            if blocks or not number:
+                try:
+                    taken = send(step.data, DONT_WAIT)
+                except BlockingIOError:
+                    pass
+            self.bytes_sent += taken
             self.events_sent += step.events
-            if taken < len(data):
-                self.unsent = data[taken:]
+            if taken < len(step.data):
+                self.unsent = step.data[taken:]
                 if not blocks:
                     return due
-                self.write(self.unsent)
-                self.unsent = b""
+                self.write_unsent()
         return 0.0
-
-    def take_turn(self, number: int) -> None:
-        """Have a place among the writers; after every 64 events it is another's turn."""
-        places = self.server.core.places
-        if self.holds_place and number % 64 == 0 and places.waiting:
-            self.release()
-        if not self.holds_place:
-            places.take()
-            self.holds_place = True
-
-    def release(self) -> None:
-        """Give the place among the writers to another stream."""
-        if self.holds_place:
-            self.holds_place = False
-            self.server.core.places.give()
-
-    def wait_until(self, due: float) -> None:
-        """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        left = due - time.monotonic()
-        if 0 < left < 0.002:
-            time.sleep(left)  # poll() counts in milliseconds
-        elif left > 0 and ready(self.connection, GONE, left):
-            raise Vanished(self.left())
 
     def wait_released(self) -> None:
         """Wait until the gate lets an event out, unless the client leaves first."""
         if self.hangs:  # so that a shutdown need not wait for it
             self.server.busy(self.connection, False)
         if self.entry:  # a test may want to know how far it has come
-            self.entry.events_sent, self.entry.bytes_sent = self.events_sent, max(0, self.sent)
+            self.note_progress(self.entry)
         self.wait_for(self.gate)
 
-    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> None:
-        """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
-        bell, rope = socket.socketpair()
-        rope.setblocking(False)
-        gate.wake = functools.partial(ring, rope)
-        deadline = None if timeout is None else time.monotonic() + timeout
-        try:
-            while not gate.take():
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return
-                if not rings(self.connection, bell, left):
-                    raise Vanished(self.left())
-                bell.setblocking(False)
-                try:
-                    bell.recv(4096)
-                except BlockingIOError:
-                    pass  # the time is over
-        finally:
-            gate.wake = lambda: None
-            bell.close()
-            rope.close()
-
-    def left(self) -> str:
-        """What the journal says of a client that left in a pause."""
-        if self.server.stopping:
-            return "shutdown"
-        return (
-            "client_reset"
-            if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            else "client_closed"
-        )
-
-    def write(self, data: bytes) -> None:
-        """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        rest = memoryview(data)
-        while rest:
-            try:
-                taken = self.connection.send(rest, DONT_WAIT)
-            except BlockingIOError:
-                self.release()  # a slow reader must not keep others from writing
-                since = time.monotonic()
-                taken = ready(self.connection, WRITABLE, self.server.stall_seconds)
-                self.blocked += time.monotonic() - since
-                if not taken:
-                    raise Vanished("client_closed") from None
-                continue
-            self.sent += taken
-            rest = rest[taken:]
-
-    def linger(self) -> None:
-        """Let the client read its answer: closing with bytes unread would reset the connection under it."""
-        deadline = time.monotonic() + self.server.linger_seconds
-        self.connection.shutdown(socket.SHUT_WR)
-        while ready(self.connection, READABLE, deadline - time.monotonic()):
-            if time.monotonic() > deadline or not self.connection.recv(262144):
-                return
+    def pause_at(self, step: Step, due: float) -> Optional[float]:
+        """When the steps after one that writes nothing are due; None if it is no pause."""
+        if isinstance(step, Wait):
+            return (due or time.monotonic()) + step.seconds
+        if isinstance(step, Hold) and self.gate.take():
+            return None
+        if isinstance(step, Hang):
+            self.gate = Gate()
+            self.hangs = True
+        if isinstance(step, Cut):
+            raise Broke(step.how)
+        return AT_GATE
 
 
-@dataclass
-class Paused:
-    """A stream in a pause: its next steps, when they are due, and a lock that is free once its own thread is to go on."""
-
-    handler: Any
-    wanted: Iterator[Step]
-    due: float
-    over: Any
-    error: Optional[Exception] = None
-
-
-# === log =====================================================================
-# The request log.  May touch threading and time.
-
-
-class Log:
-    """The request log on a stream.  Lines wait in a bounded queue, so that a stream that nobody reads
-    delays no answer; what does not fit is counted and reported."""
-
-    def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
-        self.stream = stream or sys.stderr
-        self.mode = mode if self.stream else "off"
-        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
-        self.dropped = 0
-        self.thread = threading.Thread(target=self.write, name="log", daemon=True)
-        if self.mode != "off":
-            self.thread.start()
-
-    def say(self, message: str) -> None:
-        """A line that is about no request."""
-        self.put(
-            {"time": timestamp(time.time()), "message": message} if self.mode == "json" else message
-        )
-
-    def request(self, entry: Entry) -> None:
-        """A line about one request."""
-        if self.mode == "json":
-            known = entry.json()
-            self.put({key: known[key] for key in LOGGED})
-        elif self.mode == "text":
-            self.put(logged(entry))
-
-    def put(self, line: Union[str, Mapping[str, Json]]) -> None:
-        """Queue a line, or count it as dropped."""
-        if self.mode == "off":
-            return
-        if self.lines.qsize() >= LOG_LINES:
-            self.dropped += 1
-            return
-        text = line if isinstance(line, str) else compact(line)
-        if not text.isprintable():  # a model may have any name; none may steer the terminal
-            text = "".join(
-                [letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text]
-            )
-        self.lines.put(text + "\n")
-
-    def write(self) -> None:
-        """Write what is queued, many lines at once, until None comes."""
-        last = False
-        while not last:
-            batch = [self.lines.get()]
-            while not self.lines.empty():
-                batch.append(self.lines.get())
-            last = None in batch
-            if self.dropped:
-                batch.append(
-                    f"{self.dropped} log lines dropped, because standard error is read too slowly\n"
-                )
-                self.dropped = 0
-            try:
-                self.stream.write("".join(line for line in batch if line))
-                self.stream.flush()
-            except (OSError, ValueError):
-                return  # nobody reads it any more
-            if not last:
-                time.sleep(0.02)  # waking up for every line would cost requests their time
-
-    def close(self) -> None:
-        """Write what is left, if that takes no longer than half a second."""
-        self.lines.put(None)
-        if self.thread.is_alive():
-            self.thread.join(0.5)
-
-
-LOGGED = (
-    "time",
-    "port",
-    "session",
-    "method",
-    "path",
-    "provider",
-    "operation",
-    "api",
-    "model",
-    "stream",
-    "mock",
-    "status",
-    "duration",
-    "bytes_sent",
-    "events_sent",
-    "ended",
-    "note",
-)
-
-
-def logged(entry: Entry) -> str:
-    """One request as a line of text."""
-    call = entry.call
-    what = " ".join(
-        part
-        for part in (entry.provider, call.api if call else "", call.model if call else "")
-        if part
-    )
-    events = f" {entry.events_sent} events" if call and call.stream else ""
-    said = (f' "{entry.mock}"' if entry.mock else "") + (f" {entry.note}" if entry.note else "")
-    ended = "" if entry.ended == "complete" else f" {entry.ended}"
-    path = (f"/@{entry.session}" if entry.session else "") + entry.path
-    return (
-        f"{timestamp(entry.moment)} {entry.port} {entry.method} {path} {entry.status}{ended} "
-        f"{(entry.duration or 0) * 1000:.1f}ms {entry.bytes_sent}B{events}{' ' + what if what else ''}{said}"
-    )
-
-
-# === pacer ===================================================================
-# One thread that goes on with every stream whose pause is over.
-
-
-class Pacer:
-    """One thread that goes on with every stream whose pause is over, while their own threads sleep.
-
-    A thousand threads that each wake up fifty times a second fight for the interpreter, and come late; one that
-    looks at a heap does not.  What would block is given back to the stream's own thread.  Needs epoll, which also
-    tells at once when a client leaves; where there is none, each thread waits for itself."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.thread: Optional[threading.Thread] = None
-        self.arrived: Deque[Paused] = deque()
-        self.order = itertools.count()
-        self.closed = False
-
-    def go_on(self, handler: Any, wanted: Iterator[Step], due: float) -> float:
-        """Have a stream's steps done from `due` on; 0 at its end, or when its next steps are due if it has `unsent` bytes."""
-        with self.lock:
-            if not self.thread:
-                self.open()
-        paused = Paused(handler, wanted, due, threading.Lock())
-        paused.over.acquire()
-        self.arrived.append(paused)
-        os.write(self.bell[1], b"x")
-        paused.over.acquire()
-        if paused.error:
-            raise paused.error
-        return paused.due
-
-    def open(self) -> None:
-        """Start the thread, with the first stream that needs it."""
-        self.epoll, self.bell = select.epoll(), os.pipe()
-        self.epoll.register(self.bell[0], READABLE)
-        self.thread = threading.Thread(target=self.run, name="pacer", daemon=True)
-        self.thread.start()
-
-    def run(self) -> None:
-        """Wait for what comes first: a pause that is over, a new stream, or a client that leaves."""
-        heap: List[Tuple[float, int, Paused]] = []
-        running: Dict[int, Paused] = {}
-        while not self.closed:
-            for number, _ in self.epoll.poll(
-                min(3600.0, max(0.0, heap[0][0] - time.monotonic())) if heap else None
-            ):
-                if number == self.bell[0]:
-                    os.read(number, 65536)
-                elif number in running:
-                    self.end(running, number, Vanished(running[number].handler.left()))
-            while self.arrived:
-                paused = self.arrived.popleft()
-                number = paused.handler.connection.fileno()
-                running[number] = paused
-                self.epoll.register(number, GONE)
-                heapq.heappush(heap, (paused.due, next(self.order), paused))
-            now_due = time.monotonic()
-            while heap and heap[0][0] <= now_due:
-                self.resume(heap, running, heapq.heappop(heap)[2])
-
-    def resume(
-        self, heap: List[Tuple[float, int, Paused]], running: Dict[int, Paused], paused: Paused
-    ) -> None:
-        """Go on with one stream, unless it is over."""
-        handler = paused.handler
-        number = handler.connection.fileno()
-        if running.get(number) is not paused:
-            return
-        try:
-            paused.due = handler.advance(paused.wanted, False, paused.due, blocks=False)
-        except Exception as error:  # noqa: BLE001  it is the stream's own, and goes to its thread
-            self.end(running, number, error)
-        else:
-            if handler.unsent or paused.due <= 0:
-                self.end(running, number)
-            else:
-                heapq.heappush(heap, (paused.due, next(self.order), paused))
-
-    def end(
-        self, running: Dict[int, Paused], number: int, error: Optional[Exception] = None
-    ) -> None:
-        """Give a stream back to its own thread."""
-        self.epoll.unregister(number)
-        paused = running.pop(number)
-        paused.error = error
-        paused.over.release()
-
-    def close(self) -> None:
-        """End the thread; all streams are over."""
-        if self.thread:
-            self.closed = True
-            os.write(self.bell[1], b"x")
-            self.thread.join(1.0)
-            self.epoll.close()
-            for number in self.bell:
-                os.close(number)
-
-
-class Places:
-    """So many streams may write without pauses at the same moment; the others get their turn in order.
-
-    Not a semaphore: whoever gives a place back and asks again at once would always get it."""
-
-    def __init__(self, free: int) -> None:
-        self.lock = threading.Lock()
-        self.free = free
-        self.waiting: Deque[Any] = deque()
-
-    def take(self) -> None:
-        """Wait for a place.  Those who have one give it back after 64 events, or when their client reads too slowly."""
-        with self.lock:
-            if self.free:
-                self.free -= 1
-                return
-            turn = threading.Lock()
-            turn.acquire()
-            self.waiting.append(turn)
-        turn.acquire()
-
-    def give(self) -> None:
-        """Hand a place to who waits longest."""
-        with self.lock:
-            if self.waiting:
-                self.waiting.popleft().release()
-            else:
-                self.free += 1
+def line_of(error: Exception) -> int:
+    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno
 
 
 # === tls =====================================================================
 # Certificates and contexts.  May touch files, and the openssl program.
 
 
+OPENSSL_SETTINGS = """\
+[req]
+prompt=no
+distinguished_name=dn
+x509_extensions=ext
+[dn]
+CN=mock_server.py
+[ext]
+basicConstraints=critical,CA:TRUE
+keyUsage=critical,digitalSignature,keyCertSign
+extendedKeyUsage=serverAuth
+subjectKeyIdentifier=hash
+subjectAltName="""
+
+
+OPENSSL = (
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 365"
+)
+
+
 def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
-    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM; made by the openssl program.
-    OSError says what is missing."""
-    import ipaddress
-    import subprocess
+    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM.
+
+    The openssl program makes them; OSError says what is missing."""
     import tempfile
 
-    known: Dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        settings, key, cert = [Path(folder, name) for name in ("settings", "key.pem", "cert.pem")]
+        settings.write_text(OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n", "ascii")
+        files = ["-config", str(settings), "-keyout", str(key), "-out", str(cert)]
+        run_openssl([*OPENSSL.split(), *files])
+        return cert.read_text("ascii"), key.read_text("ascii")
+
+
+def alternative_names(names: Sequence[str]) -> List[str]:
+    """Names and addresses as a certificate's subjectAltName has them, each once."""
+    import ipaddress
+
+    entries: Dict[str, None] = {}  # in order
     for name in names:
         try:
-            known.setdefault(f"IP:{ipaddress.ip_address(name)}", "")
+            entries[f"IP:{ipaddress.ip_address(name)}"] = None
         except ValueError:
-            known.setdefault(f"DNS:{name}", "")
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("settings", "key.pem", "cert.pem")]
-        Path(paths[0]).write_text(
-            "[req]\nprompt=no\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\nCN=mock_server.py\n[ext]\n"
-            "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\nextendedKeyUsage=serverAuth\n"
-            f"subjectKeyIdentifier=hash\nsubjectAltName={','.join(known)}\n",
-            encoding="ascii",
-        )
-        command = [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-sha256",
-            "-days",
-            "365",
-            "-config",
-            paths[0],
-            "-keyout",
-            paths[1],
-            "-out",
-            paths[2],
-        ]
-        try:
-            subprocess.run(
-                command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=30
-            )
-        except FileNotFoundError:
-            raise OSError(
-                "there is no openssl program to make a certificate with; install it, or give --cert and --key"
-            ) from None
-        except subprocess.SubprocessError as error:
-            said = (
-                (getattr(error, "stderr", None) or b"")
-                .decode("utf-8", "replace")
-                .strip()
-                .splitlines()
-            )
-            raise OSError(f"openssl made no certificate: {said[-1] if said else error}") from None
-        return Path(paths[2]).read_text("ascii"), Path(paths[1]).read_text("ascii")
+            entries[f"DNS:{name}"] = None
+    return list(entries)
+
+
+def run_openssl(command: Sequence[str]) -> None:
+    """Run the openssl program.  OSError says that there is none, or repeats its last line."""
+    import subprocess
+
+    pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
+    try:
+        subprocess.run(command, check=True, timeout=30, **pipes)
+    except FileNotFoundError:
+        raise OSError(
+            "there is no openssl program to make a certificate with; install it, "
+            "or give --cert and --key"
+        ) from None
+    except subprocess.SubprocessError as error:
+        output = getattr(error, "stderr", None) or b""
+        reasons = output.decode("utf-8", "replace").strip().splitlines() or [str(error)]
+        raise OSError(f"openssl made no certificate: {reasons[-1]}") from None
 
 
 def tls_context(cert: str, key: str) -> "ssl.SSLContext":
-    """What a server needs for TLS, from the files of a certificate and its key.  OSError names the file that is wrong."""
+    """What a server needs for TLS, from the files of a certificate and its key.
+
+    OSError names the file that is wrong."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -11404,9 +12036,8 @@ def tls_context(cert: str, key: str) -> "ssl.SSLContext":
         except OSError as error:
             raise OSError(f"can't read the {name} {path}: {error.strerror}") from None
     try:
-        context.load_cert_chain(
-            cert, key, password=lambda: ""
-        )  # an encrypted key is an error, not a question
+        # The empty password makes an encrypted key an error, not a question.
+        context.load_cert_chain(cert, key, password=lambda: "")
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise OSError(f"{cert} and {key} are no certificate and its key: {reason}") from None
@@ -11414,18 +12045,20 @@ def tls_context(cert: str, key: str) -> "ssl.SSLContext":
 
 
 def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLContext", str]:
-    """A context with a certificate made for the names, and the certificate as PEM, which is also written to `out`."""
+    """A context with a certificate made for the names, and the certificate as PEM.
+
+    The certificate is also written to the file `out`."""
     import tempfile
 
     cert, key = make_certificate(names)
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
         for path, text in zip(paths, (cert, key)):
-            Path(path).write_text(text, encoding="ascii")
+            Path(path).write_text(text, "ascii")
         context = tls_context(*paths)
     if out:
         try:
-            Path(out).write_text(cert, encoding="ascii")
+            Path(out).write_text(cert, "ascii")
         except OSError as error:
             raise OSError(f"can't write the certificate to {out}: {error.strerror}") from None
     return context, cert
@@ -11436,7 +12069,7 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
 
 
 class Core:
-    """What all ports of a process share: mocks, answers, journal, log, and places for unpaced streams."""
+    """What all ports of a process share: mocks, answers, journal, log, and turns for unpaced streams."""
 
     def __init__(
         self, directories: Sequence[str], settings: Settings, max_body: int, log: Log, journal: int
@@ -11448,7 +12081,7 @@ class Core:
             raise BadMock("\n".join(problems))
         self.journal, self.numbers = Journal(journal), itertools.count(1)
         self.answerer = Answerer(self.mocks, settings, self.journal)
-        self.places = Places(WRITERS)
+        self.turns = Turns(WRITERS)
         self.tls: "Optional[ssl.SSLContext]" = None
         self.tls_cert = ""
 
@@ -11603,14 +12236,14 @@ class MockServer(ThreadingHTTPServer):
     # --- life ---
 
     def server_bind(self) -> None:
-        """Bind without looking the host's name up, which HTTPServer does and which can take seconds."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if os.name != "nt" else 0)
+        """Bind without looking the host's name up.
+
+        HTTPServer does that, and it can take seconds."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = (
-            str(self.server_address[0]),
-            int(self.server_address[1]),
-        )
+        self.server_name = str(self.server_address[0])
+        self.server_port = int(self.server_address[1])
 
     def start(self) -> "MockServer":
         """Serve in the background."""
@@ -11629,8 +12262,10 @@ class MockServer(ThreadingHTTPServer):
         self.stopped.wait()
 
     def hire(self) -> None:
-        """Start a thread that waits for the next connection.  Not a threading.Thread, whose start() waits for the
-        new thread to run: a burst of connections would queue behind that."""
+        """Start a thread that waits for the next connection.
+
+        Not a threading.Thread, whose start() waits for the new thread to run: a burst of
+        connections would queue behind that."""
         import _thread
 
         with self.lock:
@@ -11644,14 +12279,16 @@ class MockServer(ThreadingHTTPServer):
                 self.threads -= 1
 
     def work(self) -> None:
-        """Accept connections and serve each to its end.  Some thread always waits in accept(): the kernel wakes
-        one, and no connection is handed from thread to thread."""
+        """Accept connections and serve each to its end, in a thread that counts as waiting.
+
+        Some thread always waits in accept(): the kernel wakes one, and no connection is handed
+        from thread to thread."""
         while not self.stopping:
             try:
                 connection, address = self.socket.accept()
             except OSError:
                 if not self.stopping:
-                    time.sleep(0.05)  # out of descriptors, or the client was gone again
+                    time.sleep(0.05)  # out of descriptors, or the client has left again
                 continue
             with self.lock:
                 self.waiting -= 1
@@ -11660,13 +12297,12 @@ class MockServer(ThreadingHTTPServer):
                 self.hire()
             self.serve(connection, address)
             with self.lock:
-                if self.waiting >= SPARE_THREADS:
-                    break
                 self.waiting += 1
-        else:
-            with self.lock:
-                self.waiting -= 1
+                spare = self.waiting > SPARE_THREADS
+            if spare:
+                break
         with self.lock:
+            self.waiting -= 1
             self.threads -= 1
             self.lock.notify_all()
 
@@ -11676,7 +12312,7 @@ class MockServer(ThreadingHTTPServer):
         self.connections[plain] = False
         try:
             if self.core.tls:
-                connection = self.sealed(plain)
+                connection = self.sealed(plain, self.core.tls)
             if connection and not self.stopping:
                 self.finish_request(connection, address)
         except Exception as error:  # noqa: BLE001  the thread must live on
@@ -11686,40 +12322,43 @@ class MockServer(ThreadingHTTPServer):
             self.connections.pop(connection, None)
             self.shutdown_request(connection or plain)
 
-    def sealed(self, plain: socket.socket) -> Optional[TLSConnection]:
-        """The connection with TLS, once its client has shaken hands; None if it won't, in time or at all.  One that speaks
-        plain HTTP is told so."""
+    def sealed(self, plain: socket.socket, context: "ssl.SSLContext") -> Optional[TLSConnection]:
+        """The connection with TLS, once its client has shaken hands.
+
+        None if it won't, in time or at all.  One that speaks plain HTTP is told so."""
         import ssl
 
         plain.settimeout(self.head_seconds)
         try:
             first = plain.recv(1, socket.MSG_PEEK)
-            if first == b"\x16" and self.core.tls:
-                sealed = TLSConnection(self.core.tls.wrap_socket(plain, server_side=True))
+            if first == b"\x16":
+                sealed = TLSConnection(context.wrap_socket(plain, server_side=True))
                 self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
                 return sealed
             if first:
-                refused = Refused(
-                    400,
-                    f"this port speaks TLS; use https://, as in {self.url}",
-                    code="tls_required",
-                )
-                answered = self.core.answerer.refuse(Request("GET", "/"), refused)
-                made = steps(
-                    answered.response, Wire(keep_alive=False, extra=(("Date", self.date()),))
-                )
-                plain.sendall(b"".join(step.data for step in made if isinstance(step, Send)))
-                plain.shutdown(socket.SHUT_WR)
-                while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
-                    pass  # closing with bytes unread would reset the connection under the answer
+                self.ask_for_tls(plain)
         except ssl.SSLError as error:
             self.core.log.say(f"TLS handshake failed: {error.reason or error}")
         except OSError:
-            pass  # gone, or too slow
+            pass  # the client has left, or is too slow
         return None
 
+    def ask_for_tls(self, plain: socket.socket) -> None:
+        """Tell a client that speaks plain HTTP to a port with TLS."""
+        message = f"this port speaks TLS; use https://, as in {self.url}"
+        refused = Refused(400, message, code="tls_required")
+        response = self.core.answerer.refuse(Request("GET", "/"), refused).response
+        exchange = Exchange(keep_alive=False, extra=(("Date", self.date()),))
+        sends = [step.data for step in steps(response, exchange) if isinstance(step, Send)]
+        plain.sendall(b"".join(sends))
+        plain.shutdown(socket.SHUT_WR)
+        while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
+            pass  # closing with bytes unread would reset the connection under the answer
+
     def busy(self, connection: socket.socket, is_busy: bool) -> None:
-        """Note whether a connection has a request under way: at shutdown the others are closed first."""
+        """Note whether a connection has a request under way.
+
+        At shutdown the others are closed first."""
         self.connections[connection] = is_busy
         if self.stopping and not is_busy:
             raise Vanished("shutdown")
@@ -11728,10 +12367,7 @@ class MockServer(ThreadingHTTPServer):
         """The Date header, made once a second."""
         second = int(time.time())
         if self.clock[0] != second:
-            self.clock = (
-                second,
-                BaseHTTPRequestHandler.date_time_string(cast(Handler, None), second),
-            )
+            self.clock = (second, formatdate(second, usegmt=True))
         return self.clock[1]
 
     def close(self, grace: float = GRACE_SECONDS) -> None:
@@ -11747,17 +12383,20 @@ class MockServer(ThreadingHTTPServer):
         for connection, is_busy in list(self.connections.items()):
             if not is_busy:
                 shut(connection, socket.SHUT_RD)
-        with self.lock:
-            self.lock.wait_for(lambda: not self.threads, max(0.0, deadline - time.monotonic()))
+        self.wait_for_threads(deadline - time.monotonic())
         for connection in list(self.connections):
             shut(connection, socket.SHUT_RDWR)
-        with self.lock:
-            self.lock.wait_for(lambda: not self.threads, 0.3)
+        self.wait_for_threads(0.3)
         self.server_close()
         if self.pacer and not self.threads:
             self.pacer.close()
         self.core.log.close()
         self.stopped.set()
+
+    def wait_for_threads(self, timeout: float) -> None:
+        """Wait until all threads have ended, or for so many seconds."""
+        with self.lock:
+            self.lock.wait_for(lambda: not self.threads, max(0.0, timeout))
 
     def shutdown(self) -> None:
         """The same as `close()`, under socketserver's name."""
@@ -11766,11 +12405,12 @@ class MockServer(ThreadingHTTPServer):
     def wake_acceptors(self) -> None:
         """Make accept() return in every thread that waits there."""
         shut(self.socket, socket.SHUT_RDWR)  # enough on Linux
+        host = self.host
+        if host == "0.0.0.0":
+            host = "127.0.0.1"
         for _ in range(self.waiting):  # elsewhere each needs a connection
             try:
-                socket.create_connection(
-                    ("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port), 0.1
-                ).close()
+                socket.create_connection((host, self.port), 0.1).close()
             except OSError:
                 return
 
@@ -11818,7 +12458,7 @@ class SessionView:
         timeout: float = 5.0,
     ) -> List[Dict[str, Json]]:
         """Its requests that match, as soon as there are `count` of them; TimeoutError says what came instead."""
-        wanted = conditions(dict(match or {}), "", "match")
+        wanted = conditions(Node({"match": dict(match or {})}).get("match"), "")
         if ended is not None and ended not in ENDS:
             raise ValueError(f"ended: found {ended!r}; {nearest(str(ended), ENDS)}")
         found, enough = self.server.core.journal.wait(self.name, wanted, count, ended, timeout)
@@ -12230,7 +12870,13 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
-    stop = Stop(signal.SIGINT, signal.SIGTERM)
+    with contextlib.closing(Stop(signal.SIGINT, signal.SIGTERM)) as stop:
+        serve_until(stop, options)
+    return 0
+
+
+def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
+    """Serve until it is time to stop, then close all servers at the same time."""
     servers = serve(options)
     lines = [f"listening on {server.start().url}" for server in servers]
     threading.Thread(
@@ -12251,7 +12897,6 @@ def run(options: Mapping[str, Any]) -> int:
         thread.start()
     for thread in closing:
         thread.join(GRACE_SECONDS + 0.4)
-    return 0
 
 
 def wait_for_end(stop: Stop) -> None:

@@ -63,8 +63,8 @@ if __name__ == "__main__":
     rooms: List[Line] = []
     imports: Imports = defaultdict(set)
     add_room("__main__", rooms, imports)
-    imports["", ""].discard("sys")  # the head has it, for it asks which Python this is
     head = (ROOMS / "__init__.py").read_text("utf-8").partition("\nfrom .")[0]
+    imports["", ""].difference_update(re.findall(r"(?m)^import (\w+)$", head))
     top = f"#!/usr/bin/env python3\n{head}\n{import_block(imports)}".rstrip().split("\n")
     lines = [(line, "__init__", max(1, at)) for at, line in enumerate(top)] + rooms
     made = "".join(f"{text}\n" for text, _, _ in lines).encode()

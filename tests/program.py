@@ -14,7 +14,7 @@ MODULE = [
     sys.executable,
     "-B",
     "-c",
-    f"import runpy, sys; sys.path[0] = {str(ROOT / 'src')!r}; "
+    f"import runpy, sys; sys.path[0], sys.argv[0] = {str(ROOT / 'src')!r}, '-m'; "
     "runpy.run_module('mock_server', run_name='__main__', alter_sys=True)",
 ]
 PROGRAM = MODULE if hasattr(m, "__path__") else SCRIPT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import mock_server as m
 
@@ -397,3 +397,9 @@ def complaint_of(body: bytes) -> str:
     if isinstance(found, list):  # Mistral's 422
         return ".".join(map(str, found[0]["loc"])) + ": " + found[0]["msg"]
     return found["message"] if isinstance(found, dict) else found
+
+
+def steps_of(response: m.Response, accept: Optional[str] = None, **exchange: Any) -> List[m.Step]:
+    """The steps of a response, for a client that sends this Accept-Encoding."""
+    coding = m.coding_of(response, accept)
+    return list(m.steps(response, m.Exchange(coding=coding, **exchange)))

@@ -101,7 +101,7 @@ def test_the_log_says_when_an_answer_does_not_fit(capfd: pytest.CaptureFixture[s
     [
         ({"city": "Oslo"}, WEATHER, ""),
         ({}, WEATHER, "v.city is missing"),
-        ({"city": "Oslo", "citty": 1}, WEATHER, "v.citty is not wanted; did you mean 'city'?"),
+        ({"city": "Oslo", "citty": 1}, WEATHER, "v.citty is not wanted"),
         (
             [1, "a"],
             {"type": "array", "items": {"type": "integer"}},

@@ -18,12 +18,19 @@ change the rooms, not mock_server.py.  A room uses only what stands above it.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 if sys.version_info < (3, 8):
     raise SystemExit(
         "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
     )
+
+if __name__ == "__main__" or os.path.basename("".join(sys.argv[:1])) in ("-m", "mock-llm-provider"):
+    # It is started, not imported.  Until there is a server to be closed, an interrupt ends it as
+    # quietly as it does later; but one that only checks mocks has not found them good.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
 
 __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 

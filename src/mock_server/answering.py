@@ -15,10 +15,12 @@ from .journal import Journal
 from .jsons import compact, parse_json, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory, NotedHeaders
-from .mocks.answer import DELIVERY_KEYS, FAULT_KEYS, Answer, parse_answer, parse_delivery
-from .mocks.match import fail
+from .mocks.answer import Answer
+from .mocks.delivery import DELIVERY_KEYS, FAULT_KEYS, parse_delivery
 from .mocks.near import explained
-from .mocks.sessions import Mocks
+from .mocks.reading import parse_answer
+from .mocks.recordings import MockNode, Unreadable
+from .mocks.sessions import Mocks, Session
 from .routing import HEALTH, allow, route, shape_of
 from .schema import unfit
 from .values import Call, Delivery, Failure, Pace, Request, Response
@@ -39,29 +41,30 @@ class Answerer:
         self.mocks.refresh()
         if request.path.startswith(CONTROL_PREFIX):
             return Control(self.mocks, self.journal, self.settings).answer(request)
+        session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
-            return self.fresh(request)
-        memory = self.memory(request)
+            return self.fresh(request, session)
+        memory = self.memory(session, request)
         known = memory.find(request)
         if known is None:
             headers = NotedHeaders(request.headers)
-            answered = self.fresh(replace(request, headers=headers))
+            answered = self.fresh(replace(request, headers=headers), session)
             return memory.keep(request, headers.noted, answered)
         if known.uses:
             with known.uses.lock:
                 known.uses.count += 1
         return known
 
-    def memory(self, request: Request) -> Memory:
+    def memory(self, session: Session, request: Request) -> Memory:
         """The answers that the session of a request remembers."""
-        session, files = self.mocks.session(request.session), self.mocks.index
         memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, files):
+        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.index):
             room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = session.memory = Memory(self.settings, session.index, files, room)
+            memory = Memory(self.settings, session.index, self.mocks.index, room)
+            session.memory = memory
         return memory
 
-    def fresh(self, request: Request) -> Answered:
+    def fresh(self, request: Request, session: Session) -> Answered:
         """The response to a request, worked out."""
         if request.method == "OPTIONS":
             return Answered(self.options(request))
@@ -78,7 +81,7 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 return self.fail(wire, begun, wire.unauthorized(request))
             call = wire.read(request, params, self.body(wire, request))
-            return self.reply(wire, call)
+            return self.reply(wire, call, session)
         except BadField as wrong:
             return self.fail(wire, begun, wire.complaint(wrong))
         except Refused as refused:
@@ -111,7 +114,7 @@ class Answerer:
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
-    def reply(self, wire: WireFormat, call: Call) -> Answered:
+    def reply(self, wire: WireFormat, call: Call, session: Session) -> Answered:
         """The answer that the request brings along, of the first mock that matches, or of the fallback."""
         own, overlay = brought_along(call)
         lacking = own.lacks(wire, call) if own else None
@@ -129,9 +132,9 @@ class Answerer:
             return Answered(
                 response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False
             )
-        found, steady = self.mocks.find(call, wire)
+        found, steady = session.find(call, wire)
         if found:
-            outcome = found.answer.to(call, found.mock.groups(call))
+            outcome = found.answer.to(call, found.groups)
             delivery = self.drawn(
                 overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}"
             )
@@ -157,17 +160,17 @@ class Answerer:
                 steady=steady,
                 unmatched=True,
             )
-        return self.miss(wire, call, steady)
+        return self.miss(wire, call, session, steady)
 
-    def miss(self, wire: WireFormat, call: Call, steady: bool) -> Answered:
+    def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
         """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
-        near = self.mocks.near(call, wire)
-        message = self.mocks.explain(near)
+        near = session.near(call, wire)
+        message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
         more = {"near_misses": [miss.json() for miss in near]}
         response = failed(wire, call, failure, Delivery(), more)
-        note = "; then ".join([message, *(miss.said for miss in near[1:])])
-        steady = steady and all(miss.mock.steady for miss in near)
+        note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
+        steady = steady and all(miss.mock.is_repeatable for miss in near)
         return Answered(
             response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True
         )
@@ -212,9 +215,9 @@ def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
             and spec
             and set(spec) <= {*DELIVERY_KEYS, *FAULT_KEYS, "after_events"}
         ):
-            parse_delivery(spec, "X-Mock-Response")
+            parse_delivery(of_header(spec))
             return None, spec
-        return parse_answer(spec, (), no_file, "X-Mock-Response"), {}
+        return parse_answer(of_header(spec), ()), {}
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
     except ValueError as error:
@@ -223,15 +226,18 @@ def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
         ) from None
 
 
-def no_file(name: str, place: str) -> bytes:
+def of_header(spec: Json) -> MockNode:
+    """The `response` that a header holds."""
+    return MockNode.whole({"response": spec}, "X-Mock-Response", no_file).get("response")
+
+
+def no_file(name: str) -> bytes:
     """Refuses to read: a header may name no files."""
-    fail(place, "", f"@{name} is a file, and a header may name none; put it in a mock")
+    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
 
 
 def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
     """A delivery with what a header says of it in place of its own."""
-    given = parse_delivery(spec, "X-Mock-Response")
-    return replace(
-        delivery,
-        **{key: getattr(given, key) for key in spec if key not in ("probability", "after_events")},
-    )
+    given = parse_delivery(of_header(spec))
+    names = {"plan" if key == "wire" else key for key in spec} - {"probability", "after_events"}
+    return replace(delivery, **{name: getattr(given, name) for name in names})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import re
@@ -402,7 +403,13 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
-    stop = Stop(signal.SIGINT, signal.SIGTERM)
+    with contextlib.closing(Stop(signal.SIGINT, signal.SIGTERM)) as stop:
+        serve_until(stop, options)
+    return 0
+
+
+def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
+    """Serve until it is time to stop, then close all servers at the same time."""
     servers = serve(options)
     lines = [f"listening on {server.start().url}" for server in servers]
     threading.Thread(
@@ -423,7 +430,6 @@ def run(options: Mapping[str, Any]) -> int:
         thread.start()
     for thread in closing:
         thread.join(GRACE_SECONDS + 0.4)
-    return 0
 
 
 def wait_for_end(stop: Stop) -> None:

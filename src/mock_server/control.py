@@ -14,8 +14,9 @@ from .journal import ENDS, Journal, in_a_thread
 from .jsons import fits, parse_json, utf8
 from .limits import CONTROL_PREFIX, WAIT_SECONDS, Json, __version__
 from .metrics import Samples, metric_family
-from .mocks.match import conditions, known_keys
+from .mocks.match import conditions
 from .mocks.sessions import Mocks
+from .node import Node
 from .plans import WIRE_PLANS
 from .secrets import scheme_key
 from .values import Plan, Request, Response
@@ -188,9 +189,8 @@ class Control:
     def given(self, request: Request, keys: Iterable[str]) -> Dict[str, Json]:
         """The body, an object with no other keys; an empty one is one without any."""
         try:
-            return known_keys(
-                parse_json(request.body) if request.body.strip() else {}, keys, "body", ""
-            )
+            value = parse_json(request.body) if request.body.strip() else {}
+            return dict(Node(value, "body").only(keys).value)
         except BadMock:
             raise
         except ValueError as error:
@@ -237,7 +237,7 @@ class Control:
 
     def requests(self, request: Request) -> Response:
         """The journal."""
-        known_keys(dict(request.query), ("unmatched", "limit", "mock", "session"), "query", "")
+        Node(dict(request.query), "query").only(("unmatched", "limit", "mock", "session"))
         found = self.journal.entries(self.session(request))
         if request.query.get("unmatched", "0").lower() not in ("", "0", "false"):
             found = [entry for entry in found if entry.unmatched]
@@ -255,7 +255,7 @@ class Control:
     def count(self, request: Request) -> Response:
         """How many requests match."""
         given = self.given(request, ("match",))
-        wanted = conditions(given.get("match", {}), "", "body")
+        wanted = conditions(Node(given, "body").get("match"), "")
         return control_response(
             200, {"count": len(self.journal.matching(self.session(request), wanted))}
         )
@@ -263,7 +263,7 @@ class Control:
     def wait(self, request: Request) -> Response:
         """Requests that match, once there are enough."""
         given = self.given(request, ("match", "count", "ended", "timeout"))
-        wanted = conditions(given.get("match", {}), "", "body")
+        wanted = conditions(Node(given, "body").get("match"), "")
         ended, timeout = given.get("ended"), given.get("timeout", 5)
         if ended is not None and ended not in ENDS:
             raise Refused(
@@ -336,7 +336,7 @@ class Control:
                         "id": mock.id,
                         "name": mock.name,
                         "uses": session.uses_of(mock).count,
-                        "source": parse_json(utf8(mock.source)),
+                        "source": parse_json(utf8(mock.canonical)),
                     }
                     for session, mock in known
                 ]

@@ -1,120 +1,170 @@
-"""Faults: how an answer breaks, as generators over its steps.  Pure."""
+"""Faults: how an answer breaks, by the names that mocks give them.  Pure."""
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, Iterator, Optional
+from dataclasses import replace
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
-from .steps import Cut, Hang, Send, Step, Wait, Wire
-from .values import Fault
-
-FAULTS = ("reset", "close", "hang", "truncate", "malformed", "garbage", "bad_gzip", "drip")
-
-
-FaultSteps = Callable[[Iterable[Step], Fault, Wire], Iterator[Step]]
-
-
-FAULT_STEPS: Dict[str, FaultSteps] = {}
-
+from .plans import Group, gzip_groups
+from .steps import Cut, Exchange, Hang, Send, Step, Wait
+from .values import Fault, Response
 
 GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
 
 
-def a_fault(kind: str) -> Callable[[FaultSteps], FaultSteps]:
-    """Registers what a fault of FAULTS does to the steps of an answer."""
-
-    def registered(made: FaultSteps) -> FaultSteps:
-        FAULT_STEPS[kind] = made
-        return made
-
-    return registered
+Breaking = Callable[..., Any]
 
 
-def steps_until(made: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
-    """The steps up to so many events; none at all without a number, or for a whole answer, which has none."""
+# How an answer is made, and so where it can break: the Response with its `content`, before any
+# coding; the `coding` of its events; the `steps` on the socket.
+Stage = Literal["content", "coding", "steps"]
+
+
+# The faults there are, by the names that people write in mocks: what each breaks, and how.
+FAULTS: Dict[str, Tuple[Stage, Breaking]] = {}
+
+
+def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]:
+    """Registers what a fault makes of a stage of an answer.
+
+    The function is given what the stage would be, the Fault, and what else the stage knows."""
+
+    def register(function: Breaking) -> Breaking:
+        FAULTS[name] = (stage, function)
+        return function
+
+    return register
+
+
+def breaks(fault: Optional[Fault], stage: Stage) -> bool:
+    """Whether there is a fault, and it breaks this stage."""
+    return fault is not None and FAULTS[fault.kind][0] == stage
+
+
+def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> Any:
+    """A stage of an answer as a fault leaves it, which is `intact` if it breaks another or none."""
+    if fault is None or not breaks(fault, stage):
+        return intact
+    return FAULTS[fault.kind][1](intact, fault, *context)
+
+
+# --- over steps ---
+
+
+def is_whole(step: Send) -> bool:
+    """Whether head and body of a whole answer are in one write."""
+    return 0 < step.head < len(step.data)
+
+
+def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
+    """The steps up to so many events.
+
+    None at all without a number, or for a whole answer, which has no events."""
+    if after is None:
+        return
     sent = 0
-    for step in made if after is not None else ():
-        whole = isinstance(step, Send) and 0 < step.head < len(step.data)
-        if whole or (
-            isinstance(step, Send)
-            and (step.last or (step.events and sent + step.events > (after or 0)))
-        ):
-            return
-        sent += step.events if isinstance(step, Send) else 0
+    for step in steps:
+        if isinstance(step, Send):
+            if step.last or is_whole(step):
+                return
+            sent += step.events
+            if step.events and sent > after:
+                return
         yield step
 
 
 @a_fault("reset")
-def resetting(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+def resetting(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
     """The connection is reset."""
-    yield from steps_until(made, fault.after)
+    yield from steps_until(steps, fault.after)
     yield Cut("reset")
 
 
 @a_fault("close")
-def closing(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+def closing(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
     """The connection is closed, in a stream without the last chunk."""
-    yield from steps_until(made, fault.after)
+    yield from steps_until(steps, fault.after)
     yield Cut("close")
 
 
 @a_fault("hang")
-def hanging(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+def hanging(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
     """Nothing more comes, until the client leaves."""
-    yield from steps_until(made, fault.after)
+    yield from steps_until(steps, fault.after)
     yield Hang()
 
 
-@a_fault("garbage")
-def garbling(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Bytes that are no HTTP, then the end of the connection."""
-    yield from steps_until(made, fault.after)
-    yield Send(GARBAGE)
-    yield Cut("close")
-
-
 @a_fault("truncate")
-def truncating(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """Of a whole answer half the bytes that it promised; of a stream so many events, by default half, and the last chunk, so
-    that it ends cleanly without the provider's last events."""
-    known = list(made)
-    sends = [step for step in known if isinstance(step, Send)]
+def truncating(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Of a whole answer half of the bytes that it promised; of a stream half of its events.
+
+    A stream, of which `after` may say how many events, ends cleanly, only without the provider's
+    last events."""
+    steps = list(steps)
+    sends = [step for step in steps if isinstance(step, Send)]
     events = sum(step.events for step in sends)
-    if any(0 < step.head < len(step.data) for step in sends) or not (
-        events or any(step.last for step in sends)
-    ):
-        whole = b"".join(step.data for step in sends)
-        head = sum(step.head for step in sends)
-        yield from (step for step in known if isinstance(step, Wait))
-        yield Send(whole[: head + (len(whole) - head) // 2], head=head)
+    streams = events > 0 or any(step.last for step in sends)
+    if not streams or any(map(is_whole, sends)):
+        yield from (step for step in steps if isinstance(step, Wait))
+        yield half_of(sends)
         yield Cut("close")
         return
-    yield from steps_until(known, events // 2 if fault.after is None else fault.after)
-    if not wire.minor:  # its end is all that there is to end it with
+    after = fault.after
+    if after is None:
+        after = events // 2
+    yield from steps_until(steps, after)
+    if not exchange.minor:  # HTTP/1.0 has no chunks: its stream ends with the connection
         yield Cut("close")
         return
     yield Send(b"0\r\n\r\n", last=True)
     yield Cut("kept")
 
 
-@a_fault("malformed")
-@a_fault("bad_gzip")
-def as_it_is(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
-    """The steps as they are: what is wrong lies in the bytes."""
-    yield from made
+def half_of(sends: List[Send]) -> Send:
+    """The head of a whole answer and half of its body, in one write."""
+    data = b"".join(step.data for step in sends)
+    head = sum(step.head for step in sends)
+    return Send(data[: head + (len(data) - head) // 2], head=head)
+
+
+@a_fault("malformed", "content")
+def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
+    """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
+
+    `tear` is how the stream's framing does that to a frame."""
+    if response.frames is None:
+        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
+    frames = [frame for frame in response.frames if isinstance(frame, bytes)]
+    at = fault.after
+    if at is None:
+        at = len(frames) // 2
+    frames[at : at + 1] = [tear(frame) for frame in frames[at : at + 1]]
+    return replace(response, frames=tuple(frames))
+
+
+@a_fault("garbage")
+def garbling(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+    """Bytes that are no HTTP, then the end of the connection."""
+    yield from steps_until(steps, fault.after)
+    yield Send(GARBAGE)
+    yield Cut("close")
+
+
+@a_fault("bad_gzip", "coding")
+def dishonest(groups: Iterable[Group], fault: Fault) -> Iterator[Group]:
+    """Events that say they are gzip, and after so many are not."""
+    return gzip_groups(groups, honest=fault.after or 0)
 
 
 @a_fault("drip")
-def dripping(made: Iterable[Step], fault: Fault, wire: Wire) -> Iterator[Step]:
+def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
     """The same bytes, one a write."""
-    for step in made:
+    for step in steps:
         if not isinstance(step, Send):
             yield step
             continue
+        last = len(step.data) - 1
         for at in range(len(step.data)):
-            ends = at + 1 == len(step.data)
-            yield Send(
-                step.data[at : at + 1],
-                step.events if ends else 0,
-                int(at < step.head),
-                step.last and ends,
-            )
+            events = step.events if at == last else 0
+            in_head = int(at < step.head)
+            yield Send(step.data[at : at + 1], events, in_head, step.last and at == last)

@@ -1,4 +1,7 @@
-"""How events follow each other on the wire: frames out, and `split` back in.  May touch struct and zlib."""
+"""Framings: how events follow each other, frames out and `split` back in.
+
+May touch struct and zlib.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,21 @@ from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple, Un
 
 from .jsons import compact, go_json, indented, parse_json, sorted_compact, spaced, utf8
 from .limits import Json
-from .values import Plan
 
 
 class SSE:
-    """Server-sent events (WHATWG HTML, 9.2): `eol` ends each line, an empty line each event."""
+    """Server-sent events: `eol` ends each line, an empty line each event."""
 
-    negotiated = (
-        False  # no provider compresses an event stream by default (wire formats, section 4)
-    )
+    negotiated = False  # no provider compresses an event stream by default (wire formats, 4)
     streams = True  # whether the content type is the stream's, not that of a whole body
 
+    # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
+    LINE_END = re.compile(rb"\r\n|\n|\r")
+    EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
+
     def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
-        self.eol, self.layout = eol, layout
+        self.eol = eol
+        self.layout = layout
 
     def frame(self, data: str, event: str = "") -> bytes:
         """One event; each line of data gets a `data:` field of its own."""
@@ -32,31 +37,15 @@ class SSE:
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events, (name, JSON value) or (name, text as it is), as frames."""
         for name, value in events:
-            yield self.frame(value if isinstance(value, str) else self.layout(value), name)
-
-    END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
+            if not isinstance(value, str):
+                value = self.layout(value)
+            yield self.frame(value, name)
 
     @classmethod
     def split(cls, data: bytes) -> List[bytes]:
-        """A recorded stream as its frames, byte for byte; what follows the last empty line is one too."""
-        ends = [match.end() for match in cls.END.finditer(data)]
-        cuts = [0] + ends + ([len(data)] if not ends or ends[-1] < len(data) else [])
+        """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
+        cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
         return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
-
-    LINE = re.compile(rb"\r\n|\n|\r")
-
-    @classmethod
-    def recut(cls, frame: bytes, plan: Plan) -> bytes:
-        """The same event with other line ends, a comment before it, or no space after field names."""
-        if plan.no_space:
-            frame = re.sub(
-                rb"(?m)^(data|event|id|retry): ",
-                rb"\1:",
-                cls.LINE.sub(b"\n", frame) if plan.eol else frame,
-            )
-        eol = plan.eol.encode() or (cls.LINE.search(frame) or cls.LINE.search(b"\n"))[0]  # type: ignore[index]
-        frame = cls.LINE.sub(eol, frame) if plan.eol else frame
-        return b": comment" + eol * 2 + frame if plan.comments else frame
 
     @classmethod
     def tear(cls, frame: bytes) -> bytes:
@@ -68,31 +57,34 @@ class SSE:
     @classmethod
     def data(cls, frame: bytes) -> str:
         """The data of one frame: its `data` fields joined with newlines."""
-        fields = (
-            line.partition(":")
-            for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace"))
-        )
-        return "\n".join(
-            value[1:] if value.startswith(" ") else value
-            for name, _, value in fields
-            if name == "data"
-        )
+        values = []
+        for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
+            name, _, value = line.partition(":")
+            if value.startswith(" "):
+                value = value[1:]
+            if name == "data":
+                values.append(value)
+        return "\n".join(values)
 
 
 class JsonArray:
-    """One JSON array over the whole stream, as Google sends it: `[` element LF, `,` CR LF element LF, `]`
-    (wire formats, section 7, recorded)."""
+    """One JSON array over the whole stream, as Google sends it.
 
-    negotiated = True  # Google flushes its gzip after each element (wire formats, section 4)
+    `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
+
+    negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
     streams = False
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as elements, one a frame, and the closing bracket as one more."""
-        mark = b"["
+        before = b"["
         for _, value in events:
-            yield mark + utf8(indented(value)) + b"\n"
-            mark = b",\r\n"
-        yield b"]" if mark != b"[" else b"[]"
+            yield before + utf8(indented(value)) + b"\n"
+            before = b",\r\n"
+        if before == b"[":
+            yield b"[]"
+        else:
+            yield b"]"
 
     @staticmethod
     def tear(frame: bytes) -> bytes:
@@ -106,9 +98,10 @@ class JsonArray:
 
 
 class NDJSON:
-    """One JSON value a line, as Ollama streams (wire formats, section 13)."""
+    """One JSON value a line, as Ollama streams (wire formats, 13)."""
 
-    negotiated, streams = False, True
+    negotiated = False
+    streams = True
 
     def __init__(self, layout: Callable[[Json], str] = compact) -> None:
         self.layout = layout
@@ -130,19 +123,22 @@ class NDJSON:
 
 
 class EventStream:
-    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1): prelude with lengths and
-    their CRC, headers, payload, CRC of all.  An event whose name ends in Exception is an exception message."""
+    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
 
-    negotiated, streams = False, True
+    A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
+    An event whose name ends in Exception is an exception message."""
+
+    negotiated = False
+    streams = True
 
     @staticmethod
     def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
         """One message; all header values are strings (type 7)."""
-        named = ((utf8(name), utf8(value)) for name, value in headers)
-        packed = b"".join(
-            struct.pack(">B", len(name)) + name + b"\x07" + struct.pack(">H", len(value)) + value
-            for name, value in named
-        )
+        packed = b""
+        for header in headers:
+            name, value = map(utf8, header)
+            packed += struct.pack(">B", len(name)) + name
+            packed += struct.pack(">BH", 7, len(value)) + value
         prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
         data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
         return data + struct.pack(">I", zlib.crc32(data))
@@ -151,33 +147,30 @@ class EventStream:
         """Events as messages: name and payload, its keys sorted."""
         for name, value in events:
             kind = "exception" if name.endswith("Exception") else "event"
-            yield self.message(
-                (
-                    (f":{kind}-type", name),
-                    (":content-type", "application/json"),
-                    (":message-type", kind),
-                ),
-                utf8(sorted_compact(value)),
+            headers = (
+                (f":{kind}-type", name),
+                (":content-type", "application/json"),
+                (":message-type", kind),
             )
+            yield self.message(headers, utf8(sorted_compact(value)))
 
-    @staticmethod
-    def split(data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
-        """The messages of such a stream: headers and payload.  ValueError for a wrong checksum or a message cut off."""
-        found = []
+    @classmethod
+    def split(cls, data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
+        """The messages of such a stream: headers and payload.
+
+        ValueError for a wrong checksum or a message cut off."""
+        messages = []
         while data:
             if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
                 raise ValueError("the last message is cut off")
-            total, length, crc = struct.unpack(">III", data[:12])
-            if (
-                zlib.crc32(data[:8]) != crc
-                or zlib.crc32(data[: total - 4]) != struct.unpack(">I", data[total - 4 : total])[0]
-            ):
+            total, length = struct.unpack(">II", data[:8])
+            end = total - 4  # of the payload, where the CRC of the message is
+            checksums = struct.pack(">II", zlib.crc32(data[:8]), zlib.crc32(data[:end]))
+            if checksums != data[8:12] + data[end:total]:
                 raise ValueError("a checksum is wrong")
-            found.append(
-                (EventStream.headers(data[12 : 12 + length]), data[12 + length : total - 4])
-            )
+            messages.append((cls.headers(data[12 : 12 + length]), data[12 + length : end]))
             data = data[total:]
-        return found
+        return messages
 
     @classmethod
     def tear(cls, frame: bytes) -> bytes:
@@ -188,12 +181,14 @@ class EventStream:
     @staticmethod
     def headers(data: bytes) -> Dict[str, str]:
         """The headers of a message by name."""
-        found = {}
+        values: Dict[str, str] = {}
         while data:
-            name, data = data[1 : 1 + data[0]], data[1 + data[0] :]
-            size = 3 + struct.unpack(">H", data[1:3])[0]  # after the type, which is always 7
-            found[name.decode()], data = data[3:size].decode(), data[size:]
-        return found
+            name_end = 1 + data[0]
+            start = name_end + 3  # of the value: after the type, which is always 7, and its length
+            end = start + struct.unpack(">H", data[name_end + 1 : start])[0]
+            values[data[1:name_end].decode()] = data[start:end].decode()
+            data = data[end:]
+        return values
 
 
 OPENAI_SSE = SSE()

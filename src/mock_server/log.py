@@ -12,14 +12,39 @@ from .journal import Entry
 from .jsons import compact, timestamp
 from .limits import LOG_LINES, Json
 
+# What a line of JSON says of a request, of all that the journal knows.
+LOGGED = (
+    "time",
+    "port",
+    "session",
+    "method",
+    "path",
+    "provider",
+    "operation",
+    "api",
+    "model",
+    "stream",
+    "mock",
+    "status",
+    "duration",
+    "bytes_sent",
+    "events_sent",
+    "ended",
+    "note",
+)
+
 
 class Log:
-    """The request log on a stream.  Lines wait in a bounded queue, so that a stream that nobody reads
-    delays no answer; what does not fit is counted and reported."""
+    """The request log on a stream; `mode` is text, json or off.
+
+    Lines wait in a bounded queue, so that a stream that nobody reads delays no answer; what does
+    not fit is counted and reported."""
 
     def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
         self.stream = stream or sys.stderr
-        self.mode = mode if self.stream else "off"
+        self.mode = mode
+        if not self.stream:  # standard error was closed from the start
+            self.mode = "off"
         self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
         self.dropped = 0
         self.thread = threading.Thread(target=self.write, name="log", daemon=True)
@@ -28,9 +53,10 @@ class Log:
 
     def say(self, message: str) -> None:
         """A line that is about no request."""
-        self.put(
-            {"time": timestamp(time.time()), "message": message} if self.mode == "json" else message
-        )
+        if self.mode == "json":
+            self.put({"time": timestamp(time.time()), "message": message})
+        else:
+            self.put(message)
 
     def request(self, entry: Entry) -> None:
         """A line about one request."""
@@ -38,7 +64,7 @@ class Log:
             known = entry.json()
             self.put({key: known[key] for key in LOGGED})
         elif self.mode == "text":
-            self.put(logged(entry))
+            self.put(request_line(entry))
 
     def put(self, line: Union[str, Mapping[str, Json]]) -> None:
         """Queue a line, or count it as dropped."""
@@ -47,12 +73,9 @@ class Log:
         if self.lines.qsize() >= LOG_LINES:
             self.dropped += 1
             return
-        text = line if isinstance(line, str) else compact(line)
-        if not text.isprintable():  # a model may have any name; none may steer the terminal
-            text = "".join(
-                [letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text]
-            )
-        self.lines.put(text + "\n")
+        if not isinstance(line, str):
+            line = compact(line)
+        self.lines.put(printable(line) + "\n")
 
     def write(self) -> None:
         """Write what is queued, many lines at once, until None comes."""
@@ -82,40 +105,28 @@ class Log:
             self.thread.join(0.5)
 
 
-LOGGED = (
-    "time",
-    "port",
-    "session",
-    "method",
-    "path",
-    "provider",
-    "operation",
-    "api",
-    "model",
-    "stream",
-    "mock",
-    "status",
-    "duration",
-    "bytes_sent",
-    "events_sent",
-    "ended",
-    "note",
-)
+def printable(text: str) -> str:
+    """A text whose control characters are escaped: a model's name must not steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join([letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text])
 
 
-def logged(entry: Entry) -> str:
+def request_line(entry: Entry) -> str:
     """One request as a line of text."""
-    call = entry.call
-    what = " ".join(
-        part
-        for part in (entry.provider, call.api if call else "", call.model if call else "")
-        if part
-    )
-    events = f" {entry.events_sent} events" if call and call.stream else ""
-    said = (f' "{entry.mock}"' if entry.mock else "") + (f" {entry.note}" if entry.note else "")
-    ended = "" if entry.ended == "complete" else f" {entry.ended}"
-    path = (f"/@{entry.session}" if entry.session else "") + entry.path
-    return (
-        f"{timestamp(entry.moment)} {entry.port} {entry.method} {path} {entry.status}{ended} "
-        f"{(entry.duration or 0) * 1000:.1f}ms {entry.bytes_sent}B{events}{' ' + what if what else ''}{said}"
-    )
+    path = entry.path
+    if entry.session:
+        path = f"/@{entry.session}{path}"
+    words = [timestamp(entry.moment), str(entry.port), entry.method, path, str(entry.status)]
+    if entry.ended != "complete":
+        words.append(str(entry.ended))
+    words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{entry.bytes_sent}B"]
+    if entry.call and entry.call.stream:
+        words.append(f"{entry.events_sent} events")
+    words.append(entry.provider or "")
+    if entry.call:
+        words += [entry.call.api, entry.call.model]
+    if entry.mock:
+        words.append(f'"{entry.mock}"')
+    words.append(entry.note)
+    return " ".join(word for word in words if word)

@@ -58,23 +58,30 @@ class Node:
         """Whether there is no value."""
         return self.value is MISSING
 
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
     def is_a(self, kind: str) -> bool:
         """Whether the value is of one of the KINDS, `a string` and so on."""
         return fits(self.value, kind)
 
     # --- what is wrong ---
 
-    def fail(
-        self, problem: str, expected: str = "", sentence: str = "", found: Json = MISSING
-    ) -> NoReturn:
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
         """Raise the error: source, path and problem."""
-        path = self.path
+        path, found = self.path, self.value
         message = ": ".join(part for part in (self.source, path, problem) if part)
         raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
 
     def expected(self, what: str, sentence: str = "") -> NoReturn:
         """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence, self.value)
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
 
     # --- what lies inside ---
 
@@ -89,6 +96,10 @@ class Node:
         for key in keys:
             found = found.get(key)
         return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
 
     def items(self: Self) -> List[Self]:
         """The items of an array; none where there is no value."""
@@ -141,15 +152,21 @@ class Node:
             self.expected(what)
         return self.value
 
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
     def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
         """One of some words."""
         if self.is_absent and default is not MISSING:
             return default
         known = list(names)
         if not isinstance(self.value, str) or self.value not in known:
-            self.fail(
-                f"found {shown(self.value)}; {nearest(str(self.value), known)}", found=self.value
-            )
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
         return self.value
 
     # --- whole objects ---
@@ -159,12 +176,12 @@ class Node:
         known = list(names)
         for name in self.a("an object"):
             if name not in known:
-                self.get(name).fail(f"unknown key; {nearest(name, known)}")
+                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
         return self
 
     def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that the
-        member must be there."""
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
         value = self.a("an object")
         for name, kind in fields.items():
             found = value.get(name)

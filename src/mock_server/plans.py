@@ -1,12 +1,15 @@
-"""Wire plans: the same bytes cut anew.  May touch zlib."""
+"""Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
+
+May touch zlib.
+"""
 
 from __future__ import annotations
 
-import functools
 import re
 import zlib
 from typing import Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
+from .codings import gzipped, new_gzip
 from .values import Frame, Hold, Plan
 
 WIRE_PLANS: Mapping[str, Plan] = {
@@ -28,36 +31,68 @@ WIRE_PLANS: Mapping[str, Plan] = {
 }
 
 
-def gzipped(body: bytes) -> bytes:
-    """A body as one gzip member; the same bytes every time."""
-    return known_gzip(body) if len(body) <= 256 * 1024 else new_gzip(body)
+USUAL_PLAN = Plan()
 
 
-def new_gzip(body: bytes) -> bytes:
-    """A body, compressed."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
+# --- lines of server-sent events ---
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 
-known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
+def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
+    """Server-sent events with the line ends, comments and spaces of a plan."""
+    if plan.eol or plan.comments or plan.no_space:
+        return tuple([relined_event(frame, plan) for frame in frames])
+    return frames
 
+
+def relined_event(frame: bytes, plan: Plan) -> bytes:
+    """The same event with other line ends, a comment before it, or no space after field names."""
+    eol = plan.eol.encode()
+    if not eol:
+        first = LINE_END.search(frame)
+        eol = first.group() if first else b"\n"
+    if plan.eol:
+        frame = LINE_END.sub(b"\n", frame)
+    if plan.no_space:
+        frame = FIELD_SPACE.sub(rb"\1:", frame)
+    if plan.eol:
+        frame = LINE_END.sub(eol, frame)
+    if plan.comments:
+        frame = b": comment" + eol * 2 + frame
+    return frame
+
+
+# --- events a write ---
 
 Group = Tuple[Frame, int]  # bytes, and how many events lie in them
 
 
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
-    """Frames, up to so many joined into one."""
-    held: List[bytes] = []
+    """Frames, up to `most` of them joined into one; none waits for a gate."""
+    joined: List[bytes] = []
     for frame in frames:
         if isinstance(frame, bytes):
-            held.append(frame)
-        if held and (isinstance(frame, Hold) or len(held) >= most):
-            yield b"".join(held), len(held)
-            held = []
+            joined.append(frame)
+        if joined and (isinstance(frame, Hold) or len(joined) >= most):
+            yield b"".join(joined), len(joined)
+            joined = []
         if isinstance(frame, Hold):
             yield frame, 0
-    if held:
-        yield b"".join(held), len(held)
+    if joined:
+        yield b"".join(joined), len(joined)
+
+
+# --- gzip ---
+
+
+def gzip_body(body: bytes, mode: str) -> bytes:
+    """A whole body as gzip: one member, or two with `members`."""
+    if mode != "members":
+        return gzipped(body)
+    middle = len(body) // 2
+    return new_gzip(body[:middle]) + new_gzip(body[middle:])
 
 
 def gzip_groups(
@@ -65,11 +100,10 @@ def gzip_groups(
 ) -> Iterator[Group]:
     """Groups as gzip, whose trailer is a group without events.
 
-    Flushed after each (`event`): without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client
-    reading the stream sees nothing (zlib manual, deflate()); only when the buffer fills (`block`); or each a member of its
-    own (`members`).  After `honest` events it is gzip no more."""
+    Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
+    own (`members`).  After `honest` events it is gzip no more, and has no trailer."""
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = seen = 0
+    waiting = seen = 0  # events in zlib's buffer, and all so far
     for frame, events in groups:
         if isinstance(frame, Hold):
             yield frame, 0
@@ -78,15 +112,20 @@ def gzip_groups(
             yield frame, events
             continue
         seen += events
-        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
-        data += packer.flush(zlib.Z_SYNC_FLUSH) if mode == "event" else b""
         waiting += events
+        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        if mode == "event":
+            # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
+            # reads the stream sees nothing (zlib manual, deflate()).
+            data += packer.flush(zlib.Z_SYNC_FLUSH)
         if data:
             yield data, waiting
             waiting = 0
     if mode != "members" and honest is None:
         yield packer.flush(), waiting
 
+
+# --- bytes a write, and chunks ---
 
 CUTS = {
     "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
@@ -104,7 +143,14 @@ def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
     return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
 
 
-USUAL_PLAN = Plan()
-
-
 TRAILER = "X-Mock-Trailer", "the end"
+
+
+def chunk(data: bytes, plan: Plan) -> bytes:
+    """Bytes as one chunk (RFC 9112, 7.1); none at all are the last, with the plan's trailer."""
+    size = b"%x" % len(data)
+    if plan.chunk_extensions:
+        size += b';wire="plan"'
+    if data or not plan.trailers:
+        return b"%b\r\n%b\r\n" % (size, data)
+    return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])

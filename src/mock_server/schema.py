@@ -1,162 +1,172 @@
-"""Whether an answer fits the JSON schema of its request, in bounded time.  Pure."""
+"""Whether an answer fits the JSON schema of its request, in bounded time and memory.  Pure."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Tuple
+import itertools
+import operator
+from typing import Any, Callable, List, Mapping, Tuple
 
-from .errors import nearest, shown
-from .jsons import fits, parse_json, utf8, within
+from .errors import shown
+from .jsons import compact, fits, parse_json, utf8, within
 from .limits import DEPTH_LIMIT, Json
+from .node import Node
 from .values import Call, Outcome, Reply, Text
 
-JSON_TYPES: Mapping[str, Callable[[Json], bool]] = {
+LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
+
+# A schema may refer to itself in many branches.  So many schemas, required names and allowed values
+# are looked at; then the rest of the answer fits.
+SCHEMA_STEPS = 20_000
+
+TYPES: Mapping[str, Callable[[Json], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
-    "number": lambda value: fits(value, "a number"),
     "null": lambda value: value is None,
-    "integer": lambda value: (
-        fits(value, "an integer") or (isinstance(value, float) and value.is_integer())
-    ),
+    "number": lambda value: fits(value, "a number"),
+    "integer": lambda value: fits(value, "a number") and value == value // 1,
 }
 
-
-# Keywords that compare a value with a number: what they apply to, how it is measured, what must hold.
-MEASURES: Tuple[
-    Tuple[str, Any, Callable[[Any], float], Callable[[float, float], bool], str], ...
-] = (
-    ("minimum", (int, float), lambda value: value, lambda got, bound: got >= bound, "at least"),
-    ("maximum", (int, float), lambda value: value, lambda got, bound: got <= bound, "at most"),
-    (
-        "exclusiveMinimum",
-        (int, float),
-        lambda value: value,
-        lambda got, bound: got > bound,
-        "more than",
-    ),
-    (
-        "exclusiveMaximum",
-        (int, float),
-        lambda value: value,
-        lambda got, bound: got < bound,
-        "less than",
-    ),
-    ("minLength", str, len, lambda got, bound: got >= bound, "a length of at least"),
-    ("maxLength", str, len, lambda got, bound: got <= bound, "a length of at most"),
-    ("minItems", list, len, lambda got, bound: got >= bound, "at least so many items:"),
-    ("maxItems", list, len, lambda got, bound: got <= bound, "at most so many items:"),
+# Keywords that bound a number, or the length of a text or an array: what must hold, and in words.
+BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
+    ("minimum", "a number", operator.ge, "at least"),
+    ("maximum", "a number", operator.le, "at most"),
+    ("exclusiveMinimum", "a number", operator.gt, "more than"),
+    ("exclusiveMaximum", "a number", operator.lt, "less than"),
+    ("minLength", "a string", operator.ge, "a length of at least"),
+    ("maxLength", "a string", operator.le, "a length of at most"),
+    ("minItems", "an array", operator.ge, "at least so many items:"),
+    ("maxItems", "an array", operator.le, "at most so many items:"),
 )
 
 
-SCHEMA_STEPS = (
-    20_000  # schemas that may refer to themselves in many branches are not followed any further
-)
+class Misfit(Exception):
+    """A node that does not fit, what its schema says of it, with a {} for each of the values that
+    follow.  It is put into words only when told: of those found in branches most never are."""
+
+    def __str__(self) -> str:
+        node, problem, *values = self.args
+        told = [one if isinstance(one, Misfit) else shown(one) for one in values]
+        return f"{node.path} {problem.format(*told)}"
 
 
-def misfit(value: Json, schema: Json, place: str) -> str:
-    """The first way in which a value does not fit a JSON schema, with its place, or an empty string.
+def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
+    """Raise Misfit for a number, a text or an array that is too small or too large."""
+    for keyword, kind, holds, words in BOUNDS:
+        bound = schema.get(keyword)
+        if not fits(bound, "a number") or not node.is_a(kind):
+            continue
+        measure = node.value if kind == "a number" else len(node.value)
+        if not holds(measure, bound):
+            raise Misfit(node, "is {}, expected " + words + " {}", node.value, bound)
 
-    Known are the keywords that providers take for structured output; type names may be in capitals and `nullable` may
-    stand beside them, as in Google's schemas.  A keyword that is not known holds."""
-    return Misfits(schema).first(value, schema, place)
 
-
-class Misfits:
-    """Looks for what does not fit a schema, for a bounded number of steps; beyond them everything fits."""
+class SchemaCheck:
+    """Holds values against a schema.  Known are the keywords that providers take for structured
+    output, type names also in capitals and beside `nullable`, as Google has them; others hold."""
 
     def __init__(self, root: Json) -> None:
-        self.root, self.left = root, SCHEMA_STEPS
+        self.root, self.steps_left = root, SCHEMA_STEPS
 
-    def first(self, value: Json, schema: Json, place: str, levels: int = 0) -> str:
-        """The first misfit, or an empty string."""
-        self.left -= 1
-        if not isinstance(schema, dict):
-            return f"{place} is not wanted" if schema is False else ""
-        if (
-            self.left < 0
-            or levels > DEPTH_LIMIT
-            or (value is None and schema.get("nullable") is True)
-        ):
-            return ""
+    def check(self, node: Node, schema: Json, level: int = 0) -> None:
+        """Raise Misfit for the first thing that does not fit."""
+        self.steps_left -= 1
+        if schema is False:
+            raise Misfit(node, "is not wanted")
+        if not isinstance(schema, dict) or self.steps_left < 0 or level > DEPTH_LIMIT:
+            return
         if isinstance(schema.get("$ref"), str):
-            names = schema["$ref"].lstrip("#/").split("/") if schema["$ref"] != "#" else []
-            return self.first(value, within(self.root, *names), place, levels + 1)
-        return self.own(value, schema, place) or next(
-            filter(None, self.inside(value, schema, place, levels + 1)), ""
-        )
+            names = [name for name in schema["$ref"].lstrip("#").split("/") if name]
+            self.steps_left -= len(names)
+            self.check(node, within(self.root, *names), level + 1)
+        elif node.value is not None or schema.get("nullable") is not True:
+            self.check_type(node, schema)
+            check_bounds(node, schema)
+            if isinstance(node.value, dict):
+                self.check_members(node, schema, level + 1)
+            elif isinstance(node.value, list):
+                self.check_items(node, schema, level + 1)
+            self.check_branches(node, schema, level + 1)
 
-    @staticmethod
-    def own(value: Json, schema: Mapping[str, Json], place: str) -> str:
-        """What does not fit of the value itself."""
-        kinds = schema.get("type")
-        names = (
-            [str(name).lower() for name in (kinds if isinstance(kinds, list) else [kinds])]
-            if kinds
-            else []
-        )
-        if names and not any(JSON_TYPES.get(name, lambda value: True)(value) for name in names):
-            return f"{place} is {shown(value)}, expected {' or '.join(names)}"
-        for keyword, allowed in (
-            ("enum", schema.get("enum")),
-            ("const", [schema["const"]] if "const" in schema else None),
-        ):
-            if isinstance(allowed, list) and value not in allowed:
-                said = "one of " + shown(allowed) if keyword == "enum" else shown(allowed[0])
-                return f"{place} is {shown(value)}, expected {said}"
-        for name, kind, measure, holds, said in MEASURES:
-            bound: Any = schema.get(name)
-            measured = (
-                fits(bound, "a number") and isinstance(value, kind) and not isinstance(value, bool)
-            )
-            if measured and not holds(measure(value), bound):
-                return f"{place} is {shown(value)}, expected {said} {bound}"
-        return ""
+    def listed(self, schema: Mapping[str, Json], keyword: str) -> List[Json]:
+        """An array in a schema, each item of which is a step."""
+        items = schema.get(keyword)
+        if not isinstance(items, list):
+            return []
+        self.steps_left -= len(items)
+        return items
 
-    def inside(
-        self, value: Json, schema: Mapping[str, Json], place: str, levels: int
-    ) -> Iterator[str]:
-        """The same of what lies inside the value, and of the schemas that this one is made of."""
-        lists: Dict[str, List[Any]] = {
-            name: found if isinstance(found, list) else [] for name, found in schema.items()
-        }
-        properties = schema.get("properties")
-        properties = properties if isinstance(properties, dict) else {}
-        if isinstance(value, dict):
-            for name in lists.get("required", ()):
-                if isinstance(name, str) and name not in value:
-                    yield f"{place}.{name} is missing"
-            for name, member in value.items():
-                rule = properties.get(name, schema.get("additionalProperties", True))
-                said = self.first(member, rule, f"{place}.{name}", levels)
-                yield (
-                    f"{said}; {nearest(name, properties)}" if rule is False and properties else said
-                )
-        if isinstance(value, list):
-            first = lists.get("prefixItems", [])
-            for index, item in enumerate(value):
-                rule = first[index] if index < len(first) else schema.get("items", True)
-                yield self.first(item, rule, f"{place}[{index}]", levels)
-        for part in lists.get("allOf", ()):
-            yield self.first(value, part, place, levels)
-        for name in ("anyOf", "oneOf"):
-            problem = ""
-            for part in lists.get(name, ()):
-                said = self.first(value, part, place, levels)
-                if not said:
+    def check_type(self, node: Node, schema: Mapping[str, Json]) -> None:
+        """The type, and the values that are allowed."""
+        value = node.value
+        types = self.listed(schema, "type") or [schema.get("type")]
+        names = [str(name).lower() for name in types if name]
+        if names and not any(name not in TYPES or TYPES[name](value) for name in names):
+            raise Misfit(node, "is {}, expected " + " or ".join(names), value)
+        if isinstance(value, (dict, list)) and ("enum" in schema or "const" in schema):
+            self.steps_left -= len(compact(value))  # to compare it may take as long
+        allowed = self.listed(schema, "enum")
+        if allowed and value not in allowed:
+            raise Misfit(node, "is {}, expected one of {}", value, allowed)
+        if value != schema.get("const", value):
+            raise Misfit(node, "is {}, expected {}", value, schema["const"])
+
+    def check_members(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an object."""
+        for name in self.listed(schema, "required"):
+            if isinstance(name, str) and name not in node.value:
+                raise Misfit(node.get(name), "is missing")
+        rules, others = schema.get("properties"), schema.get("additionalProperties", True)
+        if not isinstance(rules, dict):
+            rules = {}
+        for name, member in node.members():
+            self.check(member, rules.get(name, others), level)
+
+    def check_items(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an array."""
+        first, others = self.listed(schema, "prefixItems"), schema.get("items", True)
+        rules = itertools.chain(first, itertools.repeat(others))
+        for index, (item, rule) in enumerate(zip(node.value, rules)):
+            self.check(Node(item, "", node, index), rule, level)
+
+    def check_branches(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """The schemas that this one is made of."""
+        for part in self.listed(schema, "allOf"):
+            self.check(node, part, level)
+        for keyword in ("anyOf", "oneOf"):
+            problem = None
+            for part in self.listed(schema, keyword):
+                try:
+                    self.check(node, part, level)
                     break
-                problem = problem or f"{place} fits none of {name}: {said}"
+                except Misfit as found:
+                    problem = problem or found
             else:
-                yield problem
+                if problem:
+                    raise Misfit(node, f"fits none of {keyword}: {{}}", problem)
+
+
+def misfit(value: Json, schema: Json, name: str) -> str:
+    """The first way in which a value does not fit a JSON schema, with its place, or nothing."""
+    try:
+        SchemaCheck(schema).check(Node({name: value}).get(name), schema)
+    except Misfit as found:
+        return str(found)
+    return ""
 
 
 def unfit(call: Call, outcome: Outcome) -> str:
-    """Why an answer's text is not what the JSON schema in the request asks for, or an empty string."""
-    text = outcome.text(Text) if isinstance(outcome, Reply) and call.schema is not None else None
-    if text is None:
+    """Why an answer's text is not what the JSON schema in the request asks for, or nothing."""
+    if call.schema is None or not isinstance(outcome, Reply):
+        return ""
+    text = outcome.text(Text)
+    if text is None or len(text) > LONGEST_ANSWER:
         return ""
     try:
         problem = misfit(parse_json(utf8(text)), call.schema, "text")
     except ValueError as error:
         problem = f"text is not JSON: {error}"
-    return f"the answer does not fit the request's JSON schema: {problem}" if problem else ""
+    if problem:
+        problem = f"the answer does not fit the request's JSON schema: {problem}"
+    return problem

@@ -8,7 +8,8 @@ import select
 import socket
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.utils import formatdate
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
@@ -35,9 +36,10 @@ from .limits import (
 from .log import Log
 from .mocks.match import conditions
 from .mocks.sessions import Mocks
-from .pacer import Pacer, Places
+from .node import Node
+from .pacer import Pacer, Turns
 from .sockets import READABLE, TLSConnection, Vanished, ready, shut
-from .steps import Send, Wire
+from .steps import Exchange, Send
 from .tls import self_signed, tls_context
 from .transport import steps
 from .values import Request
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class Core:
-    """What all ports of a process share: mocks, answers, journal, log, and places for unpaced streams."""
+    """What all ports of a process share: mocks, answers, journal, log, and turns for unpaced streams."""
 
     def __init__(
         self, directories: Sequence[str], settings: Settings, max_body: int, log: Log, journal: int
@@ -59,7 +61,7 @@ class Core:
             raise BadMock("\n".join(problems))
         self.journal, self.numbers = Journal(journal), itertools.count(1)
         self.answerer = Answerer(self.mocks, settings, self.journal)
-        self.places = Places(WRITERS)
+        self.turns = Turns(WRITERS)
         self.tls: "Optional[ssl.SSLContext]" = None
         self.tls_cert = ""
 
@@ -214,14 +216,14 @@ class MockServer(ThreadingHTTPServer):
     # --- life ---
 
     def server_bind(self) -> None:
-        """Bind without looking the host's name up, which HTTPServer does and which can take seconds."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if os.name != "nt" else 0)
+        """Bind without looking the host's name up.
+
+        HTTPServer does that, and it can take seconds."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = (
-            str(self.server_address[0]),
-            int(self.server_address[1]),
-        )
+        self.server_name = str(self.server_address[0])
+        self.server_port = int(self.server_address[1])
 
     def start(self) -> "MockServer":
         """Serve in the background."""
@@ -240,8 +242,10 @@ class MockServer(ThreadingHTTPServer):
         self.stopped.wait()
 
     def hire(self) -> None:
-        """Start a thread that waits for the next connection.  Not a threading.Thread, whose start() waits for the
-        new thread to run: a burst of connections would queue behind that."""
+        """Start a thread that waits for the next connection.
+
+        Not a threading.Thread, whose start() waits for the new thread to run: a burst of
+        connections would queue behind that."""
         import _thread
 
         with self.lock:
@@ -255,14 +259,16 @@ class MockServer(ThreadingHTTPServer):
                 self.threads -= 1
 
     def work(self) -> None:
-        """Accept connections and serve each to its end.  Some thread always waits in accept(): the kernel wakes
-        one, and no connection is handed from thread to thread."""
+        """Accept connections and serve each to its end, in a thread that counts as waiting.
+
+        Some thread always waits in accept(): the kernel wakes one, and no connection is handed
+        from thread to thread."""
         while not self.stopping:
             try:
                 connection, address = self.socket.accept()
             except OSError:
                 if not self.stopping:
-                    time.sleep(0.05)  # out of descriptors, or the client was gone again
+                    time.sleep(0.05)  # out of descriptors, or the client has left again
                 continue
             with self.lock:
                 self.waiting -= 1
@@ -271,13 +277,12 @@ class MockServer(ThreadingHTTPServer):
                 self.hire()
             self.serve(connection, address)
             with self.lock:
-                if self.waiting >= SPARE_THREADS:
-                    break
                 self.waiting += 1
-        else:
-            with self.lock:
-                self.waiting -= 1
+                spare = self.waiting > SPARE_THREADS
+            if spare:
+                break
         with self.lock:
+            self.waiting -= 1
             self.threads -= 1
             self.lock.notify_all()
 
@@ -287,7 +292,7 @@ class MockServer(ThreadingHTTPServer):
         self.connections[plain] = False
         try:
             if self.core.tls:
-                connection = self.sealed(plain)
+                connection = self.sealed(plain, self.core.tls)
             if connection and not self.stopping:
                 self.finish_request(connection, address)
         except Exception as error:  # noqa: BLE001  the thread must live on
@@ -297,40 +302,43 @@ class MockServer(ThreadingHTTPServer):
             self.connections.pop(connection, None)
             self.shutdown_request(connection or plain)
 
-    def sealed(self, plain: socket.socket) -> Optional[TLSConnection]:
-        """The connection with TLS, once its client has shaken hands; None if it won't, in time or at all.  One that speaks
-        plain HTTP is told so."""
+    def sealed(self, plain: socket.socket, context: "ssl.SSLContext") -> Optional[TLSConnection]:
+        """The connection with TLS, once its client has shaken hands.
+
+        None if it won't, in time or at all.  One that speaks plain HTTP is told so."""
         import ssl
 
         plain.settimeout(self.head_seconds)
         try:
             first = plain.recv(1, socket.MSG_PEEK)
-            if first == b"\x16" and self.core.tls:
-                sealed = TLSConnection(self.core.tls.wrap_socket(plain, server_side=True))
+            if first == b"\x16":
+                sealed = TLSConnection(context.wrap_socket(plain, server_side=True))
                 self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
                 return sealed
             if first:
-                refused = Refused(
-                    400,
-                    f"this port speaks TLS; use https://, as in {self.url}",
-                    code="tls_required",
-                )
-                answered = self.core.answerer.refuse(Request("GET", "/"), refused)
-                made = steps(
-                    answered.response, Wire(keep_alive=False, extra=(("Date", self.date()),))
-                )
-                plain.sendall(b"".join(step.data for step in made if isinstance(step, Send)))
-                plain.shutdown(socket.SHUT_WR)
-                while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
-                    pass  # closing with bytes unread would reset the connection under the answer
+                self.ask_for_tls(plain)
         except ssl.SSLError as error:
             self.core.log.say(f"TLS handshake failed: {error.reason or error}")
         except OSError:
-            pass  # gone, or too slow
+            pass  # the client has left, or is too slow
         return None
 
+    def ask_for_tls(self, plain: socket.socket) -> None:
+        """Tell a client that speaks plain HTTP to a port with TLS."""
+        message = f"this port speaks TLS; use https://, as in {self.url}"
+        refused = Refused(400, message, code="tls_required")
+        response = self.core.answerer.refuse(Request("GET", "/"), refused).response
+        exchange = Exchange(keep_alive=False, extra=(("Date", self.date()),))
+        sends = [step.data for step in steps(response, exchange) if isinstance(step, Send)]
+        plain.sendall(b"".join(sends))
+        plain.shutdown(socket.SHUT_WR)
+        while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
+            pass  # closing with bytes unread would reset the connection under the answer
+
     def busy(self, connection: socket.socket, is_busy: bool) -> None:
-        """Note whether a connection has a request under way: at shutdown the others are closed first."""
+        """Note whether a connection has a request under way.
+
+        At shutdown the others are closed first."""
         self.connections[connection] = is_busy
         if self.stopping and not is_busy:
             raise Vanished("shutdown")
@@ -339,10 +347,7 @@ class MockServer(ThreadingHTTPServer):
         """The Date header, made once a second."""
         second = int(time.time())
         if self.clock[0] != second:
-            self.clock = (
-                second,
-                BaseHTTPRequestHandler.date_time_string(cast(Handler, None), second),
-            )
+            self.clock = (second, formatdate(second, usegmt=True))
         return self.clock[1]
 
     def close(self, grace: float = GRACE_SECONDS) -> None:
@@ -358,17 +363,20 @@ class MockServer(ThreadingHTTPServer):
         for connection, is_busy in list(self.connections.items()):
             if not is_busy:
                 shut(connection, socket.SHUT_RD)
-        with self.lock:
-            self.lock.wait_for(lambda: not self.threads, max(0.0, deadline - time.monotonic()))
+        self.wait_for_threads(deadline - time.monotonic())
         for connection in list(self.connections):
             shut(connection, socket.SHUT_RDWR)
-        with self.lock:
-            self.lock.wait_for(lambda: not self.threads, 0.3)
+        self.wait_for_threads(0.3)
         self.server_close()
         if self.pacer and not self.threads:
             self.pacer.close()
         self.core.log.close()
         self.stopped.set()
+
+    def wait_for_threads(self, timeout: float) -> None:
+        """Wait until all threads have ended, or for so many seconds."""
+        with self.lock:
+            self.lock.wait_for(lambda: not self.threads, max(0.0, timeout))
 
     def shutdown(self) -> None:
         """The same as `close()`, under socketserver's name."""
@@ -377,11 +385,12 @@ class MockServer(ThreadingHTTPServer):
     def wake_acceptors(self) -> None:
         """Make accept() return in every thread that waits there."""
         shut(self.socket, socket.SHUT_RDWR)  # enough on Linux
+        host = self.host
+        if host == "0.0.0.0":
+            host = "127.0.0.1"
         for _ in range(self.waiting):  # elsewhere each needs a connection
             try:
-                socket.create_connection(
-                    ("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port), 0.1
-                ).close()
+                socket.create_connection((host, self.port), 0.1).close()
             except OSError:
                 return
 
@@ -429,7 +438,7 @@ class SessionView:
         timeout: float = 5.0,
     ) -> List[Dict[str, Json]]:
         """Its requests that match, as soon as there are `count` of them; TimeoutError says what came instead."""
-        wanted = conditions(dict(match or {}), "", "match")
+        wanted = conditions(Node({"match": dict(match or {})}).get("match"), "")
         if ended is not None and ended not in ENDS:
             raise ValueError(f"ended: found {ended!r}; {nearest(str(ended), ENDS)}")
         found, enough = self.server.core.journal.wait(self.name, wanted, count, ended, timeout)

@@ -1,7 +1,8 @@
-"""Sockets, polling and bells."""
+"""Sockets, polling, bells, and what ends a connection or the program.  Touches no request."""
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import socket
@@ -15,39 +16,154 @@ if TYPE_CHECKING:
     import ssl
 
 
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # where there is none, a write waits in the kernel
+# Where there is no MSG_DONTWAIT, a write waits in the kernel.
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 
 
-READABLE, WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
+READABLE = getattr(select, "POLLIN", 1)
 
 
-GONE = getattr(select, "POLLRDHUP", 0)  # the client has closed; elsewhere only a reset is noticed
+WRITABLE = getattr(select, "POLLOUT", 4)
+
+
+# The other side has closed.  Where there is no POLLRDHUP, only a reset is noticed.
+HUNG_UP = getattr(select, "POLLRDHUP", 0)
+
+
+class Broke(Exception):
+    """A fault has ended an answer; it says how."""
+
+
+class Vanished(Exception):
+    """The client left, or takes nothing any more; how it ended, in the journal's words."""
+
+
+# --- waiting ---
 
 
 def ready(sock: Any, events: int, timeout: float) -> int:
-    """Wait until one of the poll events, or the other side's end, holds of a socket; 0 if none does in time."""
+    """Wait until one of the poll events, or the other side's end, holds of a socket.
+
+    0 if none does within so many seconds."""
     if isinstance(sock, TLSConnection) and events == READABLE and sock.pending():
         return READABLE
     if not hasattr(select, "poll"):  # Windows
-        if not events:
-            time.sleep(timeout)
-            return 0
-        reads, writes, _ = select.select(
-            [sock] * (events == READABLE), [sock] * (events == WRITABLE), [], timeout
-        )
-        return events if reads or writes else 0
+        return selected(sock, events, timeout)
     poller = select.poll()
     poller.register(sock, events)
-    found = poller.poll(max(0.0, timeout) * 1000)
-    return found[0][1] if found else 0
+    answers = poller.poll(max(0.0, timeout) * 1000)
+    if not answers:
+        return 0
+    return answers[0][1]
+
+
+def selected(sock: Any, events: int, timeout: float) -> int:
+    """The same with select(), which knows READABLE and WRITABLE alone."""
+    if not events:
+        time.sleep(timeout)
+        return 0
+    readers = [sock] if events == READABLE else []
+    writers = [sock] if events == WRITABLE else []
+    readable, writable, _ = select.select(readers, writers, [], timeout)
+    if readable or writable:
+        return events
+    return 0
+
+
+def shut(sock: socket.socket, how: int) -> None:
+    """Shut a socket down, if it is still there."""
+    try:
+        sock.shutdown(how)
+    except OSError:
+        pass
+
+
+class Bell:
+    """What wakes a thread that waits beside a client: any other thread may ring it."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = socket.socketpair()
+        self.reader.setblocking(False)
+        self.writer.setblocking(False)
+
+    def ring(self) -> None:
+        """Ring it, if it is still there."""
+        try:
+            self.writer.send(b"x")
+        except OSError:
+            pass  # nobody waits any more, or it rings already
+
+    def heard(self, sock: Any, timeout: Optional[float] = None) -> bool:
+        """Wait until it rings, or for so many seconds.
+
+        False if the other side of the socket ends first."""
+        if not hasattr(select, "poll"):  # Windows
+            select.select([self.reader], [], [], timeout)
+            self.silence()
+            return True
+        poller = select.poll()
+        poller.register(sock, HUNG_UP)
+        poller.register(self.reader, READABLE)
+        milliseconds = None
+        if timeout is not None:
+            milliseconds = max(0.0, timeout) * 1000
+        numbers = [number for number, _ in poller.poll(milliseconds)]
+        self.silence()
+        return not numbers or self.reader.fileno() in numbers
+
+    def silence(self) -> None:
+        """Have it ring no more, until it is rung again."""
+        try:
+            self.reader.recv(4096)
+        except BlockingIOError:
+            pass  # it does not ring
+
+    def close(self) -> None:
+        """Take it down."""
+        self.reader.close()
+        self.writer.close()
+
+
+class Stop:
+    """What the main thread waits for: one of some signals, or `set()` in another thread.
+
+    A bell, because Python runs a signal handler only once the main thread is back from the system:
+    one that comes just before a wait on a lock would be noticed after it.  The byte for
+    set_wakeup_fd is never missed."""
+
+    def __init__(self, *signals: int) -> None:
+        self.bell = Bell()
+        self.bell.reader.setblocking(True)
+        signal.set_wakeup_fd(self.bell.writer.fileno(), warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, lambda *_: None)
+
+    def set(self) -> None:
+        """End the wait."""
+        self.bell.ring()
+
+    def wait(self) -> None:
+        """Wait until it is time to stop."""
+        self.bell.reader.recv(1)
+
+    def close(self) -> None:
+        """Give its sockets back; the signals do nothing from now on."""
+        signal.set_wakeup_fd(-1)
+        self.bell.close()
+
+
+# --- TLS ---
 
 
 class TLSConnection:
-    """A TLS connection with the methods of a socket that the server uses, none of which blocks but `recv`, which waits for
-    as long as SO_RCVTIMEO says."""
+    """A TLS connection with the methods of a socket that the server uses.
+
+    None of them blocks but `recv`, which waits for as long as SO_RCVTIMEO says."""
 
     def __init__(self, sock: "ssl.SSLSocket") -> None:
-        self.sock, self.family, self.timeout = sock, sock.family, IDLE_SECONDS
+        self.sock = sock
+        self.family = sock.family
+        self.timeout = IDLE_SECONDS
         sock.setblocking(False)
 
     def fileno(self) -> int:
@@ -61,12 +177,9 @@ class TLSConnection:
     def setsockopt(self, level: int, option: int, value: Any) -> None:
         """The socket's option; SO_RCVTIMEO is kept here."""
         if option == socket.SO_RCVTIMEO:
-            first, second = (
-                struct.unpack("ll", value) if len(value) == struct.calcsize("ll") else (value[0], 0)
-            )
-            self.timeout = first + second / 1e6
-            return
-        self.sock.setsockopt(level, option, value)
+            self.timeout = unpacked_timeout(value)
+        else:
+            self.sock.setsockopt(level, option, value)
 
     def getsockopt(self, level: int, option: int) -> int:
         """The socket's option."""
@@ -98,7 +211,7 @@ class TLSConnection:
                 ready(self.sock, WRITABLE, deadline - time.monotonic())
 
     def shutdown(self, how: int) -> None:
-        """Say goodbye as TLS does it, if there is somebody to say it to, then end the connection."""
+        """Say goodbye as TLS does it, if there is somebody to hear it, then end the connection."""
         if how == socket.SHUT_WR:
             try:
                 self.sock.unwrap()
@@ -111,62 +224,16 @@ class TLSConnection:
         self.sock.close()
 
 
-HELD = -1.0  # what a stream is due that waits at a gate
+def packed_timeout(seconds: float) -> bytes:
+    """Seconds as SO_RCVTIMEO wants them: a timeval, or milliseconds on Windows."""
+    if os.name == "nt":
+        return struct.pack("l", int(seconds * 1000))
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
 
 
-def rings(sock: Any, bell: socket.socket, timeout: Optional[float] = None) -> bool:
-    """Wait until a bell rings, or for so many seconds; false if the other side of the socket ends first."""
-    if not hasattr(select, "poll"):  # Windows
-        select.select([bell], [], [], timeout)
-        return True
-    poller = select.poll()
-    poller.register(sock, GONE)
-    poller.register(bell, READABLE)
-    found = dict(poller.poll(None if timeout is None else max(0.0, timeout) * 1000))
-    return not found or bell.fileno() in found
-
-
-def ring(rope: socket.socket) -> None:
-    """Ring a bell, if it is still there."""
-    try:
-        rope.send(b"x")
-    except OSError:
-        pass  # nobody waits any more, or it rings already
-
-
-class Broke(Exception):
-    """A fault has ended an answer; it says how."""
-
-
-class Vanished(Exception):
-    """The client is gone, or takes nothing any more; how it ended, in the journal's words."""
-
-
-class Stop:
-    """What the main thread waits for: one of some signals, or `set()` in another thread.
-
-    A pair of sockets, because Python runs a signal handler only once the main thread is back from the system: one
-    that comes just before a wait on a lock would be noticed after it.  The byte for set_wakeup_fd is never missed."""
-
-    def __init__(self, *signals: int) -> None:
-        self.reader, self.writer = socket.socketpair()
-        self.writer.setblocking(False)
-        signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
-        for number in signals:
-            signal.signal(number, lambda *_: None)
-
-    def set(self) -> None:
-        """End the wait."""
-        self.writer.send(b"x")
-
-    def wait(self) -> None:
-        """Wait until it is time to stop."""
-        self.reader.recv(1)
-
-
-def shut(sock: socket.socket, how: int) -> None:
-    """Shut a socket down, if it is still there."""
-    try:
-        sock.shutdown(how)
-    except OSError:
-        pass
+def unpacked_timeout(packed: bytes) -> float:
+    """The seconds of a packed timeout."""
+    if os.name == "nt":
+        return float(struct.unpack("l", packed)[0] / 1000)
+    seconds, microseconds = struct.unpack("ll", packed)
+    return float(seconds + microseconds / 1e6)

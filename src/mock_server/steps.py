@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Union
 
 from .limits import Headers
 from .values import Hold
@@ -11,8 +11,9 @@ from .values import Hold
 
 @dataclass(frozen=True)
 class Send:
-    """Bytes that go out in one write, `head` of them before the body; `events` of a stream end with them, and `last` says
-    that the stream does."""
+    """Bytes that go out in one write, `head` of them before the body.
+
+    `events` of a stream end with them, and `last` says that the stream does."""
 
     data: bytes
     events: int = 0
@@ -34,7 +35,9 @@ class Hang:
 
 @dataclass(frozen=True)
 class Cut:
-    """The answer ends here, before its end: `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+    """The answer ends here, before its end.
+
+    `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
 
     how: str
 
@@ -43,11 +46,13 @@ Step = Union[Send, Wait, Hold, Hang, Cut]
 
 
 @dataclass(frozen=True)
-class Wire:
-    """What the connection and the request say about how a response is written."""
+class Exchange:
+    """What the connection and the request say about how a response is written.
+
+    `coding` is identity, gzip, or smaller: gzip where that is smaller."""
 
     minor: int = 1
     keep_alive: bool = True
     head_only: bool = False
-    accept_encoding: Optional[str] = None
+    coding: str = "identity"
     extra: Headers = ()  # headers of this one response: its date and id

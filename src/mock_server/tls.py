@@ -4,73 +4,81 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 if TYPE_CHECKING:
     import ssl
 
 
+OPENSSL_SETTINGS = """\
+[req]
+prompt=no
+distinguished_name=dn
+x509_extensions=ext
+[dn]
+CN=mock_server.py
+[ext]
+basicConstraints=critical,CA:TRUE
+keyUsage=critical,digitalSignature,keyCertSign
+extendedKeyUsage=serverAuth
+subjectKeyIdentifier=hash
+subjectAltName="""
+
+
+OPENSSL = (
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 365"
+)
+
+
 def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
-    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM; made by the openssl program.
-    OSError says what is missing."""
-    import ipaddress
-    import subprocess
+    """A self-signed certificate for these names and addresses (P-256), and its key, as PEM.
+
+    The openssl program makes them; OSError says what is missing."""
     import tempfile
 
-    known: Dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        settings, key, cert = [Path(folder, name) for name in ("settings", "key.pem", "cert.pem")]
+        settings.write_text(OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n", "ascii")
+        files = ["-config", str(settings), "-keyout", str(key), "-out", str(cert)]
+        run_openssl([*OPENSSL.split(), *files])
+        return cert.read_text("ascii"), key.read_text("ascii")
+
+
+def alternative_names(names: Sequence[str]) -> List[str]:
+    """Names and addresses as a certificate's subjectAltName has them, each once."""
+    import ipaddress
+
+    entries: Dict[str, None] = {}  # in order
     for name in names:
         try:
-            known.setdefault(f"IP:{ipaddress.ip_address(name)}", "")
+            entries[f"IP:{ipaddress.ip_address(name)}"] = None
         except ValueError:
-            known.setdefault(f"DNS:{name}", "")
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("settings", "key.pem", "cert.pem")]
-        Path(paths[0]).write_text(
-            "[req]\nprompt=no\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\nCN=mock_server.py\n[ext]\n"
-            "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\nextendedKeyUsage=serverAuth\n"
-            f"subjectKeyIdentifier=hash\nsubjectAltName={','.join(known)}\n",
-            encoding="ascii",
-        )
-        command = [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-sha256",
-            "-days",
-            "365",
-            "-config",
-            paths[0],
-            "-keyout",
-            paths[1],
-            "-out",
-            paths[2],
-        ]
-        try:
-            subprocess.run(
-                command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=30
-            )
-        except FileNotFoundError:
-            raise OSError(
-                "there is no openssl program to make a certificate with; install it, or give --cert and --key"
-            ) from None
-        except subprocess.SubprocessError as error:
-            said = (
-                (getattr(error, "stderr", None) or b"")
-                .decode("utf-8", "replace")
-                .strip()
-                .splitlines()
-            )
-            raise OSError(f"openssl made no certificate: {said[-1] if said else error}") from None
-        return Path(paths[2]).read_text("ascii"), Path(paths[1]).read_text("ascii")
+            entries[f"DNS:{name}"] = None
+    return list(entries)
+
+
+def run_openssl(command: Sequence[str]) -> None:
+    """Run the openssl program.  OSError says that there is none, or repeats its last line."""
+    import subprocess
+
+    pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
+    try:
+        subprocess.run(command, check=True, timeout=30, **pipes)
+    except FileNotFoundError:
+        raise OSError(
+            "there is no openssl program to make a certificate with; install it, "
+            "or give --cert and --key"
+        ) from None
+    except subprocess.SubprocessError as error:
+        output = getattr(error, "stderr", None) or b""
+        reasons = output.decode("utf-8", "replace").strip().splitlines() or [str(error)]
+        raise OSError(f"openssl made no certificate: {reasons[-1]}") from None
 
 
 def tls_context(cert: str, key: str) -> "ssl.SSLContext":
-    """What a server needs for TLS, from the files of a certificate and its key.  OSError names the file that is wrong."""
+    """What a server needs for TLS, from the files of a certificate and its key.
+
+    OSError names the file that is wrong."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -82,9 +90,8 @@ def tls_context(cert: str, key: str) -> "ssl.SSLContext":
         except OSError as error:
             raise OSError(f"can't read the {name} {path}: {error.strerror}") from None
     try:
-        context.load_cert_chain(
-            cert, key, password=lambda: ""
-        )  # an encrypted key is an error, not a question
+        # The empty password makes an encrypted key an error, not a question.
+        context.load_cert_chain(cert, key, password=lambda: "")
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise OSError(f"{cert} and {key} are no certificate and its key: {reason}") from None
@@ -92,18 +99,20 @@ def tls_context(cert: str, key: str) -> "ssl.SSLContext":
 
 
 def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLContext", str]:
-    """A context with a certificate made for the names, and the certificate as PEM, which is also written to `out`."""
+    """A context with a certificate made for the names, and the certificate as PEM.
+
+    The certificate is also written to the file `out`."""
     import tempfile
 
     cert, key = make_certificate(names)
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
         for path, text in zip(paths, (cert, key)):
-            Path(path).write_text(text, encoding="ascii")
+            Path(path).write_text(text, "ascii")
         context = tls_context(*paths)
     if out:
         try:
-            Path(out).write_text(cert, encoding="ascii")
+            Path(out).write_text(cert, "ascii")
         except OSError as error:
             raise OSError(f"can't write the certificate to {out}: {error.strerror}") from None
     return context, cert

@@ -1,4 +1,7 @@
-"""Responses as steps: gates, gzip, plans, chunks, pace.  Knows no provider, no socket and no clock."""
+"""Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
+
+Knows no provider, no socket and no clock.
+"""
 
 from __future__ import annotations
 
@@ -7,126 +10,165 @@ import hashlib
 import itertools
 from typing import Iterable, Iterator, List, Optional, Tuple
 
-from .faults import FAULT_STEPS
-from .http import FRAMING_HEADERS, NO_BODY, head_bytes, negotiated
+from .codings import negotiated, takes_identity
+from .faults import breaks, broken
+from .http import FRAMING_HEADERS, NO_BODY, head_bytes
 from .limits import Headers
-from .plans import TRAILER, USUAL_PLAN, Group, coalesced, cut_up, gzip_groups, gzipped, new_gzip
-from .steps import Send, Step, Wait, Wire
-from .values import Frame, Hold, Pace, Plan, Response
+from .plans import TRAILER, USUAL_PLAN, Group, chunk, coalesced, cut_up, gzip_body, gzip_groups
+from .steps import Exchange, Send, Step, Wait
+from .values import Delivery, Frame, Hold, Pace, Plan, Response
 
 
-def gaps(pace: Pace) -> Iterator[float]:
-    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
-    yield pace.first
-    for number in itertools.count():
-        if not pace.jitter:
-            yield pace.between
-            continue
-        draw = (
-            int.from_bytes(hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()[:4], "big")
-            / 2**32
-        )
-        yield pace.between * (1 + pace.jitter * (2 * draw - 1))
+def steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket, faults included."""
+    intact = intact_steps(response, exchange)
+    made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)
+    return made
+
+
+def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket if nothing goes wrong there."""
+    answer: Iterable[Step]
+    if response.frames is None or response.status in NO_BODY:
+        answer = whole_steps(response, exchange)  # made now: what comes after a pause takes no time
+    else:
+        answer = stream_steps(response, exchange, response.frames)
+    if response.delivery.delay:
+        return itertools.chain([Wait(response.delivery.delay)], answer)
+    return answer
+
+
+# --- codings ---
 
 
 def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
-    """How a response is coded: `gzip`, `identity`, or None if the client takes neither."""
+    """How a response is coded: one of the codings of an Exchange.
+
+    `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
     delivery = response.delivery
     if delivery.gzip == "always":
         return "gzip"
-    if delivery.wire.gzip and delivery.gzip == "auto":
+    if not negotiates(response):
+        return "identity"
+    if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
-    own = delivery.headers and any(
-        name.lower() == "content-encoding" for name, _ in delivery.headers
-    )
-    return (
-        "identity"
-        if delivery.gzip == "never" or not response.may_gzip or own
-        else negotiated(accept)
-    )
+    if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
+        return "identity"
+    coding = negotiated(accept)
+    if coding == "gzip" and response.frames is None and takes_identity(accept):
+        return "smaller"
+    return coding
 
 
-def steps(response: Response, wire: Wire) -> Iterable[Step]:
-    """A response as what happens on the socket, faults included."""
-    fault, made = response.delivery.fault, plain_steps(response, wire)
-    return FAULT_STEPS[fault.kind](made, fault, wire) if fault else made
-
-
-def plain_steps(response: Response, wire: Wire) -> Iterator[Step]:
-    """A response as what happens on the socket if nothing goes wrong."""
+def negotiates(response: Response) -> bool:
+    """Whether the client's Accept-Encoding is asked."""
     delivery = response.delivery
-    lies = delivery.fault is not None and delivery.fault.kind == "bad_gzip"
-    gzip = response.status not in NO_BODY and coding_of(response, wire.accept_encoding) == "gzip"
-    tail = wire.extra
-    negotiates = delivery.gzip == "auto" and (response.may_gzip or bool(delivery.wire.gzip))
-    if response.status not in NO_BODY and (negotiates or gzip):
-        tail += (("Vary", "Accept-Encoding"),)
-    if gzip or lies:
-        tail += (("Content-Encoding", "gzip"),)
-    delay = (Wait(delivery.delay),) if delivery.delay else ()
-    if response.frames is None or response.status in NO_BODY:
-        answer = whole_steps(
-            response, wire, tail, gzip and not lies
-        )  # before the pause: what comes after takes no time
-        yield from (*delay, *answer)
-        return
-    yield from delay
-    chunked = wire.minor > 0
-    tail += (("Transfer-Encoding", "chunked"),) if chunked else ()
-    tail += (("Trailer", TRAILER[0]),) if chunked and delivery.wire.trailers else ()
-    head = complete_head(response, wire, tail, wire.keep_alive and chunked)
-    yield Send(head, head=len(head))
-    if wire.head_only:
-        return
-    pace, frames = delivery.pace or Pace(), response.frames
-    if (
-        isinstance(frames, tuple)
-        and delivery.wire == USUAL_PLAN
-        and not (gzip or lies or pace.jitter or delivery.gate)
-    ):
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-        return
-    groups = coalesced(gated(frames) if delivery.gate else frames, delivery.wire.coalesce)
-    if lies:
-        groups = gzip_groups(groups, "event", (delivery.fault and delivery.fault.after) or 0)
-    elif gzip:
-        groups = gzip_groups(groups, delivery.wire.gzip or "event")
-    yield from paced_chunks(groups, pace, chunked, delivery.wire, gzip)
+    return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
 
 
-def complete_head(response: Response, wire: Wire, tail: Headers, keep_alive: bool) -> bytes:
-    """The head of a response with what is only true of this one."""
+def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+    """What the head says of the coding; one that `says_gzip` may lie."""
+    headers: Headers = ()
+    if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
+        headers += (("Vary", "Accept-Encoding"),)
+    if says_gzip:
+        headers += (("Content-Encoding", "gzip"),)
+    return headers
+
+
+# --- heads ---
+
+
+def complete_head(
+    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
+) -> bytes:
+    """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive:
-        tail += (("Connection", "close"),)
-    elif not wire.minor:
-        tail += (("Connection", "keep-alive"),)
-    if response.delivery.headers:
-        own = {name.lower() for name, _ in response.delivery.headers} - {
-            "x-mock-request-id",
-            *FRAMING_HEADERS,
-        }
-        tail = tuple(header for header in tail if header[0].lower() not in own)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in tail])
-    return (
-        head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace") + b"\r\n"
-    )
+        headers += (("Connection", "close"),)
+    elif not exchange.minor:
+        headers += (("Connection", "keep-alive"),)
+    if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
+        replaced = {name.lower() for name, _ in response.delivery.headers}
+        replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
+        headers = tuple(header for header in headers if header[0].lower() not in replaced)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
+    return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace")
 
 
-def whole_steps(response: Response, wire: Wire, tail: Headers, gzip: bool) -> List[Step]:
+# --- whole answers ---
+
+
+def whole_steps(response: Response, exchange: Exchange) -> List[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
-    body, plan = response.body, response.delivery.wire
-    if gzip and plan.gzip == "members":
-        body = new_gzip(body[: len(body) // 2]) + new_gzip(body[len(body) // 2 :])
-    elif gzip:
-        body = response.twin or gzipped(body)
+    body, says_gzip = whole_body(response, exchange.coding)
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if response.status not in NO_BODY:
+        headers += (("Content-Length", str(len(body))),)
+    head = complete_head(response, exchange, headers, exchange.keep_alive)
+    split = response.delivery.plan.split
+    if exchange.head_only:
+        return [Send(head, head=len(head))]
+    if not split or not body:
+        return [Send(head + body, head=len(head))]
+    return [Send(head, head=len(head)), *map(Send, cut_up(body, split))]
+
+
+def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
+    """The body of a whole answer as it is sent, and whether its head calls it gzip."""
+    body, mode = response.body, response.delivery.plan.gzip
     if response.status in NO_BODY:
         body = b""
+    if breaks(response.delivery.fault, "coding"):
+        return body, True
+    if coding == "identity" or response.status in NO_BODY:
+        return body, False
+    if response.twin and mode != "members":
+        return response.twin, True
+    packed = gzip_body(body, mode)
+    if coding == "smaller" and len(packed) >= len(body):
+        return body, False
+    return packed, True
+
+
+# --- streams ---
+
+
+def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
+    """The head of a streamed response, then its events as its pace and its plan will have them."""
+    delivery = response.delivery
+    says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
+    chunked = exchange.minor > 0
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if chunked:
+        headers += (("Transfer-Encoding", "chunked"),)
+        if delivery.plan.trailers:
+            headers += (("Trailer", TRAILER[0]),)
+    head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
+    yield Send(head, head=len(head))
+    if exchange.head_only:
+        return
+    pace = delivery.pace or Pace()
+    unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
+    if isinstance(frames, tuple) and not unusual:
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
     else:
-        tail += (("Content-Length", str(len(body))),)
-    head = complete_head(response, wire, tail, wire.keep_alive)
-    if wire.head_only or not plan.split or not body:
-        return [Send(head if wire.head_only else head + body, head=len(head))]
-    return [Send(head, head=len(head)), *map(Send, cut_up(body, plan.split))]
+        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+
+
+def planned_chunks(
+    delivery: Delivery, coding: str, frames: Iterable[Frame], chunked: bool
+) -> Iterator[Step]:
+    """The events of a stream as gate, plan, coding and pace will have them."""
+    plan, pace = delivery.plan, delivery.pace or Pace()
+    if delivery.gate:
+        frames = gated(frames)
+    groups: Iterable[Group] = coalesced(frames, plan.coalesce)
+    gzip = coding != "identity"
+    if breaks(delivery.fault, "coding"):
+        groups = broken(delivery.fault, "coding", groups)
+    elif gzip:
+        groups = gzip_groups(groups, plan.gzip or "event")
+    return paced_chunks(groups, pace, chunked, plan, gzip)
 
 
 def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -137,30 +179,54 @@ def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
+def gaps(pace: Pace) -> Iterator[float]:
+    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
+    yield pace.first
+    for number in itertools.count():
+        if not pace.jitter:
+            yield pace.between
+            continue
+        digest = hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()
+        drawn = int.from_bytes(digest[:4], "big") / 2**32  # from 0 to 1
+        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
+
+
 def paced_chunks(
-    groups: Iterable[Group], pace: Pace, chunked: bool, plan: Plan = Plan(), gzip: bool = False
+    groups: Iterable[Group],
+    pace: Pace,
+    chunked: bool,
+    plan: Plan = USUAL_PLAN,
+    gzip: bool = False,
 ) -> Iterator[Step]:
-    """Groups of events as chunks, each one write, or several where the plan cuts them; due when the pace says.  Then the
-    last chunk."""
-    pauses = gaps(pace) if pace.first or pace.between else None
-    split = (
-        "" if gzip and isinstance(plan.split, str) else plan.split
-    )  # no characters and line ends in gzip
-    extension = b';wire="plan"' if plan.chunk_extensions else b""
+    """Groups of events, due when the pace says, then the last chunk.
+
+    Each group is a chunk and a write, or several where the plan cuts it."""
+    pauses = gaps(pace)
+    paced = bool(pace.first or pace.between)
+    split = plan.split
+    if gzip and isinstance(split, str):
+        split = ""  # there are no characters and line ends in gzip
     for frame, events in groups:
         if isinstance(frame, Hold):
             yield frame
             continue
-        pause = sum(next(pauses) for _ in range(events)) if pauses else 0.0
-        if pause:
-            yield Wait(pause)
-        cut = cut_up(frame, split)
-        for number, piece in enumerate(cut, 1):
-            data = b"%x%b\r\n%b\r\n" % (len(piece), extension, piece) if chunked else piece
-            yield Send(data, events if number == len(cut) else 0)
+        if paced:
+            pause = sum(itertools.islice(pauses, events))
+            if pause:
+                yield Wait(pause)
+        *pieces, last = cut_up(frame, split)
+        for piece in pieces:
+            yield Send(framed(piece, chunked, plan))
+        yield Send(framed(last, chunked, plan), events)
     if chunked:
-        trailer = f"{TRAILER[0]}: {TRAILER[1]}\r\n".encode() if plan.trailers else b""
-        yield Send(b"0%b\r\n%b\r\n" % (extension, trailer), last=True)
+        yield Send(chunk(b"", plan), last=True)
+
+
+def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
+    """A piece of a stream as HTTP/1.1 or, not `chunked`, HTTP/1.0 sends it."""
+    if chunked:
+        return chunk(piece, plan)
+    return piece
 
 
 @functools.lru_cache(maxsize=16)

@@ -302,7 +302,9 @@ class Pace:
 
 @dataclass(frozen=True)
 class Fault:
-    """How an answer breaks: one of FAULTS, after how many events (None: where the fault would have it), and how likely."""
+    """How an answer breaks: a fault's name, after how many events, and how likely.
+
+    Without a number of events it is where the fault would have it."""
 
     kind: str
     after: Optional[int] = None
@@ -347,7 +349,7 @@ class Delivery:
     gzip: str = "auto"
     headers: Tuple[Tuple[str, Optional[str]], ...] = ()
     gate: bool = False
-    wire: Plan = Plan()
+    plan: Plan = Plan()
     fault: Optional[Fault] = None
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import itertools
 import struct
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
 from .answered import Frames
+from .faults import broken
 from .formats.base import WireFormat
 from .formats.gemini import pick
 from .framings import SSE
 from .jsons import estimate, fits, merged, parse_json, utf8
 from .limits import Headers, Json
 from .node import Field
+from .plans import relined
 from .values import (
     Broken,
     Call,
@@ -83,23 +84,11 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
 def respond(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
-    """An outcome in the provider's bytes, whole or streamed as the call asks; malformed, if that is its fault."""
-    response = written(wire, call, outcome, status, delivery)
-    if not delivery.fault or delivery.fault.kind != "malformed":
-        return response
-    if response.frames is None:
-        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
-    frames, tear = (
-        [frame for frame in response.frames if isinstance(frame, bytes)],
-        wire.framing(call).tear,
-    )
-    after = len(frames) // 2 if delivery.fault.after is None else delivery.fault.after
-    return replace(
-        response,
-        frames=tuple(
-            tear(frame) if index == after else frame for index, frame in enumerate(frames)
-        ),
-    )
+    """An outcome in the provider's bytes, whole or streamed as the call asks, its content broken
+    if that is what its fault does."""
+    intact = written(wire, call, outcome, status, delivery)
+    response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
+    return response
 
 
 def written(
@@ -175,10 +164,8 @@ def streamed(
             begun = tuple(itertools.islice(events, outcome.after))
             events = itertools.chain(begun, broken_off(wire, call, outcome, begun))
         frames = framing.stream(events)
-    if isinstance(framing, SSE) and (
-        delivery.wire.eol or delivery.wire.comments or delivery.wire.no_space
-    ):
-        frames = tuple(framing.recut(frame, delivery.wire) for frame in frames)
+    if isinstance(framing, SSE):
+        frames = relined(frames, delivery.plan)
     return Response(
         status,
         laid_over(headers, delivery.headers),

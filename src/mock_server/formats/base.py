@@ -3,6 +3,7 @@ Defining a class registers it.  Pure: no socket, clock, file or lock."""
 
 from __future__ import annotations
 
+import itertools
 from typing import (
     Any,
     Callable,
@@ -45,14 +46,17 @@ WIRE_FORMATS: List["WireFormat"] = []
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
     """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
 
-    Only what came last counts: a tool result before the last user message is history."""
+    Only what came last counts: a tool result before the last user message is history.  Assistant
+    messages that follow each other are one turn: google-genai's chats append a streamed answer as one
+    `model` content a chunk."""
+    roles = itertools.groupby(turn.role for turn in turns)
     users = [index for index, turn in enumerate(turns) if turn.role == "user"]
     results = [turn.text for turn in turns[users[-1] + 1 if users else 0 :] if turn.role == "tool"]
     return {
         "user": turns[users[-1]].text if users else "",
         "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
         "tool_result": results[-1] if results else None,
-        "turn": sum(turn.role == "assistant" for turn in turns),
+        "turn": sum(role == "assistant" for role, _ in roles),
         "prompt": "\n".join(turn.text for turn in turns),
     }
 

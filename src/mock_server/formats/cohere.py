@@ -303,7 +303,7 @@ class CohereEmbed(Cohere):
             return [openai_text(item.get("content")) for item in body.get("inputs").objects()]
         images = body.get("images")
         if not images.value:
-            body.get("texts").fail("expected an array", "an array")
+            body.get("texts").missing("an array")
         return [""] * len(images.value)
 
     def turns(self, body: Field) -> List[Turn]:

@@ -29,7 +29,7 @@ class GeminiCountTokens(Gemini):
         if not inner.value:
             inner = body
         if not inner.value.get("contents"):
-            body.get("contents").fail("expected an array", "an array")
+            body.get("contents").missing("an array")
         return google_turns(inner)
 
     def whole(self, call: Call, reply: Reply) -> Json:

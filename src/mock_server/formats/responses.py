@@ -43,7 +43,7 @@ def response_output(output: Field) -> str:
 
 
 def response_turns(body: Field) -> Iterator[Turn]:
-    """Instructions and input; what a model said in one go, in however many items, is one assistant's turn."""
+    """Instructions and input; a call of a tool and the like is an assistant's turn without words."""
     instructions, given = body.get("instructions"), body.get("input")
     if isinstance(instructions.value, str):
         yield Turn("system", instructions.value)
@@ -53,20 +53,14 @@ def response_turns(body: Field) -> Iterator[Turn]:
     if isinstance(given.value, str):
         yield Turn("user", given.value)
         return
-    answering = False
     for item in given.objects():
         kind = item_kind(item)
         if kind == "message":
-            role = response_role(item)
-            said = "more" if answering and role == "assistant" else role
-            yield Turn(said, openai_text(item.get("content")))
-            answering = role == "assistant"
+            yield Turn(response_role(item), openai_text(item.get("content")))
         elif kind.endswith("_output") and "output" in item.value:
             yield Turn("tool", response_output(item.get("output")))
-            answering = False
         elif kind not in ("item_reference", "mcp_approval_response"):
-            yield Turn("more" if answering else "assistant", "")
-            answering = True
+            yield Turn("assistant", "")
 
 
 def item_kind(item: Field) -> str:
@@ -131,10 +125,10 @@ class ResponsesRequest(OpenAI):
         """Instructions and input, which may be missing, as the model may, where something else stands for it."""
         given = body.value
         if not (given.get("model") or given.get("prompt")):
-            body.get("model").fail("expected a string", "a string")
+            body.get("model").missing("a string")
         elsewhere = {"prompt", "previous_response_id", "conversation"} & set(given)
         if given.get("input") is None and not elsewhere:
-            body.get("input").fail("expected a string or an array", "a string or an array")
+            body.get("input").missing("a string or an array")
         return response_turns(body)
 
     def tools(self, body: Field) -> Iterator[str]:

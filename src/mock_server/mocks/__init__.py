@@ -1,1 +1,1 @@
-"""Mocks: what they match, what they answer, where they come from."""
+"""Mocks: which calls they answer, with what, and why not."""

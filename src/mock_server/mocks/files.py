@@ -1,22 +1,31 @@
-"""Mocks and recordings from data directories.  May touch files under them."""
+"""Mocks and recordings from data directories, read again when they change.  May touch files under
+them, threading and time."""
 
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..errors import BadMock, shown
 from ..jsons import parse_json
-from .answer import ReadFile
-from .match import fail
-from .mock import Mock, parse_mock
+from ..limits import QUIET_SECONDS, Json
+from .mock import Index, Mock, parse_mock
+from .recordings import MockNode, ReadFile, Unreadable
 
-Stamp = Optional[Tuple[int, int, int]]
+Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
+
+# Two changes that a file system gives the same time look like one.  Its clock may tick as seldom as
+# every 10 ms; what is older than this is known by its stamp alone.
+YOUNG_NS = 50_000_000
+
+LOOK_SHARE = 10  # looking for changes may take a tenth of the time
 
 
-def stamp(path: str) -> Stamp:
-    """What changes when a file does: time of change, size, inode; None if there is none."""
+def stamp_of(path: str) -> Stamp:
+    """What changes when a file does, mostly."""
     try:
         status = os.stat(path)
     except OSError:
@@ -24,72 +33,117 @@ def stamp(path: str) -> Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+def content_of(path: str) -> int:
+    """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
+    if os.path.isdir(path):
+        return hash_of(os.listdir(path))
+    return hash(Path(path).read_bytes())
+
+
+def hash_of(names: Iterable[str]) -> int:
+    """A hash of the names in a folder, in whatever order they come."""
+    return hash(frozenset(names))
+
+
+class Seen:
+    """A file or folder as it was read: its stamp, and while it is young a hash of its content."""
+
+    __slots__ = ("stamp", "content")
+
+    def __init__(self, path: str) -> None:
+        self.stamp = stamp_of(path)  # before its content: a change in between is then seen
+        self.content: Optional[int] = None
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it may change once more without another stamp."""
+        return self.stamp is not None and 0 <= time.time_ns() - self.stamp[0] < YOUNG_NS
+
+    def note(self, content: int) -> None:
+        """Keep the hash of its content for as long as the stamp alone does not tell of a change."""
+        self.content = content if self.is_young else None
+
+    def has_changed(self, path: str) -> bool:
+        """Whether it is not any more as it was read."""
+        if stamp_of(path) != self.stamp:
+            return True
+        if self.content is None:
+            return False
+        try:
+            content = content_of(path)
+        except OSError:
+            return True
+        if content != self.content:
+            return True
+        self.note(content)
+        return False
+
+
 class Library:
-    """The mocks of one data directory, and the stamps of every file and folder that they came from."""
+    """The files of one data directory, and how each file and folder was when it was read."""
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
-        self.stamps: Dict[str, Stamp] = {}
+        self.seen: Dict[str, Seen] = {}
 
-    def read(self, name: str, place: str) -> bytes:
-        """A file inside the directory; BadMock if the name or a link leads outside or it can't be read, FileNotFoundError
-        if it's not there."""
+    def read(self, name: str) -> bytes:
+        """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
+        or a link leads outside or it can't be read."""
         try:
             path = os.path.realpath(os.path.join(self.root, name))
             if os.path.isabs(name) or not path.startswith(self.root + os.sep):
-                fail(
-                    place,
-                    "",
-                    f"@{name} lies outside the data directory; files are named relative to it",
+                raise Unreadable(
+                    f"@{name} lies outside the data directory; files are named relative to it"
                 )
-            self.stamps[path] = stamp(path)
+            seen = self.seen[path] = Seen(path)
             if os.path.exists(path) and not os.path.isfile(path):
-                fail(
-                    place, "", f"@{name} is no regular file"
-                )  # reading a pipe or a device might never end
-            return Path(path).read_bytes()
+                # Reading a pipe or a device might never end.
+                raise Unreadable(f"@{name} is no regular file")
+            data = Path(path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
         except OSError as error:
-            fail(place, "", f"can't read @{name[:200]}: {error.strerror}")
-        except BadMock:
-            raise
+            raise Unreadable(f"can't read @{name[:200]}: {error.strerror}") from None
         except ValueError as error:  # a NUL or a lone surrogate in the name
-            fail(place, "", f"can't read @{shown(name)}: {error}")
+            raise Unreadable(f"can't read @{shown(name)}: {error}") from None
+        seen.note(hash(data))
+        return data
 
     def files(self) -> List[str]:
-        """Mock files, relative and in name order; hidden ones and folders outside are passed over."""
+        """Mock files, relative and in name order; hidden ones and folders outside are passed over.
+        Unreadable if a folder can't be listed."""
         found, top = [], os.path.join(self.root, "mocks")
-        self.stamps[top] = stamp(top)
-        seen = {os.path.realpath(top)}
-        for folder, folders, names in os.walk(top, onerror=self.unreadable, followlinks=True):
+        entered = {os.path.realpath(top)}
+        self.seen[top] = Seen(top)
+        for folder, folders, names in os.walk(top, onerror=self.unlisted, followlinks=True):
+            self.seen[folder].note(hash_of([*folders, *names]))
             folders[:] = [
-                name
-                for name in folders
-                if not name.startswith(".") and self.enters(os.path.join(folder, name), seen)
+                name for name in folders if self.enters(os.path.join(folder, name), entered)
             ]
-            self.stamps.update(
-                {os.path.join(folder, name): stamp(os.path.join(folder, name)) for name in folders}
-            )
-            found += [
-                os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
-                for name in names
-                if name.endswith(".json") and not name.startswith(".")
-            ]
+            for name in folders:
+                inner = os.path.join(folder, name)
+                self.seen[inner] = Seen(inner)
+            for name in names:
+                if name.endswith(".json") and not name.startswith("."):
+                    path = os.path.relpath(os.path.join(folder, name), self.root)
+                    found.append(path.replace(os.sep, "/"))
         return sorted(found, key=lambda name: name.split("/"))
 
-    def unreadable(self, error: OSError) -> None:
-        """Raise BadMock for a folder that can't be listed, unless there is none."""
+    def unlisted(self, error: OSError) -> None:
+        """Raise Unreadable for a folder that can't be listed, unless there is none."""
         if not isinstance(error, FileNotFoundError):
-            name = os.path.relpath(str(error.filename), self.root)
-            fail(name.replace(os.sep, "/"), "", f"can't read this folder: {error.strerror}")
+            name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
+            raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
 
-    def enters(self, folder: str, seen: Set[str]) -> bool:
-        """Whether a folder lies inside the directory and was not entered before, by whatever links."""
+    def enters(self, folder: str, entered: Set[str]) -> bool:
+        """Whether a folder is not hidden, lies inside the directory and was not entered before, by
+        whatever links."""
         real = os.path.realpath(folder)
-        if real in seen or not real.startswith(self.root + os.sep):
+        if os.path.basename(folder).startswith(".") or real in entered:
             return False
-        seen.add(real)
+        if not real.startswith(self.root + os.sep):
+            return False
+        entered.add(real)
         return True
 
     def load(self) -> Tuple[List[Mock], List[str]]:
@@ -98,38 +152,135 @@ class Library:
         problems: List[str] = []
         try:
             names = self.files()
-        except BadMock as error:
+        except Unreadable as error:
             return [], [str(error)]
         for name in names:
             try:
-                value = parse_json(self.read(name, name))
-            except FileNotFoundError:
-                continue  # gone since the folder was listed
-            except BadMock as error:
-                problems.append(str(error))
-                continue
+                specs = self.parsed(name)
             except ValueError as error:
-                problems.append(f"{name}: not JSON: {error}")
+                problems.append(f"{name}: {error}")
                 continue
-            for position, spec in enumerate(value if isinstance(value, list) else [value], 1):
+            for position, spec in enumerate(specs, 1):
                 try:
-                    mocks.append(parse_mock(spec, f"{name}#{position}", self.read))
+                    mocks.append(parse_mock(MockNode.whole(spec, f"{name}#{position}", self.read)))
                 except BadMock as error:
                     problems.append(str(error))
         return mocks, problems
+
+    def parsed(self, name: str) -> List[Json]:
+        """The mocks in a file, as JSON; ValueError says why it can't be used."""
+        try:
+            value = parse_json(self.read(name))
+        except FileNotFoundError:
+            return []  # gone since the folder was listed
+        except Unreadable as error:
+            raise ValueError(str(error)) from None
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        return value if isinstance(value, list) else [value]
 
 
 def reader(libraries: Sequence[Library]) -> ReadFile:
     """Reads a file from the first data directory that has it."""
 
-    def read(name: str, place: str) -> bytes:
+    def read(name: str) -> bytes:
         if not libraries:
-            fail(place, "", f"@{name} needs a data directory")
+            raise Unreadable(f"@{name} needs a data directory")
         for library in libraries[:-1]:
             try:
-                return library.read(name, place)
+                return library.read(name)
             except FileNotFoundError:
                 pass
-        return libraries[-1].read(name, place)
+        return libraries[-1].read(name)
 
     return read
+
+
+class MockFiles:
+    """The mocks of all data directories, read again when one of the files that were read changes.
+
+    The lock is their own: who asks for a session does not wait until files are read.  `say` gets a
+    line when reading again goes wrong or right; `read_added` reads what was added at run time."""
+
+    def __init__(
+        self,
+        directories: Sequence[str],
+        say: Callable[[str], None],
+        read_added: Callable[[ReadFile], None],
+    ) -> None:
+        self.directories = tuple(directories)
+        self.say, self.read_added = say, read_added
+        self.lock = threading.RLock()
+        self.index = Index(())
+        self.problems: List[str] = []
+        self.seen: Dict[str, Seen] = {}
+        self.next_check = 0.0  # of the monotonic clock
+        self.last_request = 0.0
+        self.look_seconds = 0.0  # what the last look for changes took
+
+    def libraries(self) -> List[Library]:
+        """The directories, to be read."""
+        return [Library(directory) for directory in self.directories]
+
+    def load(self) -> List[str]:
+        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as
+        they were."""
+        with self.lock:
+            libraries = self.libraries()
+            loaded: List[Mock] = []
+            problems: List[str] = []
+            for library in libraries:
+                mocks, wrong = library.load()
+                loaded += mocks
+                problems += wrong
+            if not problems:
+                self.index = Index(loaded)
+            self.read_added(reader(libraries))
+            # Of a broken edit, too: it is read once, and again when it is mended.
+            self.seen = {}
+            self.watch(libraries)
+        return problems
+
+    def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
+        """Mocks of JSON, by place, whose files are looked at from now on; `lock` is held until they
+        are where `read_added` finds them.  BadMock if one is wrong."""
+        libraries = self.libraries()
+        read = reader(libraries)
+        mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
+        self.watch(libraries)
+        return mocks
+
+    def watch(self, libraries: Iterable[Library]) -> None:
+        """Look at the files that these libraries have read, too."""
+        for library in libraries:
+            self.seen.update(library.seen)
+
+    def refresh(self) -> None:
+        """Read the files again if one has changed, at every request.  Looking costs a stat a file;
+        while requests come faster than a client can change a file between two of them, that is kept
+        to a tenth of the time."""
+        arrived = time.monotonic()
+        is_quiet = arrived - self.last_request > QUIET_SECONDS
+        is_quick = self.look_seconds < QUIET_SECONDS * 10
+        self.last_request = arrived
+        if not self.seen or (arrived < self.next_check and not (is_quiet and is_quick)):
+            return
+        with self.lock:
+            began = time.monotonic()
+            has_changed = any(seen.has_changed(path) for path, seen in self.seen.items())
+            looked = time.monotonic()
+            self.look_seconds = looked - began
+            self.next_check = looked + min(0.5, LOOK_SHARE * self.look_seconds)
+            if has_changed:
+                before = [mock.canonical for mock in self.index.mocks]
+                self.report(self.load(), before)
+
+    def report(self, problems: List[str], before: List[str]) -> None:
+        """Tell how a reload went, once a change."""
+        if problems != self.problems:
+            for problem in problems:
+                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
+        is_new = before != [mock.canonical for mock in self.index.mocks]
+        if not problems and (self.problems or is_new):
+            self.say(f"mocks reloaded: {len(self.index.mocks)}")
+        self.problems = problems

@@ -6,118 +6,114 @@ import fnmatch
 import re
 import warnings
 from dataclasses import dataclass
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    FrozenSet,
-    Iterable,
-    List,
-    Mapping,
-    NoReturn,
-    Optional,
-    Tuple,
-    cast,
-)
+from operator import attrgetter
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
-from ..errors import MISSING, BadMock, nearest, shown
+from ..errors import MISSING, shown
 from ..formats.all import APIS, OPERATIONS, PROVIDERS
-from ..jsons import fits
 from ..limits import Difference, Json
+from ..node import Node
 from ..values import Call
 
+Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
-def fail(place: str, key: str, problem: str) -> NoReturn:
-    """Raise BadMock: place, key and what would do."""
-    raise BadMock(f"{place}: {key}: {problem}" if key else f"{place}: {problem}")
+Holds = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
 
-
-def expect(value: Json, kind: str, place: str, key: str) -> Any:
-    """The value, if it is of one of the KINDS."""
-    if not fits(value, kind):
-        fail(place, key, f"expected {kind}, found {shown(value)}")
-    return value
-
-
-def known_keys(value: Json, known: Iterable[str], place: str, key: str) -> Dict[str, Json]:
-    """The object, if it has no key but the known ones."""
-    expect(value, "an object", place, key)
-    names = list(known)
-    for name in value:
-        if name not in names:
-            fail(place, f"{key}.{name}".lstrip("."), f"unknown key; {nearest(name, names)}")
-    return cast(Dict[str, Json], value)
+TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
 
 
 @dataclass(frozen=True)
 class TextMatcher:
     """Holds for a text that passes all tests; None is no text, which only `not` accepts."""
 
-    tests: Tuple[Callable[[Optional[str]], bool], ...]
-    patterns: Tuple["re.Pattern[str]", ...] = ()
+    tests: Tuple[TextTest, ...]
+    group_names: Tuple[str, ...] = ()
 
-    def __call__(self, text: Optional[str]) -> bool:
-        return all(test(text) for test in self.tests)
-
-    def groups(self, text: Optional[str]) -> Dict[str, str]:
-        """The named groups of its regular expressions; one that took no part is empty."""
-        found = [pattern.search(text) for pattern in self.patterns] if text is not None else []
-        return {
-            name: group or ""
-            for match in found
-            if match
-            for name, group in match.groupdict().items()
-        }
+    def __call__(self, text: Optional[str]) -> Holds:
+        """Whether it holds, with what named groups found; one that took no part is empty."""
+        groups: Dict[str, str] = {}
+        for test in self.tests:
+            passed = test(text)
+            if not passed:
+                return False
+            if passed is not True:
+                groups.update(passed.groupdict(""))
+        return groups or True
 
 
-def pattern(text: str, place: str, key: str) -> "re.Pattern[str]":
-    """A compiled regular expression; BadMock says where it is wrong."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # what may mean something else one day means what it does now
-            return re.compile(text)
-    except re.error as error:
-        at = "" if error.pos is None else f" at character {error.pos + 1}"
-        fail(place, key, f"not a regular expression: {error.msg}{at}, found {shown(text)}")
-    except (OverflowError, RecursionError) as error:
-        fail(place, key, f"too large a regular expression: {error}, found {shown(text)}")
-
-
-def text_matcher(value: Json, place: str, key: str) -> TextMatcher:
+def text_matcher(node: Node) -> TextMatcher:
     """A matcher from its JSON: a string, or an object with contains, regex, glob or not."""
+    value = node.value
     if isinstance(value, str):
         return TextMatcher((lambda text: text == value,))
     if not isinstance(value, dict) or not value:
-        fail(
-            place,
-            key,
-            f"expected a string or an object with contains, regex, glob or not, found {shown(value)}",
-        )
-    known_keys(value, ("contains", "regex", "glob", "not"), place, key)
-    tests: List[Callable[[Optional[str]], bool]] = []
-    patterns: List["re.Pattern[str]"] = []
-    for name, inner in value.items():
-        where = f"{key}.{name}"
-        if name == "not":
-            matcher = text_matcher(inner, place, where)
-            tests.append(lambda text, matcher=matcher: not matcher(text))  # type: ignore[misc]
-            continue
-        if not expect(inner, "a string", place, where):
-            fail(
-                place,
-                where,
-                "expected a pattern, found an empty string, which would match everything",
-            )
-        if name == "contains":
-            tests.append(lambda text, inner=inner: text is not None and inner in text)  # type: ignore[misc]
-            continue
-        found = pattern(inner if name == "regex" else fnmatch.translate(inner), place, where)
-        search = found.search if name == "regex" else found.match
-        tests.append(lambda text, search=search: text is not None and search(text) is not None)  # type: ignore[misc]
-        patterns += [found] if name == "regex" else []
-    return TextMatcher(tuple(tests), tuple(patterns))
+        node.expected("a string or an object with contains, regex, glob or not")
+    node.only(TEXT_MATCHERS)
+    matchers = [TEXT_MATCHERS[name](inner) for name, inner in node.members()]
+    return TextMatcher(
+        tuple(test for matcher in matchers for test in matcher.tests),
+        tuple(name for matcher in matchers for name in matcher.group_names),
+    )
+
+
+def text_contains(node: Node) -> TextMatcher:
+    """Holds for a text with this in it."""
+    wanted = pattern_text(node)
+    return TextMatcher((lambda text: text is not None and wanted in text,))
+
+
+def text_regex(node: Node) -> TextMatcher:
+    """Holds for a text in which a regular expression finds something."""
+    pattern = compiled(node, pattern_text(node))
+    search = pattern.search
+    return TextMatcher(
+        (lambda text: None if text is None else search(text),), tuple(pattern.groupindex)
+    )
+
+
+def text_glob(node: Node) -> TextMatcher:
+    """Holds for a text that fits a shell pattern as a whole."""
+    whole = compiled(node, fnmatch.translate(pattern_text(node))).match
+    # Groups that fnmatch makes for itself are nobody's: only whether it holds is said.
+    return TextMatcher((lambda text: text is not None and whole(text) is not None,))
+
+
+def text_not(node: Node) -> TextMatcher:
+    """Holds where another matcher does not."""
+    matcher = text_matcher(node)
+    return TextMatcher((lambda text: not matcher(text),))
+
+
+TEXT_MATCHERS: Mapping[str, Callable[[Node], TextMatcher]] = {
+    "contains": text_contains,
+    "regex": text_regex,
+    "glob": text_glob,
+    "not": text_not,
+}
+
+
+def pattern_text(node: Node) -> str:
+    """A string that is not empty."""
+    text: str = node.text()
+    if not text:
+        node.fail("expected a pattern, found an empty string, which would match everything")
+    return text
+
+
+def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
+    """A compiled regular expression; BadMock says where it is wrong."""
+    try:
+        with warnings.catch_warnings():
+            # What may mean something else one day means what it does now.
+            warnings.simplefilter("ignore")
+            return re.compile(pattern)
+    except re.error as error:
+        at = ""
+        if error.pos is not None:
+            at = f" at character {error.pos + 1}"
+        node.fail(f"not a regular expression: {error.msg}{at}, found {shown(pattern)}")
+    except (OverflowError, RecursionError) as error:
+        node.fail(f"too large a regular expression: {error}, found {shown(pattern)}")
 
 
 @dataclass(frozen=True)
@@ -127,18 +123,23 @@ class Condition:
     key: str
     expected: Json
     get: Callable[[Call], Any]
-    holds: Callable[[Any], bool]
+    holds: Callable[[Any], Holds]
+
+    @property
+    def group_names(self) -> Tuple[str, ...]:
+        """The named groups of its regular expression, if it has one."""
+        if isinstance(self.holds, TextMatcher):
+            return self.holds.group_names
+        return ()
 
     def difference(self, call: Call) -> Optional[Difference]:
         """What keeps the call from matching, if anything does."""
         got = self.get(call)
-        return (
-            None if self.holds(got) else (self.key, MISSING if got is None else got, self.expected)
-        )
-
-    def groups(self, call: Call) -> Dict[str, str]:
-        """Named groups of a regular expression in it."""
-        return self.holds.groups(self.get(call)) if isinstance(self.holds, TextMatcher) else {}
+        if self.holds(got):
+            return None
+        if got is None:
+            got = MISSING
+        return self.key, got, self.expected
 
 
 class BodyCondition(Condition):
@@ -152,114 +153,100 @@ class BodyCondition(Condition):
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     """The first difference that keeps `got` from containing `expected`: objects are subsets, arrays
     equally long and compared item by item, anything else is equal, and true is not 1."""
+    pairs: List[Tuple[Json, Json, str]] = []
     if isinstance(expected, dict) and isinstance(got, dict):
-        return next(
-            filter(
-                None,
-                (
-                    lacking(got.get(key, MISSING), inner, f"{path}.{key}")
-                    for key, inner in expected.items()
-                ),
-            ),
-            None,
-        )
-    if isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
-        return next(
-            filter(
-                None,
-                (
-                    lacking(one, other, f"{path}[{index}]")
-                    for index, (one, other) in enumerate(zip(got, expected))
-                ),
-            ),
-            None,
-        )
-    if isinstance(got, bool) == isinstance(expected, bool) and got == expected:
-        return None
-    return path, got, expected
+        for key, inner in expected.items():
+            pairs.append((got.get(key, MISSING), inner, f"{path}.{key}"))
+    elif isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
+        for index, (one, inner) in enumerate(zip(got, expected)):
+            pairs.append((one, inner, f"{path}[{index}]"))
+    elif isinstance(got, bool) != isinstance(expected, bool) or got != expected:
+        return path, got, expected
+    for one, inner, inner_path in pairs:
+        difference = lacking(one, inner, inner_path)
+        if difference:
+            return difference
+    return None
 
 
-def attribute(key: str) -> Callable[[Call], Any]:
-    """How to get what a match key of the same name looks at."""
-    return lambda call: getattr(call, key)
-
-
-def match_text(key: str, value: Json, place: str) -> List[Condition]:
+def match_text(node: Node) -> List[Condition]:
     """A text matcher on one text of the call."""
-    return [Condition(key, value, attribute(key), text_matcher(value, place, "match." + key))]
+    return [Condition(str(node.key), node.value, attrgetter(str(node.key)), text_matcher(node))]
 
 
-def member(key: str, name: str) -> Callable[[Call], Any]:
-    """How to get one header or query parameter."""
-    return lambda call: getattr(call, key).get(name)
-
-
-def is_absent(got: Any) -> bool:
-    """Whether there is no such header or query parameter."""
-    return got is None
-
-
-def match_named(key: str, value: Json, place: str) -> List[Condition]:
+def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
-    found = []
-    for name, inner in expect(value, "an object", place, "match." + key).items():
-        look = name.lower() if key == "headers" else name
-        if inner is None:
-            found.append(Condition(f"{key}.{look}", MISSING, member(key, look), is_absent))
-            continue
-        matcher = text_matcher(inner, place, f"match.{key}.{name}")
-        found.append(Condition(f"{key}.{look}", inner, member(key, look), matcher))
-    return found
+    key = str(node.key)
+    return [named_condition(key, name, inner) for name, inner in node.members()]
 
 
-def match_name(known: FrozenSet[str]) -> Callable[[str, Json, str], List[Condition]]:
+def named_condition(key: str, name: str, node: Node) -> Condition:
+    """What is asked of one header or query parameter."""
+    if key == "headers":
+        name = name.lower()
+
+    def get(call: Call) -> Optional[str]:
+        named: Mapping[str, str] = getattr(call, key)
+        return named.get(name)
+
+    if node.value is None:
+        return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
+    return Condition(f"{key}.{name}", node.value, get, text_matcher(node))
+
+
+def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
     """One of the known names, or a list of them."""
 
-    def compiled(key: str, value: Json, place: str) -> List[Condition]:
-        names = value if isinstance(value, list) and value else [value]
-        for name in names:
-            if not isinstance(name, str) or name not in known:
-                hint = (
-                    nearest(name, known)
-                    if isinstance(name, str)
-                    else "known: " + ", ".join(sorted(known))
-                )
-                fail(place, "match." + key, f"found {shown(name)}; {hint}")
-        return [Condition(key, value, attribute(key), names.__contains__)]
+    def condition(node: Node) -> List[Condition]:
+        nodes = [node]
+        if node.value and isinstance(node.value, list):
+            nodes = node.items()
+        names = [one.choice(known) for one in nodes]
+        key = str(node.key)
+        return [Condition(key, node.value, attrgetter(key), names.__contains__)]
 
-    return compiled
+    return condition
 
 
-def match_exact(kind: str) -> Callable[[str, Json, str], List[Condition]]:
+def match_exact(kind: str) -> Callable[[Node], List[Condition]]:
     """An equal value of one kind."""
 
-    def compiled(key: str, value: Json, place: str) -> List[Condition]:
-        expect(value, kind, place, "match." + key)
-        return [Condition(key, value, attribute(key), lambda got: bool(got == value))]
+    def condition(node: Node) -> List[Condition]:
+        value, key = node.a(kind), str(node.key)
+        return [Condition(key, value, attrgetter(key), lambda got: bool(got == value))]
 
-    return compiled
+    return condition
 
 
-def match_tools(key: str, value: Json, place: str) -> List[Condition]:
+def match_tools(node: Node) -> List[Condition]:
     """Names of tools, all of which the request must offer."""
-    names = [value] if isinstance(value, str) else expect(value, "an array", place, "match." + key)
-    wanted = {expect(name, "a string", place, "match." + key) for name in names}
-    return [Condition(key, value, attribute(key), lambda got: wanted <= set(got))]
+    if isinstance(node.value, str):
+        wanted = {node.value}
+    else:
+        wanted = {name.text() for name in node.items()}
+    return [Condition("tools", node.value, attrgetter("tools"), wanted.issubset)]
 
 
-def match_body(key: str, value: Json, place: str) -> List[Condition]:
+def match_body(node: Node) -> List[Condition]:
     """JSON that the body must contain."""
-    return [BodyCondition(key, value, attribute(key), lambda got: lacking(got, value, key) is None)]
+    value = node.value
+
+    def contains(got: Json) -> bool:
+        return lacking(got, value, "body") is None
+
+    return [BodyCondition("body", value, attrgetter("body"), contains)]
 
 
-def match_sha256(key: str, value: Json, place: str) -> List[Condition]:
+def match_sha256(node: Node) -> List[Condition]:
     """SHA-256 of the body as canonical JSON."""
-    if not re.fullmatch("[0-9a-fA-F]{64}", str(value)):
-        fail(place, "match." + key, f"expected 64 hex digits, found {shown(value)}")
-    return [Condition(key, value, attribute(key), lambda got: bool(got == value.lower()))]
+    if not isinstance(node.value, str) or not re.fullmatch("[0-9a-fA-F]{64}", node.value):
+        node.expected("64 hex digits")
+    digest = node.value.lower()
+    get = attrgetter("body_sha256")
+    return [Condition("body_sha256", node.value, get, lambda got: bool(got == digest))]
 
 
-MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
+MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(PROVIDERS),
     "operation": match_name(OPERATIONS),
     "api": match_name(APIS),
@@ -280,16 +267,18 @@ MATCH_KEYS: Mapping[str, Callable[[str, Json, str], List[Condition]]] = {
 }
 
 
-def conditions(match: Json, default_operation: str, place: str) -> Tuple[Condition, ...]:
-    """The conditions of a `match`, in the order of MATCH_KEYS.  Without `operation` it asks for the
-    default one, if that is given, unless it names an API or one path, which says more."""
-    known_keys(match, MATCH_KEYS, place, "match")
-    asked = dict(match)
-    if (
-        default_operation
-        and not {"operation", "api"} & set(asked)
-        and not isinstance(asked.get("path"), str)
-    ):
-        asked["operation"] = default_operation
-    found = [MATCH_KEYS[key](key, asked[key], place) for key in MATCH_KEYS if key in asked]
-    return tuple(condition for group in found for condition in group)
+def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
+    """The conditions of a `match`, in the order of MATCH_KEYS; none where it is absent.  Without
+    `operation` it asks for the default one, if that is given, unless it names an API or one path,
+    which says more."""
+    asked: Dict[str, Node] = {}
+    if not match.is_absent:
+        asked = dict(match.only(MATCH_KEYS).members())
+    names_path = "path" in asked and isinstance(asked["path"].value, str)
+    if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
+        asked["operation"] = match.get("operation").replaced(default_operation)
+    found: List[Condition] = []
+    for key, read in MATCH_KEYS.items():
+        if key in asked:
+            found += read(asked[key])
+    return tuple(found)

@@ -1,29 +1,34 @@
-"""A mock: which calls it answers, with what, and how often it was used.  May touch threading."""
+"""A mock: which calls it answers, with what, how often it did.  May touch threading and time."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import math
+import sys
 import threading
 import time
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
-from ..errors import Because, shown
+from ..errors import Because
 from ..formats.base import WireFormat
-from ..jsons import fits, sorted_compact
-from ..limits import Difference, Json
-from ..values import Call, Embedding, Limit
-from .answer import Answer, Neutral, ReadFile, parse_answer
-from .match import Condition, TextMatcher, conditions, expect, fail, known_keys
+from ..jsons import sorted_compact
+from ..limits import Difference
+from ..node import Node
+from ..values import Call, Delivery, Failure, Limit
+from .answer import Answer
+from .match import Condition, Groups, Holds, conditions
+from .reading import parse_answer
+from .recordings import MockNode
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
 
 
 class Uses:
-    """How often a mock has answered, and how often in the window of its rate limit; outlives a reload that leaves the mock
-    as it was."""
+    """How often a mock has answered in a session, and in the window of its rate limit; outlives a
+    reload that leaves the mock as it was.  `lock` is held while they are read and changed."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -31,25 +36,39 @@ class Uses:
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
-    def admit(self, requests: int, per: float) -> Limit:
-        """Count one request against a limit: what is left after it, or -1 if there was nothing left for it.  The window is
-        fixed, and begins with the first request."""
-        now_ = time.monotonic()
-        with self.lock:
-            if now_ >= self.window_end:
-                self.window_end, self.in_window = now_ + per, 0
-            left = requests - self.in_window - 1
-            self.in_window += left >= 0
-            wait = self.window_end - now_
-        return Limit(
-            requests, max(left, -1), max(1, math.ceil(wait)), math.ceil(time.time_ns() / 1e9 + wait)
-        )
+    def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
+        """Whether a limit has room for one request more, which it then counts, and what is left
+        after it.  The window is fixed, and begins with the first request."""
+        moment = time.monotonic()
+        if moment >= self.window_end:
+            self.window_end = moment + per
+            self.in_window = 0
+        is_admitted = self.in_window < requests
+        if is_admitted:
+            self.in_window += 1
+        wait = self.window_end - moment
+        reset = math.ceil(time.time_ns() / 1e9 + wait)
+        limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
+        return is_admitted, limit
+
+
+@dataclass(frozen=True)
+class Found:
+    """The mock that answers a call, its answer, the number of this use, counted from 0, and what
+    named groups of regular expressions found."""
+
+    mock: Mock
+    answer: Answer
+    used: int
+    uses: Uses
+    groups: Groups
+    limit: Optional[Limit] = None
 
 
 @dataclass(frozen=True, eq=False)
 class Mock:
-    """Which calls it answers and with what.  `place` is file and position, `source` its JSON.  How often it was used
-    is each session's own to know."""
+    """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
+    with sorted keys.  How often it was used is each session's own to know."""
 
     name: str
     place: str
@@ -57,167 +76,158 @@ class Mock:
     answers: Tuple[Answer, ...]
     cycle: bool = False
     times: Optional[int] = None
-    source: str = ""
-    limit: Optional[Tuple[int, float]] = (
-        None  # requests, and the seconds in which there may be so many
-    )
+    canonical: str = ""
+    limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
 
     @property
     def id(self) -> str:
         """What the control API calls it: its place, without a # if it was added at run time."""
         return self.place.replace("added#", "added-")
 
-    @property
+    @functools.cached_property
     def key(self) -> Tuple[str, str]:
         """What stays the same when it is read again and is as it was."""
-        return self.place, self.source
+        return self.place, self.canonical
 
     @functools.cached_property
-    def steady(self) -> bool:
-        """Whether equal calls get equal answers from it, however often and with whatever headers they come."""
-        drawn = any(
-            (answer.delivery.pace and answer.delivery.pace.jitter) or answer.delivery.fault
-            for answer in self.answers
-        )
-        counted = self.limit or self.times or len(self.answers) > 1
-        return not (drawn or counted or "{{" in self.source and "header." in self.source)
+    def is_repeatable(self) -> bool:
+        """Whether equal calls get equal answers, however often and with whatever headers."""
+        if self.limit or self.times or len(self.answers) > 1:
+            return False
+        if "{{" in self.canonical and "header." in self.canonical:
+            return False
+        delivery = self.answers[0].delivery
+        has_jitter = bool(delivery.pace and delivery.pace.jitter)
+        return not has_jitter and not delivery.fault
 
     def answer(self, used: int) -> Answer:
         """The answer after `used` uses: in turn, then the last again, or all over with `cycle`."""
-        return self.answers[
-            used % len(self.answers) if self.cycle else min(used, len(self.answers) - 1)
-        ]
+        if self.cycle:
+            return self.answers[used % len(self.answers)]
+        return self.answers[min(used, len(self.answers) - 1)]
 
-    def matches(self, call: Call) -> bool:
-        """Whether all conditions hold."""
-        for condition in self.conditions:  # not all(…): a generator costs as much as the conditions
-            if not condition.holds(condition.get(call)):
+    def matches(self, call: Call) -> Holds:
+        """Whether all conditions hold; if they do, with what their named groups found."""
+        groups: Dict[str, str] = {}
+        for condition in self.conditions:
+            holds = condition.holds(condition.get(call))
+            if not holds:
                 return False
-        return True
+            if isinstance(holds, dict):
+                groups.update(holds)
+        return groups or True
+
+    def is_spent(self, used: int) -> bool:
+        """Whether it answers no more after `used` uses."""
+        return self.times is not None and used >= self.times
 
     def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
-        """Everything that keeps this mock from answering this call after `used` uses; empty for a match."""
-        found = [condition.difference(call) for condition in self.conditions]
-        spent = self.times is not None and used >= self.times
-        found.append(("times", used, Because(f"fewer than {self.times} uses")) if spent else None)
-        found.append(self.answer(used).lacks(wire, call))
-        return [difference for difference in found if difference]
+        """Everything that keeps it from answering a call after `used` uses; empty for a match."""
+        differences = [condition.difference(call) for condition in self.conditions]
+        if self.is_spent(used):
+            differences.append(("times", used, Because(f"fewer than {self.times} uses")))
+        differences.append(self.answer(used).lacks(wire, call))
+        return [difference for difference in differences if difference]
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses) -> Optional[Tuple[Answer, int]]:
-        """The answer for a call that matches and the number of the use, counted from 0; None if there is none for it."""
+    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Holds) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call.
+        What exceeds its limit is answered with an error, and is no use."""
+        groups = holds if isinstance(holds, dict) else {}
+        limit = None
         with uses.lock:
             used = uses.count
             answer = self.answer(used)
-            if (self.times is not None and used >= self.times) or answer.lacks(wire, call):
+            if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if self.limit:
+                is_admitted, limit = uses.admit(*self.limit)
+                if not is_admitted:
+                    failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
+                    return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
             uses.count = used + 1
-        return answer, used
-
-    def groups(self, call: Call) -> Dict[str, str]:
-        """What the named groups of its regular expressions found."""
-        return {
-            name: text
-            for condition in self.conditions
-            for name, text in condition.groups(call).items()
-        }
+        return Found(self, answer, used, uses, groups, limit)
 
     def index_keys(self) -> List[Tuple[Optional[str], ...]]:
-        """Where an index keeps it: exact provider (one key each), model and user text, None for any."""
-        exact = {condition.key: condition.expected for condition in self.conditions}
-        providers = exact.get("provider")
-        model, user = (
-            (exact.get(key) if isinstance(exact.get(key), str) else None)
-            for key in ("model", "user")
-        )
-        return [
-            (provider, model, user)
-            for provider in (providers if isinstance(providers, list) else [providers])
-        ]
+        """Where an index keeps it: exact provider (one key each), model and user text; None for
+        any."""
+        expected = {condition.key: condition.expected for condition in self.conditions}
+        model, user = expected.get("model"), expected.get("user")
+        if not isinstance(model, str):
+            model = None
+        if not isinstance(user, str):
+            user = None
+        providers = expected.get("provider")
+        if not isinstance(providers, list):
+            providers = [providers]
+        return [(provider, model, user) for provider in providers]
 
 
-def parse_mock(spec: Json, place: str, read: ReadFile) -> Mock:
-    """A mock from its JSON; BadMock says what is wrong with it."""
-    known_keys(spec, MOCK_KEYS, place, "")
+def parse_mock(node: MockNode) -> Mock:
+    """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
+    spec = node.only(MOCK_KEYS).value
     if ("response" in spec) == ("responses" in spec):
-        fail(
-            place,
-            "",
-            'expected either "response" or "responses", found '
-            + ("both" if "response" in spec else "neither"),
-        )
-    name = expect(spec.get("name", place), "a string", place, "name")
-    times = spec.get("times")
-    if times is not None and (not fits(times, "an integer") or times < 1):
-        fail(place, "times", f"expected a number of uses, at least 1, found {shown(times)}")
-    match = expect(spec.get("match", {}), "an object", place, "match")
-    asked = conditions(match, "generate", place)
-    groups = [
-        group
-        for condition in asked
-        if isinstance(condition.holds, TextMatcher)
-        for found in condition.holds.patterns
-        for group in found.groupindex
-    ]
-    specs = expect(spec.get("responses", [spec.get("response")]), "an array", place, "responses")
-    if not specs:
-        fail(place, "responses", "expected at least one response, found []")
-    answers = tuple(
-        parse_answer(
-            one, groups, read, place if "response" in spec else f"{place}, responses[{index}]"
-        )
-        for index, one in enumerate(specs)
-    )
-    if any(
-        isinstance(answer.form, Neutral) and Embedding in answer.form.kinds for answer in answers
-    ):
-        asked = conditions(match, "embed", place)
-    cycle = expect(spec.get("cycle", False), "a boolean", place, "cycle")
+        found = "both" if "response" in spec else "neither"
+        node.fail(f'expected either "response" or "responses", found {found}')
+    name, times = node.get("name").text(node.source), node.get("times")
+    if not times.is_null:
+        times.integer("a number of uses, at least 1", 1, math.inf)
+    responses = [node.get("response")]
+    if "responses" in spec:
+        responses = node.get("responses").items()
+        if not responses:
+            node.get("responses").fail("expected at least one response, found []")
+    asked = conditions(node.get("match"), usual_operation(responses))
+    groups = [group for condition in asked for group in condition.group_names]
     return Mock(
         name,
-        place,
+        node.source,
         asked,
-        answers,
-        cycle,
-        times,
+        tuple(parse_answer(response, groups) for response in responses),
+        node.get("cycle").flag(False),
+        spec.get("times"),
         sorted_compact(spec),
-        parse_limit(spec.get("limit"), place),
+        parse_limit(node.get("limit")),
     )
 
 
-def parse_limit(value: Json, place: str) -> Optional[Tuple[int, float]]:
-    """A rate limit from its JSON: requests, and the seconds in which there may be so many."""
-    if value is None:
+def usual_operation(responses: Iterable[Node]) -> str:
+    """Which requests a mock means that does not say so: an embedding answers only embed."""
+    if any(not response.get("embedding").is_absent for response in responses):
+        return "embed"
+    return "generate"
+
+
+def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
+    """A rate limit: requests, and the seconds in which there may be so many."""
+    if node.is_null:
         return None
-    known_keys(value, ("requests", "per"), place, "limit")
-    requests, per = value.get("requests"), value.get("per", 60)
-    if not fits(requests, "an integer") or requests < 0:
-        fail(place, "limit.requests", f"expected a number of requests, found {shown(requests)}")
-    if not fits(per, "a number") or not 0 < per <= 86400:
-        fail(place, "limit.per", f"expected seconds, above 0 and up to a day, found {shown(per)}")
+    node.only(("requests", "per"))
+    requests = node.get("requests").integer("a number of requests", 0, math.inf)
+    above_0 = sys.float_info.min  # a window of no time would have no end
+    per = node.get("per").number("seconds, above 0 and up to a day", above_0, 86400, 60)
     return requests, float(per)
 
 
 class Index:
-    """Mocks in matching order, found without looking at those that name another provider, model or user text."""
+    """Mocks in matching order, found without a look at those that name another provider, model or
+    user text."""
 
     def __init__(self, mocks: Sequence[Mock]) -> None:
-        self.mocks = mocks if isinstance(mocks, tuple) else tuple(mocks)
+        self.mocks = tuple(mocks)
         self.buckets: Dict[Tuple[Optional[str], ...], List[Tuple[int, Mock]]] = {}
         for order, mock in enumerate(self.mocks):
             for key in mock.index_keys():
                 self.buckets.setdefault(key, []).append((order, mock))
         keys = {condition.key for mock in self.mocks for condition in mock.conditions}
-        self.headers = tuple(
-            sorted(key.partition(".")[2] for key in keys if key.startswith("headers."))
-        )
+        names = [key.partition(".")[2] for key in keys if key.startswith("headers.")]
+        self.headers = tuple(sorted(names))
 
     def candidates(self, call: Call) -> Iterable[Mock]:
         """The mocks that may match, in order."""
         keys = itertools.product((call.provider, None), (call.model, None), (call.user, None))
-        found = [self.buckets[key] for key in keys if key in self.buckets]
-        if len(found) == 1:
-            return [mock for _, mock in found[0]]
-        return [
-            mock
-            for _, mock in sorted(itertools.chain.from_iterable(found), key=lambda entry: entry[0])
-        ]
+        buckets = [self.buckets[key] for key in keys if key in self.buckets]
+        entries = [entry for bucket in buckets for entry in bucket]
+        if len(buckets) > 1:
+            # Sorting runs that are in order is cheaper than a merge in Python.
+            entries.sort(key=itemgetter(0))
+        return [mock for _, mock in entries]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Sequence, Tuple
@@ -16,16 +17,32 @@ from ..values import Call
 from .match import MATCH_KEYS
 from .mock import Mock
 
+NEAR_MISSES = 3  # how many are told
+
+EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
+
+LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
+
+ALIKE = 0.6  # from here on one text is a typo in the other, not another text
+
+KEY_ORDER = {key: index for index, key in enumerate(MATCH_KEYS)}
+
 
 def explained(difference: Difference) -> str:
     """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
     key, got, expected = unsecret(*difference)
-    part = 0
+    parting = 0
     if isinstance(got, str) and isinstance(expected, str):
-        part = next(
-            (index for index, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), 0
-        )
-    return f"{key} is {shown(got, part)}, expected {shown(expected, part)}"
+        parting = parting_of(got, expected, 0)
+    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
 
 
 @dataclass(frozen=True)
@@ -36,11 +53,14 @@ class NearMiss:
     differences: Tuple[Difference, ...]
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """Name, place and the first difference in words."""
-        place = "" if self.mock.name == self.mock.place else f" ({self.mock.place})"
-        said = explained(self.differences[0]) if self.differences else "nothing differs any more"
-        return f'"{self.mock.name}"{place}: {said}'
+        place, difference = "", "nothing differs any more"
+        if self.mock.name != self.mock.place:
+            place = f" ({self.mock.place})"
+        if self.differences:
+            difference = explained(self.differences[0])
+        return f'"{self.mock.name}"{place}: {difference}'
 
     def json(self) -> Dict[str, Json]:
         """The same as JSON, with every difference."""
@@ -50,72 +70,95 @@ class NearMiss:
             "differences": [difference_json(*one) for one in self.differences],
         }
 
+    @property
+    def holding(self) -> int:
+        """How many of its conditions hold."""
+        return len(self.mock.conditions) - len(self.differences)
+
+    @property
+    def nearness(self) -> Tuple[float, int, int]:
+        """More is nearer, among mocks with as many differences: a text much like the one that came,
+        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+        if not self.differences:
+            return 1.0, self.holding, len(KEY_ORDER)
+        key, _, expected = self.differences[0]
+        key = re.split(r"[.\[]", key)[0]
+        if key == "times" or isinstance(expected, Because):
+            # All that it asks for is there; it can't answer, for another reason.
+            return 2.0, self.holding, 0
+        alike = likeness(self.differences[0])
+        if alike <= ALIKE:
+            alike = 0.0
+        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
+
 
 def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
-    """One difference: key, got, expected; of long texts what is around the place where they part, and that place."""
+    """One difference: key, got, expected; of long texts what is around the place where they part,
+    and that place."""
     key, got, expected = unsecret(key, got, expected)
-    values = {"got": got, "expected": expected}
-    found: Dict[str, Json] = {"key": key}
-    texts = [
-        value
-        for value in values.values()
-        if isinstance(value, str) and not isinstance(value, Because)
-    ]
-    if len(texts) == 2 and max(map(len, texts)) > 200:
-        part = next(
-            (index for index, pair in enumerate(zip(*texts)) if pair[0] != pair[1]),
-            min(map(len, texts)),
-        )
-        found["differs_at"] = part
-        values = {name: text[max(0, part - 80) : part + 80] for name, text in values.items()}
-    values = {
-        name: value if len(shown(value, room=500)) < 500 else shown(value, room=400)
-        for name, value in values.items()
-    }
-    found.update({name: None if value is MISSING else value for name, value in values.items()})
-    return found
+    result: Dict[str, Json] = {"key": key}
+    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
+        parting = parting_of(got, expected, min(len(got), len(expected)))
+        around = slice(max(0, parting - 80), parting + 80)
+        result["differs_at"] = parting
+        got, expected = got[around], expected[around]
+    result["got"] = bounded(got)
+    result["expected"] = bounded(expected)
+    return result
+
+
+def is_text(value: Json) -> bool:
+    """Whether a value is a text of its own, not a sentence about what was expected."""
+    return isinstance(value, str) and not isinstance(value, Because)
+
+
+def bounded(value: Json) -> Json:
+    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
+    if len(shown(value, room=500)) >= 500:
+        return shown(value, room=400)
+    return None if value is MISSING else value
 
 
 def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int], most: int = 3
+    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
 ) -> List[NearMiss]:
-    """The mocks with the fewest differences, nearest first; of several those whose text is much like the one that came, then
-    those of which most holds, then those that differ latest in the order of MATCH_KEYS."""
-    ranked: Dict[Tuple[int, int], List[NearMiss]] = {}
+    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
+    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
     for mock in mocks:
         differences = mock.differences(call, wire, used(mock))
-        ties = ranked.setdefault((len(differences), len(differences) - len(mock.conditions)), [])
-        if len(ties) < 200:
-            ties.append(NearMiss(mock, tuple(differences)))
-    order = {key: index for index, key in enumerate(MATCH_KEYS)}
-
-    def near(miss: NearMiss) -> Tuple[float, int, int]:
-        holds = len(miss.mock.conditions) - len(miss.differences)
-        first = re.split(r"[.\[]", miss.differences[0][0])[0] if miss.differences else ""
-        if miss.differences and (first == "times" or isinstance(miss.differences[0][2], Because)):
-            return (
-                2.0,
-                holds,
-                0,
-            )  # all that it asks for is there; it can't answer, for another reason
-        alike = likeness(miss.differences)
-        return alike if alike > 0.6 else 0.0, holds, order.get(first, len(order))
-
-    found: List[NearMiss] = []
-    for count in sorted({count for count, _ in ranked}):
-        if len(found) < most:
-            ties = [miss for rank in sorted(ranked) if rank[0] == count for miss in ranked[rank]]
-            found += sorted(ties, key=near, reverse=True)[: most - len(found)]
-    return found
+        holding = len(mock.conditions) - len(differences)
+        equals = by_rank.setdefault((len(differences), -holding), [])
+        if len(equals) < EQUALLY_NEAR:
+            equals.append(NearMiss(mock, tuple(differences)))
+    nearest_first: List[NearMiss] = []
+    for number in sorted({number for number, _ in by_rank}):
+        if len(nearest_first) >= NEAR_MISSES:
+            break
+        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
+        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
+    return nearest_first[:NEAR_MISSES]
 
 
-def likeness(differences: Sequence[Difference]) -> float:
-    """How alike the first difference's two texts are, from 0 to 1."""
-    if not differences:
-        return 1.0
-    _, got, expected = differences[0]
-    texts = [
-        value if isinstance(value, str) else compact(value) if isinstance(value, dict) else ""
-        for value in (got, expected)
-    ]
-    return difflib.SequenceMatcher(None, texts[0][:200], texts[1][:200]).quick_ratio()
+def likeness(difference: Difference) -> float:
+    """How alike the two texts of a difference are, from 0 to 1."""
+    _, got, expected = difference
+    matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
+    return matcher.quick_ratio()
+
+
+def as_text(value: Json) -> str:
+    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
+    if isinstance(value, dict):
+        value = compact(value)
+    return value[:200] if isinstance(value, str) else ""
+
+
+def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """Why no mock matches: the closest one and the first thing that differs."""
+    if near:
+        return f"no mock matches; closest is {near[0].sentence}"
+    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
+    origin = ""
+    if folders:
+        origin = " from " + " and ".join(folders)
+    return f"no mock matches; none are loaded{origin}"

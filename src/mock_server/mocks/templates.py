@@ -8,28 +8,49 @@ from typing import Iterable, Mapping
 from ..errors import nearest
 from ..jsons import compact
 from ..limits import Json
+from ..node import Node
 from ..values import Call
-from .match import fail
 
 TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
-
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
+PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
 
-def check_templates(value: Json, names: Iterable[str], place: str, key: str) -> None:
+ITEM_NUMBER = re.compile("[0-9]{1,9}")
+
+
+def check_templates(node: Node, names: Iterable[str]) -> None:
     """Raise BadMock if a text in a JSON value asks for what a request never has."""
-    if isinstance(value, (dict, list)):
-        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            check_templates(inner, names, place, f"{key}.{name}")
-    for name in TEMPLATE.findall(value) if isinstance(value, str) else ():
-        known = [*TEMPLATE_NAMES, *names]
-        if name not in known and not re.match(r"(?:header|body)\..", name):
-            fail(
-                place,
-                key,
-                f"unknown template {{{{{name}}}}}; {nearest(name, [*known, 'header.NAME', 'body.PATH'])}",
-            )
+    if isinstance(node.value, dict):
+        for _, inner in node.members():
+            check_templates(inner, names)
+    elif isinstance(node.value, list):
+        for inner in node.items():
+            check_templates(inner, names)
+    elif isinstance(node.value, str) and "{{" in node.value:
+        check_text(node, [*TEMPLATE_NAMES, *names])
+
+
+def check_text(node: Node, known: Iterable[str]) -> None:
+    """Raise BadMock if a text has a template of a name that is not known."""
+    for name in TEMPLATE.findall(node.value):
+        if name not in known and not PATH_TEMPLATE.match(name):
+            hint = nearest(name, [*known, "header.NAME", "body.PATH"])
+            node.fail(f"unknown template {{{{{name}}}}}; {hint}")
+
+
+def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
+    """A JSON value with its templates filled, once: what comes in is not looked at again."""
+    if isinstance(value, str):
+        if "{{" not in value:
+            return value
+        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
+    if isinstance(value, dict):
+        return {key: filled(inner, call, groups) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, call, groups) for inner in value]
+    return value
 
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
@@ -37,29 +58,25 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     if name in groups:
         return groups[name]
     kind, _, rest = name.partition(".")
-    value: Json = call.headers.get(rest.lower()) if kind == "header" else getattr(call, name, None)
-    if kind == "body":
-        value = call.body
-        for step in rest.split("."):
-            if isinstance(value, list):
-                value = (
-                    value[int(step)]
-                    if re.fullmatch("[0-9]{1,9}", step) and int(step) < len(value)
-                    else None
-                )
-            else:
-                value = value.get(step) if isinstance(value, dict) else None
-    return "" if value is None else value if isinstance(value, str) else compact(value)
+    value: Json
+    if kind == "header":
+        value = call.headers.get(rest.lower())
+    elif kind == "body":
+        value = walked(call.body, rest)
+    else:
+        value = getattr(call, name, None)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else compact(value)
 
 
-def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
-    """A JSON value with its templates filled, once: what comes in is not looked at again."""
-    if isinstance(value, str):
-        return (
-            TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
-            if "{{" in value
-            else value
-        )
-    if isinstance(value, dict):
-        return {key: filled(inner, call, groups) for key, inner in value.items()}
-    return [filled(inner, call, groups) for inner in value] if isinstance(value, list) else value
+def walked(value: Json, path: str) -> Json:
+    """What `messages.0.content` leads to inside a JSON value; None where it leads nowhere."""
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and ITEM_NUMBER.fullmatch(step) and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value

@@ -1,0 +1,270 @@
+"""A `response` of a mock from its JSON: the neutral form, errors, and which form it has.  Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Callable, Iterable, List, Mapping, Tuple, cast
+
+from ..jsons import fits, parse_json
+from ..limits import Json
+from ..node import Node
+from ..values import (
+    ERROR_KINDS,
+    Delivery,
+    Embedding,
+    Failure,
+    Part,
+    Reasoning,
+    Refusal,
+    Structure,
+    Text,
+    ToolCall,
+)
+from .answer import Answer, Form, Neutral
+from .delivery import DELIVERY_KEYS, FAULT_KEYS, parse_after, parse_delivery
+from .recordings import MockNode, parse_recorded
+from .templates import check_templates
+
+PART_KINDS: Mapping[str, Callable[[str], Part]] = {
+    "text": Text,
+    "reasoning": Reasoning,
+    "refusal": Refusal,
+}
+
+PART_KEYS = ("text", "reasoning", "refusal", "tool_calls")
+
+NEUTRAL_KEYS = (
+    *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding"),
+    *("finish_reason", "usage", "model", "id", "chunk_size", "extra"),
+)
+
+MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone says nothing
+
+RECORDED_KEYS = ("body", "events")
+
+ERROR_KEYS = ("error", "after_events")
+
+COMMON_KEYS = ("status", *DELIVERY_KEYS)
+
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+
+FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
+
+STOPS = ("stop", "length", "tool_calls", "content_filter")
+
+USAGE_KEYS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
+
+ERROR_TEXTS = ("message", "type", "param", "kind")
+
+ECHO = Neutral((Text("{{user}}"),))  # what is said where a response says only how it breaks
+
+
+def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
+    """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
+    response.only(RESPONSE_KEYS)
+    forms = forms_of(response)
+    status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
+    is_faulty = "fault" in response.value
+    if not forms and status < 400 and not is_faulty:
+        response.fail(
+            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
+        )
+    delivery = parse_delivery(response)
+    if is_broken_off(response):
+        answer = parse_broken(response, delivery)
+    elif NEUTRAL_KEYS in forms:
+        answer = Answer(parse_neutral(response), status, delivery)
+    elif RECORDED_KEYS in forms:
+        answer = Answer(parse_recorded(response), status, delivery)
+    elif "error" not in response.value and status < 400:
+        answer = Answer(ECHO, status, delivery)
+    else:
+        failure = parse_error(response)
+        answer = Answer(failure, failure.status or 400, delivery)
+    check_answer_templates(response, group_names)
+    return answer
+
+
+def is_broken_off(response: Node) -> bool:
+    """Whether its error comes in mid-stream; a fault beside it has the events for itself."""
+    spec = response.value
+    return "after_events" in spec and "error" in spec and "fault" not in spec
+
+
+def forms_of(response: Node) -> List[Tuple[str, ...]]:
+    """The forms that a response has keys of: one, or one and the error that breaks it off."""
+    spec = response.value
+    breaks_off = is_broken_off(response)
+    forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
+    if len(forms) > 1 and not (breaks_off and len(forms) == 2):
+        first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
+        hint = ""
+        if "error" in spec and not breaks_off:
+            hint = '; with "after_events" the error comes in mid-stream'
+        response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
+    if "after_events" in spec and not breaks_off and "fault" not in spec:
+        response.get("after_events").fail(
+            'is when an error or a fault comes, but there is neither "error" nor "fault"'
+        )
+    return forms
+
+
+def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
+    """A response whose stream an error breaks off; without content it says what the user said."""
+    after, failure = parse_after(response), parse_error(response)
+    if failure.kind == "content_filter":
+        response.within("error", "kind").fail(
+            "a filter ends a stream with a finish reason: "
+            '"finish_reason": "content_filter" beside text'
+        )
+    form: Form = ECHO
+    if not response.value.keys().isdisjoint(RECORDED_KEYS):
+        form = parse_recorded(response)
+    elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
+        form = parse_neutral(response)
+    return Answer(form, 200, delivery, failure, after)
+
+
+def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
+    """Raise BadMock if a text that is filled asks for what a request never has."""
+    for key in (*PART_KEYS, "parts"):
+        check_templates(response.get(key), group_names)
+    error = response.get("error")
+    if isinstance(error.value, dict):
+        error = error.get("message")
+    check_templates(error, group_names)
+
+
+# --- the neutral form ---
+
+
+def parse_neutral(response: Node) -> Neutral:
+    """A neutral response."""
+    parts = parse_parts(response)
+    embedding = response.get("embedding")
+    if not embedding.is_absent:
+        if parts:
+            embedding.fail("stands alone: no API answers with text and vectors")
+        parts = [parse_embedding(embedding)]
+    if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
+        response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
+    stop = "stop"
+    if any(isinstance(part, ToolCall) for part in parts):
+        stop = "tool_calls"
+    return Neutral(
+        tuple(parts),
+        response.get("finish_reason").choice(STOPS, stop),
+        parse_usage(response.get("usage")),
+        response.get("model").text(""),
+        response.get("id").text(""),
+        response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
+        response.get("extra").a("an object", {}),
+    )
+
+
+def parse_parts(response: Node) -> List[Part]:
+    """All parts of a neutral response, in the order in which they are answered."""
+    listed = response.get("parts")
+    if listed.is_absent:
+        keys = ("reasoning", "text", "refusal", "tool_calls")
+        return [part for key in keys for part in parse_part(response.get(key))]
+    beside = sorted(key for key in PART_KEYS if key in response.value)
+    if beside:
+        listed.fail(f'stands instead of "{beside[0]}", not beside it; move that into parts')
+    parts: List[Part] = []
+    for item in listed.items():
+        item.only(PART_KEYS)
+        if len(item.value) != 1:
+            item.expected(f"one of {', '.join(PART_KEYS)}")
+        for _, inner in item.members():
+            parts += parse_part(inner)
+    return parts
+
+
+def parse_part(node: Node) -> List[Part]:
+    """The parts that one key of a neutral response stands for; none where it is absent."""
+    key = str(node.key)
+    if node.is_absent:
+        return []
+    if key == "tool_calls":
+        return [parse_tool_call(call) for call in node.items()]
+    if key == "text":
+        if isinstance(node.value, (dict, list)):
+            return [Structure(node.value)]
+        node.a("a string or an object")
+    return [PART_KINDS[key](node.text())]
+
+
+def parse_tool_call(node: Node) -> ToolCall:
+    """A tool call; arguments may be an object or its JSON text."""
+    node.only(("name", "arguments", "id"))
+    name, arguments = node.get("name"), node.get("arguments")
+    if not isinstance(name.value, str) or not name.value:
+        name.expected("the tool's name")
+    if isinstance(arguments.value, str):
+        try:
+            arguments = arguments.replaced(parse_json(arguments.value.encode()))
+        except ValueError as error:
+            arguments.fail(f"not JSON: {error}")
+    return ToolCall(name.value, arguments.a("an object", {}), node.get("id").text(""))
+
+
+def parse_embedding(node: Node) -> Embedding:
+    """Vectors: one array of numbers, or an array of those."""
+    rows = [node]
+    if isinstance(node.value, list) and node.value and isinstance(node.value[0], list):
+        rows = node.items()
+    return Embedding(tuple(parse_vector(row) for row in rows))
+
+
+def parse_vector(row: Node) -> Tuple[float, ...]:
+    """One vector of numbers that 32 bits can hold."""
+    numbers: Json = row.value
+    is_array = isinstance(numbers, list) and len(numbers) > 0
+    if not is_array or not all(fits(number, "a number") for number in numbers):
+        row.expected("an array of numbers, or several of them")
+    if not all(abs(number) < 3.4e38 for number in numbers):
+        row.fail("holds a number that is none of 32 bits")
+    return tuple(numbers)
+
+
+def parse_usage(node: Node) -> Mapping[str, int]:
+    """Token counts, each at least 0, shares no larger than what they are a share of."""
+    if node.is_absent:
+        return {}
+    counts = node.only(USAGE_KEYS).value
+    for _, number in node.members():
+        number.integer("a number of tokens", 0, 2**53 - 1)
+    for share, total in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
+        if share in counts and total in counts and counts[share] > counts[total]:
+            problem = f"is a share of {total} ({counts[total]}), found {counts[share]}"
+            node.get(share).fail(problem)
+    return cast(Mapping[str, int], counts)
+
+
+# --- errors ---
+
+
+def parse_error(response: Node) -> Failure:
+    """An error response; what it leaves out is the provider's own."""
+    error = response.get("error")
+    if isinstance(error.value, str):
+        error = error.replaced({"message": error.value})
+    elif error.is_absent:
+        error = error.replaced({})
+    error.only((*ERROR_TEXTS, "code")).check(dict.fromkeys(ERROR_TEXTS, "a string"))
+    given = {key: value for key, value in error.value.items() if value is not None}
+    code = given.get("code")
+    if code is not None:
+        if not fits(code, "a string") and not fits(code, "an integer"):
+            error.get("code").expected("a string")
+        code = str(code)
+    kind = given.get("kind", "")
+    if kind:
+        error.get("kind").choice(ERROR_KINDS)
+    usual_status = 0 if kind else 500
+    status = response.value.get("status", usual_status)
+    if status and status < 400:
+        response.get("status").expected("a status of 400 or above beside error")
+    message = given.get("message", "")
+    return Failure(status, message, given.get("type"), code, given.get("param"), kind)

@@ -1,10 +1,11 @@
-"""The flag that writes the golden files anew."""
+"""What several rooms' tests start with, and the flag that writes the golden files anew."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from fixtures import clock, folder, raw, server  # noqa: F401
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -62,6 +62,12 @@ def test_a_name_that_no_room_defines_is_an_error_in_both_forms() -> None:
         m.no_such_name  # noqa: B018
 
 
+def test_tests_change_names_in_the_room_that_uses_them() -> None:
+    """In the package a name of `m` is one of many; sys.modules[m.NAME.__module__] is its room."""
+    paths = [ROOT / "test_mock_server.py", *sorted((ROOT / "tests").glob("test_*.py"))]
+    assert [path.name for path in paths if "setattr(" + "m, " in path.read_text("utf-8")] == []
+
+
 def start(command: List[str], folder: Path, *arguments: str) -> str:
     """Start the program in a folder, and stop it; what it had to say."""
     process = subprocess.Popen(
@@ -107,13 +113,6 @@ def test_both_forms_say_in_one_line_what_is_wrong(command: List[str], tmp_path: 
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch("mock_server.py: unknown argument '--prot'; .+\n", done.stderr)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs SIGTERM")
-def test_the_file_alone_starts_in_an_empty_folder(tmp_path: Path) -> None:
-    shutil.copy(SCRIPT[-1], str(tmp_path))
-    said = start([sys.executable, "-B", "-I", "-S", "mock_server.py"], tmp_path)
-    assert said == "no mocks: put them in mocks/ of a --data directory, or try --fallback echo\n"
 
 
 def test_a_script_finds_the_data_beside_it_through_a_link_too(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
-"""A request becomes a response: credentials, mocks, fallback, errors in the shape of the provider."""
+"""A request becomes a response: credentials, mocks, fallback, errors in the shape of the
+provider."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Mapping, Optional, Tuple
+from typing import Optional
 
 from .answered import Answered, Settings, control_refusal
+from .brought import HEADER, Brought, brought_along
 from .control import Control
-from .errors import BadField, BadMock, Refused
+from .echo import echo
+from .errors import BadField, Refused
 from .formats.base import WireFormat
 from .http import METHODS
 from .journal import Journal
@@ -16,16 +19,15 @@ from .jsons import compact, parse_json, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory, NotedHeaders
 from .mocks.answer import Answer
-from .mocks.delivery import DELIVERY_KEYS, FAULT_KEYS, parse_delivery
+from .mocks.mock import Found
 from .mocks.near import explained
-from .mocks.reading import parse_answer
-from .mocks.recordings import MockNode, Unreadable
 from .mocks.sessions import Mocks, Session
-from .routing import HEALTH, allow, route, shape_of
+from .routing import allow, route, shape_of
 from .schema import unfit
 from .values import Call, Delivery, Failure, Pace, Request, Response
-from .writing import echo, failed, laid_over, respond
+from .writing import failed, laid_over, respond
 
+HEALTH = {"status": "healthy", "service": "mock-provider"}
 NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
 SESSION_ROOM = 256 * 1024  # and by each session
 
@@ -67,11 +69,9 @@ class Answerer:
     def fresh(self, request: Request, session: Session) -> Answered:
         """The response to a request, worked out."""
         if request.method == "OPTIONS":
-            return Answered(self.options(request))
+            return Answered(options(request))
         if request.path == "/" and request.method in ("GET", "HEAD"):
-            return Answered(
-                Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
-            )
+            return Answered(health())
         try:
             wire, params = route(request)
         except Refused as refused:
@@ -99,7 +99,8 @@ class Answerer:
             raise Refused(400, wire.bad_json.format(detail)) from None
 
     def refuse(self, request: Request, refused: Refused) -> Answered:
-        """An error of the server itself, in the shape of the provider whose path it is or nearly is."""
+        """An error of the server itself, in the shape of the provider whose path it is or nearly
+        is."""
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
         wire = shape_of(request)
@@ -109,61 +110,61 @@ class Answerer:
         return replace(answered, response=replace(answered.response, headers=headers))
 
     def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
-        """An error in the provider's shape, for a request that could not be read as far as a mock."""
+        """An error in the provider's shape, for a request that could not be read as far as a
+        mock."""
         failure = wire.completed(call, failure)
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Answered:
-        """The answer that the request brings along, of the first mock that matches, or of the fallback."""
-        own, overlay = brought_along(call)
-        lacking = own.lacks(wire, call) if own else None
-        if lacking:
-            raise Refused(
-                400,
-                f"X-Mock-Response can't answer this request: {explained(lacking)}",
-                code="bad_mock_response",
-            )
-        if own:
-            outcome = own.to(call, {})
-            response = respond(
-                wire, call, outcome, own.status, self.drawn(own.delivery, "header/0")
-            )
-            return Answered(
-                response, call, "X-Mock-Response", unfit(call, outcome), wire, steady=False
-            )
-        found, steady = session.find(call, wire)
+        """The answer that the request brings along, of the first mock that matches, or of the
+        fallback."""
+        brought = brought_along(call)
+        if brought.answer:
+            return self.own_answer(wire, call, brought.answer)
+        found, is_repeatable = session.find(call, wire)
         if found:
-            outcome = found.answer.to(call, found.groups)
-            delivery = self.drawn(
-                overlaid(found.answer.delivery, overlay), f"{found.mock.place}/{found.used}"
-            )
-            response = respond(wire, call, outcome, found.answer.status, delivery)
-            if found.limit:
-                own_headers = tuple(delivery.headers)
-                counted = laid_over(response.headers, wire.limit_headers(found.limit))
-                response = replace(response, headers=laid_over(counted, own_headers))
-            return Answered(
-                response, call, found.mock.name, unfit(call, outcome), wire, found.uses, steady
-            )
-        delivery = self.drawn(overlaid(Delivery(), overlay), "fallback/0")
+            return self.mocked(wire, call, found, brought, is_repeatable)
+        if call.operation != "models":
+            echoes = self.settings.fallback == "echo" or brought.has_fault
+            if not (wire.speaks and echoes):
+                return self.miss(wire, call, session, is_repeatable)
+        delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
+        response = respond(wire, call, echo(call), 200, delivery)
         if call.operation == "models":
-            return Answered(
-                respond(wire, call, echo(call), 200, delivery), call, wire=wire, steady=steady
-            )
-        if wire.speaks and (self.settings.fallback == "echo" or "fault" in overlay):
-            return Answered(
-                respond(wire, call, echo(call), 200, delivery),
-                call,
-                note="echo",
-                wire=wire,
-                steady=steady,
-                unmatched=True,
-            )
-        return self.miss(wire, call, session, steady)
+            return Answered(response, call, wire=wire, steady=is_repeatable)
+        return Answered(
+            response, call, note="echo", wire=wire, steady=is_repeatable, unmatched=True
+        )
+
+    def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
+        """The answer that the request brings along."""
+        lacking = answer.lacks(wire, call)
+        if lacking:
+            message = f"{HEADER} can't answer this request: {explained(lacking)}"
+            raise Refused(400, message, code="bad_mock_response")
+        outcome = answer.to(call, {})
+        delivery = self.drawn(answer.delivery, "header/0")
+        response = respond(wire, call, outcome, answer.status, delivery)
+        return Answered(response, call, HEADER, unfit(call, outcome), wire, steady=False)
+
+    def mocked(
+        self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
+    ) -> Answered:
+        """The answer of a mock."""
+        outcome = found.answer.to(call, found.groups)
+        use = f"{found.mock.place}/{found.used}"
+        delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
+        response = respond(wire, call, outcome, found.answer.status, delivery)
+        if found.limit:
+            headers = laid_over(response.headers, wire.limit_headers(found.limit))
+            response = replace(response, headers=laid_over(headers, delivery.headers))
+        note = unfit(call, outcome)
+        return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
     def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
-        """A 404 that explains: its message names the closest mock, and beside the provider's shape lie the near misses."""
+        """A 404 that explains: its message names the closest mock, and beside the provider's
+        members lie the near misses."""
         near = session.near(call, wire)
         message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
@@ -176,68 +177,32 @@ class Answerer:
         )
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
-        """A delivery with the server's pace where it sets none, a seed of its own for each use, and its fault only if the
-        draw for this use will have it."""
+        """A delivery with the server's pace where it sets none, a seed of its own for each use, and
+        its fault only if the draw for this use will have it."""
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
         if fault and fault.probability < 1:
             digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
-            fault = fault if int.from_bytes(digest[:4], "big") / 2**32 < fault.probability else None
+            if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
+                fault = None
         return replace(delivery, pace=pace, fault=fault)
 
-    @staticmethod
-    def options(request: Request) -> Response:
-        """What may be done with a path; to a browser's preflight, that it may."""
-        allowed = allow(request.path) or ", ".join(METHODS)
-        headers: Headers = (("Allow", allowed),)
-        if "access-control-request-method" in request.headers:
-            wanted = request.headers.get("access-control-request-headers", "*")
-            headers += (
-                ("Access-Control-Allow-Methods", allowed),
-                ("Access-Control-Allow-Headers", wanted),
-                ("Access-Control-Max-Age", "86400"),
-            )
-        return Response(204, headers, may_gzip=False)
+
+def health() -> Response:
+    """What the root says."""
+    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
-def brought_along(call: Call) -> Tuple[Optional[Answer], Mapping[str, Json]]:
-    """The answer in the header X-Mock-Response, or how the matching mock's is to travel if that is all it says."""
-    text = call.headers.get("x-mock-response")
-    if text is None:
-        return None, {}
-    try:
-        spec = parse_json(
-            text.encode("latin-1", "replace") if not text.isascii() else text.encode()
+def options(request: Request) -> Response:
+    """What may be done with a path; to a browser's preflight, that it may."""
+    allowed = allow(request.path) or ", ".join(METHODS)
+    headers: Headers = (("Allow", allowed),)
+    if "access-control-request-method" in request.headers:
+        wanted = request.headers.get("access-control-request-headers", "*")
+        headers += (
+            ("Access-Control-Allow-Methods", allowed),
+            ("Access-Control-Allow-Headers", wanted),
+            ("Access-Control-Max-Age", "86400"),
         )
-        if (
-            isinstance(spec, dict)
-            and spec
-            and set(spec) <= {*DELIVERY_KEYS, *FAULT_KEYS, "after_events"}
-        ):
-            parse_delivery(of_header(spec))
-            return None, spec
-        return parse_answer(of_header(spec), ()), {}
-    except BadMock as error:
-        raise Refused(400, str(error), code="bad_mock_response") from None
-    except ValueError as error:
-        raise Refused(
-            400, f"X-Mock-Response: not JSON: {error}", code="bad_mock_response"
-        ) from None
-
-
-def of_header(spec: Json) -> MockNode:
-    """The `response` that a header holds."""
-    return MockNode.whole({"response": spec}, "X-Mock-Response", no_file).get("response")
-
-
-def no_file(name: str) -> bytes:
-    """Refuses to read: a header may name no files."""
-    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
-
-
-def overlaid(delivery: Delivery, spec: Mapping[str, Json]) -> Delivery:
-    """A delivery with what a header says of it in place of its own."""
-    given = parse_delivery(of_header(spec))
-    names = {"plan" if key == "wire" else key for key in spec} - {"probability", "after_events"}
-    return replace(delivery, **{name: getattr(given, name) for name in names})
+    return Response(204, headers, may_gzip=False)

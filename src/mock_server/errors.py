@@ -20,15 +20,15 @@ class Missing:
         return False
 
 
-MISSING = Missing()
+MISSING = Missing()  # None can't stand for it: null is a JSON value
 
 
 class WrongValue(ValueError):
     """A value that can't be used; its message says where it stands, and what would do.
 
-    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found` what
-    is there, and `sentence` what the provider itself says of it, where it has words of its own.
-    """
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found`
+    what is there, and `sentence` what the provider itself says of it, where it has words of its
+    own."""
 
     def __init__(
         self,
@@ -56,8 +56,7 @@ class Refused(Exception):
 
     `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
     at fault; `headers` go out with the answer; `close` says that the connection can't be used
-    any further, because what follows on it can't be told apart from this request.
-    """
+    any further, because what follows on it can't be told apart from this request."""
 
     def __init__(
         self,
@@ -78,26 +77,34 @@ class Because(str):
     """An expectation that is a sentence, not a value."""
 
 
+# In this order: to Python a boolean is an integer.
+KIND_NAMES: Tuple[Tuple[Any, str], ...] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a number"),
+    (str, "a string"),
+    (list, "an array"),
+    (dict, "an object"),
+)
+
+
 def kind_of(value: Json) -> str:
     """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
-    if value is None or value is MISSING:
-        return "null" if value is None else "nothing"
-    kinds: Tuple[Tuple[Any, str], ...] = (
-        (bool, "a boolean"),
-        (int, "an integer"),
-        (float, "a number"),
-        (str, "a string"),
-        (list, "an array"),
-        (dict, "an object"),
-    )
-    return next((name for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
+    if value is None:
+        return "null"
+    if value is MISSING:
+        return "nothing"
+    names = (name for kind, name in KIND_NAMES if isinstance(value, kind))
+    return next(names, type(value).__name__)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
-    names = sorted(known)
+    names = sorted(known)  # so that the hint is the same every time
     near = difflib.get_close_matches(word, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known: " + ", ".join(names)
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:
@@ -105,12 +112,18 @@ def shown(value: Json, around: int = 0, room: int = 160) -> str:
     if value is MISSING or isinstance(value, Because):
         return str(value)
     text = json.dumps(value, ensure_ascii=False, default=str)
+    # The window lies around the place, but does not reach over either end.
     start = max(0, min(around - room // 2, len(text) - room))
     end = start + room
-    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+    piece = text[start:end]
+    if start:
+        piece = "…" + piece
+    if end < len(text):
+        piece += "…"
+    return piece
 
 
-# Where Python's versions differ, RFC 9110; and what is not in it.
+# Where Python's versions differ, as in RFC 9110; and 529, which is not in it (wire formats, 9).
 PHRASES = {
     413: "Content Too Large",
     414: "URI Too Long",

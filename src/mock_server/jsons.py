@@ -6,67 +6,53 @@ import functools
 import hashlib
 import json
 import time
-from typing import Mapping, NoReturn, Tuple
+from typing import Iterable, Mapping, NoReturn, Tuple
 
 from .limits import DEPTH_LIMIT, DIGIT_LIMIT, Json
 
+# Alphabets of ids (wire formats, 2.4).
 ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-
 LOWER = "abcdefghijklmnopqrstuvwxyz"
-
-
+LOWER_ALNUM = LOWER + "0123456789"
 HEX = "0123456789abcdef"
-
-
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
-
 BASE64URL = ALNUM + "-_"
 
+# --- layouts ---
 
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
 sorted_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-
-
-quoted = json.encoder.encode_basestring
-
-
 loose = json.JSONEncoder(ensure_ascii=False).encode
-
-
 spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
-
+quoted = json.encoder.encode_basestring  # of one string
 
 GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
 def go_json(value: Json) -> str:
-    """Compact JSON as Go's json.Marshal writes it: clients that cut at every kind of line end rely on its escapes."""
+    """Compact JSON as Go's json.Marshal writes it."""
+    # Clients that cut lines at every kind of line end rely on the last two of the escapes.
     return compact(value).translate(GO_ESCAPES)
 
 
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
-    """JSON laid out as json.dumps(indent=2) does it, several times as fast: the json module indents in Python."""
+    """JSON laid out as json.dumps(indent=2) does it."""
+    # Several times as fast as that, which indents in Python and yields every token.
     if isinstance(value, str):
         return quoted(value)
-    if value is None or type(value) is int:  # most of what is no text
-        return "null" if value is None else str(value)
+    if value is None:
+        return "null"
+    if type(value) is int:  # with null most of what is no text
+        return str(value)
     if not value or not isinstance(value, (dict, list)):
         return compact(value)
     inner = line + step
+    between = "," + inner
     if isinstance(value, dict):
         members = [f"{quoted(key)}: {indented(item, step, inner)}" for key, item in value.items()]
-        return "{" + inner + ("," + inner).join(members) + line + "}"
-    return (
-        "["
-        + inner
-        + ("," + inner).join([indented(item, step, inner) for item in value])
-        + line
-        + "]"
-    )
+        return "{" + inner + between.join(members) + line + "}"
+    items = [indented(item, step, inner) for item in value]
+    return "[" + inner + between.join(items) + line + "]"
 
 
 def utf8(text: str) -> bytes:
@@ -74,13 +60,18 @@ def utf8(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+# --- reading ---
+
+
 def _integer(digits: str) -> int:
+    """An integer of no more digits than there may be."""
     if len(digits) > DIGIT_LIMIT:
         raise ValueError(f"an integer of {len(digits)} digits; at most {DIGIT_LIMIT} are read")
     return int(digits)
 
 
 def _number(text: str) -> float:
+    """A number that a float can hold."""
     value = float(text)
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"{text[:40]} is too large a number")
@@ -88,6 +79,7 @@ def _number(text: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
+    """Refuses NaN and Infinity, which Python would read."""
     raise ValueError(f"{name} is not JSON")
 
 
@@ -106,60 +98,41 @@ def parse_json(data: bytes) -> Json:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels") from None
+    # Whoever opens no more brackets than there may be levels needs no closer look.
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
     return value
 
 
 def depth(value: Json) -> int:
-    """How many arrays and objects lie inside each other; walks level by level, not recursively."""
+    """How many arrays and objects lie inside each other."""
+    # Level by level: walking down recursively would meet Python's own limit.
     levels, level = 0, [value]
     while level:
-        level = [
-            inner
-            for outer in level
-            for inner in (
-                outer.values()
-                if isinstance(outer, dict)
-                else outer
-                if isinstance(outer, list)
-                else ()
-            )
-        ]
+        level = [inner for outer in level for inner in inner_values(outer)]
         levels += 1
     return levels - 1
 
 
-def rfc3339(second: float) -> str:
-    """A Unix second as date and time in UTC, without the Z."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+def inner_values(value: Json) -> Iterable[Json]:
+    """What lies in an array or an object; nothing lies in anything else."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list):
+        return value
+    return ()
 
 
-def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, anything else replaced."""
-    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
-        return extra
-    return {
-        **value,
-        **{key: merged(value[key], more) if key in value else more for key, more in extra.items()},
-    }
+def within(value: Json, *names: str) -> Json:
+    """What lies inside nested objects, or None where one of them is missing or none."""
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
 
 
-def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
-    """`length` characters of `alphabet` that depend on nothing but `seed`."""
-    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
-
-
-@functools.lru_cache(maxsize=None)
-def spread(alphabet: str) -> bytes:
-    """A character of the alphabet for each byte."""
-    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
-
-
-def estimate(text: str) -> int:
-    """About how many tokens a text has: a quarter of its characters, at least 1."""
-    return max(1, (len(text) + 3) // 4)
-
+# --- kinds ---
 
 KINDS: Mapping[str, Tuple[type, ...]] = {
     "a string": (str,),
@@ -181,25 +154,56 @@ def fits(value: Json, expected: str) -> bool:
     return isinstance(value, KINDS[expected])
 
 
-def within(value: Json, *names: str) -> Json:
-    """What lies inside nested objects, or None where one of them is missing or none."""
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+# --- values made from values ---
+
+
+def merged(value: Json, extra: Json) -> Json:
+    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
+        return extra
+    result = dict(value)
+    for name, above in extra.items():
+        if name in value:
+            above = merged(value[name], above)
+        result[name] = above
+    return result
 
 
 def sorted_keys(value: Json) -> Json:
     """A JSON value with the keys of every object in order."""
     if isinstance(value, dict):
         return {key: sorted_keys(value[key]) for key in sorted(value)}
-    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [sorted_keys(item) for item in value]
+    return value
 
 
 def copied(value: Json) -> Json:
     """A JSON value of its own."""
     if isinstance(value, dict):
         return {key: copied(inner) for key, inner in value.items()}
-    return [copied(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [copied(inner) for inner in value]
+    return value
+
+
+# --- ids, times, counts ---
+
+
+def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
+    """`length` characters of `alphabet` that depend on nothing but `seed`."""
+    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
+
+
+@functools.lru_cache(maxsize=None)
+def spread(alphabet: str) -> bytes:
+    """A character of the alphabet for each byte."""
+    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
+
+
+def rfc3339(second: float) -> str:
+    """A Unix second as date and time in UTC, without the Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 this_second = functools.lru_cache(maxsize=2)(rfc3339)
@@ -208,3 +212,8 @@ this_second = functools.lru_cache(maxsize=2)(rfc3339)
 def timestamp(moment: float) -> str:
     """A Unix time as RFC 3339 with milliseconds."""
     return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
+
+
+def estimate(text: str) -> int:
+    """About how many tokens a text has: a quarter of its characters, at least 1."""
+    return max(1, (len(text) + 3) // 4)

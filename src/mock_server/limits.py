@@ -6,83 +6,45 @@ from typing import Any, Tuple
 
 __version__ = "0.2.0"
 
-
 DEFAULT_PORT = 5001
-
-
-HEAD_LIMIT = 64 * 1024  # bytes of a request's head; above it 431
-
-
-LINE_LIMIT = 16 * 1024  # bytes of a request line; above it 414
-
-
-MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
-
-
-DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
-
-
-DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
-
-
-IDLE_SECONDS = 75.0  # a connection without a request is closed after this
-
-
-HEAD_SECONDS = 20.0  # from a request's first byte to the end of its head
-
-
-BODY_SECONDS = 60.0  # and to the end of its body
-
-
-STALL_SECONDS = 30.0  # a client that takes no byte for this long is given up
-
-
-LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it reads why
-
-
-GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
-
-
-SPARE_THREADS = 32  # threads that stay to wait for the next connection
-
-
-WRITERS = 4  # unpaced streams that write at the same moment (design, section 11)
-
-
-LOG_LINES = 10_000  # log lines that may wait for a slow standard error
-
-
-QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
-
-
 CONTROL_PREFIX = "/__mock__"
 
+# --- what is read of a request ---
+
+HEAD_LIMIT = 64 * 1024  # bytes of its head; above it 431
+LINE_LIMIT = 16 * 1024  # bytes of its first line; above it 414
+MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
+DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
+DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
+
+# --- how long a client may take ---
+
+IDLE_SECONDS = 75.0  # a connection without a request is closed after this
+HEAD_SECONDS = 20.0  # from a request's first byte to the end of its head
+BODY_SECONDS = 60.0  # and to the end of its body
+STALL_SECONDS = 30.0  # a client that takes no byte for this long is given up
+LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it reads why
+
+# --- how much is done at once ---
+
+SPARE_THREADS = 32  # threads that stay to wait for the next connection
+WRITERS = 4  # unpaced streams that write at the same moment; the others wait for their turn
+LOG_LINES = 10_000  # log lines that may wait for a slow standard error
+GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
+QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
+
+# --- for tests: what they ask for and look at ---
 
 RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do
-
-
-JOURNAL = 1000  # default of --journal: requests that a session remembers
-
-
-JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
-
-
-JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
-
-
-SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
-
-
 WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
-
-
+SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
+JOURNAL = 1000  # default of --journal: requests that a session remembers
+JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
+JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
 LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
 
+# --- types ---
 
 Json = Any
-
-
 Headers = Tuple[Tuple[str, str], ...]
-
-
 Difference = Tuple[str, Any, Any]  # key, got, expected

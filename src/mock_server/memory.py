@@ -7,12 +7,11 @@ from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Set, Tupl
 
 from .answered import Answered, Settings
 from .mocks.mock import Index
-from .values import Hold, Request
-from .writing import ahead
+from .values import Request
+from .writing import ahead, frame_size
 
 ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
 OBJECT_ROOM = 2048  # about what the objects of an answer take
-EMPTY_FRAME = 512  # and of one event
 
 
 class NotedHeaders(Mapping[str, str]):
@@ -66,9 +65,9 @@ class Memory:
     """Answers to requests that came before, for as long as settings and mocks stay the same.
 
     An answer depends on nothing but those and the request, so that an equal request need not be
-    read, matched and written out again.  Which headers it depends on is not declared anywhere: those
-    that were asked for while it was made are part of the key of all answers on its path.  Kept are
-    answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+    read, matched and written out again.  Which headers it depends on is not declared anywhere:
+    those that were asked for while it was made are part of the key of all answers on its path.
+    Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
     def __init__(self, settings: Settings, own: Index, files: Index, room: int) -> None:
         self.settings, self.own, self.files = settings, own, files
@@ -107,8 +106,7 @@ class Memory:
         if not answered.steady or not (frames is None or isinstance(frames, tuple)):
             return answered
         size = len(answered.response.body)
-        for frame in frames or ():
-            size += EMPTY_FRAME if isinstance(frame, Hold) else len(frame)
+        size += sum(map(frame_size, frames or ()))
         self.put(request, noted, answered, size)
         return answered
 

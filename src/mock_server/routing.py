@@ -13,8 +13,6 @@ from .formats.base import WIRE_FORMATS, WireFormat
 from .http import METHODS, unquote
 from .values import Request
 
-HEALTH = {"status": "healthy", "service": "mock-provider"}
-
 # What a template is made of: a placeholder, the brackets of an optional part, or plain text.
 PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
 COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
@@ -95,7 +93,8 @@ AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
 
 
 def known_paths() -> Dict[str, WireFormat]:
-    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it is."""
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
+    is."""
     found: Dict[str, WireFormat] = {}
     for wire in WIRE_FORMATS:
         for route in wire.routes:

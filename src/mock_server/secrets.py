@@ -14,25 +14,26 @@ SECRET = re.compile(
     r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
     re.IGNORECASE,
 )
-
-
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
 
 
 def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both values are masked."""
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
     place, _, name = key.partition(".")
     if place not in ("headers", "query") or not SECRET.fullmatch(name):
         return key, got, expected
-    hidden = [
-        masked(name, value)
-        if isinstance(value, str) and not isinstance(value, Because)
-        else value
-        if value is None or value is MISSING
-        else Because("*** (a matcher)")
-        for value in (got, expected)
-    ]
-    return key, hidden[0], hidden[1]
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
 
 
 def masked(name: str, value: str) -> str:
@@ -40,15 +41,19 @@ def masked(name: str, value: str) -> str:
     SHA-256, so that two of them can be compared without being known."""
     if not SECRET.fullmatch(name):
         return value
-    scheme, space, key = (
-        value.partition(" ") if name.lower().endswith("authorization") else ("", "", value)
-    )
-    if not space or scheme.lower() not in SCHEMES:
-        scheme, space, key = "", "", value
-    return f"{scheme}{space}*** (sha256 {hashlib.sha256(key.strip().encode()).hexdigest()[:8]})"
+    scheme, key = "", value
+    if name.lower().endswith("authorization"):
+        word, space, rest = value.partition(" ")
+        if space and word.lower() in SCHEMES:
+            scheme, key = word + space, rest
+    digest = hashlib.sha256(key.strip().encode()).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
 
 
 def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing after it."""
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
     scheme, _, key = value.strip().partition(" ")
-    return key.strip() if scheme.lower() in schemes else ""
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()

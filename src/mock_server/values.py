@@ -12,6 +12,8 @@ from .errors import MISSING
 from .jsons import ALNUM, compact, sorted_compact, token, utf8
 from .limits import RETRY_SECONDS, Headers, Json
 
+# --- what is asked ---
+
 
 @dataclass(frozen=True)
 class Request:
@@ -36,6 +38,9 @@ class Turn:
 
     role: str
     text: str
+
+
+STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 
 @dataclass(frozen=True)
@@ -95,18 +100,15 @@ class Call:
 
     @functools.cached_property
     def digest(self) -> str:
-        """64 hex digits from provider, API, model and body; streaming or not makes no difference."""
+        """64 hex digits from provider, API, model and body, whether it streams or not."""
         body = self.body
         if body is MISSING:
             request = self.request
             return hashlib.sha256(request.path.encode() + request.body).hexdigest()
         if isinstance(body, dict):
-            body = {
-                key: value for key, value in body.items() if key not in ("stream", "stream_options")
-            }
-        return hashlib.sha256(
-            utf8(sorted_compact([self.provider, self.api, self.model, body]))
-        ).hexdigest()
+            body = {name: body[name] for name in body if name not in STREAM_FIELDS}
+        seed = sorted_compact([self.provider, self.api, self.model, body])
+        return hashlib.sha256(utf8(seed)).hexdigest()
 
     @functools.cached_property
     def body_sha256(self) -> str:
@@ -126,6 +128,9 @@ class Call:
     def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
         """An id that this request always gets; `label` tells its ids apart."""
         return token(self.digest + label, length, alphabet)
+
+
+# --- what is answered ---
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,8 @@ class Refusal:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool that the model wants called; without `id` the wire format makes one in its provider's shape."""
+    """A tool that the model wants called; without `id` the wire format makes one in its
+    provider's shape."""
 
     name: str
     arguments: Mapping[str, Json]
@@ -209,8 +215,10 @@ class Reply:
 
     def text(self, kind: Type[Any]) -> Optional[str]:
         """The parts of one kind joined, or None if there is none."""
-        found = [part.text for part in self.parts if isinstance(part, kind)]
-        return "".join(found) if found else None
+        texts = [part.text for part in self.parts if isinstance(part, kind)]
+        if not texts:
+            return None
+        return "".join(texts)
 
     def vectors(self, number: int) -> List[List[float]]:
         """The embeddings of so many inputs."""
@@ -224,9 +232,53 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Delta:
+    """A piece of one part of a reply: `head` is true for the first piece of the part at `index`,
+    `first` for the first part of its kind.  A tool call's pieces are those of its arguments as
+    JSON text."""
+
+    index: int
+    part: Part
+    piece: str
+    head: bool
+    first: bool
+
+
+WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+ARGUMENT_PIECES = re.compile(r"\w+|\W+")
+
+
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text."""
+    if size:
+        return [text[at : at + size] for at in range(0, len(text), size)]
+    return words.findall(text)
+
+
+def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
+    """A reply as a model streams it, part by part; a part without text is one empty piece.
+    `layout` writes arguments."""
+    kinds = [type(part) for part in reply.parts]
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, Embedding):
+            continue
+        if isinstance(part, ToolCall):
+            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
+        else:
+            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
+        first = kinds[index] not in kinds[:index]
+        for number, piece in enumerate(cut or [""]):
+            yield Delta(index, part, piece, number == 0, first)
+
+
+# --- what goes wrong ---
+
+
+@dataclass(frozen=True)
 class Failure:
-    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an empty message and
-    what is None are the provider's own for that kind, or for the kind that the status stands for."""
+    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an
+    empty message and what is None are the provider's own for that kind, or for the kind that the
+    status stands for."""
 
     status: int
     message: str
@@ -250,7 +302,8 @@ class ErrorBody:
     headers: Headers = ()
 
 
-# Kinds of errors that every provider has in some form, with the statuses that stand for them in a mock.
+# Kinds of errors that every provider has in some form, with the statuses that stand for them in a
+# mock.  Those without one are a 400, which may stand for much else.
 ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
     "authentication": (401,),
     "permission": (403,),
@@ -262,15 +315,26 @@ ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
     "context_length": (),
     "content_filter": (),
 }
-
-
 STATUS_KINDS = {status: kind for kind, statuses in ERROR_KINDS.items() for status in statuses}
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A rate limit that was looked at."""
+
+    requests: int  # in a window
+    left: int
+    wait: int  # seconds until the window starts anew
+    reset: int  # the Unix second of that
+
+
+# --- what a mock says, in all its forms ---
+
+
+@dataclass(frozen=True)
 class Recorded:
-    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay out),
-    its gzip `twin`, and `events` (frames of a file, or JSON values to frame)."""
+    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay
+    out), its gzip `twin`, and its events: `frames` of a file, or JSON `values` to frame."""
 
     body: Union[bytes, Json] = MISSING
     twin: Optional[bytes] = None
@@ -280,7 +344,8 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Broken:
-    """A stream that ends with an error after some events of its content; a whole answer is the error alone."""
+    """A stream that ends with an error after some events of its content; a whole answer is the
+    error alone."""
 
     content: Union[Reply, Recorded]
     failure: Failure
@@ -290,9 +355,13 @@ class Broken:
 Outcome = Union[Reply, Recorded, Failure, Broken]
 
 
+# --- how it travels ---
+
+
 @dataclass(frozen=True)
 class Pace:
-    """Seconds before the first event, between events, and how far a gap may stray (0.5: by half)."""
+    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
+    half), drawn from `seed`."""
 
     first: float = 0.0
     between: float = 0.0
@@ -313,29 +382,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the same bytes are cut anew on the wire: bytes a write (or `utf8`, `eol`: inside a character or a line end),
-    events a write, line ends, comments, no space after the field name, chunk extensions, trailers, and how gzip is
-    flushed (event, block, members)."""
+    """How the same bytes are cut anew on the wire."""
 
-    split: Union[int, str] = 0
-    coalesce: int = 1
-    eol: str = ""
-    comments: bool = False
-    no_space: bool = False
+    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
+    coalesce: int = 1  # events a write
+    eol: str = ""  # line ends of an event stream
+    comments: bool = False  # before each of its events
+    no_space: bool = False  # after its field names
     chunk_extensions: bool = False
     trailers: bool = False
-    gzip: str = ""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A rate limit that was looked at: requests in a window, how many are left, seconds until it starts anew, and the Unix
-    second of that."""
-
-    requests: int
-    left: int
-    wait: int
-    reset: int
+    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
 
 
 @dataclass(frozen=True)
@@ -358,57 +414,18 @@ class Hold:
     """A place in a stream that is passed only when its gate lets it."""
 
 
+Frame = Union[bytes, Hold]
+
+
 @dataclass(frozen=True)
 class Response:
-    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a Hold where
-    the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
+    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
+    Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
 
     status: int
     headers: Headers
     body: bytes = b""
-    frames: Optional[Iterable[Union[bytes, Hold]]] = None
+    frames: Optional[Iterable[Frame]] = None
     twin: Optional[bytes] = None
     may_gzip: bool = True
     delivery: Delivery = Delivery()
-
-
-@dataclass(frozen=True)
-class Delta:
-    """A piece of one part of a reply; `head` is true for the first piece of the part at `index`, `first` for
-    the first part of its kind, and a tool call's pieces are pieces of its arguments as JSON text."""
-
-    index: int
-    part: Part
-    piece: str
-    head: bool
-    first: bool
-
-
-WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
-
-
-ARGUMENT_PIECES = re.compile(r"\w+|\W+")
-
-
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text."""
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    return words.findall(text)
-
-
-def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
-    """A reply as a model streams it, part by part; a part without text is one empty piece.  `layout` writes arguments."""
-    kinds = [type(part) for part in reply.parts]
-    for index, part in enumerate(reply.parts):
-        if isinstance(part, Embedding):
-            continue
-        if isinstance(part, ToolCall):
-            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
-        else:
-            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
-        for number, piece in enumerate(cut or [""]):
-            yield Delta(index, part, piece, number == 0, kinds.index(kinds[index]) == index)
-
-
-Frame = Union[bytes, Hold]

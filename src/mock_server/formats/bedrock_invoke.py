@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Iterable, Iterator, List, Mapping, Sequence, Tuple
 
-from ..jsons import compact, utf8
-from ..limits import Json
+from ..jsons import compact, utf8, within
+from ..limits import Headers, Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Request, Turn
 from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import uuid
-from .bedrock import Bedrock, BedrockConverse, invoked_turns
+from .bedrock import Bedrock, bedrock_padding
+from .bedrock_converse import BedrockConverse
+from .shapes import texts_of
 
 # Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an
 # ARN, is taken for Claude.
@@ -27,6 +29,8 @@ FAMILIES = (
     ("cohere-embed", re.compile(r".*cohere\.embed")),
     ("other", OTHER_MAKER),
 )
+
+# Every model has the same paths: its name alone tells which format reads the body.
 INVOKE = "POST /model/{model}/{verb=invoke}"
 INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
@@ -36,12 +40,44 @@ def family_of(model: str) -> str:
     return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 
+def invoked_turns(body: Json) -> Iterator[Turn]:
+    """What can be read of an InvokeModel body whose maker has no wire format here: a prompt, or
+    messages with texts."""
+    if not isinstance(body, dict):
+        return
+    prompts = [body[name] for name in ("prompt", "inputText") if isinstance(body.get(name), str)]
+    if prompts:
+        yield Turn("user", prompts[0])
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        for message in messages:
+            yield invoked_turn(message)
+
+
+def invoked_turn(message: Json) -> Turn:
+    """One message of such a body; what can't be read of it is the user's, or empty."""
+    role = within(message, "role")
+    if role not in ("system", "user", "assistant", "tool"):
+        role = "user"
+    content = within(message, "content")
+    texts = [content]
+    if isinstance(content, list):
+        texts = [within(part, "text") for part in content]
+    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)))
+
+
+def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
+    """One of the maker's events, as base64 of its JSON (10.1)."""
+    text = value if isinstance(value, str) else compact(value)
+    return "chunk", {"bytes": base64.b64encode(utf8(text)).decode(), "p": padding}
+
+
 class BedrockInvoke(Bedrock):
     """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
 
     api = "invoke"
     layout = staticmethod(compact)
-    family = ""
+    family = ""  # one of FAMILIES, or claude
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """The model's name tells whose body it is."""
@@ -51,19 +87,30 @@ class BedrockInvoke(Bedrock):
         """The operation says it."""
         return params["verb"] != "invoke"
 
-    def chunks(
-        self, values: Iterable[Json], call: Optional[Call] = None
-    ) -> Iterator[Tuple[str, Json]]:
-        """The maker's events as chunks, with padding where there is a call to make it from."""
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id; of a stream also the type of what is inside."""
+        shared = super().headers(call, stream, status)
+        if not stream:
+            return shared
+        return (*shared, ("X-Amzn-Bedrock-Content-Type", "application/json"))
+
+    def usage_headers(self, reply: Reply) -> Headers:
+        """Token counts and latency."""
+        return (
+            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
+            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
+            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
+        )
+
+    def chunks(self, values: Iterable[Json], call: Call) -> Iterator[Tuple[str, Json]]:
+        """The maker's events as chunks with their padding."""
         for number, value in enumerate(values):
-            packed = base64.b64encode(
-                utf8(value if isinstance(value, str) else compact(value))
-            ).decode()
-            yield "chunk", {"bytes": packed, "p": self.pad(call, number) if call else "abcdefgh"}
+            yield chunk_event(value, bedrock_padding(call, number))
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """The maker's events."""
-        return self.chunks(values)
+        for value in values:
+            yield chunk_event(value, "abcdefgh")  # there is no call to derive padding from
 
 
 class BedrockClaude(BedrockInvoke, AnthropicMessages):
@@ -71,26 +118,26 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
 
     family = "claude"
     routes = (INVOKE, INVOKE_STREAM)
+    # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Anthropic's events in chunks."""
+        return self.chunks(self.measured(call, reply), call)
+
+    def measured(self, call: Call, reply: Reply) -> Iterator[Json]:
+        """Anthropic's events, the last with the metrics of the whole."""
         metrics = {
             "inputTokenCount": reply.usage.input - reply.usage.cached,
             "outputTokenCount": reply.usage.output,
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
-        return self.chunks(
-            (
-                {**value, "amazon-bedrock-invocationMetrics": metrics}
-                if value["type"] == "message_stop"
-                else value
-                for value in self.values(call, reply)
-            ),
-            call,
-        )
+        for value in self.values(call, reply):
+            if value["type"] == "message_stop":
+                value = {**value, "amazon-bedrock-invocationMetrics": metrics}
+            yield value
 
 
 class BedrockNova(BedrockInvoke, BedrockConverse):
@@ -114,34 +161,34 @@ class BedrockOther(BedrockInvoke):
 
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
-    speaks = frozenset()
+    speaks = frozenset()  # nothing: the shape of an answer is not known
 
     def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""
         return invoked_turns(body.value)
 
 
-class BedrockTitanEmbed(BedrockInvoke):
-    """InvokeModel for Amazon's text embedding models."""
+class BedrockEmbed(BedrockInvoke):
+    """What the embedding models share."""
 
     operation = "embed"
-    family = "titan-embed"
-    routes: Tuple[str, ...] = (INVOKE,)
-    fields: Mapping[str, str] = {"inputText": "a string", "dimensions": "an integer"}
     speaks = frozenset((Embedding,))
+
+
+class BedrockTitanEmbed(BedrockEmbed):
+    """InvokeModel for Amazon's text embedding models."""
+
+    family = "titan-embed"
+    routes = (INVOKE,)
+    fields = {"inputText": "a string", "dimensions": "an integer"}
 
     def inputs(self, body: Field) -> List[str]:
         """The one text; an image has none."""
-        return [body.value.get("inputText") or ""]
-
-    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
-        """One an input."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        return [list(embedding.of(index)) for index in range(len(call.inputs))]
+        return [body.get("inputText").text("")]
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding, twice as the real one."""
-        vector = self.vectors(call, reply)[0]
+        vector = reply.vectors(1)[0]
         return {
             "embedding": vector,
             "embeddingsByType": {"float": vector},
@@ -149,7 +196,7 @@ class BedrockTitanEmbed(BedrockInvoke):
         }
 
 
-class BedrockCohereEmbed(BedrockTitanEmbed):
+class BedrockCohereEmbed(BedrockEmbed):
     """InvokeModel for Cohere's embedding models."""
 
     family = "cohere-embed"
@@ -163,13 +210,8 @@ class BedrockCohereEmbed(BedrockTitanEmbed):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
         return {
-            "embeddings": self.vectors(call, reply),
+            "embeddings": reply.vectors(len(call.inputs)),
             "id": uuid(call, "id"),
             "response_type": "embeddings_floats",
             "texts": list(call.inputs),
         }
-
-
-def texts_of(texts: Field) -> List[str]:
-    """An array of strings; BadField for anything else in it."""
-    return [item.text() for item in texts.items()]

@@ -9,7 +9,7 @@ from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys
 from ..limits import Json
 from ..values import Call, ErrorBody, Failure, Reply, Request
 from .gemini import RESOURCE, Gemini
-from .gemini_more import GeminiModels
+from .gemini_models import GeminiModels
 from .openai import OpenAI, OpenAIChat
 from .openai_more import OpenAIEmbeddings, OpenAIModels
 from .vertex import VERTEX_PLACE, Vertex

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple, cast
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
 from ..framings import GO_LINES, Framing
-from ..jsons import HEX, LOWER, go_json, rfc3339, token
+from ..jsons import HEX, LOWER_ALNUM, go_json, rfc3339, token
 from ..limits import Json
 from ..node import Field
 from ..values import (
@@ -15,40 +15,93 @@ from ..values import (
     Embedding,
     ErrorBody,
     Failure,
-    Part,
     Reasoning,
     Refusal,
     Reply,
     Text,
     ToolCall,
     Turn,
+    Usage,
     walk,
 )
 from .base import WireFormat
-from .bedrock_invoke import texts_of
 from .openai import CHAT_ROLES, ChatRequest
+from .shapes import texts_of
+
+# Read from the server's source; the 404 was recorded (section 13).
+OLLAMA_ERRORS = {
+    "authentication": Failure(401, "unauthorized"),
+    "not_found": Failure(404, "model '{model}' not found"),
+    "rate_limit": Failure(429, "too many requests"),
+    "server_error": Failure(500, "llama runner process has terminated"),
+    "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
+    "context_length": Failure(400, "the input length exceeds the context length"),
+}
+
+# What embed tells of all counts and durations.
+EMBED_COUNTS = ("total_duration", "load_duration", "prompt_eval_count")
+
+# Models that are there, and what tags says of each (section 13, verified).
+OLLAMA_MODELS = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
+OLLAMA_DETAILS = {
+    "parent_model": "",
+    "format": "gguf",
+    "family": "llama",
+    "families": ["llama"],
+    "parameter_size": "3.2B",
+    "quantization_level": "Q4_K_M",
+}
+
+
+def ollama_duration(call: Call, label: str) -> int:
+    """Nanoseconds, from 10 to 26 ms."""
+    return 10_000_000 + int(call.token(label, 6, HEX), 16)
+
+
+def ollama_counts(call: Call, usage: Usage) -> Dict[str, int]:
+    """Durations in nanoseconds and token counts."""
+    load = ollama_duration(call, "load")
+    prompt = ollama_duration(call, "prompt")
+    answer = ollama_duration(call, "eval")
+    counts = {
+        "total_duration": load + prompt + answer,
+        "load_duration": load,
+        "prompt_eval_count": usage.input,
+        "prompt_eval_duration": prompt,
+        "eval_count": usage.output,
+        "eval_duration": answer,
+    }
+    # Go leaves out what is 0 (omitempty).
+    return {name: count for name, count in counts.items() if count}
+
+
+def ollama_time(call: Call, number: int) -> str:
+    """When a line was made, to the nanosecond; each line is later than the one before."""
+    nanoseconds = int(call.digest[:7], 16) + number * 21_345_678
+    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    # Go's RFC3339Nano cuts trailing zeros, and the point if nothing is left behind it.
+    digits = f"{rfc3339(call.second + seconds)}.{fraction:09d}".rstrip("0")
+    return digits.rstrip(".") + "Z"
+
+
+def ollama_tool_call(call: Call, part: ToolCall, number: int) -> Dict[str, Json]:
+    """A tool call; its arguments are an object."""
+    return {
+        "id": part.id or "call_" + call.token(f"tool {number}", 8, LOWER_ALNUM),
+        "function": {"index": number, "name": part.name, "arguments": dict(part.arguments)},
+    }
 
 
 class Ollama(WireFormat):
     """What all APIs of Ollama share: no credential, errors of one key, lines of JSON."""
 
     provider = "ollama"
-    credentials = ()
-    layout = staticmethod(go_json)
+    credentials = ()  # a Bearer may come, and is ignored (2.3)
+    layout = staticmethod(go_json)  # and no line end behind a whole answer
     no_body = "missing request body"
     json_type = "application/json; charset=utf-8"
     stream_type = "application/x-ndjson"
-    errors = {
-        "authentication": Failure(401, "unauthorized"),
-        "not_found": Failure(404, "model '{model}' not found"),
-        "rate_limit": Failure(429, "too many requests"),
-        "server_error": Failure(500, "llama runner process has terminated"),
-        "overloaded": Failure(
-            503, "server busy, please try again.  maximum pending requests exceeded"
-        ),
-        "context_length": Failure(400, "the input length exceeds the context length"),
-    }
-    bad_json = "{}"
+    errors = OLLAMA_ERRORS
     fields: Mapping[str, str] = {
         "model": "a string!",
         "stream": "a boolean",
@@ -67,9 +120,10 @@ class Ollama(WireFormat):
         """What is required, or what Go's decoder says."""
         if wrong.found is MISSING:
             return Failure(400, f"{wrong.path} is required")
+        kind = kind_of(wrong.found).split()[-1]  # without the article
         return Failure(
             400,
-            f"json: cannot unmarshal {kind_of(wrong.found).split()[-1]} into field {wrong.path or 'body'}: "
+            f"json: cannot unmarshal {kind} into field {wrong.path or 'body'}: "
             f"expected {wrong.expected}",
         )
 
@@ -78,138 +132,104 @@ class Ollama(WireFormat):
         yield "", {"error": failure.message}
 
     def schema(self, body: Field) -> Json:
-        """`format`, where it is a schema."""
-        schema = body.value.get("format")
-        return schema if isinstance(schema, dict) else None
+        """`format`, where it is a schema: it may also be the word json."""
+        schema = body.get("format")
+        if not schema.is_a("an object"):
+            return None
+        return schema.value
 
-    @staticmethod
-    def times(call: Call, reply: Reply) -> Dict[str, int]:
-        """Durations in nanoseconds and token counts; those of 0 are left out."""
-        load, prompt, spoken = (
-            10_000_000 + int(call.token(name, 6, HEX), 16) for name in ("load", "prompt", "eval")
-        )
-        times = {
-            "total_duration": load + prompt + spoken,
-            "load_duration": load,
-            "prompt_eval_count": reply.usage.input,
-            "prompt_eval_duration": prompt,
-            "eval_count": reply.usage.output,
-            "eval_duration": spoken,
+
+class OllamaAnswer(Ollama):
+    """What chat and generate share: a stream of objects, unless the request wants one."""
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """Yes, unless `stream` is false."""
+        return body.value.get("stream") is not False
+
+    def spoken(
+        self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
+    ) -> Dict[str, Json]:
+        """The members of an object that hold what the model says in it."""
+        raise NotImplementedError
+
+    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """The members that only the last object has."""
+        # All other reasons, that of tool calls too, are `stop` here.
+        reason = "length" if reply.stop == "length" else "stop"
+        return {"done": True, "done_reason": reason, **ollama_counts(call, reply.usage)}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The one object."""
+        texts = [part.text for part in reply.parts if isinstance(part, (Text, Refusal))]
+        calls = [
+            ollama_tool_call(call, part, number) for number, part in enumerate(reply.tool_calls)
+        ]
+        return {
+            "model": reply.model,
+            "created_at": ollama_time(call, 0),
+            **self.spoken("".join(texts), reply.text(Reasoning) or "", calls),
+            **self.finished(call, reply),
         }
-        return {name: count for name, count in times.items() if count}
 
-    @staticmethod
-    def created(call: Call, number: int) -> str:
-        """A time to the nanosecond, trailing zeros cut, that moves on with each line."""
-        nanoseconds = int(call.digest[:7], 16) + number * 21_345_678
-        whole, part = divmod(nanoseconds, 1_000_000_000)
-        return f"{rfc3339(call.second + whole)}.{part:09d}".rstrip("0").rstrip(".") + "Z"
+    def spoken_pieces(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+        """What the lines say one after the other: a piece of text, or a whole tool call."""
+        numbers = itertools.count()
+        for delta in walk(reply):
+            if isinstance(delta.part, ToolCall):
+                # Arguments are an object, which can't be cut.
+                if delta.head:
+                    tool_call = ollama_tool_call(call, delta.part, next(numbers))
+                    yield self.spoken(calls=[tool_call])
+            elif not delta.piece:
+                continue
+            elif isinstance(delta.part, Reasoning):
+                yield self.spoken(thinking=delta.piece)
+            else:
+                yield self.spoken(delta.piece)
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """A line a piece, a tool call in one; the last has the counts."""
+        number = 0
+        for spoken in self.spoken_pieces(call, reply):
+            created = ollama_time(call, number)
+            yield "", {"model": reply.model, "created_at": created, **spoken, "done": False}
+            number += 1
+        last = {"model": reply.model, "created_at": ollama_time(call, number)}
+        yield "", {**last, **self.spoken(), **self.finished(call, reply)}
 
 
-class OllamaChat(Ollama):
-    """chat: streamed unless the request says otherwise."""
+class OllamaChat(OllamaAnswer):
+    """chat: messages, and tools."""
 
     api = "chat"
     routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
     fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
-
-    def tools(self, body: Field) -> Iterable[str]:
-        """Names of functions."""
-        return ChatRequest.tools(cast(ChatRequest, self), body)
+    tools = ChatRequest.tools  # they have OpenAI's form (2.2)
 
     def turns(self, body: Field) -> Iterator[Turn]:
         """The messages; images lie apart from their text."""
         for message in body.get("messages").objects():
             message.check({"role": "a string!", "content": "a string", "images": "an array"})
             role = message.get("role")
+            # More are read than are named: some clients send OpenAI's.
             if role.value not in CHAT_ROLES:
                 role.expected("one from system, user, assistant, tool")
             yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")
 
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """Yes, unless `stream` is false."""
-        return body.value.get("stream") is not False
-
-    def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
-        """What an object of the answer says: the texts of these parts, and their tool calls."""
-        message: Dict[str, Json] = {
-            "role": "assistant",
-            "content": "".join(
-                text for _, part, text in parts if isinstance(part, (Text, Refusal))
-            ),
-        }
-        thought = "".join(text for _, part, text in parts if isinstance(part, Reasoning))
-        calls = [
-            {
-                "id": part.id or "call_" + call.token(f"tool {index}", 8, LOWER + "0123456789"),
-                "function": {"index": index, "name": part.name, "arguments": dict(part.arguments)},
-            }
-            for index, part, _ in parts
-            if isinstance(part, ToolCall)
-        ]
-        return {
-            "message": {
-                **message,
-                **({"thinking": thought} if thought else {}),
-                **({"tool_calls": calls} if calls else {}),
-            }
-        }
-
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """What only the end tells."""
-        return {
-            "done": True,
-            "done_reason": "length" if reply.stop == "length" else "stop",
-            **self.times(call, reply),
-        }
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The one object."""
-        tools = itertools.count()
-        parts = [
-            (next(tools) if isinstance(part, ToolCall) else 0, part, getattr(part, "text", ""))
-            for part in reply.parts
-        ]
-        return {
-            "model": reply.model,
-            "created_at": self.created(call, 0),
-            **self.said(call, parts),
-            **self.finished(call, reply),
-        }
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """A line a piece, a tool call in one; the last has the counts."""
-        number, tools = 0, itertools.count()
-        for delta in walk(reply):
-            if not delta.head and isinstance(delta.part, ToolCall) or not delta.piece:
-                continue
-            said = self.said(
-                call,
-                [(next(tools) if isinstance(delta.part, ToolCall) else 0, delta.part, delta.piece)],
-            )
-            yield (
-                "",
-                {
-                    "model": reply.model,
-                    "created_at": self.created(call, number),
-                    **said,
-                    "done": False,
-                },
-            )
-            number += 1
-        yield (
-            "",
-            {
-                "model": reply.model,
-                "created_at": self.created(call, number),
-                **self.said(call, ()),
-                **self.finished(call, reply),
-            },
-        )
+    def spoken(
+        self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
+    ) -> Dict[str, Json]:
+        """A message; its text is there even if it is empty."""
+        message: Dict[str, Json] = {"role": "assistant", "content": content}
+        if thinking:
+            message["thinking"] = thinking
+        if calls:
+            message["tool_calls"] = calls
+        return {"message": message}
 
 
 class OllamaGenerate(OllamaChat):
-    """generate: a prompt instead of messages."""
+    """generate: a prompt instead of messages, no tools."""
 
     api = "generate"
     routes = ("POST /api/generate", "POST {prefix*}/api/generate")
@@ -222,34 +242,31 @@ class OllamaGenerate(OllamaChat):
     }
     speaks = frozenset((Text, Reasoning, Refusal))
 
-    def tools(self, body: Field) -> Iterable[str]:
-        """None."""
-        return ()
+    def tools(self, body: Field) -> Iterator[str]:
+        """None: there is no such field."""
+        return iter(())
 
     def turns(self, body: Field) -> Iterator[Turn]:
         """System text and prompt."""
-        if not body.get("system").is_absent:
-            yield Turn("system", body.value["system"])
-        yield Turn("user", body.value.get("prompt") or "")
+        system = body.get("system")
+        if not system.is_absent:
+            yield Turn("system", system.value)
+        yield Turn("user", body.get("prompt").text(""))
 
-    def said(self, call: Call, parts: Sequence[Tuple[int, Part, str]]) -> Dict[str, Json]:
+    def spoken(
+        self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
+    ) -> Dict[str, Json]:
         """The texts, at the top level."""
-        message = super().said(call, parts)["message"]
-        return {
-            "response": message["content"],
-            **({"thinking": message["thinking"]} if "thinking" in message else {}),
-        }
+        if not thinking:
+            return {"response": content}
+        return {"response": content, "thinking": thinking}
 
     def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """With the tokens of the context."""
-        value = super().finished(call, reply)
+        """With the tokens of the context, which stand before the counts."""
+        ending = super().finished(call, reply)
+        reason = ending["done_reason"]
         context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        return {
-            "done": value.pop("done"),
-            "done_reason": value.pop("done_reason"),
-            "context": context,
-            **value,
-        }
+        return {"done": True, "done_reason": reason, "context": context, **ending}
 
 
 class OllamaEmbed(Ollama):
@@ -262,25 +279,18 @@ class OllamaEmbed(Ollama):
 
     def inputs(self, body: Field) -> List[str]:
         """One text, or several."""
-        given = body.get("input")
-        return [given.value] if isinstance(given.value, str) else texts_of(given)
-
-    def vectors(self, call: Call, reply: Reply) -> List[List[float]]:
-        """One an input."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
-        return [list(embedding.of(index)) for index in range(len(call.inputs))]
+        texts = body.get("input")
+        if texts.is_a("a string"):
+            return [texts.value]
+        return texts_of(texts)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings with their times."""
-        times = self.times(call, reply)
+        counts = ollama_counts(call, reply.usage)
         return {
             "model": reply.model,
-            "embeddings": self.vectors(call, reply),
-            **{
-                key: times[key]
-                for key in ("total_duration", "load_duration", "prompt_eval_count")
-                if key in times
-            },
+            "embeddings": reply.vectors(len(call.inputs)),
+            **{name: counts[name] for name in EMBED_COUNTS if name in counts},
         }
 
 
@@ -297,47 +307,38 @@ class OllamaEmbeddings(OllamaEmbed):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding."""
-        return {"embedding": self.vectors(call, reply)[0]}
+        return {"embedding": reply.vectors(1)[0]}
 
 
 class OllamaTags(Ollama):
     """tags: the models that are there."""
 
     operation, api = "models", "tags"
-    routes: Tuple[str, ...] = ("GET /api/tags",)
+    routes = ("GET /api/tags",)
     speaks = frozenset()
-    known = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {
+            "name": name,
+            "model": name,
+            "modified_at": "2026-08-26T20:15:12.123456789Z",
+            "size": 2019393189,
+            "digest": token(name, 64, HEX),
+            "details": OLLAMA_DETAILS,
+        }
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list."""
-        details = {
-            "parent_model": "",
-            "format": "gguf",
-            "family": "llama",
-            "families": ["llama"],
-            "parameter_size": "3.2B",
-            "quantization_level": "Q4_K_M",
-        }
-        return {
-            "models": [
-                {
-                    "name": name,
-                    "model": name,
-                    "modified_at": "2026-08-26T20:15:12.123456789Z",
-                    "size": 2019393189,
-                    "digest": token(name, 64, HEX),
-                    "details": details,
-                }
-                for name in self.known
-            ]
-        }
+        return {"models": [self.entry(name) for name in OLLAMA_MODELS]}
 
 
-class OllamaVersion(OllamaTags):
+class OllamaVersion(Ollama):
     """version."""
 
-    api = "version"
+    operation, api = "models", "version"
     routes = ("GET /api/version",)
+    speaks = frozenset()
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""

@@ -1,4 +1,4 @@
-"""Vertex AI (wire formats, section 8).  Pure."""
+"""Gemini on Vertex AI: where it differs from Google's other API (wire formats, 8.1).  Pure."""
 
 from __future__ import annotations
 
@@ -9,23 +9,34 @@ from ..jsons import estimate, rfc3339
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Failure, Reply, Request, Usage
-from .gemini import GEMINI_ERRORS, RATED_MODEL, Gemini, GeminiGenerate, google_cached
-from .gemini_more import GeminiBatchEmbed, GeminiCountTokens, GeminiEmbed, GeminiModels
+from .gemini import GEMINI_ERRORS, Gemini
+from .gemini_embeddings import GeminiBatchEmbed, GeminiEmbed
+from .gemini_generate import (
+    RATED_MODEL,
+    GeminiCountTokens,
+    GeminiGenerate,
+    google_cached_tokens,
+    google_text_tokens,
+)
+from .gemini_models import GeminiModels
+from .google_errors import google_retry_info
+from .shapes import present
 
 VERTEX_PLACE = "POST /{v1|v1beta1}/projects/{project}/locations/{location}"
 VERTEX_MODELS = (
     VERTEX_PLACE + "/publishers/{publisher}/models/{model}:",
     VERTEX_PLACE + "/endpoints/{model}:",
+    # Express mode: with an API key no project is named.
     "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
 VERTEX_KEY = Failure(
     401,
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
-    "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
+    "or other valid authentication credential. "
+    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
     code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
 )
-
-
+# Those of the Gemini API but for these, which were recorded or quoted here.
 VERTEX_ERRORS = {
     **GEMINI_ERRORS,
     "no_key": VERTEX_KEY,
@@ -40,23 +51,25 @@ VERTEX_ERRORS = {
 
 
 class Vertex(Gemini):
-    """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys; details on every error."""
+    """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys."""
 
     provider = "vertex_ai"
     area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
     credentials = ("authorization", "x-goog-api-key", "?key")
     errors: Mapping[str, Failure] = VERTEX_ERRORS
-    error_details = {"details": []}
+    always_details = True  # even if there are none (recorded)
     service = "aiplatform.googleapis.com"
 
-    def exceeded(self, model: str, wait: int) -> List[Json]:
+    # There is no Retry-After (2.5): clients read the wait here.
+    def quota_details(self, model: str, wait: int) -> List[Json]:
         """How long to wait, and no more."""
-        return super().exceeded(model, wait)[-1:]
+        return [google_retry_info(wait)]
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
-    """generateContent on Vertex AI: other key order, no candidate index, usage on the last chunk only (8.1)."""
+    """generateContent with another order of keys, more counts, and those on the last event only."""
 
+    # All that differs was recorded (8.1).
     routes = tuple(
         f"{place}{{verb={verb}}}"
         for place in VERTEX_MODELS
@@ -69,89 +82,91 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
         """With scores."""
-        level, score = ("HIGH", 0.95) if blocked else ("NEGLIGIBLE", 0.05)
-        return {
+        level = "HIGH" if blocked else "NEGLIGIBLE"
+        score = 0.95 if blocked else 0.05
+        rating: Dict[str, Json] = {
             "category": category,
             "probability": level,
             "probabilityScore": score,
             "severity": "HARM_SEVERITY_" + level,
             "severityScore": score,
-            **({"blocked": True} if blocked else {}),
         }
+        if blocked:
+            rating["blocked"] = True
+        return rating
 
     def candidate(
         self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
     ) -> Dict[str, Json]:
-        """Without index unless there are several; with average log probabilities in a whole answer."""
-        return {
-            "content": self.content(parts),
-            **({"finishReason": stop} if stop else {}),
-            **({"index": index} if call.choices > 1 else {}),
-            **self.ratings(call, stop),
-            **({"avgLogprobs": -0.25} if whole else {}),
-        }
+        """With an index only among several, and log probabilities only in a whole answer."""
+        candidate = {"content": self.content(parts), **present(finishReason=stop)}
+        # There was none in recordings, which are of one candidate each.
+        if call.choices > 1:
+            candidate["index"] = index
+        candidate.update(self.ratings(call, stop))
+        if whole:
+            candidate["avgLogprobs"] = -0.25
+        return candidate
 
     def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
-        """Token counts at the end of the stream, the traffic type always."""
+        """The traffic type always, token counts at the end of the stream."""
+        # No counts before the end (recorded): some clients crash on that.
         if not last:
             return {"trafficType": "ON_DEMAND"}
         spoken = usage.output - usage.reasoning
-        return {
+        counts: Dict[str, Json] = {
             "promptTokenCount": usage.input,
             "candidatesTokenCount": spoken,
             "totalTokenCount": usage.total,
-            **google_cached(usage),
+            **google_cached_tokens(usage),
             "trafficType": "ON_DEMAND",
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
-            "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": spoken}],
-            **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {}),
+            "promptTokensDetails": google_text_tokens(usage.input),
+            "candidatesTokensDetails": google_text_tokens(spoken),
         }
+        if usage.reasoning:
+            counts["thoughtsTokenCount"] = usage.reasoning
+        return counts
 
     def envelope(
         self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]
     ) -> Dict[str, Json]:
-        """With the time of creation, to the microsecond."""
-        value = super().envelope(call, reply, candidates, usage)
-        response_id = value.pop("responseId")
-        created = f"{rfc3339(call.second)}.{int(call.digest[:5], 16) % 1000000:06d}Z"
-        return {**value, "createTime": created, "responseId": response_id}
+        """With the time of creation, to the microsecond, before the id."""
+        response = super().envelope(call, reply, candidates, usage)
+        # The id comes last (recorded).
+        response_id = response.pop("responseId")
+        microseconds = int(call.digest[:5], 16) % 1000000
+        response["createTime"] = f"{rfc3339(call.second)}.{microseconds:06d}Z"
+        response["responseId"] = response_id
+        return response
 
 
 class VertexCountTokens(Vertex, GeminiCountTokens):
-    """countTokens, which counts characters too for 1.5-era models (8.1)."""
+    """countTokens, which counts characters too for 1.5-era models."""
 
     routes = tuple(place + "countTokens" for place in VERTEX_MODELS)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The counts."""
-        value = super().whole(call, reply)
-        characters = (
-            {"totalBillableCharacters": len(re.sub(r"\s", "", call.prompt))}
-            if RATED_MODEL.match(call.model)
-            else {}
-        )
-        return {
-            "totalTokens": value["totalTokens"],
-            **characters,
-            "promptTokensDetails": value["promptTokensDetails"],
-        }
+        counts = {"totalTokens": reply.usage.input}
+        if RATED_MODEL.match(call.model):
+            counts["totalBillableCharacters"] = len(re.sub(r"\s", "", call.prompt))
+        return {**counts, "promptTokensDetails": google_text_tokens(reply.usage.input)}
 
 
 class VertexEmbed(Vertex, GeminiEmbed):
-    """embedContent, with usage (8.1)."""
+    """embedContent, with usage."""
 
     routes = tuple(place + "embedContent" for place in VERTEX_MODELS)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding."""
-        return {
-            **super().whole(call, reply),
-            "usageMetadata": {
-                "promptTokenCount": reply.usage.input,
-                "totalTokenCount": reply.usage.input,
-                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.usage.input}],
-            },
+        tokens = reply.usage.input
+        usage = {
+            "promptTokenCount": tokens,
+            "totalTokenCount": tokens,
+            "promptTokensDetails": google_text_tokens(tokens),
         }
+        return {**super().whole(call, reply), "usageMetadata": usage}
 
 
 class VertexBatchEmbed(Vertex, GeminiBatchEmbed):
@@ -161,7 +176,7 @@ class VertexBatchEmbed(Vertex, GeminiBatchEmbed):
 
 
 class VertexPredict(Vertex, GeminiEmbed):
-    """predict, which the text embedding models answer (8.1)."""
+    """predict, which the text embedding models answer."""
 
     api = "predict"
     routes = tuple(place + "predict" for place in VERTEX_MODELS)
@@ -171,25 +186,19 @@ class VertexPredict(Vertex, GeminiEmbed):
         """A text an instance; models of one's own take instances of any kind, which have none."""
         texts = []
         for instance in body.get("instances").items():
+            text = None
             if instance.is_a("an object"):
-                texts.append(instance.check({"content": "a string"}).value.get("content") or "")
-            else:
-                texts.append("")
+                text = instance.check({"content": "a string"}).value.get("content")
+            texts.append(text or "")
         return texts
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The predictions."""
-        return {
-            "predictions": [
-                {
-                    "embeddings": {
-                        **vector,
-                        "statistics": {"truncated": False, "token_count": estimate(text)},
-                    }
-                }
-                for vector, text in zip(self.vectors(call, reply), call.inputs)
-            ]
-        }
+        predictions = []
+        for embedding, text in zip(self.embeddings(call, reply), call.inputs):
+            statistics = {"truncated": False, "token_count": estimate(text)}
+            predictions.append({"embeddings": {**embedding, "statistics": statistics}})
+        return {"predictions": predictions}
 
 
 class VertexModels(Vertex, GeminiModels):
@@ -199,31 +208,29 @@ class VertexModels(Vertex, GeminiModels):
         "GET /{v1beta1|v1}/[projects/{project}/locations/{location}/]publishers/{publisher}/models"
         "[/{model:}]",
     )
+    members = "publisherModels"
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Vertex AI's alone."""
         return True
 
     def entry(self, name: str, publisher: str = "google") -> Dict[str, Json]:
-        """One model, with what the vertexai SDK looks for in it (vertexai/_model_garden)."""
+        """One model."""
         path = f"publishers/{publisher}/models/{name}"
         kind = "text_embedding" if "embedding" in name else "text_generation"
+        # The vertexai SDK looks for it (vertexai/_model_garden).
+        schema = f"gs://google-cloud-aiplatform/schema/predict/instance/{kind}_1.0.0.yaml"
         return {
             "name": path,
             "versionId": "default",
             "openSourceCategory": "PROPRIETARY",
             "launchStage": "GA",
             "publisherModelTemplate": "projects/{user-project}/locations/{location}/" + path,
-            "predictSchemata": {
-                "instanceSchemaUri": f"gs://google-cloud-aiplatform/schema/predict/instance/{kind}_1.0.0.yaml"
-            },
+            "predictSchemata": {"instanceSchemaUri": schema},
         }
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The list under the name that Vertex AI gives it."""
+        """A page of the list, or the publisher's one model."""
         if call.model:
             return self.entry(call.model, call.params["publisher"])
-        value = super().whole(call, reply)
-        return {
-            "publisherModels" if key == "models" else key: inner for key, inner in value.items()
-        }
+        return super().whole(call, reply)

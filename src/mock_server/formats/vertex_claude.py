@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Mapping
 
-from ..jsons import BASE58
 from ..limits import Headers
 from ..node import Field
 from ..values import Call, ErrorBody, Failure
@@ -18,10 +17,13 @@ from .anthropic import (
 from .vertex import VERTEX_ERRORS, VERTEX_KEY, VERTEX_PLACE, Vertex
 
 VERTEX_CLAUDE = VERTEX_PLACE + "/publishers/{publisher=anthropic}/models/"
+# Errors with these statuses come from Google's front, before Claude has seen the request.
+FRONT_STATUSES = (401, 403, 404, 429)
+VERTEX_FRONT = Vertex()
 
 
 class OnVertex(Anthropic):
-    """What Claude does otherwise on Vertex AI: Google's front asks for the credential, in Google's shape."""
+    """What Claude does otherwise on Vertex AI: Google's front speaks first, in Google's shape."""
 
     provider = "vertex_ai"
     credentials = Vertex.credentials
@@ -33,19 +35,20 @@ class OnVertex(Anthropic):
         "permission": VERTEX_ERRORS["permission"],
         "rate_limit": Failure(
             429,
-            "Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model "
+            "Quota exceeded for "
+            "aiplatform.googleapis.com/online_prediction_requests_per_base_model "
             "with base model: {model}. Please submit a quota increase request. "
             "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.",
         ),
     }
-    request_id = "req_vrtx_011"
+    request_id_prefix = "req_vrtx_011"
+    # A limit that counts is told as Vertex AI does it.
     limit_headers = Vertex.limit_headers
-    front = (401, 403, 404, 429)
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """The request id; Google's front adds its own."""
         return (
-            ("request-id", self.request_id + call.token("request", 21, BASE58)),
+            ("request-id", self.request_id(call)),
             ("Vary", "Origin"),
             ("Vary", "X-Origin"),
             ("Vary", "Referer"),
@@ -58,14 +61,9 @@ class OnVertex(Anthropic):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """Google's shape from the front, Anthropic's from the model."""
-        return (
-            VERTEX_FRONT.failure(call, failure)
-            if failure.status in self.front
-            else super().failure(call, failure)
-        )
-
-
-VERTEX_FRONT = Vertex()
+        if failure.status in FRONT_STATUSES:
+            return VERTEX_FRONT.failure(call, failure)
+        return super().failure(call, failure)
 
 
 class VertexMessages(OnVertex, AnthropicMessages):
@@ -75,6 +73,7 @@ class VertexMessages(OnVertex, AnthropicMessages):
         VERTEX_CLAUDE + "{model}:{verb=rawPredict}",
         VERTEX_CLAUDE + "{model}:{verb=streamRawPredict}",
     )
+    # The version differs from SDK to SDK (8.2): any will do.
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_vrtx_01"
 

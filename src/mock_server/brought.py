@@ -1,0 +1,81 @@
+"""The header X-Mock-Response: the answer that a request brings along.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Mapping, Optional, Tuple
+
+from .errors import BadMock, Refused
+from .jsons import parse_json
+from .limits import Json
+from .mocks.answer import Answer
+from .mocks.delivery import DELIVERY_KEYS, FAULT_KEYS, parse_delivery
+from .mocks.reading import parse_answer
+from .mocks.recordings import MockNode, Unreadable
+from .values import Call, Delivery
+
+HEADER = "X-Mock-Response"
+TRAVEL_KEYS = frozenset((*DELIVERY_KEYS, *FAULT_KEYS, "after_events"))
+# The fields of a Delivery that keys of a response stand for, where they are called otherwise; what
+# belongs to a fault is part of it.
+DELIVERY_FIELDS: Mapping[str, str] = {
+    "wire": "plan",
+    "probability": "fault",
+    "after_events": "fault",
+}
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a request brings along: an answer, or how the matching mock's is to travel."""
+
+    answer: Optional[Answer] = None
+    delivery: Optional[Delivery] = None
+    fields: Tuple[str, ...] = ()  # of the delivery, that the header sets
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether it breaks the answer of whoever gives one."""
+        return self.answer is None and "fault" in self.fields
+
+    def laid_over(self, delivery: Delivery) -> Delivery:
+        """A delivery with what the header says of it in place of its own."""
+        if not self.fields:
+            return delivery
+        return replace(delivery, **{name: getattr(self.delivery, name) for name in self.fields})
+
+
+NOTHING = Brought()
+
+
+def brought_along(call: Call) -> Brought:
+    """What the header of a request says.  Refused says what is wrong with it."""
+    text = call.headers.get("x-mock-response")
+    if text is None:
+        return NOTHING
+    try:
+        return read_header(parse_json(header_bytes(text)))
+    except BadMock as error:
+        raise Refused(400, str(error), code="bad_mock_response") from None
+    except ValueError as error:
+        message = f"{HEADER}: not JSON: {error}"
+        raise Refused(400, message, code="bad_mock_response") from None
+
+
+def header_bytes(text: str) -> bytes:
+    """A header's value as the bytes that came: heads are read as Latin-1."""
+    return text.encode("latin-1", "replace")
+
+
+def read_header(spec: Json) -> Brought:
+    """The JSON of the header: a `response`, or only keys that say how one travels."""
+    node = MockNode.whole({"response": spec}, HEADER, no_file).get("response")
+    if not isinstance(spec, dict) or not spec or not set(spec) <= TRAVEL_KEYS:
+        return Brought(parse_answer(node, ()))
+    names = {DELIVERY_FIELDS.get(key, key) for key in map(str, spec)}
+    return Brought(delivery=parse_delivery(node), fields=tuple(sorted(names)))
+
+
+def no_file(name: str) -> bytes:
+    """Refuses to read: a header may name no files."""
+    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")

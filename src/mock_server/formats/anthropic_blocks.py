@@ -1,0 +1,86 @@
+"""Anthropic's content blocks: as they are read, and as they are written (wire formats, section 9).
+
+Pure."""
+
+from __future__ import annotations
+
+import base64
+from typing import Dict, Iterable, Iterator, List
+
+from ..jsons import BASE58
+from ..limits import Json
+from ..node import Field
+from ..values import Call, Delta, Part, Reasoning, ToolCall
+from .message_content import MessageContent
+
+
+def anthropic_content(content: Field) -> MessageContent:
+    """What is in the content of a message, a system prompt or a tool result: text, or blocks."""
+    if content.is_absent:
+        return MessageContent()
+    if isinstance(content.value, str):
+        return MessageContent(content.value)
+    texts: List[str] = []
+    results: List[str] = []
+    only_results = True
+    for block in content.objects():
+        value = block.check({"type": "a string!", "text": "a string"}).value
+        if value["type"] == "tool_result":
+            results.append(anthropic_content(block.get("content")).text)
+            continue
+        only_results = False
+        if value["type"] == "text" and value.get("text") is not None:
+            texts.append(value["text"])
+    return MessageContent("\n".join(texts), tuple(results), only_results and bool(results))
+
+
+def thought_signature(call: Call, index: int) -> str:
+    """What proves a thought to be the model's own."""
+    # Clients send it back as it is; nobody but Anthropic can read one.
+    return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
+
+
+def anthropic_block_start(call: Call, part: Part, index: int) -> Dict[str, Json]:
+    """The block at `index` as a stream starts it: without what its deltas bring."""
+    if isinstance(part, ToolCall):
+        return {
+            "type": "tool_use",
+            "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58),
+            "name": part.name,
+            "input": {},
+            "caller": {"type": "direct"},  # since 2026
+        }
+    if isinstance(part, Reasoning):
+        # The signature comes as the last delta.
+        return {"type": "thinking", "thinking": "", "signature": ""}
+    return {"type": "text", "text": ""}
+
+
+def anthropic_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
+    """The block at `index` of a whole message."""
+    block = anthropic_block_start(call, part, index)
+    if isinstance(part, ToolCall):
+        block["input"] = dict(part.arguments)
+    elif isinstance(part, Reasoning):
+        block["thinking"] = part.text
+        block["signature"] = thought_signature(call, index)
+    else:
+        block["text"] = getattr(part, "text", "")
+    return block
+
+
+def anthropic_deltas(
+    call: Call, part: Part, index: int, deltas: Iterable[Delta]
+) -> Iterator[Dict[str, Json]]:
+    """What a stream says of the block at `index` between its start and its stop."""
+    pieces = (delta.piece for delta in deltas if delta.piece)
+    if isinstance(part, ToolCall):
+        # The first one is empty, and the only one where there are no arguments (recorded).
+        yield {"type": "input_json_delta", "partial_json": ""}
+        if part.arguments:
+            yield from ({"type": "input_json_delta", "partial_json": piece} for piece in pieces)
+    elif isinstance(part, Reasoning):
+        yield from ({"type": "thinking_delta", "thinking": piece} for piece in pieces)
+        yield {"type": "signature_delta", "signature": thought_signature(call, index)}
+    else:
+        yield from ({"type": "text_delta", "text": piece} for piece in pieces)

@@ -1,0 +1,244 @@
+"""AWS Bedrock: Converse (wire formats, sections 10 and 10.1).  Pure."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
+
+from ..jsons import BASE64URL, compact, parse_json, utf8, within
+from ..limits import Json
+from ..node import Field
+from ..values import Call, Delta, Part, Reasoning, Reply, ToolCall, Turn, Usage, walk
+from .anthropic_blocks import thought_signature
+from .bedrock import Bedrock, bedrock_padding
+from .message_content import MessageContent
+from .shapes import stop_of
+
+# Stop reasons (section 10) by those of a reply.
+CONVERSE_STOPS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "content_filtered",
+}
+
+# Which event a payload without a name is: that of the first of these members that it has.
+CONVERSE_EVENT_OF = {
+    "role": "messageStart",
+    "start": "contentBlockStart",
+    "delta": "contentBlockDelta",
+    "stopReason": "messageStop",
+    "usage": "metadata",
+    "contentBlockIndex": "contentBlockStop",
+}
+
+Event = Tuple[str, Dict[str, Json]]
+
+
+# --- a request, read ---
+
+
+def converse_content(content: Field) -> MessageContent:
+    """What the content of a message, or the system prompt, holds."""
+    texts: List[str] = []
+    results: List[str] = []
+    has_more = False
+    for block in content.objects():
+        value = block.check({"text": "a string", "toolResult": "an object"}).value
+        if value.get("toolResult") is not None:
+            results.append(converse_result(block.get("toolResult")))
+            continue
+        # A cache point says nothing: beside tool results it makes no message of the user.
+        if set(value) != {"cachePoint"}:
+            has_more = True
+        text = value.get("text", within(value, "guardContent", "text", "text"))
+        if isinstance(text, str):
+            texts.append(text)
+    only_results = bool(results) and not has_more
+    return MessageContent("\n".join(texts), tuple(results), only_results)
+
+
+def converse_result(result: Field) -> str:
+    """The text of a tool's result: its texts, and JSON as text."""
+    texts = []
+    # A picture or a document in it has no text.
+    for part in result.get("content").objects():
+        if isinstance(part.value.get("text"), str):
+            texts.append(part.value["text"])
+        elif "json" in part.value:
+            texts.append(compact(part.value["json"]))
+    return "\n".join(text for text in texts if text)
+
+
+def converse_turns(body: Field) -> Iterator[Turn]:
+    """System blocks and messages of a request."""
+    system = body.get("system")
+    if not system.is_absent:
+        yield Turn("system", converse_content(system).text)
+    messages = body.get("messages")
+    # A managed prompt has messages of its own, and the request only fills in variables.
+    if not messages.value and body.get("promptVariables").is_absent:
+        messages.expected("an array of at least one message")
+    for message in messages.objects():
+        role = message.check({"role": "a string!", "content": "an array!"}).get("role")
+        if role.value not in ("user", "assistant", "system"):
+            role.expected("one from user, assistant")
+        yield from converse_content(message.get("content")).turns(role.value)
+
+
+class ConverseRequest(Bedrock):
+    """How a Converse request reads."""
+
+    api = "converse"
+    fields: Mapping[str, str] = {
+        "messages": "an array",
+        "system": "an array",
+        "promptVariables": "an object",
+        "inferenceConfig": "an object",
+        "toolConfig": "an object",
+        "additionalModelRequestFields": "an object",
+        "outputConfig": "an object",
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """System blocks and messages."""
+        return converse_turns(body)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of the tools; a cache point among them has none."""
+        for tool in body.within("toolConfig", "tools").objects():
+            tool.check({"toolSpec": "an object"})
+            if "toolSpec" in tool.value:
+                yield tool.get("toolSpec").check({"name": "a string!"}).value["name"]
+
+    def schema(self, body: Field) -> Json:
+        """`outputConfig.textFormat.structure.jsonSchema.schema`, which is JSON text."""
+        names = ("outputConfig", "textFormat", "structure", "jsonSchema", "schema")
+        schema = body.within(*names)
+        if schema.is_absent:
+            return None
+        if not isinstance(schema.value, str):
+            return schema.value
+        try:
+            return parse_json(utf8(schema.value))
+        except ValueError as error:
+            schema.expected(f"JSON ({error})")
+
+
+# --- an answer, written ---
+
+
+def converse_tool_id(call: Call, part: ToolCall, index: int) -> str:
+    """The id of a tool call (2.4)."""
+    return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
+
+
+def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
+    """One content block of a whole answer."""
+    if isinstance(part, ToolCall):
+        use = {
+            "toolUseId": converse_tool_id(call, part, index),
+            "name": part.name,
+            "input": dict(part.arguments),
+        }
+        return {"toolUse": use}
+    if isinstance(part, Reasoning):
+        thought = {"text": part.text, "signature": thought_signature(call, index)}
+        return {"reasoningContent": {"reasoningText": thought}}
+    return {"text": getattr(part, "text", "")}
+
+
+def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
+    """A piece of one content block."""
+    if isinstance(part, ToolCall):
+        return {"toolUse": {"input": piece}}
+    if isinstance(part, Reasoning):
+        return {"reasoningContent": {"text": piece}}
+    return {"text": piece}
+
+
+def converse_block_events(
+    call: Call, part: Part, index: int, deltas: Iterable[Delta]
+) -> Iterator[Event]:
+    """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
+    if isinstance(part, ToolCall):
+        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, index)}
+        yield "contentBlockStart", {"contentBlockIndex": index, "start": {"toolUse": use}}
+    for delta in deltas:
+        value = {"contentBlockIndex": index, "delta": converse_delta(part, delta.piece)}
+        yield "contentBlockDelta", value
+    if isinstance(part, Reasoning):
+        signed = {"reasoningContent": {"signature": thought_signature(call, index)}}
+        yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signed}
+    yield "contentBlockStop", {"contentBlockIndex": index}
+
+
+def converse_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts; those read from the cache are not among the input."""
+    counts = {
+        "inputTokens": usage.input - usage.cached,
+        "outputTokens": usage.output,
+        "totalTokens": usage.total,
+    }
+    # Older models have no counts of a cache.
+    if usage.cached:
+        counts.update(cacheReadInputTokens=usage.cached, cacheWriteInputTokens=0)
+    return counts
+
+
+def recorded_converse_event(value: Json) -> Event:
+    """A recorded value as an event; one without a name is none."""
+    if not isinstance(value, dict):
+        return "", {}
+    for member, name in CONVERSE_EVENT_OF.items():
+        if member in value:
+            return name, value
+    if len(value) == 1:
+        return next(iter(value.items()))
+    return "", value
+
+
+class BedrockConverse(ConverseRequest):
+    """converse and converse-stream (section 10)."""
+
+    routes: Tuple[str, ...] = (
+        "POST /model/{model}/{verb=converse}",
+        "POST /model/{model}/{verb=converse-stream}",
+    )
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """The operation says it."""
+        return params["verb"] == "converse-stream"
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The output message with metrics."""
+        content = [converse_block(call, part, index) for index, part in enumerate(reply.parts)]
+        return {
+            "metrics": {"latencyMs": 408},
+            "output": {"message": {"content": content, "role": "assistant"}},
+            "stopReason": CONVERSE_STOPS[stop_of(reply)],
+            "usage": converse_usage(reply.usage),
+        }
+
+    def values(self, call: Call, reply: Reply) -> Iterator[Event]:
+        """The events of a stream without their padding, in order (10.1, recorded)."""
+        yield "messageStart", {"role": "assistant"}
+        # walk() goes through the parts in order, so each index comes in one run.
+        for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+            yield from converse_block_events(call, reply.parts[index], index, deltas)
+        yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}
+        usage = converse_usage(reply.usage)
+        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events with their padding."""
+        for number, (name, value) in enumerate(self.values(call, reply)):
+            yield name, {**value, "p": bedrock_padding(call, number)}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is
+        in them."""
+        for value in values:
+            name, payload = recorded_converse_event(value)
+            if name:
+                yield name, payload

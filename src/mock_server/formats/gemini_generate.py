@@ -1,0 +1,303 @@
+"""Gemini's generateContent, and the countTokens of such a request (wire formats, section 7).
+
+Pure."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from ..framings import Framing
+from ..jsons import BASE64URL
+from ..limits import Json
+from ..node import Field
+from ..values import Call, Part, Reasoning, Refusal, Reply, ToolCall, Turn, Usage, walk
+from .base import choices_of
+from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
+from .gemini_contents import google_turns, pick_field
+from .shapes import present
+
+# A function call has no reason of its own (recorded).
+GOOGLE_STOPS = {
+    "stop": "STOP",
+    "length": "MAX_TOKENS",
+    "tool_calls": "STOP",
+    "content_filter": "SAFETY",
+}
+HARM_CATEGORIES = (
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+)
+# A mock says that a filter stopped the answer, not which: it is always this one.
+HARM_FOUND = "HARM_CATEGORY_DANGEROUS_CONTENT"
+# Ratings come with 1.5-era models only.
+RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
+# Models since Gemini 3 give a function call an id, and sign the first (2.4).
+SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+def google_text_part(part: Part, text: str) -> Dict[str, Json]:
+    """A text of the answer, or of the thoughts before it."""
+    if isinstance(part, Reasoning):
+        return {"text": text, "thought": True}
+    return {"text": text}
+
+
+def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
+    """A function call, the part at `index` of the answer."""
+    signs = SIGNING_MODEL.match(call.model)
+    function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
+    if tool.id or signs:
+        function["id"] = tool.id or call.token(f"tool {index}", 8)
+    part: Dict[str, Json] = {"functionCall": function}
+    if signs and is_first:
+        # Clients send it back as it is; nobody but Google can read one.
+        signature = call.token("signature", 48).encode()
+        part["thoughtSignature"] = base64.b64encode(signature).decode()
+    return part
+
+
+def google_answer_parts(call: Call, reply: Reply, joined: bool) -> List[Json]:
+    """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
+    parts: List[Json] = []
+    for delta in walk(reply):
+        is_whole = joined or isinstance(delta.part, ToolCall)
+        if is_whole and not delta.head:
+            continue
+        if isinstance(delta.part, ToolCall):
+            parts.append(google_function_call(call, delta.part, delta.index, delta.first))
+            continue
+        text = delta.piece
+        if joined:
+            text = getattr(delta.part, "text", "")
+        parts.append(google_text_part(delta.part, text))
+    # An answer of nothing is an empty text, as the last event of recorded streams often is.
+    return parts or [{"text": ""}]
+
+
+def google_finish_reason(reply: Reply) -> str:
+    """Why the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
+    if reply.stop == "stop" and reply.text(Refusal) is not None:
+        return GOOGLE_STOPS["content_filter"]
+    return GOOGLE_STOPS[reply.stop]
+
+
+def is_blocked_prompt(reply: Reply) -> bool:
+    """Whether a filter stopped an answer before it began: what Google calls a blocked prompt."""
+    return not reply.parts and reply.stop == "content_filter"
+
+
+def google_text_tokens(count: int) -> List[Json]:
+    """Tokens by modality, of which there is one."""
+    return [{"modality": "TEXT", "tokenCount": count}]
+
+
+def google_cached_tokens(usage: Usage) -> Dict[str, Json]:
+    """Counts of cached tokens, where there are any."""
+    if not usage.cached:
+        return {}
+    return {
+        "cachedContentTokenCount": usage.cached,
+        "cacheTokensDetails": google_text_tokens(usage.cached),
+    }
+
+
+def spent_tokens(usage: Usage, thoughts: Sequence[bool]) -> Iterator[Usage]:
+    """The tokens spent up to each part of a stream, where `thoughts` says which parts are thoughts.
+
+    Both kinds grow evenly from part to part; the last part has spent all."""
+    of_thoughts = sum(thoughts)
+    of_others = len(thoughts) - of_thoughts
+    thought = other = 0
+    for is_thought in thoughts[:-1]:
+        if is_thought:
+            thought += 1
+        else:
+            other += 1
+        reasoning = usage.reasoning * thought // max(1, of_thoughts)
+        output = reasoning
+        if other:
+            output += max(1, (usage.output - usage.reasoning) * other // of_others)
+        yield replace(usage, output=min(output, usage.output), reasoning=reasoning)
+    yield usage
+
+
+class GeminiRequest(Gemini):
+    """How a generateContent request reads."""
+
+    api = "generateContent"
+    fields = {
+        "contents": "an array or an object!",
+        "tools": "an array",
+        "generationConfig": "an object",
+        "generation_config": "an object",
+        "toolConfig": "an object",
+        "safetySettings": "an array",
+    }
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """The verb says it."""
+        return params["verb"] == "streamGenerateContent"
+
+    def framing(self, call: Call) -> Framing:
+        """An event stream, unless the query asks for JSON."""
+        return google_framing(call.query)
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """System instruction and contents."""
+        contents = body.get("contents")
+        if not contents.value:
+            contents.expected("an array with at least one content")
+        return google_turns(body)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of the declared functions."""
+        for tool in body.get("tools").objects():
+            for function in pick_field(tool, "functionDeclarations").objects():
+                yield function.check({"name": "a string!"}).value["name"]
+
+    def schema(self, body: Field) -> Json:
+        """`generationConfig.responseJsonSchema`, or `responseSchema`, with types in capitals."""
+        config = pick(body.value, "generationConfig") or {}
+        return pick(config, "responseJsonSchema") or pick(config, "responseSchema") or None
+
+    def choices(self, body: Field) -> int:
+        """`candidateCount`."""
+        return choices_of(pick_field(pick_field(body, "generationConfig"), "candidateCount"), 8)
+
+
+class GeminiAnswer(Gemini):
+    """What a GenerateContentResponse is made of: what Vertex AI writes in its own way."""
+
+    # The order of keys is as recorded, here and on Vertex AI (8.1).
+
+    def content(self, parts: List[Json]) -> Dict[str, Json]:
+        """The content of a candidate."""
+        return {"parts": parts, "role": "model"}
+
+    def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
+        """One safety rating."""
+        if blocked:
+            return {"category": category, "probability": "HIGH", "blocked": True}
+        return {"category": category, "probability": "NEGLIGIBLE"}
+
+    def ratings(self, call: Call, stop: Optional[str]) -> Dict[str, Json]:
+        """Safety ratings, from models that give them or when they stopped the answer."""
+        blocked = stop == "SAFETY"
+        if not blocked and not RATED_MODEL.match(call.model):
+            return {}
+        ratings = [self.rating(name, blocked and name == HARM_FOUND) for name in HARM_CATEGORIES]
+        return {"safetyRatings": ratings}
+
+    def candidate(
+        self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
+    ) -> Dict[str, Json]:
+        """One candidate, of a `whole` answer or of one event; `stop` is the finish reason, which
+        in a stream only the last event has."""
+        return {
+            "content": self.content(parts),
+            **present(finishReason=stop),
+            "index": index,
+            **self.ratings(call, stop),
+        }
+
+    def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
+        """Token counts; on every event, not only the last, and cumulative."""
+        counts: Dict[str, Json] = {
+            "promptTokenCount": usage.input,
+            # The total is the prompt, this and the thoughts (recorded).
+            "candidatesTokenCount": usage.output - usage.reasoning,
+            "totalTokenCount": usage.total,
+            **google_cached_tokens(usage),
+            "promptTokensDetails": google_text_tokens(usage.input),
+        }
+        if usage.reasoning:
+            counts["thoughtsTokenCount"] = usage.reasoning
+        return counts
+
+    def envelope(
+        self, call: Call, reply: Reply, candidates: List[Json], usage: Dict[str, Json]
+    ) -> Dict[str, Json]:
+        """The response object, whole or one of a stream."""
+        return {
+            "candidates": candidates,
+            "usageMetadata": usage,
+            "modelVersion": reply.model,
+            "responseId": reply.id or call.token("id", 22, BASE64URL),
+        }
+
+
+class GeminiGenerate(GeminiRequest, GeminiAnswer):
+    """generateContent and streamGenerateContent."""
+
+    routes: Tuple[str, ...] = (
+        GEMINI_MODEL + "{verb=generateContent}",
+        GEMINI_MODEL + "{verb=streamGenerateContent}",
+    )
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The GenerateContentResponse."""
+        if is_blocked_prompt(reply):
+            return self.blocked(call, reply)
+        parts = google_answer_parts(call, reply, joined=True)
+        stop = google_finish_reason(reply)
+        # Every candidate is the same answer.
+        candidates = [
+            self.candidate(call, index, parts, stop, True) for index in range(call.choices)
+        ]
+        return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
+
+    def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """What a blocked prompt gets: no candidate, but why."""
+        usage = self.usage(replace(reply.usage, output=0, reasoning=0), True)
+        response = self.envelope(call, reply, [], usage)
+        del response["candidates"]
+        return {"promptFeedback": {"blockReason": "SAFETY"}, **response}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """A GenerateContentResponse a piece and choice, with the tokens spent so far."""
+        if is_blocked_prompt(reply):
+            yield "", self.blocked(call, reply)
+            return
+        parts = google_answer_parts(call, reply, joined=False)
+        # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
+        thoughts = ["thought" in part for part in parts]
+        stop: Optional[str] = None
+        for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
+            last = number == len(parts)
+            if last:
+                stop = google_finish_reason(reply)
+            usage = self.usage(spent, last)
+            for index in range(call.choices):
+                candidate = self.candidate(call, index, [part], stop, False)
+                yield "", self.envelope(call, reply, [candidate], usage)
+
+
+class GeminiCountTokens(Gemini):
+    """countTokens: the input tokens of a neutral reply's usage."""
+
+    operation, api = "count_tokens", "countTokens"
+    routes: Tuple[str, ...] = (GEMINI_MODEL + "countTokens",)
+    fields = {
+        "contents": "an array or an object",
+        "generateContentRequest": "an object",
+        "generate_content_request": "an object",
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The contents to count, or those of the request to count."""
+        inner = pick_field(body, "generateContentRequest")
+        if not inner.value:
+            inner = body
+        if not inner.value.get("contents"):
+            body.get("contents").missing("an array")
+        return google_turns(inner)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        tokens = reply.usage.input
+        return {"totalTokens": tokens, "promptTokensDetails": google_text_tokens(tokens)}

@@ -1,0 +1,34 @@
+"""Small shapes that several formats share.  Pure."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import Dict, List, Sequence
+
+from ..limits import Json
+from ..node import Field
+from ..values import Refusal, Reply
+
+
+def present(**members: Json) -> Dict[str, Json]:
+    """The members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]
+
+
+def stop_of(reply: Reply) -> str:
+    """Why an answer stopped, where a refusal is text that a filter stopped."""
+    # These formats have no field for a refusal.
+    if reply.stop == "stop" and reply.text(Refusal) is not None:
+        return "content_filter"
+    return reply.stop
+
+
+def packed_floats(vector: Sequence[float]) -> str:
+    """A vector in base64 of little-endian float32."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

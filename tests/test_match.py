@@ -1,0 +1,128 @@
+"""Matchers: each key of `match` sees its own part of a call, and says what differed."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+from typing import Any, List, Optional, Sequence
+
+import pytest
+from mocked import BASE, mock_of, requested
+from samples import wire_of
+
+import mock_server as m
+from mock_server import BadMock
+
+VARIANTS = {
+    "provider": replace(BASE, provider="azure"),
+    "operation": replace(BASE, operation="embed"),
+    "api": replace(BASE, api="completions"),
+    "model": replace(BASE, model="gpt-4o-mini"),
+    "stream": replace(BASE, stream=True),
+    "user": replace(BASE, user="Ho there"),
+    "system": replace(BASE, system="Be long."),
+    "tool_result": replace(BASE, tool_result=None),
+    "turn": replace(BASE, turn=2),
+    "tools": replace(BASE, tools=("f",)),
+    "path": requested(path="/v1/x"),
+    "query": requested(query={}),
+    "headers": requested(headers={"x-tenant": "b"}),
+    "port": requested(port=5002),
+    "session": requested(session="other"),
+    "body": replace(BASE, body={"model": "gpt-4o", "n": 2}),
+    "body_sha256": replace(BASE, body={"model": "gpt-4o", "n": 3}),
+}
+
+MATCHES = {key: getattr(BASE, key) for key in VARIANTS}
+MATCHES.update(tools=["g"], body={"n": 1})
+
+
+def differences(match: Any, call: m.Call) -> List[str]:
+    """The keys that keep a mock from matching a call."""
+    mock = mock_of({"match": match, "response": {"text": "x"}})
+    return [key for key, _, _ in mock.differences(call, wire_of(m.OpenAIChat))]
+
+
+def test_every_match_key_has_a_variant() -> None:
+    assert set(VARIANTS) == set(m.MATCH_KEYS)
+
+
+@pytest.mark.parametrize("changed, matched", list(itertools.product(VARIANTS, VARIANTS)))
+def test_a_matcher_sees_only_its_own_key(changed: str, matched: str) -> None:
+    seen_by = {key: {key} for key in VARIANTS}
+    seen_by["body"] = seen_by["body_sha256"] = {"body", "body_sha256"}
+    match = {"operation": sorted(m.OPERATIONS), matched: MATCHES[matched]}
+    found = [re.split(r"[.\[]", key)[0] for key in differences(match, VARIANTS[changed])]
+    assert found == ([matched] if matched in seen_by[changed] else [])
+
+
+@pytest.mark.parametrize(
+    "matcher, holds, fails",
+    [
+        ("a", ["a"], ["ab", "", None]),
+        ("", [""], ["a", None]),
+        ({"contains": "b"}, ["abc"], ["ac", None]),
+        ({"regex": "^a.c$"}, ["abc", "a c"], ["xabc", None]),
+        ({"regex": "b"}, ["abc"], ["ac"]),
+        ({"glob": "a*c"}, ["abc", "a\nc"], ["abcd", "xabc", None]),
+        ({"glob": "?[0-9]"}, ["a1"], ["a", "aa1"]),
+        ({"not": "a"}, ["b", "", None], ["a"]),
+        ({"not": {"contains": "a"}}, ["b", None], ["cat"]),
+        ({"contains": "a", "not": {"contains": "b"}}, ["ca"], ["ab", "c", None]),
+        ({"regex": "(?i)A", "glob": "*z"}, ["az"], ["a", "z"]),
+    ],
+)
+def test_a_text_matcher_holds_when_all_of_its_keys_do(
+    matcher: Any, holds: Sequence[Optional[str]], fails: Sequence[Optional[str]]
+) -> None:
+    for text in (*holds, *fails):
+        found = differences({"tool_result": matcher}, replace(BASE, tool_result=text))
+        assert found == ([] if text in holds else ["tool_result"]), text
+
+
+@pytest.mark.parametrize(
+    "expected, body, path",
+    [
+        ({"a": 1}, {"a": 1, "b": 2}, None),
+        ({"a": {"b": [1, {"c": 2}]}}, {"a": {"b": [1, {"c": 2, "d": 3}]}}, None),
+        ({"a": 1}, {"a": 2}, "body.a"),
+        ({"a": [1]}, {"a": [1, 2]}, "body.a"),
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "body.a[1].b"),
+        ({"a": 1}, {}, "body.a"),
+        ({"a": None}, {}, "body.a"),
+        ({"a": True}, {"a": 1}, "body.a"),
+        ({"a": 1}, {"a": True}, "body.a"),
+        ({"a": 0}, {"a": False}, "body.a"),
+        ({"a": 1}, {"a": 1.0}, None),
+        ({}, {"a": 1}, None),
+    ],
+)
+def test_a_body_matches_if_it_contains_the_json(
+    expected: Any, body: Any, path: Optional[str]
+) -> None:
+    assert differences({"body": expected}, replace(BASE, body=body)) == ([path] if path else [])
+
+
+@pytest.mark.parametrize(
+    "match, found",
+    [
+        ({"headers": {"X-Tenant": "a"}}, []),
+        ({"headers": {"x-tenant": None}}, ["headers.x-tenant"]),
+        ({"headers": {"x-other": None}}, []),
+        ({"query": {"api-version": {"regex": r"\d"}}}, []),
+        ({"query": {"API-VERSION": None}}, []),
+        ({"provider": ["azure", "openai"]}, []),
+        ({"tools": "f"}, []),
+        ({"tools": ["f", "h"]}, ["tools"]),
+        ({"api": ["chat"]}, []),
+    ],
+)
+def test_named_and_listed_matchers(match: Any, found: List[str]) -> None:
+    assert differences(match, BASE) == found
+
+
+@pytest.mark.parametrize("regex", ["a{99999999999999999999}", "(" * 5000 + ")" * 5000])
+def test_a_regular_expression_that_is_too_large_is_a_bad_mock(regex: str) -> None:
+    with pytest.raises(BadMock, match="match.user.regex"):
+        mock_of({"match": {"user": {"regex": regex}}, "response": {"text": "x"}})

@@ -1363,27 +1363,33 @@ class Response:
 
 
 # === formats/base ============================================================
-# What all wire formats share: one class an API; a dialect is a subclass whose differences are data.
-# Defining a class registers it.  Pure: no socket, clock, file or lock.
+# What all wire formats share: one class an API; a dialect is a subclass whose differences are
+# data. Defining a class registers it.  Pure: no socket, clock, file or lock.
 
 
 WIRE_FORMATS: List["WireFormat"] = []
 
 
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
-    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
+    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and
+    `prompt`.
 
     Only what came last counts: a tool result before the last user message is history.  Assistant
-    messages that follow each other are one turn: google-genai's chats append a streamed answer as one
-    `model` content a chunk."""
-    roles = itertools.groupby(turn.role for turn in turns)
-    users = [index for index, turn in enumerate(turns) if turn.role == "user"]
-    results = [turn.text for turn in turns[users[-1] + 1 if users else 0 :] if turn.role == "tool"]
+    messages that follow each other are one turn: google-genai's chats append a streamed answer
+    as one `model` content a chunk."""
+    runs = [role for role, _ in itertools.groupby(turn.role for turn in turns)]
+    user = ""
+    tool_result = None
+    for turn in turns:
+        if turn.role == "user":
+            user, tool_result = turn.text, None
+        elif turn.role == "tool":
+            tool_result = turn.text
     return {
-        "user": turns[users[-1]].text if users else "",
+        "user": user,
         "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
-        "tool_result": results[-1] if results else None,
-        "turn": sum(role == "assistant" for role, _ in roles),
+        "tool_result": tool_result,
+        "turn": runs.count("assistant"),
         "prompt": "\n".join(turn.text for turn in turns),
     }
 
@@ -1397,9 +1403,10 @@ def uuid(call: Call, label: str) -> str:
 class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
-    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
-    matched against the undecoded path.  No other provider's catch-all is at home in paths that begin
-    with one of `area`.  `fields` are checked before `turns` and the like read the body."""
+    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
+    routing), matched against the undecoded path.  No other provider's catch-all is at home in
+    paths that begin with one of `area`.  `fields` are checked before `turns` and the like read
+    the body."""
 
     provider = ""
     operation = "generate"
@@ -1425,8 +1432,8 @@ class WireFormat:
             WIRE_FORMATS.append(cls())
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Whether a request on one of the routes, which found `params` in its path, is for this API;
-        only shared paths ask more than that."""
+        """Whether a request on one of the routes, which found `params` in its path, is for this
+        API; only shared paths ask more than that."""
         return True
 
     # --- a request, read ---
@@ -1439,10 +1446,12 @@ class WireFormat:
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request in no provider's terms.  BadField names what can't be read."""
         fields = Field(body)
-        posted = request.method == "POST"
-        if posted:
+        turns: List[Turn] = []
+        schema = None
+        if request.method == "POST":  # nothing else has a body
             fields.check(self.fields)
-        turns = list(self.turns(fields)) if posted else []
+            turns = list(self.turns(fields))
+            schema = self.schema(fields)
         return Call(
             request,
             self.provider,
@@ -1453,7 +1462,7 @@ class WireFormat:
             **conversation(turns),
             tools=tuple(self.tools(fields)),
             inputs=tuple(self.inputs(fields)),
-            schema=self.schema(fields) if posted else None,
+            schema=schema,
             choices=self.choices(fields),
             params=params,
             body=body,
@@ -1546,8 +1555,10 @@ class WireFormat:
         """An error as bytes, with `more` members beside the provider's own, and its headers."""
         error = self.failure(call, failure)
         value = error.value
-        if more:
-            value = [{**value[0], **more}] if isinstance(value, list) else {**value, **more}
+        if isinstance(value, list):  # Google's, where the stream would have been an array
+            value = [{**value[0], **more}]
+        elif more:
+            value = {**value, **more}
         headers = error.headers
         if error.content_type is not None:
             headers = (("Content-Type", error.content_type or self.json_type), *headers)
@@ -1558,16 +1569,12 @@ class WireFormat:
         kind = failure.kind or STATUS_KINDS.get(failure.status, "")
         usual = self.errors.get(kind, Failure(0, ""))
         status = failure.status or usual.status or next(iter(ERROR_KINDS.get(kind, ())), 400)
-        named = usual if status == usual.status else Failure(0, "")
         message = failure.message or self.sentence(call, failure, usual.message)
-        return Failure(
-            status,
-            message or http_phrase(status),
-            named.type if failure.type is None else failure.type,
-            named.code if failure.code is None else failure.code,
-            named.param if failure.param is None else failure.param,
-            wait=failure.wait,
-        )
+        failure = replace(failure, status=status, kind="", message=message or http_phrase(status))
+        if status != usual.status:  # another error than the usual one, which has no type of its own
+            return failure
+        blank = [name for name in ("type", "code", "param") if getattr(failure, name) is None]
+        return replace(failure, **{name: getattr(usual, name) for name in blank})
 
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """The provider's usual sentence for an error, with what it says of this call."""
@@ -1615,7 +1622,9 @@ def choices_of(number: Field, most: int) -> int:
 
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
-    return () if limit.left else (("retry-after", str(limit.wait)),)
+    if limit.left:
+        return ()
+    return (("retry-after", str(limit.wait)),)
 
 
 # === formats/message_content =================================================
@@ -10052,7 +10061,7 @@ class Control:
 MOST_DIMENSIONS = 8192
 
 
-def echo(call: Call) -> Reply:
+def echoed(call: Call) -> Reply:
     """What was asked, as an answer: the text, or vectors made from it."""
     text = call.user or call.tool_result or call.system
     part: Part = Text(text)
@@ -10493,6 +10502,7 @@ def compiled_routes() -> Tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
+LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
 ROUTES = compiled_routes()
 AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
 
@@ -10516,7 +10526,9 @@ Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 def owners(method: str, path: str) -> Owners:
     """The wire formats with a route for an undecoded path, most specific first, and the decoded
     segments that it names."""
-    return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
+    if len(path) < LONG_PATH:
+        return known_owners(method, path)
+    return new_owners(method, path)
 
 
 def new_owners(method: str, path: str) -> Owners:
@@ -10565,7 +10577,9 @@ def allow(path: str) -> str:
     if path == "/":
         return "GET, HEAD, OPTIONS"
     found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
-    return ", ".join([*found, "OPTIONS"]) if found else ""
+    if not found:
+        return ""
+    return ", ".join([*found, "OPTIONS"])
 
 
 def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
@@ -10592,8 +10606,9 @@ def nameless(path: str, known: str) -> str:
             named.append(segment)
             continue
         holder, colon, _ = name.partition(":")
-        verb = segment.rpartition(":")[2] if colon else ""
-        named.append(holder + colon + verb)
+        if colon:
+            holder += colon + segment.rpartition(":")[2]
+        named.append(holder)
     return "/".join(named)
 
 
@@ -10608,7 +10623,9 @@ def shape_of(request: Request) -> WireFormat:
     if found:
         return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
-    return wire if alike > 0.75 else DEFAULT_SHAPE
+    if alike > 0.75:
+        return wire
+    return DEFAULT_SHAPE
 
 
 # === schema ==================================================================
@@ -10883,7 +10900,7 @@ class Answerer:
             if not (wire.speaks and echoes):
                 return self.miss(wire, call, session, is_repeatable)
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        response = respond(wire, call, echo(call), 200, delivery)
+        response = respond(wire, call, echoed(call), 200, delivery)
         if call.operation == "models":
             return Answered(response, call, wire=wire, steady=is_repeatable)
         return Answered(
@@ -11797,7 +11814,7 @@ class Channel(BaseHTTPRequestHandler):
 # Knows no provider, no socket and no clock.
 
 
-def steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
     made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)
@@ -12214,7 +12231,7 @@ class Handler(Channel):
             core.journal.add(self.entry)
         ended = "fault"
         try:
-            self.perform(steps(response, exchange), pooled=streams)
+            self.perform(answer_steps(response, exchange), pooled=streams)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -12732,7 +12749,7 @@ class MockServer(ThreadingHTTPServer):
         refused = Refused(400, message, code="tls_required")
         response = self.core.answerer.refuse(Request("GET", "/"), refused).response
         exchange = Exchange(keep_alive=False, extra=(("Date", self.date()),))
-        sends = [step.data for step in steps(response, exchange) if isinstance(step, Send)]
+        sends = [step.data for step in answer_steps(response, exchange) if isinstance(step, Send)]
         plain.sendall(b"".join(sends))
         plain.shutdown(socket.SHUT_WR)
         while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):

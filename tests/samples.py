@@ -402,4 +402,4 @@ def complaint_of(body: bytes) -> str:
 def steps_of(response: m.Response, accept: Optional[str] = None, **exchange: Any) -> List[m.Step]:
     """The steps of a response, for a client that sends this Accept-Encoding."""
     coding = m.coding_of(response, accept)
-    return list(m.steps(response, m.Exchange(coding=coding, **exchange)))
+    return list(m.answer_steps(response, m.Exchange(coding=coding, **exchange)))

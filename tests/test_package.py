@@ -48,7 +48,6 @@ def look(path: Path) -> Dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-@pytest.mark.xfail(strict=False, reason="`steps` is a room and a function in another")
 def test_the_file_and_the_package_give_the_same_names() -> None:
     file, package = look(ROOT), look(ROOT / "src")
     assert (file.pop("form"), package.pop("form")) == (False, True)

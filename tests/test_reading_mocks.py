@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from dataclasses import replace
 from typing import Any, Dict, List
 
@@ -158,7 +157,7 @@ def test_a_regular_expression_searches_a_text_once(monkeypatch: Any) -> None:
         patterns.append(Counted(compiled(node, pattern)))
         return patterns[-1]
 
-    monkeypatch.setattr(sys.modules[m.compiled.__module__], "compiled", counted)
+    monkeypatch.setitem(m.text_matcher.__globals__, "compiled", counted)
     match = {"user": {"regex": "(?P<word>H.)"}}
     response = {"text": "{{word}}!", "headers": {"x-a": "b"}}
     answers = answerer({"match": match, "response": response, "limit": {"requests": 2}})
@@ -250,8 +249,8 @@ def test_a_large_answer_is_not_held_against_its_schema_and_a_large_schema_costs_
 
 def test_what_does_not_fit_is_put_into_words_only_when_it_is_told(monkeypatch: Any) -> None:
     shown: List[Any] = []
-    room = sys.modules[m.misfit.__module__]
-    monkeypatch.setattr(room, "shown", lambda value: shown.append(value) or repr(value))
+    room = m.SchemaCheck.check.__globals__
+    monkeypatch.setitem(room, "shown", lambda value: shown.append(value) or repr(value))
     schema = {"anyOf": [{"type": "string"}, {"enum": [1, 2]}, {"minimum": 5}]}
     assert m.misfit(4, schema, "v") == "v fits none of anyOf: v is 4, expected string"
     assert shown == [4]

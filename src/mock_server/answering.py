@@ -10,7 +10,7 @@ from typing import Optional
 from .answered import Answered, Settings, control_refusal
 from .brought import HEADER, Brought, brought_along
 from .control import Control
-from .echo import echo
+from .echo import echoed
 from .errors import BadField, Refused
 from .formats.base import WireFormat
 from .http import METHODS
@@ -130,7 +130,7 @@ class Answerer:
             if not (wire.speaks and echoes):
                 return self.miss(wire, call, session, is_repeatable)
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        response = respond(wire, call, echo(call), 200, delivery)
+        response = respond(wire, call, echoed(call), 200, delivery)
         if call.operation == "models":
             return Answered(response, call, wire=wire, steady=is_repeatable)
         return Answered(

@@ -16,7 +16,7 @@ from .journal import Entry, Gate
 from .limits import CONTROL_PREFIX, Headers
 from .sockets import DONT_WAIT, READABLE, Broke, Vanished, ready
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
-from .transport import coding_of, steps
+from .transport import answer_steps, coding_of
 from .values import Hold, Request
 
 AT_GATE = -1.0  # when the next steps of a stream are due that waits until its gate opens
@@ -214,7 +214,7 @@ class Handler(Channel):
             core.journal.add(self.entry)
         ended = "fault"
         try:
-            self.perform(steps(response, exchange), pooled=streams)
+            self.perform(answer_steps(response, exchange), pooled=streams)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)

@@ -15,7 +15,7 @@ from .values import Call, Embedding, Part, Reply, Text, Usage
 MOST_DIMENSIONS = 8192
 
 
-def echo(call: Call) -> Reply:
+def echoed(call: Call) -> Reply:
     """What was asked, as an answer: the text, or vectors made from it."""
     text = call.user or call.tool_result or call.system
     part: Part = Text(text)

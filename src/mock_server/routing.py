@@ -88,6 +88,7 @@ def compiled_routes() -> Tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
+LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
 ROUTES = compiled_routes()
 AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
 
@@ -111,7 +112,9 @@ Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 def owners(method: str, path: str) -> Owners:
     """The wire formats with a route for an undecoded path, most specific first, and the decoded
     segments that it names."""
-    return known_owners(method, path) if len(path) < 512 else new_owners(method, path)
+    if len(path) < LONG_PATH:
+        return known_owners(method, path)
+    return new_owners(method, path)
 
 
 def new_owners(method: str, path: str) -> Owners:
@@ -160,7 +163,9 @@ def allow(path: str) -> str:
     if path == "/":
         return "GET, HEAD, OPTIONS"
     found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
-    return ", ".join([*found, "OPTIONS"]) if found else ""
+    if not found:
+        return ""
+    return ", ".join([*found, "OPTIONS"])
 
 
 def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
@@ -187,8 +192,9 @@ def nameless(path: str, known: str) -> str:
             named.append(segment)
             continue
         holder, colon, _ = name.partition(":")
-        verb = segment.rpartition(":")[2] if colon else ""
-        named.append(holder + colon + verb)
+        if colon:
+            holder += colon + segment.rpartition(":")[2]
+        named.append(holder)
     return "/".join(named)
 
 
@@ -203,4 +209,6 @@ def shape_of(request: Request) -> WireFormat:
     if found:
         return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
-    return wire if alike > 0.75 else DEFAULT_SHAPE
+    if alike > 0.75:
+        return wire
+    return DEFAULT_SHAPE

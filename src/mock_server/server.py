@@ -41,7 +41,7 @@ from .pacer import Pacer, Turns
 from .sockets import READABLE, TLSConnection, Vanished, ready, shut
 from .steps import Exchange, Send
 from .tls import self_signed, tls_context
-from .transport import steps
+from .transport import answer_steps
 from .values import Request
 
 if TYPE_CHECKING:
@@ -329,7 +329,7 @@ class MockServer(ThreadingHTTPServer):
         refused = Refused(400, message, code="tls_required")
         response = self.core.answerer.refuse(Request("GET", "/"), refused).response
         exchange = Exchange(keep_alive=False, extra=(("Date", self.date()),))
-        sends = [step.data for step in steps(response, exchange) if isinstance(step, Send)]
+        sends = [step.data for step in answer_steps(response, exchange) if isinstance(step, Send)]
         plain.sendall(b"".join(sends))
         plain.shutdown(socket.SHUT_WR)
         while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):

@@ -19,7 +19,7 @@ from .steps import Exchange, Send, Step, Wait
 from .values import Delivery, Frame, Hold, Pace, Plan, Response
 
 
-def steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
     made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)

@@ -1,9 +1,10 @@
-"""What all wire formats share: one class an API; a dialect is a subclass whose differences are data.
-Defining a class registers it.  Pure: no socket, clock, file or lock."""
+"""What all wire formats share: one class an API; a dialect is a subclass whose differences are
+data. Defining a class registers it.  Pure: no socket, clock, file or lock."""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import (
     Any,
     Callable,
@@ -44,19 +45,25 @@ WIRE_FORMATS: List["WireFormat"] = []
 
 
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
-    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and `prompt`.
+    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and
+    `prompt`.
 
     Only what came last counts: a tool result before the last user message is history.  Assistant
-    messages that follow each other are one turn: google-genai's chats append a streamed answer as one
-    `model` content a chunk."""
-    roles = itertools.groupby(turn.role for turn in turns)
-    users = [index for index, turn in enumerate(turns) if turn.role == "user"]
-    results = [turn.text for turn in turns[users[-1] + 1 if users else 0 :] if turn.role == "tool"]
+    messages that follow each other are one turn: google-genai's chats append a streamed answer
+    as one `model` content a chunk."""
+    runs = [role for role, _ in itertools.groupby(turn.role for turn in turns)]
+    user = ""
+    tool_result = None
+    for turn in turns:
+        if turn.role == "user":
+            user, tool_result = turn.text, None
+        elif turn.role == "tool":
+            tool_result = turn.text
     return {
-        "user": turns[users[-1]].text if users else "",
+        "user": user,
         "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
-        "tool_result": results[-1] if results else None,
-        "turn": sum(role == "assistant" for role, _ in roles),
+        "tool_result": tool_result,
+        "turn": runs.count("assistant"),
         "prompt": "\n".join(turn.text for turn in turns),
     }
 
@@ -70,9 +77,10 @@ def uuid(call: Call, label: str) -> str:
 class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
-    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room routing),
-    matched against the undecoded path.  No other provider's catch-all is at home in paths that begin
-    with one of `area`.  `fields` are checked before `turns` and the like read the body."""
+    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
+    routing), matched against the undecoded path.  No other provider's catch-all is at home in
+    paths that begin with one of `area`.  `fields` are checked before `turns` and the like read
+    the body."""
 
     provider = ""
     operation = "generate"
@@ -98,8 +106,8 @@ class WireFormat:
             WIRE_FORMATS.append(cls())
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Whether a request on one of the routes, which found `params` in its path, is for this API;
-        only shared paths ask more than that."""
+        """Whether a request on one of the routes, which found `params` in its path, is for this
+        API; only shared paths ask more than that."""
         return True
 
     # --- a request, read ---
@@ -112,10 +120,12 @@ class WireFormat:
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request in no provider's terms.  BadField names what can't be read."""
         fields = Field(body)
-        posted = request.method == "POST"
-        if posted:
+        turns: List[Turn] = []
+        schema = None
+        if request.method == "POST":  # nothing else has a body
             fields.check(self.fields)
-        turns = list(self.turns(fields)) if posted else []
+            turns = list(self.turns(fields))
+            schema = self.schema(fields)
         return Call(
             request,
             self.provider,
@@ -126,7 +136,7 @@ class WireFormat:
             **conversation(turns),
             tools=tuple(self.tools(fields)),
             inputs=tuple(self.inputs(fields)),
-            schema=self.schema(fields) if posted else None,
+            schema=schema,
             choices=self.choices(fields),
             params=params,
             body=body,
@@ -219,8 +229,10 @@ class WireFormat:
         """An error as bytes, with `more` members beside the provider's own, and its headers."""
         error = self.failure(call, failure)
         value = error.value
-        if more:
-            value = [{**value[0], **more}] if isinstance(value, list) else {**value, **more}
+        if isinstance(value, list):  # Google's, where the stream would have been an array
+            value = [{**value[0], **more}]
+        elif more:
+            value = {**value, **more}
         headers = error.headers
         if error.content_type is not None:
             headers = (("Content-Type", error.content_type or self.json_type), *headers)
@@ -231,16 +243,12 @@ class WireFormat:
         kind = failure.kind or STATUS_KINDS.get(failure.status, "")
         usual = self.errors.get(kind, Failure(0, ""))
         status = failure.status or usual.status or next(iter(ERROR_KINDS.get(kind, ())), 400)
-        named = usual if status == usual.status else Failure(0, "")
         message = failure.message or self.sentence(call, failure, usual.message)
-        return Failure(
-            status,
-            message or http_phrase(status),
-            named.type if failure.type is None else failure.type,
-            named.code if failure.code is None else failure.code,
-            named.param if failure.param is None else failure.param,
-            wait=failure.wait,
-        )
+        failure = replace(failure, status=status, kind="", message=message or http_phrase(status))
+        if status != usual.status:  # another error than the usual one, which has no type of its own
+            return failure
+        blank = [name for name in ("type", "code", "param") if getattr(failure, name) is None]
+        return replace(failure, **{name: getattr(usual, name) for name in blank})
 
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """The provider's usual sentence for an error, with what it says of this call."""
@@ -288,4 +296,6 @@ def choices_of(number: Field, most: int) -> int:
 
 def retry_after(limit: Limit) -> Headers:
     """`retry-after`, if nothing is left."""
-    return () if limit.left else (("retry-after", str(limit.wait)),)
+    if limit.left:
+        return ()
+    return (("retry-after", str(limit.wait)),)

@@ -13,8 +13,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         ...                                           # any client, with server.url as its host
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
-The sources are rooms, a module each, in src/mock_server/; src/weld.py joins them into the one file
-mock_server.py.  A room uses only what stands above it.
+The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
+change the rooms, not mock_server.py.  A room uses only what stands above it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ if sys.version_info < (3, 8):
         "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
     )
 
-if __name__ == "__main__" or sys.argv[:1] == ["-m"]:  # it is started, not imported
-    # Until there is a server to be closed, an interrupt ends it as quietly as it does later; but
-    # one that only checks mocks has not found them good.
+if __name__ == "__main__" or os.path.basename("".join(sys.argv[:1])) in ("-m", "mock-llm-provider"):
+    # It is started, not imported.  Until there is a server to be closed, an interrupt ends it as
+    # quietly as it does later; but one that only checks mocks has not found them good.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
 
 __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
-# Made by src/weld.py from the rooms in src/mock_server/: change those, not this file.
 import base64
 import binascii
 import contextlib
@@ -58,38 +57,16 @@ import threading
 import time
 import warnings
 import zlib
-from collections import (
-    OrderedDict,
-    deque,
-)
-from dataclasses import (
-    asdict,
-    dataclass,
-    field,
-    fields,
-    replace,
-)
-from email.utils import (
-    formatdate,
-)
-from http import (
-    HTTPStatus,
-)
-from http.server import (
-    BaseHTTPRequestHandler,
-    ThreadingHTTPServer,
-)
-from operator import (
-    attrgetter,
-    itemgetter,
-)
-from pathlib import (
-    Path,
-)
-from types import (
-    MappingProxyType,
-)
+from collections import OrderedDict, deque
+from dataclasses import asdict, dataclass, field, fields, replace
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from types import MappingProxyType
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Deque,
@@ -107,7 +84,6 @@ from typing import (
     Protocol,
     Sequence,
     Set,
-    TYPE_CHECKING,
     TextIO,
     Tuple,
     Type,
@@ -522,7 +498,7 @@ def estimate(text: str) -> int:
 
 # === framings ================================================================
 # Framings: how events follow each other, frames out and `split` back in.
-# 
+
 # May touch struct and zlib.
 
 
@@ -723,7 +699,7 @@ Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 # === node ====================================================================
 # A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-# 
+
 # Pure.
 
 
@@ -1673,7 +1649,7 @@ class MessageContent:
 
 # === formats/anthropic_blocks ================================================
 # Anthropic's content blocks: as they are read, and as they are written (wire formats, section 9).
-# 
+
 # Pure.
 
 
@@ -4775,7 +4751,7 @@ class CohereEmbed(Cohere):
 
 # === formats/google_errors ===================================================
 # Errors as Google's APIs write them: a canonical name, and details (wire formats, section 7).
-# 
+
 # Pure.
 
 
@@ -4848,7 +4824,7 @@ def google_retry_info(seconds: int) -> Dict[str, Json]:
 
 # === formats/gemini ==========================================================
 # What all of Google's APIs share: two spellings of a name, headers, errors, credentials.
-# 
+
 # Wire formats, section 7.  Pure.
 
 
@@ -5157,7 +5133,7 @@ class GeminiBatchEmbed(GeminiEmbed):
 
 # === formats/gemini_generate =================================================
 # Gemini's generateContent, and the countTokens of such a request (wire formats, section 7).
-# 
+
 # Pure.
 
 
@@ -7007,7 +6983,7 @@ def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
 
 # === codings =================================================================
 # Content codings: gzip and deflate undone, gzip negotiated and made.
-# 
+
 # May touch zlib; knows no provider, no socket and no clock.
 
 
@@ -7132,7 +7108,7 @@ known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 # === plans ===================================================================
 # Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
-# 
+
 # May touch zlib.
 
 
@@ -7500,7 +7476,7 @@ def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterato
 
 # === http ====================================================================
 # HTTP heads: a request's from bytes, a response's to bytes.
-# 
+
 # Touches nothing; knows no provider, no socket and no clock.
 
 
@@ -11626,7 +11602,7 @@ def unpacked_timeout(packed: bytes) -> float:
 
 # === pacer ===================================================================
 # Who writes when: the pacer, which goes on with every paced stream, and turns for all others.
-# 
+
 # May touch threading, time and epoll.
 
 
@@ -11968,7 +11944,7 @@ class Channel(BaseHTTPRequestHandler):
 
 # === transport ===============================================================
 # Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
-# 
+
 # Knows no provider, no socket and no clock.
 
 
@@ -13159,7 +13135,7 @@ OPTIONS = (
         a_folder,
         "a directory",
         None,
-        "where mocks are read from (default: data/ beside the script)",
+        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
         True,
     ),
     Option(
@@ -13358,9 +13334,13 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for, or the one beside the script if there is one."""
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
-    return options["data"] or ([beside] if os.path.isdir(beside) else [])
+    """The data directories asked for; else data/ beside the script or, for a module, right here."""
+    if options["data"]:
+        return list(options["data"])
+    found = "data"
+    if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
+        found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
+    return [found] if os.path.isdir(found) else []
 
 
 def check_mocks(directories: Sequence[str]) -> int:

@@ -134,7 +134,7 @@ OPTIONS = (
         a_folder,
         "a directory",
         None,
-        "where mocks are read from (default: data/ beside the script)",
+        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
         True,
     ),
     Option(
@@ -333,9 +333,13 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for, or the one beside the script if there is one."""
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
-    return options["data"] or ([beside] if os.path.isdir(beside) else [])
+    """The data directories asked for; else data/ beside the script or, for a module, right here."""
+    if options["data"]:
+        return list(options["data"])
+    found = "data"
+    if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
+        found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
+    return [found] if os.path.isdir(found) else []
 
 
 def check_mocks(directories: Sequence[str]) -> int:

@@ -6493,14 +6493,8 @@ class VertexClaudeCount(OnVertex, AnthropicCountTokens):
 
 
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
-
-
 OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
-
-
 APIS = frozenset(wire.api for wire in WIRE_FORMATS)
-
-
 DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
 

@@ -26,7 +26,7 @@ def with_parrot(tmp_path: Path) -> Iterator[Any]:
     (formats / "parrot.py").write_text(EXAMPLE, "utf-8")
     listed = (formats / "all.py").read_text("utf-8")
     (formats / "all.py").write_text(
-        listed.replace("    openai,\n", "    openai,\n    parrot,\n"), "utf-8"
+        listed.replace("    responses,\n", "    parrot,\n    responses,\n"), "utf-8"
     )
     subprocess.run(
         [sys.executable, "-B", str(tmp_path / "src" / "weld.py")], check=True, timeout=60

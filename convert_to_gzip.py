@@ -4,6 +4,7 @@
 The server sends a twin as it is stored when a client accepts gzip.  The same file always gives the
 same bytes (no name and no time in the header), and the file itself stays.
 """
+
 from __future__ import annotations
 
 import sys
@@ -49,14 +50,22 @@ def convert(source: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: 0, 1 (a twin is missing or stale, or a file can't be read or written) or 2 (usage)."""
+    """The exit status: 0, 1 (a twin is missing or stale, or a file can't be read or written) or 2
+    (usage)."""
     names = [word for word in arguments if not word.startswith("-")]
     flags = [word for word in arguments if word.startswith("-")]
     if "--help" in flags or "-h" in flags:
-        print(f"{USAGE}\n\nMakes FILE.gz beside each FILE.  With --check nothing is written: exit 1 if one is missing or stale.")
+        print(
+            f"{USAGE}\n\nMakes FILE.gz beside each FILE.  With --check nothing is written: "
+            "exit 1 if one is missing or stale."
+        )
         return 0
     wrong: List[str] = [f"unknown option {flag}" for flag in flags if flag != "--check"]
-    wrong += [f"{name} is a twin already; name the file that it was made from" for name in names if name.endswith(".gz")]
+    wrong += [
+        f"{name} is a twin already; name the file that it was made from"
+        for name in names
+        if name.endswith(".gz")
+    ]
     if wrong or not names:
         print("\n".join([*wrong, USAGE]), file=sys.stderr)
         return 2

@@ -13,8 +13,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         ...                                           # any client, with server.url as its host
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
-The sources are rooms, a module each, in src/mock_server/; src/weld.py joins them into the one file
-mock_server.py.  A room uses only what stands above it.
+The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
+change the rooms, not mock_server.py.  A room uses only what stands above it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ if sys.version_info < (3, 8):
         "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
     )
 
-if __name__ == "__main__" or sys.argv[:1] == ["-m"]:  # it is started, not imported
-    # Until there is a server to be closed, an interrupt ends it as quietly as it does later; but
-    # one that only checks mocks has not found them good.
+if __name__ == "__main__" or os.path.basename("".join(sys.argv[:1])) in ("-m", "mock-llm-provider"):
+    # It is started, not imported.  Until there is a server to be closed, an interrupt ends it as
+    # quietly as it does later; but one that only checks mocks has not found them good.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
 
 __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
-# Made by src/weld.py from the rooms in src/mock_server/: change those, not this file.
 import base64
 import binascii
 import contextlib
@@ -58,38 +57,16 @@ import threading
 import time
 import warnings
 import zlib
-from collections import (
-    OrderedDict,
-    deque,
-)
-from dataclasses import (
-    asdict,
-    dataclass,
-    field,
-    fields,
-    replace,
-)
-from email.utils import (
-    formatdate,
-)
-from http import (
-    HTTPStatus,
-)
-from http.server import (
-    BaseHTTPRequestHandler,
-    ThreadingHTTPServer,
-)
-from operator import (
-    attrgetter,
-    itemgetter,
-)
-from pathlib import (
-    Path,
-)
-from types import (
-    MappingProxyType,
-)
+from collections import OrderedDict, deque
+from dataclasses import asdict, dataclass, field, fields, replace
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from types import MappingProxyType
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Deque,
@@ -107,7 +84,6 @@ from typing import (
     Protocol,
     Sequence,
     Set,
-    TYPE_CHECKING,
     TextIO,
     Tuple,
     Type,
@@ -115,9 +91,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import (
-    quote,
-)
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     import argparse
@@ -1022,7 +996,7 @@ class Feed(Gate):
 
 # === node ====================================================================
 # A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-# 
+
 # Pure.
 
 
@@ -1253,7 +1227,7 @@ class MessageContent:
 
 # === formats/anthropic_blocks ================================================
 # Anthropic's content blocks: as they are read, and as they are written (wire formats, section 9).
-# 
+
 # Pure.
 
 
@@ -1331,7 +1305,7 @@ def anthropic_deltas(
 
 # === framings ================================================================
 # Framings: how events follow each other, frames out and `split` back in.
-# 
+
 # May touch struct and zlib.
 
 
@@ -1876,921 +1850,49 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
 
 def location(path: str) -> List[Union[str, int]]:
     """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
-    parts = re.findall(r"[^.\[\]]+", path)
-    return [int(part) if part.isdigit() else part for part in parts]
+    steps: List[Union[str, int]] = []
+    for name in re.findall(r"[^.\[\]]+", path):
+        if name.isdigit():  # the index of an item
+            steps.append(int(name))
+        else:
+            steps.append(name)
+    return steps
 
 
-# === formats/openai ==========================================================
-# OpenAI's chat completions, and what all of its APIs share (wire formats, section 5).  Pure.
+# === formats/shapes ==========================================================
+# Small shapes that several formats share.  Pure.
 
 
-REASONING_MODEL = re.compile(
-    r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))"
-)  # not Azure's gpt-35-turbo
+def present(**members: Json) -> Dict[str, Json]:
+    """The members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
-OPENAI_ERRORS = {
-    "no_key": Failure(
-        401,
-        "You didn't provide an API key. You need to provide your API key in an Authorization header "
-        "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank "
-        "username) if you're accessing the API from your browser and are prompted for a username and "
-        "password. You can obtain an API key from https://platform.openai.com/account/api-keys.",
-        code="",
-    ),
-    "authentication": Failure(
-        401,
-        "Incorrect API key provided: sk-****. You can find your API key at "
-        "https://platform.openai.com/account/api-keys.",
-        code="invalid_api_key",
-    ),
-    "permission": Failure(
-        403, "Project `proj_mock` does not have access to model `{model}`", code="model_not_found"
-    ),
-    "not_found": Failure(
-        404,
-        "The model `{model}` does not exist or you do not have access to it.",
-        code="model_not_found",
-    ),
-    "rate_limit": Failure(
-        429,
-        "Rate limit reached for {model} in organization org-mock on requests per min (RPM): Limit 10000, "
-        "Used 10000, Requested 1. Please try again in {wait}s. Visit "
-        "https://platform.openai.com/account/rate-limits to learn more.",
-        "requests",
-        "rate_limit_exceeded",
-    ),
-    "server_error": Failure(
-        500, "The server had an error while processing your request. Sorry about that!"
-    ),
-    "overloaded": Failure(
-        503,
-        "The server is currently overloaded with other requests. Sorry about that! Please retry your "
-        "requests after a brief wait.",
-    ),
-    "context_length": Failure(
-        400,
-        "This model's maximum context length is 128000 tokens. However, your messages resulted in "
-        "128001 tokens. Please reduce the length of the messages.",
-        code="context_length_exceeded",
-        param="messages",
-    ),
-}
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]
 
 
-def go_duration(whole: int) -> str:
-    """Whole seconds as Go writes a duration: `1m13s`."""
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h" * bool(hours) + f"{minutes}m" * bool(hours or minutes) + f"{rest}s"
+def stop_of(reply: Reply) -> str:
+    """Why an answer stopped, where a refusal is text that a filter stopped."""
+    # These formats have no field for a refusal.
+    if reply.stop == "stop" and reply.text(Refusal) is not None:
+        return "content_filter"
+    return reply.stop
 
 
-class OpenAI(WireFormat):
-    """What all APIs of OpenAI share: headers, errors, credential."""
-
-    provider = "openai"
-    layout: Callable[..., str] = staticmethod(indented)
-    ending = "\n"
-    bad_json = (
-        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
-        "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: {}.)"
-    )
-    front_door = (
-        401,
-        404,
-    )  # errors that never reach the engine have another layout (5.8, recorded)
-    errors: Mapping[str, Failure] = OPENAI_ERRORS
-
-    def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """Request id, processing time, version and rate limits (5.1, recorded)."""
-        request_id = ("x-request-id", "req_" + call.token("request", 32, HEX))
-        shared = (
-            ("access-control-expose-headers", "X-Request-ID"),
-            ("x-content-type-options", "nosniff"),
-            ("Server", "cloudflare"),
-        )
-        if status in self.front_door:
-            return (request_id, ("Vary", "Origin"), *shared)
-        engine = (
-            request_id,
-            ("openai-organization", "mock-organization"),
-            ("openai-processing-ms", str(100 + int(call.token("ms", 2, HEX), 16))),
-            ("openai-version", "2020-10-01"),
-        )
-        if self.operation not in ("generate", "embed") or (stream and self.api == "responses"):
-            return (*engine, *shared)
-        left, reset = ("0", "1s") if status == 429 else ("9999", "8.64s")
-        return (
-            *engine,
-            *((("retry-after", str(RETRY_SECONDS)),) if status == 429 else ()),
-            ("x-ratelimit-limit-requests", "10000"),
-            ("x-ratelimit-limit-tokens", "200000"),
-            ("x-ratelimit-remaining-requests", left),
-            ("x-ratelimit-remaining-tokens", "199968"),
-            ("x-ratelimit-reset-requests", reset),
-            ("x-ratelimit-reset-tokens", "9ms"),
-            *shared,
-        )
-
-    def limit_headers(self, limit: Limit) -> Headers:
-        """Requests, and the time until there are new ones as Go writes a duration (5.1)."""
-        return (
-            ("x-ratelimit-limit-requests", str(limit.requests)),
-            ("x-ratelimit-remaining-requests", str(limit.left)),
-            ("x-ratelimit-reset-requests", go_duration(limit.wait)),
-            *retry_after(limit),
-        )
-
-    def error(self, failure: Failure) -> Dict[str, Json]:
-        """The inner object of an error: message, type, param and code, all four always there (5.8)."""
-        kind = "server_error" if failure.status >= 500 else "invalid_request_error"
-        return {
-            "message": failure.message,
-            "type": failure.type or kind,
-            "param": failure.param,
-            "code": failure.code or None,
-        }
-
-    def failure(self, call: Call, failure: Failure) -> ErrorBody:
-        """`{"error": {…}}` in one of two layouts."""
-        value = {"error": self.error(failure)}
-        if failure.status in self.front_door:
-            wide = functools.partial(indented, step="    ")
-            return ErrorBody(value, wide, "\n", "application/json; charset=utf-8")
-        return ErrorBody(value, indented)
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """One event that holds an error (3.3); nothing follows it."""
-        yield "", {"error": self.error(failure)}
-
-    def complaint(self, wrong: BadField) -> Failure:
-        """OpenAI's own sentences, with the field as `param`."""
-        field, code = wrong.path, "invalid_type"
-        text = f"Invalid type for '{field}': expected {wrong.expected}, but got {kind_of(wrong.found)} instead."
-        if not field:
-            text, code = (
-                f"Invalid body: expected {wrong.expected}, but got {kind_of(wrong.found)} instead.",
-                "invalid_body",
-            )
-        elif wrong.found is MISSING:
-            text, code = f"Missing required parameter: '{field}'.", "missing_required_parameter"
-        elif wrong.found == [] and "array" in wrong.expected:
-            text, code = (
-                (
-                    f"Invalid '{field}': empty array. Expected an array with minimum length 1, "
-                    "but got an empty array instead."
-                ),
-                "empty_array",
-            )
-        elif " from " in wrong.expected:
-            text, code = (
-                f"Invalid '{field}': expected {wrong.expected}, but got {shown(wrong.found)} instead.",
-                "invalid_value",
-            )
-        return Failure(400, text, "invalid_request_error", code, field or None)
-
-
-TEXT_PARTS = ("text", "input_text", "output_text")
-
-
-def openai_text(content: Field) -> str:
-    """The text of a message's content: a string, null, or parts of which those with text count."""
-    if content.is_absent:
-        return ""
-    if isinstance(content.value, str):
-        return content.value
-    content.a("a string or an array")
-    texts = []
-    for node in content.objects():
-        part = node.check({"type": "a string!", "text": "a string"}).value
-        if part["type"] in TEXT_PARTS and part.get("text") is not None:
-            texts.append(part["text"])
-        if part["type"] == "document":  # how Cohere's clients send the result of a tool
-            data = within(part, "document", "data")
-            texts.append(data if isinstance(data, str) else compact(data))
-    return "\n".join(texts)
-
-
-def openai_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts with their details, as chat completions have them."""
-    return {
-        "prompt_tokens": usage.input,
-        "completion_tokens": usage.output,
-        "total_tokens": usage.total,
-        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
-
-
-def logprobs(cut: Sequence[str], body: Json) -> Optional[Dict[str, Json]]:
-    """Log probabilities for pieces of text, if the request asks for them."""
-    if body.get("logprobs") is not True:
-        return None
-    entries = [{"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))} for piece in cut]
-    return {
-        "content": [
-            {**entry, "top_logprobs": [entry] if body.get("top_logprobs") else []}
-            for entry in entries
-        ],
-        "refusal": None,
-    }
-
-
-def wants_usage(body: Json) -> bool:
-    """Whether a stream is to end with a chunk of token counts."""
-    return bool((body.get("stream_options") or {}).get("include_usage"))
-
-
-CHAT_ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-    "tool": "tool",
-    "function": "tool",
-}
-
-
-class ChatRequest(OpenAI):
-    """How a chat completions request reads (wire formats, 5.2)."""
-
-    api = "chat"
-    fields = {
-        "model": "a string!",
-        "messages": "an array!",
-        "stream": "a boolean",
-        "stream_options": "an object",
-        "n": "an integer",
-        "tools": "an array",
-        "functions": "an array",
-        "temperature": "a number",
-        "top_p": "a number",
-        "max_tokens": "an integer",
-        "max_completion_tokens": "an integer",
-        "logprobs": "a boolean",
-        "response_format": "an object",
-        "parallel_tool_calls": "a boolean",
-        "tool_choice": "a string or an object",
-        "stop": "a string or an array",
-        "user": "a string",
-    }
-
-    def turns(self, body: Field) -> Iterator[Turn]:
-        """The messages, in order."""
-        messages = body.get("messages")
-        if not messages.value:
-            messages.expected("an array")
-        for message in messages.objects():
-            role = message.check({"role": "a string!"}).get("role")
-            if role.value not in CHAT_ROLES:
-                role.expected("one from " + ", ".join(CHAT_ROLES))
-            yield Turn(CHAT_ROLES[role.value], openai_text(message.get("content")))
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Mistral's own client gets Mistral's dialect."""
-        return caller(request) != "mistral"
-
-    def tools(self, body: Field) -> Iterator[str]:
-        """Names of functions and custom tools, and of the older `functions`."""
-        for tool in body.get("tools").objects():
-            kind = tool.value.get("type")
-            if kind in ("function", "custom"):
-                named = tool.check({kind: "an object!"}).get(kind)
-                yield named.check({"name": "a string!"}).value["name"]
-        for function in body.get("functions").objects():
-            yield function.check({"name": "a string!"}).value["name"]
-
-    def choices(self, body: Field) -> int:
-        """`n`."""
-        return choices_of(body.get("n"), 128)
-
-    def schema(self, body: Field) -> Json:
-        """`response_format.json_schema.schema`."""
-        return within(body.value, "response_format", "json_schema", "schema")
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """`stream`."""
-        return bool(body.value.get("stream"))
-
-
-class OpenAIChat(ChatRequest):
-    """Chat completions (wire formats, 5.2 and 5.3)."""
-
-    routes: Tuple[str, ...] = (
-        "POST /v1/chat/completions",
-        "POST {prefix*}/chat/completions",
-    )
-    stream_type = "text/event-stream; charset=utf-8"
-    keys = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
-
-    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
-        """A whole tool call; its arguments are JSON text."""
-        own = part.id or "call_" + call.token(f"tool {choice} {number}", 24)
-        return {
-            "id": own,
-            "type": "function",
-            "function": {"name": part.name, "arguments": compact(part.arguments)},
-        }
-
-    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
-        """The assistant's message."""
-        calls = [
-            self.tool_call(call, part, number, choice)
-            for number, part in enumerate(reply.tool_calls)
-        ]
-        reasoning = reply.text(Reasoning)
-        return {
-            "role": "assistant",
-            "content": reply.text(Text),
-            **({"reasoning_content": reasoning} if reasoning else {}),
-            **({"tool_calls": calls} if calls else {}),
-            "refusal": reply.text(Refusal) or None,
-            "annotations": [],
-        }
-
-    def choice(
-        self,
-        call: Call,
-        index: int,
-        body: Dict[str, Json],
-        finish: Optional[str],
-        cut: Sequence[str] = (),
-    ) -> Dict[str, Json]:
-        """One choice; `body` is its message or delta.  Reasoning models have no `logprobs` key (5.2)."""
-        probabilities = (
-            {}
-            if REASONING_MODEL.match(call.model)
-            else {"logprobs": logprobs(cut, call.body) if cut else None}
-        )
-        return {"index": index, **body, **probabilities, "finish_reason": finish}
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The `chat.completion` object."""
-        asked = call.body.get("logprobs") is True
-        cut = (
-            [delta.piece for delta in walk(reply) if isinstance(delta.part, Text) and delta.piece]
-            if asked
-            else ()
-        )
-        choices = [
-            self.choice(call, index, {"message": self.message(call, reply, index)}, reply.stop, cut)
-            for index in range(call.choices)
-        ]
-        return {
-            **self.head(call, reply, "chat.completion"),
-            "choices": choices,
-            "usage": openai_usage(reply.usage),
-            **self.tail(call),
-        }
-
-    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
-        """What every object begins with."""
-        return {
-            "id": reply.id or "chatcmpl-" + call.token("id", 29),
-            "object": kind,
-            "created": call.second,
-            "model": reply.model,
-        }
-
-    def tail(self, call: Call) -> Dict[str, Json]:
-        """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
-        plain = not REASONING_MODEL.match(call.model)
-        return {
-            "service_tier": "default",
-            "system_fingerprint": "fp_" + token(call.model, 10, HEX) if plain else None,
-        }
-
-    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
-        """A message in pieces; a lone tool call opens together with the role (5.3, recorded)."""
-        calls = reply.tool_calls
-        heads = [
-            {
-                "index": number,
-                **merged(
-                    self.tool_call(call, part, number, choice), {"function": {"arguments": ""}}
-                ),
-            }
-            for number, part in enumerate(calls)
-        ]
-        lone, only_calls = (
-            len(calls) == len(reply.parts) == 1,
-            bool(calls) and len(calls) == len(reply.parts),
-        )
-        yield {
-            "role": "assistant",
-            "content": None if reply.text(Text) is None else "",
-            **({"tool_calls": heads} if lone else {}),
-            **({} if only_calls and not lone else {"refusal": None}),
-        }
-        number = -1
-        for delta in walk(reply):
-            if isinstance(delta.part, ToolCall):
-                number += delta.head
-                if delta.head and not lone:
-                    yield {"tool_calls": [heads[number]]}
-                yield {"tool_calls": [{"index": number, "function": {"arguments": delta.piece}}]}
-            elif delta.piece:
-                yield {self.keys[type(delta.part)]: delta.piece}
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """`chat.completion.chunk` objects, then `[DONE]`."""
-        head, tail = self.head(call, reply, "chat.completion.chunk"), self.tail(call)
-        pads = itertools.count()
-        usage: Dict[str, Json] = {"usage": None} if wants_usage(call.body) else {}
-        for index in range(call.choices):
-            for delta in self.deltas(call, reply, index):
-                choice = self.choice(
-                    call,
-                    index,
-                    {"delta": delta},
-                    None,
-                    [delta["content"]] if delta.get("content") else (),
-                )
-                yield (
-                    "",
-                    self.padded(call, {**head, **tail, "choices": [choice], **usage}, next(pads)),
-                )
-            final = self.choice(call, index, {"delta": {}}, reply.stop)
-            yield "", self.padded(call, {**head, **tail, "choices": [final], **usage}, next(pads))
-        if usage:
-            last = {**head, **tail, "choices": [], "usage": openai_usage(reply.usage)}
-            yield "", self.padded(call, last, next(pads))
-        yield "", "[DONE]"
-
-    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
-        """A chunk with `obfuscation`, which makes its length 1 modulo 16 (5.3, recorded)."""
-        options = call.body.get("stream_options") or {}
-        if options.get("include_obfuscation") is False:
-            return self.arranged(chunk)
-        room = (1 - len(utf8(compact({**chunk, "obfuscation": ""})))) % 16 or 16
-        start = number * 16 % 1008
-        return self.arranged({**chunk, "obfuscation": call.pads[start : start + room]})
-
-    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
-        """Keys added, left out or ordered as a dialect has them."""
-        return value
-
-    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """The values, and `[DONE]` if they don't end with it."""
-        for value in values:
-            yield "", value
-        if not values or values[-1] != "[DONE]":
-            yield "", "[DONE]"
-
-
-# === formats/responses =======================================================
-# OpenAI's Responses (wire formats, 5.5).  Pure.
-
-
-RESPONSE_ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-}
-
-
-def response_output(output: Field) -> str:
-    """The text of a tool's output: a string, parts, or anything else as JSON."""
-    value = output.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(within(one, "type"), str) for one in value):
-        return openai_text(output)
-    return "" if output.is_absent else compact(value)
-
-
-def response_turns(body: Field) -> Iterator[Turn]:
-    """Instructions and input; a call of a tool and the like is an assistant's turn without words."""
-    instructions, given = body.get("instructions"), body.get("input")
-    if isinstance(instructions.value, str):
-        yield Turn("system", instructions.value)
-    elif not instructions.is_absent:
-        texts = [openai_text(item.get("content")) for item in instructions.objects()]
-        yield Turn("system", "\n".join(texts))
-    if isinstance(given.value, str):
-        yield Turn("user", given.value)
-        return
-    for item in given.objects():
-        kind = item_kind(item)
-        if kind == "message":
-            yield Turn(response_role(item), openai_text(item.get("content")))
-        elif kind.endswith("_output") and "output" in item.value:
-            yield Turn("tool", response_output(item.get("output")))
-        elif kind not in ("item_reference", "mcp_approval_response"):
-            yield Turn("assistant", "")
-
-
-def item_kind(item: Field) -> str:
-    """The type of an input item, which a message and a reference may leave out."""
-    value = item.value
-    usual = "message" if "role" in value or "id" not in value else "item_reference"
-    kind = item.get("type")
-    return cast(str, kind.text()) if kind.value else usual
-
-
-def response_role(item: Field) -> str:
-    """Who speaks in a message of the input."""
-    role = item.check({"role": "a string!"}).get("role")
-    if role.value not in RESPONSE_ROLES:
-        role.expected("one from " + ", ".join(RESPONSE_ROLES))
-    return RESPONSE_ROLES[role.value]
-
-
-class ResponsesRequest(OpenAI):
-    """How a Responses request reads."""
-
-    api = "responses"
-    fields = {
-        "model": "a string",
-        "input": "a string or an array",
-        "instructions": "a string or an array",
-        "stream": "a boolean",
-        "stream_options": "an object",
-        "tools": "an array",
-        "tool_choice": "a string or an object",
-        "text": "an object",
-        "reasoning": "an object",
-        "previous_response_id": "a string",
-        "store": "a boolean",
-        "max_output_tokens": "an integer",
-        "temperature": "a number",
-        "top_p": "a number",
-        "metadata": "an object",
-        "parallel_tool_calls": "a boolean",
-        "include": "an array",
-        "background": "a boolean",
-        "user": "a string",
-    }
-    errors = {
-        **OPENAI_ERRORS,
-        "not_found": Failure(
-            400,
-            "The requested model '{model}' does not exist.",
-            code="model_not_found",
-            param="model",
-        ),
-        "context_length": Failure(
-            400,
-            "Your input exceeds the context window of this model. Please adjust your input "
-            "and try again.",
-            code="context_length_exceeded",
-            param="input",
-        ),
-    }
-
-    def turns(self, body: Field) -> Iterator[Turn]:
-        """Instructions and input, which may be missing, as the model may, where something else stands for it."""
-        given = body.value
-        if not (given.get("model") or given.get("prompt")):
-            body.get("model").missing("a string")
-        elsewhere = {"prompt", "previous_response_id", "conversation"} & set(given)
-        if given.get("input") is None and not elsewhere:
-            body.get("input").missing("a string or an array")
-        return response_turns(body)
-
-    def tools(self, body: Field) -> Iterator[str]:
-        """Names of functions and custom tools; the type of a hosted one."""
-        for node in body.get("tools").objects():
-            tool = node.value
-            named = "a string!" if tool.get("type") in ("function", "custom") else "a string"
-            node.check({"type": "a string!", "name": named})
-            yield tool.get("name") or tool["type"]
-
-    def schema(self, body: Field) -> Json:
-        """`text.format.schema`."""
-        return within(body.value, "text", "format", "schema")
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """`stream`."""
-        return bool(body.value.get("stream"))
-
-
-class ResponseObjects(ResponsesRequest):
-    """The objects of the Responses API: the response, its output items and what they hold."""
-
-    # status of the response and what is incomplete about it
-    outcomes = {
-        "stop": ("completed", None),
-        "tool_calls": ("completed", None),
-        "length": ("incomplete", "max_output_tokens"),
-        "content_filter": ("incomplete", "content_filter"),
-    }
-
-    def id(self, call: Call, prefix: str, label: str) -> str:
-        """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
-        own = call.token(label, 24, HEX)
-        return f"{prefix}_{call.token('response', 16, HEX)}00{call.second:08x}{own[:4]}819{own[7:]}"
-
-    def response(
-        self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
-    ) -> Dict[str, Json]:
-        """The response object; it repeats most of the request."""
-        body, reason = call.body, self.outcomes[reply.stop][1] if status == "incomplete" else None
-        asked = {name: body[name] for name in RESPONSE_DEFAULTS if body.get(name) is not None}
-        done = status in ("completed", "incomplete")
-        given: Dict[str, Json] = {
-            **RESPONSE_DEFAULTS,
-            **asked,
-            "id": reply.id or self.id(call, "resp", "id"),
-            "object": "response",
-            "created_at": call.second,
-            "status": status,
-            "completed_at": call.second + 1 if status == "completed" else None,
-            "incomplete_details": {"reason": reason} if reason else None,
-            "model": reply.model,
-            "output": output,
-            "usage": usage,
-            "reasoning": {**RESPONSE_DEFAULTS["reasoning"], **(body.get("reasoning") or {})},
-            "text": {**RESPONSE_DEFAULTS["text"], **(body.get("text") or {})},
-            "service_tier": "default" if done else "auto",
-        }
-        return {name: given[name] for name in RESPONSE_ORDER}
-
-    def usage(self, usage: Usage) -> Dict[str, Json]:
-        """Token counts with their details."""
-        return {
-            "input_tokens": usage.input,
-            "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
-            "output_tokens": usage.output,
-            "output_tokens_details": {"reasoning_tokens": usage.reasoning},
-            "total_tokens": usage.total,
-        }
-
-    def item(
-        self, call: Call, part: Part, index: int, status: str, content: Optional[List[Json]] = None
-    ) -> Dict[str, Json]:
-        """One output item; `content` is that of a message or the summary of a reasoning, None for all of it."""
-        if isinstance(part, ToolCall):
-            return {
-                "id": self.id(call, "fc", f"item {index}"),
-                "type": "function_call",
-                "status": status,
-                "arguments": compact(part.arguments) if content is None else "",
-                "call_id": part.id or "call_" + call.token(f"tool {index}", 24),
-                "name": part.name,
-            }
-        found = [self.part(part, getattr(part, "text", ""))] if content is None else content
-        if isinstance(part, Reasoning):
-            wanted = content is None and "reasoning.encrypted_content" in (
-                call.body.get("include") or ()
-            )
-            secret = (
-                {"encrypted_content": "gAAAAAB" + call.token(f"encrypted {index}", 121, BASE64URL)}
-                if wanted
-                else {}
-            )
-            return {
-                "id": self.id(call, "rs", f"item {index}"),
-                "type": "reasoning",
-                "summary": found if part.text else [],
-                **secret,
-            }
-        return {
-            "id": self.id(call, "msg", f"item {index}"),
-            "type": "message",
-            "status": status,
-            "content": found,
-            "role": "assistant",
-        }
-
-    @staticmethod
-    def part(part: Part, text: str) -> Dict[str, Json]:
-        """What an item holds: output text, a refusal, or a part of a summary."""
-        if isinstance(part, Reasoning):
-            return {"type": "summary_text", "text": text}
-        if isinstance(part, Refusal):
-            return {"type": "refusal", "refusal": text}
-        return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
-
-    def output(self, call: Call, reply: Reply) -> List[Json]:
-        """All output items; the last one is as incomplete as the response."""
-        status, last = self.outcomes[reply.stop][0], len(reply.parts) - 1
-        return [
-            self.item(call, part, index, status if index == last else "completed")
-            for index, part in enumerate(reply.parts)
-        ]
-
-
-class OpenAIResponses(ResponseObjects):
-    """The Responses API, whole and streamed; nothing is stored (wire formats, 5.5)."""
-
-    routes: Tuple[str, ...] = (
-        "POST /v1/responses",
-        "POST {prefix*}/responses",
-    )
-    ending = ""
-    stream_type = "text/event-stream; charset=utf-8"
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The response object."""
-        return self.response(
-            call,
-            reply,
-            self.output(call, reply),
-            self.outcomes[reply.stop][0],
-            self.usage(reply.usage),
-        )
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """Events with their sequence numbers."""
-        status, output = self.outcomes[reply.stop][0], self.output(call, reply)
-        begun = self.response(call, reply, [], "in_progress")
-        ended = self.response(call, reply, output, status, self.usage(reply.usage))
-        said = itertools.chain(
-            (
-                ("response.created", {"response": begun}),
-                ("response.in_progress", {"response": begun}),
-            ),
-            itertools.chain.from_iterable(
-                self.item_events(call, list(deltas), output[index])
-                for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index)
-            ),
-            ((f"response.{status}", {"response": ended}),),
-        )
-        for number, (name, value) in enumerate(said):
-            rest = sorted(
-                {**value, "sequence_number": number}.items()
-            )  # recorded: the type, then keys in order
-            yield name, {"type": name, **dict(rest)}
-
-    def item_events(
-        self, call: Call, deltas: List[Delta], item: Dict[str, Json]
-    ) -> Iterator[Tuple[str, Dict[str, Json]]]:
-        """The events of one output item, from added to done (5.5, recorded)."""
-        part, index = deltas[0].part, deltas[0].index
-        where: Dict[str, Json] = {"item_id": item["id"], "output_index": index}
-        yield (
-            "response.output_item.added",
-            {"item": self.item(call, part, index, "in_progress", []), "output_index": index},
-        )
-        if isinstance(part, ToolCall):
-            for number, delta in enumerate(deltas):
-                yield (
-                    "response.function_call_arguments.delta",
-                    {
-                        "delta": delta.piece,
-                        **where,
-                        **self.obfuscated(call, delta.piece, index + number),
-                    },
-                )
-            yield "response.function_call_arguments.done", {"arguments": item["arguments"], **where}
-        elif isinstance(part, (Text, Refusal)) or (isinstance(part, Reasoning) and part.text):
-            yield from self.part_events(call, deltas, where)
-        yield "response.output_item.done", {"item": item, "output_index": index}
-
-    def part_events(
-        self, call: Call, deltas: List[Delta], where: Dict[str, Json]
-    ) -> Iterator[Tuple[str, Dict[str, Json]]]:
-        """The events of one content or summary part."""
-        part = deltas[0].part
-        text = getattr(part, "text", "")
-        names = {
-            Text: ("content_part", "output_text", "text"),
-            Refusal: ("content_part", "refusal", "refusal"),
-            Reasoning: ("reasoning_summary_part", "reasoning_summary_text", "text"),
-        }
-        holder, name, key = names[type(part)]
-        place: Dict[str, Json] = {
-            ("summary_index" if isinstance(part, Reasoning) else "content_index"): 0,
-            **where,
-        }
-        probabilities: Dict[str, Json] = {"logprobs": []} if isinstance(part, Text) else {}
-        yield f"response.{holder}.added", {**place, "part": self.part(part, "")}
-        for number, delta in enumerate(deltas):
-            if delta.piece:
-                yield (
-                    f"response.{name}.delta",
-                    {
-                        **place,
-                        "delta": delta.piece,
-                        **probabilities,
-                        **self.obfuscated(call, delta.piece, delta.index + number),
-                    },
-                )
-        yield f"response.{name}.done", {**place, **probabilities, key: text}
-        yield f"response.{holder}.done", {**place, "part": self.part(part, text)}
-
-    @staticmethod
-    def obfuscated(call: Call, piece: str, number: int) -> Dict[str, Json]:
-        """Padding up to a multiple of 16 characters, unless the request wants none (5.5, recorded)."""
-        if within(call.body, "stream_options", "include_obfuscation") is False:
-            return {}
-        start = number * 16 % 1008
-        return {"obfuscation": call.pads[start : start + (-len(piece)) % 16]}
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """The event `error`, nested, which is the form that the SDKs raise on (5.5, verified)."""
-        error = self.error(failure)
-        yield (
-            "error",
-            {
-                "type": "error",
-                "error": {key: error[key] for key in ("type", "code", "message", "param")},
-                "sequence_number": sent,
-            },
-        )
-
-    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """Each under the name that is its type."""
-        return named_by_type(values)
+def packed_floats(vector: Sequence[float]) -> str:
+    """A vector in base64 of little-endian float32."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-    """Recorded values under the names that are their types; those without are no events and pass as they are."""
-    return ((value.get("type") or "" if isinstance(value, dict) else "", value) for value in values)
-
-
-RESPONSE_DEFAULTS: Mapping[str, Json] = {
-    "background": False,
-    "frequency_penalty": 0.0,
-    "instructions": None,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "parallel_tool_calls": True,
-    "presence_penalty": 0.0,
-    "previous_response_id": None,
-    "prompt_cache_key": None,
-    "prompt_cache_retention": "in_memory",
-    "reasoning": {"context": None, "effort": None, "summary": None},
-    "safety_identifier": None,
-    "store": True,
-    "temperature": 1.0,
-    "text": {"format": {"type": "text"}, "verbosity": "medium"},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_logprobs": 0,
-    "top_p": 1.0,
-    "truncation": "disabled",
-    "user": None,
-    "metadata": {},
-    "billing": {"payer": "developer"},
-    "error": None,
-    "moderation": None,
-}
-
-
-RESPONSE_ORDER = (
-    "id",
-    "object",
-    "created_at",
-    "status",
-    "background",
-    "billing",
-    "completed_at",
-    "error",
-    "frequency_penalty",
-    "incomplete_details",
-    "instructions",
-    "max_output_tokens",
-    "max_tool_calls",
-    "model",
-    "moderation",
-    "output",
-    "parallel_tool_calls",
-    "presence_penalty",
-    "previous_response_id",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "reasoning",
-    "safety_identifier",
-    "service_tier",
-    "store",
-    "temperature",
-    "text",
-    "tool_choice",
-    "tools",
-    "top_logprobs",
-    "top_p",
-    "truncation",
-    "usage",
-    "user",
-    "metadata",
-)
-
-
-class OpenAIInputTokens(ResponsesRequest):
-    """The input tokens of a Responses request."""
-
-    operation, api = "count_tokens", "input_tokens"
-    routes: Tuple[str, ...] = (
-        "POST /v1/responses/input_tokens",
-        "POST {prefix*}/responses/input_tokens",
-    )
-    fields = {**ResponsesRequest.fields, "model": "a string"}
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """Never."""
-        return False
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The count."""
-        return {"object": "response.input_tokens", "input_tokens": reply.usage.input}
+    """Recorded values as events whose names are their types."""
+    for value in values:
+        name = ""  # of what has no type: it is no event of the API, and passes as it is
+        if isinstance(value, dict):
+            name = value.get("type") or ""
+        yield name, value
 
 
 # === formats/anthropic =======================================================
@@ -3130,18 +2232,308 @@ class AnthropicModels(Anthropic):
         }
 
 
-# === formats/openai_more =====================================================
-# OpenAI's completions, embeddings, moderations and models (wire formats, 5.4 to 5.7).  Pure.
+# === formats/openai ==========================================================
+# What all APIs of OpenAI share: headers, errors, texts (wire formats, section 5).  Pure.
 
 
-class OpenAICompletions(OpenAI):
-    """Legacy completions (wire formats, 5.4): text only; each of several prompts gets `n` choices."""
+# With or without a vendor's prefix; Azure's gpt-35-turbo does not reason.
+REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))")
+
+# Types of the parts of a content that hold text; those of the Responses API are the longer ones.
+TEXT_PARTS = ("text", "input_text", "output_text")
+
+# What the front door sends with every answer (5.1, recorded).  `alt-svc`, cookies and
+# `strict-transport-security` are left out: clients would act on them.
+OPENAI_EDGE_HEADERS: Headers = (
+    ("access-control-expose-headers", "X-Request-ID"),
+    ("x-content-type-options", "nosniff"),
+    ("Server", "cloudflare"),
+)
+
+# Rate limits that only look like some; those of a mock that counts replace them (5.1, recorded).
+OPENAI_RATE_HEADERS: Headers = (
+    ("x-ratelimit-limit-requests", "10000"),
+    ("x-ratelimit-limit-tokens", "200000"),
+    ("x-ratelimit-remaining-requests", "9999"),
+    ("x-ratelimit-remaining-tokens", "199968"),
+    ("x-ratelimit-reset-requests", "8.64s"),
+    ("x-ratelimit-reset-tokens", "9ms"),
+)
+
+# The same with nothing left, which is what a 429 means (2.5).
+OPENAI_SPENT_HEADERS: Headers = (
+    ("retry-after", str(RETRY_SECONDS)),
+    ("x-ratelimit-limit-requests", "10000"),
+    ("x-ratelimit-limit-tokens", "200000"),
+    ("x-ratelimit-remaining-requests", "0"),
+    ("x-ratelimit-remaining-tokens", "199968"),
+    ("x-ratelimit-reset-requests", "1s"),
+    ("x-ratelimit-reset-tokens", "9ms"),
+)
+
+OPENAI_ERRORS: Mapping[str, Failure] = {
+    "no_key": Failure(
+        401,
+        "You didn't provide an API key. You need to provide your API key in an Authorization "
+        "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field "
+        "(with blank username) if you're accessing the API from your browser and are prompted for "
+        "a username and password. You can obtain an API key from "
+        "https://platform.openai.com/account/api-keys.",
+        # Sent as null; without it, it would be the code of a wrong key, which is 401 too.
+        code="",
+    ),
+    "authentication": Failure(
+        401,
+        "Incorrect API key provided: sk-****. You can find your API key at "
+        "https://platform.openai.com/account/api-keys.",
+        code="invalid_api_key",
+    ),
+    "permission": Failure(
+        403,
+        "Project `proj_mock` does not have access to model `{model}`",
+        code="model_not_found",
+    ),
+    "not_found": Failure(
+        404,
+        "The model `{model}` does not exist or you do not have access to it.",
+        code="model_not_found",
+    ),
+    "rate_limit": Failure(
+        429,
+        "Rate limit reached for {model} in organization org-mock on requests per min (RPM): "
+        "Limit 10000, Used 10000, Requested 1. Please try again in {wait}s. Visit "
+        "https://platform.openai.com/account/rate-limits to learn more.",
+        "requests",
+        "rate_limit_exceeded",
+    ),
+    "server_error": Failure(
+        500, "The server had an error while processing your request. Sorry about that!"
+    ),
+    "overloaded": Failure(
+        503,
+        "The server is currently overloaded with other requests. Sorry about that! Please retry "
+        "your requests after a brief wait.",
+    ),
+    "context_length": Failure(
+        400,
+        "This model's maximum context length is 128000 tokens. However, your messages resulted in "
+        "128001 tokens. Please reduce the length of the messages.",
+        code="context_length_exceeded",
+        param="messages",
+    ),
+}
+
+
+def is_reasoning_model(name: str) -> bool:
+    """Whether a model thinks before it answers: its answers lack some keys (5.2)."""
+    return REASONING_MODEL.match(name) is not None
+
+
+def go_duration(seconds: int) -> str:
+    """Whole seconds as Go writes a duration: `1m13s`."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = []
+    if hours:
+        parts.append(f"{hours}h")
+    if hours or minutes:
+        parts.append(f"{minutes}m")
+    return "".join([*parts, f"{rest}s"])
+
+
+def openai_text(content: Field) -> str:
+    """The text of a message's content: a string, null, or parts of which those with text count."""
+    if content.is_absent:
+        return ""
+    if isinstance(content.value, str):
+        return content.value
+    content.a("a string or an array")
+    texts: List[str] = []
+    for node in content.objects():
+        part = node.check({"type": "a string!", "text": "a string"}).value
+        if part["type"] in TEXT_PARTS and part.get("text") is not None:
+            texts.append(part["text"])
+        elif part["type"] == "document":
+            texts.append(document_text(part))
+    return "\n".join(texts)
+
+
+def document_text(part: Json) -> str:
+    """The text of a document, as which Cohere's clients send the result of a tool (section 11)."""
+    data = within(part, "document", "data")
+    if isinstance(data, str):
+        return data
+    return compact(data)
+
+
+def plain_texts(items: Iterable[Json]) -> List[str]:
+    """The strings among some items, and an empty text for any other."""
+    return [item if isinstance(item, str) else "" for item in items]
+
+
+def input_texts(value: Json) -> List[str]:
+    """The texts that are to be answered one by one: a string, or a list of them.
+
+    Token numbers have no text; a list of them is one input, or one of several (2.2)."""
+    if isinstance(value, str):
+        return [value]
+    if value and isinstance(value[0], int):
+        return [""]
+    return plain_texts(value or ())
+
+
+def wants_usage(body: Json) -> bool:
+    """Whether a stream is to end with a chunk of token counts."""
+    return bool(within(body, "stream_options", "include_usage"))
+
+
+def wants_obfuscation(body: Json) -> bool:
+    """Whether the events of a stream are to be padded, which is the default."""
+    return within(body, "stream_options", "include_obfuscation") is not False
+
+
+def openai_sentence(wrong: BadField) -> Tuple[str, str]:
+    """What OpenAI says of a field that is missing or wrong, and the code of that error (5.8)."""
+    field, kind = wrong.path, kind_of(wrong.found)
+    if not field:
+        return f"Invalid body: expected {wrong.expected}, but got {kind} instead.", "invalid_body"
+    if wrong.found is MISSING:
+        return f"Missing required parameter: '{field}'.", "missing_required_parameter"
+    if wrong.found == [] and "array" in wrong.expected:
+        text = "empty array. Expected an array with minimum length 1, but got an empty array"
+        return f"Invalid '{field}': {text} instead.", "empty_array"
+    if " from " in wrong.expected:
+        text = f"expected {wrong.expected}, but got {shown(wrong.found)}"
+        return f"Invalid '{field}': {text} instead.", "invalid_value"
+    text = f"expected {wrong.expected}, but got {kind}"
+    return f"Invalid type for '{field}': {text} instead.", "invalid_type"
+
+
+class OpenAI(WireFormat):
+    """What all APIs of OpenAI share: headers, errors, credential."""
+
+    provider = "openai"
+    layout: Callable[..., str] = staticmethod(indented)
+    ending = "\n"
+    bad_json = (
+        "We could not parse the JSON body of your request. (HINT: This likely means you aren't "
+        "using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was "
+        "sent was not valid JSON: {}.)"
+    )
+    errors: Mapping[str, Failure] = OPENAI_ERRORS
+    # Errors that never reach the engine have another layout and other headers (5.8, recorded).
+    front_door: Tuple[int, ...] = (401, 404)
+    shared_with_mistral = False  # whether Mistral has an API at the same path (2.1)
+    duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Mistral's own client gets Mistral's dialect."""
+        # What is not shared must not look at headers: a remembered answer depends on all that were.
+        return not self.shared_with_mistral or caller(request) != "mistral"
+
+    def has_rate_limits(self, stream: bool) -> bool:
+        """Whether answers come with rate limits (5.1)."""
+        return self.operation in ("generate", "embed")
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Request id, processing time, version and rate limits (5.1, recorded)."""
+        request_id = ("x-request-id", "req_" + call.token("request", 32, HEX))
+        if status in self.front_door:
+            return (request_id, ("Vary", "Origin"), *OPENAI_EDGE_HEADERS)
+        limits: Headers = ()
+        if self.has_rate_limits(stream):
+            limits = OPENAI_SPENT_HEADERS if status == 429 else OPENAI_RATE_HEADERS
+        return (
+            request_id,
+            ("openai-organization", "mock-organization"),
+            ("openai-processing-ms", str(100 + int(call.token("ms", 2, HEX), 16))),
+            ("openai-version", "2020-10-01"),
+            *limits,
+            *OPENAI_EDGE_HEADERS,
+        )
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """Requests, and the time until there are new ones (5.1)."""
+        return (
+            ("x-ratelimit-limit-requests", str(limit.requests)),
+            ("x-ratelimit-remaining-requests", str(limit.left)),
+            ("x-ratelimit-reset-requests", self.duration(limit.wait)),
+            *retry_after(limit),
+        )
+
+    def error(self, failure: Failure) -> Dict[str, Json]:
+        """The inner object of an error; all four members are always there (5.8)."""
+        usual = "server_error" if failure.status >= 500 else "invalid_request_error"
+        return {
+            "message": failure.message,
+            "type": failure.type or usual,
+            "param": failure.param,
+            "code": failure.code or None,
+        }
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error": {…}}` in one of two layouts."""
+        value = {"error": self.error(failure)}
+        if failure.status in self.front_door:
+            wide = functools.partial(indented, step="    ")
+            return ErrorBody(value, wide, "\n", "application/json; charset=utf-8")
+        return ErrorBody(value, indented)
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One event that holds an error (3.3); nothing follows it."""
+        yield "", {"error": self.error(failure)}
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """OpenAI's own sentences, with the field as `param`."""
+        text, code = openai_sentence(wrong)
+        return Failure(400, text, "invalid_request_error", code, wrong.path or None)
+
+
+class OpenAIGeneration(OpenAI):
+    """What the APIs share that answer a prompt and can stream the answer."""
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
+    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
+        """An answer or a chunk with its keys ordered as a dialect has them."""
+        return value
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """The values, and `[DONE]` if they don't end with it."""
+        for value in values:
+            yield "", value
+        if not values or values[-1] != "[DONE]":
+            yield "", "[DONE]"
+
+
+# === formats/openai_completions ==============================================
+# OpenAI's legacy completions (wire formats, 5.4).  Pure.
+
+
+# Answers that one request may ask for: 128 choices of 16 prompts.
+MOST_COMPLETIONS = 2048
+
+
+# Finish reasons (5.4) by those of a reply; there are no tools.
+COMPLETION_STOPS = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "stop",
+    "content_filter": "content_filter",
+}
+
+
+def completion_text(reply: Reply) -> str:
+    """All that the answer says."""
+    return (reply.text(Text) or "") + (reply.text(Refusal) or "")
+
+
+class CompletionRequest(OpenAIGeneration):
+    """How a request for completions reads."""
 
     api = "completions"
-    routes: Tuple[str, ...] = (
-        "POST /v1/completions",
-        "POST {prefix*}/completions",
-    )
     fields = {
         "model": "a string!",
         "prompt": "a string or an array!",
@@ -3152,55 +2544,44 @@ class OpenAICompletions(OpenAI):
         "max_tokens": "an integer",
         "suffix": "a string",
     }
-    speaks = frozenset((Text, Reasoning, Refusal))
-    streams = OpenAIChat.streams
-    recorded_events = OpenAIChat.recorded_events
 
     def inputs(self, body: Field) -> List[str]:
         """The prompts; lists of token numbers have no text."""
-        node = body.get("prompt")
-        prompt = node.value
-        if prompt == []:
-            node.expected("an array")
-        if isinstance(prompt, str):
-            return [prompt]
-        if isinstance(prompt[0], int):
-            return [""]
-        for item in node.items():
-            item.a("a string or an array")
-        return [item if isinstance(item, str) else "" for item in prompt]
+        prompt = body.get("prompt")
+        if prompt.value == []:
+            prompt.expected("an array")
+        if isinstance(prompt.value, list) and not isinstance(prompt.value[0], int):
+            for item in prompt.items():
+                item.a("a string or an array")
+        return input_texts(prompt.value)
 
     def choices(self, body: Field) -> int:
-        """Prompts times `n`, numbered prompt by prompt."""
+        """Prompts times `n`."""
+        # Numbered prompt by prompt: of two prompts and two choices the first has 0 and 1 (5.4).
         choices = choices_of(body.get("n"), 128) * len(self.inputs(body))
-        if choices > 2048:
-            body.get("prompt").expected("an array with at most 2048 completions in all")
+        if choices > MOST_COMPLETIONS:
+            most = f"an array with at most {MOST_COMPLETIONS} completions in all"
+            body.get("prompt").expected(most)
         return choices
 
-    def answer(self, reply: Reply) -> Tuple[List[str], str]:
-        """The text in pieces, and the finish reason; a refusal is text that the filter stopped."""
-        refused = reply.text(Refusal) is not None
-        text = (reply.text(Text) or "") + (reply.text(Refusal) or "")
-        stop = {"tool_calls": "stop", "stop": "content_filter" if refused else "stop"}.get(
-            reply.stop, reply.stop
-        )
-        return pieces(text, reply.chunk_size) or [""], stop
 
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The `text_completion` object."""
-        cut, stop = self.answer(reply)
-        choices = [
-            {"text": "".join(cut), "index": index, "logprobs": None, "finish_reason": stop}
-            for index in range(call.choices)
-        ]
+class OpenAICompletions(CompletionRequest):
+    """Legacy completions: text only; each of several prompts gets `n` choices."""
+
+    routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
+    speaks = frozenset((Text, Reasoning, Refusal))
+
+    def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """What every object begins with."""
         return {
             "id": reply.id or "cmpl-" + call.token("id", 29),
             "object": "text_completion",
             "created": call.second,
-            "model": reply.model,
-            "choices": choices,
-            "usage": self.usage(reply),
         }
+
+    def choice(self, index: int, text: str, finish: Optional[str]) -> Dict[str, Json]:
+        """One choice, or a piece of one."""
+        return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
 
     def usage(self, reply: Reply) -> Dict[str, int]:
         """Token counts, without details."""
@@ -3210,49 +2591,59 @@ class OpenAICompletions(OpenAI):
             "total_tokens": reply.usage.total,
         }
 
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `text_completion` object."""
+        text, finish = completion_text(reply), COMPLETION_STOPS[stop_of(reply)]
+        choices = [self.choice(index, text, finish) for index in range(call.choices)]
+        return self.arranged(
+            {
+                **self.head(call, reply),
+                "model": reply.model,
+                "choices": choices,
+                "usage": self.usage(reply),
+            }
+        )
+
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
-        cut, stop = self.answer(reply)
-        head = {
-            "id": reply.id or "cmpl-" + call.token("id", 29),
-            "object": "text_completion",
-            "created": call.second,
-        }
-        usage: Dict[str, Json] = {"usage": None} if wants_usage(call.body) else {}
+        # Without a text there is still a piece, for the finish reason to ride on.
+        *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
+        ends: List[Tuple[str, Optional[str]]] = [(text, None) for text in texts]
+        ends.append((last, COMPLETION_STOPS[stop_of(reply)]))
+        head, model = self.head(call, reply), {"model": reply.model}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            usage["usage"] = None
         for index in range(call.choices):
-            for number, piece in enumerate(cut, 1):
-                choice = {
-                    "text": piece,
-                    "index": index,
-                    "logprobs": None,
-                    "finish_reason": stop if number == len(cut) else None,
-                }
-                yield (
-                    "",
-                    self.arranged({**head, "choices": [choice], "model": reply.model, **usage}),
-                )
+            for text, finish in ends:
+                choices = [self.choice(index, text, finish)]
+                yield "", self.arranged({**head, "choices": choices, **model, **usage})
         if usage:
-            yield (
-                "",
-                self.arranged(
-                    {**head, "model": reply.model, "usage": self.usage(reply), "choices": []}
-                ),
-            )
+            # Here the choices come last, and before the model everywhere else (5.4, recorded).
+            counts = {"usage": self.usage(reply), "choices": []}
+            yield "", self.arranged({**head, **model, **counts})
         yield "", "[DONE]"
 
-    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
-        """Keys added, left out or ordered as a dialect has them."""
-        return value
+
+# === formats/openai_embeddings ===============================================
+# OpenAI's embeddings (wire formats, 5.6).  Pure.
+
+
+MOST_INPUTS = 2048  # that OpenAI takes in one request
+
+
+def unpacked_floats(text: str) -> List[float]:
+    """The vector in base64 of little-endian float32.  ValueError or struct.error: it is none."""
+    data = base64.b64decode(text)
+    return list(struct.unpack(f"<{len(data) // 4}f", data))
 
 
 class OpenAIEmbeddings(OpenAI):
-    """Embeddings (wire formats, 5.6): floats, or base64 of little-endian float32."""
+    """Embeddings: floats, or base64 of little-endian float32."""
 
     operation, api = "embed", "embeddings"
-    routes: Tuple[str, ...] = (
-        "POST /v1/embeddings",
-        "POST {prefix*}/embeddings",
-    )
+    shared_with_mistral = True
+    routes: Tuple[str, ...] = ("POST /v1/embeddings", "POST {prefix*}/embeddings")
     fields = {
         "model": "a string!",
         "input": "a string or an array!",
@@ -3261,78 +2652,117 @@ class OpenAIEmbeddings(OpenAI):
         "user": "a string",
     }
     speaks = frozenset((Embedding,))
-    owns = ChatRequest.owns
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
-        value = body.value.get("input")
-        if isinstance(value, str):
-            return [value]
-        if not value:
-            return []
-        if isinstance(value[0], int):
-            return [""]
-        return [item if isinstance(item, str) else "" for item in value]
+        return input_texts(body.get("input").value)
 
     def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
-        given, encoding = body.get("input"), body.get("encoding_format")
-        if given.value == []:
-            given.expected("an array")
-        if isinstance(given.value, list) and len(given.value) > 2048:
-            given.expected("an array of at most 2048 items")
+        texts, encoding = body.get("input"), body.get("encoding_format")
+        if texts.value == []:
+            texts.expected("an array")
+        if isinstance(texts.value, list) and len(texts.value) > MOST_INPUTS:
+            texts.expected(f"an array of at most {MOST_INPUTS} items")
         if not encoding.is_absent and encoding.value not in ("float", "base64"):
             encoding.expected("one from float, base64")
         return [Turn("user", "\n".join(self.inputs(body)))]
 
     @staticmethod
-    def encoded(vector: Sequence[float], body: Json) -> Json:
-        """A vector as the request wants it."""
-        if body.get("encoding_format") != "base64":
-            return list(vector)
-        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    def wants_base64(call: Call) -> bool:
+        """Whether the request asks for packed vectors; openai-node does so by itself (5.6)."""
+        return bool(call.body.get("encoding_format") == "base64")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
-        embedding = next(part for part in reply.parts if isinstance(part, Embedding))
+        vectors: List[Json] = list(reply.vectors(len(call.inputs)))
+        if self.wants_base64(call):
+            vectors = [packed_floats(vector) for vector in vectors]
         return {
             "object": "list",
             "data": [
-                {
-                    "object": "embedding",
-                    "index": index,
-                    "embedding": self.encoded(embedding.of(index), call.body),
-                }
-                for index in range(len(call.inputs))
+                {"object": "embedding", "index": index, "embedding": vector}
+                for index, vector in enumerate(vectors)
             ],
             "model": reply.model,
             "usage": {"prompt_tokens": reply.usage.input, "total_tokens": reply.usage.input},
         }
 
     def adapted(self, call: Call, body: bytes) -> bytes:
-        """A recorded body with its vectors in the encoding asked for: openai-node asks for base64
-        by itself and reads floats as an empty vector (5.6, verified)."""
+        """A recorded body with its vectors in the encoding asked for: openai-node reads floats,
+        where it asked for base64, as an empty vector, and says nothing (5.6, verified)."""
+        form: type = list
+        convert: Callable[[Any], Json] = unpacked_floats
+        if self.wants_base64(call):
+            form = str
+            convert = packed_floats
         try:
             value = parse_json(body)
-            vectors = [entry["embedding"] for entry in value["data"]]
-            wanted = str if call.body.get("encoding_format") == "base64" else list
-            if all(isinstance(vector, wanted) for vector in vectors):
+            # The file may have been recorded by either client: what fits already stays as it is.
+            entries = [entry for entry in value["data"] if not isinstance(entry["embedding"], form)]
+            if not entries:
                 return body
-            for entry, vector in zip(value["data"], vectors):
-                entry["embedding"] = self.encoded(
-                    vector if isinstance(vector, list) else floats(vector), call.body
-                )
+            for entry in entries:
+                if not isinstance(entry["embedding"], (str, list)):
+                    return body  # no vector in either encoding
+                entry["embedding"] = convert(entry["embedding"])
         except (ValueError, KeyError, TypeError, struct.error):
             return body  # not an embeddings list: the recording is sent as it is
         return self.encode(value)
 
 
-def floats(text: str) -> List[float]:
-    """The vector in base64 of little-endian float32."""
-    data = base64.b64decode(text)
-    return list(struct.unpack(f"<{len(data) // 4}f", data))
+# === formats/openai_models ===================================================
+# OpenAI's models (wire formats, 5.7).  Pure.
 
 
+# The form of the path that Google and Anthropic have, too: one segment, without a verb (2.1).
+SHARED_MODELS_PATH = re.compile("/v1/models(?:/[^/:]+)?")
+
+
+class OpenAIModels(OpenAI):
+    """Models: the list, or any one by name."""
+
+    operation = api = "models"
+    routes: Tuple[str, ...] = ("GET /v1/models[/{model*}]", "GET {prefix*}/models[/{model}]")
+    known: Tuple[str, ...] = (
+        "gpt-4.1",
+        "gpt-4.1-mini",
+        "gpt-4o",
+        "gpt-4o-mini",
+        "gpt-5",
+        "gpt-5-mini",
+        "o4-mini",
+        "gpt-3.5-turbo-instruct",
+        "omni-moderation-latest",
+        "text-embedding-3-large",
+        "text-embedding-3-small",
+    )
+    speaks = frozenset()
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """`/v1/models` is shared with Google, Anthropic and Mistral."""
+        client = caller(request)
+        if client in ("openai", "mistral"):
+            return client == "openai"
+        return not SHARED_MODELS_PATH.fullmatch(request.path)
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        # Any name is known, and all are as old as gpt-4o-mini.
+        return {"id": name, "object": "model", "created": 1721172741, "owned_by": "system"}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list, or the one asked for."""
+        if call.model:
+            return self.entry(call.model)
+        return {"object": "list", "data": [self.entry(name) for name in self.known]}
+
+
+# === formats/openai_moderations ==============================================
+# OpenAI's moderations (wire formats, 5.7).  Pure.
+
+
+# The categories in the order of the provider's answers (5.7).
 MODERATED = (
     "harassment",
     "harassment/threatening",
@@ -3351,145 +2781,127 @@ MODERATED = (
 
 
 class OpenAIModerations(OpenAI):
-    """Moderations (wire formats, 5.7).  A neutral reply flags `illicit` if it refuses or stops by content_filter."""
+    """Moderations; a neutral reply that refuses, or stops by content_filter, flags `illicit`."""
 
     operation, api = "moderate", "moderations"
-    routes: Tuple[str, ...] = (
-        "POST /v1/moderations",
-        "POST {prefix*}/moderations",
-    )
+    routes: Tuple[str, ...] = ("POST /v1/moderations", "POST {prefix*}/moderations")
     fields = {"model": "a string", "input": "a string or an array!"}
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to judge, one by one; parts with images are one input."""
-        given = body.get("input")
-        value = given.value
+        node = body.get("input")
+        value = node.value
         if isinstance(value, str):
             return [value]
         if value and isinstance(value[0], dict):
-            return [openai_text(given)]
-        return [item if isinstance(item, str) else "" for item in value or ()]
+            return [openai_text(node)]
+        return plain_texts(value or ())
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""
         return super().model(params, body) or "omni-moderation-latest"
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """A result an input."""
+        """A result an input; all are the same."""
         flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
-        hit = {"illicit"} if flagged else set()
+        # One category stands for all: a mock does not say what is wrong with the text.
+        categories = dict.fromkeys(MODERATED, False)
+        scores = dict.fromkeys(MODERATED, 0.00001)
+        if flagged:
+            categories["illicit"] = True
+            scores["illicit"] = 0.98
         result = {
             "flagged": flagged,
-            "categories": {name: name in hit for name in MODERATED},
-            "category_scores": {name: 0.98 if name in hit else 0.00001 for name in MODERATED},
+            "categories": categories,
+            "category_scores": scores,
             "category_applied_input_types": {name: ["text"] for name in MODERATED},
         }
         return {
+            # How long such an id is was not seen (2.4).
             "id": reply.id or "modr-" + call.token("id", 32, HEX),
             "model": reply.model,
             "results": [result] * max(1, len(call.inputs)),
         }
 
 
-class OpenAIModels(OpenAI):
-    """Models (wire formats, 5.7): the list, or any one by name."""
-
-    operation = api = "models"
-    routes: Tuple[str, ...] = (
-        "GET /v1/models[/{model*}]",
-        "GET {prefix*}/models[/{model}]",
-    )
-    known: Tuple[str, ...] = (
-        "gpt-4.1",
-        "gpt-4.1-mini",
-        "gpt-4o",
-        "gpt-4o-mini",
-        "gpt-5",
-        "gpt-5-mini",
-        "o4-mini",
-        "gpt-3.5-turbo-instruct",
-        "omni-moderation-latest",
-        "text-embedding-3-large",
-        "text-embedding-3-small",
-    )
-    speaks = frozenset()
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """`/v1/models` is shared with Google, Anthropic and Mistral."""
-        here = caller(request)
-        return here == "openai" or (
-            here != "mistral" and not re.fullmatch("/v1/models(?:/[^/:]+)?", request.path)
-        )
-
-    def entry(self, name: str) -> Dict[str, Json]:
-        """One model."""
-        return {"id": name, "object": "model", "created": 1721172741, "owned_by": "system"}
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The list, or the one asked for."""
-        if call.model:
-            return self.entry(call.model)
-        return {"object": "list", "data": [self.entry(name) for name in self.known]}
-
-
 # === formats/azure ===========================================================
-# Azure OpenAI (wire formats, section 6).  Pure.
+# What all APIs of Azure OpenAI share, and the small ones (wire formats, section 6).  Pure.
 
 
+# The SDKs put only some APIs under a deployment: chat, completions and embeddings (section 6).
 DEPLOYMENT = "POST /openai/deployments/{model}"
 
+# --- What the content filters say ---
 
 SAFE = {"filtered": False, "severity": "safe"}
+UNDETECTED = {"detected": False, "filtered": False}
 
-
-COMPLETION_FILTERS = dict.fromkeys(("hate", "self_harm", "sexual", "violence"), SAFE)
-
-
+# Of a prompt, of a whole answer and of a piece of one.
 PROMPT_FILTERS = {
     "hate": SAFE,
-    "jailbreak": {"detected": False, "filtered": False},
-    **dict.fromkeys(("self_harm", "sexual", "violence"), SAFE),
+    "jailbreak": UNDETECTED,
+    "self_harm": SAFE,
+    "sexual": SAFE,
+    "violence": SAFE,
 }
-
-
 WHOLE_FILTERS = {
     "hate": SAFE,
-    "protected_material_code": {"detected": False, "filtered": False},
-    "protected_material_text": {"detected": False, "filtered": False},
-    **dict.fromkeys(("self_harm", "sexual", "violence"), SAFE),
+    "protected_material_code": UNDETECTED,
+    "protected_material_text": UNDETECTED,
+    "self_harm": SAFE,
+    "sexual": SAFE,
+    "violence": SAFE,
 }
+PIECE_FILTERS = {"hate": SAFE, "self_harm": SAFE, "sexual": SAFE, "violence": SAFE}
 
-
-PROMPT_RESULTS = [{"prompt_index": 0, "content_filter_results": PROMPT_FILTERS}]
-
-
+# Laid over one of those where a filter has stopped something.
 BLOCKED = {"violence": {"filtered": True, "severity": "high"}}
 
+# --- Headers and errors ---
 
-AZURE_KEY = Failure(
-    401,
-    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key "
-    "for an active subscription and use a correct regional API endpoint for your resource.",
+AZURE_ENGINE_HEADERS: Headers = (
+    ("x-ms-region", "East US 2"),
+    ("x-ms-rai-invoked", "true"),
+    ("x-accel-buffering", "no"),
+    ("x-content-type-options", "nosniff"),
+    ("x-ms-is-spilled-over", "false"),
+    ("x-ratelimit-limit-requests", "500"),
+    ("x-ratelimit-limit-tokens", "50000"),
+    ("x-ratelimit-remaining-requests", "499"),
+    ("x-ratelimit-remaining-tokens", "49968"),
+    ("x-ratelimit-reset-requests", "0"),
+    ("x-ratelimit-reset-tokens", "0"),
+    ("x-ratelimit-renewalperiod-requests", "60"),
+    ("x-ratelimit-renewalperiod-tokens", "60"),
+    ("x-ratelimit-abusepenalty-active", "False"),
+    ("skip-error-remapping", "true"),
 )
 
+# The gateway says the same of a key that is missing and of one that is wrong (section 6).
+AZURE_KEY_ERROR = Failure(
+    401,
+    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a "
+    "valid key for an active subscription and use a correct regional API endpoint for your "
+    "resource.",
+)
 
-AZURE_ERRORS = {
+AZURE_ERRORS: Mapping[str, Failure] = {
     **OPENAI_ERRORS,
-    "no_key": AZURE_KEY,
-    "authentication": AZURE_KEY,
+    "no_key": AZURE_KEY_ERROR,
+    "authentication": AZURE_KEY_ERROR,
     "not_found": Failure(
         404,
-        "The API deployment for this resource does not exist. If you created the deployment within the "
-        "last 5 minutes, please wait a moment and try again.",
+        "The API deployment for this resource does not exist. If you created the deployment "
+        "within the last 5 minutes, please wait a moment and try again.",
         code="DeploymentNotFound",
     ),
     "permission": Failure(403, "Access denied due to Virtual Network/Firewall rules."),
     "rate_limit": Failure(
         429,
-        "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-10-21 have "
-        "exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after {wait} "
-        "seconds. Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase "
-        "the default rate limit.",
+        "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version "
+        "2024-10-21 have exceeded token rate limit of your current OpenAI S0 pricing tier. Please "
+        "retry after {wait} seconds. Please go here: https://aka.ms/oai/quotaincrease if you "
+        "would like to further increase the default rate limit.",
     ),
     "content_filter": Failure(
         400,
@@ -3503,7 +2915,7 @@ AZURE_ERRORS = {
 
 
 class Azure(OpenAI):
-    """What all APIs of Azure OpenAI share: headers, errors of its own gateway, two kinds of credential."""
+    """What all APIs share: headers, errors of a gateway of its own, two kinds of credential."""
 
     provider = "azure"
     area = (
@@ -3515,55 +2927,30 @@ class Azure(OpenAI):
     )
     credentials = ("api-key", "authorization")
     errors = AZURE_ERRORS
-    gateway = (
-        401,
-        403,
-        404,
-        429,
-    )  # answered before the engine, in a shape of their own (section 6)
+    # Errors from before the engine, in a shape of their own (section 6).
+    gateway = (401, 403, 404, 429)
+    # The seconds of a rate limit are bare, unlike OpenAI's (section 6).
+    duration: Callable[[int], str] = staticmethod(str)
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Azure's alone."""
         return True
 
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """The deployment of the path, or under /openai/v1 the model of the body."""
+        model = super().model(params, body)
+        if not model and body.value is not None:
+            body.get("model").expected("a string")
+        return model
+
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Request ids, region and rate limits (section 6, recorded)."""
-        apim = ("apim-request-id", uuid(call, "apim"))
-        if status in self.gateway:
-            return (apim, ("retry-after", str(RETRY_SECONDS))) if status == 429 else (apim,)
-        return (
-            apim,
-            ("x-request-id", uuid(call, "request")),
-            ("x-ms-region", "East US 2"),
-            ("x-ms-rai-invoked", "true"),
-            ("x-accel-buffering", "no"),
-            ("x-content-type-options", "nosniff"),
-            ("x-ms-is-spilled-over", "false"),
-            ("x-ratelimit-limit-requests", "500"),
-            ("x-ratelimit-limit-tokens", "50000"),
-            ("x-ratelimit-remaining-requests", "499"),
-            ("x-ratelimit-remaining-tokens", "49968"),
-            ("x-ratelimit-reset-requests", "0"),
-            ("x-ratelimit-reset-tokens", "0"),
-            ("x-ratelimit-renewalperiod-requests", "60"),
-            ("x-ratelimit-renewalperiod-tokens", "60"),
-            ("x-ratelimit-abusepenalty-active", "False"),
-            ("skip-error-remapping", "true"),
-        )
-
-    def model(self, params: Mapping[str, str], body: Field) -> str:
-        """The deployment of the path; under /openai/v1 the model of the body, without which there is none."""
-        found = super().model(params, body)
-        if not found and body.value is not None:
-            body.get("model").expected("a string")
-        return found
-
-    def limit_headers(self, limit: Limit) -> Headers:
-        """The same with bare seconds (section 6)."""
-        return tuple(
-            (name, str(limit.wait) if name == "x-ratelimit-reset-requests" else value)
-            for name, value in super().limit_headers(limit)
-        )
+        gateway_id = ("apim-request-id", uuid(call, "apim"))
+        if status not in self.gateway:
+            return (gateway_id, ("x-request-id", uuid(call, "request")), *AZURE_ENGINE_HEADERS)
+        if status == 429:
+            return (gateway_id, ("retry-after", str(RETRY_SECONDS)))
+        return (gateway_id,)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
@@ -3571,13 +2958,14 @@ class Azure(OpenAI):
             return ErrorBody({"error": self.filtered(failure)})
         if failure.status not in self.gateway:
             return super().failure(call, failure)
-        value = {"code": failure.code or str(failure.status), "message": failure.message}
-        if failure.code == "DeploymentNotFound":  # recorded: without Content-Type
-            value = {"type": failure.type or "invalid_request_error", **value}
-            return ErrorBody({"error": value}, indented, content_type=None)
+        error = {"code": failure.code or str(failure.status), "message": failure.message}
+        if failure.code == "DeploymentNotFound":
+            kind = failure.type or "invalid_request_error"
+            # Recorded: without Content-Type.
+            return ErrorBody({"error": {"type": kind, **error}}, indented, content_type=None)
         if failure.type:
-            return ErrorBody({"error": {"type": failure.type, **value}}, indented)
-        return ErrorBody({"error": value})
+            return ErrorBody({"error": {"type": failure.type, **error}}, indented)
+        return ErrorBody({"error": error})
 
     @staticmethod
     def filtered(failure: Failure) -> Dict[str, Json]:
@@ -3590,91 +2978,27 @@ class Azure(OpenAI):
             "status": failure.status,
             "innererror": {
                 "code": "ResponsibleAIPolicyViolation",
+                # In the singular, other than in answers (section 6, quoted from real runs).
                 "content_filter_result": {**PROMPT_FILTERS, **BLOCKED},
             },
         }
 
 
-class AzureChat(Azure, OpenAIChat):
-    """Chat completions of a deployment: sorted keys, content filter results, no service tier."""
+class AzureGeneration(Azure):
+    """What the APIs of deployments share that generate: compact, keys sorted at every level."""
 
-    routes = (DEPLOYMENT + "/chat/completions", "POST /openai/v1/chat/completions")
-    fields = {**OpenAIChat.fields, "model": "a string"}
     layout = staticmethod(compact)
-
-    def tail(self, call: Call) -> Dict[str, Json]:
-        """The fingerprint alone."""
-        return {key: value for key, value in super().tail(call).items() if key != "service_tier"}
-
-    def choice(
-        self,
-        call: Call,
-        index: int,
-        body: Dict[str, Json],
-        finish: Optional[str],
-        cut: Sequence[str] = (),
-    ) -> Dict[str, Json]:
-        """A choice with its filter results; a delta has them only beside content."""
-        results: Json = WHOLE_FILTERS if "message" in body else {}
-        if (body.get("delta") or {}).get("content"):
-            results = COMPLETION_FILTERS
-        if REASONING_MODEL.match(call.model):
-            results = {}
-        if finish == "content_filter":
-            results = {**results, **BLOCKED}
-        return {"content_filter_results": results, **super().choice(call, index, body, finish, cut)}
-
-    @staticmethod
-    def prompt_results(call: Call) -> Json:
-        """The prompt's filter results; reasoning deployments have empty ones (section 6)."""
-        return (
-            [{"content_filter_results": {}, "prompt_index": 0}]
-            if REASONING_MODEL.match(call.model)
-            else PROMPT_RESULTS
-        )
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The object with the prompt's filter results."""
-        value = sorted_keys(super().whole(call, reply))
-        return {
-            key: {**value, "prompt_filter_results": self.prompt_results(call)}[key]
-            for key in sorted([*value, "prompt_filter_results"])
-        }
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """A chunk without choices for the prompt's filter results, then the same as OpenAI."""
-        yield (
-            "",
-            {
-                "choices": [],
-                "created": 0,
-                "id": "",
-                "model": "",
-                "object": "",
-                "prompt_filter_results": self.prompt_results(call),
-            },
-        )
-        yield from super().events(call, reply)
 
     def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
         """Sorted keys at every level."""
         return cast(Dict[str, Json], sorted_keys(value))
 
 
-class AzureCompletions(Azure, OpenAICompletions):
+class AzureCompletions(AzureGeneration, OpenAICompletions):
     """Legacy completions of a deployment."""
 
     routes = (DEPLOYMENT + "/completions", "POST /openai/v1/completions")
     fields = {**OpenAICompletions.fields, "model": "a string"}
-    layout = staticmethod(compact)
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The object, its keys sorted."""
-        return sorted_keys(super().whole(call, reply))
-
-    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
-        """Sorted keys at every level."""
-        return cast(Dict[str, Json], sorted_keys(value))
 
 
 class AzureEmbeddings(Azure, OpenAIEmbeddings):
@@ -3696,8 +3020,836 @@ class AzureModels(Azure, OpenAIModels):
     routes = ("GET /openai[/v1]/models[/{model}]",)
 
 
+# === formats/openai_chat_reading =============================================
+# How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure.
+
+
+# What a role is in a conversation.  `developer` is what reasoning models call the system, and
+# `function` what a tool was before there were several a message.
+CHAT_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+
+class ChatRequest(OpenAIGeneration):
+    """A request in the form that most other providers understand, too."""
+
+    api = "chat"
+    shared_with_mistral = True
+    fields = {
+        "model": "a string!",
+        "messages": "an array!",
+        "stream": "a boolean",
+        "stream_options": "an object",
+        "n": "an integer",
+        "tools": "an array",
+        "functions": "an array",
+        "temperature": "a number",
+        "top_p": "a number",
+        "max_tokens": "an integer",
+        "max_completion_tokens": "an integer",
+        "logprobs": "a boolean",
+        "response_format": "an object",
+        "parallel_tool_calls": "a boolean",
+        "tool_choice": "a string or an object",
+        "stop": "a string or an array",
+        "user": "a string",
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The messages, in order."""
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("an array")
+        for message in messages.objects():
+            role = message.check({"role": "a string!"}).get("role")
+            if role.value not in CHAT_ROLES:
+                role.expected("one from " + ", ".join(CHAT_ROLES))
+            yield Turn(CHAT_ROLES[role.value], openai_text(message.get("content")))
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of functions and custom tools, and of the older `functions`."""
+        for tool in body.get("tools").objects():
+            kind = tool.value.get("type")
+            # Both lie under their kind; what other vendors add has no name to call it by.
+            if kind in ("function", "custom"):
+                function = tool.check({kind: "an object!"}).get(kind)
+                yield function.check({"name": "a string!"}).value["name"]
+        for function in body.get("functions").objects():
+            yield function.check({"name": "a string!"}).value["name"]
+
+    def choices(self, body: Field) -> int:
+        """`n`."""
+        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
+
+    def schema(self, body: Field) -> Json:
+        """`response_format.json_schema.schema`."""
+        return within(body.value, "response_format", "json_schema", "schema")
+
+
+# === formats/openai_chat =====================================================
+# OpenAI's chat completions, whole and streamed (wire formats, 5.2 and 5.3).  Pure.
+
+
+# Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
+DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
+
+
+def chat_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts with their details."""
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def text_pieces(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of an answer streams."""
+    for delta in walk(reply):
+        if isinstance(delta.part, Text):
+            yield delta.piece
+
+
+def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
+    """Log probabilities, if the request asks for them and a piece has text (5.2)."""
+    if body.get("logprobs") is not True:
+        return None
+    content = []
+    for piece in filter(None, pieces):
+        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
+        alternatives = []
+        if body.get("top_logprobs"):
+            alternatives.append(entry)
+        content.append({**entry, "top_logprobs": alternatives})
+    if not content:
+        return None
+    return {"content": content, "refusal": None}
+
+
+def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
+    """The first delta of a message; `heads` are the heads of its tool calls (5.3, recorded).
+
+    A lone tool call opens together with the role.  Several come after it, and then the key
+    `refusal` is missing."""
+    only_calls = bool(heads) and len(heads) == len(reply.parts)
+    lone = only_calls and len(heads) == 1
+    delta: Dict[str, Json] = {"role": "assistant", "content": None}
+    if reply.text(Text) is not None:
+        delta["content"] = ""
+    if lone:
+        delta["tool_calls"] = heads
+    if lone or not only_calls:
+        delta["refusal"] = None
+    return delta
+
+
+class ChatCompletion(ChatRequest):
+    """The objects of chat completions, which other providers borrow."""
+
+    has_logprobs = True  # whether a choice has that key
+
+    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """What every object begins with."""
+        return {
+            "id": reply.id or "chatcmpl-" + call.token("id", 29),
+            "object": kind,
+            "created": call.second,
+            "model": reply.model,
+        }
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
+        fingerprint = None
+        if not is_reasoning_model(call.model):
+            fingerprint = "fp_" + token(call.model, 10, HEX)
+        return {"service_tier": "default", "system_fingerprint": fingerprint}
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, of all choices together."""
+        return chat_usage(reply.usage)
+
+    def finish_reason(self, reply: Reply) -> str:
+        """Why the answer ends."""
+        return reply.stop
+
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A whole tool call; its arguments are JSON text."""
+        return {
+            "id": part.id or "call_" + call.token(f"tool {choice} {number}", 24),
+            "type": "function",
+            "function": {"name": part.name, "arguments": compact(part.arguments)},
+        }
+
+    def tool_calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
+        """All tool calls of an answer, whole."""
+        parts = enumerate(reply.tool_calls)
+        return [self.tool_call(call, part, number, choice) for number, part in parts]
+
+    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The assistant's message."""
+        return {
+            "role": "assistant",
+            "content": reply.text(Text),
+            **present(
+                reasoning_content=reply.text(Reasoning) or None,
+                tool_calls=self.tool_calls(call, reply, choice) or None,
+            ),
+            "refusal": reply.text(Refusal) or None,
+            "annotations": [],
+        }
+
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        pieces: Iterable[Optional[str]] = (),
+    ) -> Dict[str, Json]:
+        """One choice; `body` is its message or delta, and `pieces` is the text that this holds."""
+        choice = {"index": index, **body}
+        # Reasoning models have no log probabilities, not even the key (5.2).
+        if self.has_logprobs and not is_reasoning_model(call.model):
+            choice["logprobs"] = logprobs(pieces, call.body)
+        choice["finish_reason"] = finish
+        return choice
+
+
+class OpenAIChat(ChatCompletion):
+    """Chat completions."""
+
+    routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `chat.completion` object."""
+        finish = self.finish_reason(reply)
+        choices = []
+        for index in range(call.choices):
+            message = {"message": self.message(call, reply, index)}
+            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+        return self.arranged(
+            {
+                **self.head(call, reply, "chat.completion"),
+                "choices": choices,
+                "usage": self.usage(reply),
+                **self.tail(call),
+            }
+        )
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """`chat.completion.chunk` objects, then `[DONE]`."""
+        for number, chunk in enumerate(self.chunks(call, reply)):
+            yield "", self.padded(call, chunk, number)
+        yield "", "[DONE]"
+
+    def chunks(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+        """The chunks of all choices, choice by choice, and of the token counts if asked for."""
+        shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            # Every chunk has the key then, and without being asked none has it (5.3).
+            usage["usage"] = None
+        for index in range(call.choices):
+            for delta in self.deltas(call, reply, index):
+                choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
+                yield {**shared, "choices": [choice], **usage}
+            # The finish reason comes alone (5.3).
+            final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
+            yield {**shared, "choices": [final], **usage}
+        if usage:
+            yield {**shared, "choices": [], "usage": self.usage(reply)}
+
+    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
+        """A message in pieces (5.3, recorded)."""
+        heads = self.tool_heads(call, reply, choice)
+        opening = opening_delta(reply, heads)
+        yield opening
+        number = -1
+        for delta in walk(reply):
+            if not isinstance(delta.part, ToolCall):
+                if delta.piece:
+                    yield {DELTA_KEYS[type(delta.part)]: delta.piece}
+                continue
+            # A call is complete before the next one starts.  The index must be in every delta:
+            # without it openai-py's helper dies (5.3, verified).
+            if delta.head:
+                number += 1
+            if delta.head and "tool_calls" not in opening:
+                yield {"tool_calls": [heads[number]]}
+            yield {"tool_calls": [{"index": number, "function": {"arguments": delta.piece}}]}
+
+    def tool_heads(self, call: Call, reply: Reply, choice: int) -> List[Json]:
+        """What the tool calls begin with: all but their arguments."""
+        heads = []
+        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
+            whole["function"]["arguments"] = ""
+            heads.append({"index": number, **whole})
+        return heads
+
+    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+        """A chunk with `obfuscation`, which makes its length 1 modulo 16 (5.3, recorded)."""
+        if not wants_obfuscation(call.body):
+            return self.arranged(chunk)
+        length = len(utf8(compact(chunk))) + len(',"obfuscation":""')
+        room = (1 - length) % 16 or 16
+        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+        return self.arranged({**chunk, "obfuscation": call.pads[start : start + room]})
+
+
+# === formats/azure_chat ======================================================
+# Chat completions at Azure, with its content filters (wire formats, section 6).  Pure.
+
+
+class AzureChat(AzureGeneration, OpenAIChat):
+    """Chat completions of a deployment: sorted keys, content filter results, no service tier."""
+
+    routes = (DEPLOYMENT + "/chat/completions", "POST /openai/v1/chat/completions")
+    fields = {**OpenAIChat.fields, "model": "a string"}
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """The fingerprint alone."""
+        return {"system_fingerprint": super().tail(call)["system_fingerprint"]}
+
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        pieces: Iterable[Optional[str]] = (),
+    ) -> Dict[str, Json]:
+        """A choice with its filter results."""
+        choice = super().choice(call, index, body, finish, pieces)
+        results: Mapping[str, Json] = {}
+        # Reasoning deployments have empty ones, and so has a delta without content (section 6).
+        if not is_reasoning_model(call.model):
+            results = self.results(body)
+        if finish == "content_filter":
+            results = {**results, **BLOCKED}
+        return {"content_filter_results": results, **choice}
+
+    @staticmethod
+    def results(body: Mapping[str, Json]) -> Mapping[str, Json]:
+        """The filter results of a message or a delta."""
+        if "message" in body:
+            return WHOLE_FILTERS
+        if body["delta"].get("content"):
+            return PIECE_FILTERS
+        return {}
+
+    @staticmethod
+    def prompt_results(call: Call) -> List[Json]:
+        """The prompt's filter results; reasoning deployments have empty ones (section 6)."""
+        if is_reasoning_model(call.model):
+            return [{"content_filter_results": {}, "prompt_index": 0}]
+        return [{"prompt_index": 0, "content_filter_results": PROMPT_FILTERS}]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The object with the prompt's filter results."""
+        value = super().whole(call, reply)
+        # Sorted into place, while its own keys stay as they are (section 6, recorded).
+        value["prompt_filter_results"] = self.prompt_results(call)
+        return {key: value[key] for key in sorted(value)}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """A chunk without choices for the prompt's filter results, then the same as OpenAI."""
+        # Code that reads `choices[0]` of every chunk dies on this one: that is why it is here.
+        first = {
+            "choices": [],
+            "created": 0,
+            "id": "",
+            "model": "",
+            "object": "",
+            "prompt_filter_results": self.prompt_results(call),
+        }
+        yield "", first
+        yield from super().events(call, reply)
+
+
+# === formats/responses_items =================================================
+# The output items of OpenAI's Responses, and what they hold (wire formats, 5.5).  Pure.
+
+
+def response_id(call: Call, prefix: str, label: str) -> str:
+    """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
+    shared = call.token("response", 16, HEX)
+    digits = call.token(label, 24, HEX)
+    # `819` stood in nearly all recorded ids.
+    return f"{prefix}_{shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
+
+
+def content_part(part: Part, text: str) -> Dict[str, Json]:
+    """What an item holds: output text, a refusal, or a part of a summary."""
+    if isinstance(part, Reasoning):
+        return {"type": "summary_text", "text": text}
+    if isinstance(part, Refusal):
+        return {"type": "refusal", "refusal": text}
+    return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
+
+
+def opened_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
+    """An output item as a stream begins it, with nothing in it."""
+    label = f"item {index}"
+    if isinstance(part, ToolCall):
+        return {
+            "id": response_id(call, "fc", label),
+            "type": "function_call",
+            "status": "in_progress",
+            "arguments": "",
+            "call_id": part.id or "call_" + call.token(f"tool {index}", 24),
+            "name": part.name,
+        }
+    if isinstance(part, Reasoning):
+        return {"id": response_id(call, "rs", label), "type": "reasoning", "summary": []}
+    return {
+        "id": response_id(call, "msg", label),
+        "type": "message",
+        "status": "in_progress",
+        "content": [],
+        "role": "assistant",
+    }
+
+
+def output_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
+    """A whole output item."""
+    item = opened_item(call, part, index)
+    if isinstance(part, Reasoning):
+        return {**item, **reasoning_members(call, part, index)}
+    item["status"] = "completed"
+    if isinstance(part, ToolCall):
+        item["arguments"] = compact(part.arguments)
+    elif isinstance(part, (Text, Refusal)):
+        item["content"] = [content_part(part, part.text)]
+    return item
+
+
+def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
+    """All output items; the last one is as incomplete as the response, whose `status` it has."""
+    items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
+    if items and "status" in items[-1]:  # a thought has none
+        items[-1]["status"] = status
+    return items
+
+
+def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json]:
+    """The summary of a thought, and the thought itself for clients that carry it to the next
+    request: encrypted, and only if asked for."""
+    members: Dict[str, Json] = {"summary": []}
+    if part.text:
+        members["summary"] = [content_part(part, part.text)]
+    if "reasoning.encrypted_content" in (call.body.get("include") or ()):
+        secret = call.token(f"encrypted {index}", 121, BASE64URL)
+        members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
+    return members
+
+
+# === formats/responses_events ================================================
+# The events in which an output item of OpenAI's Responses streams (wire formats, 5.5).  Pure.
+
+
+ItemEvents = Iterator[Tuple[str, Dict[str, Json]]]  # names and members, still without numbers
+
+
+class PartNames(NamedTuple):
+    """What the events of a part are called: what holds it, its text, the key of the whole text,
+    and the key of its place in the item."""
+
+    holder: str
+    text: str
+    key: str
+    place: str
+
+
+# All parts have the same events but for these names (5.5).
+PART_NAMES: Mapping[type, PartNames] = {
+    Text: PartNames("content_part", "output_text", "text", "content_index"),
+    Refusal: PartNames("content_part", "refusal", "refusal", "content_index"),
+    Reasoning: PartNames(
+        "reasoning_summary_part", "reasoning_summary_text", "text", "summary_index"
+    ),
+}
+
+
+def item_events(call: Call, deltas: Sequence[Delta], item: Mapping[str, Json]) -> ItemEvents:
+    """The events of one output item, from added to done (5.5, recorded)."""
+    part, index = deltas[0].part, deltas[0].index
+    opened = opened_item(call, part, index)
+    yield "response.output_item.added", {"item": opened, "output_index": index}
+    if isinstance(part, ToolCall):
+        yield from argument_events(call, deltas, item)
+    elif not isinstance(part, Reasoning) or part.text:  # a thought without text has no parts
+        yield from part_events(call, deltas, item)
+    yield "response.output_item.done", {"item": item, "output_index": index}
+
+
+def argument_events(call: Call, deltas: Sequence[Delta], item: Mapping[str, Json]) -> ItemEvents:
+    """The events of a tool call's arguments."""
+    place = {"item_id": item["id"], "output_index": deltas[0].index}
+    for number, delta in enumerate(deltas):
+        padding = obfuscation(call, delta, number)
+        members = {"delta": delta.piece, **place, **padding}
+        yield "response.function_call_arguments.delta", members
+    yield "response.function_call_arguments.done", {"arguments": item["arguments"], **place}
+
+
+def part_events(call: Call, deltas: Sequence[Delta], item: Mapping[str, Json]) -> ItemEvents:
+    """The events of the one content or summary part of an item."""
+    part = deltas[0].part
+    text = "".join(delta.piece for delta in deltas)
+    names = PART_NAMES[type(part)]
+    place = {names.place: 0, "item_id": item["id"], "output_index": deltas[0].index}
+    shared = dict(place)
+    if isinstance(part, Text):
+        shared["logprobs"] = []
+    yield f"response.{names.holder}.added", {**place, "part": content_part(part, "")}
+    for number, delta in enumerate(deltas):
+        if delta.piece:
+            padding = obfuscation(call, delta, number)
+            yield f"response.{names.text}.delta", {**shared, "delta": delta.piece, **padding}
+    yield f"response.{names.text}.done", {**shared, names.key: text}
+    yield f"response.{names.holder}.done", {**place, "part": content_part(part, text)}
+
+
+def obfuscation(call: Call, delta: Delta, number: int) -> Dict[str, Json]:
+    """Padding of a delta up to a multiple of 16 characters, unless the request wants none (5.5,
+    recorded)."""
+    if not wants_obfuscation(call.body):
+        return {}
+    start = (delta.index + number) * 16 % 1008
+    return {"obfuscation": call.pads[start : start + (-len(delta.piece)) % 16]}
+
+
+# === formats/responses_reading ===============================================
+# How a Responses request reads (wire formats, 2.2 and 5.5).  Pure.
+
+
+RESPONSE_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+}
+
+# What may stand for the input that a request leaves out: text that the server holds.
+HELD_INPUT = {"prompt", "previous_response_id", "conversation"}
+
+# Items of the input that say nothing.
+SILENT_ITEMS = ("item_reference", "mcp_approval_response")
+
+
+def instruction_turns(instructions: Field) -> Iterator[Turn]:
+    """The instructions: a string, or messages."""
+    if isinstance(instructions.value, str):
+        yield Turn("system", instructions.value)
+    elif not instructions.is_absent:
+        texts = [openai_text(item.get("content")) for item in instructions.objects()]
+        yield Turn("system", "\n".join(texts))
+
+
+def input_turns(given: Field) -> Iterator[Turn]:
+    """The input: a string, or items."""
+    if isinstance(given.value, str):
+        yield Turn("user", given.value)
+        return
+    for item in given.objects():
+        kind = item_kind(item)
+        if kind == "message":
+            yield Turn(item_role(item), openai_text(item.get("content")))
+        elif kind.endswith("_output") and "output" in item.value:
+            yield Turn("tool", tool_output(item.get("output")))
+        elif kind not in SILENT_ITEMS:
+            yield Turn("assistant", "")  # a thought or a call of a tool: a turn without words
+
+
+def item_kind(item: Field) -> str:
+    """The type of an input item, which a message and a reference may leave out."""
+    kind = item.get("type")
+    if kind.value:
+        return cast(str, kind.text())
+    # A reference is nothing but an id; what is neither has its role asked for.
+    if "role" in item.value or "id" not in item.value:
+        return "message"
+    return "item_reference"
+
+
+def item_role(item: Field) -> str:
+    """Who speaks in a message of the input."""
+    role = item.check({"role": "a string!"}).get("role")
+    if role.value not in RESPONSE_ROLES:
+        role.expected("one from " + ", ".join(RESPONSE_ROLES))
+    return RESPONSE_ROLES[role.value]
+
+
+def tool_output(output: Field) -> str:
+    """The text of a tool's output: a string, parts, or anything else as JSON."""
+    value = output.value
+    if output.is_absent:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(within(part, "type"), str) for part in value):
+        return openai_text(output)
+    return compact(value)
+
+
+class ResponsesRequest(OpenAIGeneration):
+    """How a request reads, and the errors that only this API words so."""
+
+    api = "responses"
+    fields = {
+        "model": "a string",
+        "input": "a string or an array",
+        "instructions": "a string or an array",
+        "stream": "a boolean",
+        "stream_options": "an object",
+        "tools": "an array",
+        "tool_choice": "a string or an object",
+        "text": "an object",
+        "reasoning": "an object",
+        "previous_response_id": "a string",
+        "store": "a boolean",
+        "max_output_tokens": "an integer",
+        "temperature": "a number",
+        "top_p": "a number",
+        "metadata": "an object",
+        "parallel_tool_calls": "a boolean",
+        "include": "an array",
+        "background": "a boolean",
+        "user": "a string",
+    }
+    errors: Mapping[str, Failure] = {
+        **OPENAI_ERRORS,
+        # 400 where the other APIs have 404 (5.8, recorded).
+        "not_found": Failure(
+            400,
+            "The requested model '{model}' does not exist.",
+            code="model_not_found",
+            param="model",
+        ),
+        "context_length": Failure(
+            400,
+            "Your input exceeds the context window of this model. Please adjust your input "
+            "and try again.",
+            code="context_length_exceeded",
+            param="input",
+        ),
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """Instructions and input; both input and model may be missing where something that the
+        server holds stands for them."""
+        value = body.value
+        if not (value.get("model") or value.get("prompt")):
+            body.get("model").missing("a string")
+        if value.get("input") is None and not HELD_INPUT & set(value):
+            body.get("input").missing("a string or an array")
+        yield from instruction_turns(body.get("instructions"))
+        yield from input_turns(body.get("input"))
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of functions and custom tools; the type of a hosted one."""
+        for node in body.get("tools").objects():
+            tool = node.value
+            kind = "a string"
+            # Tools lie flat here, and only those of the client must have a name (2.2).
+            if tool.get("type") in ("function", "custom"):
+                kind = "a string!"
+            node.check({"type": "a string!", "name": kind})
+            yield tool.get("name") or tool["type"]
+
+    def schema(self, body: Field) -> Json:
+        """`text.format.schema`."""
+        return within(body.value, "text", "format", "schema")
+
+    def has_rate_limits(self, stream: bool) -> bool:
+        """Whole answers come with rate limits; of 38 recorded streams none did (5.1)."""
+        return not stream and super().has_rate_limits(stream)
+
+
+# === formats/responses =======================================================
+# OpenAI's Responses, whole and streamed; nothing is stored (wire formats, 5.5).  Pure.
+
+
+# The members of a response in their order (5.5, recorded).  What stands here is sent unless the
+# request has the member, which it may, or the response says it itself.
+RESPONSE_MEMBERS: Mapping[str, Json] = {
+    "id": None,
+    "object": "response",
+    "created_at": None,
+    "status": None,
+    "background": False,
+    "billing": {"payer": "developer"},
+    "completed_at": None,
+    "error": None,
+    "frequency_penalty": 0.0,
+    "incomplete_details": None,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "model": None,
+    "moderation": None,
+    "output": None,
+    "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "prompt_cache_retention": "in_memory",
+    "reasoning": {"context": None, "effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": "default",
+    "store": True,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}, "verbosity": "medium"},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "usage": None,
+    "user": None,
+    "metadata": {},
+}
+
+# The status of a response, and what is incomplete about it, by the reason for which a reply stops.
+RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
+    "stop": ("completed", None),
+    "tool_calls": ("completed", None),
+    "length": ("incomplete", "max_output_tokens"),
+    "content_filter": ("incomplete", "content_filter"),
+}
+
+
+def response_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts with their details."""
+    return {
+        "input_tokens": usage.input,
+        "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
+        "output_tokens": usage.output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "total_tokens": usage.total,
+    }
+
+
+class OpenAIResponses(ResponsesRequest):
+    """The Responses API."""
+
+    routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
+    ending = ""
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def response(
+        self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
+    ) -> Dict[str, Json]:
+        """The response object; it repeats most of the request."""
+        body = call.body
+        members = dict(RESPONSE_MEMBERS)
+        members.update((name, body[name]) for name in members if body.get(name) is not None)
+        members.update(
+            id=reply.id or response_id(call, "resp", "id"),
+            object="response",
+            created_at=call.second,
+            status=status,
+            completed_at=None,
+            incomplete_details=None,
+            model=reply.model,
+            output=output,
+            reasoning={**RESPONSE_MEMBERS["reasoning"], **(body.get("reasoning") or {})},
+            service_tier="default",
+            text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
+            usage=usage,
+        )
+        if status == "in_progress":
+            members["service_tier"] = "auto"  # until the last event, then the real tier (5.5)
+        elif status == "completed":
+            members["completed_at"] = call.second + 1
+        else:
+            members["incomplete_details"] = {"reason": RESPONSE_OUTCOMES[reply.stop][1]}
+        return members
+
+    def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """The response object once all is said."""
+        status = RESPONSE_OUTCOMES[reply.stop][0]
+        output = output_items(call, reply, status)
+        return self.response(call, reply, output, status, response_usage(reply.usage))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The response object."""
+        return self.ended(call, reply)
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
+        for number, (name, members) in enumerate(self.unnumbered(call, reply)):
+            # Recorded: the type, then all other keys in order.
+            rest = sorted({**members, "sequence_number": number}.items())
+            yield name, {"type": name, **dict(rest)}
+
+    def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
+        """The events in order."""
+        begun = self.response(call, reply, [], "in_progress")
+        ended = self.ended(call, reply)
+        # The object is whole from the start, with all its keys (5.5, verified).
+        yield "response.created", {"response": begun}
+        yield "response.in_progress", {"response": begun}
+        for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
+            yield from item_events(call, list(deltas), ended["output"][index])
+        yield f"response.{ended['status']}", {"response": ended}
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The event `error`, nested: the SDKs raise on that form only (5.5, verified)."""
+        error = self.error(failure)
+        ordered = {name: error[name] for name in ("type", "code", "message", "param")}
+        yield "error", {"type": "error", "error": ordered, "sequence_number": sent}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Each under the name that is its type."""
+        return named_by_type(values)
+
+
+class OpenAIInputTokens(ResponsesRequest):
+    """The input tokens of a Responses request."""
+
+    operation, api = "count_tokens", "input_tokens"
+    routes: Tuple[str, ...] = (
+        "POST /v1/responses/input_tokens",
+        "POST {prefix*}/responses/input_tokens",
+    )
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """Never."""
+        return False
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The count."""
+        return {"object": "response.input_tokens", "input_tokens": reply.usage.input}
+
+
 # === formats/azure_responses =================================================
-# Responses at Azure (wire formats, section 6).  Pure.
+# Responses at Azure, with what its content filters find (wire formats, section 6).  Pure.
+
+
+def content_filter(source: str, blocked: bool, results: Mapping[str, Json], end: int) -> Json:
+    """What the filters found in the prompt or in the completion, up to the character `end`."""
+    return {
+        "blocked": blocked,
+        "source_type": source,
+        "content_filter_raw": [],
+        "content_filter_results": results,
+        "content_filter_offsets": {"start_offset": 0, "end_offset": end, "check_offset": 0},
+    }
 
 
 class AzureInputTokens(Azure, OpenAIInputTokens):
@@ -3707,19 +3859,20 @@ class AzureInputTokens(Azure, OpenAIInputTokens):
 
 
 class AzureResponses(Azure, OpenAIResponses):
-    """Responses on Azure, with content filters (section 6)."""
+    """Responses with content filters."""
 
     routes = ("POST /openai[/v1]/responses",)
-    errors = {**AZURE_ERRORS, "context_length": ResponsesRequest.errors["context_length"]}
+    errors = {**AZURE_ERRORS, "context_length": OpenAIResponses.errors["context_length"]}
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Without rate limits, of which none were seen here (section 6)."""
-        own = tuple(
-            one
-            for one in super().headers(call, stream, status)
-            if not one[0].startswith("x-ratelimit-")
-        )
-        return (*own, ("azureai-fe-is-streaming", str(stream)))
+        headers = [
+            (name, value)
+            for name, value in super().headers(call, stream, status)
+            if not name.startswith("x-ratelimit-")
+        ]
+        # `False` was recorded, of whole answers.
+        return (*headers, ("azureai-fe-is-streaming", str(stream)))
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -3727,27 +3880,17 @@ class AzureResponses(Azure, OpenAIResponses):
         """The response object; once it has ended, with what the filters found."""
         value = super().response(call, reply, output, status, usage)
         if status == "in_progress":
-            return {**value, "content_filters": None}
+            return {**value, "content_filters": None}  # nothing has been filtered yet
+        results: Dict[str, Json] = {**PIECE_FILTERS}
         blocked = reply.stop == "content_filter"
-        said = {**COMPLETION_FILTERS, **(BLOCKED if blocked else {})}
-        sources = (("prompt", False, PROMPT_FILTERS), ("completion", blocked, said))
-        return {
-            **value,
-            "content_filters": [
-                {
-                    "blocked": stopped,
-                    "source_type": source,
-                    "content_filter_raw": [],
-                    "content_filter_results": found,
-                    "content_filter_offsets": {
-                        "start_offset": 0,
-                        "end_offset": len(reply.text(Text) or ""),
-                        "check_offset": 0,
-                    },
-                }
-                for source, stopped, found in sources
-            ],
-        }
+        if blocked:
+            results.update(BLOCKED)
+        end = len(reply.text(Text) or "")
+        value["content_filters"] = [
+            content_filter("prompt", False, PROMPT_FILTERS, end),
+            content_filter("completion", blocked, results, end),
+        ]
+        return value
 
 
 # === formats/bedrock =========================================================
@@ -3858,33 +4001,6 @@ class Bedrock(WireFormat):
             f"1 validation error detected: Value at '{wrong.path or 'body'}' "
             f"failed to satisfy constraint: Member must {constraint}",
         )
-
-
-# === formats/shapes ==========================================================
-# Small shapes that several formats share.  Pure.
-
-
-def present(**members: Json) -> Dict[str, Json]:
-    """The members that are not None."""
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def texts_of(texts: Field) -> List[str]:
-    """An array of strings; BadField for anything else in it."""
-    return [item.text() for item in texts.items()]
-
-
-def stop_of(reply: Reply) -> str:
-    """Why an answer stopped, where a refusal is text that a filter stopped."""
-    # These formats have no field for a refusal.
-    if reply.stop == "stop" and reply.text(Refusal) is not None:
-        return "content_filter"
-    return reply.stop
-
-
-def packed_floats(vector: Sequence[float]) -> str:
-    """A vector in base64 of little-endian float32."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 # === formats/bedrock_converse ================================================
@@ -4733,7 +4849,7 @@ class CohereEmbed(Cohere):
 
 # === formats/google_errors ===================================================
 # Errors as Google's APIs write them: a canonical name, and details (wire formats, section 7).
-# 
+
 # Pure.
 
 
@@ -4806,7 +4922,7 @@ def google_retry_info(seconds: int) -> Dict[str, Json]:
 
 # === formats/gemini ==========================================================
 # What all of Google's APIs share: two spellings of a name, headers, errors, credentials.
-# 
+
 # Wire formats, section 7.  Pure.
 
 
@@ -5115,7 +5231,7 @@ class GeminiBatchEmbed(GeminiEmbed):
 
 # === formats/gemini_generate =================================================
 # Gemini's generateContent, and the countTokens of such a request (wire formats, section 7).
-# 
+
 # Pure.
 
 
@@ -5696,11 +5812,16 @@ class VertexModels(Vertex, GeminiModels):
 
 
 # === formats/google_openai ===================================================
-# The OpenAI-compatible paths of Google (wire formats, 7 and 8.3).  Pure.
+# The OpenAI-compatible paths of Google (wire formats, sections 7 and 8.3).  Pure.
+
+
+# What Vertex AI adds to the token counts (8.3).
+TRAFFIC = {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}}
 
 
 class GoogleCompatible(Gemini):
-    """What they share: Google's credentials and headers; errors are Google's, in an array of one (section 7)."""
+    """What they share: Google's credentials and headers, and its errors in an array of one
+    (section 7)."""
 
     layout = staticmethod(sorted_compact)
     ending = ""
@@ -5717,9 +5838,12 @@ class GoogleCompatible(Gemini):
 
 
 class GeminiChat(GoogleCompatible, OpenAIChat):
-    """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or probabilities."""
+    """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or
+    log probabilities."""
 
+    # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
+    has_logprobs = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -5731,17 +5855,6 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
     def tail(self, call: Call) -> Dict[str, Json]:
         """Nothing."""
         return {}
-
-    def choice(
-        self,
-        call: Call,
-        index: int,
-        body: Dict[str, Json],
-        finish: Optional[str],
-        cut: Sequence[str] = (),
-    ) -> Dict[str, Json]:
-        """A choice; the finish reason is there from the start."""
-        return {"index": index, **body, "finish_reason": finish}
 
     def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
         """Keys in order, no padding."""
@@ -5766,18 +5879,19 @@ class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
 
 
 class VertexChat(Vertex, GeminiChat):
-    """Chat completions at Vertex AI's endpoint `openapi`, with an empty fingerprint and the traffic type (8.3)."""
+    """Chat completions at Vertex AI's endpoint `openapi` (8.3; the bodies are unverified)."""
 
     routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
 
     def completed(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
-        found, path = super().completed(call, failure), RESOURCE.sub("", call.path)
+        completed = super().completed(call, failure)
+        path = RESOURCE.sub("", call.path)
+        place = path.partition("/endpoints/")[0]
+        # `google/gemini-2.5-flash`, or the bare name of a model of Google's own.
         publisher, _, name = call.model.rpartition("/")
-        model = (
-            f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"
-        )
-        return replace(found, message=found.message.replace(f"`{path}`", f"`{model}`"))
+        model = f"{place}/publishers/{publisher or 'google'}/models/{name}"
+        return replace(completed, message=completed.message.replace(f"`{path}`", f"`{model}`"))
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """An empty fingerprint."""
@@ -5785,19 +5899,13 @@ class VertexChat(Vertex, GeminiChat):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """With the traffic type in its usage."""
-        return merged(
-            super().whole(call, reply),
-            {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}},
-        )
+        return merged(super().whole(call, reply), TRAFFIC)
 
     def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
         """The same on the chunk that has one."""
-        extra = (
-            {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}}
-            if chunk.get("usage")
-            else {}
-        )
-        return super().padded(call, merged(chunk, extra), number)
+        if chunk.get("usage"):
+            chunk = merged(chunk, TRAFFIC)
+        return super().padded(call, chunk, number)
 
 
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
@@ -5807,7 +5915,30 @@ class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
 
 
 # === formats/mistral =========================================================
-# Mistral, for its own client (wire formats, section 12).  Pure.
+# What all APIs of Mistral share, and the small ones (wire formats, section 12).  Pure.
+
+
+# The texts are unverified; the codes are numbers in strings (section 12).
+MISTRAL_ERRORS: Mapping[str, Failure] = {
+    "authentication": Failure(401, "Unauthorized"),
+    "no_key": Failure(401, "Unauthorized"),
+    "not_found": Failure(400, "Invalid model: {model}", "invalid_model", "1500"),
+    "rate_limit": Failure(429, "Rate limit exceeded", "rate_limited", "1300"),
+    "server_error": Failure(500, "Internal server error", "internal_server_error", "3000"),
+    "overloaded": Failure(503, "Service unavailable.", "internal_server_error", "3505"),
+    "context_length": Failure(
+        400,
+        "Prompt contains 128001 tokens, too large for model with 128000 maximum context length",
+        "invalid_request_prompt",
+        "3051",
+    ),
+}
+
+
+def uuid_version_7(call: Call, label: str) -> str:
+    """A UUID that begins as those of 2025 do: version 7 counts milliseconds (RFC 9562, 5.7)."""
+    plain = uuid(call, label)
+    return f"019a{plain[4:14]}7{plain[15:]}"
 
 
 class Mistral(OpenAI):
@@ -5817,29 +5948,16 @@ class Mistral(OpenAI):
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     bad_json = "Invalid JSON: {}"
-    errors = {
-        "authentication": Failure(401, "Unauthorized"),
-        "no_key": Failure(401, "Unauthorized"),
-        "not_found": Failure(400, "Invalid model: {model}", "invalid_model", "1500"),
-        "rate_limit": Failure(429, "Rate limit exceeded", "rate_limited", "1300"),
-        "server_error": Failure(500, "Internal server error", "internal_server_error", "3000"),
-        "overloaded": Failure(503, "Service unavailable.", "internal_server_error", "3505"),
-        "context_length": Failure(
-            400,
-            "Prompt contains 128001 tokens, too large for model with 128000 maximum context length",
-            "invalid_request_prompt",
-            "3051",
-        ),
-    }
+    errors = MISTRAL_ERRORS
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Paths that it shares with OpenAI are its own for its client."""
+        """Paths that it shares with OpenAI are its own for its client (2.1)."""
         return caller(request) == "mistral"
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Correlation id, latencies and rate limits (section 12, recorded)."""
-        own = uuid(call, "correlation")
-        request_id = f"019a{own[4:14]}7{own[15:]}"
+        # One id under two names.
+        request_id = uuid_version_7(call, "correlation")
         left = "0" if status == 429 else "9"
         return (
             ("mistral-correlation-id", request_id),
@@ -5862,9 +5980,10 @@ class Mistral(OpenAI):
         )
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
-        """`{"detail"}` from the front, else an object of its own (section 12)."""
-        if failure.status == 401:
+        """`{"detail"}` from the front and of wrong fields, else an object (section 12)."""
+        if failure.status == 401:  # from the gateway
             return ErrorBody({"detail": failure.message})
+        # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
         if failure.status == 422 and failure.param is not None:
             detail = {
                 "type": failure.type or "value_error",
@@ -5876,13 +5995,11 @@ class Mistral(OpenAI):
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The flat object of an error."""
-        named = failure.type or (
-            "invalid_request_error" if failure.status < 500 else "internal_server_error"
-        )
+        usual = "invalid_request_error" if failure.status < 500 else "internal_server_error"
         return {
             "object": "error",
             "message": failure.message,
-            "type": named,
+            "type": failure.type or usual,
             "param": failure.param,
             "code": failure.code,
             "raw_status_code": failure.status,
@@ -5890,124 +6007,165 @@ class Mistral(OpenAI):
 
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
-        kind, said = pydantic_error(wrong)
-        return Failure(422, said, kind, param=wrong.path)
+        kind, message = pydantic_error(wrong)
+        return Failure(422, message, kind, param=wrong.path)
+
+
+class MistralEmbeddings(Mistral, OpenAIEmbeddings):
+    """Embeddings, with an id."""
+
+    routes = OpenAIEmbeddings.routes
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list of embeddings."""
+        value = super().whole(call, reply)
+        return {
+            "id": call.token("id", 32, HEX),
+            **value,
+            "usage": {**value["usage"], "completion_tokens": 0},
+        }
+
+
+class MistralModels(Mistral, OpenAIModels):
+    """Models, with what they can do."""
+
+    routes = (OpenAIModels.routes[0],)
+    known = (
+        "mistral-small-latest",
+        "mistral-large-latest",
+        "magistral-medium-latest",
+        "codestral-latest",
+        "mistral-embed",
+    )
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        chats = "embed" not in name  # the names tell enough of what each model can do
+        return {
+            **super().entry(name),
+            "owned_by": "mistralai",
+            "capabilities": {
+                "completion_chat": chats,
+                "function_calling": chats,
+                "completion_fim": "codestral" in name,
+                "fine_tuning": False,
+                "vision": False,
+                "classification": False,
+            },
+            "name": name,
+            "max_context_length": 131072,
+            "aliases": [],
+            "type": "base",
+        }
+
+
+# === formats/mistral_chat ====================================================
+# Mistral's chat completions, and fill in the middle (wire formats, section 12).  Pure.
+
+
+# Finish reasons (section 12) by those of a reply; text that was stopped has none but `error`.
+MISTRAL_STOPS = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "error",
+}
+
+
+def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
+    """What is said: a string, or a list of parts where there are thoughts among it."""
+    # Thoughts are what magistral models have; all others answer with strings (section 12).
+    if not any(isinstance(part, Reasoning) for part, _ in pieces):
+        return "".join(text for _, text in pieces)
+    content = []
+    for part, text in pieces:
+        entry: Dict[str, Json] = {"type": "text", "text": text}
+        if isinstance(part, Reasoning):
+            entry = {"type": "thinking", "thinking": [entry]}
+        content.append(entry)
+    return content
+
+
+def mistral_padding(call: Call, number: int) -> str:
+    """A beginning of the alphabet and digits, as long as the request says."""
+    length = 1 + int(call.token(f"pad {number}", 2, HEX), 16) % len(LOWER_ALNUM)
+    return LOWER_ALNUM[:length]
 
 
 class MistralChat(Mistral, OpenAIChat):
-    """Chat completions: bare ids, tool calls in one piece, the last chunk with finish reason and usage."""
+    """Chat completions: bare ids, tool calls in one piece, the last chunk with finish reason and
+    usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
-    stops = {"content_filter": "error"}
-
-    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
-        """A tool call; its id has 9 characters, as Mistral demands of clients too."""
-        own = part.id or call.token(f"tool {choice} {number}", 9)
-        return {
-            "id": own,
-            "function": {"name": part.name, "arguments": compact(part.arguments)},
-            "index": number,
-        }
-
-    def content(self, parts: Sequence[Tuple[Part, str]]) -> Json:
-        """Content: text, or a list with thoughts where there are any."""
-        if not any(isinstance(part, Reasoning) for part, _ in parts):
-            return "".join(text for _, text in parts)
-        return [
-            {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
-            if isinstance(part, Reasoning)
-            else {"type": "text", "text": text}
-            for part, text in parts
-        ]
-
-    def stop(self, reply: Reply) -> str:
-        """The finish reason; a refusal is text that ends with error, as what a filter stopped does."""
-        refused = reply.stop == "stop" and reply.text(Refusal) is not None
-        return self.stops.get("content_filter" if refused else reply.stop, reply.stop)
+    has_logprobs = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
         return {**super().head(call, reply, kind), "id": reply.id or call.token("id", 32, HEX)}
 
-    def spent(self, reply: Reply) -> Dict[str, Json]:
-        """Token counts."""
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Nothing."""
+        return {}
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, without details."""
         return {
             "prompt_tokens": reply.usage.input,
             "total_tokens": reply.usage.total,
             "completion_tokens": reply.usage.output,
         }
 
-    def calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
-        """All tool calls."""
-        return [
-            self.tool_call(call, part, number, choice)
-            for number, part in enumerate(reply.tool_calls)
-        ]
+    def finish_reason(self, reply: Reply) -> str:
+        """A refusal is text that ends with `error`, as what a filter stopped does."""
+        return MISTRAL_STOPS[stop_of(reply)]
 
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The `chat.completion` object."""
-        said = [
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A tool call; its id has 9 characters, as Mistral demands of clients too."""
+        # Without `type`, and with an index even in a whole answer (section 12, recorded).
+        return {
+            "id": part.id or call.token(f"tool {choice} {number}", 9),
+            "function": {"name": part.name, "arguments": compact(part.arguments)},
+            "index": number,
+        }
+
+    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The assistant's message."""
+        pieces = [
             (part, part.text)
             for part in reply.parts
             if isinstance(part, (Text, Reasoning, Refusal))
         ]
-        choices = [
-            {
-                "index": index,
-                "message": {
-                    "role": "assistant",
-                    "tool_calls": self.calls(call, reply, index) or None,
-                    "content": self.content(said),
-                },
-                "finish_reason": self.stop(reply),
-            }
-            for index in range(call.choices)
-        ]
         return {
-            **self.head(call, reply, "chat.completion"),
-            "choices": choices,
-            "usage": self.spent(reply),
+            "role": "assistant",
+            "tool_calls": self.tool_calls(call, reply, choice) or None,
+            "content": mistral_content(pieces),
         }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """Chunks; usage is on the last one of each choice, unasked."""
+        """Chunks; tool calls and usage are on the last one of each choice, unasked."""
         head = self.head(call, reply, "chat.completion.chunk")
+        finish = self.finish_reason(reply)
         for index in range(call.choices):
-            deltas = [
-                {"role": "assistant", "content": ""},
-                *(
-                    {"content": self.content([(delta.part, delta.piece)])}
-                    for delta in walk(reply)
-                    if not isinstance(delta.part, ToolCall) and delta.piece
-                ),
-            ]
+            deltas = list(self.deltas(call, reply, index))
             for number, delta in enumerate(deltas):
-                chunk = {
-                    **head,
-                    "choices": [{"index": index, "delta": delta, "finish_reason": None}],
-                }
-                yield "", {**chunk, "p": self.pad(call, number)} if number else chunk
-            calls = self.calls(call, reply, index)
-            last = {
-                "index": index,
-                "delta": {"content": "", **({"tool_calls": calls} if calls else {})},
-                "finish_reason": self.stop(reply),
-            }
-            yield (
-                "",
-                {
-                    **head,
-                    "choices": [last],
-                    "usage": self.spent(reply),
-                    "p": self.pad(call, len(deltas)),
-                },
-            )
+                choice = self.choice(call, index, {"delta": delta}, None)
+                chunk = {**head, "choices": [choice]}
+                if number:  # the first has no padding (recorded)
+                    chunk["p"] = mistral_padding(call, number)
+                yield "", chunk
+            calls = self.tool_calls(call, reply, index)
+            delta = {"content": "", **present(tool_calls=calls or None)}
+            last = self.choice(call, index, {"delta": delta}, finish)
+            ended = {"choices": [last], "usage": self.usage(reply)}
+            yield "", {**head, **ended, "p": mistral_padding(call, len(deltas))}
         yield "", "[DONE]"
 
-    @staticmethod
-    def pad(call: Call, number: int) -> str:
-        """A beginning of the alphabet and digits, as long as the request says."""
-        return (LOWER + "0123456789")[: 1 + int(call.token(f"pad {number}", 2, HEX), 16) % 36]
+    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
+        """The message in pieces, without its tool calls."""
+        yield {"role": "assistant", "content": ""}
+        for delta in walk(reply):
+            if delta.piece and not isinstance(delta.part, ToolCall):
+                yield {"content": mistral_content([(delta.part, delta.piece)])}
 
 
 class MistralFIM(MistralChat):
@@ -6029,56 +6187,6 @@ class MistralFIM(MistralChat):
     def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""
         yield Turn("user", body.value["prompt"])
-
-
-class MistralEmbeddings(Mistral, OpenAIEmbeddings):
-    """Embeddings, with an id."""
-
-    routes = OpenAIEmbeddings.routes
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The list of embeddings."""
-        value = super().whole(call, reply)
-        return {
-            "id": call.token("id", 32, HEX),
-            "object": "list",
-            "data": value["data"],
-            "model": value["model"],
-            "usage": {**value["usage"], "completion_tokens": 0},
-        }
-
-
-class MistralModels(Mistral, OpenAIModels):
-    """Models, with what they can do."""
-
-    routes = (OpenAIModels.routes[0],)
-    known = (
-        "mistral-small-latest",
-        "mistral-large-latest",
-        "magistral-medium-latest",
-        "codestral-latest",
-        "mistral-embed",
-    )
-
-    def entry(self, name: str) -> Dict[str, Json]:
-        """One model."""
-        chats = "embed" not in name
-        return {
-            **super().entry(name),
-            "owned_by": "mistralai",
-            "capabilities": {
-                "completion_chat": chats,
-                "function_calling": chats,
-                "completion_fim": "codestral" in name,
-                "fine_tuning": False,
-                "vision": False,
-                "classification": False,
-            },
-            "name": name,
-            "max_context_length": 131072,
-            "aliases": [],
-            "type": "base",
-        }
 
 
 # === formats/ollama ==========================================================
@@ -6483,14 +6591,8 @@ class VertexClaudeCount(OnVertex, AnthropicCountTokens):
 
 
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
-
-
 OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
-
-
 APIS = frozenset(wire.api for wire in WIRE_FORMATS)
-
-
 DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
 
@@ -6973,7 +7075,7 @@ def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
 
 # === codings =================================================================
 # Content codings: gzip and deflate undone, gzip negotiated and made.
-# 
+
 # May touch zlib; knows no provider, no socket and no clock.
 
 
@@ -7098,7 +7200,7 @@ known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 # === plans ===================================================================
 # Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
-# 
+
 # May touch zlib.
 
 
@@ -7466,7 +7568,7 @@ def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterato
 
 # === http ====================================================================
 # HTTP heads: a request's from bytes, a response's to bytes.
-# 
+
 # Touches nothing; knows no provider, no socket and no clock.
 
 
@@ -8930,7 +9032,7 @@ def no_file(name: str) -> bytes:
 
 # === options =================================================================
 # The options: one table that the command line, the environment, MockServer and the docs read.
-# 
+
 # May look whether a directory exists.
 
 
@@ -9092,7 +9194,7 @@ OPTIONS = (
         "DIR",
         DIRECTORY,
         (),
-        "where mocks are read from (default: data/ beside the script)",
+        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
     ),
     Option(
         "--fallback",
@@ -10179,7 +10281,7 @@ class Mocks:
 
 # === operations ==============================================================
 # What can be done with a session: its mocks, its journal, its gates.
-# 
+
 # The control API and MockServer only translate to this and back.
 
 
@@ -11905,7 +12007,7 @@ def unpacked_timeout(packed: bytes) -> float:
 
 # === pacer ===================================================================
 # Who writes when: the pacer, which goes on with every paced stream, and turns for all others.
-# 
+
 # May touch threading, time and epoll.
 
 
@@ -12539,7 +12641,7 @@ class Channel(BaseHTTPRequestHandler):
 
 # === transport ===============================================================
 # Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
-# 
+
 # Knows no provider, no socket and no clock.
 
 
@@ -13431,7 +13533,7 @@ class SessionView(SessionMethods):
 
 # === cli =====================================================================
 # The command line: its words become options, and those a server.
-# 
+
 # It only wires; may touch argparse, which is imported when it is needed.
 
 
@@ -13510,11 +13612,13 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for, or the one beside the script if there is one."""
+    """The data directories asked for; else data/ beside the script or, for a module, right here."""
     if options["data"]:
         return list(options["data"])
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
-    return [beside] if os.path.isdir(beside) else []
+    found = "data"
+    if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
+        found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
+    return [found] if os.path.isdir(found) else []
 
 
 def check_mocks(directories: Sequence[str]) -> int:

@@ -35,6 +35,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 sys.dont_write_bytecode = True
 
 import pytest  # noqa: E402
+from program import PROGRAM  # noqa: E402
 
 import mock_server as m  # noqa: E402
 from mock_server import MockServer  # noqa: E402
@@ -49,21 +50,9 @@ SYSTEM = (
 # === The program =============================================================
 
 PATIENCE = 30.0  # seconds that nothing takes, however slow the machine is
-PACKAGE = Path(str(m.__file__)).parent
-PACKAGED = Path(str(m.__file__)).name == "__init__.py"
-PROGRAM = [sys.executable, "-B", *(["-m", "mock_server"] if PACKAGED else [str(m.__file__)])]
-one_file = pytest.mark.skipif(PACKAGED, reason="is about the one file, and this is the package")
 posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
 STREAMING = {**ASK, "stream": True}
-
-
-def environment(more: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
-    """The environment of a program, in which a package is found."""
-    known = {**os.environ, **(more or {})}
-    if PACKAGED:
-        known["PYTHONPATH"] = str(PACKAGE.parent)
-    return known
 
 
 @contextlib.contextmanager
@@ -72,7 +61,8 @@ def launched(
 ) -> Iterator[Tuple[Any, List[int]]]:
     """A server process and the ports that it says it listens on."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen([*PROGRAM, *arguments], env=environment(env), **{**pipes, **more})
+    known = {**os.environ, **(env or {})}
+    process = subprocess.Popen([*PROGRAM, *arguments], env=known, **{**pipes, **more})
     try:
         assert process.stdout
         lines = [process.stdout.readline().decode() for word in arguments if word.isdigit()]
@@ -199,7 +189,7 @@ def test_it_ends_when_standard_input_closes() -> None:
 def in_shell(arguments: str, redirections: str, **more: Any) -> Any:
     """The program, started by a shell that closes some of its standard streams."""
     command = f"exec {' '.join(map(shlex.quote, PROGRAM))} {arguments} {redirections}"
-    return subprocess.Popen(["sh", "-c", command], env=environment(), **more)
+    return subprocess.Popen(["sh", "-c", command], **more)
 
 
 @posix
@@ -240,7 +230,7 @@ def test_a_full_standard_output_keeps_it_from_nothing() -> None:
     fill(writer)
     port = free_port()
     command = [*PROGRAM, str(port), "--log", "off"]
-    process = subprocess.Popen(command, stdout=writer, env=environment())
+    process = subprocess.Popen(command, stdout=writer)
     try:
         wait_until(lambda: answers(port))
         process.send_signal(signal.SIGTERM)
@@ -267,7 +257,6 @@ def run(*arguments: str) -> Tuple[int, str, str]:
         stderr=subprocess.PIPE,
         universal_newlines=True,
         timeout=PATIENCE,
-        env=environment(),
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -288,9 +277,8 @@ def test_a_port_in_use_is_one_line_and_status_1() -> None:
     assert f"can't listen on 127.0.0.1 port {port}" in err and "in use" in err
 
 
-@one_file
 def test_the_file_alone_starts_in_an_empty_folder(tmp_path: Path) -> None:
-    shutil.copy(str(m.__file__), str(tmp_path))
+    shutil.copy(str(HERE / "mock_server.py"), str(tmp_path))
     command = [sys.executable, "-B", "-S", "mock_server.py", "0"]
     nowhere = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, cwd=str(tmp_path), stdout=subprocess.PIPE, **nowhere)
@@ -1232,55 +1220,6 @@ def test_the_readme_lists_every_kind_of_error_with_its_status(server: MockServer
             statuses.append(fetch(server.port, "POST", path, data, header)[0])
         assert statuses == [int(re.findall("[0-9]+", cell)[0]) for cell in row[1:7]], kind
         assert sorted(map(int, re.findall("[0-9]+", row[7]))) == sorted(m.ERROR_KINDS[kind])
-
-
-@pytest.fixture
-def extended(tmp_path: Path) -> Iterator[Any]:
-    """The one file with the README's new provider in it, before what lists all providers."""
-    source = Path(str(m.__file__)).read_text(encoding="utf-8")
-    code = blocks("python", README.split("## Add a provider")[1])[0]
-    before, lists, after = source.partition("\nPROVIDERS = ")
-    assert lists
-    path = tmp_path / "extended.py"
-    path.write_text(f"{before}\n{code}\n{lists}{after}", encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("extended", str(path))
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["extended"] = module
-    try:
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        del sys.modules["extended"]
-
-
-@one_file
-def test_the_readmes_new_provider_works_once_its_class_is_in_the_file(extended: Any) -> None:
-    row = blocks("python", README.split("## Add a provider")[1])[1]
-    sample = eval(f"{{{row}}}", {"m": extended})  # noqa: S307
-    _, path, _, body = sample[extended.Parrot]
-    hi = {"user": "Hi", "model": "polly", "provider": "parrot"}
-    fall = {"text": "a b c", "error": "dropped", "after_events": 1}
-    with extended.MockServer() as server:
-        server.mock(match={"user": "fall"}, response=fall)
-        server.mock(match={"user": "busy"}, response={"status": 429})
-        server.mock(match=hi, response={"text": "Hi {{user}}!"})
-
-        def squawk(**more: Any) -> bytes:
-            return fetch(server.port, "POST", path, json.dumps({**body, **more}).encode())[1]
-
-        def lines(**more: Any) -> List[Any]:
-            return [json.loads(line) for line in squawk(stream=True, **more).splitlines()]
-
-        whole = json.loads(squawk())
-        assert whole["squawk"] == "Hi Hi!"
-        assert "".join(line.get("squawk", "") for line in lines()) == "Hi Hi!"
-        assert lines()[-1]["id"] == whole["id"]
-        assert squawk(say="busy") == b'{"ruffled":"Too many crackers."}'
-        assert squawk(say=3) == b'{"ruffled":"say should be a string"}'
-        assert lines(say="fall") == [{"squawk": "a"}, {"ruffled": "dropped"}]
-        assert b'user is \\"Ho\\", expected \\"Hi\\"' in squawk(say="Ho")
-        assert [entry["status"] for entry in server.requests[-4:]] == [429, 400, 200, 404]
 
 
 def test_the_readmes_mocks_are_valid(server: MockServer) -> None:

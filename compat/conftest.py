@@ -1,10 +1,12 @@
-"""Starts the real server as its users do, a process on a free port, for the official SDKs to talk to.
+"""Starts the real server as its users do, a process on a free port, for the official SDKs to talk
+to.
 
     python -m pip install -r compat/requirements.txt && python -m pytest compat
 
-A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the address of
-a server with them, for the whole module.
+A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the
+address of a server with them, for the whole module.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -23,8 +25,23 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parent.parent / "mock_server.py"
 # Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
-FOREIGN = ("OPENAI_", "AZURE_OPENAI_", "GOOGLE_", "GEMINI_", "CLOUD_ML_", "ANTHROPIC_", "AWS_", "COHERE_", "CO_API_",
-           "MISTRAL_", "OLLAMA_", "MOCK_SERVER_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+FOREIGN = (
+    "OPENAI_",
+    "AZURE_OPENAI_",
+    "GOOGLE_",
+    "GEMINI_",
+    "CLOUD_ML_",
+    "ANTHROPIC_",
+    "AWS_",
+    "COHERE_",
+    "CO_API_",
+    "MISTRAL_",
+    "OLLAMA_",
+    "MOCK_SERVER_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+)
 
 
 class Answer(NamedTuple):
@@ -36,8 +53,8 @@ class Answer(NamedTuple):
 
 
 async def drained(stream: Any) -> Any:
-    """All of a stream.  It is closed however it ends: one that is merely dropped may be collected while httpcore holds the
-    lock that closing it needs, and then waits forever."""
+    """All of a stream.  It is closed however it ends: one that is merely dropped may be collected
+    while httpcore holds the lock that closing it needs, and then waits forever."""
     try:
         return [item async for item in stream] if hasattr(stream, "__anext__") else list(stream)
     finally:
@@ -46,7 +63,8 @@ async def drained(stream: Any) -> Any:
 
 
 async def settled(value: Any) -> Any:
-    """What a call of an SDK comes to: what is awaitable is awaited, what streams is read to its end."""
+    """What a call of an SDK comes to: what is awaitable is awaited, what streams is read to its
+    end."""
     if inspect.isawaitable(value):
         value = await value
     streams = hasattr(value, "__anext__") or hasattr(value, "__next__")
@@ -66,6 +84,7 @@ class Plain:
 
     def opened(self, job: Callable[[Any], Any], then: Callable[[Any], Any]) -> Any:
         """The same with a job that gives a context manager; `then` gets what that opens."""
+
         async def both() -> Any:
             manager = job(self.sdk)
             if hasattr(manager, "__aenter__"):
@@ -73,6 +92,7 @@ class Plain:
                     return await settled(then(stream))
             with manager as stream:
                 return await settled(then(stream))
+
         return self.loop.run_until_complete(both())
 
     def __enter__(self) -> Plain:
@@ -81,13 +101,19 @@ class Plain:
     def __exit__(self, *_: Any) -> None:
         for name in ("close",) if hasattr(self.sdk, "close") else ("__aexit__", "__exit__"):
             if hasattr(self.sdk, name):
-                self(lambda sdk, name=name: getattr(sdk, name)(*() if name == "close" else (None, None, None)))
+                self(
+                    lambda sdk, name=name: getattr(sdk, name)(
+                        *() if name == "close" else (None, None, None)
+                    )
+                )
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
 
 def anonymous(kind: Callable[..., Any]) -> Any:
-    """An HTTP client that takes the credential away from every request; the SDKs themselves won't go without one."""
+    """An HTTP client that takes the credential away from every request; the SDKs themselves won't
+    go without one."""
+
     def strip(request: Any) -> None:
         for name in ("authorization", "api-key", "x-api-key"):
             request.headers.pop(name, None)
@@ -108,12 +134,23 @@ def pytest_configure(config: pytest.Config) -> None:
 @contextmanager
 def serving(*options: str) -> Iterator[str]:
     """A server process; the address that it prints.  It ends when its standard input closes."""
-    command = [sys.executable, "-B", str(SCRIPT), "0", "--log", "off", "--exit-on-stdin-close", *options]
+    command = [
+        sys.executable,
+        "-B",
+        str(SCRIPT),
+        "0",
+        "--log",
+        "off",
+        "--exit-on-stdin-close",
+        *options,
+    ]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
     try:
         line = process.stdout.readline()
-        assert re.match("listening on https?://127.0.0.1:", line), f"the server said {line!r}, exit status {process.poll()}"
+        assert re.match("listening on https?://127.0.0.1:", line), (
+            f"the server said {line!r}, exit status {process.poll()}"
+        )
         yield line.split()[-1]
         process.stdin.close()
         assert process.wait(timeout=10) == 0
@@ -137,7 +174,9 @@ def data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A data directory with the module's mocks."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "mocks").mkdir()
-    (folder / "mocks" / "compat.json").write_text(json.dumps(request.module.MOCKS), encoding="utf-8")
+    (folder / "mocks" / "compat.json").write_text(
+        json.dumps(request.module.MOCKS), encoding="utf-8"
+    )
     return folder
 
 
@@ -165,13 +204,26 @@ def shipped() -> Iterator[str]:
 @pytest.fixture
 def post(server: str) -> Callable[..., Answer]:
     """Sends JSON without any SDK, so that the bytes of the answer can be looked at."""
+
     def send(path: str, body: Any, **headers: str) -> Answer:
         connection = HTTPConnection(server.partition("://")[2], timeout=10)
         try:
-            connection.request("POST", path, json.dumps(body), {
-                "Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}})
+            connection.request(
+                "POST",
+                path,
+                json.dumps(body),
+                {
+                    "Content-Type": "application/json",
+                    **{name.replace("_", "-"): value for name, value in headers.items()},
+                },
+            )
             response = connection.getresponse()
-            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+            return Answer(
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
+            )
         finally:
             connection.close()
+
     return send

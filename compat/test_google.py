@@ -1,8 +1,12 @@
-"""google-genai, in Gemini and in Vertex AI mode, and its predecessors google-generativeai and vertexai, against the server.
+"""google-genai, in Gemini and in Vertex AI mode, and its predecessors google-generativeai and
+vertexai, against the server.
 
-The predecessors speak gRPC unless told otherwise; here both use REST, which they only have for calls that are not async.
+The predecessors speak gRPC unless told otherwise; here both use REST, which they only have for
+calls that are not async.
 """
-# Not `from __future__ import annotations`: google-genai 1.x only calls a Python function whose annotations are types.
+
+# Not `from __future__ import annotations`: google-genai 1.x only calls a Python function whose
+# annotations are types.
 import asyncio
 import gzip
 import json
@@ -17,43 +21,110 @@ from google.oauth2.credentials import Credentials
 from pydantic import BaseModel
 
 MODEL = "gemini-2.5-flash"
-TEXT = "Hello — wörld, says the mock.\nTwo lines, \"quoted\"."
+TEXT = 'Hello — wörld, says the mock.\nTwo lines, "quoted".'
 VECTOR = [0.25, -0.5, 1.0]
 OSLO = {"name": "get_weather", "arguments": {"city": "Oslo"}}
 ROME = {"name": "get_weather", "arguments": {"city": "Rome — «Roma»"}}
 CALLS: Dict[str, List[Any]] = {"one": [OSLO], "parallel": [OSLO, ROME]}
 STOPS = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
-STATUS = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ABORTED", 429: "RESOURCE_EXHAUSTED",
-          500: "INTERNAL", 503: "UNAVAILABLE"}
-RAISED = {400: exceptions.BadRequest, 403: exceptions.Forbidden, 404: exceptions.NotFound, 409: exceptions.Conflict,
-          429: exceptions.TooManyRequests, 500: exceptions.InternalServerError, 503: exceptions.ServiceUnavailable}
+STATUS = {
+    400: "INVALID_ARGUMENT",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
+RAISED = {
+    400: exceptions.BadRequest,
+    403: exceptions.Forbidden,
+    404: exceptions.NotFound,
+    409: exceptions.Conflict,
+    429: exceptions.TooManyRequests,
+    500: exceptions.InternalServerError,
+    503: exceptions.ServiceUnavailable,
+}
 POEM = "Compose a poem that explains the concept of recursion in programming."
 WAYS = ("gemini", "vertex", "express")
 OLD_WAYS = ("generativeai", "vertexai")
-DOWN_TWICE = [{"status": 503, "error": "down"}, {"status": 429, "error": "slow down"}, {"text": "third time lucky"}]
+DOWN_TWICE = [
+    {"status": 503, "error": "down"},
+    {"status": 429, "error": "slow down"},
+    {"text": "third time lucky"},
+]
 MOCKS = [
-    {"match": {"user": "call one", "tool_result": {"contains": "12 degrees"}}, "response": {"text": "It is 12 degrees in Oslo."}},
+    {
+        "match": {"user": "call one", "tool_result": {"contains": "12 degrees"}},
+        "response": {"text": "It is 12 degrees in Oslo."},
+    },
     {"match": {"user": "hello"}, "response": {"text": TEXT}},
     {"match": {"user": "again", "turn": 1}, "response": {"text": "You said hello."}},
     {"match": {"user": "who", "system": "Be brief."}, "response": {"text": "A mock."}},
     {"match": {"user": "think"}, "response": {"reasoning": "Let me see.", "text": TEXT}},
     {"match": {"user": "refuse"}, "response": {"refusal": "I can't help with that."}},
     {"match": {"user": "json"}, "response": {"text": '{"city": "Oslo", "degrees": 12}'}},
-    {"match": {"user": "spend"}, "response": {"text": TEXT, "usage": {
-        "input_tokens": 12, "output_tokens": 9, "reasoning_tokens": 4, "cached_tokens": 8}}},
-    {"match": {"operation": "count_tokens", "user": "count"}, "response": {"text": "", "usage": {"input_tokens": 31}}},
+    {
+        "match": {"user": "spend"},
+        "response": {
+            "text": TEXT,
+            "usage": {
+                "input_tokens": 12,
+                "output_tokens": 9,
+                "reasoning_tokens": 4,
+                "cached_tokens": 8,
+            },
+        },
+    },
+    {
+        "match": {"operation": "count_tokens", "user": "count"},
+        "response": {"text": "", "usage": {"input_tokens": 31}},
+    },
     {"match": {"operation": "embed", "user": "embed"}, "response": {"embedding": VECTOR}},
-    {"match": {"operation": "embed", "user": "one\ntwo"}, "response": {"embedding": [VECTOR, [1.0, 0.0, -0.125]]}},
-    *({"match": {"user": f"call {name}"}, "response": {"tool_calls": calls}} for name, calls in CALLS.items()),
-    *({"match": {"user": f"end {stop}"}, "response": {"text": TEXT, "finish_reason": stop}} for stop in STOPS),
-    *({"match": {"user": f"fail {status}"}, "response": {"status": status, "error": "as ordered"}} for status in STATUS),
-    *({"match": {"user": f"{kind} retry {way}"}, "responses": DOWN_TWICE}
-      for kind in ("sync", "async") for way in (*WAYS, *OLD_WAYS)),
+    {
+        "match": {"operation": "embed", "user": "one\ntwo"},
+        "response": {"embedding": [VECTOR, [1.0, 0.0, -0.125]]},
+    },
+    *(
+        {"match": {"user": f"call {name}"}, "response": {"tool_calls": calls}}
+        for name, calls in CALLS.items()
+    ),
+    *(
+        {"match": {"user": f"end {stop}"}, "response": {"text": TEXT, "finish_reason": stop}}
+        for stop in STOPS
+    ),
+    *(
+        {"match": {"user": f"fail {status}"}, "response": {"status": status, "error": "as ordered"}}
+        for status in STATUS
+    ),
+    *(
+        {"match": {"user": f"{kind} retry {way}"}, "responses": DOWN_TWICE}
+        for kind in ("sync", "async")
+        for way in (*WAYS, *OLD_WAYS)
+    ),
 ]
-DECLARATION: Dict[str, Any] = {"name": "get_weather", "description": "The weather in a city.", "parameters": {
-    "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}
-TOOLS = types.GenerateContentConfig(tools=[types.Tool(function_declarations=[types.FunctionDeclaration(
-    name="get_weather", description=DECLARATION["description"], parameters_json_schema=DECLARATION["parameters"])])])
+DECLARATION: Dict[str, Any] = {
+    "name": "get_weather",
+    "description": "The weather in a city.",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+TOOLS = types.GenerateContentConfig(
+    tools=[
+        types.Tool(
+            function_declarations=[
+                types.FunctionDeclaration(
+                    name="get_weather",
+                    description=DECLARATION["description"],
+                    parameters_json_schema=DECLARATION["parameters"],
+                )
+            ]
+        )
+    ]
+)
 
 
 class Weather(BaseModel):
@@ -63,15 +134,20 @@ class Weather(BaseModel):
     degrees: int
 
 
-def connect(way: str, url: str, headers: Dict[str, str] = {}, **options: Any) -> genai.Client:      # noqa: B006
+def connect(way: str, url: str, headers: Dict[str, str] = {}, **options: Any) -> genai.Client:  # noqa: B006
     """A google-genai client of one of the WAYS."""
     where = types.HttpOptions(base_url=url, headers=dict(headers), **options)
     if way == "gemini":
         return genai.Client(api_key="key", vertexai=False, http_options=where)
     if way == "express":
         return genai.Client(api_key="key", vertexai=True, http_options=where)
-    return genai.Client(vertexai=True, project="my-project", location="us-central1",
-                        credentials=Credentials(token="token"), http_options=where)
+    return genai.Client(
+        vertexai=True,
+        project="my-project",
+        location="us-central1",
+        credentials=Credentials(token="token"),
+        http_options=where,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,20 +173,34 @@ def ask_stream(client: Any, user: Any, **options: Any) -> Any:
 
 def text_of(chunks: Iterable[Any], index: int = 0, thought: bool = False) -> str:
     """The text of one candidate, or its thoughts, over all chunks."""
-    return "".join(part.text or "" for chunk in chunks for number, candidate in enumerate(chunk.candidates or ())
-                   if (candidate.index or number) == index and candidate.content
-                   for part in candidate.content.parts or () if bool(part.thought) == thought)
+    return "".join(
+        part.text or ""
+        for chunk in chunks
+        for number, candidate in enumerate(chunk.candidates or ())
+        if (candidate.index or number) == index and candidate.content
+        for part in candidate.content.parts or ()
+        if bool(part.thought) == thought
+    )
 
 
 def calls_of(*answers: Any) -> List[Dict[str, Any]]:
     """The function calls of an answer, or of all chunks of one."""
-    return [{"name": part.function_call.name, "arguments": part.function_call.args}
-            for answer in answers for part in answer.candidates[0].content.parts if part.function_call]
+    return [
+        {"name": part.function_call.name, "arguments": part.function_call.args}
+        for answer in answers
+        for part in answer.candidates[0].content.parts
+        if part.function_call
+    ]
 
 
 def stops_of(chunks: Iterable[Any]) -> List[str]:
     """The finish reasons of all chunks."""
-    return [candidate.finish_reason.name for chunk in chunks for candidate in chunk.candidates if candidate.finish_reason]
+    return [
+        candidate.finish_reason.name
+        for chunk in chunks
+        for candidate in chunk.candidates
+        if candidate.finish_reason
+    ]
 
 
 # --- google-genai: text ---
@@ -130,7 +220,9 @@ def test_a_stream_and_a_whole_answer_carry_the_same_content(client: Any) -> None
     assert len(chunks) > 4
     assert text_of(chunks) == whole.text == TEXT
     assert stops_of(chunks) == ["STOP"]
-    assert {(chunk.response_id, chunk.model_version) for chunk in chunks} == {(whole.response_id, whole.model_version)}
+    assert {(chunk.response_id, chunk.model_version) for chunk in chunks} == {
+        (whole.response_id, whole.model_version)
+    }
 
 
 @every_way
@@ -145,7 +237,11 @@ def test_thoughts_stand_before_the_answer(client: Any) -> None:
 @every_way
 @pytest.mark.parametrize("stop", STOPS)
 def test_finish_reasons_are_googles_own(client: Any, stop: str) -> None:
-    assert stops_of([ask(client, f"end {stop}")]) == stops_of(ask_stream(client, f"end {stop}")) == [STOPS[stop]]
+    assert (
+        stops_of([ask(client, f"end {stop}")])
+        == stops_of(ask_stream(client, f"end {stop}"))
+        == [STOPS[stop]]
+    )
 
 
 @every_way
@@ -159,7 +255,10 @@ def test_a_refusal_is_text_that_safety_stopped(client: Any) -> None:
 @every_way
 def test_several_candidates_repeat_the_content(client: Any) -> None:
     config = types.GenerateContentConfig(candidate_count=2)
-    whole, chunks = ask(client, "hello", config=config), list(ask_stream(client, "hello", config=config))
+    whole, chunks = (
+        ask(client, "hello", config=config),
+        list(ask_stream(client, "hello", config=config)),
+    )
     assert [candidate.content.parts[0].text for candidate in whole.candidates] == [TEXT, TEXT]
     assert (text_of(chunks, 0), text_of(chunks, 1)) == (TEXT, TEXT)
     assert stops_of([whole]) == stops_of(chunks) == ["STOP", "STOP"]
@@ -174,14 +273,19 @@ def test_a_chat_sends_the_conversation_along(client: Any) -> None:
 
 @every_way
 def test_the_system_instruction_is_matched(client: Any) -> None:
-    assert ask(client, "who", config=types.GenerateContentConfig(system_instruction="Be brief.")).text == "A mock."
+    assert (
+        ask(client, "who", config=types.GenerateContentConfig(system_instruction="Be brief.")).text
+        == "A mock."
+    )
     with pytest.raises(errors.ClientError, match="system"):
         ask(client, "who")
 
 
 @every_way
 def test_json_text_is_parsed(client: Any) -> None:
-    config = types.GenerateContentConfig(response_mime_type="application/json", response_schema=Weather)
+    config = types.GenerateContentConfig(
+        response_mime_type="application/json", response_schema=Weather
+    )
     assert ask(client, "json", config=config).parsed == Weather(city="Oslo", degrees=12)
 
 
@@ -190,8 +294,13 @@ def test_json_text_is_parsed(client: Any) -> None:
 
 def counts(usage: Any) -> List[Any]:
     """Token counts in one order."""
-    return [usage.prompt_token_count, usage.candidates_token_count, usage.thoughts_token_count,
-            usage.cached_content_token_count, usage.total_token_count]
+    return [
+        usage.prompt_token_count,
+        usage.candidates_token_count,
+        usage.thoughts_token_count,
+        usage.cached_content_token_count,
+        usage.total_token_count,
+    ]
 
 
 @every_way
@@ -206,7 +315,9 @@ def test_usage_is_the_same_whole_and_on_the_last_chunk(client: Any) -> None:
 def test_gemini_counts_up_on_every_chunk_and_vertex_only_on_the_last(server: str) -> None:
     for way in WAYS:
         with connect(way, server) as client:
-            totals = [chunk.usage_metadata.total_token_count for chunk in ask_stream(client, "hello")]
+            totals = [
+                chunk.usage_metadata.total_token_count for chunk in ask_stream(client, "hello")
+            ]
         if way == "gemini":
             assert all(totals) and totals == sorted(totals)
         else:
@@ -216,7 +327,10 @@ def test_gemini_counts_up_on_every_chunk_and_vertex_only_on_the_last(server: str
 @every_way
 @pytest.mark.parametrize("name", CALLS)
 def test_function_calls_are_the_same_whole_and_streamed(client: Any, name: str) -> None:
-    whole, chunks = ask(client, f"call {name}", config=TOOLS), list(ask_stream(client, f"call {name}", config=TOOLS))
+    whole, chunks = (
+        ask(client, f"call {name}", config=TOOLS),
+        list(ask_stream(client, f"call {name}", config=TOOLS)),
+    )
     assert calls_of(whole) == calls_of(*chunks) == CALLS[name]
     assert [call.name for call in whole.function_calls] == ["get_weather"] * len(CALLS[name])
     assert stops_of([whole]) == stops_of(chunks) == ["STOP"]
@@ -244,14 +358,19 @@ def test_tokens_are_counted(client: Any) -> None:
 
 
 @every_way
-@pytest.mark.parametrize("model", ["gemini-embedding-001", "text-embedding-005", "gemini-embedding-2"])
+@pytest.mark.parametrize(
+    "model", ["gemini-embedding-001", "text-embedding-005", "gemini-embedding-2"]
+)
 def test_a_text_is_embedded(client: Any, model: str) -> None:
     answer = client.models.embed_content(model=model, contents="embed")
     assert [embedding.values for embedding in answer.embeddings] == [VECTOR]
 
 
-@pytest.mark.parametrize("client, model", [("gemini", "gemini-embedding-001"), ("vertex", "text-embedding-005")],
-                         indirect=["client"])
+@pytest.mark.parametrize(
+    "client, model",
+    [("gemini", "gemini-embedding-001"), ("vertex", "text-embedding-005")],
+    indirect=["client"],
+)
 def test_each_text_gets_its_embedding(client: Any, model: str) -> None:
     answer = client.models.embed_content(model=model, contents=["one", "two"])
     assert [embedding.values for embedding in answer.embeddings] == [VECTOR, [1.0, 0.0, -0.125]]
@@ -275,7 +394,11 @@ def test_an_error_raises_the_sdks_own_exception(client: Any, status: int) -> Non
     for send in (ask, lambda *job: list(ask_stream(*job))):
         with pytest.raises(errors.ServerError if status >= 500 else errors.ClientError) as caught:
             send(client, f"fail {status}")
-        assert (caught.value.code, caught.value.status, caught.value.message) == (status, STATUS[status], "as ordered")
+        assert (caught.value.code, caught.value.status, caught.value.message) == (
+            status,
+            STATUS[status],
+            "as ordered",
+        )
 
 
 @every_way
@@ -296,9 +419,13 @@ def test_a_request_that_the_api_refuses_is_an_invalid_argument(client: Any) -> N
     assert "role" in str(caught.value)
 
 
-@pytest.mark.parametrize("way, status", [("gemini", "PERMISSION_DENIED"), ("express", "UNAUTHENTICATED")])
+@pytest.mark.parametrize(
+    "way, status", [("gemini", "PERMISSION_DENIED"), ("express", "UNAUTHENTICATED")]
+)
 def test_without_a_key_the_request_is_refused(guarded: str, way: str, status: str) -> None:
-    with connect(way, guarded, headers={"x-goog-api-key": ""}) as client, pytest.raises(errors.ClientError) as caught:
+    with connect(way, guarded, headers={"x-goog-api-key": ""}) as client, pytest.raises(
+        errors.ClientError
+    ) as caught:
         ask(client, "hello")
     assert caught.value.status == status
 
@@ -322,7 +449,9 @@ def test_the_sdk_retries_until_the_third_answer(server: str, way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_async_sdk_retries_until_the_third_answer(server: str, way: str) -> None:
-    answer = run(connect(way, server, retry_options=patient()), lambda aio: ask(aio, f"async retry {way}"))
+    answer = run(
+        connect(way, server, retry_options=patient()), lambda aio: ask(aio, f"async retry {way}")
+    )
     assert answer.text == "third time lucky"
 
 
@@ -331,9 +460,11 @@ def test_the_async_sdk_retries_until_the_third_answer(server: str, way: str) -> 
 
 def run(client: genai.Client, job: Callable[[Any], Any]) -> Any:
     """What a coroutine makes of the async side of a client, which is closed after it."""
+
     async def with_client() -> Any:
         async with client.aio as aio:
             return await job(aio)
+
     return asyncio.run(with_client())
 
 
@@ -346,6 +477,7 @@ async def gathered(aio: Any, user: str, **options: Any) -> List[Any]:
 def test_async_text_is_the_same_whole_and_streamed(server: str, way: str) -> None:
     async def both(aio: Any) -> Any:
         return await ask(aio, "hello"), await gathered(aio, "hello")
+
     whole, chunks = run(connect(way, server), both)
     assert whole.text == text_of(chunks) == TEXT
     assert {chunk.response_id for chunk in chunks} == {whole.response_id}
@@ -353,9 +485,14 @@ def test_async_text_is_the_same_whole_and_streamed(server: str, way: str) -> Non
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", CALLS)
-def test_async_function_calls_are_the_same_whole_and_streamed(server: str, way: str, name: str) -> None:
+def test_async_function_calls_are_the_same_whole_and_streamed(
+    server: str, way: str, name: str
+) -> None:
     async def both(aio: Any) -> Any:
-        return await ask(aio, f"call {name}", config=TOOLS), await gathered(aio, f"call {name}", config=TOOLS)
+        return await ask(aio, f"call {name}", config=TOOLS), await gathered(
+            aio, f"call {name}", config=TOOLS
+        )
+
     whole, chunks = run(connect(way, server), both)
     assert calls_of(whole) == calls_of(*chunks) == CALLS[name]
 
@@ -363,9 +500,12 @@ def test_async_function_calls_are_the_same_whole_and_streamed(server: str, way: 
 @pytest.mark.parametrize("way", WAYS)
 def test_async_clients_reach_the_other_apis(server: str, way: str) -> None:
     async def others(aio: Any) -> Any:
-        return (await aio.models.count_tokens(model=MODEL, contents="count"),
-                await aio.models.embed_content(model="gemini-embedding-001", contents="embed"),
-                [model.name async for model in await aio.models.list(config={"query_base": True})])
+        return (
+            await aio.models.count_tokens(model=MODEL, contents="count"),
+            await aio.models.embed_content(model="gemini-embedding-001", contents="embed"),
+            [model.name async for model in await aio.models.list(config={"query_base": True})],
+        )
+
     counted, embedded, names = run(connect(way, server), others)
     assert (counted.total_tokens, embedded.embeddings[0].values) == (31, VECTOR)
     assert any(name.endswith(MODEL) for name in names)
@@ -378,7 +518,12 @@ def test_async_errors_raise_the_same_exceptions(server: str, way: str, status: i
         for send in (ask, gathered):
             with pytest.raises(errors.APIError) as caught:
                 await send(aio, f"fail {status}")
-            assert (caught.value.code, caught.value.status, caught.value.message) == (status, STATUS[status], "as ordered")
+            assert (caught.value.code, caught.value.status, caught.value.message) == (
+                status,
+                STATUS[status],
+                "as ordered",
+            )
+
     run(connect(way, server), both)
 
 
@@ -417,9 +562,17 @@ class Vertexai:
         reason = "this google-cloud-aiplatform has no vertexai.generative_models any more"
         self.models = pytest.importorskip("vertexai.generative_models", reason=reason)
         import vertexai
-        vertexai.init(project="my-project", location="us-central1", api_endpoint=url, api_transport="rest",
-                      credentials=Credentials(token="token"))
-        self.tools = [self.models.Tool(function_declarations=[self.models.FunctionDeclaration(**DECLARATION)])]
+
+        vertexai.init(
+            project="my-project",
+            location="us-central1",
+            api_endpoint=url,
+            api_transport="rest",
+            credentials=Credentials(token="token"),
+        )
+        self.tools = [
+            self.models.Tool(function_declarations=[self.models.FunctionDeclaration(**DECLARATION)])
+        ]
 
     def ask(self, user: str, **options: Any) -> Any:
         """A whole answer, or its chunks."""
@@ -431,12 +584,15 @@ class Vertexai:
 
     def embed(self, texts: List[str]) -> Any:
         """Embeddings of texts."""
-        language_models = pytest.importorskip("vertexai.language_models", reason="no vertexai.language_models any more")
+        language_models = pytest.importorskip(
+            "vertexai.language_models", reason="no vertexai.language_models any more"
+        )
         model = language_models.TextEmbeddingModel.from_pretrained("text-embedding-005")
         return [embedding.values for embedding in model.get_embeddings(list(texts))]
 
     def retry(self, user: str, policy: Retry) -> Any:
-        """A whole answer, after some failures; this SDK takes no policy, so it is put around the call."""
+        """A whole answer, after some failures; this SDK takes no policy, so it is put around the
+        call."""
         return policy(self.ask)(user)
 
 
@@ -451,14 +607,23 @@ every_old_way = pytest.mark.parametrize("old", OLD_WAYS, indirect=True)
 
 def old_calls(chunks: Iterable[Any]) -> List[Dict[str, Any]]:
     """The function calls of all chunks."""
-    return [{"name": part.function_call.name, "arguments": dict(part.function_call.args)}
-            for chunk in chunks for part in chunk.candidates[0].content.parts if part.function_call.name]
+    return [
+        {"name": part.function_call.name, "arguments": dict(part.function_call.args)}
+        for chunk in chunks
+        for part in chunk.candidates[0].content.parts
+        if part.function_call.name
+    ]
 
 
 def old_text(chunks: Iterable[Any], index: int = 0) -> str:
     """The text of one candidate over all chunks."""
-    return "".join(part.text for chunk in chunks for candidate in chunk.candidates if candidate.index == index
-                   for part in candidate.content.parts)
+    return "".join(
+        part.text
+        for chunk in chunks
+        for candidate in chunk.candidates
+        if candidate.index == index
+        for part in candidate.content.parts
+    )
 
 
 @every_old_way
@@ -466,13 +631,20 @@ def test_the_old_sdks_get_the_same_content_whole_and_streamed(old: Any) -> None:
     whole, chunks = old.ask("hello"), list(old.ask("hello", stream=True))
     assert whole.text == "".join(chunk.text for chunk in chunks) == TEXT
     assert len(chunks) > 4
-    assert whole.candidates[0].finish_reason.name == chunks[-1].candidates[0].finish_reason.name == "STOP"
+    assert (
+        whole.candidates[0].finish_reason.name
+        == chunks[-1].candidates[0].finish_reason.name
+        == "STOP"
+    )
 
 
 @every_old_way
 @pytest.mark.parametrize("name", CALLS)
 def test_the_old_sdks_get_the_same_function_calls_whole_and_streamed(old: Any, name: str) -> None:
-    whole, chunks = old.ask(f"call {name}", tools=old.tools), old.ask(f"call {name}", tools=old.tools, stream=True)
+    whole, chunks = (
+        old.ask(f"call {name}", tools=old.tools),
+        old.ask(f"call {name}", tools=old.tools, stream=True),
+    )
     assert old_calls([whole]) == old_calls(chunks) == CALLS[name]
 
 
@@ -480,27 +652,41 @@ def test_the_old_sdks_get_the_same_function_calls_whole_and_streamed(old: Any, n
 @pytest.mark.parametrize("stop", STOPS)
 def test_the_old_sdks_know_the_finish_reasons(old: Any, stop: str) -> None:
     whole, last = old.ask(f"end {stop}"), list(old.ask(f"end {stop}", stream=True))[-1]
-    assert whole.candidates[0].finish_reason.name == last.candidates[0].finish_reason.name == STOPS[stop]
+    assert (
+        whole.candidates[0].finish_reason.name
+        == last.candidates[0].finish_reason.name
+        == STOPS[stop]
+    )
 
 
 @every_old_way
 def test_the_old_sdks_see_a_refusal_as_text_that_safety_stopped(old: Any) -> None:
     candidate = old.ask("refuse").candidates[0]
-    assert (candidate.content.parts[0].text, candidate.finish_reason.name) == ("I can't help with that.", "SAFETY")
+    assert (candidate.content.parts[0].text, candidate.finish_reason.name) == (
+        "I can't help with that.",
+        "SAFETY",
+    )
 
 
 @every_old_way
 def test_the_old_sdks_get_the_same_usage_whole_and_streamed(old: Any) -> None:
     whole, last = old.ask("spend"), list(old.ask("spend", stream=True))[-1]
     for usage in (whole.usage_metadata, last.usage_metadata):
-        assert (usage.prompt_token_count, usage.candidates_token_count, usage.total_token_count) == (12, 5, 21)
+        assert (
+            usage.prompt_token_count,
+            usage.candidates_token_count,
+            usage.total_token_count,
+        ) == (12, 5, 21)
         assert usage.cached_content_token_count == 8
 
 
 @every_old_way
 def test_the_old_sdks_get_several_candidates(old: Any) -> None:
     config = {"candidate_count": 2}
-    whole, chunks = old.ask("hello", generation_config=config), list(old.ask("hello", generation_config=config, stream=True))
+    whole, chunks = (
+        old.ask("hello", generation_config=config),
+        list(old.ask("hello", generation_config=config, stream=True)),
+    )
     for index in (0, 1):
         assert old_text([whole], index) == old_text(chunks, index) == TEXT
 
@@ -531,7 +717,8 @@ def test_the_old_sdks_raise_their_own_exceptions(old: Any, status: int) -> None:
 
 @every_old_way
 def test_the_old_sdks_fail_on_a_streamed_error_because_it_is_an_array(old: Any) -> None:
-    # As with the real API: google-api-core reads no arrays, hence generativeai's "Please retry with `stream=False`".
+    # As with the real API: google-api-core reads no arrays, hence generativeai's "Please retry with
+    # `stream=False`".
     with pytest.raises((exceptions.BadRequest, AttributeError), match="stream=False|'list' object"):
         list(old.ask("fail 400", stream=True))
 
@@ -544,48 +731,76 @@ def test_the_old_sdks_say_why_nothing_matched(old: Any) -> None:
 
 @every_old_way
 def test_the_old_sdks_retry_until_the_third_answer(old: Any) -> None:
-    policy = Retry(initial=0.001, maximum=0.002, timeout=10.0, predicate=lambda error: isinstance(error, tuple(RAISED.values())))
+    policy = Retry(
+        initial=0.001,
+        maximum=0.002,
+        timeout=10.0,
+        predicate=lambda error: isinstance(error, tuple(RAISED.values())),
+    )
     way = "generativeai" if isinstance(old, Generativeai) else "vertexai"
     assert old.retry(f"sync retry {way}", policy).text == "third time lucky"
 
 
 # --- On the wire ---
 
-PATHS = {"gemini": f"/v1beta/models/{MODEL}",
-         "vertex": f"/v1beta1/projects/my-project/locations/us-central1/publishers/google/models/{MODEL}",
-         "express": f"/v1beta1/publishers/google/models/{MODEL}"}
+PATHS = {
+    "gemini": f"/v1beta/models/{MODEL}",
+    "vertex": "/v1beta1/projects/my-project/locations/us-central1/publishers/google"
+    f"/models/{MODEL}",
+    "express": f"/v1beta1/publishers/google/models/{MODEL}",
+}
 HELLO = {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}
 
 
 @every_way
 def test_the_answer_is_compressed_on_the_wire_and_plain_in_the_sdk(
-        request: pytest.FixtureRequest, client: Any, post: Callable[..., Any]) -> None:
+    request: pytest.FixtureRequest, client: Any, post: Callable[..., Any]
+) -> None:
     answer = ask(client, "hello")
     way = request.node.callspec.params["client"]
     wire = post(PATHS[way] + ":generateContent", HELLO, accept_encoding="gzip")
     sent = {name.lower(): value for name, value in answer.sdk_http_response.headers.items()}
     assert wire.headers["content-encoding"] == sent["content-encoding"] == "gzip"
     assert wire.body[:2] == b"\x1f\x8b" and len(wire.body) == int(wire.headers["content-length"])
-    assert text_of([types.GenerateContentResponse.model_validate_json(gzip.decompress(wire.body))]) == answer.text == TEXT
+    assert (
+        text_of([types.GenerateContentResponse.model_validate_json(gzip.decompress(wire.body))])
+        == answer.text
+        == TEXT
+    )
 
 
 @pytest.mark.parametrize("way", PATHS)
-def test_without_an_event_stream_the_stream_is_a_json_array(way: str, post: Callable[..., Any]) -> None:
+def test_without_an_event_stream_the_stream_is_a_json_array(
+    way: str, post: Callable[..., Any]
+) -> None:
     path = PATHS[way] + ":streamGenerateContent"
     wire = post(path + "?alt=json", HELLO)
     packed = post(path + "?$alt=json;enum-encoding=int", HELLO, accept_encoding="gzip")
-    chunks = [types.GenerateContentResponse.model_validate(chunk) for chunk in json.loads(wire.body)]
+    chunks = [
+        types.GenerateContentResponse.model_validate(chunk) for chunk in json.loads(wire.body)
+    ]
     assert text_of(chunks) == TEXT
     assert packed.body[:2] == b"\x1f\x8b" and gzip.decompress(packed.body) == wire.body
 
 
 @pytest.mark.parametrize("way", PATHS)
-def test_an_error_is_an_array_where_its_stream_would_be_one(way: str, post: Callable[..., Any]) -> None:
-    path, body = PATHS[way] + ":streamGenerateContent", {"contents": [{"role": "user", "parts": [{"text": "fail 429"}]}]}
-    plain, [wrapped] = (json.loads(post(path + query, body).body) for query in ("?alt=sse", "?alt=json"))
+def test_an_error_is_an_array_where_its_stream_would_be_one(
+    way: str, post: Callable[..., Any]
+) -> None:
+    path, body = (
+        PATHS[way] + ":streamGenerateContent",
+        {"contents": [{"role": "user", "parts": [{"text": "fail 429"}]}]},
+    )
+    plain, [wrapped] = (
+        json.loads(post(path + query, body).body) for query in ("?alt=sse", "?alt=json")
+    )
     assert wrapped == plain
     assert {**plain["error"], "details": []} == {
-        "code": 429, "message": "as ordered", "status": "RESOURCE_EXHAUSTED", "details": []}
+        "code": 429,
+        "message": "as ordered",
+        "status": "RESOURCE_EXHAUSTED",
+        "details": [],
+    }
 
 
 @pytest.mark.parametrize("way", WAYS)

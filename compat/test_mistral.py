@@ -1,4 +1,6 @@
-"""mistralai: chat, fill-in-the-middle, embeddings and models of Mistral, sync and async, against the server."""
+"""mistralai: chat, fill-in-the-middle, embeddings and models of Mistral, sync and async, against
+the server."""
+
 from __future__ import annotations
 
 import json
@@ -10,12 +12,12 @@ from pydantic import BaseModel, ValidationError
 
 try:
     from mistralai.client import Mistral, errors, utils
-except ImportError:                     # before 3
+except ImportError:  # before 3
     from mistralai import Mistral, utils
     from mistralai import models as errors
 
 MODEL = "magistral-medium-latest"
-TEXT = "Hello — wörld, says the mock.\nTwo lines, \"quoted\"."
+TEXT = 'Hello — wörld, says the mock.\nTwo lines, "quoted".'
 THOUGHT = "Let me see. Both of them."
 REFUSAL = "I can't help with that."
 VECTOR, OTHER = [0.25, -0.5, 1.0], [1.0, 0.0, -0.125]
@@ -24,34 +26,83 @@ ROME = {"name": "get_weather", "arguments": {"city": "Rome — «Roma»"}}
 NOTHING = {"name": "now", "arguments": {}}
 CALLS: Dict[str, List[Any]] = {"one": [OSLO], "parallel": [OSLO, ROME], "bare": [NOTHING, OSLO]}
 STOPS = {"stop": "stop", "length": "length", "content_filter": "error"}
-KINDS = {"authentication": 401, "permission": 403, "not_found": 400, "rate_limit": 429, "overloaded": 503, "server_error": 500,
-         "timeout": 504, "context_length": 400}
+KINDS = {
+    "authentication": 401,
+    "permission": 403,
+    "not_found": 400,
+    "rate_limit": 429,
+    "overloaded": 503,
+    "server_error": 500,
+    "timeout": 504,
+    "context_length": 400,
+}
 TYPES = {"not_found": "invalid_model", "rate_limit": "rate_limited"}
 WAYS = {"sync": "", "async": "_async"}
-DOWN_TWICE = [{"error": {"kind": "server_error"}, "headers": {"retry-after-ms": "1"}},
-              {"error": {"kind": "rate_limit"}, "headers": {"retry-after-ms": "1"}}, {"text": "third time lucky"}]
+DOWN_TWICE = [
+    {"error": {"kind": "server_error"}, "headers": {"retry-after-ms": "1"}},
+    {"error": {"kind": "rate_limit"}, "headers": {"retry-after-ms": "1"}},
+    {"text": "third time lucky"},
+]
 MOCKS = [
-    *({"match": {"user": f"call {name}", "tool_result": "12 degrees"}, "response": {"text": "It is 12 degrees in Oslo."}}
-      for name in CALLS),
+    *(
+        {
+            "match": {"user": f"call {name}", "tool_result": "12 degrees"},
+            "response": {"text": "It is 12 degrees in Oslo."},
+        }
+        for name in CALLS
+    ),
     {"match": {"user": "hello"}, "response": {"text": TEXT}},
-    {"match": {"user": "one\ntwo", "system": "Be brief.", "turn": 1}, "response": {"text": "All of it was read."}},
-    {"match": {"user": "spend"}, "response": {"text": TEXT, "usage": {"input_tokens": 12, "output_tokens": 9}}},
+    {
+        "match": {"user": "one\ntwo", "system": "Be brief.", "turn": 1},
+        "response": {"text": "All of it was read."},
+    },
+    {
+        "match": {"user": "spend"},
+        "response": {"text": TEXT, "usage": {"input_tokens": 12, "output_tokens": 9}},
+    },
     {"match": {"user": "think"}, "response": {"reasoning": THOUGHT, "text": TEXT}},
-    {"match": {"user": "everything", "tools": ["get_weather", "now"]},
-     "response": {"reasoning": THOUGHT, "text": TEXT, "tool_calls": [OSLO, ROME]}},
+    {
+        "match": {"user": "everything", "tools": ["get_weather", "now"]},
+        "response": {"reasoning": THOUGHT, "text": TEXT, "tool_calls": [OSLO, ROME]},
+    },
     {"match": {"user": "refuse"}, "response": {"refusal": REFUSAL}},
     {"match": {"user": "json"}, "response": {"text": {"city": "Oslo", "degrees": 12}}},
-    {"match": {"user": "break"}, "response": {"text": "one two three", "error": {"kind": "overloaded"}, "after_events": 3}},
+    {
+        "match": {"user": "break"},
+        "response": {"text": "one two three", "error": {"kind": "overloaded"}, "after_events": 3},
+    },
     {"match": {"user": "fail content_filter"}, "response": {"error": {"kind": "content_filter"}}},
     {"match": {"api": "fim", "user": "def add("}, "response": {"text": "a, b):"}},
-    {"match": {"operation": "embed", "user": "one\ntwo"}, "response": {"embedding": [VECTOR, OTHER]}},
-    *({"match": {"user": f"call {name}"}, "response": {"tool_calls": calls}} for name, calls in CALLS.items()),
-    *({"match": {"user": f"end {stop}"}, "response": {"text": TEXT, "finish_reason": stop}} for stop in STOPS),
+    {
+        "match": {"operation": "embed", "user": "one\ntwo"},
+        "response": {"embedding": [VECTOR, OTHER]},
+    },
+    *(
+        {"match": {"user": f"call {name}"}, "response": {"tool_calls": calls}}
+        for name, calls in CALLS.items()
+    ),
+    *(
+        {"match": {"user": f"end {stop}"}, "response": {"text": TEXT, "finish_reason": stop}}
+        for stop in STOPS
+    ),
     *({"match": {"user": f"fail {kind}"}, "response": {"error": {"kind": kind}}} for kind in KINDS),
-    *({"match": {"user": f"flaky {way} {stream}"}, "responses": DOWN_TWICE} for way in WAYS for stream in (False, True)),
+    *(
+        {"match": {"user": f"flaky {way} {stream}"}, "responses": DOWN_TWICE}
+        for way in WAYS
+        for stream in (False, True)
+    ),
 ]
-TOOLS = [{"type": "function", "function": {"name": name, "description": "A tool.", "parameters": {
-    "type": "object", "properties": {"city": {"type": "string"}}}}} for name in ("get_weather", "now")]
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": "A tool.",
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+        },
+    }
+    for name in ("get_weather", "now")
+]
 
 
 class Weather(BaseModel):
@@ -87,7 +138,14 @@ def call(client: Plain, api: str, method: str, **options: Any) -> Any:
 def ask(client: Plain, user: Any, stream: bool = False, **options: Any) -> Any:
     """A whole chat completion, or the chunks of a streamed one."""
     messages = [{"role": "user", "content": user}] if isinstance(user, str) else user
-    found = call(client, "chat", "stream" if stream else "complete", model=MODEL, messages=messages, **options)
+    found = call(
+        client,
+        "chat",
+        "stream" if stream else "complete",
+        model=MODEL,
+        messages=messages,
+        **options,
+    )
     return [event.data for event in found] if stream else found
 
 
@@ -95,8 +153,15 @@ def pieces(content: Any) -> List[Any]:
     """Content, a string or a list, as pairs of type and text."""
     if isinstance(content, str):
         return [("text", content)] if content else []
-    return [(part.type, "".join(thought.text for thought in part.thinking) if part.type == "thinking" else part.text)
-            for part in content or ()]
+    return [
+        (
+            part.type,
+            "".join(thought.text for thought in part.thinking)
+            if part.type == "thinking"
+            else part.text,
+        )
+        for part in content or ()
+    ]
 
 
 def answer(client: Plain, user: Any, stream: bool, **options: Any) -> Dict[str, Any]:
@@ -111,12 +176,23 @@ def answer(client: Plain, user: Any, stream: bool, **options: Any) -> Dict[str, 
         message = choice.delta if stream else choice.message
         for kind, text in pieces(message.content):
             said[kind] = said.get(kind, "") + text
-        calls += [{"id": one.id, "name": one.function.name, "arguments": json.loads(one.function.arguments)}
-                  for one in message.tool_calls or ()]
+        calls += [
+            {
+                "id": one.id,
+                "name": one.function.name,
+                "arguments": json.loads(one.function.arguments),
+            }
+            for one in message.tool_calls or ()
+        ]
         stops += [choice.finish_reason] if choice.finish_reason else []
     usage = chunks[-1].usage
-    return {"id": chunks[0].id, "said": said, "calls": calls, "stops": stops,
-            "usage": (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)}
+    return {
+        "id": chunks[0].id,
+        "said": said,
+        "calls": calls,
+        "stops": stops,
+        "usage": (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens),
+    }
 
 
 def called(found: Dict[str, Any]) -> List[Dict[str, Any]]:
@@ -135,7 +211,9 @@ def test_text_comes_back(client: Plain, stream: bool) -> None:
 
 
 @every_way
-@pytest.mark.parametrize("user", ["hello", "think", "everything", "refuse", "spend", *(f"call {name}" for name in CALLS)])
+@pytest.mark.parametrize(
+    "user", ["hello", "think", "everything", "refuse", "spend", *(f"call {name}" for name in CALLS)]
+)
 def test_a_stream_and_a_whole_answer_say_the_same(client: Plain, user: str) -> None:
     assert answer(client, user, True, tools=TOOLS) == answer(client, user, False, tools=TOOLS)
 
@@ -143,7 +221,9 @@ def test_a_stream_and_a_whole_answer_say_the_same(client: Plain, user: str) -> N
 @every_way
 def test_text_comes_in_pieces_and_usage_at_the_end_unasked(client: Plain) -> None:
     *others, last = ask(client, "hello", stream=True)
-    assert len(others) > 4 and not any(chunk.usage for chunk in others) and last.usage.total_tokens > 1
+    assert (
+        len(others) > 4 and not any(chunk.usage for chunk in others) and last.usage.total_tokens > 1
+    )
 
 
 @every_way
@@ -160,7 +240,9 @@ def test_thinking_comes_first_then_text_then_tool_calls(client: Plain, stream: b
 def test_tool_calls_have_ids_of_nine_characters(client: Plain, stream: bool, name: str) -> None:
     found = answer(client, f"call {name}", stream, tools=TOOLS)
     assert (called(found), found["stops"]) == (CALLS[name], ["tool_calls"])
-    assert [len(one["id"]) for one in found["calls"]] == [9] * len({one["id"] for one in found["calls"]})
+    assert [len(one["id"]) for one in found["calls"]] == [9] * len(
+        {one["id"] for one in found["calls"]}
+    )
 
 
 @every_way
@@ -179,9 +261,13 @@ def test_finish_reasons_are_mistrals_own(client: Plain, stream: bool, stop: str)
 
 @every_way
 @both_forms
-@pytest.mark.parametrize("user, said, stop", [("refuse", {"text": REFUSAL}, "error"), ("fail content_filter", {}, "error")])
+@pytest.mark.parametrize(
+    "user, said, stop",
+    [("refuse", {"text": REFUSAL}, "error"), ("fail content_filter", {}, "error")],
+)
 def test_a_refusal_is_text_and_what_is_filtered_is_nothing(
-        client: Plain, stream: bool, user: str, said: Dict[str, str], stop: str) -> None:
+    client: Plain, stream: bool, user: str, said: Dict[str, str], stop: str
+) -> None:
     found = answer(client, user, stream)
     assert found["said"] == said
     assert found["stops"] == [stop]
@@ -196,9 +282,15 @@ def test_usage_is_what_the_mock_says(client: Plain, stream: bool) -> None:
 @every_way
 @both_forms
 def test_a_conversation_is_read_whole(client: Plain, stream: bool) -> None:
-    said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "think"},
-            ask(client, "think").choices[0].message,
-            {"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]}]
+    said = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "think"},
+        ask(client, "think").choices[0].message,
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}],
+        },
+    ]
     assert answer(client, said, stream)["said"] == {"text": "All of it was read."}
 
 
@@ -206,17 +298,39 @@ def test_a_conversation_is_read_whole(client: Plain, stream: bool) -> None:
 @both_forms
 def test_a_tool_result_leads_to_the_next_answer(client: Plain, stream: bool) -> None:
     first = ask(client, "call parallel", tools=TOOLS).choices[0].message
-    said = [{"role": "user", "content": "call parallel"}, first, *(
-        {"role": "tool", "name": one.function.name, "tool_call_id": one.id, "content": "12 degrees"} for one in first.tool_calls)]
-    assert answer(client, said, stream, tools=TOOLS)["said"] == {"text": "It is 12 degrees in Oslo."}
+    said = [
+        {"role": "user", "content": "call parallel"},
+        first,
+        *(
+            {
+                "role": "tool",
+                "name": one.function.name,
+                "tool_call_id": one.id,
+                "content": "12 degrees",
+            }
+            for one in first.tool_calls
+        ),
+    ]
+    assert answer(client, said, stream, tools=TOOLS)["said"] == {
+        "text": "It is 12 degrees in Oslo."
+    }
 
 
 @every_way
 def test_json_text_is_parsed(client: Plain) -> None:
-    asked = {"model": MODEL, "messages": [{"role": "user", "content": "json"}], "response_format": Weather}
-    assert call(client, "chat", "parse", **asked).choices[0].message.parsed == Weather(city="Oslo", degrees=12)
+    asked = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "json"}],
+        "response_format": Weather,
+    }
+    assert call(client, "chat", "parse", **asked).choices[0].message.parsed == Weather(
+        city="Oslo", degrees=12
+    )
     chunks = call(client, "chat", "parse_stream", **asked)
-    assert json.loads("".join(event.data.choices[0].delta.content for event in chunks)) == {"city": "Oslo", "degrees": 12}
+    assert json.loads("".join(event.data.choices[0].delta.content for event in chunks)) == {
+        "city": "Oslo",
+        "degrees": 12,
+    }
 
 
 # --- Other APIs ---
@@ -259,13 +373,19 @@ def test_an_error_raises_the_sdks_own_exception(client: Plain, stream: bool, kin
     if kind == "authentication":
         assert body == {"detail": "Unauthorized"}
     else:
-        assert (body["object"], body["raw_status_code"], bool(body["message"])) == ("error", KINDS[kind], True)
+        assert (body["object"], body["raw_status_code"], bool(body["message"])) == (
+            "error",
+            KINDS[kind],
+            True,
+        )
         assert body["type"] == TYPES.get(kind, body["type"])
 
 
 @every_way
 def test_an_error_in_mid_stream_raises(client: Plain) -> None:
-    with pytest.raises((errors.MistralError, ValidationError)):     # it is no chunk, which is all that the SDK knows
+    with pytest.raises(
+        (errors.MistralError, ValidationError)
+    ):  # it is no chunk, which is all that the SDK knows
         ask(client, "break", stream=True)
     with pytest.raises(errors.SDKError):
         ask(client, "break")
@@ -285,7 +405,10 @@ def test_a_miss_is_not_found_and_says_why(client: Plain, stream: bool) -> None:
 def test_a_request_that_the_api_refuses_is_a_validation_error(client: Plain, stream: bool) -> None:
     with pytest.raises(errors.HTTPValidationError) as caught:
         ask(client, [], stream)
-    assert (caught.value.status_code, caught.value.data.detail[0].loc) == (422, ["body", "messages"])
+    assert (caught.value.status_code, caught.value.data.detail[0].loc) == (
+        422,
+        ["body", "messages"],
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -293,7 +416,9 @@ def test_a_request_that_the_api_refuses_is_a_validation_error(client: Plain, str
 def test_without_a_key_authentication_fails(guarded: str, way: str, stream: bool) -> None:
     with connect(way, guarded) as client:
         assert answer(client, "hello", stream)["said"] == {"text": TEXT}
-    with connect(way, guarded, api_key=None) as client, pytest.raises(errors.SDKError, match="Unauthorized") as caught:
+    with connect(way, guarded, api_key=None) as client, pytest.raises(
+        errors.SDKError, match="Unauthorized"
+    ) as caught:
         ask(client, "hello", stream)
     assert caught.value.status_code == 401
 
@@ -303,4 +428,6 @@ def test_without_a_key_authentication_fails(guarded: str, way: str, stream: bool
 def test_the_sdk_retries_until_the_third_answer(server: str, way: str, stream: bool) -> None:
     patience = utils.RetryConfig("backoff", utils.BackoffStrategy(1, 10, 1.0, 5000), False)
     with connect(way, server, retry_config=patience) as client:
-        assert answer(client, f"flaky {way} {stream}", stream)["said"] == {"text": "third time lucky"}
+        assert answer(client, f"flaky {way} {stream}", stream)["said"] == {
+            "text": "third time lucky"
+        }

@@ -1,9 +1,8 @@
 """Welds the rooms of src/mock_server/ into the one file mock_server.py.
 
-With --check it only says (exit 1) whether that is stale; with --where N, where its line N is from.
+With --check it only says (exit 1) that the file is stale; with --where N, where its line N is from.
 """
 
-import ast
 import re
 import sys
 from collections import defaultdict
@@ -12,74 +11,70 @@ from typing import Dict, List, Set, Tuple
 
 ROOMS = Path(__file__).resolve().parent / "mock_server"
 WELDED = ROOMS.parent.parent / "mock_server.py"
-NOTE = "# Made by src/weld.py from the rooms in src/mock_server/: change those, not this file."
+# A room is its docstring, its imports (lines that begin like these, or are empty), and its code.
+HEAD = r"(?:(?:from |import |if TYPE_CHECKING:|    |\))[^\n]*\n|\n)*"
+ROOM = re.compile(rf'(?s)"""(.+?)"""\n\nfrom __future__ import annotations\n({HEAD})(.+)')
+IMPORT = re.compile(r"(?m)^( *)(?:from (\.*)(\S*) )?import (\([^)]*\)|.+)$")
 ASSET = re.compile(r'Path\(__file__\)\.with_name\("(.+)"\)\.read_text\("utf-8"\)')
-TYPED = "if TYPE_CHECKING:"
-Line = Tuple[str, str, int]  # its text, the room that it comes from, its number there
-Imports = Dict[str, Set[str]]  # names by module; modules under "", those for types under TYPED
+Line = Tuple[str, str, int]  # its text, the room that it is from, its number there
+Imports = Dict[Tuple[str, str], Set[str]]  # names by indentation and module; modules under ""
 
 
-def lines_of(node: ast.stmt) -> Set[int]:
-    """The numbers of the lines of a statement."""
-    return set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-
-
-def add_room(room: str, lines: List[Line], imports: Imports, done: Set[str]) -> None:
-    """Add the lines of the rooms that a room imports, then its own; collect its other imports."""
-    done.add(room)
-    text = (ROOMS / f"{room}.py").read_text("utf-8")
-    tree = ast.parse(text)
-    skipped = lines_of(tree.body[0])
-    for node in tree.body:
-        typed = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for one in ast.iter_child_nodes(node) if typed else [node]:
-            if not isinstance(one, (ast.Import, ast.ImportFrom)):
-                continue
-            skipped |= lines_of(node)
-            names, module = [alias.name for alias in one.names], getattr(one, "module", "") or ""
-            if not getattr(one, "level", 0):
-                imports[TYPED if typed else module].update(names)
-                continue
-            for name in [module] if module else names:
-                above = "/".join(room.split("/")[: -getattr(one, "level", 1)] + name.split("."))
-                if above not in done:
-                    add_room(above, lines, imports, done)
-    banner = [f"# === {room} ".ljust(79, "="), *(ast.get_docstring(tree) or "").split("\n")]
-    lines += [
-        (line, room, 1) for line in ["", "", banner[0]] + [f"# {line}" for line in banner[1:]]
-    ]
-    for number, line in enumerate(text.split("\n"), 1):
+def add_room(room: str, lines: List[Line], imports: Imports, below: Tuple[str, ...] = ()) -> None:
+    """Add the rooms that a room imports, then its own lines; collect its other imports."""
+    if room in below:
+        sys.exit("a circle of rooms: " + " imports ".join([*below, room]))
+    if any(room == done for _, done, _ in lines):
+        return
+    text = (ROOMS / f"{room}.py").read_text("utf-8").rstrip()
+    [(docstring, head, code)] = ROOM.findall(text) or sys.exit(f"{room} begins as no room does")
+    for indent, dots, module, listed in IMPORT.findall(re.sub("#.*", "", head)):
+        names = re.findall(r"[\w.]+", listed)
+        if dots:
+            above = Path(room).parents[len(dots) - 1].joinpath(*module.split("."))
+            for name in names if (ROOMS / above).is_dir() else [""]:
+                add_room((above / name).as_posix(), lines, imports, (*below, room))
+        else:
+            imports[indent, module].update(names)
+    title = f"\n\n=== {room} ".ljust(79, "=") + f"\n{docstring.rstrip()}\n\n"
+    lines += [(f"# {line}" if line else "", room, 1) for line in title.split("\n")]
+    for number, line in enumerate(code.split("\n"), text.count("\n") - code.count("\n") + 1):
         asset = ASSET.search(line)
         if asset:
-            page = (ROOMS / room).with_name(asset.group(1)).read_text("utf-8")
-            line = line.replace(asset.group(0), f'"""{page}"""')
-        if number not in skipped:
-            lines += [(part.rstrip(), room, number) for part in line.split("\n")]
+            line = line.replace(asset[0], f'"""{(ROOMS / asset[1]).read_text("utf-8")}"""')
+        lines += [(part, room, number) for part in line.split("\n")]
 
 
-def weld() -> List[Line]:
-    """The lines of the one file: the head of __init__, one block of imports, the rooms."""
-    head = (ROOMS / "__init__.py").read_text("utf-8").partition("\nfrom .")[0].split("\n")
-    imports: Imports = defaultdict(set)
-    rooms: List[Line] = []
-    add_room("__main__", rooms, imports, set())
-    typed = [TYPED, *(f"    import {name}" for name in sorted(imports.pop(TYPED, ())))]
-    block = [f"import {name}" for name in sorted(imports.pop("") - {"os", "signal", "sys"})]
-    for module in sorted(set(imports) - {"__future__"}):
-        names = "".join(f"    {name},\n" for name in sorted(imports[module]))
-        block += f"from {module} import (\n{names})".split("\n")
-    top = ["#!/usr/bin/env python3", *head, NOTE, *block, "", *typed]
-    lines = [(line, "__init__", 1) for line in top] + rooms
-    texts = [text for text, _, _ in lines]
-    return [line for at, line in enumerate(lines) if line[0] or any(texts[max(0, at - 2) : at])]
+def import_block(imports: Imports) -> str:
+    """One block of imports, sorted and laid out as ruff does it."""
+    block = ""
+    for (indent, module), found in sorted(imports.items()):
+        names = sorted(found, key=lambda name: (not name.isupper(), name))
+        line = f"from {module} import {', '.join(names)}"
+        if len(line) > 100:
+            line = f"from {module} import (\n    " + ",\n    ".join(names) + ",\n)"
+        if not module:
+            line = "\n".join(f"{indent}import {name}" for name in names)
+        block += f"{line}\n"
+    return block.replace("\n    import ", "\n\nif TYPE_CHECKING:\n    import ", 1)
 
 
 if __name__ == "__main__":
-    lines = weld()
-    made = "\n".join(text for text, _, _ in lines).rstrip() + "\n"
-    if sys.argv[1:2] == ["--where"]:
-        print("src/mock_server/%s.py:%d" % lines[int(sys.argv[2]) - 1][1:])
-    elif sys.argv[1:] != ["--check"]:
-        WELDED.write_text(made, "utf-8")
-    elif WELDED.read_text("utf-8") != made:
-        sys.exit("mock_server.py is not what the rooms make; run python3 src/weld.py")
+    rooms: List[Line] = []
+    imports: Imports = defaultdict(set)
+    add_room("__main__", rooms, imports)
+    head = (ROOMS / "__init__.py").read_text("utf-8").partition("\nfrom .")[0]
+    imports["", ""].difference_update(re.findall(r"(?m)^import (\w+)$", head))
+    top = f"#!/usr/bin/env python3\n{head}\n{import_block(imports)}".rstrip().split("\n")
+    lines = [(line, "__init__", max(1, at)) for at, line in enumerate(top)] + rooms
+    made = "".join(f"{text}\n" for text, _, _ in lines).encode()
+    places = {f"--where {at}": line[1:] for at, line in enumerate(lines, 1)}
+    asked = " ".join(sys.argv[1:])
+    if asked in places:
+        print("src/mock_server/%s.py:%d" % places[asked])
+    elif not asked:
+        WELDED.write_bytes(made)
+    elif asked != "--check":
+        sys.exit(f"usage: weld.py [--check | --where N], N from 1 to {len(lines)}")
+    elif WELDED.read_bytes() != made:
+        sys.exit("mock_server.py is not what the rooms make: run python3 src/weld.py")

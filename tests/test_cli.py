@@ -147,12 +147,14 @@ def test_the_help_names_every_option_and_the_environment(capsys: Any) -> None:
     assert [option.flag for option in m.OPTIONS if option.flag.lstrip("-") not in text] == []
 
 
-def test_the_data_beside_the_program_is_served_unless_other_data_is_asked_for(
-    tmp_path: Any,
+def test_a_modules_data_is_that_of_the_working_directory_unless_other_data_is_asked_for(
+    tmp_path: Any, monkeypatch: Any
 ) -> None:
-    beside = os.path.join(os.path.dirname(os.path.abspath(m.__file__)), "data")
-    assert m.data_directories({"data": None}) == ([beside] if os.path.isdir(beside) else [])
-    assert m.data_directories({"data": [str(tmp_path)]}) == [str(tmp_path)]
+    monkeypatch.chdir(tmp_path)
+    assert m.data_directories({"data": None}) == []
+    (tmp_path / "data").mkdir()
+    assert m.data_directories({"data": None}) == ["data"]
+    assert m.data_directories({"data": ["other"]}) == ["other"]
 
 
 def run_while(

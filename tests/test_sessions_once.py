@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from pathlib import Path
@@ -151,8 +152,9 @@ def test_a_change_that_leaves_time_and_size_as_they_were_is_seen(
 ) -> None:
     # As on a file system whose clock stands still between two edits.
     moment = time.time_ns()
-    monkeypatch.setattr(m, "stamp_of", lambda path: (moment, 0, 0))
-    monkeypatch.setattr(m, "YOUNG_NS", 60 * 10**9)
+    room = sys.modules[m.stamp_of.__module__]
+    monkeypatch.setattr(room, "stamp_of", lambda path: (moment, 0, 0))
+    monkeypatch.setattr(room, "YOUNG_NS", 60 * 10**9)
     folder.write(saying("a"))
     folder.mocks.load()
     for text in ("b", "c", "d"):

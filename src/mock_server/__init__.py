@@ -12,8 +12,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         ...                                           # any client, with server.url as its host
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
-The sources are rooms, a module each, in src/mock_server/; src/weld.py joins them into the one file
-mock_server.py.  A room uses only what stands above it.
+The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
+change the rooms, not mock_server.py.  A room uses only what stands above it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if sys.version_info < (3, 8):
         "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
     )
 
-if __name__ == "__main__" or sys.argv[:1] == ["-m"]:  # it is started, not imported
-    # Until there is a server to be closed, an interrupt ends it as quietly as it does later; but
-    # one that only checks mocks has not found them good.
+if __name__ == "__main__" or os.path.basename("".join(sys.argv[:1])) in ("-m", "mock-llm-provider"):
+    # It is started, not imported.  Until there is a server to be closed, an interrupt ends it as
+    # quietly as it does later; but one that only checks mocks has not found them good.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
 
 __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]

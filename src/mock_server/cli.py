@@ -101,11 +101,13 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for, or the one beside the script if there is one."""
+    """The data directories asked for; else data/ beside the script or, for a module, right here."""
     if options["data"]:
         return list(options["data"])
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
-    return [beside] if os.path.isdir(beside) else []
+    found = "data"
+    if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
+        found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
+    return [found] if os.path.isdir(found) else []
 
 
 def check_mocks(directories: Sequence[str]) -> int:

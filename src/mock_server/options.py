@@ -172,7 +172,7 @@ OPTIONS = (
         "DIR",
         DIRECTORY,
         (),
-        "where mocks are read from (default: data/ beside the script)",
+        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
     ),
     Option(
         "--fallback",

@@ -1,0 +1,1 @@
+"""The wire formats: what all share, and a room a provider."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (  # noqa: F401  defining a class registers it
     anthropic,
     azure,
+    azure_chat,
     azure_responses,
     bedrock_converse,
     bedrock_count_tokens,
@@ -17,23 +18,21 @@ from . import (  # noqa: F401  defining a class registers it
     gemini_models,
     google_openai,
     mistral,
+    mistral_chat,
     ollama,
-    openai,
-    openai_more,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_models,
+    openai_moderations,
     responses,
     vertex,
     vertex_claude,
 )
 from .base import WIRE_FORMATS
-from .openai import OpenAIChat
+from .openai_chat import OpenAIChat
 
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
-
-
 OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
-
-
 APIS = frozenset(wire.api for wire in WIRE_FORMATS)
-
-
 DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)

@@ -19,7 +19,7 @@ from .anthropic_blocks import (
 )
 from .base import WireFormat, caller, retry_after, uuid
 from .pydantic import location, pydantic_error
-from .responses import named_by_type
+from .shapes import named_by_type
 
 # Types of errors by status; any other is an api_error, or of the request.
 ANTHROPIC_TYPES = {

@@ -25,9 +25,8 @@ from ..values import (
     walk,
 )
 from .base import WireFormat, retry_after, uuid
-from .openai import ChatRequest
-from .responses import named_by_type
-from .shapes import stop_of
+from .openai_chat_reading import ChatRequest
+from .shapes import named_by_type, stop_of
 
 # Of the sentences only that of not_found was recorded; the statuses were verified with cohere-py.
 COHERE_ERRORS = {

@@ -1,22 +1,28 @@
-"""The OpenAI-compatible paths of Google (wire formats, 7 and 8.3).  Pure."""
+"""The OpenAI-compatible paths of Google (wire formats, sections 7 and 8.3).  Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, Mapping, Optional, Sequence, Tuple, cast
+from typing import Dict, Mapping, Tuple, cast
 
 from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys
 from ..limits import Json
 from ..values import Call, ErrorBody, Failure, Reply, Request
 from .gemini import RESOURCE, Gemini
 from .gemini_models import GeminiModels
-from .openai import OpenAI, OpenAIChat
-from .openai_more import OpenAIEmbeddings, OpenAIModels
+from .openai import OpenAI
+from .openai_chat import OpenAIChat
+from .openai_embeddings import OpenAIEmbeddings
+from .openai_models import OpenAIModels
 from .vertex import VERTEX_PLACE, Vertex
+
+# What Vertex AI adds to the token counts (8.3).
+TRAFFIC = {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}}
 
 
 class GoogleCompatible(Gemini):
-    """What they share: Google's credentials and headers; errors are Google's, in an array of one (section 7)."""
+    """What they share: Google's credentials and headers, and its errors in an array of one
+    (section 7)."""
 
     layout = staticmethod(sorted_compact)
     ending = ""
@@ -33,9 +39,12 @@ class GoogleCompatible(Gemini):
 
 
 class GeminiChat(GoogleCompatible, OpenAIChat):
-    """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or probabilities."""
+    """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or
+    log probabilities."""
 
+    # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
+    has_logprobs = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -47,17 +56,6 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
     def tail(self, call: Call) -> Dict[str, Json]:
         """Nothing."""
         return {}
-
-    def choice(
-        self,
-        call: Call,
-        index: int,
-        body: Dict[str, Json],
-        finish: Optional[str],
-        cut: Sequence[str] = (),
-    ) -> Dict[str, Json]:
-        """A choice; the finish reason is there from the start."""
-        return {"index": index, **body, "finish_reason": finish}
 
     def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
         """Keys in order, no padding."""
@@ -82,18 +80,19 @@ class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
 
 
 class VertexChat(Vertex, GeminiChat):
-    """Chat completions at Vertex AI's endpoint `openapi`, with an empty fingerprint and the traffic type (8.3)."""
+    """Chat completions at Vertex AI's endpoint `openapi` (8.3; the bodies are unverified)."""
 
     routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
 
     def completed(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
-        found, path = super().completed(call, failure), RESOURCE.sub("", call.path)
+        completed = super().completed(call, failure)
+        path = RESOURCE.sub("", call.path)
+        place = path.partition("/endpoints/")[0]
+        # `google/gemini-2.5-flash`, or the bare name of a model of Google's own.
         publisher, _, name = call.model.rpartition("/")
-        model = (
-            f"{path.partition('/endpoints/')[0]}/publishers/{publisher or 'google'}/models/{name}"
-        )
-        return replace(found, message=found.message.replace(f"`{path}`", f"`{model}`"))
+        model = f"{place}/publishers/{publisher or 'google'}/models/{name}"
+        return replace(completed, message=completed.message.replace(f"`{path}`", f"`{model}`"))
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """An empty fingerprint."""
@@ -101,19 +100,13 @@ class VertexChat(Vertex, GeminiChat):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """With the traffic type in its usage."""
-        return merged(
-            super().whole(call, reply),
-            {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}},
-        )
+        return merged(super().whole(call, reply), TRAFFIC)
 
     def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
         """The same on the chunk that has one."""
-        extra = (
-            {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}}
-            if chunk.get("usage")
-            else {}
-        )
-        return super().padded(call, merged(chunk, extra), number)
+        if chunk.get("usage"):
+            chunk = merged(chunk, TRAFFIC)
+        return super().padded(call, chunk, number)
 
 
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):

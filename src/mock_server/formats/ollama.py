@@ -25,7 +25,7 @@ from ..values import (
     walk,
 )
 from .base import WireFormat
-from .openai import CHAT_ROLES, ChatRequest
+from .openai_chat_reading import CHAT_ROLES, ChatRequest
 from .shapes import texts_of
 
 # Read from the server's source; the 404 was recorded (section 13).

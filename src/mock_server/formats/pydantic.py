@@ -30,5 +30,10 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
 
 def location(path: str) -> List[Union[str, int]]:
     """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
-    parts = re.findall(r"[^.\[\]]+", path)
-    return [int(part) if part.isdigit() else part for part in parts]
+    steps: List[Union[str, int]] = []
+    for name in re.findall(r"[^.\[\]]+", path):
+        if name.isdigit():  # the index of an item
+            steps.append(int(name))
+        else:
+            steps.append(name)
+    return steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from typing import Dict, List, Sequence
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ..limits import Json
 from ..node import Field
@@ -32,3 +32,12 @@ def stop_of(reply: Reply) -> str:
 def packed_floats(vector: Sequence[float]) -> str:
     """A vector in base64 of little-endian float32."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+    """Recorded values as events whose names are their types."""
+    for value in values:
+        name = ""  # of what has no type: it is no event of the API, and passes as it is
+        if isinstance(value, dict):
+            name = value.get("type") or ""
+        yield name, value

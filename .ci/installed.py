@@ -1,0 +1,55 @@
+"""Tries what pip installed: the names, the files beside them, the command, and `python -m`."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from importlib.metadata import metadata
+from pathlib import Path
+from typing import List
+
+import mock_server
+
+HERE = Path(mock_server.__file__).parent
+COMMANDS = (
+    [str(Path(sys.executable).with_name("mock-llm-provider"))],
+    [sys.executable, "-m", "mock_server"],
+)
+
+
+def run(command: List[str], argument: str) -> "subprocess.CompletedProcess[str]":
+    """The program with one argument, once it has ended."""
+    return subprocess.run([*command, argument], capture_output=True, text=True, timeout=30)
+
+
+def serve(command: List[str]) -> None:
+    """Start the program, ask it one thing, stop it."""
+    process = subprocess.Popen([*command, "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert process.stdout
+        found = re.match(r"listening on (http://\S+)", process.stdout.readline().decode())
+        assert found, f"{command} does not listen"
+        with urllib.request.urlopen(found.group(1), timeout=10) as answer:
+            assert b"healthy" in answer.read()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+said = metadata("mock-llm-provider")
+assert said["Version"] == mock_server.__version__, said["Version"]
+assert said["License-Expression"] == "Apache-2.0" and said["Requires-Python"] == ">=3.8"
+assert HERE.name == "mock_server" and (HERE / "py.typed").exists()
+assert (HERE / "inspector.html").read_text("utf-8") == mock_server.INSPECTOR
+with mock_server.MockServer() as server:
+    assert server.port
+for command in COMMANDS:
+    assert run(command, "--version").stdout == f"mock_server.py {mock_server.__version__}\n"
+    wrong = run(command, "--prot")
+    assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1, wrong.stderr
+    serve(command)

@@ -1,0 +1,138 @@
+"""Mistral's chat completions, and fill in the middle (wire formats, section 12).  Pure."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, Mapping, Sequence, Tuple
+
+from ..jsons import HEX, LOWER_ALNUM, compact
+from ..limits import Json
+from ..node import Field
+from ..values import Call, Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Turn, walk
+from .mistral import Mistral
+from .openai_chat import OpenAIChat
+from .shapes import present, stop_of
+
+# Finish reasons (section 12) by those of a reply; text that was stopped has none but `error`.
+MISTRAL_STOPS = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "error",
+}
+
+
+def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
+    """What is said: a string, or a list of parts where there are thoughts among it."""
+    # Thoughts are what magistral models have; all others answer with strings (section 12).
+    if not any(isinstance(part, Reasoning) for part, _ in pieces):
+        return "".join(text for _, text in pieces)
+    content = []
+    for part, text in pieces:
+        entry: Dict[str, Json] = {"type": "text", "text": text}
+        if isinstance(part, Reasoning):
+            entry = {"type": "thinking", "thinking": [entry]}
+        content.append(entry)
+    return content
+
+
+def mistral_padding(call: Call, number: int) -> str:
+    """A beginning of the alphabet and digits, as long as the request says."""
+    length = 1 + int(call.token(f"pad {number}", 2, HEX), 16) % len(LOWER_ALNUM)
+    return LOWER_ALNUM[:length]
+
+
+class MistralChat(Mistral, OpenAIChat):
+    """Chat completions: bare ids, tool calls in one piece, the last chunk with finish reason and
+    usage."""
+
+    routes: Tuple[str, ...] = OpenAIChat.routes
+    has_logprobs = False
+
+    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """With an id of 32 hex digits."""
+        return {**super().head(call, reply, kind), "id": reply.id or call.token("id", 32, HEX)}
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Nothing."""
+        return {}
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, without details."""
+        return {
+            "prompt_tokens": reply.usage.input,
+            "total_tokens": reply.usage.total,
+            "completion_tokens": reply.usage.output,
+        }
+
+    def finish_reason(self, reply: Reply) -> str:
+        """A refusal is text that ends with `error`, as what a filter stopped does."""
+        return MISTRAL_STOPS[stop_of(reply)]
+
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A tool call; its id has 9 characters, as Mistral demands of clients too."""
+        # Without `type`, and with an index even in a whole answer (section 12, recorded).
+        return {
+            "id": part.id or call.token(f"tool {choice} {number}", 9),
+            "function": {"name": part.name, "arguments": compact(part.arguments)},
+            "index": number,
+        }
+
+    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The assistant's message."""
+        pieces = [
+            (part, part.text)
+            for part in reply.parts
+            if isinstance(part, (Text, Reasoning, Refusal))
+        ]
+        return {
+            "role": "assistant",
+            "tool_calls": self.tool_calls(call, reply, choice) or None,
+            "content": mistral_content(pieces),
+        }
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Chunks; tool calls and usage are on the last one of each choice, unasked."""
+        head = self.head(call, reply, "chat.completion.chunk")
+        finish = self.finish_reason(reply)
+        for index in range(call.choices):
+            deltas = list(self.deltas(call, reply, index))
+            for number, delta in enumerate(deltas):
+                choice = self.choice(call, index, {"delta": delta}, None)
+                chunk = {**head, "choices": [choice]}
+                if number:  # the first has no padding (recorded)
+                    chunk["p"] = mistral_padding(call, number)
+                yield "", chunk
+            calls = self.tool_calls(call, reply, index)
+            delta = {"content": "", **present(tool_calls=calls or None)}
+            last = self.choice(call, index, {"delta": delta}, finish)
+            ended = {"choices": [last], "usage": self.usage(reply)}
+            yield "", {**head, **ended, "p": mistral_padding(call, len(deltas))}
+        yield "", "[DONE]"
+
+    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
+        """The message in pieces, without its tool calls."""
+        yield {"role": "assistant", "content": ""}
+        for delta in walk(reply):
+            if delta.piece and not isinstance(delta.part, ToolCall):
+                yield {"content": mistral_content([(delta.part, delta.piece)])}
+
+
+class MistralFIM(MistralChat):
+    """Fill in the middle: a prompt, and a suffix that the answer leads to."""
+
+    api = "fim"
+    routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
+    fields = {
+        "model": "a string!",
+        "prompt": "a string!",
+        "suffix": "a string",
+        "stream": "a boolean",
+    }
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The path is Mistral's alone."""
+        return True
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The prompt counts as the user's text."""
+        yield Turn("user", body.value["prompt"])

@@ -1,0 +1,225 @@
+"""OpenAI's chat completions, whole and streamed (wire formats, 5.2 and 5.3).  Pure."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+
+from ..jsons import HEX, compact, token, utf8
+from ..limits import Json
+from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall, Usage, walk
+from .openai import is_reasoning_model, wants_obfuscation, wants_usage
+from .openai_chat_reading import ChatRequest
+from .shapes import present
+
+# Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
+DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
+
+
+def chat_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts with their details."""
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def text_pieces(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of an answer streams."""
+    for delta in walk(reply):
+        if isinstance(delta.part, Text):
+            yield delta.piece
+
+
+def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
+    """Log probabilities, if the request asks for them and a piece has text (5.2)."""
+    if body.get("logprobs") is not True:
+        return None
+    content = []
+    for piece in filter(None, pieces):
+        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
+        alternatives = []
+        if body.get("top_logprobs"):
+            alternatives.append(entry)
+        content.append({**entry, "top_logprobs": alternatives})
+    if not content:
+        return None
+    return {"content": content, "refusal": None}
+
+
+def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
+    """The first delta of a message; `heads` are the heads of its tool calls (5.3, recorded).
+
+    A lone tool call opens together with the role.  Several come after it, and then the key
+    `refusal` is missing."""
+    only_calls = bool(heads) and len(heads) == len(reply.parts)
+    lone = only_calls and len(heads) == 1
+    delta: Dict[str, Json] = {"role": "assistant", "content": None}
+    if reply.text(Text) is not None:
+        delta["content"] = ""
+    if lone:
+        delta["tool_calls"] = heads
+    if lone or not only_calls:
+        delta["refusal"] = None
+    return delta
+
+
+class ChatCompletion(ChatRequest):
+    """The objects of chat completions, which other providers borrow."""
+
+    has_logprobs = True  # whether a choice has that key
+
+    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """What every object begins with."""
+        return {
+            "id": reply.id or "chatcmpl-" + call.token("id", 29),
+            "object": kind,
+            "created": call.second,
+            "model": reply.model,
+        }
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
+        fingerprint = None
+        if not is_reasoning_model(call.model):
+            fingerprint = "fp_" + token(call.model, 10, HEX)
+        return {"service_tier": "default", "system_fingerprint": fingerprint}
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, of all choices together."""
+        return chat_usage(reply.usage)
+
+    def finish_reason(self, reply: Reply) -> str:
+        """Why the answer ends."""
+        return reply.stop
+
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A whole tool call; its arguments are JSON text."""
+        return {
+            "id": part.id or "call_" + call.token(f"tool {choice} {number}", 24),
+            "type": "function",
+            "function": {"name": part.name, "arguments": compact(part.arguments)},
+        }
+
+    def tool_calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
+        """All tool calls of an answer, whole."""
+        parts = enumerate(reply.tool_calls)
+        return [self.tool_call(call, part, number, choice) for number, part in parts]
+
+    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The assistant's message."""
+        return {
+            "role": "assistant",
+            "content": reply.text(Text),
+            **present(
+                reasoning_content=reply.text(Reasoning) or None,
+                tool_calls=self.tool_calls(call, reply, choice) or None,
+            ),
+            "refusal": reply.text(Refusal) or None,
+            "annotations": [],
+        }
+
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        pieces: Iterable[Optional[str]] = (),
+    ) -> Dict[str, Json]:
+        """One choice; `body` is its message or delta, and `pieces` is the text that this holds."""
+        choice = {"index": index, **body}
+        # Reasoning models have no log probabilities, not even the key (5.2).
+        if self.has_logprobs and not is_reasoning_model(call.model):
+            choice["logprobs"] = logprobs(pieces, call.body)
+        choice["finish_reason"] = finish
+        return choice
+
+
+class OpenAIChat(ChatCompletion):
+    """Chat completions."""
+
+    routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `chat.completion` object."""
+        finish = self.finish_reason(reply)
+        choices = []
+        for index in range(call.choices):
+            message = {"message": self.message(call, reply, index)}
+            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+        return self.arranged(
+            {
+                **self.head(call, reply, "chat.completion"),
+                "choices": choices,
+                "usage": self.usage(reply),
+                **self.tail(call),
+            }
+        )
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """`chat.completion.chunk` objects, then `[DONE]`."""
+        for number, chunk in enumerate(self.chunks(call, reply)):
+            yield "", self.padded(call, chunk, number)
+        yield "", "[DONE]"
+
+    def chunks(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+        """The chunks of all choices, choice by choice, and of the token counts if asked for."""
+        shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            # Every chunk has the key then, and without being asked none has it (5.3).
+            usage["usage"] = None
+        for index in range(call.choices):
+            for delta in self.deltas(call, reply, index):
+                choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
+                yield {**shared, "choices": [choice], **usage}
+            # The finish reason comes alone (5.3).
+            final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
+            yield {**shared, "choices": [final], **usage}
+        if usage:
+            yield {**shared, "choices": [], "usage": self.usage(reply)}
+
+    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
+        """A message in pieces (5.3, recorded)."""
+        heads = self.tool_heads(call, reply, choice)
+        opening = opening_delta(reply, heads)
+        yield opening
+        number = -1
+        for delta in walk(reply):
+            if not isinstance(delta.part, ToolCall):
+                if delta.piece:
+                    yield {DELTA_KEYS[type(delta.part)]: delta.piece}
+                continue
+            # A call is complete before the next one starts.  The index must be in every delta:
+            # without it openai-py's helper dies (5.3, verified).
+            if delta.head:
+                number += 1
+            if delta.head and "tool_calls" not in opening:
+                yield {"tool_calls": [heads[number]]}
+            yield {"tool_calls": [{"index": number, "function": {"arguments": delta.piece}}]}
+
+    def tool_heads(self, call: Call, reply: Reply, choice: int) -> List[Json]:
+        """What the tool calls begin with: all but their arguments."""
+        heads = []
+        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
+            whole["function"]["arguments"] = ""
+            heads.append({"index": number, **whole})
+        return heads
+
+    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+        """A chunk with `obfuscation`, which makes its length 1 modulo 16 (5.3, recorded)."""
+        if not wants_obfuscation(call.body):
+            return self.arranged(chunk)
+        length = len(utf8(compact(chunk))) + len(',"obfuscation":""')
+        room = (1 - length) % 16 or 16
+        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+        return self.arranged({**chunk, "obfuscation": call.pads[start : start + room]})

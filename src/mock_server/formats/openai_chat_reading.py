@@ -1,0 +1,79 @@
+"""How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from ..jsons import within
+from ..limits import Json
+from ..node import Field
+from ..values import Turn
+from .base import choices_of
+from .openai import OpenAIGeneration, openai_text
+
+# What a role is in a conversation.  `developer` is what reasoning models call the system, and
+# `function` what a tool was before there were several a message.
+CHAT_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+
+class ChatRequest(OpenAIGeneration):
+    """A request in the form that most other providers understand, too."""
+
+    api = "chat"
+    shared_with_mistral = True
+    fields = {
+        "model": "a string!",
+        "messages": "an array!",
+        "stream": "a boolean",
+        "stream_options": "an object",
+        "n": "an integer",
+        "tools": "an array",
+        "functions": "an array",
+        "temperature": "a number",
+        "top_p": "a number",
+        "max_tokens": "an integer",
+        "max_completion_tokens": "an integer",
+        "logprobs": "a boolean",
+        "response_format": "an object",
+        "parallel_tool_calls": "a boolean",
+        "tool_choice": "a string or an object",
+        "stop": "a string or an array",
+        "user": "a string",
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The messages, in order."""
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("an array")
+        for message in messages.objects():
+            role = message.check({"role": "a string!"}).get("role")
+            if role.value not in CHAT_ROLES:
+                role.expected("one from " + ", ".join(CHAT_ROLES))
+            yield Turn(CHAT_ROLES[role.value], openai_text(message.get("content")))
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of functions and custom tools, and of the older `functions`."""
+        for tool in body.get("tools").objects():
+            kind = tool.value.get("type")
+            # Both lie under their kind; what other vendors add has no name to call it by.
+            if kind in ("function", "custom"):
+                function = tool.check({kind: "an object!"}).get(kind)
+                yield function.check({"name": "a string!"}).value["name"]
+        for function in body.get("functions").objects():
+            yield function.check({"name": "a string!"}).value["name"]
+
+    def choices(self, body: Field) -> int:
+        """`n`."""
+        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
+
+    def schema(self, body: Field) -> Json:
+        """`response_format.json_schema.schema`."""
+        return within(body.value, "response_format", "json_schema", "schema")

@@ -1,0 +1,124 @@
+"""OpenAI's legacy completions (wire formats, 5.4).  Pure."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from ..limits import Json
+from ..node import Field
+from ..values import Call, Reasoning, Refusal, Reply, Text, pieces
+from .base import choices_of
+from .openai import OpenAIGeneration, input_texts, wants_usage
+from .shapes import stop_of
+
+# Answers that one request may ask for: 128 choices of 16 prompts.
+MOST_COMPLETIONS = 2048
+
+
+# Finish reasons (5.4) by those of a reply; there are no tools.
+COMPLETION_STOPS = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "stop",
+    "content_filter": "content_filter",
+}
+
+
+def completion_text(reply: Reply) -> str:
+    """All that the answer says."""
+    return (reply.text(Text) or "") + (reply.text(Refusal) or "")
+
+
+class CompletionRequest(OpenAIGeneration):
+    """How a request for completions reads."""
+
+    api = "completions"
+    fields = {
+        "model": "a string!",
+        "prompt": "a string or an array!",
+        "stream": "a boolean",
+        "n": "an integer",
+        "stream_options": "an object",
+        "temperature": "a number",
+        "max_tokens": "an integer",
+        "suffix": "a string",
+    }
+
+    def inputs(self, body: Field) -> List[str]:
+        """The prompts; lists of token numbers have no text."""
+        prompt = body.get("prompt")
+        if prompt.value == []:
+            prompt.expected("an array")
+        if isinstance(prompt.value, list) and not isinstance(prompt.value[0], int):
+            for item in prompt.items():
+                item.a("a string or an array")
+        return input_texts(prompt.value)
+
+    def choices(self, body: Field) -> int:
+        """Prompts times `n`."""
+        # Numbered prompt by prompt: of two prompts and two choices the first has 0 and 1 (5.4).
+        choices = choices_of(body.get("n"), 128) * len(self.inputs(body))
+        if choices > MOST_COMPLETIONS:
+            most = f"an array with at most {MOST_COMPLETIONS} completions in all"
+            body.get("prompt").expected(most)
+        return choices
+
+
+class OpenAICompletions(CompletionRequest):
+    """Legacy completions: text only; each of several prompts gets `n` choices."""
+
+    routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
+    speaks = frozenset((Text, Reasoning, Refusal))
+
+    def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """What every object begins with."""
+        return {
+            "id": reply.id or "cmpl-" + call.token("id", 29),
+            "object": "text_completion",
+            "created": call.second,
+        }
+
+    def choice(self, index: int, text: str, finish: Optional[str]) -> Dict[str, Json]:
+        """One choice, or a piece of one."""
+        return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
+
+    def usage(self, reply: Reply) -> Dict[str, int]:
+        """Token counts, without details."""
+        return {
+            "prompt_tokens": reply.usage.input,
+            "completion_tokens": reply.usage.output,
+            "total_tokens": reply.usage.total,
+        }
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `text_completion` object."""
+        text, finish = completion_text(reply), COMPLETION_STOPS[stop_of(reply)]
+        choices = [self.choice(index, text, finish) for index in range(call.choices)]
+        return self.arranged(
+            {
+                **self.head(call, reply),
+                "model": reply.model,
+                "choices": choices,
+                "usage": self.usage(reply),
+            }
+        )
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
+        # Without a text there is still a piece, for the finish reason to ride on.
+        *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
+        ends: List[Tuple[str, Optional[str]]] = [(text, None) for text in texts]
+        ends.append((last, COMPLETION_STOPS[stop_of(reply)]))
+        head, model = self.head(call, reply), {"model": reply.model}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            usage["usage"] = None
+        for index in range(call.choices):
+            for text, finish in ends:
+                choices = [self.choice(index, text, finish)]
+                yield "", self.arranged({**head, "choices": choices, **model, **usage})
+        if usage:
+            # Here the choices come last, and before the model everywhere else (5.4, recorded).
+            counts = {"usage": self.usage(reply), "choices": []}
+            yield "", self.arranged({**head, **model, **counts})
+        yield "", "[DONE]"

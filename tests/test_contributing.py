@@ -1,0 +1,90 @@
+"""CONTRIBUTING.md: its worked example is done as it says, and its commands are there."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+EXAMPLE, ROW = re.findall(r"```python\n(.+?)```", TEXT.split("## Add a provider")[1], re.S)
+
+
+@pytest.fixture(name="extended")
+def with_parrot(tmp_path: Path) -> Iterator[Any]:
+    """mock_server.py, welded with the example's room."""
+    shutil.copytree(str(ROOT / "src"), str(tmp_path / "src"))
+    formats = tmp_path / "src" / "mock_server" / "formats"
+    (formats / "parrot.py").write_text(EXAMPLE, "utf-8")
+    listed = (formats / "all.py").read_text("utf-8")
+    (formats / "all.py").write_text(
+        listed.replace("    responses,\n", "    parrot,\n    responses,\n"), "utf-8"
+    )
+    subprocess.run(
+        [sys.executable, "-B", str(tmp_path / "src" / "weld.py")], check=True, timeout=60
+    )
+    spec = importlib.util.spec_from_file_location("extended", str(tmp_path / "mock_server.py"))
+    assert spec and spec.loader
+    sys.modules["extended"] = module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        del sys.modules["extended"]
+
+
+def test_the_new_provider_works_once_its_room_is_there(extended: Any) -> None:
+    x = extended
+    method, path, stream_path, body = eval(f"{{{ROW}}}", {"m": x})[x.Parrot]  # noqa: S307
+    mocks = x.Mocks()
+    mocks.add(
+        [
+            {
+                "match": {"user": "Hi", "model": "polly", "provider": "parrot"},
+                "response": {"text": "Hi {{user}}!"},
+            },
+            {"match": {"user": "busy"}, "response": {"status": 429}},
+            {
+                "match": {"user": "fall"},
+                "response": {"text": "a b c", "error": "dropped", "after_events": 1},
+            },
+        ]
+    )
+    answers = x.Answerer(mocks, x.Settings())
+
+    def squawk(**more: Any) -> Any:
+        target = stream_path if more.get("stream") else path
+        request = x.Request(method, target, body=json.dumps({**body, **more}).encode())
+        return answers.answer(request).response
+
+    assert json.loads(squawk().body)["squawk"] == "Hi Hi!"
+    lines = x.NDJSON.split(b"".join(squawk(stream=True).frames))
+    assert "".join(line.get("squawk", "") for line in lines) == "Hi Hi!"
+    assert lines[-1]["id"] == json.loads(squawk().body)["id"]
+    busy = squawk(say="busy")
+    assert (busy.status, busy.body) == (429, b'{"ruffled":"Too many crackers."}')
+    assert squawk(say=3).body == b'{"ruffled":"say should be a string"}'
+    fallen = x.NDJSON.split(b"".join(squawk(say="fall", stream=True).frames))
+    assert fallen == [{"squawk": "a"}, {"ruffled": "dropped"}]
+    assert b'user is \\"Ho\\", expected \\"Hi\\"' in squawk(say="Ho").body
+
+
+def test_what_it_names_is_there() -> None:
+    prose = re.sub(r"^\|.*", "", TEXT, flags=re.M)
+    names = set(re.findall(r"`([\w./]+(?:/|\.py|\.ci/run))`", prose)) - {"formats/parrot.py"}
+    places = (ROOT, ROOT / "src" / "mock_server")
+    assert [name for name in names if not any((place / name).exists() for place in places)] == []
+
+
+def test_the_tables_that_it_names_are_there() -> None:
+    for name, table in re.findall(r"`([A-Z_]+)` in `([\w/]+\.py)`", TEXT):
+        text = (ROOT / "src" / "mock_server" / table).read_text("utf-8")
+        assert re.search(rf"^{name}\b", text, re.M), f"{name} in {table}"

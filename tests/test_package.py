@@ -1,0 +1,155 @@
+"""The one file and the package: they have the same names, start alike, and find their data."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from program import MODULE, PROGRAM, ROOT, SCRIPT
+from test_rooms import ALL, defined
+
+import mock_server as m
+
+# Prints what each name is, in the form that comes first on the path.
+LOOK = """
+import json, sys
+import mock_server as m
+
+def look(name):
+    value = getattr(m, name, "nothing of that name")
+    plain = isinstance(value, (str, bytes, int, float, type(None)))
+    return [type(value).__name__, repr(value) if plain else getattr(value, "__qualname__", "")]
+
+print(json.dumps({"form": hasattr(m, "__path__"), "doc": m.__doc__, "all": m.__all__,
+                  "names": {name: look(name) for name in json.load(sys.stdin)}}))
+"""
+
+
+def look(path: Path) -> Dict[str, Any]:
+    """What LOOK prints with this folder first on the path."""
+    rooms = [room for room in ALL if room.name != "__main__"]  # which is started, not imported
+    names = sorted(set().union(*map(defined, rooms)))
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{LOOK}"],
+        input=json.dumps(names),
+        stdout=subprocess.PIPE,
+        universal_newlines=True,
+        timeout=60,
+        check=True,
+    )
+    return dict(json.loads(done.stdout))
+
+
+def test_the_file_and_the_package_give_the_same_names() -> None:
+    file, package = look(ROOT), look(ROOT / "src")
+    assert (file.pop("form"), package.pop("form")) == (False, True)
+    assert file == package
+
+
+def test_a_name_that_no_room_defines_is_an_error_in_both_forms() -> None:
+    with pytest.raises(
+        AttributeError, match="module 'mock_server' has no attribute 'no_such_name'"
+    ):
+        m.no_such_name  # noqa: B018
+
+
+def test_tests_change_names_in_the_room_that_uses_them() -> None:
+    """In the package a name of `m` is one of many; sys.modules[m.NAME.__module__] is its room."""
+    paths = [ROOT / "test_mock_server.py", *sorted((ROOT / "tests").glob("test_*.py"))]
+    assert [path.name for path in paths if "setattr(" + "m, " in path.read_text("utf-8")] == []
+
+
+def start(command: List[str], folder: Path, *arguments: str) -> str:
+    """Start the program in a folder, and stop it; what it had to say."""
+    process = subprocess.Popen(
+        [*command, "0", *arguments], cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        assert process.stdout
+        assert re.fullmatch(rb"listening on http://127\.0\.0\.1:\d+\n", process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=10)[1].decode()
+        assert process.returncode == 0
+        return said
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def checked(command: List[str], folder: Path) -> str:
+    """What `--check` says in a folder."""
+    done = subprocess.run(
+        [*command, "--check"], cwd=str(folder), stderr=subprocess.PIPE, timeout=20
+    )
+    return done.stderr.decode()
+
+
+def write_mocks(folder: Path, count: int) -> None:
+    """A data/ with so many mocks, so that --check tells it from others."""
+    (folder / "data" / "mocks").mkdir(parents=True)
+    mocks = [{"response": {"text": "x"}}] * count
+    (folder / "data" / "mocks" / "a.json").write_text(json.dumps(mocks), "utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGTERM")
+@pytest.mark.parametrize("command", [SCRIPT, MODULE])
+def test_both_forms_start_and_stop(command: List[str], tmp_path: Path) -> None:
+    start(command, tmp_path)
+
+
+@pytest.mark.parametrize("command", [SCRIPT, MODULE])
+def test_both_forms_say_in_one_line_what_is_wrong(command: List[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*command, "--prot"], cwd=str(tmp_path), capture_output=True, text=True, timeout=20
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch('mock_server.py: unknown argument "--prot"; .+\n', done.stderr)
+
+
+def test_a_script_finds_the_data_beside_it_through_a_link_too(tmp_path: Path) -> None:
+    home, link, here = tmp_path / "home", tmp_path / "bin", tmp_path / "here"
+    for folder in (home, link, here):
+        folder.mkdir()
+    shutil.copy(SCRIPT[-1], str(home))
+    write_mocks(home, 2)
+    write_mocks(link, 3)
+    write_mocks(here, 4)
+    try:
+        (link / "mock_server.py").symlink_to(home / "mock_server.py")
+    except OSError:
+        pytest.skip("no symbolic links here")
+    for path in ("../home/mock_server.py", "../bin/mock_server.py", str(link / "mock_server.py")):
+        assert checked([sys.executable, "-B", path], here) == "2 mocks, nothing wrong\n"
+
+
+def test_a_module_finds_the_data_of_the_working_directory(tmp_path: Path) -> None:
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    shutil.copy(SCRIPT[-1], str(home))
+    write_mocks(home, 2)
+    write_mocks(here, 3)
+    file = [
+        sys.executable,
+        "-B",
+        "-c",
+        MODULE[-1].replace(repr(str(ROOT / "src")), repr(str(home))),
+    ]
+    assert checked(MODULE, here) == checked(file, here) == "3 mocks, nothing wrong\n"
+    assert checked([sys.executable, "-B", "-m", "mock_server"], home) == "2 mocks, nothing wrong\n"
+    assert checked(MODULE, tmp_path) == "0 mocks, nothing wrong\n"
+
+
+def test_the_tests_start_the_form_that_they_import_and_were_told_to(pytestconfig: Any) -> None:
+    packaged = ROOT / "src" in pytestconfig.getini("pythonpath")
+    folder = ROOT / "src" if packaged else ROOT
+    assert str(m.__file__).startswith(str(folder / "mock_server"))
+    done = subprocess.run([*PROGRAM, "--version"], capture_output=True, text=True, timeout=20)
+    assert done.stdout == f"mock_server.py {m.__version__}\n"

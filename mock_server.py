@@ -9765,33 +9765,50 @@ class ControlRequest(NamedTuple):
 
 INSPECTOR = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
-body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222;background:#fff}
+body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
+body{color:#222;background:#fff}
 table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
-tr.miss td{background:#fff3f0}pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}summary{cursor:pointer}
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}}
+tr.miss td{background:#fff3f0}
+pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}
+summary{cursor:pointer}
+@media(prefers-color-scheme:dark){
+body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}
+}
 </style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
-<table><thead><tr><th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>ended</th></tr></thead>
+<table><thead><tr>
+<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>ended</th>
+</tr></thead>
 <tbody id="rows"></tbody></table>
 <script>
 const rows = document.getElementById("rows"), state = document.getElementById("state");
 const cell = (row, text) => { const td = row.insertCell(); td.textContent = text ?? ""; return td; };
 function show(entry) {
   const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
-  row.id = "r" + entry.id; row.replaceChildren(); row.className = entry.unmatched ? "miss" : "";
+  row.id = "r" + entry.id;
+  row.replaceChildren();
+  row.className = entry.unmatched ? "miss" : "";
   cell(row, entry.id);
   const what = cell(row, ""), more = document.createElement("details");
   const head = document.createElement("summary"), pre = document.createElement("pre");
   head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
   pre.textContent = JSON.stringify(entry, null, 2);
-  more.append(head, pre); what.append(more);
-  cell(row, entry.model); cell(row, entry.status); cell(row, entry.mock ?? entry.note); cell(row, entry.ended ?? "…");
+  more.append(head, pre);
+  what.append(more);
+  cell(row, entry.model);
+  cell(row, entry.status);
+  cell(row, entry.mock ?? entry.note);
+  cell(row, entry.ended ?? "…");
   while (rows.rows.length > 500) rows.deleteRow(-1);
 }
-fetch("requests?session=*").then(answer => answer.json()).then(found => found.requests.forEach(show));
+fetch("requests?session=*")
+  .then(answer => answer.json())
+  .then(found => found.requests.forEach(show));
 const live = new EventSource("requests/live?session=*");
-live.onopen = () => state.textContent = "live"; live.onerror = () => state.textContent = "disconnected";
-for (const name of ["request", "ended"]) live.addEventListener(name, event => show(JSON.parse(event.data)));
+live.onopen = () => state.textContent = "live";
+live.onerror = () => state.textContent = "disconnected";
+for (const name of ["request", "ended"])
+  live.addEventListener(name, event => show(JSON.parse(event.data)));
 </script></body></html>
 """
 

@@ -9782,7 +9782,11 @@ body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background
 <tbody id="rows"></tbody></table>
 <script>
 const rows = document.getElementById("rows"), state = document.getElementById("state");
-const cell = (row, text) => { const td = row.insertCell(); td.textContent = text ?? ""; return td; };
+function cell(row, text) {
+  const td = row.insertCell();
+  td.textContent = text ?? "";
+  return td;
+}
 function show(entry) {
   const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
   row.id = "r" + entry.id;

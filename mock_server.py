@@ -10023,7 +10023,7 @@ class MockFiles:
         self.seen: Dict[str, Seen] = {}
         self.next_check = 0.0  # of the monotonic clock
         self.last_request = 0.0
-        self.look_seconds = 0.0  # what the last look for changes took
+        self.look_seconds = 0.0  # what the last look for changes took of the processor
 
     def libraries(self) -> List[Library]:
         """The directories, to be read."""
@@ -10073,11 +10073,12 @@ class MockFiles:
         if not self.seen or (arrived < self.next_check and not (is_quiet and is_quick)):
             return
         with self.lock:
-            began = time.monotonic()
+            # Of the processor: a look that another process has interrupted is no slow look, and the
+            # next request must not go without one for that.
+            began = time.thread_time()
             has_changed = any(seen.has_changed(path) for path, seen in self.seen.items())
-            looked = time.monotonic()
-            self.look_seconds = looked - began
-            self.next_check = looked + min(0.5, LOOK_SHARE * self.look_seconds)
+            self.look_seconds = time.thread_time() - began
+            self.next_check = time.monotonic() + min(0.5, LOOK_SHARE * self.look_seconds)
             if has_changed:
                 before = [mock.canonical for mock in self.index.mocks]
                 self.report(self.load(), before)
@@ -10250,54 +10251,6 @@ class Mocks:
             sessions = list(self.sessions.values())
         for session in sessions:
             session.read_again(read)
-
-    # --- for those who do not ask the session or the files yet ---
-
-    @property
-    def index(self) -> Index:
-        """See MockFiles.index."""
-        return self.files.index
-
-    @property
-    def problems(self) -> List[str]:
-        """See MockFiles.problems."""
-        return self.files.problems
-
-    def load(self) -> List[str]:
-        """See MockFiles.load."""
-        return self.files.load()
-
-    def refresh(self) -> None:
-        """See MockFiles.refresh."""
-        self.files.refresh()
-
-    def add(self, specs: Sequence[Json], session: str = "") -> List[Mock]:
-        """See Session.add."""
-        return self.session(session).add(specs)
-
-    def remove(self, ids: Iterable[str], session: str = "") -> int:
-        """See Session.remove."""
-        return self.session(session).remove(ids)
-
-    def reset(self, session: str = "") -> None:
-        """See Session.reset."""
-        self.session(session).reset()
-
-    def all(self, session: str = "") -> List[Mock]:
-        """See Session.in_order."""
-        return self.session(session).in_order()
-
-    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
-        """See Session.find."""
-        return self.session(call.session).find(call, wire)
-
-    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
-        """See Session.near."""
-        return self.session(call.session).near(call, wire)
-
-    def explain(self, near: Sequence[NearMiss]) -> str:
-        """See Session.explain."""
-        return self.session("").explain(near)
 
 
 # === operations ==============================================================
@@ -11507,7 +11460,7 @@ class Answerer:
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, whatever it is; from memory, if it came before."""
-        self.mocks.refresh()
+        self.mocks.files.refresh()
         if request.path.startswith(CONTROL_PREFIX):
             return Control(self.mocks, self.journal, self.settings).answer(request)
         session = self.mocks.session(request.session)
@@ -11527,9 +11480,9 @@ class Answerer:
     def memory(self, session: Session, request: Request) -> Memory:
         """The answers that the session of a request remembers."""
         memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.index):
+        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.files.index):
             room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = Memory(self.settings, session.index, self.mocks.index, room)
+            memory = Memory(self.settings, session.index, self.mocks.files.index, room)
             session.memory = memory
         return memory
 

@@ -117,7 +117,7 @@ def test_mocks_are_added_listed_used_and_removed() -> None:
 
 def test_a_mock_from_a_file_is_listed_but_not_removed(folder: Any) -> None:
     mocks = loaded(folder({"mocks/a.json": {"name": "f", "response": {"text": "F"}}}))
-    mocks.add([{"response": {"text": "added"}}])
+    mocks.session("").add([{"response": {"text": "added"}}])
     answers = m.Answerer(mocks, m.Settings())
     listed = told(answers, "GET", "mocks")[1]["mocks"]
     assert [mock["id"] for mock in listed] == ["added-1", "mocks/a.json#1"]
@@ -188,7 +188,7 @@ def test_a_control_request_is_in_no_journal(server: MockServer) -> None:
 
 def test_a_bad_mock_is_refused_with_the_same_message_as_in_a_file(folder: Any) -> None:
     spec = {"match": {"modle": "x"}, "response": {"text": "x"}}
-    problems = m.Mocks([folder({"mocks/a.json": [spec]})]).load()
+    problems = m.Mocks([folder({"mocks/a.json": [spec]})]).files.load()
     said_so = told(answerer(), "POST", "mocks", spec)[1]["error"]["message"]
     assert said_so.replace("added#1", "mocks/a.json#1") == problems[0]
 

@@ -16,7 +16,7 @@ def answers(folder: Any) -> m.Answerer:
     """An answerer with a mock from a file, two that were added, and four requests in its journal:
     one is running, one gated, one has a gate and has ended, one is of session `s`."""
     mocks = m.Mocks([folder({"mocks/a.json": {"response": {"text": "file"}}})])
-    assert mocks.load() == []
+    assert mocks.files.load() == []
     for session in ("", "s"):
         mocks.session(session).add([{"response": {"text": "added"}}])
     journal = m.Journal()

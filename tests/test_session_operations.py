@@ -104,7 +104,7 @@ def test_a_mock_is_removed_by_its_id_from_its_own_session_or_from_all(world: Wor
 
 def test_a_mock_from_a_file_can_not_be_removed(folder: Any) -> None:
     mocks = m.Mocks([folder({"mocks/a.json": SAYS_X})])
-    assert mocks.load() == []
+    assert mocks.files.load() == []
     with pytest.raises(m.Unavailable) as caught:
         World(mocks).of("").remove("mocks/a.json#1")
     assert caught.value.code == "not_added"

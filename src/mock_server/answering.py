@@ -41,7 +41,7 @@ class Answerer:
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, whatever it is; from memory, if it came before."""
-        self.mocks.refresh()
+        self.mocks.files.refresh()
         if request.path.startswith(CONTROL_PREFIX):
             return Control(self.mocks, self.journal, self.settings).answer(request)
         session = self.mocks.session(request.session)
@@ -61,9 +61,9 @@ class Answerer:
     def memory(self, session: Session, request: Request) -> Memory:
         """The answers that the session of a request remembers."""
         memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.index):
+        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.files.index):
             room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = Memory(self.settings, session.index, self.mocks.index, room)
+            memory = Memory(self.settings, session.index, self.mocks.files.index, room)
             session.memory = memory
         return memory
 

@@ -138,14 +138,12 @@ def clashes(rooms: Sequence[Room]) -> List[str]:
             owners[name].add(f"in {room.name}")
         for node, module, level, aliases in imports(room):
             if not level and node in room.tree.body:
+                where = f"by Python's {module}" if module else "by Python"
                 for alias in aliases:
-                    owners[alias.name.partition(".")[0]].add(
-                        f"by Python's {module}" if module else "by Python"
-                    )
-        if "/" not in room.name:
-            owners[room.name] |= (
-                {"as a room"} if any(room.name in defined(one) for one in rooms) else set()
-            )
+                    owners[alias.name.partition(".")[0]].add(where)
+    for room in rooms:
+        if "/" not in room.name and any(where.startswith("in ") for where in owners[room.name]):
+            owners[room.name].add("as a room")
     return [
         f"{name} is defined {' and '.join(sorted(where))}"
         for name, where in owners.items()

@@ -8875,7 +8875,7 @@ NEAR_MISS_SIZE = 2000
 class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
-    `steady` says that an equal request will get an equal one, `feed` fills a stream while it runs,
+    `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while it runs,
     `control` marks the control API's own."""
 
     response: Response
@@ -8884,7 +8884,7 @@ class Answered:
     note: str = ""
     wire: Optional[WireFormat] = None
     uses: Optional[Uses] = None
-    steady: bool = True
+    is_repeatable: bool = True
     near: Tuple[NearMiss, ...] = ()
     unmatched: bool = False
     feed: Optional[Feed] = None
@@ -11111,9 +11111,9 @@ def whole_response(
     headers: Headers = (),
 ) -> Response:
     """A whole body with the provider's headers, and `headers` behind them."""
-    own = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
-    own = laid_over(own, delivery.headers)
-    return Response(status, own, body, twin=twin, delivery=delivery)
+    usual = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
+    headers = laid_over(usual, delivery.headers)
+    return Response(status, headers, body, twin=twin, delivery=delivery)
 
 
 def failed(
@@ -11219,8 +11219,9 @@ class Memory:
     those that were asked for while it was made are part of the key of all answers on its path.
     Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(self, settings: Settings, own: Index, files: Index, room: int) -> None:
-        self.settings, self.own, self.files = settings, own, files
+    def __init__(self, settings: Settings, added: Index, files: Index, room: int) -> None:
+        self.settings = settings
+        self.added, self.files = added, files  # mocks of the session, and from files
         self.room = room
         self.forget()
 
@@ -11230,9 +11231,9 @@ class Memory:
         self.answers: Dict[Key, Answered] = {}
         self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
 
-    def is_of(self, settings: Settings, own: Index, files: Index) -> bool:
+    def is_of(self, settings: Settings, added: Index, files: Index) -> bool:
         """Whether the answers still hold: they were made with these settings from these mocks."""
-        return self.settings is settings and self.own is own and self.files is files
+        return self.settings is settings and self.added is added and self.files is files
 
     def key(self, request: Request) -> Key:
         """The key of a request, as far as is known what its answer depends on."""
@@ -11253,7 +11254,7 @@ class Memory:
         if frames is not None and not isinstance(frames, tuple):
             frames = ahead(frames)
             answered = replace(answered, response=replace(answered.response, frames=frames))
-        if not answered.steady or not (frames is None or isinstance(frames, tuple)):
+        if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
             return answered
         size = len(answered.response.body)
         size += sum(map(frame_size, frames or ()))
@@ -11552,9 +11553,9 @@ class Answerer:
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         response = respond(wire, call, echoed(call), 200, delivery)
         if call.operation == "models":
-            return Answered(response, call, wire=wire, steady=is_repeatable)
+            return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
         return Answered(
-            response, call, note="echo", wire=wire, steady=is_repeatable, unmatched=True
+            response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
 
     def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
@@ -11566,7 +11567,7 @@ class Answerer:
         outcome = answer.to(call, {})
         delivery = self.drawn(answer.delivery, "header/0")
         response = respond(wire, call, outcome, answer.status, delivery)
-        return Answered(response, call, HEADER, unfit(call, outcome), wire, steady=False)
+        return Answered(response, call, HEADER, unfit(call, outcome), wire, is_repeatable=False)
 
     def mocked(
         self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
@@ -11582,7 +11583,7 @@ class Answerer:
         note = unfit(call, outcome)
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
-    def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
+    def miss(self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool) -> Answered:
         """A 404 that explains: its message names the closest mock, and beside the provider's
         members lie the near misses."""
         near = session.near(call, wire)
@@ -11591,9 +11592,15 @@ class Answerer:
         more = {"near_misses": [miss.json() for miss in near]}
         response = failed(wire, call, failure, Delivery(), more)
         note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
-        steady = steady and all(miss.mock.is_repeatable for miss in near)
+        is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
-            response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True
+            response,
+            call,
+            note=note,
+            wire=wire,
+            is_repeatable=is_repeatable,
+            near=tuple(near),
+            unmatched=True,
         )
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:

@@ -133,9 +133,9 @@ class Answerer:
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         response = respond(wire, call, echoed(call), 200, delivery)
         if call.operation == "models":
-            return Answered(response, call, wire=wire, steady=is_repeatable)
+            return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
         return Answered(
-            response, call, note="echo", wire=wire, steady=is_repeatable, unmatched=True
+            response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
 
     def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
@@ -147,7 +147,7 @@ class Answerer:
         outcome = answer.to(call, {})
         delivery = self.drawn(answer.delivery, "header/0")
         response = respond(wire, call, outcome, answer.status, delivery)
-        return Answered(response, call, HEADER, unfit(call, outcome), wire, steady=False)
+        return Answered(response, call, HEADER, unfit(call, outcome), wire, is_repeatable=False)
 
     def mocked(
         self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
@@ -163,7 +163,7 @@ class Answerer:
         note = unfit(call, outcome)
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
-    def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
+    def miss(self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool) -> Answered:
         """A 404 that explains: its message names the closest mock, and beside the provider's
         members lie the near misses."""
         near = session.near(call, wire)
@@ -172,9 +172,15 @@ class Answerer:
         more = {"near_misses": [miss.json() for miss in near]}
         response = failed(wire, call, failure, Delivery(), more)
         note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
-        steady = steady and all(miss.mock.is_repeatable for miss in near)
+        is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
-            response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True
+            response,
+            call,
+            note=note,
+            wire=wire,
+            is_repeatable=is_repeatable,
+            near=tuple(near),
+            unmatched=True,
         )
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:

@@ -184,9 +184,9 @@ def whole_response(
     headers: Headers = (),
 ) -> Response:
     """A whole body with the provider's headers, and `headers` behind them."""
-    own = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
-    own = laid_over(own, delivery.headers)
-    return Response(status, own, body, twin=twin, delivery=delivery)
+    usual = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
+    headers = laid_over(usual, delivery.headers)
+    return Response(status, headers, body, twin=twin, delivery=delivery)
 
 
 def failed(

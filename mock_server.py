@@ -1593,6 +1593,7 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
 def uuid(call: Call, label: str) -> str:
     """A UUID of version 4."""
     digits = call.token(label, 32, HEX)
+    # The fixed digits are the version and the variant (RFC 9562, 4.2 and 4.1).
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
@@ -1756,6 +1757,7 @@ class WireFormat:
         elif more:
             value = {**value, **more}
         headers = error.headers
+        # Azure's error of an unknown deployment has none (section 6, recorded).
         if error.content_type is not None:
             headers = (("Content-Type", error.content_type or self.json_type), *headers)
         return utf8(error.layout(value) + error.ending), headers
@@ -1910,6 +1912,7 @@ ANTHROPIC_TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+# Of the sentences only that of not_found was recorded; section 9 says where the others are from.
 ANTHROPIC_ERRORS = {
     "no_key": Failure(401, "x-api-key header is required"),
     "authentication": Failure(401, "invalid x-api-key"),
@@ -2025,6 +2028,7 @@ class AnthropicRequest(Anthropic):
     fields: Mapping[str, str] = {
         "model": "a string!",
         "messages": "an array!",
+        # Unlike elsewhere this one is required (section 9).
         "max_tokens": "an integer!",
         "system": "a string or an array",
         "stream": "a boolean",
@@ -2271,6 +2275,7 @@ OPENAI_SPENT_HEADERS: Headers = (
     ("x-ratelimit-reset-tokens", "9ms"),
 )
 
+# Which of the sentences were recorded, and which are only quoted, is in the table of 5.8.
 OPENAI_ERRORS: Mapping[str, Failure] = {
     "no_key": Failure(
         401,
@@ -2336,6 +2341,7 @@ def go_duration(seconds: int) -> str:
     parts = []
     if hours:
         parts.append(f"{hours}h")
+    # Go writes the minutes behind hours even if there are none: 1h0m5s.
     if hours or minutes:
         parts.append(f"{minutes}m")
     return "".join([*parts, f"{rest}s"])
@@ -2389,6 +2395,7 @@ def wants_usage(body: Json) -> bool:
 
 def wants_obfuscation(body: Json) -> bool:
     """Whether the events of a stream are to be padded, which is the default."""
+    # Since August 2025 (5.3).
     return within(body, "stream_options", "include_obfuscation") is not False
 
 
@@ -2474,6 +2481,7 @@ class OpenAI(WireFormat):
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}` in one of two layouts."""
         value = {"error": self.error(failure)}
+        # At the front door 4 spaces and a line end, from the engine 2 and none (5.8, recorded).
         if failure.status in self.front_door:
             wide = functools.partial(indented, step="    ")
             return ErrorBody(value, wide, "\n", "application/json; charset=utf-8")
@@ -2504,6 +2512,8 @@ class OpenAIGeneration(OpenAI):
         """The values, and `[DONE]` if they don't end with it."""
         for value in values:
             yield "", value
+        # A .jsonl file of what an SDK gave out lacks it: SDKs keep the terminator to themselves
+        # (3.3).
         if not values or values[-1] != "[DONE]":
             yield "", "[DONE]"
 
@@ -2859,6 +2869,7 @@ BLOCKED = {"violence": {"filtered": True, "severity": "high"}}
 
 # --- Headers and errors ---
 
+# Recorded in March 2026 of chat; the resets are bare numbers, unlike OpenAI's (section 6).
 AZURE_ENGINE_HEADERS: Headers = (
     ("x-ms-region", "East US 2"),
     ("x-ms-rai-invoked", "true"),
@@ -3147,6 +3158,7 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     only_calls = bool(heads) and len(heads) == len(reply.parts)
     lone = only_calls and len(heads) == 1
     delta: Dict[str, Json] = {"role": "assistant", "content": None}
+    # Without a text it is null, not empty (5.3).
     if reply.text(Text) is not None:
         delta["content"] = ""
     if lone:
@@ -3200,6 +3212,7 @@ class ChatCompletion(ChatRequest):
 
     def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
         """The assistant's message."""
+        # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
         return {
             "role": "assistant",
             "content": reply.text(Text),
@@ -3241,6 +3254,7 @@ class OpenAIChat(ChatCompletion):
         for index in range(call.choices):
             message = {"message": self.message(call, reply, index)}
             choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+        # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
         return self.arranged(
             {
                 **self.head(call, reply, "chat.completion"),
@@ -3270,6 +3284,7 @@ class OpenAIChat(ChatCompletion):
             # The finish reason comes alone (5.3).
             final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
             yield {**shared, "choices": [final], **usage}
+        # One chunk more, without choices (5.3).
         if usage:
             yield {**shared, "choices": [], "usage": self.usage(reply)}
 
@@ -3322,6 +3337,7 @@ class AzureChat(AzureGeneration, OpenAIChat):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """The fingerprint alone."""
+        # There is no `service_tier` (section 6).
         return {"system_fingerprint": super().tail(call)["system_fingerprint"]}
 
     def choice(
@@ -3404,6 +3420,7 @@ def content_part(part: Part, text: str) -> Dict[str, Json]:
 def opened_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
     """An output item as a stream begins it, with nothing in it."""
     label = f"item {index}"
+    # Keys in the order of 5.5; a thought alone has no status.
     if isinstance(part, ToolCall):
         return {
             "id": response_id(call, "fc", label),
@@ -3529,6 +3546,7 @@ def obfuscation(call: Call, delta: Delta, number: int) -> Dict[str, Json]:
     recorded)."""
     if not wants_obfuscation(call.body):
         return {}
+    # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
     start = (delta.index + number) * 16 % 1008
     return {"obfuscation": call.pads[start : start + (-len(delta.piece)) % 16]}
 
@@ -3569,6 +3587,7 @@ def input_turns(given: Field) -> Iterator[Turn]:
         kind = item_kind(item)
         if kind == "message":
             yield Turn(item_role(item), openai_text(item.get("content")))
+        # `function_call_output`, and the like of other tools (5.5).
         elif kind.endswith("_output") and "output" in item.value:
             yield Turn("tool", tool_output(item.get("output")))
         elif kind not in SILENT_ITEMS:
@@ -3673,6 +3692,7 @@ class ResponsesRequest(OpenAIGeneration):
 
     def schema(self, body: Field) -> Json:
         """`text.format.schema`."""
+        # It lies flat; in chat there is a `json_schema` around it (5.5).
         return within(body.value, "text", "format", "schema")
 
     def has_rate_limits(self, stream: bool) -> bool:
@@ -3725,6 +3745,7 @@ RESPONSE_MEMBERS: Mapping[str, Json] = {
 }
 
 # The status of a response, and what is incomplete about it, by the reason for which a reply stops.
+# A call of a tool is no reason of its own here (5.5).
 RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
     "stop": ("completed", None),
     "tool_calls": ("completed", None),
@@ -3735,6 +3756,7 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
 
 def response_usage(usage: Usage) -> Dict[str, Json]:
     """Token counts with their details."""
+    # `cache_write_tokens` came in mid 2026; openai-py's strict validation needs it (5.5).
     return {
         "input_tokens": usage.input,
         "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
@@ -3757,6 +3779,7 @@ class OpenAIResponses(ResponsesRequest):
         """The response object; it repeats most of the request."""
         body = call.body
         members = dict(RESPONSE_MEMBERS)
+        # Laid over the request's once more: what the server alone says, and what it completes.
         members.update((name, body[name]) for name in members if body.get(name) is not None)
         members.update(
             id=reply.id or response_id(call, "resp", "id"),
@@ -3843,6 +3866,7 @@ class OpenAIInputTokens(ResponsesRequest):
 
 def content_filter(source: str, blocked: bool, results: Mapping[str, Json], end: int) -> Json:
     """What the filters found in the prompt or in the completion, up to the character `end`."""
+    # Recorded, with these members (section 6).
     return {
         "blocked": blocked,
         "source_type": source,
@@ -4221,6 +4245,7 @@ class BedrockConverse(ConverseRequest):
             yield from converse_block_events(call, reply.parts[index], index, deltas)
         yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}
         usage = converse_usage(reply.usage)
+        # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -4231,6 +4256,7 @@ class BedrockConverse(ConverseRequest):
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is
         in them."""
+        # A payload's own name is not in it: it was a header of its frame (10.1).
         for value in values:
             name, payload = recorded_converse_event(value)
             if name:
@@ -4833,6 +4859,7 @@ class CohereEmbed(Cohere):
         """The embeddings by type; floats where none is asked for."""
         vectors = reply.vectors(len(call.inputs))
         types = call.body.get("embedding_types") or ["float"]
+        # The shape for typed embeddings, which every v2 answer has (section 11, verified).
         return {
             "id": reply.id or uuid(call, "id"),
             "embeddings": {
@@ -5265,6 +5292,7 @@ def google_text_part(part: Part, text: str) -> Dict[str, Json]:
 
 def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
     """A function call, the part at `index` of the answer."""
+    # Since Gemini 3 it has an id, which 2.5 and older lack; `args` are an object (section 7).
     signs = SIGNING_MODEL.match(call.model)
     function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
     if tool.id or signs:
@@ -5304,6 +5332,7 @@ def google_finish_reason(reply: Reply) -> str:
 
 def is_blocked_prompt(reply: Reply) -> bool:
     """Whether a filter stopped an answer before it began: what Google calls a blocked prompt."""
+    # One that was stopped later has a candidate, which ends with SAFETY.
     return not reply.parts and reply.stop == "content_filter"
 
 
@@ -5431,6 +5460,7 @@ class GeminiAnswer(Gemini):
             **google_cached_tokens(usage),
             "promptTokensDetails": google_text_tokens(usage.input),
         }
+        # Only if there are any (section 7).
         if usage.reasoning:
             counts["thoughtsTokenCount"] = usage.reasoning
         return counts
@@ -5469,6 +5499,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What a blocked prompt gets: no candidate, but why."""
+        # With status 200 (section 7): genai-py then has a `text` of None.
         usage = self.usage(replace(reply.usage, output=0, reasoning=0), True)
         response = self.envelope(call, reply, [], usage)
         del response["candidates"]
@@ -5583,6 +5614,7 @@ class GeminiModels(Gemini):
         """A page of the list."""
         if call.model:
             return self.entry(call.model)
+        # Pages of 50 where the client does not say (section 7).
         size = page_number(call.query, "pageSize", "50") or 50
         start = page_number(call.query, "pageToken", "0")
         end = start + size
@@ -5657,6 +5689,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
         """With scores."""
+        # Two scores and a severity more than the Gemini API has (8.1).
         level = "HIGH" if blocked else "NEGLIGIBLE"
         score = 0.95 if blocked else 0.05
         rating: Dict[str, Json] = {
@@ -5698,6 +5731,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
             "promptTokensDetails": google_text_tokens(usage.input),
             "candidatesTokensDetails": google_text_tokens(spoken),
         }
+        # It stands last here (8.1).
         if usage.reasoning:
             counts["thoughtsTokenCount"] = usage.reasoning
         return counts
@@ -5825,6 +5859,7 @@ class GoogleCompatible(Gemini):
 
     layout = staticmethod(sorted_compact)
     ending = ""
+    # Recorded, other than Gemini's own type (section 7).
     json_type = "application/json"
     bad_json = OpenAI.bad_json
 
@@ -5834,6 +5869,7 @@ class GoogleCompatible(Gemini):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`[{"error": {…}}]`."""
+        # Known from public reports (section 7).
         return ErrorBody([self.google_error(call, failure)], indented, "\n")
 
 
@@ -5895,6 +5931,7 @@ class VertexChat(Vertex, GeminiChat):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """An empty fingerprint."""
+        # Empty, not left out as the Gemini API does (8.3).
         return {"system_fingerprint": ""}
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -5944,6 +5981,7 @@ def uuid_version_7(call: Call, label: str) -> str:
 class Mistral(OpenAI):
     """What Mistral does in its own way, for clients that are known by their User-Agent."""
 
+    # Compact, without a line end behind it (section 12).
     layout = staticmethod(compact)
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
@@ -6019,6 +6057,7 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
         value = super().whole(call, reply)
+        # OpenAI's shape but for the id and a count that is always 0 (section 12).
         return {
             "id": call.token("id", 32, HEX),
             **value,
@@ -6105,6 +6144,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """Nothing."""
+        # No fingerprint and no tier (section 12, recorded).
         return {}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
@@ -6153,6 +6193,7 @@ class MistralChat(Mistral, OpenAIChat):
                 if number:  # the first has no padding (recorded)
                     chunk["p"] = mistral_padding(call, number)
                 yield "", chunk
+            # Whole, in the chunk that ends the choice (section 12, recorded).
             calls = self.tool_calls(call, reply, index)
             delta = {"content": "", **present(tool_calls=calls or None)}
             last = self.choice(call, index, {"delta": delta}, finish)
@@ -6294,6 +6335,7 @@ class Ollama(WireFormat):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One line that holds an error."""
+        # ollama-python raises on it; the status was 200 (section 13, verified).
         yield "", {"error": failure.message}
 
     def schema(self, body: Field) -> Json:
@@ -6309,6 +6351,7 @@ class OllamaAnswer(Ollama):
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
+        # Absent means yes, unlike everywhere else (2.2).
         return body.value.get("stream") is not False
 
     def spoken(
@@ -6431,6 +6474,8 @@ class OllamaGenerate(OllamaChat):
         ending = super().finished(call, reply)
         reason = ending["done_reason"]
         context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
+        # The order of section 13; `done` and its reason keep their places when they are given
+        # again.
         return {"done": True, "done_reason": reason, "context": context, **ending}
 
 
@@ -6577,12 +6622,14 @@ class VertexMessages(OnVertex, AnthropicMessages):
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
+        # A `stream` in the body may be there, too, and does not count (2.2).
         return params["verb"] == "streamRawPredict"
 
 
 class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
 
+    # As anthropic-py sends it (8.2, verified by capture).
     routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
 
 

@@ -1339,6 +1339,7 @@ class SSE:
     @classmethod
     def split(cls, data: bytes) -> List[bytes]:
         """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
+        # Cut only where events end: what is sent again is what was recorded.
         cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
         return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
 
@@ -1355,6 +1356,7 @@ class SSE:
         values = []
         for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
             name, _, value = line.partition(":")
+            # One leading space is no part of the value (3.1).
             if value.startswith(" "):
                 value = value[1:]
             if name == "data":
@@ -1375,7 +1377,7 @@ class JsonArray:
         before = b"["
         for _, value in events:
             yield before + utf8(indented(value)) + b"\n"
-            before = b",\r\n"
+            before = b",\r\n"  # CR LF before, a bare LF behind (7)
         if before == b"[":
             yield b"[]"
         else:
@@ -1404,6 +1406,7 @@ class NDJSON:
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as lines; names are not sent."""
         for _, value in events:
+            # No blank line: ollama-python breaks on one (13, verified).
             yield utf8(self.layout(value) + "\n")
 
     @staticmethod
@@ -1434,6 +1437,7 @@ class EventStream:
             name, value = map(utf8, header)
             packed += struct.pack(">B", len(name)) + name
             packed += struct.pack(">BH", 7, len(value)) + value
+        # The total counts all: two lengths and two CRCs make the 16 (10.1).
         prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
         data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
         return data + struct.pack(">I", zlib.crc32(data))
@@ -1486,6 +1490,7 @@ class EventStream:
         return values
 
 
+# Google alone ends lines with CR LF and has a space behind colons (wire formats, 3.2).
 OPENAI_SSE = SSE()
 
 
@@ -7193,6 +7198,7 @@ def bad_coding(message: str) -> Refused:
 
 # --- responses ---
 
+# RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
 ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 
 
@@ -7634,6 +7640,7 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
 
 
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
 FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 
 
@@ -7654,6 +7661,7 @@ ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
+# A client may encode the @, though it need not (RFC 3986, 3.3).
 SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
 
 
@@ -7677,6 +7685,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
     """The path, undecoded with doubled slashes folded, and the decoded query.
 
     Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
     absolute = ABSOLUTE.match(target)
     if absolute:
         target = target[absolute.end() :]
@@ -7688,6 +7697,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
         if pair:
             name, _, value = pair.replace("+", " ").partition("=")
             query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
     return re.sub("/{2,}", "/", path), query
 
 
@@ -7747,6 +7757,7 @@ class Head:
         name = self.parsed_target[0]
         if not name:
             header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
             name = header.encode("latin-1").decode("utf-8", "replace")
         if not good_session(name):
             raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
@@ -7778,6 +7789,7 @@ def check_partial(data: bytes, since: int = 0) -> None:
     """Refuse the beginning of a head that can't become a good one.
 
     It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
     if data[:1] == b"\x16":
         raise malformed(
             "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
@@ -7794,6 +7806,7 @@ def parse_head(data: bytes) -> Head:
     """A head, from the request line to the empty line that ends it.
 
     Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
     return known_head(data) if len(data) <= 2048 else new_head(data)
 
 
@@ -7866,6 +7879,7 @@ def bad_field(fields: bytes) -> str:
 
 def check_head(head: Head) -> None:
     """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
     if head.minor and "host" not in head.headers:
         raise malformed("the Host header is missing")
     if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
@@ -7894,6 +7908,7 @@ def good_target(head: Head) -> bool:
 
 def check_transfer(head: Head) -> None:
     """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
     if "content-length" in head.headers:
         raise malformed(
             "Content-Length and Transfer-Encoding contradict each other; send one of them"
@@ -8806,6 +8821,7 @@ class Entry:
     query and headers without credentials; `call` is what was asked, as far as it could be read;
     `size` is about how many bytes of memory it takes."""
 
+    # There are thousands of them: without a dict each is far smaller.
     __slots__ = (
         *("number", "moment", "method", "path", "port", "session", "masked", "body", "provider"),
         *("call", "size", "status", "mock", "fault", "unmatched", "near", "note", "duration"),
@@ -8889,7 +8905,7 @@ class Entry:
             "api": call.api or None,
             "model": call.model,
             "stream": call.stream,
-            "user": call.user[:JOURNAL_BODY],
+            "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
         }
 
     def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
@@ -8898,6 +8914,7 @@ class Entry:
             return False
         if not conditions:
             return True
+        # Masked, as they were kept: of credentials only a hash can be asked for.
         query, headers = self.masked["query"], self.masked["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
         if self.call:
@@ -9215,11 +9232,13 @@ class Option(NamedTuple):
 
     def read_keyword(self, value: Any) -> Any:
         """The value of MockServer's keyword."""
+        # Where None is the default, it stands for what was not given.
         if value is None and self.keyword_default is None:
             return None
         if not isinstance(self.keyword_default, tuple):
             return self.kind.check(OptionNode(value, self.name))
         values = [value]
+        # A text is one value, not its letters.
         if isinstance(value, Iterable) and not isinstance(value, str):
             values = list(value)
         return [self.kind.check(OptionNode(one, self.name)) for one in values]
@@ -9326,6 +9345,7 @@ def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> 
         raise BadOption(
             f"{cert_and_key} go together; give both, or neither for a certificate made at start"
         )
+    # `key` need not be asked: it comes with `cert`.
     for name in ("cert", "tls_name", "tls_cert_out"):
         if values[name] and not values["tls"]:
             raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
@@ -9622,6 +9642,7 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.size
         self.remembered -= 1
+        # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
         if entry.session and not self.sessions.get(entry.session):
@@ -9665,6 +9686,7 @@ class Journal:
     def find(self, number: str) -> Optional[Entry]:
         """A request of any session by its id."""
         with self.lock:
+            # A gated stream is there even without a journal, or once that has dropped it.
             gated = self.gated.get(number)
             if gated:
                 return gated
@@ -9700,6 +9722,7 @@ class Journal:
             present = self.matching(wanted)
             if len(present) >= count or self.closed:
                 return present, len(present) >= count
+            # Under the same lock as the look, so that no request comes between.
             waiter = Waiter(wanted, count - len(present))
             self.waiters.append(waiter)
         try:
@@ -9713,7 +9736,7 @@ class Journal:
         """A feed of what happens from now on."""
         feed = Feed()
         with self.lock:
-            if self.closed:
+            if self.closed:  # the feed ends at once
                 feed.put(None)
             self.feeds.append((session, feed))
         return feed
@@ -10617,7 +10640,8 @@ def owners(method: str, path: str) -> Owners:
 
 def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
-    method = "GET" if method == "HEAD" else method
+    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
+    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
     ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
     found: List[Tuple[WireFormat, Mapping[str, str]]] = []
     for route in ROUTES:
@@ -10700,6 +10724,7 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
+    # Whatever the method is: it may be the wrong one.
     found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
     for wire, params in found:
         if wire.owns(request, params):
@@ -10707,6 +10732,7 @@ def shape_of(request: Request) -> WireFormat:
     if found:
         return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
+    # A typo in a path gets the shape of the provider that was meant.
     if alike > 0.75:
         return wire
     return DEFAULT_SHAPE
@@ -10793,6 +10819,7 @@ class Control:
         return control_response(
             200,
             {
+                # The mocks that were there before go on answering.
                 "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
                 "version": __version__,
                 "uptime": round(self.journal.uptime(), 3),
@@ -10829,6 +10856,7 @@ class Control:
         """The journal."""
         query = asked.query("unmatched", "limit", "mock", "session")
         entries = self.operations(asked).entries()
+        # A query is text: `unmatched=0` and a bare `unmatched` are no.
         if query.get("unmatched").text("0").lower() not in ("", "0", "false"):
             entries = [entry for entry in entries if entry.unmatched]
         mock = query.get("mock")
@@ -10856,6 +10884,7 @@ class Control:
         timeout = body.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)
         count = body.get("count").whole(1, 1)
         operations = self.operations(asked)
+        # Without a connection there is no client that could leave.
         patience = asked.request.patience or in_a_thread
         waited = operations.wait(wanted, count, ended, timeout, patience)
         if not waited.shortfall:
@@ -10892,6 +10921,7 @@ class Control:
     def add(self, asked: ControlRequest) -> Response:
         """Add mocks."""
         value = asked.json()
+        # To all would mean to those, too, that begin later.
         if asked.session == EVERY_SESSION:
             raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
         specs = value if isinstance(value, list) else [value]
@@ -10961,6 +10991,7 @@ def shown_entries(entries: List[Entry]) -> List[Json]:
 @functools.lru_cache(maxsize=None)
 def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ...]:
     """The paths below /__mock__, compiled when they are first needed; their routes by method."""
+    # By path first, so that a wrong method can be told from a wrong path.
     by_path: Dict[str, Dict[str, ControlRoute]] = {}
     for route in Control.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route
@@ -11067,6 +11098,7 @@ def ahead(frames: Frames, room: int = AHEAD) -> Frames:
     size = 0
     for frame in rest:
         begun.append(frame)
+        # With what it takes itself: a stream of empty events is bounded, too.
         size += EMPTY_FRAME + frame_size(frame)
         if size > room:
             return itertools.chain(begun, rest)
@@ -11086,11 +11118,13 @@ def written(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
     """An outcome in the provider's bytes."""
+    # A whole answer can't break off in the middle: the error is all of it.
     if isinstance(outcome, Broken) and not call.stream:
         outcome = outcome.failure
     if isinstance(outcome, Failure):
         if not is_filtered_answer(wire, outcome):
             return failed(wire, call, wire.completed(call, outcome), delivery)
+        # Most providers say so in a finish reason (wire formats, 5.8).
         status = 200
         outcome = Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model)
     if isinstance(outcome, Broken):
@@ -11123,6 +11157,7 @@ def recorded_whole(
     if not isinstance(data, bytes):
         data = wire.encode(data)
     body = wire.adapted(call, data)
+    # `adapted` gives the same object back where there was nothing to change.
     if body is not data:
         return whole_response(wire, call, body, status, delivery)
     return whole_response(wire, call, body, status, delivery, recorded.twin)
@@ -11137,9 +11172,11 @@ def streamed(
 ) -> Response:
     """A stream with the provider's headers."""
     framing = wire.framing(call)
+    # A JSON array is a JSON body, in its headers too (wire formats, 7).
     content_type = wire.stream_type if framing.streams else wire.json_type
     headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
     content = outcome.content if isinstance(outcome, Broken) else outcome
+    # Byte for byte only where the call has event streams; else its values are framed anew.
     if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):
         frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
@@ -11563,10 +11600,11 @@ class Answerer:
         memory = self.memory(session, request)
         known = memory.find(request)
         if known is None:
+            # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
             answered = self.fresh(replace(request, headers=headers), session)
             return memory.keep(request, headers.noted, answered)
-        if known.uses:
+        if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:
                 known.uses.count += 1
         return known
@@ -11639,6 +11677,7 @@ class Answerer:
         found, is_repeatable = session.find(call, wire)
         if found:
             return self.mocked(wire, call, found, brought, is_repeatable)
+        # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
@@ -11696,6 +11735,7 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
+        # A digest, not random: the same seed and use draw the same on every machine.
         if fault and fault.probability < 1:
             digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
             if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
@@ -11712,12 +11752,13 @@ def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
+    # What makes an OPTIONS a preflight (Fetch, "CORS protocol").
     if "access-control-request-method" in request.headers:
         wanted = request.headers.get("access-control-request-headers", "*")
         headers += (
             ("Access-Control-Allow-Methods", allowed),
             ("Access-Control-Allow-Headers", wanted),
-            ("Access-Control-Max-Age", "86400"),
+            ("Access-Control-Max-Age", "86400"),  # a day
         )
     return Response(204, headers, may_gzip=False)
 
@@ -12134,7 +12175,7 @@ class Pacer:
         paused = Paused(stream, steps, due, threading.Lock())
         paused.over.acquire()
         self.arrived.append(paused)
-        os.write(self.rope, b"x")
+        os.write(self.rope, b"x")  # rings the bell, so that epoll returns
         paused.over.acquire()
         if paused.error:
             raise paused.error
@@ -12169,6 +12210,7 @@ class Pacer:
         """Take a stream over."""
         number = paused.stream.connection.fileno()
         self.running[number] = paused
+        # Only for the end: what its client sends is read after the answer.
         self.epoll.register(number, HUNG_UP)
         heapq.heappush(self.heap, (paused.due, next(self.order), paused))
 
@@ -12176,6 +12218,7 @@ class Pacer:
         """Go on with one stream, unless it is over."""
         stream = paused.stream
         number = stream.connection.fileno()
+        # It was given back, and its number may be another connection's by now.
         if self.running.get(number) is not paused:
             return
         try:
@@ -12398,6 +12441,7 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
 # Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
 
 
+# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 
@@ -12457,6 +12501,7 @@ class ChunkedBody:
             return None
         line = self.rest[self.at : end + 1]
         self.at = end + 1
+        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
         if not line.endswith(b"\r\n"):
             raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
         return line[:-2]
@@ -12524,6 +12569,7 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
         return ChunkedBody(limit)
     # A request without a length has no body, whatever its method (RFC 9112, 6.3).
     length = head.headers.get("content-length", "0")
+    # More digits are above any limit, and of thousands int() makes an error.
     if len(length) > 18 or int(length) > limit:
         raise too_large(limit)
     if int(length):
@@ -12746,6 +12792,7 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
         return "identity"
     if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
+    # The mock's own body is in that coding already.
     if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
         return "identity"
     coding = negotiated(accept)
@@ -12763,6 +12810,7 @@ def negotiates(response: Response) -> bool:
 def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
     """What the head says of the coding; one that `says_gzip` may lie."""
     headers: Headers = ()
+    # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
     if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
         headers += (("Vary", "Accept-Encoding"),)
     if says_gzip:
@@ -12779,10 +12827,12 @@ def complete_head(
     """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive:
         headers += (("Connection", "close"),)
+    # HTTP/1.0 closes unless both sides say otherwise (RFC 9112, 9.3).
     elif not exchange.minor:
         headers += (("Connection", "keep-alive"),)
     if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
         replaced = {name.lower() for name, _ in response.delivery.headers}
+        # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
@@ -12816,7 +12866,7 @@ def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
         return body, True
     if coding == "identity" or response.status in NO_BODY:
         return body, False
-    if response.twin and mode != "members":
+    if response.twin and mode != "members":  # the file's own gzip, as it was recorded
         return response.twin, True
     packed = gzip_body(body, mode)
     if coding == "smaller" and len(packed) >= len(body):
@@ -12842,6 +12892,7 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     if exchange.head_only:
         return
     pace = delivery.pace or Pace()
+    # The usual stream is made once and kept as a tuple of steps.
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
     if isinstance(frames, tuple) and not unusual:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
@@ -12984,6 +13035,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         self.respond(request, head, answered, coding, keep_alive, started)
+        # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         if closes or (not again and self.has_unread()):
@@ -12994,6 +13046,7 @@ class Handler(Channel):
     def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
         """A request with this head."""
         path = head.path
+        # Only the control API waits, for other requests.
         patience = self.wait_for if path.startswith(CONTROL_PREFIX) else None
         return Request(
             head.method,
@@ -13026,6 +13079,7 @@ class Handler(Channel):
             reason = f"internal error: {type(error).__name__}: {error}"
             self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")
             return self.refuse(request, Refused(500, reason))
+        # Uncoded, whatever the client takes: it has to be told.
         answered = answerer.refuse(request, refused)
         answered = replace(answered, response=replace(answered.response, may_gzip=False))
         return answered, "identity"
@@ -13076,12 +13130,14 @@ class Handler(Channel):
         limit = self.server.core.max_body
         reader = body_reader(head, limit)
         expects = head.tokens("expect")
+        # 417 for any other expectation (RFC 9110, 10.1.1).
         if expects and expects != ["100-continue"]:
             raise malformed(
                 f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
             )
         if not reader:
             return b""
+        # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
@@ -13118,6 +13174,7 @@ class Handler(Channel):
         core, response = self.server.core, answered.response
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
+        # Pages may call the providers' paths, the control API none but its own.
         if "origin" in request.headers and not answered.control:
             extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
@@ -13136,7 +13193,7 @@ class Handler(Channel):
             ended = str(vanished)
             raise
         except Broke as broke:
-            if str(broke) != "kept":
+            if str(broke) != "kept":  # the stream ended cleanly; the connection lives on
                 raise
         except OSError:
             ended = "shutdown" if self.server.stopping else "client_reset"
@@ -13177,7 +13234,7 @@ class Handler(Channel):
                 self.wait_released()
                 due = self.advance(going, False, 0.0)
                 continue
-            if not pacer:
+            if not pacer:  # no epoll: each thread waits for itself
                 self.wait_until(due)
                 due = self.advance(going, False, due)
                 continue
@@ -13230,6 +13287,7 @@ class Handler(Channel):
     def pause_at(self, step: Step, due: float) -> Optional[float]:
         """When the steps after one that writes nothing are due; None if it is no pause."""
         if isinstance(step, Wait):
+            # From when it was due, not from now: lateness must not add up.
             return (due or time.monotonic()) + step.seconds
         if isinstance(step, Hold) and self.gate.take():
             return None
@@ -13366,8 +13424,8 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.pacer = Pacer() if hasattr(select, "epoll") else None
         self.waiting = 0
         self.threads = 0
-        self.connections: Dict[socket.socket, bool] = {}
-        self.clock: Tuple[int, str] = (0, "")
+        self.connections: Dict[socket.socket, bool] = {}  # whether each is busy
+        self.clock: Tuple[int, str] = (0, "")  # a second, and its Date
         self.address_family = first_family(host, port)
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
@@ -13397,6 +13455,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         """Bind without looking the host's name up.
 
         HTTPServer does that, and it can take seconds."""
+        # On Windows the option would let two servers have the same port.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -13488,7 +13547,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
 
         plain.settimeout(self.head_seconds)
         try:
-            first = plain.recv(1, socket.MSG_PEEK)
+            first = plain.recv(1, socket.MSG_PEEK)  # left there for the handshake
             if first == b"\x16":
                 sealed = TLSConnection(context.wrap_socket(plain, server_side=True))
                 self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
@@ -13539,6 +13598,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         deadline = time.monotonic() + grace
         self.wake_acceptors()
         for connection, is_busy in list(self.connections.items()):
+            # Its thread waits in recv(), which then returns.
             if not is_busy:
                 shut(connection, socket.SHUT_RD)
         self.wait_for_threads(deadline - time.monotonic())
@@ -13546,6 +13606,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             shut(connection, socket.SHUT_RDWR)
         self.wait_for_threads(0.3)
         self.server_close()
+        # A thread that is still there may yet need it.
         if self.pacer and not self.threads:
             self.pacer.close()
         self.core.log.close()
@@ -13631,7 +13692,7 @@ def parser() -> argparse.ArgumentParser:
 
     made = Parser(
         prog="mock_server.py",
-        allow_abbrev=False,
+        allow_abbrev=False,  # a new option must not change what an old command line means
         description="A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, "
         "Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
         epilog="Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split at "
@@ -13661,7 +13722,7 @@ def described(option: Option) -> str:
         words += f" (default: {', '.join(map(str, option.default))})"
     elif option.default:
         words += f" (default: {option.default})"
-    return words.replace("%", "%%")
+    return words.replace("%", "%%")  # argparse fills in what a % begins
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
@@ -13739,6 +13800,7 @@ def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     stop.wait()
+    # All at the same moment: one after the other would add up their grace.
     closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
     for thread in closing:
         thread.start()

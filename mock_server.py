@@ -1048,6 +1048,7 @@ class Node:
 
     def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
         """Raise the error: source, path and problem."""
+        # The path is made only here, as most values are as they must be.
         path, found = self.path, self.value
         message = ": ".join(part for part in (self.source, path, problem) if part)
         raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
@@ -1162,7 +1163,7 @@ class Node:
         value = self.a("an object")
         for name, kind in fields.items():
             found = value.get(name)
-            if found is None:
+            if found is None:  # null is the same as none in a request
                 if kind[-1] == "!":
                     self.get(name).expected(kind[:-1])
             elif not fits(found, kind.rstrip("!")):
@@ -1312,7 +1313,7 @@ def anthropic_deltas(
 class SSE:
     """Server-sent events: `eol` ends each line, an empty line each event."""
 
-    negotiated = False  # no provider compresses an event stream by default (wire formats, 4)
+    negotiated = False  # most providers never compress an event stream (wire formats, 4)
     streams = True  # whether the content type is the stream's, not that of a whole body
 
     # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
@@ -6774,6 +6775,7 @@ class Condition:
         got = self.get(call)
         if self.holds(got):
             return None
+        # What is not there is told as missing, not as null.
         if got is None:
             got = MISSING
         return self.key, got, self.expected
@@ -6797,6 +6799,7 @@ def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     elif isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
         for index, (one, inner) in enumerate(zip(got, expected)):
             pairs.append((one, inner, f"{path}[{index}]"))
+    # For Python True == 1.
     elif isinstance(got, bool) != isinstance(expected, bool) or got != expected:
         return path, got, expected
     for one, inner, inner_path in pairs:
@@ -6820,7 +6823,7 @@ def match_named(node: Node) -> List[Condition]:
 def named_condition(key: str, name: str, node: Node) -> Condition:
     """What is asked of one header or query parameter."""
     if key == "headers":
-        name = name.lower()
+        name = name.lower()  # as they are kept (RFC 9110, 5.1: in any case)
 
     def get(call: Call) -> Optional[str]:
         named: Mapping[str, str] = getattr(call, key)
@@ -6883,6 +6886,7 @@ def match_sha256(node: Node) -> List[Condition]:
     return [Condition("body_sha256", node.value, get, lambda got: bool(got == digest))]
 
 
+# In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(PROVIDERS),
     "operation": match_name(OPERATIONS),
@@ -6911,6 +6915,7 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     asked: Dict[str, Node] = {}
     if not match.is_absent:
         asked = dict(match.only(MATCH_KEYS).members())
+    # A matcher such as {"contains": …} may fit paths of several operations.
     names_path = "path" in asked and isinstance(asked["path"].value, str)
     if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
         asked["operation"] = match.get("operation").replaced(default_operation)
@@ -6931,6 +6936,7 @@ TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
 PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
 
+# As many digits as any index needs: int() takes its time over thousands.
 ITEM_NUMBER = re.compile("[0-9]{1,9}")
 
 
@@ -6942,6 +6948,7 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
     elif isinstance(node.value, list):
         for inner in node.items():
             check_templates(inner, names)
+    # Looked for first, as most texts have none.
     elif isinstance(node.value, str) and "{{" in node.value:
         check_text(node, [*TEMPLATE_NAMES, *names])
 
@@ -6969,12 +6976,13 @@ def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     """The text of one template name; what the request doesn't have is empty."""
+    # A group goes before a value of the request: its name was chosen for this mock.
     if name in groups:
         return groups[name]
     kind, _, rest = name.partition(".")
     value: Json
     if kind == "header":
-        value = call.headers.get(rest.lower())
+        value = call.headers.get(rest.lower())  # names are kept in lower case
     elif kind == "body":
         value = walked(call.body, rest)
     else:
@@ -7016,6 +7024,7 @@ class Neutral:
     def kinds(self) -> FrozenSet[Any]:
         """The kinds of its parts, as an API has to be able to say them."""
         kinds = {type(part) for part in self.parts}
+        # A structure is sent as text: what an API needs for it is text alone.
         if Structure in kinds:
             kinds = kinds - {Structure} | {Text}
         return frozenset(kinds)
@@ -7036,12 +7045,14 @@ class Neutral:
     def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
         """Token counts: given, or estimated from the texts."""
         given = self.usage
+        # Of the texts, not of events: a streamed answer has the counts of a whole one.
         thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
         told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
         reasoning, cached = given.get("reasoning_tokens"), given.get("cached_tokens", 0)
         if reasoning is None:
             reasoning = estimate(thought) if thought else 0
         output = given.get("output_tokens", reasoning + estimate(told))
+        # What is estimated is never less than its share that is given, nor a share more than it.
         asked = given.get("input_tokens", max(estimate(call.prompt), cached))
         return Usage(asked, output, min(reasoning, output), cached)
 
@@ -7069,6 +7080,7 @@ def filled_part(part: Part, call: Call, groups: Groups) -> Part:
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
         return Text(compact(filled(part.value, call, groups)))
+    # Nothing to fill: the same part serves every call.
     if isinstance(part, Embedding) or "{{" not in part.text:
         return part
     return type(part)(filled(part.text, call, groups))
@@ -7098,9 +7110,11 @@ class Answer:
     def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
         """The same of a recorded answer: whether there is one of the kind that is asked for."""
         has_events = bool(recorded.frames or recorded.values)
+        # Errors come whole, however the request wants its answer.
         if call.stream and not has_events and self.status < 400:
             expected = 'false, because its response has a "body" but no "events"'
             return "stream", True, Because(expected)
+        # One that breaks off has its error for a whole answer.
         if not call.stream and recorded.body is MISSING and self.failure is None:
             expected = 'true, because its response has "events" but no "body"'
             return "stream", False, Because(expected)
@@ -7967,6 +7981,7 @@ NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 
 def parse_delivery(response: Node) -> Delivery:
     """How a response travels."""
+    # Most responses say nothing of it: thousands of them are read at start.
     if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS)):
         return Delivery()
     return Delivery(
@@ -7993,6 +8008,7 @@ def parse_pace(node: Node) -> Optional[Pace]:
     elif "between" in node.value:
         node.fail("has both between and tokens_per_second, which say the same; keep one")
     else:
+        # A token is an event.
         between = 1 / rate.number("a number, at least one an hour", 1 / 3600, 1e9)
     jitter = node.get("jitter").number("a share of the pause from 0 to 1", 0, 1, 0)
     return Pace(node.get("first").seconds(0), between, float(jitter))
@@ -8000,6 +8016,7 @@ def parse_pace(node: Node) -> Optional[Pace]:
 
 def parse_headers(node: Node) -> Tuple[Tuple[str, Optional[str]], ...]:
     """Response headers: text, numbers, or null for "leave it out"."""
+    # A mock may even take out what the provider always sends.
     return tuple((name, parse_header(name, value)) for name, value in node.members())
 
 
@@ -8096,6 +8113,7 @@ class MockNode(Node):
     def stored(self, name: str) -> Optional[bytes]:
         """The bytes of a file that is named here, or None if there is none."""
         whole = self
+        # A node deep inside a mock has no reader of its own.
         while whole.parent is not None:
             whole = whole.parent
         try:
@@ -8132,11 +8150,13 @@ def parse_body(node: MockNode) -> RecordedBody:
         plain_name = name[: -len(".gz")]
     twin_name = plain_name + ".gz"
     plain, twin = node.stored(plain_name), node.stored(twin_name)
+    # The file that is named must be there; its other form may be.
     if (twin if name == twin_name else plain) is None:
         node.fail(f"no file {shown(name)} in the data directory")
     if twin is None:
         return plain, None
     unpacked = gunzipped(node, twin, twin_name)
+    # Sent in place of each other, they would be two answers to one request.
     if plain is not None and unpacked != plain:
         node.fail(
             f"{twin_name} is not the gzip of {plain_name}; "
@@ -8169,6 +8189,7 @@ def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[
         node.fail(f"no file {shown(name)} in the data directory")
     frames: Tuple[bytes, ...] = ()
     values: Tuple[Json, ...] = ()
+    # The frames keep their bytes; values are framed as the provider of the request has it.
     if name.endswith(".sse"):
         frames = tuple(SSE.split(data))
     else:
@@ -8220,6 +8241,7 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
+# The keys of one form exclude those of the others.
 FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
 
 STOPS = ("stop", "length", "tool_calls", "content_filter")
@@ -8236,6 +8258,7 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     response.only(RESPONSE_KEYS)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
+    # A fault needs no content: it may come before any of it.
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
@@ -8299,6 +8322,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
 
 def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
     """Raise BadMock if a text that is filled asks for what a request never has."""
+    # Not in `body` and `events`: a recording is sent as it is, braces and all.
     for key in (*PART_KEYS, "parts"):
         check_templates(response.get(key), group_names)
     error = response.get("error")
@@ -8338,6 +8362,7 @@ def parse_parts(response: Node) -> List[Part]:
     """All parts of a neutral response, in the order in which they are answered."""
     listed = response.get("parts")
     if listed.is_absent:
+        # The order in which models answer: they think, speak, then call.
         keys = ("reasoning", "text", "refusal", "tool_calls")
         return [part for key in keys for part in parse_part(response.get(key))]
     beside = sorted(key for key in PART_KEYS if key in response.value)
@@ -8361,6 +8386,7 @@ def parse_part(node: Node) -> List[Part]:
     if key == "tool_calls":
         return [parse_tool_call(call) for call in node.items()]
     if key == "text":
+        # Structured output: JSON text, written so that people can read it.
         if isinstance(node.value, (dict, list)):
             return [Structure(node.value)]
         node.a("a string or an object")
@@ -8373,6 +8399,7 @@ def parse_tool_call(node: Node) -> ToolCall:
     name, arguments = node.get("name"), node.get("arguments")
     if not isinstance(name.value, str) or not name.value:
         name.expected("the tool's name")
+    # As OpenAI's answers have them (wire formats, 5.2): a mock may be copied from one.
     if isinstance(arguments.value, str):
         try:
             arguments = arguments.replaced(parse_json(arguments.value.encode()))
@@ -8395,6 +8422,7 @@ def parse_vector(row: Node) -> Tuple[float, ...]:
     is_array = isinstance(numbers, list) and len(numbers) > 0
     if not is_array or not all(fits(number, "a number") for number in numbers):
         row.expected("an array of numbers, or several of them")
+    # Vectors may be sent as float32 (wire formats, 5.6), whose largest number is about 3.4e38.
     if not all(abs(number) < 3.4e38 for number in numbers):
         row.fail("holds a number that is none of 32 bits")
     return tuple(numbers)
@@ -8406,6 +8434,7 @@ def parse_usage(node: Node) -> Mapping[str, int]:
         return {}
     counts = node.only(USAGE_KEYS).value
     for _, number in node.members():
+        # JSON readers that have doubles alone are exact up to here (RFC 8259, 6).
         number.integer("a number of tokens", 0, 2**53 - 1)
     for share, total in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
         if share in counts and total in counts and counts[share] > counts[total]:
@@ -8430,10 +8459,11 @@ def parse_error(response: Node) -> Failure:
     if code is not None:
         if not fits(code, "a string") and not fits(code, "an integer"):
             error.get("code").expected("a string")
-        code = str(code)
+        code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
     kind = given.get("kind", "")
     if kind:
         error.get("kind").choice(ERROR_KINDS)
+    # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
     status = response.value.get("status", usual_status)
     if status and status < 400:
@@ -8462,6 +8492,7 @@ class Uses:
     def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
         """Whether a limit has room for one request more, which it then counts, and what is left
         after it.  The window is fixed, and begins with the first request."""
+        # The monotonic clock: a window must not move with the time of day.
         moment = time.monotonic()
         if moment >= self.window_end:
             self.window_end = moment + per
@@ -8470,7 +8501,7 @@ class Uses:
         if is_admitted:
             self.in_window += 1
         wait = self.window_end - moment
-        reset = math.ceil(time.time_ns() / 1e9 + wait)
+        reset = math.ceil(time.time_ns() / 1e9 + wait)  # what headers tell is the time of day
         limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
         return is_admitted, limit
 
@@ -8557,6 +8588,7 @@ class Mock:
         What exceeds its limit is answered with an error, and is no use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
+        # Two requests at once must not both get the last use.
         with uses.lock:
             used = uses.count
             answer = self.answer(used)
@@ -8574,6 +8606,7 @@ class Mock:
         """Where an index keeps it: exact provider (one key each), model and user text; None for
         any."""
         expected = {condition.key: condition.expected for condition in self.conditions}
+        # Only equal texts can be looked up; matchers must be tried.
         model, user = expected.get("model"), expected.get("user")
         if not isinstance(model, str):
             model = None
@@ -8769,6 +8802,7 @@ def near_misses(
     by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
     for mock in mocks:
         differences = mock.differences(call, wire, used(mock))
+        # Among thousands of mocks only some are kept a rank, before their texts are compared.
         holding = len(mock.conditions) - len(differences)
         equals = by_rank.setdefault((len(differences), -holding), [])
         if len(equals) < EQUALLY_NEAR:
@@ -8786,7 +8820,7 @@ def likeness(difference: Difference) -> float:
     """How alike the two texts of a difference are, from 0 to 1."""
     _, got, expected = difference
     matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
-    return matcher.quick_ratio()
+    return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
 
 
 def as_text(value: Json) -> str:
@@ -10437,6 +10471,7 @@ class Operations:
         """All mocks in matching order, with how often they were used."""
         sessions = self.sessions()
         found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        # Those from files come last: what is added answers before them.
         return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
 
     def remove(self, id: str) -> None:
@@ -11800,7 +11835,7 @@ class Log:
         self.mode = mode
         if not self.stream:  # standard error was closed from the start
             self.mode = "off"
-        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
+        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()  # bounded by put()
         self.dropped = 0
         self.thread = threading.Thread(target=self.write, name="log", daemon=True)
         if self.mode != "off":
@@ -11837,6 +11872,7 @@ class Log:
         last = False
         while not last:
             batch = [self.lines.get()]
+            # One write for many lines: a system call each would cost more than the lines.
             while not self.lines.empty():
                 batch.append(self.lines.get())
             last = None in batch
@@ -12286,6 +12322,8 @@ class Turns:
 # Certificates and contexts.  May touch files, and the openssl program.
 
 
+# CA:TRUE, so that clients can trust it as a root.  What counts are the alternative names: a CN
+# names no server (RFC 9525, 2).
 OPENSSL_SETTINGS = """\
 [req]
 prompt=no
@@ -12337,6 +12375,7 @@ def run_openssl(command: Sequence[str]) -> None:
     """Run the openssl program.  OSError says that there is none, or repeats its last line."""
     import subprocess
 
+    # Without standard input it can't stop to ask something.
     pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     try:
         subprocess.run(command, check=True, timeout=30, **pipes)
@@ -12359,7 +12398,8 @@ def tls_context(cert: str, key: str) -> "ssl.SSLContext":
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["http/1.1"])  # HTTP/2 is not spoken here
+    # load_cert_chain() does not say which of the two it can't read.
     for name, path in (("certificate", cert), ("key", key)):
         try:
             Path(path).read_bytes()
@@ -12381,6 +12421,7 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
     import tempfile
 
     cert, key = make_certificate(names)
+    # load_cert_chain() takes nothing but files.
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
         for path, text in zip(paths, (cert, key)):

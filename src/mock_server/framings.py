@@ -17,7 +17,7 @@ from .limits import Json
 class SSE:
     """Server-sent events: `eol` ends each line, an empty line each event."""
 
-    negotiated = False  # no provider compresses an event stream by default (wire formats, 4)
+    negotiated = False  # most providers never compress an event stream (wire formats, 4)
     streams = True  # whether the content type is the stream's, not that of a whole body
 
     # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.

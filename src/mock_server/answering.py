@@ -50,10 +50,11 @@ class Answerer:
         memory = self.memory(session, request)
         known = memory.find(request)
         if known is None:
+            # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
             answered = self.fresh(replace(request, headers=headers), session)
             return memory.keep(request, headers.noted, answered)
-        if known.uses:
+        if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:
                 known.uses.count += 1
         return known
@@ -126,6 +127,7 @@ class Answerer:
         found, is_repeatable = session.find(call, wire)
         if found:
             return self.mocked(wire, call, found, brought, is_repeatable)
+        # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
@@ -189,6 +191,7 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
+        # A digest, not random: the same seed and use draw the same on every machine.
         if fault and fault.probability < 1:
             digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
             if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
@@ -205,11 +208,12 @@ def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
+    # What makes an OPTIONS a preflight (Fetch, "CORS protocol").
     if "access-control-request-method" in request.headers:
         wanted = request.headers.get("access-control-request-headers", "*")
         headers += (
             ("Access-Control-Allow-Methods", allowed),
             ("Access-Control-Allow-Headers", wanted),
-            ("Access-Control-Max-Age", "86400"),
+            ("Access-Control-Max-Age", "86400"),  # a day
         )
     return Response(204, headers, may_gzip=False)

@@ -46,13 +46,15 @@ class NotedHeaders(Mapping[str, str]):
 
 
 class Key(NamedTuple):
-    """All of a request that its answer depends on; `headers` are the values of those asked for."""
+    """All of a request that its answer depends on; `headers` are the values of the `names` asked
+    for."""
 
     method: str
     path: str
     port: int
     body: bytes
     query: Tuple[Tuple[str, str], ...]
+    names: Tuple[str, ...]
     headers: Tuple[Optional[str], ...]
 
     @property
@@ -60,6 +62,14 @@ class Key(NamedTuple):
         """About how many bytes of memory it takes."""
         texts = [self.path, *(text for pair in self.query for text in pair)]
         return len(self.body) + sum(map(len, [*texts, *filter(None, self.headers)])) + OBJECT_ROOM
+
+
+def key_of(request: Request, names: Tuple[str, ...]) -> Key:
+    """The key of a request whose answer depends on the headers with these names."""
+    headers = request.headers
+    values = tuple([headers.get(name) for name in names])
+    query = tuple(request.query.items())
+    return Key(request.method, request.path, request.port, request.body, query, names, values)
 
 
 class Memory:
@@ -85,17 +95,10 @@ class Memory:
         """Whether the answers still hold: they were made with these settings from these mocks."""
         return self.settings is settings and self.own is own and self.files is files
 
-    def key(self, request: Request) -> Key:
-        """The key of a request, as far as is known what its answer depends on."""
-        headers = request.headers
-        names = self.names.get((request.method, request.path), ())
-        values = tuple([headers.get(name) for name in names])
-        query = tuple(request.query.items())
-        return Key(request.method, request.path, request.port, request.body, query, values)
-
     def find(self, request: Request) -> Optional[Answered]:
-        """The answer to an equal request."""
-        return self.answers.get(self.key(request))
+        """The answer to an equal request, as far as is known what its answer depends on."""
+        names = self.names.get((request.method, request.path), ())
+        return self.answers.get(key_of(request, names))
 
     def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
         """The answer, which is remembered if it can be.  A stream is written out first, as far as
@@ -114,16 +117,16 @@ class Memory:
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
         place = request.method, request.path
-        names = self.names.get(place, ())
-        more = noted.difference(names)
-        if more:  # what was remembered without them is not found any more
-            self.names[place] = (*names, *sorted(more))
-        key = self.key(request)
+        known = self.names.get(place, ())
+        # The key is made of these names, whatever another thread makes of them meanwhile, and what
+        # was remembered without the new ones is not found any more.
+        names = (*known, *sorted(noted.difference(known)))
+        key = key_of(request, names)
         size += key.size
         if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:
             self.forget()
-            self.names[place] = (*names, *sorted(more))
+        self.names[place] = names
         self.answers[key] = answered
         self.used += size

@@ -1600,9 +1600,9 @@ class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
-    routing), matched against the undecoded path.  No other provider's catch-all is at home in
-    paths that begin with one of `area`.  `fields` are checked before `turns` and the like read
-    the body."""
+    routing), matched against the undecoded path.  In paths that begin with one of `area` a
+    catch-all is not at home whose API this provider has in a form of its own.  `fields` are
+    checked before `turns` and the like read the body."""
 
     provider = ""
     operation = "generate"
@@ -10539,9 +10539,22 @@ def compiled_routes() -> Tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
+NOBODY: FrozenSet[str] = frozenset()
 LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
 ROUTES = compiled_routes()
-AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+def strangers(host: str) -> FrozenSet[str]:
+    """The other providers whose APIs a provider has in forms of its own: in its area a path that
+    is like one of theirs is a wrong one of its own."""
+    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
+    found = {
+        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
+    }
+    return frozenset(found - {host})
+
+
+AREAS = {start: strangers(wire.provider) for wire in WIRE_FORMATS for start in wire.area}
 
 
 def known_paths() -> Dict[str, WireFormat]:
@@ -10571,10 +10584,10 @@ def owners(method: str, path: str) -> Owners:
 def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
     method = "GET" if method == "HEAD" else method
-    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
+    barred = next((barred for start, barred in AREAS.items() if path.startswith(start)), NOBODY)
     found: List[Tuple[WireFormat, Mapping[str, str]]] = []
     for route in ROUTES:
-        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
+        if route.method != method or (route.anywhere and route.wire.provider in barred):
             continue
         match = route.pattern.fullmatch(path)
         if match and route.wire not in (wire for wire, _ in found):

@@ -1621,9 +1621,9 @@ class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
-    routing), matched against the undecoded path.  No other provider's catch-all is at home in
-    paths that begin with one of `area`.  `fields` are checked before `turns` and the like read
-    the body."""
+    routing), matched against the undecoded path.  In paths that begin with one of `area` a
+    catch-all is not at home whose API this provider has in a form of its own.  `fields` are
+    checked before `turns` and the like read the body."""
 
     provider = ""
     operation = "generate"
@@ -10611,9 +10611,22 @@ def compiled_routes() -> Tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
+NOBODY: FrozenSet[str] = frozenset()
 LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
 ROUTES = compiled_routes()
-AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+def strangers(host: str) -> FrozenSet[str]:
+    """The other providers whose APIs a provider has in forms of its own: in its area a path that
+    is like one of theirs is a wrong one of its own."""
+    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
+    found = {
+        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
+    }
+    return frozenset(found - {host})
+
+
+AREAS = {start: strangers(wire.provider) for wire in WIRE_FORMATS for start in wire.area}
 
 
 def known_paths() -> Dict[str, WireFormat]:
@@ -10644,10 +10657,10 @@ def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
     method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
     # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
+    barred = next((barred for start, barred in AREAS.items() if path.startswith(start)), NOBODY)
     found: List[Tuple[WireFormat, Mapping[str, str]]] = []
     for route in ROUTES:
-        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
+        if route.method != method or (route.anywhere and route.wire.provider in barred):
             continue
         match = route.pattern.fullmatch(path)
         if match and route.wire not in (wire for wire, _ in found):
@@ -11327,15 +11340,24 @@ class NotedHeaders(Mapping[str, str]):
         return len(self.known)
 
 
-# All of a request that its answer depends on: method, path, port, body, query, and the values of
-# the
-# headers that were asked for.  A plain tuple: one is made for every request.
-Key = Tuple[str, str, int, bytes, Tuple[Tuple[str, str], ...], Tuple[Optional[str], ...]]
+# All of a request that its answer depends on: method, path, port, body, query, the names of the
+# headers that were asked for, and their values.  A plain tuple: one is made for every request.
+Names = Tuple[str, ...]
+Query = Tuple[Tuple[str, str], ...]
+Key = Tuple[str, str, int, bytes, Query, Names, Tuple[Optional[str], ...]]
+
+
+def key_of(request: Request, names: Names) -> Key:
+    """The key of a request whose answer depends on the headers with these names."""
+    headers = request.headers
+    values = tuple([headers.get(name) for name in names])
+    query = tuple(request.query.items())
+    return request.method, request.path, request.port, request.body, query, names, values
 
 
 def key_size(key: Key) -> int:
     """About how many bytes of memory a key takes."""
-    _, path, _, body, query, headers = key
+    _, path, _, body, query, _, headers = key
     size = OBJECT_ROOM + len(path) + len(body)
     size += sum(len(name) + len(value) for name, value in query)
     return size + sum(len(value) for value in headers if value)
@@ -11365,17 +11387,10 @@ class Memory:
         """Whether the answers still hold: they were made with these settings from these mocks."""
         return self.settings is settings and self.added is added and self.files is files
 
-    def key(self, request: Request) -> Key:
-        """The key of a request, as far as is known what its answer depends on."""
-        headers = request.headers
-        names = self.names.get((request.method, request.path), ())
-        values = tuple([headers.get(name) for name in names])
-        query = tuple(request.query.items())
-        return request.method, request.path, request.port, request.body, query, values
-
     def find(self, request: Request) -> Optional[Answered]:
-        """The answer to an equal request."""
-        return self.answers.get(self.key(request))
+        """The answer to an equal request, as far as is known what its answer depends on."""
+        names = self.names.get((request.method, request.path), ())
+        return self.answers.get(key_of(request, names))
 
     def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
         """The answer, which is remembered if it can be.  A stream is written out first, as far as
@@ -11394,17 +11409,17 @@ class Memory:
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
         place = request.method, request.path
-        names = self.names.get(place, ())
-        more = noted.difference(names)
-        if more:  # what was remembered without them is not found any more
-            self.names[place] = (*names, *sorted(more))
-        key = self.key(request)
+        known = self.names.get(place, ())
+        # The key is made of these names, whatever another thread makes of them meanwhile, and what
+        # was remembered without the new ones is not found any more.
+        names = (*known, *sorted(noted.difference(known)))
+        key = key_of(request, names)
         size += key_size(key)
         if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:
             self.forget()
-            self.names[place] = (*names, *sorted(more))
+        self.names[place] = names
         self.answers[key] = answered
         self.used += size
 

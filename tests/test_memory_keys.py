@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Dict
 
 import pytest
 from samples import answerer, ask
@@ -59,3 +59,29 @@ def test_headers_note_what_is_asked_for_there_or_not() -> None:
         "2",
     )
     assert headers.noted == {"a", "b", "x", "y"}
+
+
+def test_two_threads_that_note_different_headers_never_mix_their_answers_up() -> None:
+    # Each thread knows the names of before; the one that is done last overwrites the other's.
+    class Names(Dict[Any, Any]):
+        def get(self, key: Any, default: Any = None) -> Any:
+            return default
+
+    memory = m.Memory(m.Settings(), m.Index(()), m.Index(()), 1024 * 1024)
+    plain, keyed, versioned = (
+        m.Request("GET", "/v1/models", headers={name: "1"})
+        for name in ("host", "x-goog-api-key", "anthropic-version")
+    )
+    memory.names = Names()
+    openai, anthropic = m.Answered(m.Response(200, ())), m.Answered(m.Response(200, ()))
+    memory.put(versioned, {"anthropic-version"}, anthropic, 1)
+    memory.put(plain, {"anthropic-version", "x-goog-api-key"}, openai, 1)
+    memory.names = {("GET", "/v1/models"): ("anthropic-version",)}
+    assert memory.find(versioned) is anthropic
+    assert memory.find(keyed) is None
+
+
+def test_an_answer_too_long_to_be_remembered_leaves_nothing_behind() -> None:
+    memory = m.Memory(m.Settings(), m.Index(()), m.Index(()), 1024 * 1024)
+    memory.put(m.Request("GET", "/long"), {"a"}, m.Answered(m.Response(200, ())), 2 * 1024 * 1024)
+    assert (memory.names, memory.answers, memory.used) == ({}, {}, 0)

@@ -63,6 +63,9 @@ PATH_OWNERS = [
     ("POST", "/v1beta1/projects/p/locations/l/endpoints/openapi/chat/completions", m.VertexChat),
     ("POST", "/anthropic/v1/messages", m.AnthropicMessages),
     ("POST", "/anthropic/v1/messages/count_tokens", m.AnthropicCountTokens),
+    ("POST", "/openai/v1/messages", m.AnthropicMessages),
+    ("POST", "/openai/v1/messages/count_tokens", m.AnthropicCountTokens),
+    ("POST", "/v1/projects/p/v2/chat", m.CohereChat),
     (
         "POST",
         "/v1/projects/p/locations/l/publishers/anthropic/models/claude%3ArawPredict",

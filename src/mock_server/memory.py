@@ -45,15 +45,24 @@ class NotedHeaders(Mapping[str, str]):
         return len(self.known)
 
 
-# All of a request that its answer depends on: method, path, port, body, query, and the values of
-# the
-# headers that were asked for.  A plain tuple: one is made for every request.
-Key = Tuple[str, str, int, bytes, Tuple[Tuple[str, str], ...], Tuple[Optional[str], ...]]
+# All of a request that its answer depends on: method, path, port, body, query, the names of the
+# headers that were asked for, and their values.  A plain tuple: one is made for every request.
+Names = Tuple[str, ...]
+Query = Tuple[Tuple[str, str], ...]
+Key = Tuple[str, str, int, bytes, Query, Names, Tuple[Optional[str], ...]]
+
+
+def key_of(request: Request, names: Names) -> Key:
+    """The key of a request whose answer depends on the headers with these names."""
+    headers = request.headers
+    values = tuple([headers.get(name) for name in names])
+    query = tuple(request.query.items())
+    return request.method, request.path, request.port, request.body, query, names, values
 
 
 def key_size(key: Key) -> int:
     """About how many bytes of memory a key takes."""
-    _, path, _, body, query, headers = key
+    _, path, _, body, query, _, headers = key
     size = OBJECT_ROOM + len(path) + len(body)
     size += sum(len(name) + len(value) for name, value in query)
     return size + sum(len(value) for value in headers if value)
@@ -83,17 +92,10 @@ class Memory:
         """Whether the answers still hold: they were made with these settings from these mocks."""
         return self.settings is settings and self.added is added and self.files is files
 
-    def key(self, request: Request) -> Key:
-        """The key of a request, as far as is known what its answer depends on."""
-        headers = request.headers
-        names = self.names.get((request.method, request.path), ())
-        values = tuple([headers.get(name) for name in names])
-        query = tuple(request.query.items())
-        return request.method, request.path, request.port, request.body, query, values
-
     def find(self, request: Request) -> Optional[Answered]:
-        """The answer to an equal request."""
-        return self.answers.get(self.key(request))
+        """The answer to an equal request, as far as is known what its answer depends on."""
+        names = self.names.get((request.method, request.path), ())
+        return self.answers.get(key_of(request, names))
 
     def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
         """The answer, which is remembered if it can be.  A stream is written out first, as far as
@@ -112,16 +114,16 @@ class Memory:
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
         place = request.method, request.path
-        names = self.names.get(place, ())
-        more = noted.difference(names)
-        if more:  # what was remembered without them is not found any more
-            self.names[place] = (*names, *sorted(more))
-        key = self.key(request)
+        known = self.names.get(place, ())
+        # The key is made of these names, whatever another thread makes of them meanwhile, and what
+        # was remembered without the new ones is not found any more.
+        names = (*known, *sorted(noted.difference(known)))
+        key = key_of(request, names)
         size += key_size(key)
         if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:
             self.forget()
-            self.names[place] = (*names, *sorted(more))
+        self.names[place] = names
         self.answers[key] = answered
         self.used += size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from typing import Dict, List, Mapping, NamedTuple, Pattern, Tuple
+from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Pattern, Tuple
 
 from .errors import Refused, shown
 from .formats.all import DEFAULT_SHAPE
@@ -88,9 +88,22 @@ def compiled_routes() -> Tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
+NOBODY: FrozenSet[str] = frozenset()
 LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
 ROUTES = compiled_routes()
-AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+def strangers(host: str) -> FrozenSet[str]:
+    """The other providers whose APIs a provider has in forms of its own: in its area a path that
+    is like one of theirs is a wrong one of its own."""
+    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
+    found = {
+        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
+    }
+    return frozenset(found - {host})
+
+
+AREAS = {start: strangers(wire.provider) for wire in WIRE_FORMATS for start in wire.area}
 
 
 def known_paths() -> Dict[str, WireFormat]:
@@ -121,10 +134,10 @@ def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
     method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
     # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
+    barred = next((barred for start, barred in AREAS.items() if path.startswith(start)), NOBODY)
     found: List[Tuple[WireFormat, Mapping[str, str]]] = []
     for route in ROUTES:
-        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
+        if route.method != method or (route.anywhere and route.wire.provider in barred):
             continue
         match = route.pattern.fullmatch(path)
         if match and route.wire not in (wire for wire, _ in found):

@@ -79,9 +79,9 @@ class WireFormat:
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
-    routing), matched against the undecoded path.  No other provider's catch-all is at home in
-    paths that begin with one of `area`.  `fields` are checked before `turns` and the like read
-    the body."""
+    routing), matched against the undecoded path.  In paths that begin with one of `area` a
+    catch-all is not at home whose API this provider has in a form of its own.  `fields` are
+    checked before `turns` and the like read the body."""
 
     provider = ""
     operation = "generate"

@@ -304,3 +304,8 @@ def test_no_route_of_one_provider_names_the_paths_of_another() -> None:
     for wire in m.WIRE_FORMATS:
         for route in wire.routes:
             assert "(?" not in route and "\\" not in route
+
+
+def test_mistrals_client_finds_its_models_under_a_prefix_too() -> None:
+    for path in ("/gateway/v1/models", "/gateway/v1/models/mistral-small-latest"):
+        assert type(m.route(m.Request("GET", path, {}, MISTRAL))[0]) is m.MistralModels

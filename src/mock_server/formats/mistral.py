@@ -127,7 +127,7 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
 class MistralModels(Mistral, OpenAIModels):
     """Models, with what they can do."""
 
-    routes = (OpenAIModels.routes[0],)
+    routes = OpenAIModels.routes
     known = (
         "mistral-small-latest",
         "mistral-large-latest",

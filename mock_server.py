@@ -245,7 +245,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = sorted(known)  # so that the hint is the same every time
     near = difflib.get_close_matches(word, names, n=1)
     if near:
-        return f"did you mean {near[0]!r}?"
+        return f'did you mean "{near[0]}"?'
     return "known: " + ", ".join(names)
 
 
@@ -1048,6 +1048,7 @@ class Node:
 
     def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
         """Raise the error: source, path and problem."""
+        # The path is made only here, as most values are as they must be.
         path, found = self.path, self.value
         message = ": ".join(part for part in (self.source, path, problem) if part)
         raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
@@ -1162,7 +1163,7 @@ class Node:
         value = self.a("an object")
         for name, kind in fields.items():
             found = value.get(name)
-            if found is None:
+            if found is None:  # null is the same as none in a request
                 if kind[-1] == "!":
                     self.get(name).expected(kind[:-1])
             elif not fits(found, kind.rstrip("!")):
@@ -1312,7 +1313,7 @@ def anthropic_deltas(
 class SSE:
     """Server-sent events: `eol` ends each line, an empty line each event."""
 
-    negotiated = False  # no provider compresses an event stream by default (wire formats, 4)
+    negotiated = False  # most providers never compress an event stream (wire formats, 4)
     streams = True  # whether the content type is the stream's, not that of a whole body
 
     # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
@@ -1339,6 +1340,7 @@ class SSE:
     @classmethod
     def split(cls, data: bytes) -> List[bytes]:
         """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
+        # Cut only where events end: what is sent again is what was recorded.
         cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
         return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
 
@@ -1355,6 +1357,7 @@ class SSE:
         values = []
         for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
             name, _, value = line.partition(":")
+            # One leading space is no part of the value (3.1).
             if value.startswith(" "):
                 value = value[1:]
             if name == "data":
@@ -1375,7 +1378,7 @@ class JsonArray:
         before = b"["
         for _, value in events:
             yield before + utf8(indented(value)) + b"\n"
-            before = b",\r\n"
+            before = b",\r\n"  # CR LF before, a bare LF behind (7)
         if before == b"[":
             yield b"[]"
         else:
@@ -1404,6 +1407,7 @@ class NDJSON:
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as lines; names are not sent."""
         for _, value in events:
+            # No blank line: ollama-python breaks on one (13, verified).
             yield utf8(self.layout(value) + "\n")
 
     @staticmethod
@@ -1434,6 +1438,7 @@ class EventStream:
             name, value = map(utf8, header)
             packed += struct.pack(">B", len(name)) + name
             packed += struct.pack(">BH", 7, len(value)) + value
+        # The total counts all: two lengths and two CRCs make the 16 (10.1).
         prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
         data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
         return data + struct.pack(">I", zlib.crc32(data))
@@ -1486,6 +1491,7 @@ class EventStream:
         return values
 
 
+# Google alone ends lines with CR LF and has a space behind colons (wire formats, 3.2).
 OPENAI_SSE = SSE()
 
 
@@ -1593,6 +1599,7 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
 def uuid(call: Call, label: str) -> str:
     """A UUID of version 4."""
     digits = call.token(label, 32, HEX)
+    # The fixed digits are the version and the variant (RFC 9562, 4.2 and 4.1).
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
@@ -1756,6 +1763,7 @@ class WireFormat:
         elif more:
             value = {**value, **more}
         headers = error.headers
+        # Azure's error of an unknown deployment has none (section 6, recorded).
         if error.content_type is not None:
             headers = (("Content-Type", error.content_type or self.json_type), *headers)
         return utf8(error.layout(value) + error.ending), headers
@@ -1910,6 +1918,7 @@ ANTHROPIC_TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+# Of the sentences only that of not_found was recorded; section 9 says where the others are from.
 ANTHROPIC_ERRORS = {
     "no_key": Failure(401, "x-api-key header is required"),
     "authentication": Failure(401, "invalid x-api-key"),
@@ -2025,6 +2034,7 @@ class AnthropicRequest(Anthropic):
     fields: Mapping[str, str] = {
         "model": "a string!",
         "messages": "an array!",
+        # Unlike elsewhere this one is required (section 9).
         "max_tokens": "an integer!",
         "system": "a string or an array",
         "stream": "a boolean",
@@ -2271,6 +2281,7 @@ OPENAI_SPENT_HEADERS: Headers = (
     ("x-ratelimit-reset-tokens", "9ms"),
 )
 
+# Which of the sentences were recorded, and which are only quoted, is in the table of 5.8.
 OPENAI_ERRORS: Mapping[str, Failure] = {
     "no_key": Failure(
         401,
@@ -2336,6 +2347,7 @@ def go_duration(seconds: int) -> str:
     parts = []
     if hours:
         parts.append(f"{hours}h")
+    # Go writes the minutes behind hours even if there are none: 1h0m5s.
     if hours or minutes:
         parts.append(f"{minutes}m")
     return "".join([*parts, f"{rest}s"])
@@ -2389,6 +2401,7 @@ def wants_usage(body: Json) -> bool:
 
 def wants_obfuscation(body: Json) -> bool:
     """Whether the events of a stream are to be padded, which is the default."""
+    # Since August 2025 (5.3).
     return within(body, "stream_options", "include_obfuscation") is not False
 
 
@@ -2474,6 +2487,7 @@ class OpenAI(WireFormat):
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}` in one of two layouts."""
         value = {"error": self.error(failure)}
+        # At the front door 4 spaces and a line end, from the engine 2 and none (5.8, recorded).
         if failure.status in self.front_door:
             wide = functools.partial(indented, step="    ")
             return ErrorBody(value, wide, "\n", "application/json; charset=utf-8")
@@ -2504,6 +2518,8 @@ class OpenAIGeneration(OpenAI):
         """The values, and `[DONE]` if they don't end with it."""
         for value in values:
             yield "", value
+        # A .jsonl file of what an SDK gave out lacks it: SDKs keep the terminator to themselves
+        # (3.3).
         if not values or values[-1] != "[DONE]":
             yield "", "[DONE]"
 
@@ -2859,6 +2875,7 @@ BLOCKED = {"violence": {"filtered": True, "severity": "high"}}
 
 # --- Headers and errors ---
 
+# Recorded in March 2026 of chat; the resets are bare numbers, unlike OpenAI's (section 6).
 AZURE_ENGINE_HEADERS: Headers = (
     ("x-ms-region", "East US 2"),
     ("x-ms-rai-invoked", "true"),
@@ -3147,6 +3164,7 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     only_calls = bool(heads) and len(heads) == len(reply.parts)
     lone = only_calls and len(heads) == 1
     delta: Dict[str, Json] = {"role": "assistant", "content": None}
+    # Without a text it is null, not empty (5.3).
     if reply.text(Text) is not None:
         delta["content"] = ""
     if lone:
@@ -3200,6 +3218,7 @@ class ChatCompletion(ChatRequest):
 
     def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
         """The assistant's message."""
+        # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
         return {
             "role": "assistant",
             "content": reply.text(Text),
@@ -3241,6 +3260,7 @@ class OpenAIChat(ChatCompletion):
         for index in range(call.choices):
             message = {"message": self.message(call, reply, index)}
             choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+        # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
         return self.arranged(
             {
                 **self.head(call, reply, "chat.completion"),
@@ -3270,6 +3290,7 @@ class OpenAIChat(ChatCompletion):
             # The finish reason comes alone (5.3).
             final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
             yield {**shared, "choices": [final], **usage}
+        # One chunk more, without choices (5.3).
         if usage:
             yield {**shared, "choices": [], "usage": self.usage(reply)}
 
@@ -3322,6 +3343,7 @@ class AzureChat(AzureGeneration, OpenAIChat):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """The fingerprint alone."""
+        # There is no `service_tier` (section 6).
         return {"system_fingerprint": super().tail(call)["system_fingerprint"]}
 
     def choice(
@@ -3404,6 +3426,7 @@ def content_part(part: Part, text: str) -> Dict[str, Json]:
 def opened_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
     """An output item as a stream begins it, with nothing in it."""
     label = f"item {index}"
+    # Keys in the order of 5.5; a thought alone has no status.
     if isinstance(part, ToolCall):
         return {
             "id": response_id(call, "fc", label),
@@ -3529,6 +3552,7 @@ def obfuscation(call: Call, delta: Delta, number: int) -> Dict[str, Json]:
     recorded)."""
     if not wants_obfuscation(call.body):
         return {}
+    # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
     start = (delta.index + number) * 16 % 1008
     return {"obfuscation": call.pads[start : start + (-len(delta.piece)) % 16]}
 
@@ -3569,6 +3593,7 @@ def input_turns(given: Field) -> Iterator[Turn]:
         kind = item_kind(item)
         if kind == "message":
             yield Turn(item_role(item), openai_text(item.get("content")))
+        # `function_call_output`, and the like of other tools (5.5).
         elif kind.endswith("_output") and "output" in item.value:
             yield Turn("tool", tool_output(item.get("output")))
         elif kind not in SILENT_ITEMS:
@@ -3673,6 +3698,7 @@ class ResponsesRequest(OpenAIGeneration):
 
     def schema(self, body: Field) -> Json:
         """`text.format.schema`."""
+        # It lies flat; in chat there is a `json_schema` around it (5.5).
         return within(body.value, "text", "format", "schema")
 
     def has_rate_limits(self, stream: bool) -> bool:
@@ -3725,6 +3751,7 @@ RESPONSE_MEMBERS: Mapping[str, Json] = {
 }
 
 # The status of a response, and what is incomplete about it, by the reason for which a reply stops.
+# A call of a tool is no reason of its own here (5.5).
 RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
     "stop": ("completed", None),
     "tool_calls": ("completed", None),
@@ -3735,6 +3762,7 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
 
 def response_usage(usage: Usage) -> Dict[str, Json]:
     """Token counts with their details."""
+    # `cache_write_tokens` came in mid 2026; openai-py's strict validation needs it (5.5).
     return {
         "input_tokens": usage.input,
         "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
@@ -3757,6 +3785,7 @@ class OpenAIResponses(ResponsesRequest):
         """The response object; it repeats most of the request."""
         body = call.body
         members = dict(RESPONSE_MEMBERS)
+        # Laid over the request's once more: what the server alone says, and what it completes.
         members.update((name, body[name]) for name in members if body.get(name) is not None)
         members.update(
             id=reply.id or response_id(call, "resp", "id"),
@@ -3843,6 +3872,7 @@ class OpenAIInputTokens(ResponsesRequest):
 
 def content_filter(source: str, blocked: bool, results: Mapping[str, Json], end: int) -> Json:
     """What the filters found in the prompt or in the completion, up to the character `end`."""
+    # Recorded, with these members (section 6).
     return {
         "blocked": blocked,
         "source_type": source,
@@ -4221,6 +4251,7 @@ class BedrockConverse(ConverseRequest):
             yield from converse_block_events(call, reply.parts[index], index, deltas)
         yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}
         usage = converse_usage(reply.usage)
+        # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -4231,6 +4262,7 @@ class BedrockConverse(ConverseRequest):
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is
         in them."""
+        # A payload's own name is not in it: it was a header of its frame (10.1).
         for value in values:
             name, payload = recorded_converse_event(value)
             if name:
@@ -4833,6 +4865,7 @@ class CohereEmbed(Cohere):
         """The embeddings by type; floats where none is asked for."""
         vectors = reply.vectors(len(call.inputs))
         types = call.body.get("embedding_types") or ["float"]
+        # The shape for typed embeddings, which every v2 answer has (section 11, verified).
         return {
             "id": reply.id or uuid(call, "id"),
             "embeddings": {
@@ -5265,6 +5298,7 @@ def google_text_part(part: Part, text: str) -> Dict[str, Json]:
 
 def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
     """A function call, the part at `index` of the answer."""
+    # Since Gemini 3 it has an id, which 2.5 and older lack; `args` are an object (section 7).
     signs = SIGNING_MODEL.match(call.model)
     function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
     if tool.id or signs:
@@ -5304,6 +5338,7 @@ def google_finish_reason(reply: Reply) -> str:
 
 def is_blocked_prompt(reply: Reply) -> bool:
     """Whether a filter stopped an answer before it began: what Google calls a blocked prompt."""
+    # One that was stopped later has a candidate, which ends with SAFETY.
     return not reply.parts and reply.stop == "content_filter"
 
 
@@ -5431,6 +5466,7 @@ class GeminiAnswer(Gemini):
             **google_cached_tokens(usage),
             "promptTokensDetails": google_text_tokens(usage.input),
         }
+        # Only if there are any (section 7).
         if usage.reasoning:
             counts["thoughtsTokenCount"] = usage.reasoning
         return counts
@@ -5469,6 +5505,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What a blocked prompt gets: no candidate, but why."""
+        # With status 200 (section 7): genai-py then has a `text` of None.
         usage = self.usage(replace(reply.usage, output=0, reasoning=0), True)
         response = self.envelope(call, reply, [], usage)
         del response["candidates"]
@@ -5583,6 +5620,7 @@ class GeminiModels(Gemini):
         """A page of the list."""
         if call.model:
             return self.entry(call.model)
+        # Pages of 50 where the client does not say (section 7).
         size = page_number(call.query, "pageSize", "50") or 50
         start = page_number(call.query, "pageToken", "0")
         end = start + size
@@ -5657,6 +5695,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
         """With scores."""
+        # Two scores and a severity more than the Gemini API has (8.1).
         level = "HIGH" if blocked else "NEGLIGIBLE"
         score = 0.95 if blocked else 0.05
         rating: Dict[str, Json] = {
@@ -5698,6 +5737,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
             "promptTokensDetails": google_text_tokens(usage.input),
             "candidatesTokensDetails": google_text_tokens(spoken),
         }
+        # It stands last here (8.1).
         if usage.reasoning:
             counts["thoughtsTokenCount"] = usage.reasoning
         return counts
@@ -5825,6 +5865,7 @@ class GoogleCompatible(Gemini):
 
     layout = staticmethod(sorted_compact)
     ending = ""
+    # Recorded, other than Gemini's own type (section 7).
     json_type = "application/json"
     bad_json = OpenAI.bad_json
 
@@ -5834,6 +5875,7 @@ class GoogleCompatible(Gemini):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`[{"error": {…}}]`."""
+        # Known from public reports (section 7).
         return ErrorBody([self.google_error(call, failure)], indented, "\n")
 
 
@@ -5895,6 +5937,7 @@ class VertexChat(Vertex, GeminiChat):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """An empty fingerprint."""
+        # Empty, not left out as the Gemini API does (8.3).
         return {"system_fingerprint": ""}
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -5944,6 +5987,7 @@ def uuid_version_7(call: Call, label: str) -> str:
 class Mistral(OpenAI):
     """What Mistral does in its own way, for clients that are known by their User-Agent."""
 
+    # Compact, without a line end behind it (section 12).
     layout = staticmethod(compact)
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
@@ -6019,6 +6063,7 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
         value = super().whole(call, reply)
+        # OpenAI's shape but for the id and a count that is always 0 (section 12).
         return {
             "id": call.token("id", 32, HEX),
             **value,
@@ -6105,6 +6150,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """Nothing."""
+        # No fingerprint and no tier (section 12, recorded).
         return {}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
@@ -6153,6 +6199,7 @@ class MistralChat(Mistral, OpenAIChat):
                 if number:  # the first has no padding (recorded)
                     chunk["p"] = mistral_padding(call, number)
                 yield "", chunk
+            # Whole, in the chunk that ends the choice (section 12, recorded).
             calls = self.tool_calls(call, reply, index)
             delta = {"content": "", **present(tool_calls=calls or None)}
             last = self.choice(call, index, {"delta": delta}, finish)
@@ -6294,6 +6341,7 @@ class Ollama(WireFormat):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One line that holds an error."""
+        # ollama-python raises on it; the status was 200 (section 13, verified).
         yield "", {"error": failure.message}
 
     def schema(self, body: Field) -> Json:
@@ -6309,6 +6357,7 @@ class OllamaAnswer(Ollama):
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
+        # Absent means yes, unlike everywhere else (2.2).
         return body.value.get("stream") is not False
 
     def spoken(
@@ -6431,6 +6480,8 @@ class OllamaGenerate(OllamaChat):
         ending = super().finished(call, reply)
         reason = ending["done_reason"]
         context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
+        # The order of section 13; `done` and its reason keep their places when they are given
+        # again.
         return {"done": True, "done_reason": reason, "context": context, **ending}
 
 
@@ -6577,12 +6628,14 @@ class VertexMessages(OnVertex, AnthropicMessages):
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
+        # A `stream` in the body may be there, too, and does not count (2.2).
         return params["verb"] == "streamRawPredict"
 
 
 class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
 
+    # As anthropic-py sends it (8.2, verified by capture).
     routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
 
 
@@ -6722,6 +6775,7 @@ class Condition:
         got = self.get(call)
         if self.holds(got):
             return None
+        # What is not there is told as missing, not as null.
         if got is None:
             got = MISSING
         return self.key, got, self.expected
@@ -6745,6 +6799,7 @@ def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     elif isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
         for index, (one, inner) in enumerate(zip(got, expected)):
             pairs.append((one, inner, f"{path}[{index}]"))
+    # For Python True == 1.
     elif isinstance(got, bool) != isinstance(expected, bool) or got != expected:
         return path, got, expected
     for one, inner, inner_path in pairs:
@@ -6768,7 +6823,7 @@ def match_named(node: Node) -> List[Condition]:
 def named_condition(key: str, name: str, node: Node) -> Condition:
     """What is asked of one header or query parameter."""
     if key == "headers":
-        name = name.lower()
+        name = name.lower()  # as they are kept (RFC 9110, 5.1: in any case)
 
     def get(call: Call) -> Optional[str]:
         named: Mapping[str, str] = getattr(call, key)
@@ -6831,6 +6886,7 @@ def match_sha256(node: Node) -> List[Condition]:
     return [Condition("body_sha256", node.value, get, lambda got: bool(got == digest))]
 
 
+# In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(PROVIDERS),
     "operation": match_name(OPERATIONS),
@@ -6859,6 +6915,7 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     asked: Dict[str, Node] = {}
     if not match.is_absent:
         asked = dict(match.only(MATCH_KEYS).members())
+    # A matcher such as {"contains": …} may fit paths of several operations.
     names_path = "path" in asked and isinstance(asked["path"].value, str)
     if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
         asked["operation"] = match.get("operation").replaced(default_operation)
@@ -6879,6 +6936,7 @@ TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
 PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
 
+# As many digits as any index needs: int() takes its time over thousands.
 ITEM_NUMBER = re.compile("[0-9]{1,9}")
 
 
@@ -6890,6 +6948,7 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
     elif isinstance(node.value, list):
         for inner in node.items():
             check_templates(inner, names)
+    # Looked for first, as most texts have none.
     elif isinstance(node.value, str) and "{{" in node.value:
         check_text(node, [*TEMPLATE_NAMES, *names])
 
@@ -6917,12 +6976,13 @@ def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     """The text of one template name; what the request doesn't have is empty."""
+    # A group goes before a value of the request: its name was chosen for this mock.
     if name in groups:
         return groups[name]
     kind, _, rest = name.partition(".")
     value: Json
     if kind == "header":
-        value = call.headers.get(rest.lower())
+        value = call.headers.get(rest.lower())  # names are kept in lower case
     elif kind == "body":
         value = walked(call.body, rest)
     else:
@@ -6964,6 +7024,7 @@ class Neutral:
     def kinds(self) -> FrozenSet[Any]:
         """The kinds of its parts, as an API has to be able to say them."""
         kinds = {type(part) for part in self.parts}
+        # A structure is sent as text: what an API needs for it is text alone.
         if Structure in kinds:
             kinds = kinds - {Structure} | {Text}
         return frozenset(kinds)
@@ -6984,12 +7045,14 @@ class Neutral:
     def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
         """Token counts: given, or estimated from the texts."""
         given = self.usage
+        # Of the texts, not of events: a streamed answer has the counts of a whole one.
         thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
         told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
         reasoning, cached = given.get("reasoning_tokens"), given.get("cached_tokens", 0)
         if reasoning is None:
             reasoning = estimate(thought) if thought else 0
         output = given.get("output_tokens", reasoning + estimate(told))
+        # What is estimated is never less than its share that is given, nor a share more than it.
         asked = given.get("input_tokens", max(estimate(call.prompt), cached))
         return Usage(asked, output, min(reasoning, output), cached)
 
@@ -7017,6 +7080,7 @@ def filled_part(part: Part, call: Call, groups: Groups) -> Part:
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
         return Text(compact(filled(part.value, call, groups)))
+    # Nothing to fill: the same part serves every call.
     if isinstance(part, Embedding) or "{{" not in part.text:
         return part
     return type(part)(filled(part.text, call, groups))
@@ -7046,9 +7110,11 @@ class Answer:
     def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
         """The same of a recorded answer: whether there is one of the kind that is asked for."""
         has_events = bool(recorded.frames or recorded.values)
+        # Errors come whole, however the request wants its answer.
         if call.stream and not has_events and self.status < 400:
             expected = 'false, because its response has a "body" but no "events"'
             return "stream", True, Because(expected)
+        # One that breaks off has its error for a whole answer.
         if not call.stream and recorded.body is MISSING and self.failure is None:
             expected = 'true, because its response has "events" but no "body"'
             return "stream", False, Because(expected)
@@ -7146,6 +7212,7 @@ def bad_coding(message: str) -> Refused:
 
 # --- responses ---
 
+# RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
 ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 
 
@@ -7587,6 +7654,7 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
 
 
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
 FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 
 
@@ -7607,6 +7675,7 @@ ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
+# A client may encode the @, though it need not (RFC 3986, 3.3).
 SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
 
 
@@ -7630,6 +7699,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
     """The path, undecoded with doubled slashes folded, and the decoded query.
 
     Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
     absolute = ABSOLUTE.match(target)
     if absolute:
         target = target[absolute.end() :]
@@ -7641,6 +7711,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
         if pair:
             name, _, value = pair.replace("+", " ").partition("=")
             query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
     return re.sub("/{2,}", "/", path), query
 
 
@@ -7700,6 +7771,7 @@ class Head:
         name = self.parsed_target[0]
         if not name:
             header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
             name = header.encode("latin-1").decode("utf-8", "replace")
         if not good_session(name):
             raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
@@ -7731,6 +7803,7 @@ def check_partial(data: bytes, since: int = 0) -> None:
     """Refuse the beginning of a head that can't become a good one.
 
     It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
     if data[:1] == b"\x16":
         raise malformed(
             "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
@@ -7747,6 +7820,7 @@ def parse_head(data: bytes) -> Head:
     """A head, from the request line to the empty line that ends it.
 
     Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
     return known_head(data) if len(data) <= 2048 else new_head(data)
 
 
@@ -7819,6 +7893,7 @@ def bad_field(fields: bytes) -> str:
 
 def check_head(head: Head) -> None:
     """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
     if head.minor and "host" not in head.headers:
         raise malformed("the Host header is missing")
     if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
@@ -7847,6 +7922,7 @@ def good_target(head: Head) -> bool:
 
 def check_transfer(head: Head) -> None:
     """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
     if "content-length" in head.headers:
         raise malformed(
             "Content-Length and Transfer-Encoding contradict each other; send one of them"
@@ -7905,6 +7981,7 @@ NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 
 def parse_delivery(response: Node) -> Delivery:
     """How a response travels."""
+    # Most responses say nothing of it: thousands of them are read at start.
     if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS)):
         return Delivery()
     return Delivery(
@@ -7931,6 +8008,7 @@ def parse_pace(node: Node) -> Optional[Pace]:
     elif "between" in node.value:
         node.fail("has both between and tokens_per_second, which say the same; keep one")
     else:
+        # A token is an event.
         between = 1 / rate.number("a number, at least one an hour", 1 / 3600, 1e9)
     jitter = node.get("jitter").number("a share of the pause from 0 to 1", 0, 1, 0)
     return Pace(node.get("first").seconds(0), between, float(jitter))
@@ -7938,6 +8016,7 @@ def parse_pace(node: Node) -> Optional[Pace]:
 
 def parse_headers(node: Node) -> Tuple[Tuple[str, Optional[str]], ...]:
     """Response headers: text, numbers, or null for "leave it out"."""
+    # A mock may even take out what the provider always sends.
     return tuple((name, parse_header(name, value)) for name, value in node.members())
 
 
@@ -8034,6 +8113,7 @@ class MockNode(Node):
     def stored(self, name: str) -> Optional[bytes]:
         """The bytes of a file that is named here, or None if there is none."""
         whole = self
+        # A node deep inside a mock has no reader of its own.
         while whole.parent is not None:
             whole = whole.parent
         try:
@@ -8070,11 +8150,13 @@ def parse_body(node: MockNode) -> RecordedBody:
         plain_name = name[: -len(".gz")]
     twin_name = plain_name + ".gz"
     plain, twin = node.stored(plain_name), node.stored(twin_name)
+    # The file that is named must be there; its other form may be.
     if (twin if name == twin_name else plain) is None:
         node.fail(f"no file {shown(name)} in the data directory")
     if twin is None:
         return plain, None
     unpacked = gunzipped(node, twin, twin_name)
+    # Sent in place of each other, they would be two answers to one request.
     if plain is not None and unpacked != plain:
         node.fail(
             f"{twin_name} is not the gzip of {plain_name}; "
@@ -8107,6 +8189,7 @@ def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[
         node.fail(f"no file {shown(name)} in the data directory")
     frames: Tuple[bytes, ...] = ()
     values: Tuple[Json, ...] = ()
+    # The frames keep their bytes; values are framed as the provider of the request has it.
     if name.endswith(".sse"):
         frames = tuple(SSE.split(data))
     else:
@@ -8158,6 +8241,7 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
+# The keys of one form exclude those of the others.
 FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
 
 STOPS = ("stop", "length", "tool_calls", "content_filter")
@@ -8174,6 +8258,7 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     response.only(RESPONSE_KEYS)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
+    # A fault needs no content: it may come before any of it.
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
@@ -8237,6 +8322,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
 
 def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
     """Raise BadMock if a text that is filled asks for what a request never has."""
+    # Not in `body` and `events`: a recording is sent as it is, braces and all.
     for key in (*PART_KEYS, "parts"):
         check_templates(response.get(key), group_names)
     error = response.get("error")
@@ -8276,6 +8362,7 @@ def parse_parts(response: Node) -> List[Part]:
     """All parts of a neutral response, in the order in which they are answered."""
     listed = response.get("parts")
     if listed.is_absent:
+        # The order in which models answer: they think, speak, then call.
         keys = ("reasoning", "text", "refusal", "tool_calls")
         return [part for key in keys for part in parse_part(response.get(key))]
     beside = sorted(key for key in PART_KEYS if key in response.value)
@@ -8299,6 +8386,7 @@ def parse_part(node: Node) -> List[Part]:
     if key == "tool_calls":
         return [parse_tool_call(call) for call in node.items()]
     if key == "text":
+        # Structured output: JSON text, written so that people can read it.
         if isinstance(node.value, (dict, list)):
             return [Structure(node.value)]
         node.a("a string or an object")
@@ -8311,6 +8399,7 @@ def parse_tool_call(node: Node) -> ToolCall:
     name, arguments = node.get("name"), node.get("arguments")
     if not isinstance(name.value, str) or not name.value:
         name.expected("the tool's name")
+    # As OpenAI's answers have them (wire formats, 5.2): a mock may be copied from one.
     if isinstance(arguments.value, str):
         try:
             arguments = arguments.replaced(parse_json(arguments.value.encode()))
@@ -8333,6 +8422,7 @@ def parse_vector(row: Node) -> Tuple[float, ...]:
     is_array = isinstance(numbers, list) and len(numbers) > 0
     if not is_array or not all(fits(number, "a number") for number in numbers):
         row.expected("an array of numbers, or several of them")
+    # Vectors may be sent as float32 (wire formats, 5.6), whose largest number is about 3.4e38.
     if not all(abs(number) < 3.4e38 for number in numbers):
         row.fail("holds a number that is none of 32 bits")
     return tuple(numbers)
@@ -8344,6 +8434,7 @@ def parse_usage(node: Node) -> Mapping[str, int]:
         return {}
     counts = node.only(USAGE_KEYS).value
     for _, number in node.members():
+        # JSON readers that have doubles alone are exact up to here (RFC 8259, 6).
         number.integer("a number of tokens", 0, 2**53 - 1)
     for share, total in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
         if share in counts and total in counts and counts[share] > counts[total]:
@@ -8368,10 +8459,11 @@ def parse_error(response: Node) -> Failure:
     if code is not None:
         if not fits(code, "a string") and not fits(code, "an integer"):
             error.get("code").expected("a string")
-        code = str(code)
+        code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
     kind = given.get("kind", "")
     if kind:
         error.get("kind").choice(ERROR_KINDS)
+    # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
     status = response.value.get("status", usual_status)
     if status and status < 400:
@@ -8400,6 +8492,7 @@ class Uses:
     def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
         """Whether a limit has room for one request more, which it then counts, and what is left
         after it.  The window is fixed, and begins with the first request."""
+        # The monotonic clock: a window must not move with the time of day.
         moment = time.monotonic()
         if moment >= self.window_end:
             self.window_end = moment + per
@@ -8408,7 +8501,7 @@ class Uses:
         if is_admitted:
             self.in_window += 1
         wait = self.window_end - moment
-        reset = math.ceil(time.time_ns() / 1e9 + wait)
+        reset = math.ceil(time.time_ns() / 1e9 + wait)  # what headers tell is the time of day
         limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
         return is_admitted, limit
 
@@ -8495,6 +8588,7 @@ class Mock:
         What exceeds its limit is answered with an error, and is no use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
+        # Two requests at once must not both get the last use.
         with uses.lock:
             used = uses.count
             answer = self.answer(used)
@@ -8512,6 +8606,7 @@ class Mock:
         """Where an index keeps it: exact provider (one key each), model and user text; None for
         any."""
         expected = {condition.key: condition.expected for condition in self.conditions}
+        # Only equal texts can be looked up; matchers must be tried.
         model, user = expected.get("model"), expected.get("user")
         if not isinstance(model, str):
             model = None
@@ -8707,6 +8802,7 @@ def near_misses(
     by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
     for mock in mocks:
         differences = mock.differences(call, wire, used(mock))
+        # Among thousands of mocks only some are kept a rank, before their texts are compared.
         holding = len(mock.conditions) - len(differences)
         equals = by_rank.setdefault((len(differences), -holding), [])
         if len(equals) < EQUALLY_NEAR:
@@ -8724,7 +8820,7 @@ def likeness(difference: Difference) -> float:
     """How alike the two texts of a difference are, from 0 to 1."""
     _, got, expected = difference
     matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
-    return matcher.quick_ratio()
+    return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
 
 
 def as_text(value: Json) -> str:
@@ -8759,6 +8855,7 @@ class Entry:
     query and headers without credentials; `call` is what was asked, as far as it could be read;
     `size` is about how many bytes of memory it takes."""
 
+    # There are thousands of them: without a dict each is far smaller.
     __slots__ = (
         *("number", "moment", "method", "path", "port", "session", "masked", "body", "provider"),
         *("call", "size", "status", "mock", "fault", "unmatched", "near", "note", "duration"),
@@ -8842,7 +8939,7 @@ class Entry:
             "api": call.api or None,
             "model": call.model,
             "stream": call.stream,
-            "user": call.user[:JOURNAL_BODY],
+            "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
         }
 
     def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
@@ -8851,6 +8948,7 @@ class Entry:
             return False
         if not conditions:
             return True
+        # Masked, as they were kept: of credentials only a hash can be asked for.
         query, headers = self.masked["query"], self.masked["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
         if self.call:
@@ -8875,8 +8973,8 @@ NEAR_MISS_SIZE = 2000
 class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
-    `steady` says that an equal request will get an equal one, `feed` fills a stream while it runs,
-    `control` marks the control API's own."""
+    `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
+    it runs, `control` marks the control API's own."""
 
     response: Response
     call: Optional[Call] = None
@@ -8884,7 +8982,7 @@ class Answered:
     note: str = ""
     wire: Optional[WireFormat] = None
     uses: Optional[Uses] = None
-    steady: bool = True
+    is_repeatable: bool = True
     near: Tuple[NearMiss, ...] = ()
     unmatched: bool = False
     feed: Optional[Feed] = None
@@ -9168,11 +9266,13 @@ class Option(NamedTuple):
 
     def read_keyword(self, value: Any) -> Any:
         """The value of MockServer's keyword."""
+        # Where None is the default, it stands for what was not given.
         if value is None and self.keyword_default is None:
             return None
         if not isinstance(self.keyword_default, tuple):
             return self.kind.check(OptionNode(value, self.name))
         values = [value]
+        # A text is one value, not its letters.
         if isinstance(value, Iterable) and not isinstance(value, str):
             values = list(value)
         return [self.kind.check(OptionNode(one, self.name)) for one in values]
@@ -9279,6 +9379,7 @@ def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> 
         raise BadOption(
             f"{cert_and_key} go together; give both, or neither for a certificate made at start"
         )
+    # `key` need not be asked: it comes with `cert`.
     for name in ("cert", "tls_name", "tls_cert_out"):
         if values[name] and not values["tls"]:
             raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
@@ -9575,6 +9676,7 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.size
         self.remembered -= 1
+        # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
         if entry.session and not self.sessions.get(entry.session):
@@ -9618,6 +9720,7 @@ class Journal:
     def find(self, number: str) -> Optional[Entry]:
         """A request of any session by its id."""
         with self.lock:
+            # A gated stream is there even without a journal, or once that has dropped it.
             gated = self.gated.get(number)
             if gated:
                 return gated
@@ -9653,6 +9756,7 @@ class Journal:
             present = self.matching(wanted)
             if len(present) >= count or self.closed:
                 return present, len(present) >= count
+            # Under the same lock as the look, so that no request comes between.
             waiter = Waiter(wanted, count - len(present))
             self.waiters.append(waiter)
         try:
@@ -9666,7 +9770,7 @@ class Journal:
         """A feed of what happens from now on."""
         feed = Feed()
         with self.lock:
-            if self.closed:
+            if self.closed:  # the feed ends at once
                 feed.put(None)
             self.feeds.append((session, feed))
         return feed
@@ -10023,7 +10127,7 @@ class MockFiles:
         self.seen: Dict[str, Seen] = {}
         self.next_check = 0.0  # of the monotonic clock
         self.last_request = 0.0
-        self.look_seconds = 0.0  # what the last look for changes took
+        self.look_seconds = 0.0  # what the last look for changes took of the processor
 
     def libraries(self) -> List[Library]:
         """The directories, to be read."""
@@ -10073,11 +10177,12 @@ class MockFiles:
         if not self.seen or (arrived < self.next_check and not (is_quiet and is_quick)):
             return
         with self.lock:
-            began = time.monotonic()
+            # Of the processor: a look that another process has interrupted is no slow look, and the
+            # next request must not go without one for that.
+            began = time.thread_time()
             has_changed = any(seen.has_changed(path) for path, seen in self.seen.items())
-            looked = time.monotonic()
-            self.look_seconds = looked - began
-            self.next_check = looked + min(0.5, LOOK_SHARE * self.look_seconds)
+            self.look_seconds = time.thread_time() - began
+            self.next_check = time.monotonic() + min(0.5, LOOK_SHARE * self.look_seconds)
             if has_changed:
                 before = [mock.canonical for mock in self.index.mocks]
                 self.report(self.load(), before)
@@ -10251,54 +10356,6 @@ class Mocks:
         for session in sessions:
             session.read_again(read)
 
-    # --- for those who do not ask the session or the files yet ---
-
-    @property
-    def index(self) -> Index:
-        """See MockFiles.index."""
-        return self.files.index
-
-    @property
-    def problems(self) -> List[str]:
-        """See MockFiles.problems."""
-        return self.files.problems
-
-    def load(self) -> List[str]:
-        """See MockFiles.load."""
-        return self.files.load()
-
-    def refresh(self) -> None:
-        """See MockFiles.refresh."""
-        self.files.refresh()
-
-    def add(self, specs: Sequence[Json], session: str = "") -> List[Mock]:
-        """See Session.add."""
-        return self.session(session).add(specs)
-
-    def remove(self, ids: Iterable[str], session: str = "") -> int:
-        """See Session.remove."""
-        return self.session(session).remove(ids)
-
-    def reset(self, session: str = "") -> None:
-        """See Session.reset."""
-        self.session(session).reset()
-
-    def all(self, session: str = "") -> List[Mock]:
-        """See Session.in_order."""
-        return self.session(session).in_order()
-
-    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
-        """See Session.find."""
-        return self.session(call.session).find(call, wire)
-
-    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
-        """See Session.near."""
-        return self.session(call.session).near(call, wire)
-
-    def explain(self, near: Sequence[NearMiss]) -> str:
-        """See Session.explain."""
-        return self.session("").explain(near)
-
 
 # === operations ==============================================================
 # What can be done with a session: its mocks, its journal, its gates.
@@ -10367,6 +10424,7 @@ class Operations:
         """All mocks in matching order, with how often they were used."""
         sessions = self.sessions()
         found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        # Those from files come last: what is added answers before them.
         return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
 
     def remove(self, id: str) -> None:
@@ -10570,7 +10628,8 @@ def owners(method: str, path: str) -> Owners:
 
 def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
-    method = "GET" if method == "HEAD" else method
+    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
+    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
     ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
     found: List[Tuple[WireFormat, Mapping[str, str]]] = []
     for route in ROUTES:
@@ -10653,6 +10712,7 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
+    # Whatever the method is: it may be the wrong one.
     found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
     for wire, params in found:
         if wire.owns(request, params):
@@ -10660,6 +10720,7 @@ def shape_of(request: Request) -> WireFormat:
     if found:
         return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
+    # A typo in a path gets the shape of the provider that was meant.
     if alike > 0.75:
         return wire
     return DEFAULT_SHAPE
@@ -10746,6 +10807,7 @@ class Control:
         return control_response(
             200,
             {
+                # The mocks that were there before go on answering.
                 "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
                 "version": __version__,
                 "uptime": round(self.journal.uptime(), 3),
@@ -10782,6 +10844,7 @@ class Control:
         """The journal."""
         query = asked.query("unmatched", "limit", "mock", "session")
         entries = self.operations(asked).entries()
+        # A query is text: `unmatched=0` and a bare `unmatched` are no.
         if query.get("unmatched").text("0").lower() not in ("", "0", "false"):
             entries = [entry for entry in entries if entry.unmatched]
         mock = query.get("mock")
@@ -10809,6 +10872,7 @@ class Control:
         timeout = body.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)
         count = body.get("count").whole(1, 1)
         operations = self.operations(asked)
+        # Without a connection there is no client that could leave.
         patience = asked.request.patience or in_a_thread
         waited = operations.wait(wanted, count, ended, timeout, patience)
         if not waited.shortfall:
@@ -10845,6 +10909,7 @@ class Control:
     def add(self, asked: ControlRequest) -> Response:
         """Add mocks."""
         value = asked.json()
+        # To all would mean to those, too, that begin later.
         if asked.session == EVERY_SESSION:
             raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
         specs = value if isinstance(value, list) else [value]
@@ -10914,6 +10979,7 @@ def shown_entries(entries: List[Entry]) -> List[Json]:
 @functools.lru_cache(maxsize=None)
 def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ...]:
     """The paths below /__mock__, compiled when they are first needed; their routes by method."""
+    # By path first, so that a wrong method can be told from a wrong path.
     by_path: Dict[str, Dict[str, ControlRoute]] = {}
     for route in Control.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route
@@ -11020,6 +11086,7 @@ def ahead(frames: Frames, room: int = AHEAD) -> Frames:
     size = 0
     for frame in rest:
         begun.append(frame)
+        # With what it takes itself: a stream of empty events is bounded, too.
         size += EMPTY_FRAME + frame_size(frame)
         if size > room:
             return itertools.chain(begun, rest)
@@ -11039,11 +11106,13 @@ def written(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
     """An outcome in the provider's bytes."""
+    # A whole answer can't break off in the middle: the error is all of it.
     if isinstance(outcome, Broken) and not call.stream:
         outcome = outcome.failure
     if isinstance(outcome, Failure):
         if not is_filtered_answer(wire, outcome):
             return failed(wire, call, wire.completed(call, outcome), delivery)
+        # Most providers say so in a finish reason (wire formats, 5.8).
         status = 200
         outcome = Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model)
     if isinstance(outcome, Broken):
@@ -11076,6 +11145,7 @@ def recorded_whole(
     if not isinstance(data, bytes):
         data = wire.encode(data)
     body = wire.adapted(call, data)
+    # `adapted` gives the same object back where there was nothing to change.
     if body is not data:
         return whole_response(wire, call, body, status, delivery)
     return whole_response(wire, call, body, status, delivery, recorded.twin)
@@ -11090,9 +11160,11 @@ def streamed(
 ) -> Response:
     """A stream with the provider's headers."""
     framing = wire.framing(call)
+    # A JSON array is a JSON body, in its headers too (wire formats, 7).
     content_type = wire.stream_type if framing.streams else wire.json_type
     headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
     content = outcome.content if isinstance(outcome, Broken) else outcome
+    # Byte for byte only where the call has event streams; else its values are framed anew.
     if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):
         frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
@@ -11158,9 +11230,9 @@ def whole_response(
     headers: Headers = (),
 ) -> Response:
     """A whole body with the provider's headers, and `headers` behind them."""
-    own = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
-    own = laid_over(own, delivery.headers)
-    return Response(status, own, body, twin=twin, delivery=delivery)
+    usual = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
+    headers = laid_over(usual, delivery.headers)
+    return Response(status, headers, body, twin=twin, delivery=delivery)
 
 
 def failed(
@@ -11266,8 +11338,9 @@ class Memory:
     those that were asked for while it was made are part of the key of all answers on its path.
     Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(self, settings: Settings, own: Index, files: Index, room: int) -> None:
-        self.settings, self.own, self.files = settings, own, files
+    def __init__(self, settings: Settings, added: Index, files: Index, room: int) -> None:
+        self.settings = settings
+        self.added, self.files = added, files  # mocks of the session, and from files
         self.room = room
         self.forget()
 
@@ -11277,9 +11350,9 @@ class Memory:
         self.answers: Dict[Key, Answered] = {}
         self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
 
-    def is_of(self, settings: Settings, own: Index, files: Index) -> bool:
+    def is_of(self, settings: Settings, added: Index, files: Index) -> bool:
         """Whether the answers still hold: they were made with these settings from these mocks."""
-        return self.settings is settings and self.own is own and self.files is files
+        return self.settings is settings and self.added is added and self.files is files
 
     def key(self, request: Request) -> Key:
         """The key of a request, as far as is known what its answer depends on."""
@@ -11300,7 +11373,7 @@ class Memory:
         if frames is not None and not isinstance(frames, tuple):
             frames = ahead(frames)
             answered = replace(answered, response=replace(answered.response, frames=frames))
-        if not answered.steady or not (frames is None or isinstance(frames, tuple)):
+        if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
             return answered
         size = len(answered.response.body)
         size += sum(map(frame_size, frames or ()))
@@ -11507,7 +11580,7 @@ class Answerer:
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, whatever it is; from memory, if it came before."""
-        self.mocks.refresh()
+        self.mocks.files.refresh()
         if request.path.startswith(CONTROL_PREFIX):
             return Control(self.mocks, self.journal, self.settings).answer(request)
         session = self.mocks.session(request.session)
@@ -11516,10 +11589,11 @@ class Answerer:
         memory = self.memory(session, request)
         known = memory.find(request)
         if known is None:
+            # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
             answered = self.fresh(replace(request, headers=headers), session)
             return memory.keep(request, headers.noted, answered)
-        if known.uses:
+        if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:
                 known.uses.count += 1
         return known
@@ -11527,9 +11601,9 @@ class Answerer:
     def memory(self, session: Session, request: Request) -> Memory:
         """The answers that the session of a request remembers."""
         memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.index):
+        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.files.index):
             room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = Memory(self.settings, session.index, self.mocks.index, room)
+            memory = Memory(self.settings, session.index, self.mocks.files.index, room)
             session.memory = memory
         return memory
 
@@ -11592,6 +11666,7 @@ class Answerer:
         found, is_repeatable = session.find(call, wire)
         if found:
             return self.mocked(wire, call, found, brought, is_repeatable)
+        # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
@@ -11599,9 +11674,9 @@ class Answerer:
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         response = respond(wire, call, echoed(call), 200, delivery)
         if call.operation == "models":
-            return Answered(response, call, wire=wire, steady=is_repeatable)
+            return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
         return Answered(
-            response, call, note="echo", wire=wire, steady=is_repeatable, unmatched=True
+            response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
 
     def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
@@ -11613,7 +11688,7 @@ class Answerer:
         outcome = answer.to(call, {})
         delivery = self.drawn(answer.delivery, "header/0")
         response = respond(wire, call, outcome, answer.status, delivery)
-        return Answered(response, call, HEADER, unfit(call, outcome), wire, steady=False)
+        return Answered(response, call, HEADER, unfit(call, outcome), wire, is_repeatable=False)
 
     def mocked(
         self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
@@ -11629,7 +11704,7 @@ class Answerer:
         note = unfit(call, outcome)
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
-    def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
+    def miss(self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool) -> Answered:
         """A 404 that explains: its message names the closest mock, and beside the provider's
         members lie the near misses."""
         near = session.near(call, wire)
@@ -11638,9 +11713,15 @@ class Answerer:
         more = {"near_misses": [miss.json() for miss in near]}
         response = failed(wire, call, failure, Delivery(), more)
         note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
-        steady = steady and all(miss.mock.is_repeatable for miss in near)
+        is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
-            response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True
+            response,
+            call,
+            note=note,
+            wire=wire,
+            is_repeatable=is_repeatable,
+            near=tuple(near),
+            unmatched=True,
         )
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
@@ -11649,6 +11730,7 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
+        # A digest, not random: the same seed and use draw the same on every machine.
         if fault and fault.probability < 1:
             digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
             if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
@@ -11665,12 +11747,13 @@ def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
+    # What makes an OPTIONS a preflight (Fetch, "CORS protocol").
     if "access-control-request-method" in request.headers:
         wanted = request.headers.get("access-control-request-headers", "*")
         headers += (
             ("Access-Control-Allow-Methods", allowed),
             ("Access-Control-Allow-Headers", wanted),
-            ("Access-Control-Max-Age", "86400"),
+            ("Access-Control-Max-Age", "86400"),  # a day
         )
     return Response(204, headers, may_gzip=False)
 
@@ -11712,7 +11795,7 @@ class Log:
         self.mode = mode
         if not self.stream:  # standard error was closed from the start
             self.mode = "off"
-        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
+        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()  # bounded by put()
         self.dropped = 0
         self.thread = threading.Thread(target=self.write, name="log", daemon=True)
         if self.mode != "off":
@@ -11749,6 +11832,7 @@ class Log:
         last = False
         while not last:
             batch = [self.lines.get()]
+            # One write for many lines: a system call each would cost more than the lines.
             while not self.lines.empty():
                 batch.append(self.lines.get())
             last = None in batch
@@ -12087,7 +12171,7 @@ class Pacer:
         paused = Paused(stream, steps, due, threading.Lock())
         paused.over.acquire()
         self.arrived.append(paused)
-        os.write(self.rope, b"x")
+        os.write(self.rope, b"x")  # rings the bell, so that epoll returns
         paused.over.acquire()
         if paused.error:
             raise paused.error
@@ -12122,6 +12206,7 @@ class Pacer:
         """Take a stream over."""
         number = paused.stream.connection.fileno()
         self.running[number] = paused
+        # Only for the end: what its client sends is read after the answer.
         self.epoll.register(number, HUNG_UP)
         heapq.heappush(self.heap, (paused.due, next(self.order), paused))
 
@@ -12129,6 +12214,7 @@ class Pacer:
         """Go on with one stream, unless it is over."""
         stream = paused.stream
         number = stream.connection.fileno()
+        # It was given back, and its number may be another connection's by now.
         if self.running.get(number) is not paused:
             return
         try:
@@ -12196,6 +12282,8 @@ class Turns:
 # Certificates and contexts.  May touch files, and the openssl program.
 
 
+# CA:TRUE, so that clients can trust it as a root.  What counts are the alternative names: a CN
+# names no server (RFC 9525).
 OPENSSL_SETTINGS = """\
 [req]
 prompt=no
@@ -12247,6 +12335,7 @@ def run_openssl(command: Sequence[str]) -> None:
     """Run the openssl program.  OSError says that there is none, or repeats its last line."""
     import subprocess
 
+    # Without standard input it can't stop to ask something.
     pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     try:
         subprocess.run(command, check=True, timeout=30, **pipes)
@@ -12269,7 +12358,8 @@ def tls_context(cert: str, key: str) -> "ssl.SSLContext":
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["http/1.1"])  # HTTP/2 is not spoken here
+    # load_cert_chain() does not say which of the two it can't read.
     for name, path in (("certificate", cert), ("key", key)):
         try:
             Path(path).read_bytes()
@@ -12291,6 +12381,7 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
     import tempfile
 
     cert, key = make_certificate(names)
+    # load_cert_chain() takes nothing but files.
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
         for path, text in zip(paths, (cert, key)):
@@ -12351,6 +12442,7 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
 # Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
 
 
+# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 
@@ -12410,6 +12502,7 @@ class ChunkedBody:
             return None
         line = self.rest[self.at : end + 1]
         self.at = end + 1
+        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
         if not line.endswith(b"\r\n"):
             raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
         return line[:-2]
@@ -12477,6 +12570,7 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
         return ChunkedBody(limit)
     # A request without a length has no body, whatever its method (RFC 9112, 6.3).
     length = head.headers.get("content-length", "0")
+    # More digits are above any limit, and of thousands int() makes an error.
     if len(length) > 18 or int(length) > limit:
         raise too_large(limit)
     if int(length):
@@ -12699,6 +12793,7 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
         return "identity"
     if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
+    # The mock's own body is in that coding already.
     if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
         return "identity"
     coding = negotiated(accept)
@@ -12716,6 +12811,7 @@ def negotiates(response: Response) -> bool:
 def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
     """What the head says of the coding; one that `says_gzip` may lie."""
     headers: Headers = ()
+    # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
     if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
         headers += (("Vary", "Accept-Encoding"),)
     if says_gzip:
@@ -12732,10 +12828,12 @@ def complete_head(
     """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive:
         headers += (("Connection", "close"),)
+    # HTTP/1.0 closes unless both sides say otherwise (RFC 9112, 9.3).
     elif not exchange.minor:
         headers += (("Connection", "keep-alive"),)
     if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
         replaced = {name.lower() for name, _ in response.delivery.headers}
+        # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
@@ -12769,7 +12867,7 @@ def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
         return body, True
     if coding == "identity" or response.status in NO_BODY:
         return body, False
-    if response.twin and mode != "members":
+    if response.twin and mode != "members":  # the file's own gzip, as it was recorded
         return response.twin, True
     packed = gzip_body(body, mode)
     if coding == "smaller" and len(packed) >= len(body):
@@ -12795,6 +12893,7 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     if exchange.head_only:
         return
     pace = delivery.pace or Pace()
+    # The usual stream is made once and kept as a tuple of steps.
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
     if isinstance(frames, tuple) and not unusual:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
@@ -12937,6 +13036,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         self.respond(request, head, answered, coding, keep_alive, started)
+        # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         if closes or (not again and self.has_unread()):
@@ -12947,6 +13047,7 @@ class Handler(Channel):
     def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
         """A request with this head."""
         path = head.path
+        # Only the control API waits, for other requests.
         patience = self.wait_for if path.startswith(CONTROL_PREFIX) else None
         return Request(
             head.method,
@@ -12979,6 +13080,7 @@ class Handler(Channel):
             reason = f"internal error: {type(error).__name__}: {error}"
             self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")
             return self.refuse(request, Refused(500, reason))
+        # Uncoded, whatever the client takes: it has to be told.
         answered = answerer.refuse(request, refused)
         answered = replace(answered, response=replace(answered.response, may_gzip=False))
         return answered, "identity"
@@ -13029,12 +13131,14 @@ class Handler(Channel):
         limit = self.server.core.max_body
         reader = body_reader(head, limit)
         expects = head.tokens("expect")
+        # 417 for any other expectation (RFC 9110, 10.1.1).
         if expects and expects != ["100-continue"]:
             raise malformed(
                 f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
             )
         if not reader:
             return b""
+        # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
@@ -13071,6 +13175,7 @@ class Handler(Channel):
         core, response = self.server.core, answered.response
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
+        # Pages may call the providers' paths, the control API none but its own.
         if "origin" in request.headers and not answered.control:
             extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
@@ -13089,7 +13194,7 @@ class Handler(Channel):
             ended = str(vanished)
             raise
         except Broke as broke:
-            if str(broke) != "kept":
+            if str(broke) != "kept":  # the stream ended cleanly; the connection lives on
                 raise
         except OSError:
             ended = "shutdown" if self.server.stopping else "client_reset"
@@ -13130,7 +13235,7 @@ class Handler(Channel):
                 self.wait_released()
                 due = self.advance(going, False, 0.0)
                 continue
-            if not pacer:
+            if not pacer:  # no epoll: each thread waits for itself
                 self.wait_until(due)
                 due = self.advance(going, False, due)
                 continue
@@ -13183,6 +13288,7 @@ class Handler(Channel):
     def pause_at(self, step: Step, due: float) -> Optional[float]:
         """When the steps after one that writes nothing are due; None if it is no pause."""
         if isinstance(step, Wait):
+            # From when it was due, not from now: lateness must not add up.
             return (due or time.monotonic()) + step.seconds
         if isinstance(step, Hold) and self.gate.take():
             return None
@@ -13319,8 +13425,8 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.pacer = Pacer() if hasattr(select, "epoll") else None
         self.waiting = 0
         self.threads = 0
-        self.connections: Dict[socket.socket, bool] = {}
-        self.clock: Tuple[int, str] = (0, "")
+        self.connections: Dict[socket.socket, bool] = {}  # whether each is busy
+        self.clock: Tuple[int, str] = (0, "")  # a second, and its Date
         self.address_family = first_family(host, port)
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
@@ -13350,6 +13456,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         """Bind without looking the host's name up.
 
         HTTPServer does that, and it can take seconds."""
+        # On Windows the option would let two servers have the same port.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -13441,7 +13548,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
 
         plain.settimeout(self.head_seconds)
         try:
-            first = plain.recv(1, socket.MSG_PEEK)
+            first = plain.recv(1, socket.MSG_PEEK)  # left there for the handshake
             if first == b"\x16":
                 sealed = TLSConnection(context.wrap_socket(plain, server_side=True))
                 self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
@@ -13492,6 +13599,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         deadline = time.monotonic() + grace
         self.wake_acceptors()
         for connection, is_busy in list(self.connections.items()):
+            # Its thread waits in recv(), which then returns.
             if not is_busy:
                 shut(connection, socket.SHUT_RD)
         self.wait_for_threads(deadline - time.monotonic())
@@ -13499,6 +13607,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             shut(connection, socket.SHUT_RDWR)
         self.wait_for_threads(0.3)
         self.server_close()
+        # A thread that is still there may yet need it.
         if self.pacer and not self.threads:
             self.pacer.close()
         self.core.log.close()
@@ -13584,7 +13693,7 @@ def parser() -> argparse.ArgumentParser:
 
     made = Parser(
         prog="mock_server.py",
-        allow_abbrev=False,
+        allow_abbrev=False,  # a new option must not change what an old command line means
         description="A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, "
         "Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
         epilog="Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split at "
@@ -13614,7 +13723,7 @@ def described(option: Option) -> str:
         words += f" (default: {', '.join(map(str, option.default))})"
     elif option.default:
         words += f" (default: {option.default})"
-    return words.replace("%", "%%")
+    return words.replace("%", "%%")  # argparse fills in what a % begins
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
@@ -13692,6 +13801,7 @@ def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     stop.wait()
+    # All at the same moment: one after the other would add up their grace.
     closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
     for thread in closing:
         thread.start()

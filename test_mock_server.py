@@ -263,7 +263,7 @@ def run(*arguments: str) -> Tuple[int, str, str]:
 
 def test_a_usage_error_is_one_line_and_status_2() -> None:
     status, out, err = run("--fallbak", "echo")
-    expected = "mock_server.py: unknown argument \"--fallbak\"; did you mean '--fallback'?\n"
+    expected = 'mock_server.py: unknown argument "--fallbak"; did you mean "--fallback"?\n'
     assert (status, out, err) == (2, "", expected)
 
 
@@ -650,7 +650,7 @@ def test_waiting_in_vain_says_what_came_instead(server: MockServer) -> None:
 
 
 def test_a_bad_mock_from_python_is_a_value_error(server: MockServer) -> None:
-    with pytest.raises(ValueError, match="unknown key; did you mean 'response'"):
+    with pytest.raises(ValueError, match='unknown key; did you mean "response"'):
         server.mock(match={"user": "x"}, respnse={"text": "x"})
     with pytest.raises(m.BadMock):
         server.mock(response={})

@@ -46,7 +46,7 @@ def mock_of(spec: Any) -> m.Mock:
 def loaded(directory: str) -> m.Mocks:
     """The mocks of a data directory, in which nothing is wrong."""
     mocks = m.Mocks([directory])
-    assert mocks.load() == []
+    assert mocks.files.load() == []
     return mocks
 
 

@@ -359,7 +359,7 @@ def call_of(kind: type, stream: bool = False, **more: Any) -> m.Call:
 def answerer(*mocks: Any, **settings: Any) -> m.Answerer:
     """An answerer with these mocks, in this order."""
     known = m.Mocks()
-    known.add(list(mocks))
+    known.session("").add(list(mocks))
     return m.Answerer(known, m.Settings(**settings))
 
 
@@ -371,7 +371,7 @@ def expressible(kind: type, form: str) -> bool:
 
 def uses_of(mocks: m.Mocks, session: str = "") -> int:
     """How often a session used its first mock."""
-    return mocks.session(session).uses_of(mocks.all(session)[0]).count
+    return mocks.session(session).uses_of(mocks.session(session).in_order()[0]).count
 
 
 def bytes_of(response: m.Response) -> bytes:

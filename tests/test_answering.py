@@ -99,7 +99,7 @@ def test_a_header_that_can_not_answer_the_request_is_told_so(header: str, kind: 
         ('{"status": 503}', 503, "overloaded"),
         ('{"delay": 0, "headers": {"x-a": "b"}}', 200, "pong"),
         ("{", 400, "X-Mock-Response: not JSON"),
-        ('{"txet": "x"}', 400, "did you mean 'text'?"),
+        ('{"txet": "x"}', 400, 'did you mean \\"text\\"?'),
         ('{"body": "@recordings/openai_chat.json"}', 400, "a header may name none"),
         ('{"gzip": "maybe"}', 400, "response.gzip"),
     ],

@@ -28,8 +28,8 @@ def restored() -> Iterator[None]:
 
 
 USAGE_ERRORS = [
-    (["--fallbak", "echo"], "unknown argument \"--fallbak\"; did you mean '--fallback'?"),
-    (["--fallback", "ecko"], "--fallback: found \"ecko\"; did you mean 'echo'?"),
+    (["--fallbak", "echo"], 'unknown argument "--fallbak"; did you mean "--fallback"?'),
+    (["--fallback", "ecko"], '--fallback: found "ecko"; did you mean "echo"?'),
     (["70000"], 'port: expected a port from 0 to 65535, found "70000"'),
     (["x"], "expected a port"),
     (["--pace", "-1"], "--pace"),
@@ -100,7 +100,7 @@ def test_invalid_mocks_are_status_2_at_start_and_in_a_check(
     mocks = [{"response": {"txt": "x"}}, {"response": {"text": "x"}}]
     assert m.main([*arguments, "--data", folder({"mocks/a.json": mocks})]) == 2
     out, err = capsys.readouterr()
-    assert "mocks/a.json#1: response.txt: unknown key; did you mean 'text'?" in err and out == ""
+    assert 'mocks/a.json#1: response.txt: unknown key; did you mean "text"?' in err and out == ""
 
 
 def test_a_check_of_mocks_in_which_nothing_is_wrong_says_so(capsys: Any, folder: Any) -> None:

@@ -45,7 +45,7 @@ def test_the_new_provider_works_once_its_room_is_there(extended: Any) -> None:
     x = extended
     method, path, stream_path, body = eval(f"{{{ROW}}}", {"m": x})[x.Parrot]  # noqa: S307
     mocks = x.Mocks()
-    mocks.add(
+    mocks.session("").add(
         [
             {
                 "match": {"user": "Hi", "model": "polly", "provider": "parrot"},

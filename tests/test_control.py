@@ -117,7 +117,7 @@ def test_mocks_are_added_listed_used_and_removed() -> None:
 
 def test_a_mock_from_a_file_is_listed_but_not_removed(folder: Any) -> None:
     mocks = loaded(folder({"mocks/a.json": {"name": "f", "response": {"text": "F"}}}))
-    mocks.add([{"response": {"text": "added"}}])
+    mocks.session("").add([{"response": {"text": "added"}}])
     answers = m.Answerer(mocks, m.Settings())
     listed = told(answers, "GET", "mocks")[1]["mocks"]
     assert [mock["id"] for mock in listed] == ["added-1", "mocks/a.json#1"]
@@ -145,7 +145,7 @@ BAD_CONTROL = [
         "mocks",
         {"match": {"modle": "x"}, "response": {"text": "x"}},
         400,
-        "match.modle: unknown key; did you mean 'model'?",
+        'match.modle: unknown key; did you mean "model"?',
     ),
     ("POST", "mocks", {"response": {}}, 400, "says nothing"),
     ("POST", "mocks", {"response": {"body": "@../x.json"}}, 400, "@../x.json"),
@@ -157,16 +157,16 @@ BAD_CONTROL = [
         400,
         "not a regular expression",
     ),
-    ("POST", "requests/count", {"mach": {}}, 400, "mach: unknown key; did you mean 'match'?"),
+    ("POST", "requests/count", {"mach": {}}, 400, 'mach: unknown key; did you mean "match"?'),
     ("POST", "requests/count", [], 400, "expected an object"),
     ("POST", "requests/wait", {"count": 0}, 400, "count: expected a whole number from 1"),
     ("POST", "requests/wait", {"timeout": "soon"}, 400, "timeout: expected seconds from 0 to 600"),
-    ("POST", "requests/wait", {"ended": "completed"}, 400, "did you mean 'complete'?"),
+    ("POST", "requests/wait", {"ended": "completed"}, 400, 'did you mean "complete"?'),
     ("POST", "requests/1/release", {}, 404, "no request"),
     ("GET", "requests?limit=many", None, 400, "limit: expected a whole number"),
-    ("GET", "requests?unmached=1", None, 400, "unmached: unknown key; did you mean 'unmatched'?"),
+    ("GET", "requests?unmached=1", None, 400, 'unmached: unknown key; did you mean "unmatched"?'),
     ("DELETE", "mocks/nope", None, 404, "no mock"),
-    ("GET", "request", None, 404, "did you mean '/__mock__/requests'?"),
+    ("GET", "request", None, 404, 'did you mean "/__mock__/requests"?'),
     ("PUT", "mocks", {}, 405, "takes DELETE, GET, POST"),
     ("GET", "reset", None, 405, "takes POST"),
 ]
@@ -188,7 +188,7 @@ def test_a_control_request_is_in_no_journal(server: MockServer) -> None:
 
 def test_a_bad_mock_is_refused_with_the_same_message_as_in_a_file(folder: Any) -> None:
     spec = {"match": {"modle": "x"}, "response": {"text": "x"}}
-    problems = m.Mocks([folder({"mocks/a.json": [spec]})]).load()
+    problems = m.Mocks([folder({"mocks/a.json": [spec]})]).files.load()
     said_so = told(answerer(), "POST", "mocks", spec)[1]["error"]["message"]
     assert said_so.replace("added#1", "mocks/a.json#1") == problems[0]
 

@@ -16,7 +16,7 @@ def answers(folder: Any) -> m.Answerer:
     """An answerer with a mock from a file, two that were added, and four requests in its journal:
     one is running, one gated, one has a gate and has ended, one is of session `s`."""
     mocks = m.Mocks([folder({"mocks/a.json": {"response": {"text": "file"}}})])
-    assert mocks.load() == []
+    assert mocks.files.load() == []
     for session in ("", "s"):
         mocks.session(session).add([{"response": {"text": "added"}}])
     journal = m.Journal()
@@ -63,7 +63,7 @@ REFUSED = [
         b"",
         404,
         "unknown_path",
-        "unknown control path \"/__mock__/request\"; did you mean '/__mock__/requests'?",
+        'unknown control path "/__mock__/request"; did you mean "/__mock__/requests"?',
     ),
     (
         "POST",
@@ -72,7 +72,7 @@ REFUSED = [
         404,
         "unknown_path",
         'unknown control path "/__mock__/requests/1/releas"; '
-        "did you mean '/__mock__/requests/ID/release'?",
+        'did you mean "/__mock__/requests/ID/release"?',
     ),
     (
         "PUT",
@@ -116,7 +116,7 @@ REFUSED = [
         b"",
         404,
         "unknown_mock",
-        "no mock \"added-11\" was added; did you mean 'added-1'?",
+        'no mock "added-11" was added; did you mean "added-1"?',
     ),
     (
         "DELETE",
@@ -150,7 +150,7 @@ REFUSED = [
         b"",
         400,
         "bad_mock",
-        "query: unmached: unknown key; did you mean 'unmatched'?",
+        'query: unmached: unknown key; did you mean "unmatched"?',
     ),
     ("POST", "/requests/count", [], 400, "bad_mock", "body: expected an object, found []"),
     (
@@ -159,7 +159,7 @@ REFUSED = [
         {"mach": {}},
         400,
         "bad_mock",
-        "body: mach: unknown key; did you mean 'match'?",
+        'body: mach: unknown key; did you mean "match"?',
     ),
     (
         "POST",
@@ -167,7 +167,7 @@ REFUSED = [
         {"match": {"usr": "x"}},
         400,
         "bad_mock",
-        "body: match.usr: unknown key; did you mean 'user'?",
+        'body: match.usr: unknown key; did you mean "user"?',
     ),
     ("POST", "/requests/wait", {"count": 0}, 400, "bad_value", "count: " + NUMBER.format(1, 0)),
     (
@@ -208,7 +208,7 @@ REFUSED = [
         {"ended": "completed"},
         400,
         "bad_value",
-        "ended: found \"completed\"; did you mean 'complete'?",
+        'ended: found "completed"; did you mean "complete"?',
     ),
     (
         "POST",

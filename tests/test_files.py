@@ -49,7 +49,7 @@ def test_a_gz_twin_is_sent_as_stored_and_a_stale_one_is_refused(folder: Any) -> 
         made = steps_of(response, "gzip")
         sent = b"".join(step.data for step in made if isinstance(step, m.Send))
         assert response.body == body and sent.endswith(b"\r\n\r\n" + twin)
-    problems = m.Mocks([folder({"b.json": b"[]"})]).load()
+    problems = m.Mocks([folder({"b.json": b"[]"})]).files.load()
     assert "b.json.gz is not the gzip of b.json; run convert_to_gzip.py on it" in problems[0]
 
 
@@ -58,7 +58,7 @@ def test_a_jsonl_file_is_one_event_a_line(folder: Any) -> None:
     directory = folder({"mocks/a.json": mock, "e.jsonl": '{"a": 1}\n\n{"b": 2}\n'})
     sent = bytes_of(ask(answerer_of(directory), m.OpenAIChat, True))
     assert sent == b'data: {"a":1}\n\ndata: {"b":2}\n\ndata: [DONE]\n\n'
-    problems = m.Mocks([folder({"e.jsonl": '{"a": 1}\n{b\n'})]).load()
+    problems = m.Mocks([folder({"e.jsonl": '{"a": 1}\n{b\n'})]).files.load()
     assert "e.jsonl, line 2: Expecting" in problems[0]
 
 
@@ -97,7 +97,7 @@ def test_mock_files_are_read_in_name_order_at_any_depth(folder: Any) -> None:
 def test_a_broken_mock_file_is_named_with_position_and_key(
     folder: Any, content: Any, message: str
 ) -> None:
-    assert message in "\n".join(m.Mocks([folder({"mocks/a.json": content})]).load())
+    assert message in "\n".join(m.Mocks([folder({"mocks/a.json": content})]).files.load())
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_file_name_that_leads_nowhere_is_a_bad_mock(
     folder: Any, tmp_path: Path, name: str
 ) -> None:
     os.symlink("loop.json", str(tmp_path / "loop.json"))
-    problems = m.Mocks([folder({"mocks/a.json": {"response": {"body": "@" + name}}})]).load()
+    problems = m.Mocks([folder({"mocks/a.json": {"response": {"body": "@" + name}}})]).files.load()
     assert len(problems) == 1 and problems[0].startswith("mocks/a.json#1")
 
 
@@ -116,7 +116,7 @@ def test_a_named_pipe_among_the_mocks_hangs_nothing(folder: Any) -> None:
     directory = folder({"mocks/a.json": {"response": {"body": "@pipe.json"}}})
     os.mkfifo(os.path.join(directory, "pipe.json"))
     os.mkfifo(os.path.join(directory, "mocks", "b.json"))
-    problems = m.Mocks([directory]).load()
+    problems = m.Mocks([directory]).files.load()
     assert len(problems) == 2 and all("is no regular file" in problem for problem in problems)
 
 
@@ -129,14 +129,14 @@ def test_a_folder_that_can_not_be_listed_keeps_the_mocks(folder: Any, monkeypatc
         return walk(top, onerror=onerror, **more)
 
     monkeypatch.setattr(os, "walk", failing)
-    assert "mocks: can't read this folder: Permission denied" in mocks.load()[0]
+    assert "mocks: can't read this folder: Permission denied" in mocks.files.load()[0]
     assert len(mocks.from_files) == 1
 
 
 def test_links_do_not_lead_out_of_the_data_directory(folder: Any, tmp_path: Path) -> None:
     directory = folder({"data/mocks/a.json": {"response": {"body": "@link.json"}}, "out.json": {}})
     os.symlink("../out.json", str(tmp_path / "data" / "link.json"))
-    problems = m.Mocks([os.path.join(directory, "data")]).load()
+    problems = m.Mocks([os.path.join(directory, "data")]).files.load()
     assert "lies outside the data directory" in problems[0]
 
 
@@ -149,7 +149,7 @@ class Edited:
         directory = folder({"mocks/a.json": {"response": {"text": "one"}}})
         self.mocks = m.Mocks([directory], self.lines.append)
         self.answers = m.Answerer(self.mocks, m.Settings())
-        self.mocks.load()
+        self.mocks.files.load()
 
     def text(self, mock: Any, files: Mapping[str, Any] = MappingProxyType({})) -> Any:
         """What a request gets a second after the mock, and other files, were written."""
@@ -190,7 +190,7 @@ def test_a_change_is_seen_at_the_very_next_request(folder: Any) -> None:
 
 def test_files_of_a_mock_added_at_run_time_are_watched_too(folder: Any, clock: Any) -> None:
     mocks = loaded(folder({"b.json": chat_of("one")}))
-    mocks.add([{"response": {"body": "@b.json"}}])
+    mocks.session("").add([{"response": {"body": "@b.json"}}])
     answers = m.Answerer(mocks, m.Settings())
     assert texts_of(answers, 1) == ["one"]
     folder({"b.json": chat_of("three")})

@@ -226,7 +226,7 @@ def test_waiting_in_vain_is_408_with_what_came_instead(server: MockServer) -> No
 
 
 def test_who_waits_wrongly_is_told_so(server: MockServer) -> None:
-    with pytest.raises(ValueError, match="ended: found \"completed\"; did you mean 'complete'?"):
+    with pytest.raises(ValueError, match='ended: found "completed"; did you mean "complete"?'):
         server.wait_for(ended="completed")
 
 

@@ -40,7 +40,7 @@ def test_what_an_answer_depends_on_is_never_forgotten(mock: Any) -> None:
 def test_a_new_mock_is_seen_by_a_request_that_came_before() -> None:
     answers = answerer({"response": {"text": "old"}})
     assert texts_of(answers, 2) == ["old", "old"]
-    answers.mocks.add([{"response": {"text": "new"}}])
+    answers.mocks.session("").add([{"response": {"text": "new"}}])
     assert texts_of(answers, 1) == ["new"]
 
 

@@ -23,7 +23,7 @@ BAD_MOCKS = [
     ),
     (
         {"response": {"error": {"kind": "overload"}}},
-        "response.error.kind: found \"overload\"; did you mean 'overloaded'?",
+        'response.error.kind: found "overload"; did you mean "overloaded"?',
     ),
     (
         {"response": {"text": "x", "error": "boom"}},
@@ -48,18 +48,18 @@ BAD_MOCKS = [
     ({}, 'mocks/a.json#1: expected either "response" or "responses", found neither'),
     (7, "expected an object, found 7"),
     ({"response": {"text": "x"}, "responses": []}, "found both"),
-    ({"respnse": {"text": "x"}}, "respnse: unknown key; did you mean 'response'?"),
+    ({"respnse": {"text": "x"}}, 'respnse: unknown key; did you mean "response"?'),
     (
         {"match": {"modle": "x"}, "response": {"text": "x"}},
-        "match.modle: unknown key; did you mean 'model'?",
+        'match.modle: unknown key; did you mean "model"?',
     ),
     (
         {"match": {"provider": "opnai"}, "response": {"text": "x"}},
-        "match.provider: found \"opnai\"; did you mean 'openai'?",
+        'match.provider: found "opnai"; did you mean "openai"?',
     ),
     (
         {"match": {"user": {"regx": "x"}}, "response": {"text": "x"}},
-        "match.user.regx: unknown key; did you mean 'regex'?",
+        'match.user.regx: unknown key; did you mean "regex"?',
     ),
     (
         {"match": {"user": {"regex": "a("}}, "response": {"text": "x"}},
@@ -86,7 +86,7 @@ BAD_MOCKS = [
     ({"match": {"headers": ["x"]}, "response": {"text": "x"}}, "match.headers: expected an object"),
     ({"response": {"text": 5}}, "response.text: expected a string or an object, found 5"),
     ({"response": {}}, "response: says nothing; it needs text"),
-    ({"response": {"txt": "x"}}, "response.txt: unknown key; did you mean 'text'?"),
+    ({"response": {"txt": "x"}}, 'response.txt: unknown key; did you mean "text"?'),
     (
         {"response": {"text": "x", "body": {}}},
         'response: has both "text" and "body"; a response has one form',
@@ -101,7 +101,7 @@ BAD_MOCKS = [
     ),
     (
         {"response": {"text": "x", "gzip": "allways"}},
-        "response.gzip: found \"allways\"; did you mean 'always'?",
+        'response.gzip: found "allways"; did you mean "always"?',
     ),
     (
         {"response": {"text": "x", "chunk_size": 0}},
@@ -113,7 +113,7 @@ BAD_MOCKS = [
     ),
     (
         {"response": {"text": "x", "pace": {"betwen": 1}}},
-        "response.pace.betwen: unknown key; did you mean 'between'?",
+        'response.pace.betwen: unknown key; did you mean "between"?',
     ),
     (
         {"response": {"text": "x", "pace": {"between": 1, "tokens_per_second": 1}}},
@@ -133,7 +133,7 @@ BAD_MOCKS = [
     ),
     (
         {"response": {"text": "x", "usage": {"output_token": 1}}},
-        "response.usage.output_token: unknown key; did you mean 'output_tokens'?",
+        'response.usage.output_token: unknown key; did you mean "output_tokens"?',
     ),
     (
         {"response": {"text": "x", "usage": {"output_tokens": 1, "reasoning_tokens": 2}}},
@@ -154,11 +154,11 @@ BAD_MOCKS = [
     ({"response": {"embedding": [1], "text": "a"}}, "response.embedding: stands alone"),
     (
         {"response": {"status": 400, "error": {"massage": "x"}}},
-        "response.error.massage: unknown key; did you mean 'message'?",
+        'response.error.massage: unknown key; did you mean "message"?',
     ),
     (
         {"response": {"text": "Hi {{usr}}"}},
-        "response.text: unknown template {{usr}}; did you mean 'user'?",
+        'response.text: unknown template {{usr}}; did you mean "user"?',
     ),
     (
         {"response": {"tool_calls": [{"name": "f", "arguments": {"a": ["{{nope}}"]}}]}},

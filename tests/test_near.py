@@ -20,8 +20,10 @@ from mock_server import MockServer
 def explained(*specs: Any, **more: Any) -> str:
     """Why none of these mocks answers the call; `more` of its request is changed."""
     mocks = m.Mocks()
-    mocks.add([{**spec, "response": {"text": "x"}} for spec in specs])
-    return mocks.explain(mocks.near(requested(session="", **more), wire_of(m.OpenAIChat)))
+    mocks.session("").add([{**spec, "response": {"text": "x"}} for spec in specs])
+    return mocks.session("").explain(
+        mocks.session("").near(requested(session="", **more), wire_of(m.OpenAIChat))
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,18 +66,22 @@ def test_of_equally_near_mocks_a_typo_away_is_nearest() -> None:
 def test_a_typo_away_is_nearer_than_a_mock_of_which_more_holds() -> None:
     mocks = m.Mocks()
     more = {"provider": "openai", "model": "gpt-4o", "user": "something else entirely"}
-    mocks.add([{"name": "more holds", "match": more, "response": {"text": "x"}}])
-    mocks.add([{"name": "a typo away", "match": {"user": "Hi theer"}, "response": {"text": "x"}}])
-    near = mocks.near(requested(session=""), wire_of(m.OpenAIChat))
+    mocks.session("").add([{"name": "more holds", "match": more, "response": {"text": "x"}}])
+    mocks.session("").add(
+        [{"name": "a typo away", "match": {"user": "Hi theer"}, "response": {"text": "x"}}]
+    )
+    near = mocks.session("").near(requested(session=""), wire_of(m.OpenAIChat))
     assert [miss.mock.name for miss in near] == ["a typo away", "more holds"]
 
 
 def test_a_mock_that_only_can_not_answer_is_nearest() -> None:
     mocks = m.Mocks()
     for name in ("st1", "st3"):
-        mocks.add([{"name": name, "match": {"user": name}, "response": {"text": "x"}}])
-    mocks.add([{"name": "right one", "match": {"user": "st2"}, "response": {"events": [{"a": 1}]}}])
-    near = mocks.near(replace(requested(session=""), user="st2"), wire_of(m.OpenAIChat))
+        mocks.session("").add([{"name": name, "match": {"user": name}, "response": {"text": "x"}}])
+    mocks.session("").add(
+        [{"name": "right one", "match": {"user": "st2"}, "response": {"events": [{"a": 1}]}}]
+    )
+    near = mocks.session("").near(replace(requested(session=""), user="st2"), wire_of(m.OpenAIChat))
     assert near[0].mock.name == "right one"
 
 

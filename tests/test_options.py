@@ -47,7 +47,7 @@ BAD: List[Tuple[str, str, Any, str]] = [
     ("port", "70000", 70000, "expected a port from 0 to 65535, found {}"),
     ("port", "x", "x", "expected a port from 0 to 65535, found {}"),
     ("data", "/nowhere-at-all", "/nowhere-at-all", 'no directory "/nowhere-at-all"'),
-    ("fallback", "ecko", "ecko", "found \"ecko\"; did you mean 'echo'?"),
+    ("fallback", "ecko", "ecko", 'found "ecko"; did you mean "echo"?'),
     ("pace", "-1", -1, "expected seconds from 0 to 3600, found {}"),
     ("pace", "3600.5", 3600.5, "expected seconds from 0 to 3600, found {}"),
     ("pace", "x", "x", "expected seconds from 0 to 3600, found {}"),
@@ -60,7 +60,7 @@ BAD: List[Tuple[str, str, Any, str]] = [
     ("max_body", "0", 0, "expected a number of bytes, found {}"),
     ("journal", "-1", -1, "expected a number of requests, found {}"),
     ("journal", "10000000000", 10000000000, "expected a number of requests, found {}"),
-    ("log", "txt", "txt", "found \"txt\"; did you mean 'text'?"),
+    ("log", "txt", "txt", 'found "txt"; did you mean "text"?'),
 ]
 
 # What only Python can say wrongly: not every value is a text there.

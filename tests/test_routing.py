@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Dict, Optional
 
 import pytest
 from samples import (
@@ -207,3 +208,96 @@ def test_an_unknown_path_is_told_the_nearest_one_in_the_shape_of_its_provider(
     assert answered.response.status == 404
     said_so = f'unknown path "{path}"; the nearest known one is POST {near}'
     assert complaint_of(answered.response.body).startswith(said_so)
+
+
+# === Templates ===============================================================
+
+
+@pytest.mark.parametrize(
+    "template, path, params",
+    [
+        ("/a/{model}/b", "/a/x:y%2Fz/b", {"model": "x:y%2Fz"}),
+        ("/a/{model}/b", "/a/x/y/b", None),
+        ("/a/{model:}", "/a/x", {"model": "x"}),
+        ("/a/{model:}", "/a/x:y", None),
+        ("/a/{model}:verb", "/a/x:verb", {"model": "x"}),
+        ("/a/{model}:verb", "/a/x%3Averb", {"model": "x"}),
+        ("/a/{model}:verb", "/a/x:y:verb", None),
+        ("/a/{model*}", "/a/x/y:z", {"model": "x/y:z"}),
+        ("/a/{model*}", "/a/", None),
+        ("/a[/{model}]", "/a", {"model": None}),
+        ("/a[/{model}]", "/a/x", {"model": "x"}),
+        ("/{v1|v2}/a", "/v2/a", {}),
+        ("/{v1|v2}/a", "/v3/a", None),
+        ("/{verb=one|two}", "/two", {"verb": "two"}),
+        ("/{verb=one}", "/two", None),
+        ("{prefix*}/a/b", "/a/b", {}),
+        ("{prefix*}/a/b", "/x/y/a/b", {}),
+        ("{prefix*}/a/b", "/xa/b", None),
+        ("/a.b+c", "/a.b+c", {}),
+        ("/a.b+c", "/aXb+c", None),
+    ],
+)
+def test_a_template_matches_the_paths_that_it_says(
+    template: str, path: str, params: Optional[Dict[str, Any]]
+) -> None:
+    match = re.fullmatch(m.pattern_of(template), path)
+    assert (match and match.groupdict()) == params
+
+
+@pytest.mark.parametrize(
+    "template, text",
+    [
+        ("GET /v1/models[/{model*}]", "GET /v1/models"),
+        ("POST /{v1beta|v1}/{models|tunedModels}/{model}:", "POST /v1beta/models/{model}:"),
+        ("POST /model/{model}/{verb=converse}", "POST /model/{model}/converse"),
+        ("POST /{publisher=a|b}/{model:}", "POST /a/{model}"),
+    ],
+)
+def test_a_template_is_shown_as_people_write_a_path(template: str, text: str) -> None:
+    assert m.readable(template) == text
+
+
+def test_specific_routes_stand_before_catch_alls() -> None:
+    ranks = [route.rank for route in m.ROUTES]
+    assert ranks == sorted(ranks)
+    catch_alls = [route.anywhere for route in m.ROUTES]
+    assert catch_alls == sorted(catch_alls) and True in catch_alls
+
+
+@pytest.mark.parametrize("method, path, owner", PATH_OWNERS)
+def test_what_answers_a_path_has_its_most_specific_route(
+    method: str, path: str, owner: type
+) -> None:
+    headers = OWNER_HEADERS.get(owner, {})
+    request = m.Request(method, path, headers=headers)
+    _, params = m.route(request)
+    matching = [
+        route
+        for route in m.ROUTES
+        if route.method == method
+        and route.pattern.fullmatch(path)
+        and route.wire.owns(request, params)
+    ]
+    assert type(matching[0].wire) is owner
+
+
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("POST", "/openai/deployments/d/responses"),
+        ("POST", "/openai/v1/elsewhere/chat/completions"),
+        ("POST", "/v1beta/openai/responses"),
+        ("POST", "/v1/projects/p/locations/l/endpoints/openapi/completions"),
+        ("GET", "/v1beta/models/g:generateContent"),
+    ],
+)
+def test_where_a_provider_is_at_home_no_others_catch_all_answers(method: str, path: str) -> None:
+    owners = {wire.provider for wire, _ in m.owners(method, path)}
+    assert "openai" not in owners and "mistral" not in owners
+
+
+def test_no_route_of_one_provider_names_the_paths_of_another() -> None:
+    for wire in m.WIRE_FORMATS:
+        for route in wire.routes:
+            assert "(?" not in route and "\\" not in route

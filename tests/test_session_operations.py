@@ -93,7 +93,7 @@ def test_what_is_done_with_all_is_done_with_each(world: World, name: str) -> Non
 
 def test_a_mock_is_removed_by_its_id_from_its_own_session_or_from_all(world: World) -> None:
     ids = {mock["name"]: mock["id"] for mock in world.of("*").mocks_json()}
-    with pytest.raises(m.Unavailable, match="no mock .+ was added; did you mean 'added-1'"):
+    with pytest.raises(m.Unavailable, match='no mock .+ was added; did you mean "added-1"'):
         world.of("").remove(ids["of a"])
     world.of("a").remove(ids["of a"])
     world.of("*").remove(ids["of b"])
@@ -104,7 +104,7 @@ def test_a_mock_is_removed_by_its_id_from_its_own_session_or_from_all(world: Wor
 
 def test_a_mock_from_a_file_can_not_be_removed(folder: Any) -> None:
     mocks = m.Mocks([folder({"mocks/a.json": SAYS_X})])
-    assert mocks.load() == []
+    assert mocks.files.load() == []
     with pytest.raises(m.Unavailable) as caught:
         World(mocks).of("").remove("mocks/a.json#1")
     assert caught.value.code == "not_added"
@@ -220,7 +220,7 @@ def test_a_session_releases_the_streams_of_its_own_mocks(server: MockServer) -> 
 
 
 def test_a_bad_match_names_its_key(server: MockServer) -> None:
-    with pytest.raises(ValueError, match="match.usr: unknown key; did you mean 'user'?"):
+    with pytest.raises(ValueError, match='match.usr: unknown key; did you mean "user"?'):
         server.wait_for({"usr": "x"})
 
 

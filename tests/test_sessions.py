@@ -130,12 +130,12 @@ def test_50_parallel_tests_share_a_server_without_seeing_each_other(server: Mock
 def test_the_session_that_was_unused_for_longest_is_forgotten() -> None:
     mocks = m.Mocks()
     for name in ("old", "used"):
-        mocks.add([{"response": {"text": name}}], name)
+        mocks.session(name).add([{"response": {"text": name}}])
     for number in range(m.SESSIONS - 3):  # the nameless one counts too
         mocks.session(str(number))
-    assert mocks.all("used")
+    assert mocks.session("used").in_order()
     mocks.session("one too many")
-    assert mocks.all("used") and not mocks.all("old")
+    assert mocks.session("used").in_order() and not mocks.session("old").in_order()
 
 
 def test_a_mock_that_was_removed_and_is_added_again_begins_anew() -> None:
@@ -143,6 +143,6 @@ def test_a_mock_that_was_removed_and_is_added_again_begins_anew() -> None:
     answers = m.Answerer(mocks, m.Settings())
     spec = {"response": {"text": "once"}, "times": 1}
     for _ in range(2):
-        (mock,) = mocks.add([spec])
+        (mock,) = mocks.session("").add([spec])
         assert texts_of(answers, 2) == ["once", 404]
-        mocks.remove([mock.id])
+        mocks.session("").remove([mock.id])

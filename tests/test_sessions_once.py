@@ -130,7 +130,7 @@ def test_a_broken_edit_is_parsed_once_and_mending_it_counts_at_the_next_request(
     folder: Folder, name: str
 ) -> None:
     folder.write(saying("a"))
-    assert folder.mocks.load() == []
+    assert folder.mocks.files.load() == []
     folder.write(BROKEN_EDITS[name])
     folder.parsed.clear()
     assert [folder.answer() for _ in range(100)] == ["a"] * 100
@@ -141,7 +141,7 @@ def test_a_broken_edit_is_parsed_once_and_mending_it_counts_at_the_next_request(
 
 def test_a_file_that_is_missing_counts_as_soon_as_it_is_there(folder: Folder) -> None:
     folder.write({"response": {"body": "@later.json"}})
-    assert len(folder.mocks.load()) == 1
+    assert len(folder.mocks.files.load()) == 1
     assert folder.answer() == 404
     folder.write({"choices": [{"message": {"content": "later"}}]}, "later.json")
     assert folder.answer() == "later"
@@ -156,7 +156,7 @@ def test_a_change_that_leaves_time_and_size_as_they_were_is_seen(
     monkeypatch.setattr(room, "stamp_of", lambda path: (moment, 0, 0))
     monkeypatch.setattr(room, "YOUNG_NS", 60 * 10**9)
     folder.write(saying("a"))
-    folder.mocks.load()
+    folder.mocks.files.load()
     for text in ("b", "c", "d"):
         folder.write(saying(text))
         assert folder.answer() == text
@@ -166,7 +166,7 @@ def test_a_change_that_leaves_time_and_size_as_they_were_is_seen(
 
 def test_a_file_that_is_new_in_a_young_folder_is_seen(folder: Folder) -> None:
     folder.write(saying("a", match={"user": "x"}))
-    folder.mocks.load()
+    folder.mocks.files.load()
     for number in range(5):
         folder.write(saying(str(number)), f"mocks/0{9 - number}.json")
         assert folder.answer() == str(number)
@@ -176,7 +176,7 @@ def test_only_mocks_that_name_files_are_read_again_with_the_files(
     folder: Folder, monkeypatch: Any
 ) -> None:
     folder.write(saying("a"))
-    folder.mocks.load()
+    folder.mocks.files.load()
     folder.write({"choices": [{"message": {"content": "one"}}]}, "b.json")
     session = folder.mocks.session("")
     plain, naming = session.add([saying("x", times=1), {"response": {"body": "@b.json"}}])
@@ -208,7 +208,7 @@ def test_a_session_is_found_while_files_are_read(folder: Folder, monkeypatch: An
         return load(library)
 
     monkeypatch.setattr(m.Library, "load", slow)
-    reloading = in_thread(folder.mocks.load)
+    reloading = in_thread(folder.mocks.files.load)
     assert reading.wait(10)
     looking = in_thread(lambda: folder.mocks.session("new").remove())
     looking.join(10)
@@ -222,12 +222,12 @@ def test_what_is_added_while_files_are_read_is_there_afterwards(
     folder: Folder, monkeypatch: Any
 ) -> None:
     folder.write(saying("a"))
-    folder.mocks.load()
+    folder.mocks.files.load()
     stop = threading.Event()
 
     def reload() -> None:
         while not stop.is_set():
-            folder.mocks.load()
+            folder.mocks.files.load()
 
     reloading = in_thread(reload)
     session = folder.mocks.session("s")

@@ -28,8 +28,8 @@ NEAR_MISS_SIZE = 2000
 class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
-    `steady` says that an equal request will get an equal one, `feed` fills a stream while it runs,
-    `control` marks the control API's own."""
+    `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
+    it runs, `control` marks the control API's own."""
 
     response: Response
     call: Optional[Call] = None
@@ -37,7 +37,7 @@ class Answered:
     note: str = ""
     wire: Optional[WireFormat] = None
     uses: Optional[Uses] = None
-    steady: bool = True
+    is_repeatable: bool = True
     near: Tuple[NearMiss, ...] = ()
     unmatched: bool = False
     feed: Optional[Feed] = None

@@ -41,7 +41,7 @@ class Answerer:
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, whatever it is; from memory, if it came before."""
-        self.mocks.refresh()
+        self.mocks.files.refresh()
         if request.path.startswith(CONTROL_PREFIX):
             return Control(self.mocks, self.journal, self.settings).answer(request)
         session = self.mocks.session(request.session)
@@ -50,10 +50,11 @@ class Answerer:
         memory = self.memory(session, request)
         known = memory.find(request)
         if known is None:
+            # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
             answered = self.fresh(replace(request, headers=headers), session)
             return memory.keep(request, headers.noted, answered)
-        if known.uses:
+        if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:
                 known.uses.count += 1
         return known
@@ -61,9 +62,9 @@ class Answerer:
     def memory(self, session: Session, request: Request) -> Memory:
         """The answers that the session of a request remembers."""
         memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.index):
+        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.files.index):
             room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = Memory(self.settings, session.index, self.mocks.index, room)
+            memory = Memory(self.settings, session.index, self.mocks.files.index, room)
             session.memory = memory
         return memory
 
@@ -126,6 +127,7 @@ class Answerer:
         found, is_repeatable = session.find(call, wire)
         if found:
             return self.mocked(wire, call, found, brought, is_repeatable)
+        # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
@@ -133,9 +135,9 @@ class Answerer:
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         response = respond(wire, call, echoed(call), 200, delivery)
         if call.operation == "models":
-            return Answered(response, call, wire=wire, steady=is_repeatable)
+            return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
         return Answered(
-            response, call, note="echo", wire=wire, steady=is_repeatable, unmatched=True
+            response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
 
     def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
@@ -147,7 +149,7 @@ class Answerer:
         outcome = answer.to(call, {})
         delivery = self.drawn(answer.delivery, "header/0")
         response = respond(wire, call, outcome, answer.status, delivery)
-        return Answered(response, call, HEADER, unfit(call, outcome), wire, steady=False)
+        return Answered(response, call, HEADER, unfit(call, outcome), wire, is_repeatable=False)
 
     def mocked(
         self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
@@ -163,7 +165,7 @@ class Answerer:
         note = unfit(call, outcome)
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
-    def miss(self, wire: WireFormat, call: Call, session: Session, steady: bool) -> Answered:
+    def miss(self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool) -> Answered:
         """A 404 that explains: its message names the closest mock, and beside the provider's
         members lie the near misses."""
         near = session.near(call, wire)
@@ -172,9 +174,15 @@ class Answerer:
         more = {"near_misses": [miss.json() for miss in near]}
         response = failed(wire, call, failure, Delivery(), more)
         note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
-        steady = steady and all(miss.mock.is_repeatable for miss in near)
+        is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
-            response, call, note=note, wire=wire, steady=steady, near=tuple(near), unmatched=True
+            response,
+            call,
+            note=note,
+            wire=wire,
+            is_repeatable=is_repeatable,
+            near=tuple(near),
+            unmatched=True,
         )
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
@@ -183,6 +191,7 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
+        # A digest, not random: the same seed and use draw the same on every machine.
         if fault and fault.probability < 1:
             digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
             if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
@@ -199,11 +208,12 @@ def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
+    # What makes an OPTIONS a preflight (Fetch, "CORS protocol").
     if "access-control-request-method" in request.headers:
         wanted = request.headers.get("access-control-request-headers", "*")
         headers += (
             ("Access-Control-Allow-Methods", allowed),
             ("Access-Control-Allow-Headers", wanted),
-            ("Access-Control-Max-Age", "86400"),
+            ("Access-Control-Max-Age", "86400"),  # a day
         )
     return Response(204, headers, may_gzip=False)

@@ -9,6 +9,7 @@ from .errors import Refused, shown
 from .http import FIELD, Head, malformed
 from .limits import HEAD_LIMIT
 
+# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 
@@ -68,6 +69,7 @@ class ChunkedBody:
             return None
         line = self.rest[self.at : end + 1]
         self.at = end + 1
+        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
         if not line.endswith(b"\r\n"):
             raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
         return line[:-2]
@@ -135,6 +137,7 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
         return ChunkedBody(limit)
     # A request without a length has no body, whatever its method (RFC 9112, 6.3).
     length = head.headers.get("content-length", "0")
+    # More digits are above any limit, and of thousands int() makes an error.
     if len(length) > 18 or int(length) > limit:
         raise too_large(limit)
     if int(length):

@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
     made = Parser(
         prog="mock_server.py",
-        allow_abbrev=False,
+        allow_abbrev=False,  # a new option must not change what an old command line means
         description="A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, "
         "Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
         epilog="Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split at "
@@ -82,7 +82,7 @@ def described(option: Option) -> str:
         words += f" (default: {', '.join(map(str, option.default))})"
     elif option.default:
         words += f" (default: {option.default})"
-    return words.replace("%", "%%")
+    return words.replace("%", "%%")  # argparse fills in what a % begins
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
@@ -160,6 +160,7 @@ def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     stop.wait()
+    # All at the same moment: one after the other would add up their grace.
     closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
     for thread in closing:
         thread.start()

@@ -79,6 +79,7 @@ def bad_coding(message: str) -> Refused:
 
 # --- responses ---
 
+# RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
 ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 
 

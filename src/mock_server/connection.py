@@ -69,6 +69,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         self.respond(request, head, answered, coding, keep_alive, started)
+        # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         if closes or (not again and self.has_unread()):
@@ -79,6 +80,7 @@ class Handler(Channel):
     def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
         """A request with this head."""
         path = head.path
+        # Only the control API waits, for other requests.
         patience = self.wait_for if path.startswith(CONTROL_PREFIX) else None
         return Request(
             head.method,
@@ -111,6 +113,7 @@ class Handler(Channel):
             reason = f"internal error: {type(error).__name__}: {error}"
             self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")
             return self.refuse(request, Refused(500, reason))
+        # Uncoded, whatever the client takes: it has to be told.
         answered = answerer.refuse(request, refused)
         answered = replace(answered, response=replace(answered.response, may_gzip=False))
         return answered, "identity"
@@ -161,12 +164,14 @@ class Handler(Channel):
         limit = self.server.core.max_body
         reader = body_reader(head, limit)
         expects = head.tokens("expect")
+        # 417 for any other expectation (RFC 9110, 10.1.1).
         if expects and expects != ["100-continue"]:
             raise malformed(
                 f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
             )
         if not reader:
             return b""
+        # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
@@ -203,6 +208,7 @@ class Handler(Channel):
         core, response = self.server.core, answered.response
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
+        # Pages may call the providers' paths, the control API none but its own.
         if "origin" in request.headers and not answered.control:
             extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
@@ -221,7 +227,7 @@ class Handler(Channel):
             ended = str(vanished)
             raise
         except Broke as broke:
-            if str(broke) != "kept":
+            if str(broke) != "kept":  # the stream ended cleanly; the connection lives on
                 raise
         except OSError:
             ended = "shutdown" if self.server.stopping else "client_reset"
@@ -262,7 +268,7 @@ class Handler(Channel):
                 self.wait_released()
                 due = self.advance(going, False, 0.0)
                 continue
-            if not pacer:
+            if not pacer:  # no epoll: each thread waits for itself
                 self.wait_until(due)
                 due = self.advance(going, False, due)
                 continue
@@ -315,6 +321,7 @@ class Handler(Channel):
     def pause_at(self, step: Step, due: float) -> Optional[float]:
         """When the steps after one that writes nothing are due; None if it is no pause."""
         if isinstance(step, Wait):
+            # From when it was due, not from now: lateness must not add up.
             return (due or time.monotonic()) + step.seconds
         if isinstance(step, Hold) and self.gate.take():
             return None

@@ -105,6 +105,7 @@ class Control:
         return control_response(
             200,
             {
+                # The mocks that were there before go on answering.
                 "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
                 "version": __version__,
                 "uptime": round(self.journal.uptime(), 3),
@@ -141,6 +142,7 @@ class Control:
         """The journal."""
         query = asked.query("unmatched", "limit", "mock", "session")
         entries = self.operations(asked).entries()
+        # A query is text: `unmatched=0` and a bare `unmatched` are no.
         if query.get("unmatched").text("0").lower() not in ("", "0", "false"):
             entries = [entry for entry in entries if entry.unmatched]
         mock = query.get("mock")
@@ -168,6 +170,7 @@ class Control:
         timeout = body.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)
         count = body.get("count").whole(1, 1)
         operations = self.operations(asked)
+        # Without a connection there is no client that could leave.
         patience = asked.request.patience or in_a_thread
         waited = operations.wait(wanted, count, ended, timeout, patience)
         if not waited.shortfall:
@@ -204,6 +207,7 @@ class Control:
     def add(self, asked: ControlRequest) -> Response:
         """Add mocks."""
         value = asked.json()
+        # To all would mean to those, too, that begin later.
         if asked.session == EVERY_SESSION:
             raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
         specs = value if isinstance(value, list) else [value]
@@ -273,6 +277,7 @@ def shown_entries(entries: List[Entry]) -> List[Json]:
 @functools.lru_cache(maxsize=None)
 def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ...]:
     """The paths below /__mock__, compiled when they are first needed; their routes by method."""
+    # By path first, so that a wrong method can be told from a wrong path.
     by_path: Dict[str, Dict[str, ControlRoute]] = {}
     for route in Control.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route

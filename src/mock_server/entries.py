@@ -22,6 +22,7 @@ class Entry:
     query and headers without credentials; `call` is what was asked, as far as it could be read;
     `size` is about how many bytes of memory it takes."""
 
+    # There are thousands of them: without a dict each is far smaller.
     __slots__ = (
         *("number", "moment", "method", "path", "port", "session", "masked", "body", "provider"),
         *("call", "size", "status", "mock", "fault", "unmatched", "near", "note", "duration"),
@@ -105,7 +106,7 @@ class Entry:
             "api": call.api or None,
             "model": call.model,
             "stream": call.stream,
-            "user": call.user[:JOURNAL_BODY],
+            "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
         }
 
     def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
@@ -114,6 +115,7 @@ class Entry:
             return False
         if not conditions:
             return True
+        # Masked, as they were kept: of credentials only a hash can be asked for.
         query, headers = self.masked["query"], self.masked["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
         if self.call:

@@ -103,7 +103,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = sorted(known)  # so that the hint is the same every time
     near = difflib.get_close_matches(word, names, n=1)
     if near:
-        return f"did you mean {near[0]!r}?"
+        return f'did you mean "{near[0]}"?'
     return "known: " + ", ".join(names)
 
 

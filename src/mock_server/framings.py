@@ -17,7 +17,7 @@ from .limits import Json
 class SSE:
     """Server-sent events: `eol` ends each line, an empty line each event."""
 
-    negotiated = False  # no provider compresses an event stream by default (wire formats, 4)
+    negotiated = False  # most providers never compress an event stream (wire formats, 4)
     streams = True  # whether the content type is the stream's, not that of a whole body
 
     # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
@@ -44,6 +44,7 @@ class SSE:
     @classmethod
     def split(cls, data: bytes) -> List[bytes]:
         """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
+        # Cut only where events end: what is sent again is what was recorded.
         cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
         return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
 
@@ -60,6 +61,7 @@ class SSE:
         values = []
         for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
             name, _, value = line.partition(":")
+            # One leading space is no part of the value (3.1).
             if value.startswith(" "):
                 value = value[1:]
             if name == "data":
@@ -80,7 +82,7 @@ class JsonArray:
         before = b"["
         for _, value in events:
             yield before + utf8(indented(value)) + b"\n"
-            before = b",\r\n"
+            before = b",\r\n"  # CR LF before, a bare LF behind (7)
         if before == b"[":
             yield b"[]"
         else:
@@ -109,6 +111,7 @@ class NDJSON:
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as lines; names are not sent."""
         for _, value in events:
+            # No blank line: ollama-python breaks on one (13, verified).
             yield utf8(self.layout(value) + "\n")
 
     @staticmethod
@@ -139,6 +142,7 @@ class EventStream:
             name, value = map(utf8, header)
             packed += struct.pack(">B", len(name)) + name
             packed += struct.pack(">BH", 7, len(value)) + value
+        # The total counts all: two lengths and two CRCs make the 16 (10.1).
         prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
         data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
         return data + struct.pack(">I", zlib.crc32(data))
@@ -191,6 +195,7 @@ class EventStream:
         return values
 
 
+# Google alone ends lines with CR LF and has a space behind colons (wire formats, 3.2).
 OPENAI_SSE = SSE()
 
 

@@ -30,6 +30,7 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
 
 
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
 FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 
 
@@ -50,6 +51,7 @@ ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
+# A client may encode the @, though it need not (RFC 3986, 3.3).
 SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
 
 
@@ -73,6 +75,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
     """The path, undecoded with doubled slashes folded, and the decoded query.
 
     Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
     absolute = ABSOLUTE.match(target)
     if absolute:
         target = target[absolute.end() :]
@@ -84,6 +87,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
         if pair:
             name, _, value = pair.replace("+", " ").partition("=")
             query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
     return re.sub("/{2,}", "/", path), query
 
 
@@ -143,6 +147,7 @@ class Head:
         name = self.parsed_target[0]
         if not name:
             header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
             name = header.encode("latin-1").decode("utf-8", "replace")
         if not good_session(name):
             raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
@@ -174,6 +179,7 @@ def check_partial(data: bytes, since: int = 0) -> None:
     """Refuse the beginning of a head that can't become a good one.
 
     It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
     if data[:1] == b"\x16":
         raise malformed(
             "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
@@ -190,6 +196,7 @@ def parse_head(data: bytes) -> Head:
     """A head, from the request line to the empty line that ends it.
 
     Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
     return known_head(data) if len(data) <= 2048 else new_head(data)
 
 
@@ -262,6 +269,7 @@ def bad_field(fields: bytes) -> str:
 
 def check_head(head: Head) -> None:
     """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
     if head.minor and "host" not in head.headers:
         raise malformed("the Host header is missing")
     if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
@@ -290,6 +298,7 @@ def good_target(head: Head) -> bool:
 
 def check_transfer(head: Head) -> None:
     """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
     if "content-length" in head.headers:
         raise malformed(
             "Content-Length and Transfer-Encoding contradict each other; send one of them"

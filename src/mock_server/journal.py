@@ -113,6 +113,7 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.size
         self.remembered -= 1
+        # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
         if entry.session and not self.sessions.get(entry.session):
@@ -156,6 +157,7 @@ class Journal:
     def find(self, number: str) -> Optional[Entry]:
         """A request of any session by its id."""
         with self.lock:
+            # A gated stream is there even without a journal, or once that has dropped it.
             gated = self.gated.get(number)
             if gated:
                 return gated
@@ -191,6 +193,7 @@ class Journal:
             present = self.matching(wanted)
             if len(present) >= count or self.closed:
                 return present, len(present) >= count
+            # Under the same lock as the look, so that no request comes between.
             waiter = Waiter(wanted, count - len(present))
             self.waiters.append(waiter)
         try:
@@ -204,7 +207,7 @@ class Journal:
         """A feed of what happens from now on."""
         feed = Feed()
         with self.lock:
-            if self.closed:
+            if self.closed:  # the feed ends at once
                 feed.put(None)
             self.feeds.append((session, feed))
         return feed

@@ -45,7 +45,7 @@ class Log:
         self.mode = mode
         if not self.stream:  # standard error was closed from the start
             self.mode = "off"
-        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()
+        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()  # bounded by put()
         self.dropped = 0
         self.thread = threading.Thread(target=self.write, name="log", daemon=True)
         if self.mode != "off":
@@ -82,6 +82,7 @@ class Log:
         last = False
         while not last:
             batch = [self.lines.get()]
+            # One write for many lines: a system call each would cost more than the lines.
             while not self.lines.empty():
                 batch.append(self.lines.get())
             last = None in batch

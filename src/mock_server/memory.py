@@ -70,8 +70,9 @@ class Memory:
     those that were asked for while it was made are part of the key of all answers on its path.
     Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(self, settings: Settings, own: Index, files: Index, room: int) -> None:
-        self.settings, self.own, self.files = settings, own, files
+    def __init__(self, settings: Settings, added: Index, files: Index, room: int) -> None:
+        self.settings = settings
+        self.added, self.files = added, files  # mocks of the session, and from files
         self.room = room
         self.forget()
 
@@ -81,9 +82,9 @@ class Memory:
         self.answers: Dict[Key, Answered] = {}
         self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
 
-    def is_of(self, settings: Settings, own: Index, files: Index) -> bool:
+    def is_of(self, settings: Settings, added: Index, files: Index) -> bool:
         """Whether the answers still hold: they were made with these settings from these mocks."""
-        return self.settings is settings and self.own is own and self.files is files
+        return self.settings is settings and self.added is added and self.files is files
 
     def key(self, request: Request) -> Key:
         """The key of a request, as far as is known what its answer depends on."""
@@ -104,7 +105,7 @@ class Memory:
         if frames is not None and not isinstance(frames, tuple):
             frames = ahead(frames)
             answered = replace(answered, response=replace(answered.response, frames=frames))
-        if not answered.steady or not (frames is None or isinstance(frames, tuple)):
+        if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
             return answered
         size = len(answered.response.body)
         size += sum(map(frame_size, frames or ()))

@@ -71,6 +71,7 @@ class Node:
 
     def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
         """Raise the error: source, path and problem."""
+        # The path is made only here, as most values are as they must be.
         path, found = self.path, self.value
         message = ": ".join(part for part in (self.source, path, problem) if part)
         raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
@@ -185,7 +186,7 @@ class Node:
         value = self.a("an object")
         for name, kind in fields.items():
             found = value.get(name)
-            if found is None:
+            if found is None:  # null is the same as none in a request
                 if kind[-1] == "!":
                     self.get(name).expected(kind[:-1])
             elif not fits(found, kind.rstrip("!")):

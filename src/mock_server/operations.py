@@ -80,6 +80,7 @@ class Operations:
         """All mocks in matching order, with how often they were used."""
         sessions = self.sessions()
         found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        # Those from files come last: what is added answers before them.
         return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
 
     def remove(self, id: str) -> None:

@@ -146,11 +146,13 @@ class Option(NamedTuple):
 
     def read_keyword(self, value: Any) -> Any:
         """The value of MockServer's keyword."""
+        # Where None is the default, it stands for what was not given.
         if value is None and self.keyword_default is None:
             return None
         if not isinstance(self.keyword_default, tuple):
             return self.kind.check(OptionNode(value, self.name))
         values = [value]
+        # A text is one value, not its letters.
         if isinstance(value, Iterable) and not isinstance(value, str):
             values = list(value)
         return [self.kind.check(OptionNode(one, self.name)) for one in values]
@@ -257,6 +259,7 @@ def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> 
         raise BadOption(
             f"{cert_and_key} go together; give both, or neither for a certificate made at start"
         )
+    # `key` need not be asked: it comes with `cert`.
     for name in ("cert", "tls_name", "tls_cert_out"):
         if values[name] and not values["tls"]:
             raise BadOption(f"{spelled(name)} needs {spelled('tls')}")

@@ -75,7 +75,7 @@ class Pacer:
         paused = Paused(stream, steps, due, threading.Lock())
         paused.over.acquire()
         self.arrived.append(paused)
-        os.write(self.rope, b"x")
+        os.write(self.rope, b"x")  # rings the bell, so that epoll returns
         paused.over.acquire()
         if paused.error:
             raise paused.error
@@ -110,6 +110,7 @@ class Pacer:
         """Take a stream over."""
         number = paused.stream.connection.fileno()
         self.running[number] = paused
+        # Only for the end: what its client sends is read after the answer.
         self.epoll.register(number, HUNG_UP)
         heapq.heappush(self.heap, (paused.due, next(self.order), paused))
 
@@ -117,6 +118,7 @@ class Pacer:
         """Go on with one stream, unless it is over."""
         stream = paused.stream
         number = stream.connection.fileno()
+        # It was given back, and its number may be another connection's by now.
         if self.running.get(number) is not paused:
             return
         try:

@@ -119,7 +119,8 @@ def owners(method: str, path: str) -> Owners:
 
 def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
-    method = "GET" if method == "HEAD" else method
+    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
+    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
     ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
     found: List[Tuple[WireFormat, Mapping[str, str]]] = []
     for route in ROUTES:
@@ -202,6 +203,7 @@ def shape_of(request: Request) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
+    # Whatever the method is: it may be the wrong one.
     found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
     for wire, params in found:
         if wire.owns(request, params):
@@ -209,6 +211,7 @@ def shape_of(request: Request) -> WireFormat:
     if found:
         return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
+    # A typo in a path gets the shape of the provider that was meant.
     if alike > 0.75:
         return wire
     return DEFAULT_SHAPE

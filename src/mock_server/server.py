@@ -91,8 +91,8 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.pacer = Pacer() if hasattr(select, "epoll") else None
         self.waiting = 0
         self.threads = 0
-        self.connections: Dict[socket.socket, bool] = {}
-        self.clock: Tuple[int, str] = (0, "")
+        self.connections: Dict[socket.socket, bool] = {}  # whether each is busy
+        self.clock: Tuple[int, str] = (0, "")  # a second, and its Date
         self.address_family = first_family(host, port)
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
@@ -122,6 +122,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         """Bind without looking the host's name up.
 
         HTTPServer does that, and it can take seconds."""
+        # On Windows the option would let two servers have the same port.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -213,7 +214,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
 
         plain.settimeout(self.head_seconds)
         try:
-            first = plain.recv(1, socket.MSG_PEEK)
+            first = plain.recv(1, socket.MSG_PEEK)  # left there for the handshake
             if first == b"\x16":
                 sealed = TLSConnection(context.wrap_socket(plain, server_side=True))
                 self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
@@ -264,6 +265,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         deadline = time.monotonic() + grace
         self.wake_acceptors()
         for connection, is_busy in list(self.connections.items()):
+            # Its thread waits in recv(), which then returns.
             if not is_busy:
                 shut(connection, socket.SHUT_RD)
         self.wait_for_threads(deadline - time.monotonic())
@@ -271,6 +273,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             shut(connection, socket.SHUT_RDWR)
         self.wait_for_threads(0.3)
         self.server_close()
+        # A thread that is still there may yet need it.
         if self.pacer and not self.threads:
             self.pacer.close()
         self.core.log.close()

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import ssl
 
 
+# CA:TRUE, so that clients can trust it as a root.  What counts are the alternative names: a CN
+# names no server (RFC 9525).
 OPENSSL_SETTINGS = """\
 [req]
 prompt=no
@@ -61,6 +63,7 @@ def run_openssl(command: Sequence[str]) -> None:
     """Run the openssl program.  OSError says that there is none, or repeats its last line."""
     import subprocess
 
+    # Without standard input it can't stop to ask something.
     pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     try:
         subprocess.run(command, check=True, timeout=30, **pipes)
@@ -83,7 +86,8 @@ def tls_context(cert: str, key: str) -> "ssl.SSLContext":
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["http/1.1"])  # HTTP/2 is not spoken here
+    # load_cert_chain() does not say which of the two it can't read.
     for name, path in (("certificate", cert), ("key", key)):
         try:
             Path(path).read_bytes()
@@ -105,6 +109,7 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
     import tempfile
 
     cert, key = make_certificate(names)
+    # load_cert_chain() takes nothing but files.
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
         for path, text in zip(paths, (cert, key)):

@@ -52,6 +52,7 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
         return "identity"
     if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
+    # The mock's own body is in that coding already.
     if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
         return "identity"
     coding = negotiated(accept)
@@ -69,6 +70,7 @@ def negotiates(response: Response) -> bool:
 def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
     """What the head says of the coding; one that `says_gzip` may lie."""
     headers: Headers = ()
+    # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
     if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
         headers += (("Vary", "Accept-Encoding"),)
     if says_gzip:
@@ -85,10 +87,12 @@ def complete_head(
     """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive:
         headers += (("Connection", "close"),)
+    # HTTP/1.0 closes unless both sides say otherwise (RFC 9112, 9.3).
     elif not exchange.minor:
         headers += (("Connection", "keep-alive"),)
     if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
         replaced = {name.lower() for name, _ in response.delivery.headers}
+        # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
@@ -122,7 +126,7 @@ def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
         return body, True
     if coding == "identity" or response.status in NO_BODY:
         return body, False
-    if response.twin and mode != "members":
+    if response.twin and mode != "members":  # the file's own gzip, as it was recorded
         return response.twin, True
     packed = gzip_body(body, mode)
     if coding == "smaller" and len(packed) >= len(body):
@@ -148,6 +152,7 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     if exchange.head_only:
         return
     pace = delivery.pace or Pace()
+    # The usual stream is made once and kept as a tuple of steps.
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
     if isinstance(frames, tuple) and not unusual:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)

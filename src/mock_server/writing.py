@@ -46,6 +46,7 @@ def ahead(frames: Frames, room: int = AHEAD) -> Frames:
     size = 0
     for frame in rest:
         begun.append(frame)
+        # With what it takes itself: a stream of empty events is bounded, too.
         size += EMPTY_FRAME + frame_size(frame)
         if size > room:
             return itertools.chain(begun, rest)
@@ -65,11 +66,13 @@ def written(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
     """An outcome in the provider's bytes."""
+    # A whole answer can't break off in the middle: the error is all of it.
     if isinstance(outcome, Broken) and not call.stream:
         outcome = outcome.failure
     if isinstance(outcome, Failure):
         if not is_filtered_answer(wire, outcome):
             return failed(wire, call, wire.completed(call, outcome), delivery)
+        # Most providers say so in a finish reason (wire formats, 5.8).
         status = 200
         outcome = Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model)
     if isinstance(outcome, Broken):
@@ -102,6 +105,7 @@ def recorded_whole(
     if not isinstance(data, bytes):
         data = wire.encode(data)
     body = wire.adapted(call, data)
+    # `adapted` gives the same object back where there was nothing to change.
     if body is not data:
         return whole_response(wire, call, body, status, delivery)
     return whole_response(wire, call, body, status, delivery, recorded.twin)
@@ -116,9 +120,11 @@ def streamed(
 ) -> Response:
     """A stream with the provider's headers."""
     framing = wire.framing(call)
+    # A JSON array is a JSON body, in its headers too (wire formats, 7).
     content_type = wire.stream_type if framing.streams else wire.json_type
     headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
     content = outcome.content if isinstance(outcome, Broken) else outcome
+    # Byte for byte only where the call has event streams; else its values are framed anew.
     if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):
         frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
@@ -184,9 +190,9 @@ def whole_response(
     headers: Headers = (),
 ) -> Response:
     """A whole body with the provider's headers, and `headers` behind them."""
-    own = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
-    own = laid_over(own, delivery.headers)
-    return Response(status, own, body, twin=twin, delivery=delivery)
+    usual = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
+    headers = laid_over(usual, delivery.headers)
+    return Response(status, headers, body, twin=twin, delivery=delivery)
 
 
 def failed(

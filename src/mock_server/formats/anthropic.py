@@ -32,6 +32,7 @@ ANTHROPIC_TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+# Of the sentences only that of not_found was recorded; section 9 says where the others are from.
 ANTHROPIC_ERRORS = {
     "no_key": Failure(401, "x-api-key header is required"),
     "authentication": Failure(401, "invalid x-api-key"),
@@ -147,6 +148,7 @@ class AnthropicRequest(Anthropic):
     fields: Mapping[str, str] = {
         "model": "a string!",
         "messages": "an array!",
+        # Unlike elsewhere this one is required (section 9).
         "max_tokens": "an integer!",
         "system": "a string or an array",
         "stream": "a boolean",

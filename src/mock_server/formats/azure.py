@@ -46,6 +46,7 @@ BLOCKED = {"violence": {"filtered": True, "severity": "high"}}
 
 # --- Headers and errors ---
 
+# Recorded in March 2026 of chat; the resets are bare numbers, unlike OpenAI's (section 6).
 AZURE_ENGINE_HEADERS: Headers = (
     ("x-ms-region", "East US 2"),
     ("x-ms-rai-invoked", "true"),

@@ -26,6 +26,7 @@ class AzureChat(AzureGeneration, OpenAIChat):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """The fingerprint alone."""
+        # There is no `service_tier` (section 6).
         return {"system_fingerprint": super().tail(call)["system_fingerprint"]}
 
     def choice(

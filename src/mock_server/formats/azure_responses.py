@@ -12,6 +12,7 @@ from .responses import OpenAIInputTokens, OpenAIResponses
 
 def content_filter(source: str, blocked: bool, results: Mapping[str, Json], end: int) -> Json:
     """What the filters found in the prompt or in the completion, up to the character `end`."""
+    # Recorded, with these members (section 6).
     return {
         "blocked": blocked,
         "source_type": source,

@@ -71,6 +71,7 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
 def uuid(call: Call, label: str) -> str:
     """A UUID of version 4."""
     digits = call.token(label, 32, HEX)
+    # The fixed digits are the version and the variant (RFC 9562, 4.2 and 4.1).
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
@@ -234,6 +235,7 @@ class WireFormat:
         elif more:
             value = {**value, **more}
         headers = error.headers
+        # Azure's error of an unknown deployment has none (section 6, recorded).
         if error.content_type is not None:
             headers = (("Content-Type", error.content_type or self.json_type), *headers)
         return utf8(error.layout(value) + error.ending), headers

@@ -228,6 +228,7 @@ class BedrockConverse(ConverseRequest):
             yield from converse_block_events(call, reply.parts[index], index, deltas)
         yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}
         usage = converse_usage(reply.usage)
+        # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -238,6 +239,7 @@ class BedrockConverse(ConverseRequest):
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is
         in them."""
+        # A payload's own name is not in it: it was a header of its frame (10.1).
         for value in values:
             name, payload = recorded_converse_event(value)
             if name:

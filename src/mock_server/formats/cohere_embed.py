@@ -92,6 +92,7 @@ class CohereEmbed(Cohere):
         """The embeddings by type; floats where none is asked for."""
         vectors = reply.vectors(len(call.inputs))
         types = call.body.get("embedding_types") or ["float"]
+        # The shape for typed embeddings, which every v2 answer has (section 11, verified).
         return {
             "id": reply.id or uuid(call, "id"),
             "embeddings": {

@@ -49,6 +49,7 @@ def google_text_part(part: Part, text: str) -> Dict[str, Json]:
 
 def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
     """A function call, the part at `index` of the answer."""
+    # Since Gemini 3 it has an id, which 2.5 and older lack; `args` are an object (section 7).
     signs = SIGNING_MODEL.match(call.model)
     function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
     if tool.id or signs:
@@ -88,6 +89,7 @@ def google_finish_reason(reply: Reply) -> str:
 
 def is_blocked_prompt(reply: Reply) -> bool:
     """Whether a filter stopped an answer before it began: what Google calls a blocked prompt."""
+    # One that was stopped later has a candidate, which ends with SAFETY.
     return not reply.parts and reply.stop == "content_filter"
 
 
@@ -215,6 +217,7 @@ class GeminiAnswer(Gemini):
             **google_cached_tokens(usage),
             "promptTokensDetails": google_text_tokens(usage.input),
         }
+        # Only if there are any (section 7).
         if usage.reasoning:
             counts["thoughtsTokenCount"] = usage.reasoning
         return counts
@@ -253,6 +256,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What a blocked prompt gets: no candidate, but why."""
+        # With status 200 (section 7): genai-py then has a `text` of None.
         usage = self.usage(replace(reply.usage, output=0, reasoning=0), True)
         response = self.envelope(call, reply, [], usage)
         del response["candidates"]

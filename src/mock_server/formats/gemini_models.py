@@ -71,6 +71,7 @@ class GeminiModels(Gemini):
         """A page of the list."""
         if call.model:
             return self.entry(call.model)
+        # Pages of 50 where the client does not say (section 7).
         size = page_number(call.query, "pageSize", "50") or 50
         start = page_number(call.query, "pageToken", "0")
         end = start + size

@@ -26,6 +26,7 @@ class GoogleCompatible(Gemini):
 
     layout = staticmethod(sorted_compact)
     ending = ""
+    # Recorded, other than Gemini's own type (section 7).
     json_type = "application/json"
     bad_json = OpenAI.bad_json
 
@@ -35,6 +36,7 @@ class GoogleCompatible(Gemini):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`[{"error": {…}}]`."""
+        # Known from public reports (section 7).
         return ErrorBody([self.google_error(call, failure)], indented, "\n")
 
 
@@ -96,6 +98,7 @@ class VertexChat(Vertex, GeminiChat):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """An empty fingerprint."""
+        # Empty, not left out as the Gemini API does (8.3).
         return {"system_fingerprint": ""}
 
     def whole(self, call: Call, reply: Reply) -> Json:

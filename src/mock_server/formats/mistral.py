@@ -40,6 +40,7 @@ def uuid_version_7(call: Call, label: str) -> str:
 class Mistral(OpenAI):
     """What Mistral does in its own way, for clients that are known by their User-Agent."""
 
+    # Compact, without a line end behind it (section 12).
     layout = staticmethod(compact)
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
@@ -115,6 +116,7 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
         value = super().whole(call, reply)
+        # OpenAI's shape but for the id and a count that is always 0 (section 12).
         return {
             "id": call.token("id", 32, HEX),
             **value,

@@ -54,6 +54,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """Nothing."""
+        # No fingerprint and no tier (section 12, recorded).
         return {}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
@@ -102,6 +103,7 @@ class MistralChat(Mistral, OpenAIChat):
                 if number:  # the first has no padding (recorded)
                     chunk["p"] = mistral_padding(call, number)
                 yield "", chunk
+            # Whole, in the chunk that ends the choice (section 12, recorded).
             calls = self.tool_calls(call, reply, index)
             delta = {"content": "", **present(tool_calls=calls or None)}
             last = self.choice(call, index, {"delta": delta}, finish)

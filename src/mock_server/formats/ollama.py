@@ -129,6 +129,7 @@ class Ollama(WireFormat):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One line that holds an error."""
+        # ollama-python raises on it; the status was 200 (section 13, verified).
         yield "", {"error": failure.message}
 
     def schema(self, body: Field) -> Json:
@@ -144,6 +145,7 @@ class OllamaAnswer(Ollama):
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
+        # Absent means yes, unlike everywhere else (2.2).
         return body.value.get("stream") is not False
 
     def spoken(
@@ -266,6 +268,8 @@ class OllamaGenerate(OllamaChat):
         ending = super().finished(call, reply)
         reason = ending["done_reason"]
         context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
+        # The order of section 13; `done` and its reason keep their places when they are given
+        # again.
         return {"done": True, "done_reason": reason, "context": context, **ending}
 
 

@@ -62,6 +62,7 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     only_calls = bool(heads) and len(heads) == len(reply.parts)
     lone = only_calls and len(heads) == 1
     delta: Dict[str, Json] = {"role": "assistant", "content": None}
+    # Without a text it is null, not empty (5.3).
     if reply.text(Text) is not None:
         delta["content"] = ""
     if lone:
@@ -115,6 +116,7 @@ class ChatCompletion(ChatRequest):
 
     def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
         """The assistant's message."""
+        # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
         return {
             "role": "assistant",
             "content": reply.text(Text),
@@ -156,6 +158,7 @@ class OpenAIChat(ChatCompletion):
         for index in range(call.choices):
             message = {"message": self.message(call, reply, index)}
             choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+        # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
         return self.arranged(
             {
                 **self.head(call, reply, "chat.completion"),
@@ -185,6 +188,7 @@ class OpenAIChat(ChatCompletion):
             # The finish reason comes alone (5.3).
             final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
             yield {**shared, "choices": [final], **usage}
+        # One chunk more, without choices (5.3).
         if usage:
             yield {**shared, "choices": [], "usage": self.usage(reply)}
 

@@ -54,6 +54,7 @@ RESPONSE_MEMBERS: Mapping[str, Json] = {
 }
 
 # The status of a response, and what is incomplete about it, by the reason for which a reply stops.
+# A call of a tool is no reason of its own here (5.5).
 RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
     "stop": ("completed", None),
     "tool_calls": ("completed", None),
@@ -64,6 +65,7 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
 
 def response_usage(usage: Usage) -> Dict[str, Json]:
     """Token counts with their details."""
+    # `cache_write_tokens` came in mid 2026; openai-py's strict validation needs it (5.5).
     return {
         "input_tokens": usage.input,
         "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
@@ -86,6 +88,7 @@ class OpenAIResponses(ResponsesRequest):
         """The response object; it repeats most of the request."""
         body = call.body
         members = dict(RESPONSE_MEMBERS)
+        # Laid over the request's once more: what the server alone says, and what it completes.
         members.update((name, body[name]) for name in members if body.get(name) is not None)
         members.update(
             id=reply.id or response_id(call, "resp", "id"),

@@ -77,5 +77,6 @@ def obfuscation(call: Call, delta: Delta, number: int) -> Dict[str, Json]:
     recorded)."""
     if not wants_obfuscation(call.body):
         return {}
+    # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
     start = (delta.index + number) * 16 % 1008
     return {"obfuscation": call.pads[start : start + (-len(delta.piece)) % 16]}

@@ -29,6 +29,7 @@ def content_part(part: Part, text: str) -> Dict[str, Json]:
 def opened_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
     """An output item as a stream begins it, with nothing in it."""
     label = f"item {index}"
+    # Keys in the order of 5.5; a thought alone has no status.
     if isinstance(part, ToolCall):
         return {
             "id": response_id(call, "fc", label),

@@ -42,6 +42,7 @@ def input_turns(given: Field) -> Iterator[Turn]:
         kind = item_kind(item)
         if kind == "message":
             yield Turn(item_role(item), openai_text(item.get("content")))
+        # `function_call_output`, and the like of other tools (5.5).
         elif kind.endswith("_output") and "output" in item.value:
             yield Turn("tool", tool_output(item.get("output")))
         elif kind not in SILENT_ITEMS:
@@ -146,6 +147,7 @@ class ResponsesRequest(OpenAIGeneration):
 
     def schema(self, body: Field) -> Json:
         """`text.format.schema`."""
+        # It lies flat; in chat there is a `json_schema` around it (5.5).
         return within(body.value, "text", "format", "schema")
 
     def has_rate_limits(self, stream: bool) -> bool:

@@ -82,6 +82,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
         """With scores."""
+        # Two scores and a severity more than the Gemini API has (8.1).
         level = "HIGH" if blocked else "NEGLIGIBLE"
         score = 0.95 if blocked else 0.05
         rating: Dict[str, Json] = {
@@ -123,6 +124,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
             "promptTokensDetails": google_text_tokens(usage.input),
             "candidatesTokensDetails": google_text_tokens(spoken),
         }
+        # It stands last here (8.1).
         if usage.reasoning:
             counts["thoughtsTokenCount"] = usage.reasoning
         return counts

@@ -79,10 +79,12 @@ class VertexMessages(OnVertex, AnthropicMessages):
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
+        # A `stream` in the body may be there, too, and does not count (2.2).
         return params["verb"] == "streamRawPredict"
 
 
 class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
 
+    # As anthropic-py sends it (8.2, verified by capture).
     routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)

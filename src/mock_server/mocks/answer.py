@@ -46,6 +46,7 @@ class Neutral:
     def kinds(self) -> FrozenSet[Any]:
         """The kinds of its parts, as an API has to be able to say them."""
         kinds = {type(part) for part in self.parts}
+        # A structure is sent as text: what an API needs for it is text alone.
         if Structure in kinds:
             kinds = kinds - {Structure} | {Text}
         return frozenset(kinds)
@@ -66,12 +67,14 @@ class Neutral:
     def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
         """Token counts: given, or estimated from the texts."""
         given = self.usage
+        # Of the texts, not of events: a streamed answer has the counts of a whole one.
         thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
         told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
         reasoning, cached = given.get("reasoning_tokens"), given.get("cached_tokens", 0)
         if reasoning is None:
             reasoning = estimate(thought) if thought else 0
         output = given.get("output_tokens", reasoning + estimate(told))
+        # What is estimated is never less than its share that is given, nor a share more than it.
         asked = given.get("input_tokens", max(estimate(call.prompt), cached))
         return Usage(asked, output, min(reasoning, output), cached)
 
@@ -99,6 +102,7 @@ def filled_part(part: Part, call: Call, groups: Groups) -> Part:
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
         return Text(compact(filled(part.value, call, groups)))
+    # Nothing to fill: the same part serves every call.
     if isinstance(part, Embedding) or "{{" not in part.text:
         return part
     return type(part)(filled(part.text, call, groups))
@@ -128,9 +132,11 @@ class Answer:
     def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
         """The same of a recorded answer: whether there is one of the kind that is asked for."""
         has_events = bool(recorded.frames or recorded.values)
+        # Errors come whole, however the request wants its answer.
         if call.stream and not has_events and self.status < 400:
             expected = 'false, because its response has a "body" but no "events"'
             return "stream", True, Because(expected)
+        # One that breaks off has its error for a whole answer.
         if not call.stream and recorded.body is MISSING and self.failure is None:
             expected = 'true, because its response has "events" but no "body"'
             return "stream", False, Because(expected)

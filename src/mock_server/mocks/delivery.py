@@ -40,6 +40,7 @@ NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 
 def parse_delivery(response: Node) -> Delivery:
     """How a response travels."""
+    # Most responses say nothing of it: thousands of them are read at start.
     if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS)):
         return Delivery()
     return Delivery(
@@ -66,6 +67,7 @@ def parse_pace(node: Node) -> Optional[Pace]:
     elif "between" in node.value:
         node.fail("has both between and tokens_per_second, which say the same; keep one")
     else:
+        # A token is an event.
         between = 1 / rate.number("a number, at least one an hour", 1 / 3600, 1e9)
     jitter = node.get("jitter").number("a share of the pause from 0 to 1", 0, 1, 0)
     return Pace(node.get("first").seconds(0), between, float(jitter))
@@ -73,6 +75,7 @@ def parse_pace(node: Node) -> Optional[Pace]:
 
 def parse_headers(node: Node) -> Tuple[Tuple[str, Optional[str]], ...]:
     """Response headers: text, numbers, or null for "leave it out"."""
+    # A mock may even take out what the provider always sends.
     return tuple((name, parse_header(name, value)) for name, value in node.members())
 
 

@@ -137,6 +137,7 @@ class Condition:
         got = self.get(call)
         if self.holds(got):
             return None
+        # What is not there is told as missing, not as null.
         if got is None:
             got = MISSING
         return self.key, got, self.expected
@@ -160,6 +161,7 @@ def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     elif isinstance(expected, list) and isinstance(got, list) and len(got) == len(expected):
         for index, (one, inner) in enumerate(zip(got, expected)):
             pairs.append((one, inner, f"{path}[{index}]"))
+    # For Python True == 1.
     elif isinstance(got, bool) != isinstance(expected, bool) or got != expected:
         return path, got, expected
     for one, inner, inner_path in pairs:
@@ -183,7 +185,7 @@ def match_named(node: Node) -> List[Condition]:
 def named_condition(key: str, name: str, node: Node) -> Condition:
     """What is asked of one header or query parameter."""
     if key == "headers":
-        name = name.lower()
+        name = name.lower()  # as they are kept (RFC 9110, 5.1: in any case)
 
     def get(call: Call) -> Optional[str]:
         named: Mapping[str, str] = getattr(call, key)
@@ -246,6 +248,7 @@ def match_sha256(node: Node) -> List[Condition]:
     return [Condition("body_sha256", node.value, get, lambda got: bool(got == digest))]
 
 
+# In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(PROVIDERS),
     "operation": match_name(OPERATIONS),
@@ -274,6 +277,7 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     asked: Dict[str, Node] = {}
     if not match.is_absent:
         asked = dict(match.only(MATCH_KEYS).members())
+    # A matcher such as {"contains": …} may fit paths of several operations.
     names_path = "path" in asked and isinstance(asked["path"].value, str)
     if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
         asked["operation"] = match.get("operation").replaced(default_operation)

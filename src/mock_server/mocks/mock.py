@@ -39,6 +39,7 @@ class Uses:
     def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
         """Whether a limit has room for one request more, which it then counts, and what is left
         after it.  The window is fixed, and begins with the first request."""
+        # The monotonic clock: a window must not move with the time of day.
         moment = time.monotonic()
         if moment >= self.window_end:
             self.window_end = moment + per
@@ -47,7 +48,7 @@ class Uses:
         if is_admitted:
             self.in_window += 1
         wait = self.window_end - moment
-        reset = math.ceil(time.time_ns() / 1e9 + wait)
+        reset = math.ceil(time.time_ns() / 1e9 + wait)  # what headers tell is the time of day
         limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
         return is_admitted, limit
 
@@ -134,6 +135,7 @@ class Mock:
         What exceeds its limit is answered with an error, and is no use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
+        # Two requests at once must not both get the last use.
         with uses.lock:
             used = uses.count
             answer = self.answer(used)
@@ -151,6 +153,7 @@ class Mock:
         """Where an index keeps it: exact provider (one key each), model and user text; None for
         any."""
         expected = {condition.key: condition.expected for condition in self.conditions}
+        # Only equal texts can be looked up; matchers must be tried.
         model, user = expected.get("model"), expected.get("user")
         if not isinstance(model, str):
             model = None

@@ -126,6 +126,7 @@ def near_misses(
     by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
     for mock in mocks:
         differences = mock.differences(call, wire, used(mock))
+        # Among thousands of mocks only some are kept a rank, before their texts are compared.
         holding = len(mock.conditions) - len(differences)
         equals = by_rank.setdefault((len(differences), -holding), [])
         if len(equals) < EQUALLY_NEAR:
@@ -143,7 +144,7 @@ def likeness(difference: Difference) -> float:
     """How alike the two texts of a difference are, from 0 to 1."""
     _, got, expected = difference
     matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
-    return matcher.quick_ratio()
+    return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
 
 
 def as_text(value: Json) -> str:

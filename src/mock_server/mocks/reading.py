@@ -48,6 +48,7 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
+# The keys of one form exclude those of the others.
 FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
 
 STOPS = ("stop", "length", "tool_calls", "content_filter")
@@ -64,6 +65,7 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     response.only(RESPONSE_KEYS)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
+    # A fault needs no content: it may come before any of it.
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
@@ -127,6 +129,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
 
 def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
     """Raise BadMock if a text that is filled asks for what a request never has."""
+    # Not in `body` and `events`: a recording is sent as it is, braces and all.
     for key in (*PART_KEYS, "parts"):
         check_templates(response.get(key), group_names)
     error = response.get("error")
@@ -166,6 +169,7 @@ def parse_parts(response: Node) -> List[Part]:
     """All parts of a neutral response, in the order in which they are answered."""
     listed = response.get("parts")
     if listed.is_absent:
+        # The order in which models answer: they think, speak, then call.
         keys = ("reasoning", "text", "refusal", "tool_calls")
         return [part for key in keys for part in parse_part(response.get(key))]
     beside = sorted(key for key in PART_KEYS if key in response.value)
@@ -189,6 +193,7 @@ def parse_part(node: Node) -> List[Part]:
     if key == "tool_calls":
         return [parse_tool_call(call) for call in node.items()]
     if key == "text":
+        # Structured output: JSON text, written so that people can read it.
         if isinstance(node.value, (dict, list)):
             return [Structure(node.value)]
         node.a("a string or an object")
@@ -201,6 +206,7 @@ def parse_tool_call(node: Node) -> ToolCall:
     name, arguments = node.get("name"), node.get("arguments")
     if not isinstance(name.value, str) or not name.value:
         name.expected("the tool's name")
+    # As OpenAI's answers have them (wire formats, 5.2): a mock may be copied from one.
     if isinstance(arguments.value, str):
         try:
             arguments = arguments.replaced(parse_json(arguments.value.encode()))
@@ -223,6 +229,7 @@ def parse_vector(row: Node) -> Tuple[float, ...]:
     is_array = isinstance(numbers, list) and len(numbers) > 0
     if not is_array or not all(fits(number, "a number") for number in numbers):
         row.expected("an array of numbers, or several of them")
+    # Vectors may be sent as float32 (wire formats, 5.6), whose largest number is about 3.4e38.
     if not all(abs(number) < 3.4e38 for number in numbers):
         row.fail("holds a number that is none of 32 bits")
     return tuple(numbers)
@@ -234,6 +241,7 @@ def parse_usage(node: Node) -> Mapping[str, int]:
         return {}
     counts = node.only(USAGE_KEYS).value
     for _, number in node.members():
+        # JSON readers that have doubles alone are exact up to here (RFC 8259, 6).
         number.integer("a number of tokens", 0, 2**53 - 1)
     for share, total in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
         if share in counts and total in counts and counts[share] > counts[total]:
@@ -258,10 +266,11 @@ def parse_error(response: Node) -> Failure:
     if code is not None:
         if not fits(code, "a string") and not fits(code, "an integer"):
             error.get("code").expected("a string")
-        code = str(code)
+        code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
     kind = given.get("kind", "")
     if kind:
         error.get("kind").choice(ERROR_KINDS)
+    # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
     status = response.value.get("status", usual_status)
     if status and status < 400:

@@ -38,6 +38,7 @@ class MockNode(Node):
     def stored(self, name: str) -> Optional[bytes]:
         """The bytes of a file that is named here, or None if there is none."""
         whole = self
+        # A node deep inside a mock has no reader of its own.
         while whole.parent is not None:
             whole = whole.parent
         try:
@@ -74,11 +75,13 @@ def parse_body(node: MockNode) -> RecordedBody:
         plain_name = name[: -len(".gz")]
     twin_name = plain_name + ".gz"
     plain, twin = node.stored(plain_name), node.stored(twin_name)
+    # The file that is named must be there; its other form may be.
     if (twin if name == twin_name else plain) is None:
         node.fail(f"no file {shown(name)} in the data directory")
     if twin is None:
         return plain, None
     unpacked = gunzipped(node, twin, twin_name)
+    # Sent in place of each other, they would be two answers to one request.
     if plain is not None and unpacked != plain:
         node.fail(
             f"{twin_name} is not the gzip of {plain_name}; "
@@ -111,6 +114,7 @@ def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[
         node.fail(f"no file {shown(name)} in the data directory")
     frames: Tuple[bytes, ...] = ()
     values: Tuple[Json, ...] = ()
+    # The frames keep their bytes; values are framed as the provider of the request has it.
     if name.endswith(".sse"):
         frames = tuple(SSE.split(data))
     else:

@@ -17,6 +17,7 @@ TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
 PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
 
+# As many digits as any index needs: int() takes its time over thousands.
 ITEM_NUMBER = re.compile("[0-9]{1,9}")
 
 
@@ -28,6 +29,7 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
     elif isinstance(node.value, list):
         for inner in node.items():
             check_templates(inner, names)
+    # Looked for first, as most texts have none.
     elif isinstance(node.value, str) and "{{" in node.value:
         check_text(node, [*TEMPLATE_NAMES, *names])
 
@@ -55,12 +57,13 @@ def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     """The text of one template name; what the request doesn't have is empty."""
+    # A group goes before a value of the request: its name was chosen for this mock.
     if name in groups:
         return groups[name]
     kind, _, rest = name.partition(".")
     value: Json
     if kind == "header":
-        value = call.headers.get(rest.lower())
+        value = call.headers.get(rest.lower())  # names are kept in lower case
     elif kind == "body":
         value = walked(call.body, rest)
     else:

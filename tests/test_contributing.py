@@ -77,6 +77,10 @@ def test_the_new_provider_works_once_its_room_is_there(extended: Any) -> None:
     assert b'user is \\"Ho\\", expected \\"Hi\\"' in squawk(say="Ho").body
 
 
+def test_the_example_keeps_the_width_of_the_rooms() -> None:
+    assert [line for line in EXAMPLE.split("\n") if len(line) > 100] == []
+
+
 PLACES = (ROOT, ROOT / "src" / "mock_server")
 
 

@@ -978,7 +978,7 @@ class Feed(Gate):
         self.waiting.append(frame)
         self.release()
 
-    def frames(self) -> Iterator[Union[bytes, Hold]]:
+    def frames(self) -> Iterator[Frame]:
         """A comment at once, then each frame as it is put in."""
         yield b": live\n\n"
         while True:
@@ -6655,7 +6655,7 @@ DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
-Holds = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
+Verdict = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
 
 TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
 
@@ -6667,7 +6667,7 @@ class TextMatcher:
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
 
-    def __call__(self, text: Optional[str]) -> Holds:
+    def __call__(self, text: Optional[str]) -> Verdict:
         """Whether it holds, with what named groups found; one that took no part is empty."""
         groups: Dict[str, str] = {}
         for test in self.tests:
@@ -6761,7 +6761,7 @@ class Condition:
     key: str
     expected: Json
     get: Callable[[Call], Any]
-    holds: Callable[[Any], Holds]
+    holds: Callable[[Any], Verdict]
 
     @property
     def group_names(self) -> Tuple[str, ...]:
@@ -8560,7 +8560,7 @@ class Mock:
             return self.answers[used % len(self.answers)]
         return self.answers[min(used, len(self.answers) - 1)]
 
-    def matches(self, call: Call) -> Holds:
+    def matches(self, call: Call) -> Verdict:
         """Whether all conditions hold; if they do, with what their named groups found."""
         groups: Dict[str, str] = {}
         for condition in self.conditions:
@@ -8583,7 +8583,7 @@ class Mock:
         differences.append(self.answer(used).lacks(wire, call))
         return [difference for difference in differences if difference]
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Holds) -> Optional[Found]:
+    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict) -> Optional[Found]:
         """Its answer to a call that matches, which uses it; None if it has none for that call.
         What exceeds its limit is answered with an error, and is no use."""
         groups = holds if isinstance(holds, dict) else {}
@@ -8987,9 +8987,6 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
-
-
-Frames = Iterable[Union[bytes, Hold]]
 
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
@@ -11078,7 +11075,7 @@ def frame_size(frame: Frame) -> int:
     return 0 if isinstance(frame, Hold) else len(frame)
 
 
-def ahead(frames: Frames, room: int = AHEAD) -> Frames:
+def ahead(frames: Iterable[Frame], room: int = AHEAD) -> Iterable[Frame]:
     """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are
     asked for, the others."""
     rest = iter(frames)
@@ -11348,7 +11345,7 @@ class Memory:
         """Start over."""
         self.used = 0
         self.answers: Dict[Key, Answered] = {}
-        self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+        self.header_names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
 
     def is_of(self, settings: Settings, added: Index, files: Index) -> bool:
         """Whether the answers still hold: they were made with these settings from these mocks."""
@@ -11357,7 +11354,7 @@ class Memory:
     def key(self, request: Request) -> Key:
         """The key of a request, as far as is known what its answer depends on."""
         headers = request.headers
-        names = self.names.get((request.method, request.path), ())
+        names = self.header_names.get((request.method, request.path), ())
         values = tuple([headers.get(name) for name in names])
         query = tuple(request.query.items())
         return Key(request.method, request.path, request.port, request.body, query, values)
@@ -11382,18 +11379,18 @@ class Memory:
 
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
-        place = request.method, request.path
-        names = self.names.get(place, ())
-        more = noted.difference(names)
-        if more:  # what was remembered without them is not found any more
-            self.names[place] = (*names, *sorted(more))
+        target = request.method, request.path
+        names = self.header_names.get(target, ())
+        # What was remembered with fewer of them is not found any more.
+        names = (*names, *sorted(noted.difference(names)))
+        self.header_names[target] = names
         key = self.key(request)
         size += key.size
         if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:
             self.forget()
-            self.names[place] = (*names, *sorted(more))
+            self.header_names[target] = names
         self.answers[key] = answered
         self.used += size
 

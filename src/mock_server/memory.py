@@ -80,7 +80,7 @@ class Memory:
         """Start over."""
         self.used = 0
         self.answers: Dict[Key, Answered] = {}
-        self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+        self.header_names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
 
     def is_of(self, settings: Settings, added: Index, files: Index) -> bool:
         """Whether the answers still hold: they were made with these settings from these mocks."""
@@ -89,7 +89,7 @@ class Memory:
     def key(self, request: Request) -> Key:
         """The key of a request, as far as is known what its answer depends on."""
         headers = request.headers
-        names = self.names.get((request.method, request.path), ())
+        names = self.header_names.get((request.method, request.path), ())
         values = tuple([headers.get(name) for name in names])
         query = tuple(request.query.items())
         return Key(request.method, request.path, request.port, request.body, query, values)
@@ -114,17 +114,17 @@ class Memory:
 
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
-        place = request.method, request.path
-        names = self.names.get(place, ())
-        more = noted.difference(names)
-        if more:  # what was remembered without them is not found any more
-            self.names[place] = (*names, *sorted(more))
+        target = request.method, request.path
+        names = self.header_names.get(target, ())
+        # What was remembered with fewer of them is not found any more.
+        names = (*names, *sorted(noted.difference(names)))
+        self.header_names[target] = names
         key = self.key(request)
         size += key.size
         if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:
             self.forget()
-            self.names[place] = (*names, *sorted(more))
+            self.header_names[target] = names
         self.answers[key] = answered
         self.used += size

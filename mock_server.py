@@ -10563,8 +10563,15 @@ def pattern_of(template: str) -> str:
 def readable(template: str) -> str:
     """A template as people write a path: without what may be left out, the first of some words."""
     text = re.sub(r"\[[^\]]*\]", "", template)
-    text = re.sub(r"\{(?:\w+=)?([^{}|=]+)(?:\|[^{}]*)\}|\{\w+=([^{}]+)\}", r"\1\2", text)
-    return re.sub(r"\{(\w+)[:*]\}", r"{\1}", text)
+    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
+
+
+def readable_token(token: str) -> str:
+    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    name, _, choices = token[1:-1].rpartition("=")
+    if name or "|" in choices:
+        return choices.split("|")[0]
+    return "{" + choices.rstrip(":*") + "}"
 
 
 class Route(NamedTuple):
@@ -10596,6 +10603,7 @@ def compiled_routes() -> Tuple[Route, ...]:
 
 LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
 ROUTES = compiled_routes()
+# Whose all paths are that begin so.
 AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
 
 
@@ -10627,10 +10635,10 @@ def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
     method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
     # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    ruler = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
+    area = next((provider for start, provider in AREAS.items() if path.startswith(start)), "")
     found: List[Tuple[WireFormat, Mapping[str, str]]] = []
     for route in ROUTES:
-        if route.method != method or (route.anywhere and ruler not in ("", route.wire.provider)):
+        if route.method != method or (route.anywhere and area not in ("", route.wire.provider)):
             continue
         match = route.pattern.fullmatch(path)
         if match and route.wire not in (wire for wire, _ in found):
@@ -10680,29 +10688,30 @@ def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, floa
     is, and how alike, up to 1."""
     best = PATHS[0][0], PATHS[0][1], 0.0
     for known, wire in PATHS:
-        wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
+        asked = with_placeholders(f"{method} {path[:300]}", known)
+        alike = difflib.SequenceMatcher(None, known, asked)
         # The quick ratios are upper bounds, and cheap.
-        bounds = (wanted.real_quick_ratio, wanted.quick_ratio, wanted.ratio)
+        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
         if all(bound() > best[2] for bound in bounds):
-            best = known, wire, wanted.ratio()
+            best = known, wire, alike.ratio()
     return best
 
 
-def nameless(path: str, known: str) -> str:
+def with_placeholders(path: str, known: str) -> str:
     """A path with {model} and the like where a known path of as many segments has them."""
-    given, names = path.replace("%3A", ":").split("/"), known.split("/")
-    if len(given) != len(names):
+    segments = path.replace("%3A", ":").split("/")
+    known_segments = known.split("/")
+    if len(segments) != len(known_segments):
         return path
-    named = []
-    for segment, name in zip(given, names):
-        if not name.startswith("{"):
-            named.append(segment)
-            continue
-        holder, colon, _ = name.partition(":")
-        if colon:
-            holder += colon + segment.rpartition(":")[2]
-        named.append(holder)
-    return "/".join(named)
+    found = []
+    for segment, known_segment in zip(segments, known_segments):
+        if known_segment.startswith("{"):
+            holder, colon, _ = known_segment.partition(":")
+            if colon:
+                holder += colon + segment.rpartition(":")[2]
+            segment = holder
+        found.append(segment)
+    return "/".join(found)
 
 
 def shape_of(request: Request) -> WireFormat:
@@ -13669,14 +13678,21 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args(list(arguments))
     if unknown:
-        flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
-        near = nearest(unknown[0].partition("=")[0], [*flags, "--version", "--help"])
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {near}")
+        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
     for option in OPTIONS:
         values[option.name] = option_value(option, getattr(given, option.name), environment)
     check_together(values, lambda name: BY_NAME[name].flag)
     return values
+
+
+def meant_by(unknown: str) -> str:
+    """What may be meant by an argument that there is not."""
+    word = unknown.partition("=")[0]
+    if word in ("-p", "--port", "--ports"):
+        return "ports need no flag, as in mock_server.py 5001"
+    flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
+    return nearest(word, [*flags, "--version", "--help"])
 
 
 def parser() -> argparse.ArgumentParser:

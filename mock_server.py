@@ -521,6 +521,20 @@ class Request:
     peer: str = ""  # the client's address
     patience: Any = None  # how its connection waits, where it may have to
 
+    def with_headers(self, headers: Mapping[str, str]) -> Request:
+        """The same request with other headers; several times as fast as dataclasses.replace."""
+        return Request(
+            self.method,
+            self.path,
+            self.query,
+            headers,
+            self.body,
+            self.port,
+            self.session,
+            self.peer,
+            self.patience,
+        )
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -11319,21 +11333,18 @@ class NotedHeaders(Mapping[str, str]):
         return len(self.known)
 
 
-class Key(NamedTuple):
-    """All of a request that its answer depends on; `headers` are the values of those asked for."""
+# All of a request that its answer depends on: method, path, port, body, query, and the values of
+# the
+# headers that were asked for.  A plain tuple: one is made for every request.
+Key = Tuple[str, str, int, bytes, Tuple[Tuple[str, str], ...], Tuple[Optional[str], ...]]
 
-    method: str
-    path: str
-    port: int
-    body: bytes
-    query: Tuple[Tuple[str, str], ...]
-    headers: Tuple[Optional[str], ...]
 
-    @property
-    def size(self) -> int:
-        """About how many bytes of memory it takes."""
-        texts = [self.path, *(text for pair in self.query for text in pair)]
-        return len(self.body) + sum(map(len, [*texts, *filter(None, self.headers)])) + OBJECT_ROOM
+def key_size(key: Key) -> int:
+    """About how many bytes of memory a key takes."""
+    _, path, _, body, query, headers = key
+    size = OBJECT_ROOM + len(path) + len(body)
+    size += sum(len(name) + len(value) for name, value in query)
+    return size + sum(len(value) for value in headers if value)
 
 
 class Memory:
@@ -11366,7 +11377,7 @@ class Memory:
         names = self.header_names.get((request.method, request.path), ())
         values = tuple([headers.get(name) for name in names])
         query = tuple(request.query.items())
-        return Key(request.method, request.path, request.port, request.body, query, values)
+        return request.method, request.path, request.port, request.body, query, values
 
     def find(self, request: Request) -> Optional[Answered]:
         """The answer to an equal request."""
@@ -11394,7 +11405,7 @@ class Memory:
         names = (*names, *sorted(noted.difference(names)))
         self.header_names[target] = names
         key = self.key(request)
-        size += key.size
+        size += key_size(key)
         if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:
@@ -11597,7 +11608,7 @@ class Answerer:
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
-            answered = self.fresh(replace(request, headers=headers), session)
+            answered = self.fresh(request.with_headers(headers), session)
             return memory.keep(request, headers.noted, answered)
         if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:

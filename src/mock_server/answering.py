@@ -52,7 +52,7 @@ class Answerer:
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
-            answered = self.fresh(replace(request, headers=headers), session)
+            answered = self.fresh(request.with_headers(headers), session)
             return memory.keep(request, headers.noted, answered)
         if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:

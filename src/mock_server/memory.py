@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Set, Tuple
 
 from .answered import Answered
 from .mocks.mock import Index
@@ -45,21 +45,18 @@ class NotedHeaders(Mapping[str, str]):
         return len(self.known)
 
 
-class Key(NamedTuple):
-    """All of a request that its answer depends on; `headers` are the values of those asked for."""
+# All of a request that its answer depends on: method, path, port, body, query, and the values of
+# the
+# headers that were asked for.  A plain tuple: one is made for every request.
+Key = Tuple[str, str, int, bytes, Tuple[Tuple[str, str], ...], Tuple[Optional[str], ...]]
 
-    method: str
-    path: str
-    port: int
-    body: bytes
-    query: Tuple[Tuple[str, str], ...]
-    headers: Tuple[Optional[str], ...]
 
-    @property
-    def size(self) -> int:
-        """About how many bytes of memory it takes."""
-        texts = [self.path, *(text for pair in self.query for text in pair)]
-        return len(self.body) + sum(map(len, [*texts, *filter(None, self.headers)])) + OBJECT_ROOM
+def key_size(key: Key) -> int:
+    """About how many bytes of memory a key takes."""
+    _, path, _, body, query, headers = key
+    size = OBJECT_ROOM + len(path) + len(body)
+    size += sum(len(name) + len(value) for name, value in query)
+    return size + sum(len(value) for value in headers if value)
 
 
 class Memory:
@@ -92,7 +89,7 @@ class Memory:
         names = self.header_names.get((request.method, request.path), ())
         values = tuple([headers.get(name) for name in names])
         query = tuple(request.query.items())
-        return Key(request.method, request.path, request.port, request.body, query, values)
+        return request.method, request.path, request.port, request.body, query, values
 
     def find(self, request: Request) -> Optional[Answered]:
         """The answer to an equal request."""
@@ -120,7 +117,7 @@ class Memory:
         names = (*names, *sorted(noted.difference(names)))
         self.header_names[target] = names
         key = self.key(request)
-        size += key.size
+        size += key_size(key)
         if size > ANSWER_ROOM:
             return
         if self.used + size > self.room:

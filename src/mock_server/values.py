@@ -31,6 +31,20 @@ class Request:
     peer: str = ""  # the client's address
     patience: Any = None  # how its connection waits, where it may have to
 
+    def with_headers(self, headers: Mapping[str, str]) -> Request:
+        """The same request with other headers; several times as fast as dataclasses.replace."""
+        return Request(
+            self.method,
+            self.path,
+            self.query,
+            headers,
+            self.body,
+            self.port,
+            self.session,
+            self.peer,
+            self.patience,
+        )
+
 
 @dataclass(frozen=True)
 class Turn:

@@ -11334,8 +11334,7 @@ class NotedHeaders(Mapping[str, str]):
 
 
 # All of a request that its answer depends on: method, path, port, body, query, and the values of
-# the
-# headers that were asked for.  A plain tuple: one is made for every request.
+# the headers that were asked for.  A plain tuple: one is made for every request.
 Key = Tuple[str, str, int, bytes, Tuple[Tuple[str, str], ...], Tuple[Optional[str], ...]]
 
 

@@ -992,7 +992,7 @@ class Feed(Gate):
         self.waiting.append(frame)
         self.release()
 
-    def frames(self) -> Iterator[Union[bytes, Hold]]:
+    def frames(self) -> Iterator[Frame]:
         """A comment at once, then each frame as it is put in."""
         yield b": live\n\n"
         while True:
@@ -6669,7 +6669,7 @@ DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
-Holds = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
+Verdict = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
 
 TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
 
@@ -6681,7 +6681,7 @@ class TextMatcher:
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
 
-    def __call__(self, text: Optional[str]) -> Holds:
+    def __call__(self, text: Optional[str]) -> Verdict:
         """Whether it holds, with what named groups found; one that took no part is empty."""
         groups: Dict[str, str] = {}
         for test in self.tests:
@@ -6775,7 +6775,7 @@ class Condition:
     key: str
     expected: Json
     get: Callable[[Call], Any]
-    holds: Callable[[Any], Holds]
+    holds: Callable[[Any], Verdict]
 
     @property
     def group_names(self) -> Tuple[str, ...]:
@@ -8574,7 +8574,7 @@ class Mock:
             return self.answers[used % len(self.answers)]
         return self.answers[min(used, len(self.answers) - 1)]
 
-    def matches(self, call: Call) -> Holds:
+    def matches(self, call: Call) -> Verdict:
         """Whether all conditions hold; if they do, with what their named groups found."""
         groups: Dict[str, str] = {}
         for condition in self.conditions:
@@ -8597,7 +8597,7 @@ class Mock:
         differences.append(self.answer(used).lacks(wire, call))
         return [difference for difference in differences if difference]
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Holds) -> Optional[Found]:
+    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict) -> Optional[Found]:
         """Its answer to a call that matches, which uses it; None if it has none for that call.
         What exceeds its limit is answered with an error, and is no use."""
         groups = holds if isinstance(holds, dict) else {}
@@ -9001,9 +9001,6 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
-
-
-Frames = Iterable[Union[bytes, Hold]]
 
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
@@ -10580,8 +10577,15 @@ def pattern_of(template: str) -> str:
 def readable(template: str) -> str:
     """A template as people write a path: without what may be left out, the first of some words."""
     text = re.sub(r"\[[^\]]*\]", "", template)
-    text = re.sub(r"\{(?:\w+=)?([^{}|=]+)(?:\|[^{}]*)\}|\{\w+=([^{}]+)\}", r"\1\2", text)
-    return re.sub(r"\{(\w+)[:*]\}", r"{\1}", text)
+    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
+
+
+def readable_token(token: str) -> str:
+    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    name, _, choices = token[1:-1].rpartition("=")
+    if name or "|" in choices:
+        return choices.split("|")[0]
+    return "{" + choices.rstrip(":*") + "}"
 
 
 class Route(NamedTuple):
@@ -10710,29 +10714,30 @@ def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, floa
     is, and how alike, up to 1."""
     best = PATHS[0][0], PATHS[0][1], 0.0
     for known, wire in PATHS:
-        wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
+        asked = with_placeholders(f"{method} {path[:300]}", known)
+        alike = difflib.SequenceMatcher(None, known, asked)
         # The quick ratios are upper bounds, and cheap.
-        bounds = (wanted.real_quick_ratio, wanted.quick_ratio, wanted.ratio)
+        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
         if all(bound() > best[2] for bound in bounds):
-            best = known, wire, wanted.ratio()
+            best = known, wire, alike.ratio()
     return best
 
 
-def nameless(path: str, known: str) -> str:
+def with_placeholders(path: str, known: str) -> str:
     """A path with {model} and the like where a known path of as many segments has them."""
-    given, names = path.replace("%3A", ":").split("/"), known.split("/")
-    if len(given) != len(names):
+    segments = path.replace("%3A", ":").split("/")
+    known_segments = known.split("/")
+    if len(segments) != len(known_segments):
         return path
-    named = []
-    for segment, name in zip(given, names):
-        if not name.startswith("{"):
-            named.append(segment)
-            continue
-        holder, colon, _ = name.partition(":")
-        if colon:
-            holder += colon + segment.rpartition(":")[2]
-        named.append(holder)
-    return "/".join(named)
+    found = []
+    for segment, known_segment in zip(segments, known_segments):
+        if known_segment.startswith("{"):
+            holder, colon, _ = known_segment.partition(":")
+            if colon:
+                holder += colon + segment.rpartition(":")[2]
+            segment = holder
+        found.append(segment)
+    return "/".join(found)
 
 
 def shape_of(request: Request) -> WireFormat:
@@ -11105,7 +11110,7 @@ def frame_size(frame: Frame) -> int:
     return 0 if isinstance(frame, Hold) else len(frame)
 
 
-def ahead(frames: Frames, room: int = AHEAD) -> Frames:
+def ahead(frames: Iterable[Frame], room: int = AHEAD) -> Iterable[Frame]:
     """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are
     asked for, the others."""
     rest = iter(frames)
@@ -11381,7 +11386,7 @@ class Memory:
         """Start over."""
         self.used = 0
         self.answers: Dict[Key, Answered] = {}
-        self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+        self.header_names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
 
     def is_of(self, settings: Settings, added: Index, files: Index) -> bool:
         """Whether the answers still hold: they were made with these settings from these mocks."""
@@ -11389,7 +11394,7 @@ class Memory:
 
     def find(self, request: Request) -> Optional[Answered]:
         """The answer to an equal request, as far as is known what its answer depends on."""
-        names = self.names.get((request.method, request.path), ())
+        names = self.header_names.get((request.method, request.path), ())
         return self.answers.get(key_of(request, names))
 
     def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
@@ -11409,7 +11414,7 @@ class Memory:
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
         place = request.method, request.path
-        known = self.names.get(place, ())
+        known = self.header_names.get(place, ())
         # The key is made of these names, whatever another thread makes of them meanwhile, and what
         # was remembered without the new ones is not found any more.
         names = (*known, *sorted(noted.difference(known)))
@@ -11419,7 +11424,7 @@ class Memory:
             return
         if self.used + size > self.room:
             self.forget()
-        self.names[place] = names
+        self.header_names[place] = names
         self.answers[key] = answered
         self.used += size
 
@@ -13416,6 +13421,11 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     request_queue_size = 1024  # socketserver's 5 would refuse a burst of connections
     idle_seconds, head_seconds, body_seconds = IDLE_SECONDS, HEAD_SECONDS, BODY_SECONDS
     stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
+    # What a server begins with.
+    stopping = False
+    threads = 0
+    waiting = 0  # the threads among them that wait in accept()
+    clock: Tuple[int, str] = (0, "")  # a second, and its Date
 
     def __init__(
         self,
@@ -13445,14 +13455,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.core = core
         self.operations = core.operations("")
         self.host = host
-        self.stopping = False
         self.stopped = threading.Event()
         self.lock = threading.Condition()
         self.pacer = Pacer() if hasattr(select, "epoll") else None
-        self.waiting = 0
-        self.threads = 0
         self.connections: Dict[socket.socket, bool] = {}  # whether each is busy
-        self.clock: Tuple[int, str] = (0, "")  # a second, and its Date
         self.address_family = first_family(host, port)
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
@@ -13697,14 +13703,21 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args(list(arguments))
     if unknown:
-        flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
-        near = nearest(unknown[0].partition("=")[0], [*flags, "--version", "--help"])
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {near}")
+        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
     for option in OPTIONS:
         values[option.name] = option_value(option, getattr(given, option.name), environment)
     check_together(values, lambda name: BY_NAME[name].flag)
     return values
+
+
+def meant_by(unknown: str) -> str:
+    """What may be meant by an argument that there is not."""
+    word = unknown.partition("=")[0]
+    if word in ("-p", "--port", "--ports"):
+        return "ports need no flag, as in mock_server.py 5001"
+    flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
+    return nearest(word, [*flags, "--version", "--help"])
 
 
 def parser() -> argparse.ArgumentParser:

@@ -388,10 +388,10 @@ def both(kind: type, response: Any, more: Any) -> Tuple[Any, Any]:
     if kind in joins:
         assert all(name == value["type"] for name, value in events)
         return whole, joins[kind](values)
-    read: Callable[[List[Any]], Any] = (
-        read_google if issubclass(kind, m.Gemini) else read_completion
-    )
-    return read([whole]), read(values)
+    if issubclass(kind, m.Gemini):
+        return read_google([whole]), read_google(values)
+    assert issubclass(kind, m.OpenAICompletions), f"how do clients of {kind.__name__} read it?"
+    return read_completion([whole]), read_completion(values)
 
 
 def decoded(kind: type, response: m.Response) -> bytes:

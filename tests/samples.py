@@ -365,7 +365,8 @@ def answerer(*mocks: Any, **settings: Any) -> m.Answerer:
 
 def expressible(kind: type, form: str) -> bool:
     """Whether an API can say what a form holds; legacy completions have no tool calls."""
-    return m.ToolCall in wire_of(kind).speaks or {"tool_calls", "parts"}.isdisjoint(FORMS[form])
+    kinds = m.parse_neutral(m.Node(FORMS[form])).kinds
+    return kinds <= wire_of(kind).speaks
 
 
 def uses_of(mocks: m.Mocks, session: str = "") -> int:
@@ -394,6 +395,7 @@ def complaint_of(body: bytes) -> str:
     value = json.loads(body)
     value = value[0] if isinstance(value, list) else value
     found = value.get("error", value.get("message", value.get("detail")))
+    assert found, f"where is the message? complaint_of in tests/samples.py does not know: {value}"
     if isinstance(found, list):  # Mistral's 422
         return ".".join(map(str, found[0]["loc"])) + ": " + found[0]["msg"]
     return found["message"] if isinstance(found, dict) else found

@@ -29,6 +29,7 @@ def restored() -> Iterator[None]:
 
 USAGE_ERRORS = [
     (["--fallbak", "echo"], 'unknown argument "--fallbak"; did you mean "--fallback"?'),
+    (["--port=1"], 'unknown argument "--port=1"; ports need no flag, as in mock_server.py 5001'),
     (["--fallback", "ecko"], '--fallback: found "ecko"; did you mean "echo"?'),
     (["70000"], 'port: expected a port from 0 to 65535, found "70000"'),
     (["x"], "expected a port"),

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 import pytest
 
@@ -77,14 +77,25 @@ def test_the_new_provider_works_once_its_room_is_there(extended: Any) -> None:
     assert b'user is \\"Ho\\", expected \\"Hi\\"' in squawk(say="Ho").body
 
 
+def test_the_example_keeps_the_width_of_the_rooms() -> None:
+    assert [line for line in EXAMPLE.split("\n") if len(line) > 100] == []
+
+
+PLACES = (ROOT, ROOT / "src" / "mock_server")
+
+
+def found(name: str) -> List[Path]:
+    """The files and folders that a name stands for, in the repository or among the rooms."""
+    return [place / name for place in PLACES if (place / name).exists()]
+
+
 def test_what_it_names_is_there() -> None:
     prose = re.sub(r"^\|.*", "", TEXT, flags=re.M)
     names = set(re.findall(r"`([\w./]+(?:/|\.py|\.ci/run))`", prose)) - {"formats/parrot.py"}
-    places = (ROOT, ROOT / "src" / "mock_server")
-    assert [name for name in names if not any((place / name).exists() for place in places)] == []
+    assert [name for name in names if not found(name)] == []
 
 
-def test_the_tables_that_it_names_are_there() -> None:
-    for name, table in re.findall(r"`([A-Z_]+)` in `([\w/]+\.py)`", TEXT):
-        text = (ROOT / "src" / "mock_server" / table).read_text("utf-8")
-        assert re.search(rf"^{name}\b", text, re.M), f"{name} in {table}"
+def test_the_tables_and_functions_that_it_names_are_there() -> None:
+    for name, file in re.findall(r"`(\w+)`\s+in\s+`([\w/]+\.py)`", TEXT):
+        [path] = found(file)
+        assert re.search(rf"^(def )?{name}\b", path.read_text("utf-8"), re.M), f"{name} in {file}"

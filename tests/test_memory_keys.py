@@ -72,11 +72,11 @@ def test_two_threads_that_note_different_headers_never_mix_their_answers_up() ->
         m.Request("GET", "/v1/models", headers={name: "1"})
         for name in ("host", "x-goog-api-key", "anthropic-version")
     )
-    memory.names = Names()
+    memory.header_names = Names()
     openai, anthropic = m.Answered(m.Response(200, ())), m.Answered(m.Response(200, ()))
     memory.put(versioned, {"anthropic-version"}, anthropic, 1)
     memory.put(plain, {"anthropic-version", "x-goog-api-key"}, openai, 1)
-    memory.names = {("GET", "/v1/models"): ("anthropic-version",)}
+    memory.header_names = {("GET", "/v1/models"): ("anthropic-version",)}
     assert memory.find(versioned) is anthropic
     assert memory.find(keyed) is None
 
@@ -84,4 +84,4 @@ def test_two_threads_that_note_different_headers_never_mix_their_answers_up() ->
 def test_an_answer_too_long_to_be_remembered_leaves_nothing_behind() -> None:
     memory = m.Memory(m.Settings(), m.Index(()), m.Index(()), 1024 * 1024)
     memory.put(m.Request("GET", "/long"), {"a"}, m.Answered(m.Response(200, ())), 2 * 1024 * 1024)
-    assert (memory.names, memory.answers, memory.used) == ({}, {}, 0)
+    assert (memory.header_names, memory.answers, memory.used) == ({}, {}, 0)

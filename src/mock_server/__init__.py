@@ -39,10 +39,13 @@ from .errors import BadMock
 from .limits import __version__
 from .server import MockServer, SessionView
 
+# Type checkers take this for true: to them a name that is not imported above is an error.
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> object:
-    """Any name that a room defines, so that the package gives the same names as the one file."""
-    for path, room in list(sys.modules.items()):
-        if path.startswith(__name__ + ".") and name in vars(room):
-            return vars(room)[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Any name that a room defines, so that the package gives the same names as the file."""
+        for path, room in list(sys.modules.items()):
+            if path.startswith(__name__ + ".") and name in vars(room):
+                return vars(room)[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

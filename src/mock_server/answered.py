@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Iterable, Optional, Tuple, Union
+from typing import Optional, Tuple
 
 from .entries import Entry
 from .errors import Refused
@@ -15,7 +15,7 @@ from .jsons import compact, utf8
 from .limits import JOURNAL_BODY, Headers, Json
 from .mocks.mock import Uses
 from .mocks.near import NearMiss
-from .values import Call, Hold, Request, Response
+from .values import Call, Request, Response
 
 # About how many bytes of memory an entry takes: its objects, a byte of a body once it is JSON, and
 # a near miss.
@@ -42,9 +42,6 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
-
-
-Frames = Iterable[Union[bytes, Hold]]
 
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:

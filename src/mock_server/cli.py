@@ -30,14 +30,21 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args(list(arguments))
     if unknown:
-        flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
-        near = nearest(unknown[0].partition("=")[0], [*flags, "--version", "--help"])
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {near}")
+        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
     for option in OPTIONS:
         values[option.name] = option_value(option, getattr(given, option.name), environment)
     check_together(values, lambda name: BY_NAME[name].flag)
     return values
+
+
+def meant_by(unknown: str) -> str:
+    """What may be meant by an argument that there is not."""
+    word = unknown.partition("=")[0]
+    if word in ("-p", "--port", "--ports"):
+        return "ports need no flag, as in mock_server.py 5001"
+    flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
+    return nearest(word, [*flags, "--version", "--help"])
 
 
 def parser() -> argparse.ArgumentParser:

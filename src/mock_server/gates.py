@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Callable, Deque, Iterator, Optional, Union
+from typing import Callable, Deque, Iterator, Optional
 
 from .limits import LIVE_BACKLOG
-from .values import Hold
+from .values import Frame, Hold
 
 
 class Gate:
@@ -63,7 +63,7 @@ class Feed(Gate):
         self.waiting.append(frame)
         self.release()
 
-    def frames(self) -> Iterator[Union[bytes, Hold]]:
+    def frames(self) -> Iterator[Frame]:
         """A comment at once, then each frame as it is put in."""
         yield b": live\n\n"
         while True:

@@ -86,7 +86,7 @@ class Memory:
         """Start over."""
         self.used = 0
         self.answers: Dict[Key, Answered] = {}
-        self.names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+        self.header_names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
 
     def is_of(self, settings: Settings, added: Index, files: Index) -> bool:
         """Whether the answers still hold: they were made with these settings from these mocks."""
@@ -94,7 +94,7 @@ class Memory:
 
     def find(self, request: Request) -> Optional[Answered]:
         """The answer to an equal request, as far as is known what its answer depends on."""
-        names = self.names.get((request.method, request.path), ())
+        names = self.header_names.get((request.method, request.path), ())
         return self.answers.get(key_of(request, names))
 
     def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
@@ -114,7 +114,7 @@ class Memory:
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes."""
         place = request.method, request.path
-        known = self.names.get(place, ())
+        known = self.header_names.get(place, ())
         # The key is made of these names, whatever another thread makes of them meanwhile, and what
         # was remembered without the new ones is not found any more.
         names = (*known, *sorted(noted.difference(known)))
@@ -124,6 +124,6 @@ class Memory:
             return
         if self.used + size > self.room:
             self.forget()
-        self.names[place] = names
+        self.header_names[place] = names
         self.answers[key] = answered
         self.used += size

@@ -57,8 +57,15 @@ def pattern_of(template: str) -> str:
 def readable(template: str) -> str:
     """A template as people write a path: without what may be left out, the first of some words."""
     text = re.sub(r"\[[^\]]*\]", "", template)
-    text = re.sub(r"\{(?:\w+=)?([^{}|=]+)(?:\|[^{}]*)\}|\{\w+=([^{}]+)\}", r"\1\2", text)
-    return re.sub(r"\{(\w+)[:*]\}", r"{\1}", text)
+    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
+
+
+def readable_token(token: str) -> str:
+    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    name, _, choices = token[1:-1].rpartition("=")
+    if name or "|" in choices:
+        return choices.split("|")[0]
+    return "{" + choices.rstrip(":*") + "}"
 
 
 class Route(NamedTuple):
@@ -187,29 +194,30 @@ def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, floa
     is, and how alike, up to 1."""
     best = PATHS[0][0], PATHS[0][1], 0.0
     for known, wire in PATHS:
-        wanted = difflib.SequenceMatcher(None, known, nameless(f"{method} {path[:300]}", known))
+        asked = with_placeholders(f"{method} {path[:300]}", known)
+        alike = difflib.SequenceMatcher(None, known, asked)
         # The quick ratios are upper bounds, and cheap.
-        bounds = (wanted.real_quick_ratio, wanted.quick_ratio, wanted.ratio)
+        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
         if all(bound() > best[2] for bound in bounds):
-            best = known, wire, wanted.ratio()
+            best = known, wire, alike.ratio()
     return best
 
 
-def nameless(path: str, known: str) -> str:
+def with_placeholders(path: str, known: str) -> str:
     """A path with {model} and the like where a known path of as many segments has them."""
-    given, names = path.replace("%3A", ":").split("/"), known.split("/")
-    if len(given) != len(names):
+    segments = path.replace("%3A", ":").split("/")
+    known_segments = known.split("/")
+    if len(segments) != len(known_segments):
         return path
-    named = []
-    for segment, name in zip(given, names):
-        if not name.startswith("{"):
-            named.append(segment)
-            continue
-        holder, colon, _ = name.partition(":")
-        if colon:
-            holder += colon + segment.rpartition(":")[2]
-        named.append(holder)
-    return "/".join(named)
+    found = []
+    for segment, known_segment in zip(segments, known_segments):
+        if known_segment.startswith("{"):
+            holder, colon, _ = known_segment.partition(":")
+            if colon:
+                holder += colon + segment.rpartition(":")[2]
+            segment = holder
+        found.append(segment)
+    return "/".join(found)
 
 
 def shape_of(request: Request) -> WireFormat:

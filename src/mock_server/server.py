@@ -56,6 +56,11 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     request_queue_size = 1024  # socketserver's 5 would refuse a burst of connections
     idle_seconds, head_seconds, body_seconds = IDLE_SECONDS, HEAD_SECONDS, BODY_SECONDS
     stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
+    # What a server begins with.
+    stopping = False
+    threads = 0
+    waiting = 0  # the threads among them that wait in accept()
+    clock: Tuple[int, str] = (0, "")  # a second, and its Date
 
     def __init__(
         self,
@@ -85,14 +90,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.core = core
         self.operations = core.operations("")
         self.host = host
-        self.stopping = False
         self.stopped = threading.Event()
         self.lock = threading.Condition()
         self.pacer = Pacer() if hasattr(select, "epoll") else None
-        self.waiting = 0
-        self.threads = 0
         self.connections: Dict[socket.socket, bool] = {}  # whether each is busy
-        self.clock: Tuple[int, str] = (0, "")  # a second, and its Date
         self.address_family = first_family(host, port)
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]

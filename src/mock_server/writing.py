@@ -6,7 +6,6 @@ import itertools
 from types import MappingProxyType
 from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from .answered import Frames
 from .faults import broken
 from .formats.base import WireFormat
 from .framings import SSE, Framing
@@ -38,7 +37,7 @@ def frame_size(frame: Frame) -> int:
     return 0 if isinstance(frame, Hold) else len(frame)
 
 
-def ahead(frames: Frames, room: int = AHEAD) -> Frames:
+def ahead(frames: Iterable[Frame], room: int = AHEAD) -> Iterable[Frame]:
     """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are
     asked for, the others."""
     rest = iter(frames)

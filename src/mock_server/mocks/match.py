@@ -17,7 +17,7 @@ from ..values import Call
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
-Holds = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
+Verdict = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
 
 TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
 
@@ -29,7 +29,7 @@ class TextMatcher:
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
 
-    def __call__(self, text: Optional[str]) -> Holds:
+    def __call__(self, text: Optional[str]) -> Verdict:
         """Whether it holds, with what named groups found; one that took no part is empty."""
         groups: Dict[str, str] = {}
         for test in self.tests:
@@ -123,7 +123,7 @@ class Condition:
     key: str
     expected: Json
     get: Callable[[Call], Any]
-    holds: Callable[[Any], Holds]
+    holds: Callable[[Any], Verdict]
 
     @property
     def group_names(self) -> Tuple[str, ...]:

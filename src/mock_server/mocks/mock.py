@@ -19,7 +19,7 @@ from ..limits import Difference
 from ..node import Node
 from ..values import Call, Delivery, Failure, Limit
 from .answer import Answer
-from .match import Condition, Groups, Holds, conditions
+from .match import Condition, Groups, Verdict, conditions
 from .reading import parse_answer
 from .recordings import MockNode
 
@@ -107,7 +107,7 @@ class Mock:
             return self.answers[used % len(self.answers)]
         return self.answers[min(used, len(self.answers) - 1)]
 
-    def matches(self, call: Call) -> Holds:
+    def matches(self, call: Call) -> Verdict:
         """Whether all conditions hold; if they do, with what their named groups found."""
         groups: Dict[str, str] = {}
         for condition in self.conditions:
@@ -130,7 +130,7 @@ class Mock:
         differences.append(self.answer(used).lacks(wire, call))
         return [difference for difference in differences if difference]
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Holds) -> Optional[Found]:
+    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict) -> Optional[Found]:
         """Its answer to a call that matches, which uses it; None if it has none for that call.
         What exceeds its limit is answered with an error, and is no use."""
         groups = holds if isinstance(holds, dict) else {}

@@ -65,11 +65,9 @@ BAD: List[Tuple[str, str, Any, str]] = [
 
 # What only Python can say wrongly: not every value is a text there.
 BAD_KEYWORDS = [
-    ("host", None, "expected a string, found null"),
     ("pace", True, "expected seconds from 0 to 3600, found true"),
     ("pace", "1", 'expected seconds from 0 to 3600, found "1"'),
     ("pace", float("inf"), "expected seconds from 0 to 3600, found Infinity"),
-    ("require_auth", None, "expected 1, 0, true or false, found null"),
     ("data", 3, "expected a directory, found 3"),
     ("data", [os.curdir, 3], "expected a directory, found 3"),
     ("cert", 3, "expected a file, found 3"),
@@ -209,6 +207,12 @@ def test_mock_server_has_the_keywords_and_defaults_of_the_table() -> None:
     kinds = {name: one.kind for name, one in parameters.items()}
     assert kinds.pop("port") is inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert set(kinds.values()) == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_none_is_the_same_as_leaving_a_keyword_out() -> None:
+    names = [option.name for option in m.OPTIONS if option.is_keyword]
+    defaults = {name: m.keyword_default(name) for name in names}
+    assert m.read_keywords(dict.fromkeys(names)) == m.read_keywords(defaults)
 
 
 def test_settings_are_the_keywords_but_for_the_port() -> None:

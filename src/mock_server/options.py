@@ -145,9 +145,10 @@ class Option(NamedTuple):
         return self.kind.check(OptionNode(value, source, written=text))
 
     def read_keyword(self, value: Any) -> Any:
-        """The value of MockServer's keyword."""
-        # Where None is the default, it stands for what was not given.
-        if value is None and self.keyword_default is None:
+        """The value of MockServer's keyword; None is the same as leaving it out."""
+        if value is None:
+            value = self.keyword_default
+        if value is None:
             return None
         if not isinstance(self.keyword_default, tuple):
             return self.kind.check(OptionNode(value, self.name))

@@ -216,7 +216,9 @@ class MockFiles:
         self.seen: Dict[str, Seen] = {}
         self.next_check = 0.0  # of the monotonic clock
         self.last_request = 0.0
-        self.look_seconds = 0.0  # what the last look for changes took of the processor
+        self.look_began = 0.0
+        self.look_seconds = 0.0  # what the last look for changes took
+        self.look_work = 0.0  # and of the processor
 
     def libraries(self) -> List[Library]:
         """The directories, to be read."""
@@ -260,21 +262,30 @@ class MockFiles:
         while requests come faster than a client can change a file between two of them, that is kept
         to a tenth of the time."""
         arrived = time.monotonic()
-        is_quiet = arrived - self.last_request > QUIET_SECONDS
-        is_quick = self.look_seconds < QUIET_SECONDS * 10
+        is_due = arrived >= self.next_check or self.is_quiet(arrived - self.last_request)
         self.last_request = arrived
-        if not self.seen or (arrived < self.next_check and not (is_quiet and is_quick)):
+        if not self.seen or not is_due:
             return
         with self.lock:
-            # Of the processor: a look that another process has interrupted is no slow look, and the
-            # next request must not go without one for that.
-            began = time.thread_time()
+            if self.look_began >= arrived:
+                return  # another thread has looked while this one waited for its turn
+            self.look_began, work = time.monotonic(), time.thread_time()
             has_changed = any(seen.has_changed(path) for path, seen in self.seen.items())
-            self.look_seconds = time.thread_time() - began
-            self.next_check = time.monotonic() + min(0.5, LOOK_SHARE * self.look_seconds)
+            self.look_work = time.thread_time() - work
+            looked = time.monotonic()
+            self.look_seconds = looked - arrived  # with what waiting for a turn has cost
+            self.next_check = looked + min(0.5, LOOK_SHARE * self.look_seconds)
             if has_changed:
                 before = [mock.canonical for mock in self.index.mocks]
                 self.report(self.load(), before)
+
+    def is_quiet(self, pause: float) -> bool:
+        """Whether so many seconds without a request are time enough to change a file, and to look."""
+        # A look that was interrupted took long, but not of the processor; whoever waited for it
+        # may have changed a file since.
+        if pause > max(10 * QUIET_SECONDS, LOOK_SHARE * self.look_work):
+            return True
+        return pause > QUIET_SECONDS and self.look_seconds < 10 * QUIET_SECONDS
 
     def report(self, problems: List[str], before: List[str]) -> None:
         """Tell how a reload went, once a change."""

@@ -28,7 +28,11 @@ if sys.version_info < (3, 8):
         "mock_server.py needs Python 3.8 or newer; this is %d.%d" % sys.version_info[:2]
     )
 
-if __name__ == "__main__" or os.path.basename("".join(sys.argv[:1])) in ("-m", "mock-llm-provider"):
+if (
+    __name__ == "__main__"
+    or os.path.basename("".join(sys.argv[:1])) == "mock-llm-provider"
+    or " -m mock_server " in " ".join([*getattr(sys, "orig_argv", []), ""])  # since 3.10
+):
     # It is started, not imported.  Until there is a server to be closed, an interrupt ends it as
     # quietly as it does later; but one that only checks mocks has not found them good.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))

@@ -190,7 +190,13 @@ def test_nothing_is_left_open_where_the_port_is_taken() -> None:
     "start, status",
     [
         ([PROGRAM, "0"], 0),
-        (["-m", "mock_server", "0"], 0),
+        pytest.param(
+            ["-m", "mock_server", "0"],
+            0,
+            marks=pytest.mark.skipif(
+                not hasattr(sys, "orig_argv"), reason="this Python does not say what it runs"
+            ),
+        ),
         ([PROGRAM, "--check", "--data", str(ROOT / "data")], 130),  # they were not found good
     ],
 )
@@ -207,6 +213,19 @@ def test_an_interrupt_while_it_starts_ends_it_without_a_traceback(
                 break
         output = process.stderr.read().decode()
     assert process.returncode == status and "Traceback" not in output
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("form", [ROOT, ROOT / "src"], ids=["file", "package"])
+def test_a_program_that_imports_it_keeps_its_own_interrupt(form: Path, tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "__init__.py").write_text("import mock_server")
+    ask = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    (app / "__main__.py").write_text(ask)
+    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(form)])}
+    process = started("-m", "app", env=env)
+    assert process.communicate(timeout=20)[0] == b"True\n"
 
 
 # --- other Pythons ---

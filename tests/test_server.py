@@ -60,6 +60,23 @@ def test_an_idle_connection_is_closed(monkeypatch: Any) -> None:
         client.close()
 
 
+def test_empty_lines_keep_no_connection_open(monkeypatch: Any) -> None:
+    monkeypatch.setattr(MockServer, "idle_seconds", 0.2)
+    with MockServer() as server, socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+        sock.settimeout(0.02)  # less than it may idle
+        deadline = time.monotonic() + 30
+        is_open = True
+        while is_open and time.monotonic() < deadline:
+            try:
+                sock.sendall(b"\r\n")
+                is_open = sock.recv(1) != b""
+            except socket.timeout:
+                pass
+            except OSError:
+                is_open = False  # reset: the last line came after the end
+        assert not is_open
+
+
 @pytest.mark.parametrize(
     "limit, begun", [("head_seconds", b"GET / HTT"), ("body_seconds", post()[:-5])]
 )

@@ -156,8 +156,12 @@ class Handler(Channel):
             more = self.first_bytes()
             if not more:
                 return None
-            deadline = time.monotonic() + self.server.head_seconds
             self.buffer = more.lstrip(b"\r\n")
+            now = time.monotonic()
+            if self.buffer:
+                deadline = now + self.server.head_seconds
+            elif now > deadline:
+                return None  # empty lines are no request: they keep no connection open
 
     def read_body(self, head: Head) -> bytes:
         """The request's body, its codings undone."""

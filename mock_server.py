@@ -7812,9 +7812,9 @@ class Head:
         return 2 * size
 
 
-def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
+def malformed(message: str, status: int = 400) -> Refused:
     """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", headers=headers, close=True)
+    return Refused(status, message, code="malformed_request", close=True)
 
 
 def check_partial(data: bytes, since: int = 0) -> None:
@@ -9331,7 +9331,7 @@ OPTIONS = (
         "",
         FLAG,
         False,
-        "401 in the provider's shape without the provider's credential",
+        "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
     ),
     Option(
         "--tls",
@@ -9756,8 +9756,8 @@ class Journal:
                 self.forget(entry)
         return len(dropped)
 
-    def open_gates(self, session: str = "") -> None:
-        """Let all gated streams run to their end."""
+    def open_gates(self, session: str) -> None:
+        """Let the gated streams of a session, or of all for `*`, run to their end."""
         with self.lock:
             gated = list(self.gated.values())
         for entry in gated:
@@ -10731,7 +10731,7 @@ def allow(path: str) -> str:
     return ", ".join([*found, "OPTIONS"])
 
 
-def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
+def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
     best = PATHS[0][0], PATHS[0][1], 0.0
@@ -11132,8 +11132,8 @@ def frame_size(frame: Frame) -> int:
     return 0 if isinstance(frame, Hold) else len(frame)
 
 
-def ahead(frames: Iterable[Frame], room: int = AHEAD) -> Iterable[Frame]:
-    """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are
+def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
+    """The frames in a tuple, if they are no more than AHEAD bytes; else those and, as they are
     asked for, the others."""
     rest = iter(frames)
     begun: List[Frame] = []
@@ -11142,7 +11142,7 @@ def ahead(frames: Iterable[Frame], room: int = AHEAD) -> Iterable[Frame]:
         begun.append(frame)
         # With what it takes itself: a stream of empty events is bounded, too.
         size += EMPTY_FRAME + frame_size(frame)
-        if size > room:
+        if size > AHEAD:
             return itertools.chain(begun, rest)
     return tuple(begun)
 
@@ -12017,7 +12017,7 @@ class Bell:
         except OSError:
             pass  # nobody waits any more, or it rings already
 
-    def heard(self, sock: Any, timeout: Optional[float] = None) -> bool:
+    def heard(self, sock: Any, timeout: Optional[float]) -> bool:
         """Wait until it rings, or for so many seconds.
 
         False if the other side of the socket ends first."""
@@ -13442,8 +13442,6 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     Raises BadMock if the data directory holds a mock that can't be used, ValueError for an option
     that can't be followed, OSError if the port is taken."""
 
-    daemon_threads = True
-    allow_reuse_address = True
     request_queue_size = 1024  # socketserver's 5 would refuse a burst of connections
     idle_seconds, head_seconds, body_seconds = IDLE_SECONDS, HEAD_SECONDS, BODY_SECONDS
     stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
@@ -13518,6 +13516,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
+        # HTTPServer's own, for those who use it as one.
         self.server_name = str(self.server_address[0])
         self.server_port = int(self.server_address[1])
 

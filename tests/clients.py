@@ -69,11 +69,10 @@ def post(
     body: Any = CHAT,
     path: str = "/v1/chat/completions",
     headers: Sequence[str] = (),
-    version: str = "1.1",
 ) -> bytes:
     """A request as bytes."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"POST {path} HTTP/{version}", "Host: x", *headers, f"Content-Length: {len(data)}"]
+    lines = [f"POST {path} HTTP/1.1", "Host: x", *headers, f"Content-Length: {len(data)}"]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
 
 

@@ -263,11 +263,6 @@ STREAMED = [kind for kind, sample in SAMPLES.items() if sample[2]]
 GENERATE = [
     kind for kind in STREAMED if kind is not m.BedrockOther
 ]  # which has no way to say anything of its own
-CHATS = [
-    kind
-    for kind in GENERATE
-    if m.ToolCall in next(wire for wire in m.WIRE_FORMATS if type(wire) is kind).speaks
-]
 EMBEDS = [type(wire) for wire in m.WIRE_FORMATS if m.Embedding in wire.speaks]
 COUNTS = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "count_tokens"]
 MISTRAL = {"user-agent": "mistral-client-python/3.7.0"}

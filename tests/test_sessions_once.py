@@ -173,7 +173,7 @@ def test_a_file_that_is_new_in_a_young_folder_is_seen(folder: Folder) -> None:
 
 
 def test_only_mocks_that_name_files_are_read_again_with_the_files(
-    folder: Folder, monkeypatch: Any
+    folder: Folder,
 ) -> None:
     folder.write(saying("a"))
     folder.mocks.files.load()
@@ -219,7 +219,7 @@ def test_a_session_is_found_while_files_are_read(folder: Folder, monkeypatch: An
 
 
 def test_what_is_added_while_files_are_read_is_there_afterwards(
-    folder: Folder, monkeypatch: Any
+    folder: Folder,
 ) -> None:
     folder.write(saying("a"))
     folder.mocks.files.load()

@@ -170,9 +170,9 @@ class Head:
         return 2 * size
 
 
-def malformed(message: str, status: int = 400, headers: Headers = ()) -> Refused:
+def malformed(message: str, status: int = 400) -> Refused:
     """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", headers=headers, close=True)
+    return Refused(status, message, code="malformed_request", close=True)
 
 
 def check_partial(data: bytes, since: int = 0) -> None:

@@ -177,8 +177,8 @@ class Journal:
                 self.forget(entry)
         return len(dropped)
 
-    def open_gates(self, session: str = "") -> None:
-        """Let all gated streams run to their end."""
+    def open_gates(self, session: str) -> None:
+        """Let the gated streams of a session, or of all for `*`, run to their end."""
         with self.lock:
             gated = list(self.gated.values())
         for entry in gated:

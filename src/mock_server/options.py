@@ -196,7 +196,7 @@ OPTIONS = (
         "",
         FLAG,
         False,
-        "401 in the provider's shape without the provider's credential",
+        "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
     ),
     Option(
         "--tls",

@@ -189,7 +189,7 @@ def allow(path: str) -> str:
     return ", ".join([*found, "OPTIONS"])
 
 
-def nearest_path(path: str, method: str = "POST") -> Tuple[str, WireFormat, float]:
+def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
     best = PATHS[0][0], PATHS[0][1], 0.0

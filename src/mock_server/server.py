@@ -51,8 +51,6 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     Raises BadMock if the data directory holds a mock that can't be used, ValueError for an option
     that can't be followed, OSError if the port is taken."""
 
-    daemon_threads = True
-    allow_reuse_address = True
     request_queue_size = 1024  # socketserver's 5 would refuse a burst of connections
     idle_seconds, head_seconds, body_seconds = IDLE_SECONDS, HEAD_SECONDS, BODY_SECONDS
     stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
@@ -127,6 +125,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
+        # HTTPServer's own, for those who use it as one.
         self.server_name = str(self.server_address[0])
         self.server_port = int(self.server_address[1])
 

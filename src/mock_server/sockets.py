@@ -93,7 +93,7 @@ class Bell:
         except OSError:
             pass  # nobody waits any more, or it rings already
 
-    def heard(self, sock: Any, timeout: Optional[float] = None) -> bool:
+    def heard(self, sock: Any, timeout: Optional[float]) -> bool:
         """Wait until it rings, or for so many seconds.
 
         False if the other side of the socket ends first."""

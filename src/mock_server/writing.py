@@ -37,8 +37,8 @@ def frame_size(frame: Frame) -> int:
     return 0 if isinstance(frame, Hold) else len(frame)
 
 
-def ahead(frames: Iterable[Frame], room: int = AHEAD) -> Iterable[Frame]:
-    """The frames in a tuple, if they are no more than `room` bytes; else those and, as they are
+def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
+    """The frames in a tuple, if they are no more than AHEAD bytes; else those and, as they are
     asked for, the others."""
     rest = iter(frames)
     begun: List[Frame] = []
@@ -47,7 +47,7 @@ def ahead(frames: Iterable[Frame], room: int = AHEAD) -> Iterable[Frame]:
         begun.append(frame)
         # With what it takes itself: a stream of empty events is bounded, too.
         size += EMPTY_FRAME + frame_size(frame)
-        if size > room:
+        if size > AHEAD:
             return itertools.chain(begun, rest)
     return tuple(begun)
 

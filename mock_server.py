@@ -1534,8 +1534,9 @@ Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 SECRET = re.compile(
     r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
-    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
-    re.IGNORECASE,
+    r"(?:authorization|auth|key|token|secret|signature|sig|cookie|credential|password|passwd)"
+    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
+    re.IGNORECASE | re.DOTALL,
 )
 SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
 
@@ -7666,6 +7667,7 @@ FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
 NO_BODY = (204, 304)  # statuses
 
 
+PAIR_WEIGHT = 100  # bytes that the objects of a header or a query parameter take, halved
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 
@@ -7806,9 +7808,9 @@ class Head:
     @functools.cached_property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        size = len(self.target)
+        size = len(self.target) + PAIR_WEIGHT * len(self.query)
         for name, value in self.headers.items():
-            size += len(name) + len(value)
+            size += PAIR_WEIGHT + len(name) + len(value)
         return 2 * size
 
 
@@ -7901,7 +7903,9 @@ def bad_field(fields: bytes) -> str:
     name, colon, _ = line.partition(b":")
     if not colon:
         return "a header line has no colon"
-    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
+    # Without the value, which may be a credential, also where the colon between them is missing.
+    begun = re.match(TOKEN, name)
+    text = shown(begun.group().decode() if begun else "", room=60)
     if name != name.rstrip(b" \t"):
         return f"header {text} has a space before its colon"
     if re.fullmatch(TOKEN, name):
@@ -11334,6 +11338,7 @@ def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> He
 
 
 ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
+PAIR_ROOM = 300  # about what the objects of a query parameter take
 OBJECT_ROOM = 2048  # about what the objects of an answer take
 
 
@@ -11386,7 +11391,7 @@ def key_size(key: Key) -> int:
     """About how many bytes of memory a key takes."""
     _, path, _, body, query, _, headers = key
     size = OBJECT_ROOM + len(path) + len(body)
-    size += sum(len(name) + len(value) for name, value in query)
+    size += sum(PAIR_ROOM + len(name) + len(value) for name, value in query)
     return size + sum(len(value) for value in headers if value)
 
 
@@ -11442,7 +11447,7 @@ class Memory:
         names = (*known, *sorted(noted.difference(known)))
         key = key_of(request, names)
         size += key_size(key)
-        if size > ANSWER_ROOM:
+        if size > min(ANSWER_ROOM, self.room):
             return
         if self.used + size > self.room:
             self.forget()
@@ -11460,6 +11465,7 @@ LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
 # A schema may refer to itself in many branches.  So many schemas, required names and allowed values
 # are looked at; then the rest of the answer fits.
 SCHEMA_STEPS = 20_000
+REFERENCE_STEP = 64  # characters of a reference that are read in the time of a step
 
 TYPES: Mapping[str, Callable[[Json], bool]] = {
     "object": lambda value: isinstance(value, dict),
@@ -11520,9 +11526,7 @@ class SchemaCheck:
         if not isinstance(schema, dict) or self.steps_left < 0 or level > DEPTH_LIMIT:
             return
         if isinstance(schema.get("$ref"), str):
-            names = [name for name in schema["$ref"].lstrip("#").split("/") if name]
-            self.steps_left -= len(names)
-            self.check(node, within(self.root, *names), level + 1)
+            self.check_reference(node, schema["$ref"], level + 1)
         elif node.value is not None or schema.get("nullable") is not True:
             self.check_type(node, schema)
             check_bounds(node, schema)
@@ -11531,6 +11535,14 @@ class SchemaCheck:
             elif isinstance(node.value, list):
                 self.check_items(node, schema, level + 1)
             self.check_branches(node, schema, level + 1)
+
+    def check_reference(self, node: Node, reference: str, level: int) -> None:
+        """What a `$ref` leads to; a long one costs steps, for it may be read at each level."""
+        self.steps_left -= len(reference) // REFERENCE_STEP
+        if self.steps_left >= 0:
+            names = [name for name in reference.lstrip("#").split("/") if name]
+            self.steps_left -= len(names)
+            self.check(node, within(self.root, *names), level)
 
     def listed(self, schema: Mapping[str, Json], keyword: str) -> List[Json]:
         """An array in a schema, each item of which is a step."""

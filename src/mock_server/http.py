@@ -24,6 +24,7 @@ FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
 NO_BODY = (204, 304)  # statuses
 
 
+PAIR_WEIGHT = 100  # bytes that the objects of a header or a query parameter take, halved
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 
@@ -164,9 +165,9 @@ class Head:
     @functools.cached_property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        size = len(self.target)
+        size = len(self.target) + PAIR_WEIGHT * len(self.query)
         for name, value in self.headers.items():
-            size += len(name) + len(value)
+            size += PAIR_WEIGHT + len(name) + len(value)
         return 2 * size
 
 
@@ -259,7 +260,9 @@ def bad_field(fields: bytes) -> str:
     name, colon, _ = line.partition(b":")
     if not colon:
         return "a header line has no colon"
-    text = shown(name.decode("latin-1"), room=60)  # without the value, which may be a credential
+    # Without the value, which may be a credential, also where the colon between them is missing.
+    begun = re.match(TOKEN, name)
+    text = shown(begun.group().decode() if begun else "", room=60)
     if name != name.rstrip(b" \t"):
         return f"header {text} has a space before its colon"
     if re.fullmatch(TOKEN, name):

@@ -12,6 +12,7 @@ from .values import Request
 from .writing import ahead, frame_size
 
 ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
+PAIR_ROOM = 300  # about what the objects of a query parameter take
 OBJECT_ROOM = 2048  # about what the objects of an answer take
 
 
@@ -64,7 +65,7 @@ def key_size(key: Key) -> int:
     """About how many bytes of memory a key takes."""
     _, path, _, body, query, _, headers = key
     size = OBJECT_ROOM + len(path) + len(body)
-    size += sum(len(name) + len(value) for name, value in query)
+    size += sum(PAIR_ROOM + len(name) + len(value) for name, value in query)
     return size + sum(len(value) for value in headers if value)
 
 
@@ -120,7 +121,7 @@ class Memory:
         names = (*known, *sorted(noted.difference(known)))
         key = key_of(request, names)
         size += key_size(key)
-        if size > ANSWER_ROOM:
+        if size > min(ANSWER_ROOM, self.room):
             return
         if self.used + size > self.room:
             self.forget()

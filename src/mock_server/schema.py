@@ -17,6 +17,7 @@ LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
 # A schema may refer to itself in many branches.  So many schemas, required names and allowed values
 # are looked at; then the rest of the answer fits.
 SCHEMA_STEPS = 20_000
+REFERENCE_STEP = 64  # characters of a reference that are read in the time of a step
 
 TYPES: Mapping[str, Callable[[Json], bool]] = {
     "object": lambda value: isinstance(value, dict),
@@ -77,9 +78,7 @@ class SchemaCheck:
         if not isinstance(schema, dict) or self.steps_left < 0 or level > DEPTH_LIMIT:
             return
         if isinstance(schema.get("$ref"), str):
-            names = [name for name in schema["$ref"].lstrip("#").split("/") if name]
-            self.steps_left -= len(names)
-            self.check(node, within(self.root, *names), level + 1)
+            self.check_reference(node, schema["$ref"], level + 1)
         elif node.value is not None or schema.get("nullable") is not True:
             self.check_type(node, schema)
             check_bounds(node, schema)
@@ -88,6 +87,14 @@ class SchemaCheck:
             elif isinstance(node.value, list):
                 self.check_items(node, schema, level + 1)
             self.check_branches(node, schema, level + 1)
+
+    def check_reference(self, node: Node, reference: str, level: int) -> None:
+        """What a `$ref` leads to; a long one costs steps, for it may be read at each level."""
+        self.steps_left -= len(reference) // REFERENCE_STEP
+        if self.steps_left >= 0:
+            names = [name for name in reference.lstrip("#").split("/") if name]
+            self.steps_left -= len(names)
+            self.check(node, within(self.root, *names), level)
 
     def listed(self, schema: Mapping[str, Json], keyword: str) -> List[Json]:
         """An array in a schema, each item of which is a step."""

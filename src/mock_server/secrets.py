@@ -11,8 +11,9 @@ from .limits import Difference, Json
 
 SECRET = re.compile(
     r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
-    r"(?:authorization|auth|key|token|secret|signature|cookie|credential|password)",
-    re.IGNORECASE,
+    r"(?:authorization|auth|key|token|secret|signature|sig|cookie|credential|password|passwd)"
+    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
+    re.IGNORECASE | re.DOTALL,
 )
 SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
 

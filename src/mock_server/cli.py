@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NoReturn, Optional, Sequence
 
 from .core import Core
@@ -19,6 +18,7 @@ from .errors import BadMock, nearest, shown
 from .limits import GRACE_SECONDS, __version__
 from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
+from .records import field_names
 from .server import MockServer
 from .sockets import Stop
 
@@ -128,7 +128,7 @@ def check_mocks(directories: Sequence[str]) -> int:
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
     """The servers that the options ask for, one a port, already listening."""
-    values = {field.name: options[field.name] for field in fields(Settings)}
+    values = {name: options[name] for name in field_names(Settings)}
     core = Core(Settings(**{**values, "data": data_directories(options)}))
     servers: List[MockServer] = []
     for port in options["port"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Iterable, Iterator, Optional, Tuple
 
 from .answered import Answered, journal_entry
@@ -15,6 +14,7 @@ from .errors import Refused, shown
 from .gates import Gate
 from .http import Head, check_partial, malformed, parse_head, path_of
 from .limits import CONTROL_PREFIX, Headers
+from .records import replace
 from .sockets import DONT_WAIT, READABLE, Broke, Vanished, ready
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of

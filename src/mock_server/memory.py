@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Dict, Iterator, Mapping, Optional, Set, Tuple
 
 from .answered import Answered
 from .mocks.mock import Index
 from .options import Settings
+from .records import replace
 from .values import Request
 from .writing import ahead, frame_size
 

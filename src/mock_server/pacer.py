@@ -13,7 +13,6 @@ import socket
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import Any, Deque, Dict, Iterator, List, Optional, Protocol, Tuple
 
 from .sockets import HUNG_UP, READABLE, Vanished
@@ -35,17 +34,17 @@ class Paceable(Protocol):
         """What the journal says of a client that left in a pause."""
 
 
-@dataclass
 class Paused:
     """A stream in a pause: its next steps, and when they are due.
 
     `over` is a lock that is free once its own thread is to go on, with `error` if there is one."""
 
-    stream: Paceable
-    steps: Iterator[Step]
-    due: float
-    over: Any
-    error: Optional[Exception] = None
+    def __init__(self, stream: Paceable, steps: Iterator[Step], due: float, over: Any) -> None:
+        self.stream = stream
+        self.steps = steps
+        self.due = due
+        self.over = over
+        self.error: Optional[Exception] = None
 
 
 class Pacer:

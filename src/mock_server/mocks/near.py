@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Sequence, Tuple
 
 from ..errors import MISSING, Because, shown
 from ..formats.base import WireFormat
 from ..jsons import compact
 from ..limits import Difference, Json
+from ..records import record
 from ..secrets import unsecret
 from ..values import Call
 from .match import MATCH_KEYS
@@ -45,7 +45,7 @@ def parting_of(one: str, other: str, default: int) -> int:
     return default
 
 
-@dataclass(frozen=True)
+@record
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
 

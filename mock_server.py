@@ -81,6 +81,7 @@ from typing import (
     List,
     Literal,
     Mapping,
+    Match,
     NamedTuple,
     NoReturn,
     Optional,
@@ -10660,6 +10661,8 @@ def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
 # What a template is made of: a placeholder, the brackets of an optional part, or plain text.
 PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
 COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
+ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
+NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
 
 
 def placeholder(token: str, following: str) -> str:
@@ -10712,14 +10715,28 @@ def readable_token(token: str) -> str:
     return "{" + choices.rstrip(":*") + "}"
 
 
-class Route(NamedTuple):
-    """One template, compiled; `anywhere` says that it takes any prefix."""
+@record
+class Route:
+    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
+    around its placeholders."""
 
     method: str
     template: str
     wire: WireFormat
-    pattern: Pattern[str]
     anywhere: bool
+    start: str
+    end: str
+
+    @functools.cached_property
+    def pattern(self) -> Pattern[str]:
+        """Its regular expression, compiled when it is first needed: most never are."""
+        return re.compile(pattern_of(self.template))
+
+    def match(self, path: str) -> Optional[Match[str]]:
+        """What its placeholders find in a path, if that is one of its own."""
+        if path.startswith(self.start) and path.endswith(self.end):
+            return self.pattern.fullmatch(path)
+        return None
 
     @property
     def rank(self) -> Tuple[bool, int]:
@@ -10728,25 +10745,26 @@ class Route(NamedTuple):
         return self.anywhere, -len(plain)
 
 
-def compiled_routes() -> Tuple[Route, ...]:
+def all_routes() -> Tuple[Route, ...]:
     """The routes of all wire formats, specific ones before catch-alls."""
     found = []
     for wire in WIRE_FORMATS:
         for route in wire.routes:
             method, _, template = route.partition(" ")
             anywhere = template.startswith("{prefix*}")
-            found.append(Route(method, template, wire, re.compile(pattern_of(template)), anywhere))
+            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
+            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
-NOBODY: FrozenSet[str] = frozenset()
 LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
-ROUTES = compiled_routes()
+ROUTES = all_routes()
 
 
+@functools.lru_cache(maxsize=None)
 def strangers(host: str) -> FrozenSet[str]:
     """The other providers whose APIs a provider has in forms of its own: in its area a path that
-    is like one of theirs is a wrong one of its own."""
+    is like one of theirs is a wrong one of its own.  Without a host there are none."""
     own = [wire for wire in WIRE_FORMATS if wire.provider == host]
     found = {
         other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
@@ -10754,7 +10772,7 @@ def strangers(host: str) -> FrozenSet[str]:
     return frozenset(found - {host})
 
 
-AREAS = {start: strangers(wire.provider) for wire in WIRE_FORMATS for start in wire.area}
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
 
 
 def known_paths() -> Dict[str, WireFormat]:
@@ -10785,12 +10803,13 @@ def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
     method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
     # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    barred = next((barred for start, barred in AREAS.items() if path.startswith(start)), NOBODY)
+    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
+    barred = strangers(host)
     found: List[Tuple[WireFormat, Mapping[str, str]]] = []
     for route in ROUTES:
         if route.method != method or (route.anywhere and route.wire.provider in barred):
             continue
-        match = route.pattern.fullmatch(path)
+        match = route.match(path)
         if match and route.wire not in (wire for wire, _ in found):
             given = {name: unquote(text) for name, text in match.groupdict().items() if text}
             found.append((route.wire, given))

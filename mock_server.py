@@ -42,7 +42,6 @@ __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 import base64
 import binascii
 import contextlib
-import difflib
 import fnmatch
 import functools
 import gc
@@ -248,6 +247,8 @@ def kind_of(value: Json) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
     names = sorted(known)  # so that the hint is the same every time
+    import difflib
+
     near = difflib.get_close_matches(word, names, n=1)
     if near:
         return f'did you mean "{near[0]}"?'
@@ -8940,6 +8941,8 @@ def near_misses(
 def likeness(difference: Difference) -> float:
     """How alike the two texts of a difference are, from 0 to 1."""
     _, got, expected = difference
+    import difflib
+
     matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
     return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
 
@@ -10775,6 +10778,7 @@ def strangers(host: str) -> FrozenSet[str]:
 AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
 
 
+@functools.lru_cache(maxsize=None)
 def known_paths() -> Dict[str, WireFormat]:
     """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
     is."""
@@ -10785,8 +10789,6 @@ def known_paths() -> Dict[str, WireFormat]:
                 found.setdefault(readable(route), wire)
     return found
 
-
-PATHS = tuple(known_paths().items())
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 
@@ -10855,8 +10857,10 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
-    best = PATHS[0][0], PATHS[0][1], 0.0
-    for known, wire in PATHS:
+    import difflib
+
+    best = ("", DEFAULT_SHAPE, 0.0)
+    for known, wire in known_paths().items():
         asked = with_placeholders(f"{method} {path[:300]}", known)
         alike = difflib.SequenceMatcher(None, known, asked)
         # The quick ratios are upper bounds, and cheap.

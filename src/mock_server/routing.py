@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from typing import Dict, FrozenSet, List, Mapping, Match, Optional, Pattern, Tuple
@@ -131,6 +130,7 @@ def strangers(host: str) -> FrozenSet[str]:
 AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
 
 
+@functools.lru_cache(maxsize=None)
 def known_paths() -> Dict[str, WireFormat]:
     """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
     is."""
@@ -141,8 +141,6 @@ def known_paths() -> Dict[str, WireFormat]:
                 found.setdefault(readable(route), wire)
     return found
 
-
-PATHS = tuple(known_paths().items())
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 
@@ -211,8 +209,10 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
-    best = PATHS[0][0], PATHS[0][1], 0.0
-    for known, wire in PATHS:
+    import difflib
+
+    best = ("", DEFAULT_SHAPE, 0.0)
+    for known, wire in known_paths().items():
         asked = with_placeholders(f"{method} {path[:300]}", known)
         alike = difflib.SequenceMatcher(None, known, asked)
         # The quick ratios are upper bounds, and cheap.

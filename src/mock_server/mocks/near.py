@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from typing import Callable, Dict, Iterable, List, Sequence, Tuple
@@ -143,6 +142,8 @@ def near_misses(
 def likeness(difference: Difference) -> float:
     """How alike the two texts of a difference are, from 0 to 1."""
     _, got, expected = difference
+    import difflib
+
     matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
     return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
 

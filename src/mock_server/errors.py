@@ -99,9 +99,9 @@ def kind_of(value: Json) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
-    names = sorted(known)  # so that the hint is the same every time
     import difflib
 
+    names = sorted(known)  # so that the hint is the same every time
     near = difflib.get_close_matches(word, names, n=1)
     if near:
         return f'did you mean "{near[0]}"?'
@@ -142,3 +142,13 @@ def http_phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"
+
+
+def line_of(error: Exception) -> int:
+    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno

@@ -211,7 +211,7 @@ def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     is, and how alike, up to 1."""
     import difflib
 
-    best = ("", DEFAULT_SHAPE, 0.0)
+    best: Tuple[str, WireFormat, float] = ("", DEFAULT_SHAPE, 0.0)
     for known, wire in known_paths().items():
         asked = with_placeholders(f"{method} {path[:300]}", known)
         alike = difflib.SequenceMatcher(None, known, asked)

@@ -131,7 +131,7 @@ LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it rea
 
 # --- how much is done at once ---
 
-WORKERS = 8  # threads for what takes long
+WORKERS = 4  # threads for what takes long
 LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
 JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
 LOG_LINES = 10_000  # log lines that may wait for a slow standard error
@@ -7484,23 +7484,27 @@ def relined_event(frame: bytes, plan: Plan) -> bytes:
 
 Group = Tuple[Frame, int]  # bytes, and how many events lie in them
 BREATHS = 64  # frames after which others have their turn
+GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
 
 
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
     """Frames, up to `most` of them joined into one; none waits for a gate."""
-    joined: List[bytes] = []
+    held: List[bytes] = []
+    size = 0
     for frame in frames:
         if isinstance(frame, bytes):
-            joined.append(frame)
-        if joined and (isinstance(frame, Hold) or len(joined) >= most):
-            yield b"".join(joined), len(joined)
-            joined = []
+            held.append(frame)
+            size += len(frame)
+        if held and (isinstance(frame, Hold) or len(held) >= most or size > GROUP_SIZE):
+            yield b"".join(held), len(held)
+            held = []
+            size = 0
         if not isinstance(frame, bytes):
             yield frame, 0
-        elif len(joined) % BREATHS == BREATHS - 1:
+        elif len(held) % BREATHS == BREATHS - 1:
             yield Breath(), 0
-    if joined:
-        yield b"".join(joined), len(joined)
+    if held:
+        yield b"".join(held), len(held)
 
 
 # --- gzip ---
@@ -12992,8 +12996,14 @@ class Core:
 
     def complain(self, error: Exception) -> None:
         """Say that something went wrong that should not."""
-        what = f"{type(error).__name__}: {error}"
-        self.log.say(f"internal error: {what} (line {line_of(error)}); please report it")
+        try:
+            if isinstance(error, MemoryError):
+                self.log.say("out of memory: a connection was given up")
+                return
+            what = f"{type(error).__name__}: {error}"
+            self.log.say(f"internal error: {what} (line {line_of(error)}); please report it")
+        except MemoryError:
+            pass  # there is not even enough for that
 
     def run(self) -> None:
         """Run the loop until the last port is closed."""
@@ -14739,6 +14749,7 @@ def run(options: Mapping[str, Any]) -> int:
     lines = [f"listening on {server.url}" for server in servers]
     # In a thread: a pipe that is full, and that nobody reads, must not keep it from serving.
     threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)
     warn(core)

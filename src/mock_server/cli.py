@@ -169,6 +169,7 @@ def run(options: Mapping[str, Any]) -> int:
     lines = [f"listening on {server.url}" for server in servers]
     # In a thread: a pipe that is full, and that nobody reads, must not keep it from serving.
     threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)
     warn(core)

@@ -27,7 +27,7 @@ LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it rea
 
 # --- how much is done at once ---
 
-WORKERS = 8  # threads for what takes long
+WORKERS = 4  # threads for what takes long
 LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
 JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
 LOG_LINES = 10_000  # log lines that may wait for a slow standard error

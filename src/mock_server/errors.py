@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from http import HTTPStatus
 from typing import Any, Iterable, Optional, Tuple
@@ -100,6 +99,8 @@ def kind_of(value: Json) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
+    import difflib
+
     names = sorted(known)  # so that the hint is the same every time
     near = difflib.get_close_matches(word, names, n=1)
     if near:

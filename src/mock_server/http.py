@@ -8,11 +8,11 @@ from __future__ import annotations
 import binascii
 import functools
 import re
-from dataclasses import dataclass
 from typing import Dict, FrozenSet, List, Mapping, Set, Tuple
 
 from .errors import Refused, http_phrase, shown
 from .limits import HEAD_LIMIT, LINE_LIMIT, Headers
+from .records import record
 from .secrets import masked
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -95,7 +95,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
 # --- request heads ---
 
 
-@dataclass(frozen=True)
+@record
 class Head:
     """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import fields
 from typing import Mapping, Optional, Tuple, cast
 
 from ..faults import FAULTS
@@ -12,6 +11,7 @@ from ..http import FRAMING_HEADERS
 from ..jsons import quoted
 from ..node import Node
 from ..plans import WIRE_PLANS
+from ..records import field_names
 from ..values import Delivery, Fault, Pace, Plan
 
 FAULT_KEYS = ("fault", "probability")
@@ -22,7 +22,7 @@ GZIP_CHOICES = ("auto", "always", "never")
 
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
 
-PLAN_KEYS = tuple(field.name for field in fields(Plan))
+PLAN_KEYS = field_names(Plan)
 
 # The words that a key of a wire plan takes.
 PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {

@@ -13,7 +13,7 @@ from .codings import decoded
 from .entries import Entry
 from .errors import Refused, shown
 from .gates import Gate
-from .http import Head, check_partial, malformed, parse_head, path_of
+from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import CONTROL_PREFIX, Headers
 from .sockets import DONT_WAIT, READABLE, Broke, Vanished, ready
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
@@ -61,11 +61,8 @@ class Handler(Channel):
             answered, coding = self.answer(request)
         except Refused as refused:
             closes = refused.close
-            if head:
-                request = self.request_of(head)
-            else:
-                request = Request("GET", path_of(data or self.buffer), port=self.server.port)
-                head = Head("GET", "/", 1, {})
+            head = head or begun_head(data or self.buffer)
+            request = self.request_of(head)
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         self.respond(request, head, answered, coding, keep_alive, started)

@@ -7887,13 +7887,13 @@ def begun_head(data: bytes) -> Head:
     """The head that the beginning of a malformed request seems to be: its method and its path.
 
     It is answered in the shape of the provider whose path that is; HEAD gets no body."""
-    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)", data[:1024])
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
     if not match:
         return Head("GET", "/", 1, {})
-    method, target = match.group(1).decode(), match.group(2).decode()
+    method, target = match.group(1).decode(), match.group(2) or b"/"
     if method not in METHODS:
         method = "GET"
-    return Head(method, parse_target(target)[0], 1, {})
+    return Head(method, parse_target(target.decode())[0], 1, {})
 
 
 def bad_field(fields: bytes) -> str:
@@ -13092,7 +13092,8 @@ class Handler(Channel):
             started = time.monotonic()
             self.server.busy(self.connection, True)
             head = parse_head(data)
-            request = self.request_of(head, head.session, self.read_body(head))
+            body = self.read_body(head)  # first: no refusal may leave it to be the next request
+            request = self.request_of(head, head.session, body)
             answered, coding = self.answer(request)
         except Refused as refused:
             closes = refused.close

@@ -297,7 +297,6 @@ def check_exchange(server: MockServer, case: Any) -> None:
     assert not any(answer.get(b"x-injected") for answer in answers)
 
 
-@pytest.mark.xfail(strict=True, reason="a refusal before the body is read keeps the connection")
 def test_no_bytes_on_a_connection_make_the_server_fail(
     cases: Cases, hasty: MockServer, capfd: Any
 ) -> None:

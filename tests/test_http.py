@@ -82,8 +82,8 @@ BAD_HEADS = [
         (b"HEAD /v1//messages?key=k HTTP/1.1\r\nX", "HEAD", "/v1/messages"),
         (b"POST /@s/v1/messages", "POST", "/v1/messages"),
         (b"sk-SECRET /v1/models HTTP/1.1", "GET", "/v1/models"),
-        (b"GET  /v1/models", "GET", "/"),
-        (b"", "GET", "/"),
+        (b"HEAD  /v1/models", "HEAD", "/"),
+        (b"HEAD", "GET", "/"),
     ],
 )
 def test_a_malformed_request_is_answered_as_what_it_seems_to_be(

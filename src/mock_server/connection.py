@@ -57,7 +57,8 @@ class Handler(Channel):
             started = time.monotonic()
             self.server.busy(self.connection, True)
             head = parse_head(data)
-            request = self.request_of(head, head.session, self.read_body(head))
+            body = self.read_body(head)  # first: no refusal may leave it to be the next request
+            request = self.request_of(head, head.session, body)
             answered, coding = self.answer(request)
         except Refused as refused:
             closes = refused.close

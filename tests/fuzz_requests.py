@@ -15,10 +15,9 @@ import zlib
 from random import Random
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from clients import PATIENCE
 from fuzzing import response_spec, spoiled
 from samples import CHAT, CLAUDE, GOOGLE
-
-PATIENCE = 30.0  # seconds that nothing takes, however slow the machine is
 
 # --- what a client sends ---
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import contextmanager
+from functools import partial
 from random import Random
 from typing import Any, Callable, Iterator, List, Mapping, Tuple
 
@@ -273,25 +275,23 @@ def test_no_mock_file_makes_the_server_fail(cases: Cases, folder: Callable[..., 
 # --- over sockets ---
 
 
-@pytest.fixture(name="hasty")
-def hasty_server() -> Iterator[MockServer]:
-    """A server with little patience, which says pong."""
-    with MockServer(log="text", fallback="echo") as running:
+@contextmanager
+def hasty(printed: Any) -> Iterator[MockServer]:
+    """A server with little patience, which is alive at the end, as are its sessions, and has logged
+    nothing but requests."""
+    with MockServer(log="json", fallback="echo") as running:
         running.idle_seconds = running.head_seconds = running.body_seconds = 0.2
         running.stall_seconds, running.linger_seconds = 0.5, 0.1
-        running.mock(match={"user": "ping"}, response={"text": "pong"})
-        running.session("other").mock(response={"text": "pang"})
+        other = running.session("other")
+        other.mock(match={"user": "ping"}, response={"text": "pang"})
         yield running
-
-
-def check_alive(server: MockServer, printed: Any) -> None:
-    """It still answers, each session as before, and nothing went wrong inside."""
-    assert chat(server.port, "ping", prefix="/@other") == (200, "pang")
-    assert [mock["name"] for mock in server.session("other").mocks] == ["added#2"]
-    server.mock(match={"user": "ping"}, response={"text": "pong"})
-    assert chat(server.port, "ping") == (200, "pong")
-    logged = printed.readouterr().err
-    assert "internal error" not in logged and "Traceback" not in logged
+        assert chat(running.port, "ping", prefix="/@other") == (200, "pang")
+        assert [mock["uses"] for mock in other.mocks] == [1] == [len(other.requests)]
+        running.reset()
+        running.mock(match={"user": "ping"}, response={"text": "pong"})
+        assert chat(running.port, "ping") == (200, "pong")
+    lines = [json.loads(line) for line in printed.readouterr().err.splitlines()]
+    assert lines and [line for line in lines if "method" not in line] == []
 
 
 def answers_to(sent: Sent, got: bytes) -> List[Message]:
@@ -318,28 +318,18 @@ def check_exchange(server: MockServer, case: Any) -> None:
     assert not any(answer.get(b"x-injected") for answer in answers)
 
 
+@pytest.mark.parametrize("make, jobs", [(connection, 8), (headers_only, 4)])
 def test_no_bytes_on_a_connection_make_the_server_fail(
-    cases: Cases, hasty: MockServer, capfd: Any
+    cases: Cases, capfd: Any, make: Callable[[Random], Connection], jobs: int
 ) -> None:
-    cases.check(
-        "connections",
-        200,
-        lambda random: list(connection(random)),
-        lambda case: check_exchange(hasty, case),
-        jobs=8,
-    )
-    check_alive(hasty, capfd)
-
-
-def test_no_header_makes_the_server_fail(cases: Cases, hasty: MockServer, capfd: Any) -> None:
-    cases.check(
-        "headers",
-        150,
-        lambda random: list(headers_only(random)),
-        lambda case: check_exchange(hasty, case),
-        jobs=4,
-    )
-    check_alive(hasty, capfd)
+    with hasty(capfd) as server:
+        cases.check(
+            make.__name__,
+            200,
+            lambda random: list(make(random)),
+            partial(check_exchange, server),
+            jobs,
+        )
 
 
 # --- the control API ---
@@ -381,24 +371,24 @@ def impatient(body: Any) -> Any:
     return body
 
 
-def test_no_control_request_makes_the_server_fail(
-    cases: Cases, hasty: MockServer, capfd: Any
-) -> None:
-    hasty.idle_seconds = PATIENCE
+def check_control(server: MockServer, case: Any) -> None:
+    """What must hold of the answer to any control request."""
+    body = written(case["body"])
+    line = f"{case['method']} {case['path']} HTTP/1.1\r\nHost: localhost\r\n"
+    head = f"{line}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    # The live journal goes on for ever.
+    end = "close" if "/live" in case["path"] else "wait"
+    got = exchanged(server.port, Connection([head.encode() + body], end))
+    if got is None:
+        return
+    (answer,) = responses_in(got, [case["method"].encode()])
+    assert answer.status < 500
+    if answer.body and answer.get(b"content-type") == b"application/json":
+        json.loads(answer.body)
 
-    def holds(case: Any) -> None:
-        body = written(case["body"])
-        line = f"{case['method']} {case['path']} HTTP/1.1\r\nHost: localhost\r\n"
-        head = f"{line}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-        # The live journal goes on for ever.
-        end = "close" if "/live" in case["path"] else "wait"
-        got = exchanged(hasty.port, Connection([head.encode() + body], end))
-        if got is None:
-            return
-        (answer,) = responses_in(got, [case["method"].encode()])
-        assert answer.status < 500
-        if answer.body and answer.get(b"content-type") == b"application/json":
-            json.loads(answer.body)
 
-    cases.check("control", 200, control_case, holds, jobs=4)
-    check_alive(hasty, capfd)
+def test_no_control_request_makes_the_server_fail(cases: Cases, capfd: Any) -> None:
+    with hasty(capfd) as server:
+        server.idle_seconds = PATIENCE
+        check = partial(check_control, server)
+        cases.check("control", 200, control_case, check, jobs=4)

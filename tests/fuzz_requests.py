@@ -263,6 +263,47 @@ def headers_only(random: Random) -> Connection:
     return Connection([data, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"], "half")
 
 
+SEGMENTS: List[bytes] = [
+    *(b"", b".", b"..", b"%2F", b"%2e%2e", b"%0D%0AX-Injected:%20yes", b"%00", b"%ff", b"%F0%9F"),
+    *(b"%C3%A9%F0%9F%9A%80", b":", b"a:b:c", b"*", b"@s", b"%40s", b"%", b"%zz", b"a" * 2000, b";"),
+    *(b"{model}", b"models", b"v1", b"chat", b"completions", b"count-tokens", b"invoke", b"tags"),
+    *(b"anthropic.claude-3", b"amazon.nova-x", b"cohere.embed-x", b"gemini:generateContent", b"="),
+    *(b"__mock__", b"x:rawPredict", b"arn%3Aaws%3Abedrock%3A%3Ainference-profile%2Fx", b"'\"<>"),
+]
+QUERIES: List[bytes] = [
+    *(
+        b"alt=sse",
+        b"alt=json",
+        b"alt=x",
+        b"$alt=json;enum-encoding=int",
+        b"key=k",
+        b"key=",
+        b"=&=&",
+    ),
+    *(b"api-version=%0D%0AX-Injected:%20yes", b"api-version=2024", b"%00=%00", b"a=%", b"limit=-1"),
+    *(b"pageSize=99999999999", b"page_size=x", b"beta=true", b"after_id=%ff", b"?" * 99, b"#a?b"),
+]
+
+
+def odd_target(random: Random, target: bytes) -> bytes:
+    """A target some of whose segments are others."""
+    segments = target.split(b"/")
+    for _ in range(random.randrange(1, 3)):
+        place = random.randrange(1, len(segments) + 1)
+        kind = random.randrange(5)
+        if kind == 0:
+            segments.insert(place, random.choice(SEGMENTS))
+        elif kind == 1 and place < len(segments):
+            del segments[place]
+        elif place < len(segments):
+            name, colon, verb = segments[place].partition(b":")
+            piece = random.choice(SEGMENTS)
+            whole = (piece, piece + colon + verb, name + colon + piece, name + piece)
+            segments[place] = random.choice(whole)
+    query = random.choice((b"", b"?" + b"&".join(random.sample(QUERIES, 2))))
+    return b"/" + b"/".join(segments).lstrip(b"/") + query
+
+
 def exchanged(port: int, sent: Connection) -> Optional[bytes]:
     """What a server answers to a connection up to its end; None where the client does not look.
 

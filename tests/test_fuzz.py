@@ -24,7 +24,9 @@ from fuzz_requests import (
     Sent,
     connection,
     exchanged,
+    header,
     headers_only,
+    odd_target,
     requests_in,
     responses_in,
 )
@@ -36,6 +38,7 @@ from fuzzing import (
     fuller,
     mock_spec,
     response_spec,
+    spoiled,
     spoiled_json,
     written,
 )
@@ -175,6 +178,49 @@ def test_no_body_makes_the_server_fail(cases: Cases) -> None:
     cases.check("bodies", 400, make, check_body)
 
 
+# --- heads ---
+
+
+def head_case(random: Random) -> Any:
+    """A case: a head whose path and headers were right once, and a good body."""
+    kind = random.choice(list(SAMPLES))
+    method, path, stream_path, body = SAMPLES[kind]
+    target = (stream_path if random.randrange(2) else path) or path
+    lines = [f"{name}: {value}".encode() for name, value in OWNER_HEADERS.get(kind, {}).items()]
+    lines += [header(random) for _ in range(random.randrange(3))]
+    if random.randrange(9) == 0:
+        method = random.choice(m.METHODS)
+    line = b"%s %s HTTP/1.1" % (method.encode(), odd_target(random, target.encode()))
+    head = b"\r\n".join((line, b"Host: localhost", *lines, b"", b""))
+    return {"head": head, "body": body, "answers": random.randrange(len(ANSWERERS))}
+
+
+def check_head_case(case: Any) -> None:
+    """What must hold of the answer to any head."""
+    answers = ANSWERERS[case["answers"]]
+    try:
+        head = m.parse_head(case["head"])
+        session = head.session
+    except m.Refused as refused:
+        assert refused.status < 500 or refused.status in OF_THE_CLIENT
+        return
+    if head.path.startswith("/__mock__") or "fault" in head.headers.get("x-mock-response", ""):
+        return
+    body = written(case["body"])
+    request = m.Request(
+        head.method, head.path, head.query, head.headers, body, 5001, session, "127.0.0.1"
+    )
+    response, found = rendered(answers, request)
+    asks_for_it = "x-mock-response" in head.headers
+    assert response.status < 500 or response.status in OF_THE_CLIENT or asks_for_it
+    if not asks_for_it and found:
+        check_parsed(content_type(response), found)
+
+
+def test_no_path_makes_the_server_fail(cases: Cases) -> None:
+    cases.check("heads", 150, head_case, check_head_case)
+
+
 # --- mocks ---
 
 
@@ -254,20 +300,25 @@ def test_no_answer_that_a_request_brings_makes_the_server_fail(cases: Cases) -> 
 
 def test_no_mock_file_makes_the_server_fail(cases: Cases, folder: Callable[..., str]) -> None:
     def holds(case: Any) -> None:
-        path = folder({"mocks/a.json": case["file"], "b.json": case["body"], "b.sse": case["body"]})
+        names = ("b.json", "b.json.gz", "b.sse", "b.jsonl")
+        path = folder({"mocks/a.json": case["file"], **dict.fromkeys(names, case["body"])})
         mocks = m.Mocks([path])
         problems = mocks.files.load()
         assert all(isinstance(problem, str) and problem for problem in problems)
-        request = plain_request(m.OpenAIChat, False)
-        answer_to(m.Answerer(mocks, m.Settings()), request)
+        for stream in (False, True):
+            request = plain_request(m.OpenAIChat, stream)
+            check_head(answer_to(m.Answerer(mocks, m.Settings()), request))
 
     def make(random: Random) -> Any:
         spec = mock_spec(random)
         if random.randrange(2):
-            spec = {"response": {"body": "@b.json", "events": "@b.sse"}}
+            events = random.choice(("@b.sse", "@b.jsonl", "@b.json"))
+            body = random.choice(("@b.json", "@b.json.gz"))
+            spec = {"response": {"body": body, "events": events}}
         file = spoiled_json(random, [spec])
-        body = spoiled_json(random, {"id": "1", "choices": []})
-        return {"file": written(file), "body": written(body)}
+        data = b'data: {"id": "1", "choices": []}\r\n\r\n: c\n\ndata: [DONE]\n\n'
+        data = random.choice((data, b'{"id": "1"}\n{"id": "2"}\n', gzip.compress(b"{}")))
+        return {"file": written(file), "body": spoiled(random, data)}
 
     cases.check("files", 50, make, holds)
 

@@ -30,7 +30,7 @@ def dimensions(call: Call) -> int:
     (wire formats, 5.6)."""
     places: List[Json] = [call.body, call.body.get("parameters")]
     requests = call.body.get("requests")
-    if isinstance(requests, list):  # an API that does not know the field has not checked it
+    if isinstance(requests, list):
         places += requests[:1]
     for place in places:
         if isinstance(place, dict):

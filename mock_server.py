@@ -8040,14 +8040,17 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
     return headers, frozenset(repeated)
 
 
-def path_of(data: bytes) -> str:
-    """The path that the beginning of a malformed request seems to be for.
+def begun_head(data: bytes) -> Head:
+    """The head that the beginning of a malformed request seems to be: its method and its path.
 
-    It is answered in the shape of the provider whose path that is."""
-    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
     if not match:
-        return "/"
-    return parse_target(match.group(1).decode())[0]
+        return Head("GET", "/", 1, {})
+    method, target = match.group(1).decode(), match.group(2) or b"/"
+    if method not in METHODS:
+        method = "GET"
+    return Head(method, parse_target(target.decode())[0], 1, {})
 
 
 def bad_field(fields: bytes) -> str:
@@ -11345,7 +11348,9 @@ def dimensions(call: Call) -> int:
     """How long a vector the request asks for, wherever its API says that, or the model's usual size
     (wire formats, 5.6)."""
     places: List[Json] = [call.body, call.body.get("parameters")]
-    places += (call.body.get("requests") or ())[:1]
+    requests = call.body.get("requests")
+    if isinstance(requests, list):
+        places += requests[:1]
     for place in places:
         if isinstance(place, dict):
             asked = place.get("dimensions") or pick(place, "outputDimensionality")
@@ -13964,11 +13969,8 @@ class Handler(Channel):
         except Refused as refused:
             # What is not read of a request must never be taken for the next one.
             closes = refused.close or self.has_body
-            if head:
-                request = self.request_of(head)
-            else:
-                request = Request("GET", path_of(data or self.buffer), port=self.server.port)
-                head = Head("GET", "/", 1, {})
+            head = head or begun_head(data or self.buffer)
+            request = self.request_of(head)
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)

@@ -15,7 +15,7 @@ from .entries import Asked, Entry, Sent
 from .errors import Refused, line_of, shown
 from .gates import ASIDE, Gate, Wanting, Work
 from .handshake import sealed
-from .http import Head, check_partial, malformed, parse_head, path_of
+from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import JOINED, LONG, Headers
 from .loop import TURN
 from .records import replace
@@ -174,11 +174,8 @@ class Handler(Channel):
         except Refused as refused:
             # What is not read of a request must never be taken for the next one.
             closes = refused.close or self.has_body
-            if head:
-                request = self.request_of(head)
-            else:
-                request = Request("GET", path_of(data or self.buffer), port=self.server.port)
-                head = Head("GET", "/", 1, {})
+            head = head or begun_head(data or self.buffer)
+            request = self.request_of(head)
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)

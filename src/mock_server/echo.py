@@ -29,7 +29,9 @@ def dimensions(call: Call) -> int:
     """How long a vector the request asks for, wherever its API says that, or the model's usual size
     (wire formats, 5.6)."""
     places: List[Json] = [call.body, call.body.get("parameters")]
-    places += (call.body.get("requests") or ())[:1]
+    requests = call.body.get("requests")
+    if isinstance(requests, list):
+        places += requests[:1]
     for place in places:
         if isinstance(place, dict):
             asked = place.get("dimensions") or pick(place, "outputDimensionality")

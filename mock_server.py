@@ -48,6 +48,7 @@ import functools
 import gc
 import hashlib
 import heapq
+import hmac
 import itertools
 import json
 import math
@@ -1533,11 +1534,17 @@ Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
 SECRET = re.compile(
-    r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
-    r"(?:authorization|auth|key|token|secret|signature|sig|cookie|credential|password|passwd)"
+    # Names of headers and query parameters, but for those of a place in a list, of a request that
+    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
+    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
+    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
+    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
+    r"|passwd|pwd|passphrase|jwt|assertion)"
     r"(?:[-_]?[0-9]+)?",  # a second key beside the first
     re.IGNORECASE | re.DOTALL,
 )
+USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
+PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
 SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
 
 
@@ -1545,9 +1552,18 @@ def unsecret(key: str, got: Json, expected: Json) -> Difference:
     """A difference that may be shown: of a header or a query parameter that is a credential both
     values are masked."""
     place, _, name = key.partition(".")
-    if place not in ("headers", "query") or not SECRET.fullmatch(name):
+    if place not in ("headers", "query"):
         return key, got, expected
+    if not SECRET.fullmatch(name):
+        return key, shared(got), shared(expected)
     return key, hidden(name, got), hidden(name, expected)
+
+
+def shared(value: Json) -> Json:
+    """One side of a difference that is no credential, but may have one in it."""
+    if not isinstance(value, str) or isinstance(value, Because):
+        return value
+    return unkeyed(value)
 
 
 def hidden(name: str, value: Json) -> Json:
@@ -1563,15 +1579,31 @@ def hidden(name: str, value: Json) -> Json:
 def masked(name: str, value: str) -> str:
     """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
     SHA-256, so that two of them can be compared without being known."""
-    if not SECRET.fullmatch(name):
-        return value
     scheme, key = "", value
-    if name.lower().endswith("authorization"):
-        word, space, rest = value.partition(" ")
-        if space and word.lower() in SCHEMES:
-            scheme, key = word + space, rest
-    digest = hashlib.sha256(key.strip().encode()).hexdigest()[:8]
+    word, space, rest = value.partition(" ")
+    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
+        scheme, key = word + space, rest
+    elif not SECRET.fullmatch(name):
+        return unkeyed(value)
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
     return f"{scheme}*** (sha256 {digest})"
+
+
+def unkeyed(text: str) -> str:
+    """A text with the users and keys masked that are in its URLs."""
+    if "@" in text:
+        text = USER.sub(r"\1***@", text)
+    if "?" in text:
+        text = PARAMETER.sub(masked_parameter, text)
+    return text
+
+
+def masked_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it may be kept."""
+    before, name, value = match.groups()
+    if not SECRET.fullmatch(name):
+        return match.group()
+    return f"{before}{name}={masked(name, value)}"
 
 
 def scheme_key(value: str, schemes: Sequence[str]) -> str:
@@ -6685,6 +6717,7 @@ class TextMatcher:
 
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
+    private: bool = False  # whether the text is a credential, and what groups find a piece of it
 
     def __call__(self, text: Optional[str]) -> Verdict:
         """Whether it holds, with what named groups found; one that took no part is empty."""
@@ -6695,6 +6728,8 @@ class TextMatcher:
                 return False
             if passed is not True:
                 groups.update(passed.groupdict(""))
+        if self.private:
+            groups = {name: masked("key", found) for name, found in groups.items()}
         return groups or True
 
 
@@ -6850,7 +6885,10 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
 
     if node.value is None:
         return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
-    return Condition(f"{key}.{name}", node.value, get, text_matcher(node))
+    matcher = text_matcher(node)
+    if SECRET.fullmatch(name):
+        matcher = replace(matcher, private=True)
+    return Condition(f"{key}.{name}", node.value, get, matcher)
 
 
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
@@ -7001,7 +7039,10 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     kind, _, rest = name.partition(".")
     value: Json
     if kind == "header":
-        value = call.headers.get(rest.lower())  # names are kept in lower case
+        name = rest.lower()  # as they are kept
+        value = call.headers.get(name)
+        if value is not None:
+            value = masked(name, value)  # what is answered is noted, logged and shown
     elif kind == "body":
         value = walked(call.body, rest)
     else:
@@ -7681,6 +7722,11 @@ FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
+HEADER_NAME = re.compile(TOKEN.decode())
+is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+
+
 BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
@@ -7850,8 +7896,7 @@ def new_head(data: bytes) -> Head:
     line, _, rest = data.partition(b"\r\n")
     match = REQUEST_LINE.fullmatch(line)
     if not match:
-        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
+        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
     method, target, major, minor = [part.decode() for part in match.groups()]
     if major != "1":
         raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
@@ -7859,6 +7904,15 @@ def new_head(data: bytes) -> Head:
     head = Head(method, target, min(1, int(minor)), headers, repeated)
     check_head(head)
     return head
+
+
+def told(line: bytes) -> str:
+    """What may be said of a line that is no request line."""
+    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+    # It may be a header, Authorization even, or the rest of a body.
+    if begun.partition(" ")[0] not in METHODS:
+        return f" of {len(line)} bytes that begins with no known method"
+    return " " + shown(unkeyed(begun))
 
 
 # A client sends the same head over and over.
@@ -7919,9 +7973,10 @@ def check_head(head: Head) -> None:
     if head.minor and "host" not in head.headers:
         raise malformed("the Host header is missing")
     if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
+        raise malformed(f"the Host header is malformed: {shown(host)}")
     if not good_target(head):
-        begun = shown(head.target.partition("?")[0])
+        begun = shown(unkeyed(head.target.partition("?")[0]))
         raise malformed(f"malformed request target {begun}; it begins with /")
     if head.method not in METHODS:
         known = ", ".join(METHODS)
@@ -7965,12 +8020,22 @@ def check_transfer(head: Head) -> None:
 # --- response heads ---
 
 
+def field_lines(headers: Headers) -> bytes:
+    """Headers as the lines of a head: the one place where they become bytes.
+
+    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
+    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
+    question mark.  What is no name is no header."""
+    if not "".join([name + value for name, value in headers]).isprintable():  # most are
+        headers = tuple((name, NOT_IN_A_FIELD.sub(" ", value)) for name, value in headers)
+    lines = [f"{name}: {value}\r\n" for name, value in headers if is_header_name(name)]
+    return "".join(lines).encode("latin-1", "replace")
+
+
 @functools.lru_cache(maxsize=1024)
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
 
 
 # === mocks/delivery ==========================================================
@@ -7995,8 +8060,6 @@ PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
 }
 
 PLAN_FLAGS = ("comments", "no_space", "chunk_extensions", "trailers")
-
-HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 
 NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 
@@ -9474,6 +9537,11 @@ def is_on_loopback(peer: str) -> bool:
     return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
 
 
+def is_token(key: str, token: str) -> bool:
+    """Whether a key is the token, if there is one; how long it takes to tell says nothing of it."""
+    return bool(token) and hmac.compare_digest(utf8(key), utf8(token))
+
+
 def admit(request: Request, settings: Settings) -> None:
     """Refuse who may not use the control API.
 
@@ -9481,7 +9549,7 @@ def admit(request: Request, settings: Settings) -> None:
     not the server's own is refused, so that no web page that somebody happens to look at can use
     it."""
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
-    has_token = bool(settings.control_token) and key == settings.control_token
+    has_token = is_token(key, settings.control_token)
     host = request.headers.get("host", "")
     if not has_token and not is_on_loopback(request.peer):
         raise Refused(
@@ -9503,7 +9571,7 @@ def admit(request: Request, settings: Settings) -> None:
     if origin is not None and origin.lower() not in own_origins:
         raise Refused(
             403,
-            f"Origin is {shown(origin)}; the control API answers no other origin",
+            f"Origin is {shown(unkeyed(origin))}; the control API answers no other origin",
             code="foreign_origin",
         )
 
@@ -12579,7 +12647,8 @@ class ChunkedBody:
             return False
         match = CHUNK_SIZE.fullmatch(line)
         if not match:
-            text = shown(line.decode("latin-1"), room=40)
+            # Not all of it: it may be a header, or a body whose length was wrong.
+            text = shown(line.decode("latin-1"), room=18)
             raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
         self.need = int(match.group(1), 16)
         if len(self.pieces) + self.need > self.limit:
@@ -12901,8 +12970,7 @@ def complete_head(
         # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
-    return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace")
+    return head_bytes(response.status, response.headers) + field_lines(headers) + b"\r\n"
 
 
 # --- whole answers ---

@@ -9,6 +9,7 @@ from ..errors import nearest
 from ..jsons import compact
 from ..limits import Json
 from ..node import Node
+from ..secrets import masked
 from ..values import Call
 
 TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -63,7 +64,10 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     kind, _, rest = name.partition(".")
     value: Json
     if kind == "header":
-        value = call.headers.get(rest.lower())  # names are kept in lower case
+        name = rest.lower()  # as they are kept
+        value = call.headers.get(name)
+        if value is not None:
+            value = masked(name, value)  # what is answered is noted, logged and shown
     elif kind == "body":
         value = walked(call.body, rest)
     else:

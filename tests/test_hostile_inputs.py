@@ -52,7 +52,9 @@ def test_no_text_ends_a_line_of_a_head(text: str, sent: str) -> None:
     )
     data = b"".join(step.data for step in steps_of(found) if isinstance(step, m.Send))
     head = data.partition(b"\r\n\r\n")[0].decode("latin-1")
-    assert f"x-amzn-ErrorType: {sent}:http" in head.split("\r\n")
+    lines = head.split("\r\n")
+    assert any(line.startswith(f"x-amzn-ErrorType: {sent}:http") for line in lines)
+    assert not any(line.startswith("X-Injected") for line in lines)
 
 
 def test_what_is_no_name_of_a_header_is_not_sent() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Dict, FrozenSet, List, Mapping, Set, Tuple
 
 from .errors import Refused, http_phrase, shown
-from .limits import HEAD_LIMIT, LINE_LIMIT, Headers
+from .limits import HEAD_LIMIT, LINE_LIMIT, MOST_FIELDS, Headers
 from .secrets import masked, unkeyed
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -241,7 +241,10 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
         raise malformed(bad_field(fields))
     headers: Dict[str, str] = {}
     repeated: Set[str] = set()
-    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+    lines = fields.decode("latin-1").split("\r\n")[:-1]
+    if len(lines) > MOST_FIELDS:
+        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
+    for field_line in lines:
         name, _, value = field_line.partition(":")
         name = name.lower()
         value = value.strip(" \t")

@@ -80,7 +80,8 @@ class Neutral:
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
-        if not self.kinds <= wire.speaks:
+        # An API without a form of its own can't even say nothing.
+        if not wire.speaks or not self.kinds <= wire.speaks:
             return "api", call.api, Because("one that can say what its response holds")
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'

@@ -248,13 +248,20 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
+MOST_NAMES = 500  # that a word is compared with
+LONGEST_WORD = 100  # characters of it that are compared
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
     names = sorted(known)  # so that the hint is the same every time
-    near = difflib.get_close_matches(word, names, n=1)
+    more = ", …" if len(names) > MOST_NAMES else ""
+    del names[MOST_NAMES:]
+    # Nobody misspells a name by so much: difflib takes its time over long words.
+    near = difflib.get_close_matches(word[:LONGEST_WORD], names, n=1)
     if near:
         return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names)
+    return "known: " + ", ".join(names) + more
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:
@@ -7055,6 +7062,8 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 
 TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
+MOST_FILLED = 32 * 1024 * 1024  # characters that the templates of one answer may ask for
+
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
 PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
@@ -7084,17 +7093,32 @@ def check_text(node: Node, known: Iterable[str]) -> None:
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
 
 
-def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
-    """A JSON value with its templates filled, once: what comes in is not looked at again."""
-    if isinstance(value, str):
-        if "{{" not in value:
-            return value
-        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
-    if isinstance(value, dict):
-        return {key: filled(inner, call, groups) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [filled(inner, call, groups) for inner in value]
-    return value
+class Filling:
+    """Fills the templates of one answer, once: what comes in is not looked at again.
+
+    An answer may ask thousands of times for a text of megabytes, so that there is a bound."""
+
+    def __init__(self, call: Call, groups: Mapping[str, str]) -> None:
+        self.call, self.groups, self.left = call, groups, MOST_FILLED
+
+    def of(self, value: Json) -> Json:
+        """A JSON value with its templates filled."""
+        if isinstance(value, str):
+            return TEMPLATE.sub(self.found, value) if "{{" in value else value
+        if isinstance(value, dict):
+            return {key: self.of(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.of(inner) for inner in value]
+        return value
+
+    def found(self, match: "re.Match[str]") -> str:
+        """What stands in place of one template.  Refused if it is too much in all."""
+        text = looked_up(match.group(1), self.call, self.groups)
+        self.left -= len(text)
+        if self.left < 0:
+            message = f"the answer's templates ask for more than {MOST_FILLED} characters"
+            raise Refused(400, message, code="answer_too_large")
+        return text
 
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
@@ -7157,7 +7181,8 @@ class Neutral:
 
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
-        parts = tuple(filled_part(part, call, groups) for part in self.parts)
+        filling = Filling(call, groups)
+        parts = tuple(filled_part(part, filling) for part in self.parts)
         return Reply(
             parts,
             self.stop,
@@ -7200,17 +7225,17 @@ def told_text(part: Part) -> str:
     return getattr(part, "text", "")
 
 
-def filled_part(part: Part, call: Call, groups: Groups) -> Part:
+def filled_part(part: Part, filling: Filling) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        name, id_, arguments = filled([part.name, part.id, part.arguments], call, groups)
+        name, id_, arguments = filling.of([part.name, part.id, part.arguments])
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
-        return Text(compact(filled(part.value, call, groups)))
+        return Text(compact(filling.of(part.value)))
     # Nothing to fill: the same part serves every call.
     if isinstance(part, Embedding) or "{{" not in part.text:
         return part
-    return type(part)(filled(part.text, call, groups))
+    return type(part)(filling.of(part.text))
 
 
 Form = Union[Neutral, Recorded, Failure]
@@ -7263,7 +7288,7 @@ class Answer:
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
     """An error with the templates in its message filled."""
-    return replace(failure, message=filled(failure.message, call, groups))
+    return replace(failure, message=Filling(call, groups).of(failure.message))
 
 
 # === codings =================================================================

@@ -255,3 +255,32 @@ def test_a_condition_that_fails_breaks_no_request_but_that_of_who_waits() -> Non
     with pytest.raises(RuntimeError):
         journal.wait(wanted, 1, 1.0, patience)
     assert journal.remembered == 1 and not journal.waiters
+
+
+TIMES = "{{user}}" * 60
+# What asks over and over for a long text that a request brings.
+FILLED: List[Any] = [
+    {"text": TIMES},
+    {"parts": [{"text": "{{user}}"}] * 60},
+    {"tool_calls": [{"name": "f", "arguments": {"a": ["{{user}}"] * 60}}]},
+    {"error": TIMES},
+]
+
+
+@pytest.mark.parametrize("response", FILLED)
+def test_templates_do_not_ask_for_more_than_there_is_room_for(response: Any) -> None:
+    long = {"messages": [{"role": "user", "content": "x" * 600_000}]}
+    refused = ask(answerer({"response": response}), m.OpenAIChat, more=long)
+    assert refused.status == 400 and "ask for more than" in complaint_of(refused.body)
+    assert ask(answerer({"response": response}), m.OpenAIChat).status == (
+        500 if "error" in response else 200
+    )
+
+
+def test_a_hint_compares_no_long_word_and_not_with_thousands_of_names(monkeypatch: Any) -> None:
+    compared = []
+    monkeypatch.setattr(
+        "difflib.get_close_matches", lambda word, names, n: compared.append((word, names)) or []
+    )
+    hint = m.nearest("x" * 10_000_000, [f"added-{number}" for number in range(10_000)])
+    assert len(compared[0][0]) == 100 and len(compared[0][1]) == 500 and hint.endswith(", …")

@@ -46,6 +46,7 @@ import functools
 import gc
 import hashlib
 import heapq
+import hmac
 import itertools
 import json
 import math
@@ -120,6 +121,9 @@ LINE_LIMIT = 16 * 1024  # bytes of its first line; above it 414
 MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
 DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
 DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
+MOST_INPUTS = 2048  # texts to embed or to judge, where the provider does not take fewer
+MOST_CODINGS = 4  # content codings of one body; above it 415
+MOST_FIELDS = 1000  # lines of headers; above it 431
 
 # --- how long a client may take ---
 
@@ -247,15 +251,22 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
+MOST_NAMES = 500  # that a word is compared with
+LONGEST_WORD = 100  # characters of it that are compared
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
     import difflib
 
     names = sorted(known)  # so that the hint is the same every time
-    near = difflib.get_close_matches(word, names, n=1)
+    more = ", …" if len(names) > MOST_NAMES else ""
+    del names[MOST_NAMES:]
+    # Nobody misspells a name by so much: difflib takes its time over long words.
+    near = difflib.get_close_matches(word[:LONGEST_WORD], names, n=1)
     if near:
         return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names)
+    return "known: " + ", ".join(names) + more
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:
@@ -324,6 +335,8 @@ loose = json.JSONEncoder(ensure_ascii=False).encode
 spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 quoted = json.encoder.encode_basestring  # of one string
 
+NUMBERS = frozenset((int, float))  # types; no boolean is of either
+
 GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
@@ -349,6 +362,8 @@ def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     if isinstance(value, dict):
         members = [f"{quoted(key)}: {indented(item, step, inner)}" for key, item in value.items()]
         return "{" + inner + between.join(members) + line + "}"
+    if NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
+        return "[" + inner + compact(value)[1:-1].replace(",", between) + line + "]"
     items = [indented(item, step, inner) for item in value]
     return "[" + inner + between.join(items) + line + "]"
 
@@ -1574,6 +1589,9 @@ class NDJSON:
         return [parse_json(line) for line in data.split(b"\n") if line]
 
 
+LONGEST_NAME = 5000  # characters of a header in a message, whose length has two bytes
+
+
 class EventStream:
     """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
 
@@ -1588,7 +1606,7 @@ class EventStream:
         """One message; all header values are strings (type 7)."""
         packed = b""
         for header in headers:
-            name, value = map(utf8, header)
+            name, value = (utf8(text[:LONGEST_NAME]) for text in header)
             packed += struct.pack(">B", len(name)) + name
             packed += struct.pack(">BH", 7, len(value)) + value
         # The total counts all: two lengths and two CRCs make the 16 (10.1).
@@ -1668,11 +1686,17 @@ Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
 SECRET = re.compile(
-    r"(?!next|page|prev|idempotency|sec-).*"  # names of headers and query parameters
-    r"(?:authorization|auth|key|token|secret|signature|sig|cookie|credential|password|passwd)"
+    # Names of headers and query parameters, but for those of a place in a list, of a request that
+    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
+    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
+    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
+    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
+    r"|passwd|pwd|passphrase|jwt|assertion)"
     r"(?:[-_]?[0-9]+)?",  # a second key beside the first
     re.IGNORECASE | re.DOTALL,
 )
+USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
+PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
 SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
 
 
@@ -1680,9 +1704,18 @@ def unsecret(key: str, got: Json, expected: Json) -> Difference:
     """A difference that may be shown: of a header or a query parameter that is a credential both
     values are masked."""
     place, _, name = key.partition(".")
-    if place not in ("headers", "query") or not SECRET.fullmatch(name):
+    if place not in ("headers", "query"):
         return key, got, expected
+    if not SECRET.fullmatch(name):
+        return key, shared(got), shared(expected)
     return key, hidden(name, got), hidden(name, expected)
+
+
+def shared(value: Json) -> Json:
+    """One side of a difference that is no credential, but may have one in it."""
+    if not isinstance(value, str) or isinstance(value, Because):
+        return value
+    return unkeyed(value)
 
 
 def hidden(name: str, value: Json) -> Json:
@@ -1698,15 +1731,31 @@ def hidden(name: str, value: Json) -> Json:
 def masked(name: str, value: str) -> str:
     """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
     SHA-256, so that two of them can be compared without being known."""
-    if not SECRET.fullmatch(name):
-        return value
     scheme, key = "", value
-    if name.lower().endswith("authorization"):
-        word, space, rest = value.partition(" ")
-        if space and word.lower() in SCHEMES:
-            scheme, key = word + space, rest
-    digest = hashlib.sha256(key.strip().encode()).hexdigest()[:8]
+    word, space, rest = value.partition(" ")
+    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
+        scheme, key = word + space, rest
+    elif not SECRET.fullmatch(name):
+        return unkeyed(value)
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
     return f"{scheme}*** (sha256 {digest})"
+
+
+def unkeyed(text: str) -> str:
+    """A text with the users and keys masked that are in its URLs."""
+    if "@" in text:
+        text = USER.sub(r"\1***@", text)
+    if "?" in text:
+        text = PARAMETER.sub(masked_parameter, text)
+    return text
+
+
+def masked_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it may be kept."""
+    before, name, value = match.groups()
+    if not SECRET.fullmatch(name):
+        return match.group()
+    return f"{before}{name}={masked(name, value)}"
 
 
 def scheme_key(value: str, schemes: Sequence[str]) -> str:
@@ -1781,6 +1830,8 @@ class WireFormat:
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
+    most_inputs = MOST_INPUTS
+    too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
@@ -1844,6 +1895,14 @@ class WireFormat:
     def inputs(self, body: Field) -> Iterable[str]:
         """Texts that are answered one by one."""
         return ()
+
+    def counted(self, given: Field) -> Field:
+        """An array of inputs, if it has no more of them than the provider takes in one request."""
+        most, value = self.most_inputs, given.value
+        if isinstance(value, list) and len(value) > most:
+            sentence = self.too_many.format(path=given.path, most=most, found=len(value))
+            given.expected(f"an array of at most {most} items", sentence)
+        return given
 
     def choices(self, body: Field) -> int:
         """How many answers are asked for."""
@@ -2004,6 +2063,8 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     """The type and the message of the error of a field."""
     if wrong.found is MISSING:
         return "missing", "Field required"
+    if wrong.sentence:  # of an array, whose length is all that is asked for in pydantic's words
+        return "too_long", wrong.sentence
     if wrong.expected in PYDANTIC_NAMES:
         kind, name = PYDANTIC_NAMES[wrong.expected]
         return f"{kind}_type", f"Input should be a valid {name}"
@@ -2051,9 +2112,10 @@ def packed_floats(vector: Sequence[float]) -> str:
 def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
     """Recorded values as events whose names are their types."""
     for value in values:
-        name = ""  # of what has no type: it is no event of the API, and passes as it is
-        if isinstance(value, dict):
-            name = value.get("type") or ""
+        name = within(value, "type")
+        # What has no type is no event of the API, and passes as it is; nor is what is none.
+        if not isinstance(name, str) or not name.isprintable():
+            name = ""
         yield name, value
 
 
@@ -2229,7 +2291,7 @@ class AnthropicRequest(Anthropic):
             if tool.value.get("type") in (None, "custom"):
                 name_kind = "a string!"
             tool.check({"name": name_kind, "type": "a string"})
-            yield tool.value.get("name") or tool.value["type"]
+            yield tool.value.get("name") or tool.value.get("type") or ""
 
     def schema(self, body: Field) -> Json:
         """`output_config.format.schema`, or the older `output_format.schema`."""
@@ -2543,9 +2605,14 @@ def input_texts(value: Json) -> List[str]:
     Token numbers have no text; a list of them is one input, or one of several (2.2)."""
     if isinstance(value, str):
         return [value]
-    if value and isinstance(value[0], int):
+    if is_tokens(value):
         return [""]
     return plain_texts(value or ())
+
+
+def is_tokens(value: Json) -> bool:
+    """Whether an input is a list of token numbers."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], int)
 
 
 def wants_usage(body: Json) -> bool:
@@ -2564,6 +2631,8 @@ def openai_sentence(wrong: BadField) -> Tuple[str, str]:
     field, kind = wrong.path, kind_of(wrong.found)
     if not field:
         return f"Invalid body: expected {wrong.expected}, but got {kind} instead.", "invalid_body"
+    if wrong.sentence:
+        return wrong.sentence, "array_above_max_length"
     if wrong.found is MISSING:
         return f"Missing required parameter: '{field}'.", "missing_required_parameter"
     if wrong.found == [] and "array" in wrong.expected:
@@ -2582,6 +2651,10 @@ class OpenAI(WireFormat):
     provider = "openai"
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
+    too_many = (
+        "Invalid '{path}': array too long. Expected an array with maximum length {most}, but got "
+        "an array with length {found} instead."
+    )
     bad_json = (
         "We could not parse the JSON body of your request. (HINT: This likely means you aren't "
         "using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was "
@@ -2723,6 +2796,8 @@ class CompletionRequest(OpenAIGeneration):
         if isinstance(prompt.value, list) and not isinstance(prompt.value[0], int):
             for item in prompt.items():
                 item.a("a string or an array")
+        if not is_tokens(prompt.value):
+            self.counted(prompt)
         return input_texts(prompt.value)
 
     def choices(self, body: Field) -> int:
@@ -2799,9 +2874,6 @@ class OpenAICompletions(CompletionRequest):
 # OpenAI's embeddings (wire formats, 5.6).  Pure.
 
 
-MOST_INPUTS = 2048  # that OpenAI takes in one request
-
-
 def unpacked_floats(text: str) -> List[float]:
     """The vector in base64 of little-endian float32.  ValueError or struct.error: it is none."""
     data = base64.b64decode(text)
@@ -2825,15 +2897,16 @@ class OpenAIEmbeddings(OpenAI):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
-        return input_texts(body.get("input").value)
+        given = body.get("input")
+        if not is_tokens(given.value):
+            self.counted(given)
+        return input_texts(given.value)
 
     def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
         texts, encoding = body.get("input"), body.get("encoding_format")
         if texts.value == []:
             texts.expected("an array")
-        if isinstance(texts.value, list) and len(texts.value) > MOST_INPUTS:
-            texts.expected(f"an array of at most {MOST_INPUTS} items")
         if not encoding.is_absent and encoding.value not in ("float", "base64"):
             encoding.expected("one from float, base64")
         return [Turn("user", "\n".join(self.inputs(body)))]
@@ -2876,7 +2949,7 @@ class OpenAIEmbeddings(OpenAI):
                 if not isinstance(entry["embedding"], (str, list)):
                     return body  # no vector in either encoding
                 entry["embedding"] = convert(entry["embedding"])
-        except (ValueError, KeyError, TypeError, struct.error):
+        except (ValueError, KeyError, TypeError, OverflowError, struct.error):
             return body  # not an embeddings list: the recording is sent as it is
         return self.encode(value)
 
@@ -2965,7 +3038,7 @@ class OpenAIModerations(OpenAI):
             return [value]
         if value and isinstance(value[0], dict):
             return [openai_text(node)]
-        return plain_texts(value or ())
+        return plain_texts(self.counted(node).value or ())
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""
@@ -4177,6 +4250,8 @@ class Bedrock(WireFormat):
 
     def complaint(self, wrong: BadField) -> Failure:
         """AWS's way to name a field."""
+        if wrong.sentence:
+            return Failure(400, wrong.sentence)
         constraint = f"be {wrong.expected}, found {shown(wrong.found)}"
         if wrong.found is MISSING:
             constraint = "not be null"
@@ -4613,10 +4688,16 @@ class BedrockCohereEmbed(BedrockEmbed):
     family = "cohere-embed"
     routes = (INVOKE,)
     fields = {"texts": "an array", "input_type": "a string"}
+    most_inputs = 96
+    # As bodies are refused that do not fit the model's schema (10.2); this bound is unverified.
+    too_many = (
+        "Malformed input request: #/{path}: expected maximum item count: {most}, found: {found}, "
+        "please reformat your input and try again."
+    )
 
     def inputs(self, body: Field) -> List[str]:
         """The texts."""
-        return texts_of(body.get("texts"))
+        return texts_of(self.counted(body.get("texts")))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
@@ -4746,6 +4827,8 @@ class Cohere(WireFormat):
         """The field in a sentence."""
         if wrong.found is MISSING:
             return Failure(400, f"invalid request: {wrong.path}: a value is required")
+        if wrong.sentence:
+            return Failure(400, wrong.sentence)
         return Failure(
             400,
             f"invalid type: parameter {wrong.path or 'body'} is of type {kind_of(wrong.found)} "
@@ -4995,10 +5078,14 @@ class CohereEmbed(Cohere):
         "output_dimension": "an integer",
     }
     speaks = frozenset((Embedding,))
+    # Quoted from misbahsy/RAGTune, issue 2, for `texts`; unverified for the others.
+    most_inputs = 96
+    too_many = "invalid request: total number of {path} must be at most {most} - received {found}"
 
     def inputs(self, body: Field) -> List[str]:
         """The texts; an image has none."""
-        texts, contents, images = body.get("texts"), body.get("inputs"), body.get("images")
+        names = ("texts", "inputs", "images")
+        texts, contents, images = [self.counted(body.get(name)) for name in names]
         if not texts.is_absent:
             return texts_of(texts)
         if not contents.is_absent:
@@ -5018,7 +5105,7 @@ class CohereEmbed(Cohere):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings by type; floats where none is asked for."""
         vectors = reply.vectors(len(call.inputs))
-        types = call.body.get("embedding_types") or ["float"]
+        types = dict.fromkeys(call.body.get("embedding_types") or ["float"])  # each once
         # The shape for typed embeddings, which every v2 answer has (section 11, verified).
         return {
             "id": reply.id or uuid(call, "id"),
@@ -5402,11 +5489,14 @@ class GeminiBatchEmbed(GeminiEmbed):
     api = "batchEmbedContents"
     routes: Tuple[str, ...] = (GEMINI_MODEL + "batchEmbedContents",)
     fields = {"requests": "an array!"}
+    most_inputs = 100
+    # Quoted, from many logs.
+    too_many = "* BatchEmbedContentsRequest.requests: at most {most} requests can be in one batch"
 
     def inputs(self, body: Field) -> List[str]:
         """A text a request."""
         # Each names a model too, but the path's is the one that is asked.
-        requests = body.get("requests")
+        requests = self.counted(body.get("requests"))
         if not requests.value:
             requests.expected("an array with at least one request")
         return [google_text(request.get("content")) for request in requests.objects()]
@@ -5815,6 +5905,11 @@ VERTEX_ERRORS = {
         "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details.",
     ),
 }
+MOST_EMBEDDED = 250  # texts that an embedding model takes in one request
+TOO_MANY_EMBEDDED = (
+    "Unable to submit request because it has a batchSize value of {} but the supported range is "
+    "from 1 (inclusive) to {} (exclusive)."
+)
 
 
 class Vertex(Gemini):
@@ -5950,15 +6045,23 @@ class VertexPredict(Vertex, GeminiEmbed):
     api = "predict"
     routes = tuple(place + "predict" for place in VERTEX_MODELS)
     fields = {"instances": "an array!"}
+    # Of the two bounds this one holds for any model, the other for those that embed texts; both are
+    # quoted from topoteretes/cognee, pull request 4856.
+    too_many = "{most} instance(s) is allowed per prediction. Actual: {found}"
 
     def inputs(self, body: Field) -> List[str]:
         """A text an instance; models of one's own take instances of any kind, which have none."""
-        texts = []
-        for instance in body.get("instances").items():
+        texts: List[str] = []
+        instances = self.counted(body.get("instances"))
+        for instance in instances.items():
             text = None
             if instance.is_a("an object"):
                 text = instance.check({"content": "a string"}).value.get("content")
             texts.append(text or "")
+        number = len([text for text in texts if text])
+        if number > MOST_EMBEDDED:
+            what = f"an array of at most {MOST_EMBEDDED} texts"
+            instances.expected(what, TOO_MANY_EMBEDDED.format(number, MOST_EMBEDDED + 1))
         return texts
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -6022,6 +6125,7 @@ class GoogleCompatible(Gemini):
     # Recorded, other than Gemini's own type (section 7).
     json_type = "application/json"
     bad_json = OpenAI.bad_json
+    too_many = ""
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
@@ -6146,6 +6250,7 @@ class Mistral(OpenAI):
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     bad_json = "Invalid JSON: {}"
+    too_many = "List should have at most {most} items after validation, not {found}"
     errors = MISTRAL_ERRORS
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
@@ -6652,7 +6757,7 @@ class OllamaEmbed(Ollama):
         texts = body.get("input")
         if texts.is_a("a string"):
             return [texts.value]
-        return texts_of(texts)
+        return texts_of(self.counted(texts))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings with their times."""
@@ -6820,6 +6925,7 @@ class TextMatcher:
 
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
+    private: bool = False  # whether the text is a credential, and what groups find a piece of it
 
     def __call__(self, text: Optional[str]) -> Verdict:
         """Whether it holds, with what named groups found; one that took no part is empty."""
@@ -6830,6 +6936,8 @@ class TextMatcher:
                 return False
             if passed is not True:
                 groups.update(passed.groupdict(""))
+        if self.private:
+            groups = {name: masked("key", found) for name, found in groups.items()}
         return groups or True
 
 
@@ -6985,7 +7093,10 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
 
     if node.value is None:
         return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
-    return Condition(f"{key}.{name}", node.value, get, text_matcher(node))
+    matcher = text_matcher(node)
+    if SECRET.fullmatch(name):
+        matcher = replace(matcher, private=True)
+    return Condition(f"{key}.{name}", node.value, get, matcher)
 
 
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
@@ -7086,6 +7197,8 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 
 TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
+MOST_FILLED = 32 * 1024 * 1024  # characters that the templates of one answer may ask for
+
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
 PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
@@ -7115,17 +7228,32 @@ def check_text(node: Node, known: Iterable[str]) -> None:
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
 
 
-def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
-    """A JSON value with its templates filled, once: what comes in is not looked at again."""
-    if isinstance(value, str):
-        if "{{" not in value:
-            return value
-        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
-    if isinstance(value, dict):
-        return {key: filled(inner, call, groups) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [filled(inner, call, groups) for inner in value]
-    return value
+class Filling:
+    """Fills the templates of one answer, once: what comes in is not looked at again.
+
+    An answer may ask thousands of times for a text of megabytes, so that there is a bound."""
+
+    def __init__(self, call: Call, groups: Mapping[str, str]) -> None:
+        self.call, self.groups, self.left = call, groups, MOST_FILLED
+
+    def of(self, value: Json) -> Json:
+        """A JSON value with its templates filled."""
+        if isinstance(value, str):
+            return TEMPLATE.sub(self.found, value) if "{{" in value else value
+        if isinstance(value, dict):
+            return {key: self.of(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.of(inner) for inner in value]
+        return value
+
+    def found(self, match: "re.Match[str]") -> str:
+        """What stands in place of one template.  Refused if it is too much in all."""
+        text = looked_up(match.group(1), self.call, self.groups)
+        self.left -= len(text)
+        if self.left < 0:
+            message = f"the answer's templates ask for more than {MOST_FILLED} characters"
+            raise Refused(400, message, code="answer_too_large")
+        return text
 
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
@@ -7136,7 +7264,10 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     kind, _, rest = name.partition(".")
     value: Json
     if kind == "header":
-        value = call.headers.get(rest.lower())  # names are kept in lower case
+        name = rest.lower()  # as they are kept
+        value = call.headers.get(name)
+        if value is not None:
+            value = masked(name, value)  # what is answered is noted, logged and shown
     elif kind == "body":
         value = walked(call.body, rest)
     else:
@@ -7185,7 +7316,8 @@ class Neutral:
 
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
-        parts = tuple(filled_part(part, call, groups) for part in self.parts)
+        filling = Filling(call, groups)
+        parts = tuple(filled_part(part, filling) for part in self.parts)
         return Reply(
             parts,
             self.stop,
@@ -7212,7 +7344,8 @@ class Neutral:
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
-        if not self.kinds <= wire.speaks:
+        # An API without a form of its own can't even say nothing.
+        if not wire.speaks or not self.kinds <= wire.speaks:
             return "api", call.api, Because("one that can say what its response holds")
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
@@ -7227,17 +7360,17 @@ def told_text(part: Part) -> str:
     return getattr(part, "text", "")
 
 
-def filled_part(part: Part, call: Call, groups: Groups) -> Part:
+def filled_part(part: Part, filling: Filling) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        name, id_, arguments = filled([part.name, part.id, part.arguments], call, groups)
+        name, id_, arguments = filling.of([part.name, part.id, part.arguments])
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
-        return Text(compact(filled(part.value, call, groups)))
+        return Text(compact(filling.of(part.value)))
     # Nothing to fill: the same part serves every call.
     if isinstance(part, Embedding) or "{{" not in part.text:
         return part
-    return type(part)(filled(part.text, call, groups))
+    return type(part)(filling.of(part.text))
 
 
 Form = Union[Neutral, Recorded, Failure]
@@ -7290,7 +7423,7 @@ class Answer:
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
     """An error with the templates in its message filled."""
-    return replace(failure, message=filled(failure.message, call, groups))
+    return replace(failure, message=Filling(call, groups).of(failure.message))
 
 
 # === codings =================================================================
@@ -7300,6 +7433,7 @@ def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
 
 
 MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
 GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
 
 
@@ -7309,7 +7443,13 @@ GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare def
 def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
     """A body of at most `limit` bytes with its content codings undone, the last one first.
 
-    Refused if a coding is unknown, or the data is not in it."""
+    Refused if a coding is unknown, there are too many, or the data is not in one."""
+    if len(codings) > MOST_CODINGS:
+        raise Refused(
+            415,
+            f"Content-Encoding names {len(codings)} codings; at most {MOST_CODINGS} are undone",
+            code="unsupported_encoding",
+        )
     for coding in reversed(codings):
         if coding in ("gzip", "x-gzip"):
             body = inflated(body, GZIP, coding, limit)
@@ -7370,7 +7510,8 @@ def bad_coding(message: str) -> Refused:
 ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 
 
-def qualities(accept: str) -> Dict[str, float]:
+@functools.lru_cache(maxsize=256)
+def qualities(accept: str) -> Mapping[str, float]:
     """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
     weights: Dict[str, float] = {}
     for item in accept.lower().split(","):
@@ -7383,12 +7524,11 @@ def qualities(accept: str) -> Dict[str, float]:
     return weights
 
 
-@functools.lru_cache(maxsize=256)
 def negotiated(accept: Optional[str]) -> Optional[str]:
     """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
     if accept is None:
         return "identity"
-    weights = qualities(accept)
+    weights = qualities(accept[:ACCEPT_ROOM])
     others = weights.get("*", 0.0)
     gzip = weights.get("gzip", others)
     if gzip and gzip >= weights.get("identity", others):
@@ -7396,10 +7536,9 @@ def negotiated(accept: Optional[str]) -> Optional[str]:
     return "identity" if takes_identity(accept) else None
 
 
-@functools.lru_cache(maxsize=256)
 def takes_identity(accept: Optional[str]) -> bool:
     """Whether a client takes a body without a coding, as all do that don't refuse it."""
-    weights = qualities(accept or "")
+    weights = qualities((accept or "")[:ACCEPT_ROOM])
     return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
 
 
@@ -7838,6 +7977,11 @@ FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
+HEADER_NAME = re.compile(TOKEN.decode())
+is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+
+
 BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
@@ -8007,8 +8151,7 @@ def new_head(data: bytes) -> Head:
     line, _, rest = data.partition(b"\r\n")
     match = REQUEST_LINE.fullmatch(line)
     if not match:
-        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
+        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
     method, target, major, minor = [part.decode() for part in match.groups()]
     if major != "1":
         raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
@@ -8016,6 +8159,15 @@ def new_head(data: bytes) -> Head:
     head = Head(method, target, min(1, int(minor)), headers, repeated)
     check_head(head)
     return head
+
+
+def told(line: bytes) -> str:
+    """What may be said of a line that is no request line."""
+    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+    # It may be a header, Authorization even, or the rest of a body.
+    if begun.partition(" ")[0] not in METHODS:
+        return f" of {len(line)} bytes that begins with no known method"
+    return " " + shown(unkeyed(begun))
 
 
 # A client sends the same head over and over.
@@ -8028,7 +8180,10 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
         raise malformed(bad_field(fields))
     headers: Dict[str, str] = {}
     repeated: Set[str] = set()
-    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+    lines = fields.decode("latin-1").split("\r\n")[:-1]
+    if len(lines) > MOST_FIELDS:
+        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
+    for field_line in lines:
         name, _, value = field_line.partition(":")
         name = name.lower()
         value = value.strip(" \t")
@@ -8079,9 +8234,10 @@ def check_head(head: Head) -> None:
     if head.minor and "host" not in head.headers:
         raise malformed("the Host header is missing")
     if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
+        raise malformed(f"the Host header is malformed: {shown(host)}")
     if not good_target(head):
-        begun = shown(head.target.partition("?")[0])
+        begun = shown(unkeyed(head.target.partition("?")[0]))
         raise malformed(f"malformed request target {begun}; it begins with /")
     if head.method not in METHODS:
         known = ", ".join(METHODS)
@@ -8125,12 +8281,22 @@ def check_transfer(head: Head) -> None:
 # --- response heads ---
 
 
+def field_lines(headers: Headers) -> bytes:
+    """Headers as the lines of a head: the one place where they become bytes.
+
+    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
+    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
+    question mark.  What is no name is no header."""
+    if not "".join([name + value for name, value in headers]).isprintable():  # most are
+        headers = tuple((name, NOT_IN_A_FIELD.sub(" ", value)) for name, value in headers)
+    lines = [f"{name}: {value}\r\n" for name, value in headers if is_header_name(name)]
+    return "".join(lines).encode("latin-1", "replace")
+
+
 @functools.lru_cache(maxsize=1024)
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
 
 
 # === mocks/delivery ==========================================================
@@ -8155,8 +8321,6 @@ PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
 }
 
 PLAN_FLAGS = ("comments", "no_space", "chunk_extensions", "trailers")
-
-HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 
 NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 
@@ -9675,6 +9839,11 @@ def is_on_loopback(peer: str) -> bool:
     return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
 
 
+def is_token(key: str, token: str) -> bool:
+    """Whether a key is the token, if there is one; how long it takes to tell says nothing of it."""
+    return bool(token) and hmac.compare_digest(utf8(key), utf8(token))
+
+
 def admit(request: Request, settings: Settings) -> None:
     """Refuse who may not use the control API.
 
@@ -9682,7 +9851,7 @@ def admit(request: Request, settings: Settings) -> None:
     not the server's own is refused, so that no web page that somebody happens to look at can use
     it."""
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
-    has_token = bool(settings.control_token) and key == settings.control_token
+    has_token = is_token(key, settings.control_token)
     host = request.headers.get("host", "")
     if not has_token and not is_on_loopback(request.peer):
         raise Refused(
@@ -9704,7 +9873,7 @@ def admit(request: Request, settings: Settings) -> None:
     if origin is not None and origin.lower() not in own_origins:
         raise Refused(
             403,
-            f"Origin is {shown(origin)}; the control API answers no other origin",
+            f"Origin is {shown(unkeyed(origin))}; the control API answers no other origin",
             code="foreign_origin",
         )
 
@@ -9828,8 +9997,11 @@ class Waiter(Gate):
         # Each is counted once: when it comes, or, if it matters how it ended, when it ends.
         if (entry.ended is None) != (wanted.ended is None):
             return
-        if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
-            self.found(1)
+        try:
+            if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
+                self.found(1)
+        except Exception:  # noqa: BLE001  it is not the fault of the request that is looked at
+            self.release()  # who waits looks again, and is told
 
     def found(self, more: int) -> None:
         """There are so many more of them."""
@@ -11340,7 +11512,8 @@ def echoed(call: Call) -> Reply:
     part: Part = Text(text)
     if call.operation == "embed":
         size = dimensions(call)
-        part = Embedding(tuple(unit_vector(one, size) for one in call.inputs))
+        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
+        part = Embedding(tuple(vectors[one] for one in call.inputs))
     return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
 
 
@@ -11377,6 +11550,9 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
 
 AHEAD = 256 * 1024  # bytes of a stream that are made before it begins
 EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
+# What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
+MOST_NUMBERS = MOST_INPUTS * 3072
+MOST_REPEATED = 32 * 1024 * 1024
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
 
 
@@ -11425,6 +11601,7 @@ def written(
     if isinstance(outcome, Broken):
         return streamed(wire, call, outcome, status, delivery)
     if isinstance(outcome, Reply):
+        check_repeats(call, outcome)
         if call.stream:
             return streamed(wire, call, outcome, status, delivery)
         body = wire.encode(merged(wire.whole(call, outcome), outcome.extra))
@@ -11433,6 +11610,21 @@ def written(
     if call.stream and (outcome.frames or outcome.values):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def check_repeats(call: Call, reply: Reply) -> None:
+    """Refuse an answer that says one thing so often that to write it would stop everybody else: a
+    vector for each input, a text for each choice."""
+    size, most, what = 0, MOST_NUMBERS, f"numbers in {len(call.inputs)} vectors"
+    for part in reply.parts:
+        if isinstance(part, Embedding):
+            size = sum(len(part.of(index)) for index in range(len(call.inputs)))
+        elif call.choices > 1:
+            most, what = MOST_REPEATED, f"characters in {call.choices} choices"
+            size += call.choices * len(getattr(part, "text", ""))
+    if size > most:
+        message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
+        raise Refused(400, message, code="answer_too_large")
 
 
 def is_filtered_answer(wire: WireFormat, failure: Failure) -> bool:
@@ -11742,6 +11934,8 @@ LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
 SCHEMA_STEPS = 20_000
 REFERENCE_STEP = 64  # characters of a reference that are read in the time of a step
 
+COMPARE_STEP = 4096  # characters of two texts that are compared in the time of a step
+
 TYPES: Mapping[str, Callable[[Json], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
@@ -11831,12 +12025,15 @@ class SchemaCheck:
         """The type, and the values that are allowed."""
         value = node.value
         types = self.listed(schema, "type") or [schema.get("type")]
-        names = [str(name).lower() for name in types if name]
+        # No known name is longer than this: a long one may be looked at over and over.
+        names = [name[:8].lower() for name in types if isinstance(name, str)]
         if names and not any(name not in TYPES or TYPES[name](value) for name in names):
             raise Misfit(node, "is {}, expected " + " or ".join(names), value)
         if isinstance(value, (dict, list)) and ("enum" in schema or "const" in schema):
             self.steps_left -= len(compact(value))  # to compare it may take as long
         allowed = self.listed(schema, "enum")
+        if isinstance(value, str):
+            self.steps_left -= len(allowed) * len(value) // COMPARE_STEP
         if allowed and value not in allowed:
             raise Misfit(node, "is {}, expected one of {}", value, allowed)
         if value != schema.get("const", value):
@@ -13127,7 +13324,8 @@ class ChunkedBody:
             return False
         match = CHUNK_SIZE.fullmatch(line)
         if not match:
-            text = shown(line.decode("latin-1"), room=40)
+            # Not all of it: it may be a header, or a body whose length was wrong.
+            text = shown(line.decode("latin-1"), room=18)
             raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
         self.need = int(match.group(1), 16)
         if len(self.pieces) + self.need > self.limit:
@@ -13566,8 +13764,7 @@ def complete_head(
         # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
-    return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace")
+    return head_bytes(response.status, response.headers) + field_lines(headers) + b"\r\n"
 
 
 # --- whole answers ---

@@ -125,6 +125,9 @@ class NDJSON:
         return [parse_json(line) for line in data.split(b"\n") if line]
 
 
+LONGEST_NAME = 5000  # characters of a header in a message, whose length has two bytes
+
+
 class EventStream:
     """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
 
@@ -139,7 +142,7 @@ class EventStream:
         """One message; all header values are strings (type 7)."""
         packed = b""
         for header in headers:
-            name, value = map(utf8, header)
+            name, value = (utf8(text[:LONGEST_NAME]) for text in header)
             packed += struct.pack(">B", len(name)) + name
             packed += struct.pack(">BH", 7, len(value)) + value
         # The total counts all: two lengths and two CRCs make the 16 (10.1).

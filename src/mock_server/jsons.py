@@ -26,6 +26,8 @@ loose = json.JSONEncoder(ensure_ascii=False).encode
 spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 quoted = json.encoder.encode_basestring  # of one string
 
+NUMBERS = frozenset((int, float))  # types; no boolean is of either
+
 GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
@@ -51,6 +53,8 @@ def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     if isinstance(value, dict):
         members = [f"{quoted(key)}: {indented(item, step, inner)}" for key, item in value.items()]
         return "{" + inner + between.join(members) + line + "}"
+    if NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
+        return "[" + inner + compact(value)[1:-1].replace(",", between) + line + "]"
     items = [indented(item, step, inner) for item in value]
     return "[" + inner + between.join(items) + line + "]"
 

@@ -16,6 +16,9 @@ LINE_LIMIT = 16 * 1024  # bytes of its first line; above it 414
 MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
 DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
 DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
+MOST_INPUTS = 2048  # texts to embed or to judge, where the provider does not take fewer
+MOST_CODINGS = 4  # content codings of one body; above it 415
+MOST_FIELDS = 1000  # lines of headers; above it 431
 
 # --- how long a client may take ---
 

@@ -189,7 +189,7 @@ class AnthropicRequest(Anthropic):
             if tool.value.get("type") in (None, "custom"):
                 name_kind = "a string!"
             tool.check({"name": name_kind, "type": "a string"})
-            yield tool.value.get("name") or tool.value["type"]
+            yield tool.value.get("name") or tool.value.get("type") or ""
 
     def schema(self, body: Field) -> Json:
         """`output_config.format.schema`, or the older `output_format.schema`."""

@@ -21,7 +21,7 @@ from typing import (
 from ..errors import BadField, http_phrase
 from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8
-from ..limits import Headers, Json
+from ..limits import MOST_INPUTS, Headers, Json
 from ..node import Field
 from ..records import replace
 from ..secrets import scheme_key
@@ -99,6 +99,8 @@ class WireFormat:
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
+    most_inputs = MOST_INPUTS
+    too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
@@ -162,6 +164,14 @@ class WireFormat:
     def inputs(self, body: Field) -> Iterable[str]:
         """Texts that are answered one by one."""
         return ()
+
+    def counted(self, given: Field) -> Field:
+        """An array of inputs, if it has no more of them than the provider takes in one request."""
+        most, value = self.most_inputs, given.value
+        if isinstance(value, list) and len(value) > most:
+            sentence = self.too_many.format(path=given.path, most=most, found=len(value))
+            given.expected(f"an array of at most {most} items", sentence)
+        return given
 
     def choices(self, body: Field) -> int:
         """How many answers are asked for."""

@@ -27,7 +27,7 @@ from ..values import (
     Usage,
 )
 from .match import Groups
-from .templates import filled
+from .templates import Filling
 
 
 @record
@@ -53,7 +53,8 @@ class Neutral:
 
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
-        parts = tuple(filled_part(part, call, groups) for part in self.parts)
+        filling = Filling(call, groups)
+        parts = tuple(filled_part(part, filling) for part in self.parts)
         return Reply(
             parts,
             self.stop,
@@ -80,7 +81,8 @@ class Neutral:
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
-        if not self.kinds <= wire.speaks:
+        # An API without a form of its own can't even say nothing.
+        if not wire.speaks or not self.kinds <= wire.speaks:
             return "api", call.api, Because("one that can say what its response holds")
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
@@ -95,17 +97,17 @@ def told_text(part: Part) -> str:
     return getattr(part, "text", "")
 
 
-def filled_part(part: Part, call: Call, groups: Groups) -> Part:
+def filled_part(part: Part, filling: Filling) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        name, id_, arguments = filled([part.name, part.id, part.arguments], call, groups)
+        name, id_, arguments = filling.of([part.name, part.id, part.arguments])
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
-        return Text(compact(filled(part.value, call, groups)))
+        return Text(compact(filling.of(part.value)))
     # Nothing to fill: the same part serves every call.
     if isinstance(part, Embedding) or "{{" not in part.text:
         return part
-    return type(part)(filled(part.text, call, groups))
+    return type(part)(filling.of(part.text))
 
 
 Form = Union[Neutral, Recorded, Failure]
@@ -158,4 +160,4 @@ class Answer:
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
     """An error with the templates in its message filled."""
-    return replace(failure, message=filled(failure.message, call, groups))
+    return replace(failure, message=Filling(call, groups).of(failure.message))

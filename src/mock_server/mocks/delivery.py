@@ -7,7 +7,7 @@ import re
 from typing import Mapping, Optional, Tuple, cast
 
 from ..faults import FAULTS
-from ..http import FRAMING_HEADERS
+from ..http import FRAMING_HEADERS, HEADER_NAME
 from ..jsons import quoted
 from ..node import Node
 from ..plans import WIRE_PLANS
@@ -32,8 +32,6 @@ PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
 }
 
 PLAN_FLAGS = ("comments", "no_space", "chunk_extensions", "trailers")
-
-HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 
 NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 

@@ -12,7 +12,8 @@ from ..errors import MISSING, shown
 from ..formats.all import APIS, OPERATIONS, PROVIDERS
 from ..limits import Difference, Json
 from ..node import Node
-from ..records import record
+from ..records import record, replace
+from ..secrets import SECRET, masked
 from ..values import Call
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
@@ -28,6 +29,7 @@ class TextMatcher:
 
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
+    private: bool = False  # whether the text is a credential, and what groups find a piece of it
 
     def __call__(self, text: Optional[str]) -> Verdict:
         """Whether it holds, with what named groups found; one that took no part is empty."""
@@ -38,6 +40,8 @@ class TextMatcher:
                 return False
             if passed is not True:
                 groups.update(passed.groupdict(""))
+        if self.private:
+            groups = {name: masked("key", found) for name, found in groups.items()}
         return groups or True
 
 
@@ -193,7 +197,10 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
 
     if node.value is None:
         return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
-    return Condition(f"{key}.{name}", node.value, get, text_matcher(node))
+    matcher = text_matcher(node)
+    if SECRET.fullmatch(name):
+        matcher = replace(matcher, private=True)
+    return Condition(f"{key}.{name}", node.value, get, matcher)
 
 
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:

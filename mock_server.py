@@ -41,6 +41,7 @@ __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
 import base64
 import binascii
+import codecs
 import contextlib
 import difflib
 import fnmatch
@@ -303,11 +304,24 @@ BASE64URL = ALNUM + "-_"
 
 # --- layouts ---
 
-compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-sorted_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-loose = json.JSONEncoder(ensure_ascii=False).encode
-spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 quoted = json.encoder.encode_basestring  # of one string
+
+
+def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json], str]:
+    """A function that writes JSON, with these separators."""
+    usual = json.JSONEncoder(ensure_ascii=False, separators=(between, colon), sort_keys=sort_keys)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # a Python without json's C code
+        return usual.encode
+    # Made once: json.dumps makes one for every value, which takes longer than a small one does.
+    encode = make(None, usual.default, quoted, None, colon, between, sort_keys, False, True)
+    return lambda value: "".join(encode(value, 0))
+
+
+compact = layout(",", ":")
+sorted_compact = layout(",", ":", sort_keys=True)
+loose = layout(", ", ": ")
+spaced = layout(",", ": ")
 
 GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
@@ -321,21 +335,25 @@ def go_json(value: Json) -> str:
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     """JSON laid out as json.dumps(indent=2) does it."""
     # Several times as fast as that, which indents in Python and yields every token.
-    if isinstance(value, str):
-        return quoted(value)
-    if value is None:
-        return "null"
-    if type(value) is int:  # with null most of what is no text
-        return str(value)
     if not value or not isinstance(value, (dict, list)):
         return compact(value)
     inner = line + step
     between = "," + inner
-    if isinstance(value, dict):
-        members = [f"{quoted(key)}: {indented(item, step, inner)}" for key, item in value.items()]
-        return "{" + inner + between.join(members) + line + "}"
-    items = [indented(item, step, inner) for item in value]
-    return "[" + inner + between.join(items) + line + "]"
+    if isinstance(value, list):
+        items = [indented(item, step, inner) for item in value]
+        return "[" + inner + between.join(items) + line + "]"
+    members: List[str] = []
+    for key, item in value.items():
+        if isinstance(item, str):
+            text = quoted(item)
+        elif item is None:
+            text = "null"
+        elif type(item) is int:  # with text and null most of what there is
+            text = str(item)
+        else:
+            text = indented(item, step, inner)
+        members.append(f"{quoted(key)}: {text}")
+    return "{" + inner + between.join(members) + line + "}"
 
 
 def utf8(text: str) -> bytes:
@@ -371,8 +389,10 @@ DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_consta
 
 def parse_json(data: bytes) -> Json:
     """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column."""
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[3:]
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
     try:
@@ -1598,20 +1618,27 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
     Only what came last counts: a tool result before the last user message is history.  Assistant
     messages that follow each other are one turn: google-genai's chats append a streamed answer
     as one `model` content a chunk."""
-    runs = [role for role, _ in itertools.groupby(turn.role for turn in turns)]
-    user = ""
-    tool_result = None
-    for turn in turns:
-        if turn.role == "user":
-            user, tool_result = turn.text, None
-        elif turn.role == "tool":
-            tool_result = turn.text
+    user, tool_result, turn, before = "", None, 0, ""
+    instructions: List[str] = []
+    texts: List[str] = []
+    for said in turns:
+        role, text = said.role, said.text
+        texts.append(text)
+        if role == "user":
+            user, tool_result = text, None
+        elif role == "tool":
+            tool_result = text
+        elif role == "system":
+            instructions.append(text)
+        elif role != before:
+            turn += 1
+        before = role
     return {
         "user": user,
-        "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
+        "system": "\n".join(instructions),
         "tool_result": tool_result,
-        "turn": runs.count("assistant"),
-        "prompt": "\n".join(turn.text for turn in turns),
+        "turn": turn,
+        "prompt": "\n".join(texts),
     }
 
 
@@ -3071,6 +3098,8 @@ CHAT_ROLES = {
     "function": "tool",
 }
 
+MESSAGE_FIELDS = {"role": "a string!"}
+
 
 class ChatRequest(OpenAIGeneration):
     """A request in the form that most other providers understand, too."""
@@ -3103,13 +3132,19 @@ class ChatRequest(OpenAIGeneration):
         if not messages.value:
             messages.expected("an array")
         for message in messages.objects():
-            role = message.check({"role": "a string!"}).get("role")
-            if role.value not in CHAT_ROLES:
-                role.expected("one from " + ", ".join(CHAT_ROLES))
-            yield Turn(CHAT_ROLES[role.value], openai_text(message.get("content")))
+            value = message.check(MESSAGE_FIELDS).value
+            role = CHAT_ROLES.get(value["role"])
+            if role is None:
+                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+            text = value.get("content")
+            if not isinstance(text, str):
+                text = openai_text(message.get("content"))
+            yield Turn(role, text)
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
+        if body.value.keys().isdisjoint(("tools", "functions")):
+            return
         for tool in body.get("tools").objects():
             kind = tool.value.get("type")
             # Both lie under their kind; what other vendors add has no name to call it by.
@@ -3193,6 +3228,13 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     return delta
 
 
+def fingerprint(model: str) -> Optional[str]:
+    """The fingerprint of a model, if it has one."""
+    if is_reasoning_model(model):
+        return None
+    return "fp_" + token(model, 10, HEX)
+
+
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
@@ -3209,10 +3251,7 @@ class ChatCompletion(ChatRequest):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
-        fingerprint = None
-        if not is_reasoning_model(call.model):
-            fingerprint = "fp_" + token(call.model, 10, HEX)
-        return {"service_tier": "default", "system_fingerprint": fingerprint}
+        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, of all choices together."""
@@ -7048,29 +7087,38 @@ class Neutral:
             kinds = kinds - {Structure} | {Text}
         return frozenset(kinds)
 
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether its parts serve every call as they are: none has a template."""
+        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
+
+    @functools.cached_property
+    def plain_tokens(self) -> Tuple[int, int]:
+        """What its parts cost as they are."""
+        return tokens_of(self.parts)
+
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
-        parts = tuple(filled_part(part, call, groups) for part in self.parts)
+        if self.is_plain:
+            parts, tokens = self.parts, self.plain_tokens
+        else:
+            parts = tuple(filled_part(part, call, groups) for part in self.parts)
+            tokens = tokens_of(parts)
         return Reply(
             parts,
             self.stop,
-            self.spent(call, parts),
+            self.spent(call, *tokens),
             self.model or call.model,
             self.id,
             self.chunk_size,
             self.extra,
         )
 
-    def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
-        """Token counts: given, or estimated from the texts."""
+    def spent(self, call: Call, thought: int, told: int) -> Usage:
+        """Token counts: given, or what it took to think and to tell the answer."""
         given = self.usage
-        # Of the texts, not of events: a streamed answer has the counts of a whole one.
-        thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
-        told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
-        reasoning, cached = given.get("reasoning_tokens"), given.get("cached_tokens", 0)
-        if reasoning is None:
-            reasoning = estimate(thought) if thought else 0
-        output = given.get("output_tokens", reasoning + estimate(told))
+        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
+        output = given.get("output_tokens", reasoning + told)
         # What is estimated is never less than its share that is given, nor a share more than it.
         asked = given.get("input_tokens", max(estimate(call.prompt), cached))
         return Usage(asked, output, min(reasoning, output), cached)
@@ -7083,6 +7131,21 @@ class Neutral:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
         return None
+
+
+def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
+    """About how many tokens thoughts have, which may be none, and all else."""
+    # Of the texts, not of events: a streamed answer has the counts of a whole one.
+    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
+    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
+    return estimate(thought) if thought else 0, estimate(told)
+
+
+def has_template(part: Part) -> bool:
+    """Whether there is something to fill in a part."""
+    if isinstance(part, ToolCall):
+        return "{{" in compact([part.name, part.id, part.arguments])
+    return "{{" in getattr(part, "text", "")
 
 
 def told_text(part: Part) -> str:
@@ -7099,8 +7162,7 @@ def filled_part(part: Part, call: Call, groups: Groups) -> Part:
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
         return Text(compact(filled(part.value, call, groups)))
-    # Nothing to fill: the same part serves every call.
-    if isinstance(part, Embedding) or "{{" not in part.text:
+    if isinstance(part, Embedding) or not has_template(part):
         return part
     return type(part)(filled(part.text, call, groups))
 
@@ -11178,7 +11240,10 @@ def written(
     if isinstance(outcome, Reply):
         if call.stream:
             return streamed(wire, call, outcome, status, delivery)
-        body = wire.encode(merged(wire.whole(call, outcome), outcome.extra))
+        value = wire.whole(call, outcome)
+        if outcome.extra:
+            value = merged(value, outcome.extra)
+        body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
     if call.stream and (outcome.frames or outcome.values):
@@ -11682,14 +11747,14 @@ class Answerer:
             wire, params = route(request)
         except Refused as refused:
             return self.refuse(request, refused)
-        begun = wire.begun(request, params)
         try:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
-                return self.fail(wire, begun, wire.unauthorized(request))
+                failure = wire.unauthorized(request)
+                return self.fail(wire, wire.begun(request, params), failure)
             call = wire.read(request, params, self.body(wire, request))
             return self.reply(wire, call, session)
         except BadField as wrong:
-            return self.fail(wire, begun, wire.complaint(wrong))
+            return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
             return self.refuse(request, refused)
 
@@ -11792,6 +11857,8 @@ class Answerer:
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
         """A delivery with the server's pace where it sets none, a seed of its own for each use, and
         its fault only if the draw for this use will have it."""
+        if not (delivery.pace or delivery.fault or self.settings.pace):
+            return delivery
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")

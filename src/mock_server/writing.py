@@ -79,7 +79,10 @@ def written(
     if isinstance(outcome, Reply):
         if call.stream:
             return streamed(wire, call, outcome, status, delivery)
-        body = wire.encode(merged(wire.whole(call, outcome), outcome.extra))
+        value = wire.whole(call, outcome)
+        if outcome.extra:
+            value = merged(value, outcome.extra)
+        body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
     if call.stream and (outcome.frames or outcome.values):

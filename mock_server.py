@@ -315,7 +315,13 @@ def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json]
         return usual.encode
     # Made once: json.dumps makes one for every value, which takes longer than a small one does.
     encode = make(None, usual.default, quoted, None, colon, between, sort_keys, False, True)
-    return lambda value: "".join(encode(value, 0))
+
+    def write(value: Json) -> str:
+        if isinstance(value, str):
+            return quoted(value)
+        return "".join(encode(value, 0))
+
+    return write
 
 
 compact = layout(",", ":")
@@ -359,6 +365,13 @@ def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
 def utf8(text: str) -> bytes:
     """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
+    """A value as UTF-8; bytes are JSON that is laid out already."""
+    if isinstance(value, bytes):
+        return value
+    return utf8(layout(value))
 
 
 # --- reading ---
@@ -757,46 +770,6 @@ class Reply:
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
         return [part for part in self.parts if isinstance(part, ToolCall)]
-
-
-@dataclass(frozen=True)
-class Delta:
-    """A piece of one part of a reply: `head` is true for the first piece of the part at `index`,
-    `first` for the first part of its kind.  A tool call's pieces are those of its arguments as
-    JSON text."""
-
-    index: int
-    part: Part
-    piece: str
-    head: bool
-    first: bool
-
-
-WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
-ARGUMENT_PIECES = re.compile(r"\w+|\W+")
-
-
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text."""
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    return words.findall(text)
-
-
-def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
-    """A reply as a model streams it, part by part; a part without text is one empty piece.
-    `layout` writes arguments."""
-    kinds = [type(part) for part in reply.parts]
-    for index, part in enumerate(reply.parts):
-        if isinstance(part, Embedding):
-            continue
-        if isinstance(part, ToolCall):
-            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
-        else:
-            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
-        first = kinds[index] not in kinds[:index]
-        for number, piece in enumerate(cut or [""]):
-            yield Delta(index, part, piece, number == 0, first)
 
 
 # --- what goes wrong ---
@@ -1264,6 +1237,102 @@ class MessageContent:
             yield Turn("tool", result)
 
 
+# === formats/runs ============================================================
+# Runs: how a reply streams, in pieces of its parts, and events that are alike but for a text.
+
+# May touch os, for a mark that nobody knows.
+
+
+# --- pieces of a reply ---
+
+WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+ARGUMENT_PIECES = re.compile(r"\w+|\W+")
+
+
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text."""
+    if size:
+        return [text[at : at + size] for at in range(0, len(text), size)]
+    return words.findall(text)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The part at `index` of a reply, as it streams: its `text`, or a tool call's arguments as JSON
+    text, in pieces of `size` characters.  `first` is true for the first part of its kind."""
+
+    index: int
+    part: Part
+    text: str
+    size: int
+    first: bool
+
+    @property
+    def texts(self) -> List[str]:
+        """The text in pieces, none of them empty."""
+        if isinstance(self.part, ToolCall):
+            return pieces(self.text, self.size, ARGUMENT_PIECES)
+        return pieces(self.text, self.size)
+
+    @property
+    def pieces(self) -> List[str]:
+        """The same, but for one empty piece where there is no text."""
+        return self.texts or [""]
+
+
+Texts = Sequence[str]  # what goes into the hole of an event of a stream, an event a text
+ONCE = ("",)  # for an event without a hole
+
+
+def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
+    """A reply as a model streams it, part by part; `layout` writes arguments."""
+    kinds = [type(part) for part in reply.parts]
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, Embedding):
+            continue
+        if isinstance(part, ToolCall):
+            text = layout(part.arguments)
+        else:
+            text = getattr(part, "text", "")
+        yield Run(index, part, text, reply.chunk_size, kinds[index] not in kinds[:index])
+
+
+# --- filled in ---
+
+MARK = os.urandom(16).hex()  # what nobody else can write into a value
+HOLE = re.compile(f'"{MARK}([0-9])"')
+
+
+def hole(number: int) -> str:
+    """What stands in a value where a Stencil is filled with the value of this number."""
+    return f"{MARK}{number}"
+
+
+class Stencil:
+    """JSON that is laid out once and filled often: an event of a stream is like the one before but
+    for a piece of text."""
+
+    def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
+        self.layout = layout
+        self.begin, *rest = HOLE.split(layout(value))
+        self.rest = tuple(zip(map(int, rest[::2]), rest[1::2]))
+
+    def filled(self, *values: Json) -> bytes:
+        """The JSON with these values in its holes; one that it has no hole for is left out."""
+        text = self.begin
+        for number, after in self.rest:
+            text += self.layout(values[number]) + after
+        return utf8(text)
+
+
+def filled_in(
+    name: str, value: Json, texts: Iterable[str], layout: Callable[[Json], str] = compact
+) -> Iterator[Tuple[str, bytes]]:
+    """Events of one name that are alike but for the text in the one hole of `value`."""
+    stencil = Stencil(value, layout)
+    return ((name, stencil.filled(text)) for text in texts)
+
+
 # === formats/anthropic_blocks ================================================
 # Anthropic's content blocks: as they are read, and as they are written (wire formats, section 9).
 
@@ -1325,21 +1394,21 @@ def anthropic_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
     return block
 
 
-def anthropic_deltas(
-    call: Call, part: Part, index: int, deltas: Iterable[Delta]
-) -> Iterator[Dict[str, Json]]:
-    """What a stream says of the block at `index` between its start and its stop."""
-    pieces = (delta.piece for delta in deltas if delta.piece)
-    if isinstance(part, ToolCall):
+def anthropic_deltas(call: Call, run: Run) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of a block between its start and its stop, and the texts that go into the
+    hole of each, an event a text."""
+    if isinstance(run.part, ToolCall):
+        texts: Texts = ONCE
         # The first one is empty, and the only one where there are no arguments (recorded).
-        yield {"type": "input_json_delta", "partial_json": ""}
-        if part.arguments:
-            yield from ({"type": "input_json_delta", "partial_json": piece} for piece in pieces)
-    elif isinstance(part, Reasoning):
-        yield from ({"type": "thinking_delta", "thinking": piece} for piece in pieces)
-        yield {"type": "signature_delta", "signature": thought_signature(call, index)}
+        if run.part.arguments:
+            texts = ["", *run.texts]
+        yield {"type": "input_json_delta", "partial_json": hole(0)}, texts
+    elif isinstance(run.part, Reasoning):
+        yield {"type": "thinking_delta", "thinking": hole(0)}, run.texts
+        signature = thought_signature(call, run.index)
+        yield {"type": "signature_delta", "signature": signature}, ONCE
     else:
-        yield from ({"type": "text_delta", "text": piece} for piece in pieces)
+        yield {"type": "text_delta", "text": hole(0)}, run.texts
 
 
 # === framings ================================================================
@@ -1370,10 +1439,16 @@ class SSE:
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events, (name, JSON value) or (name, text as it is), as frames."""
+        end = utf8(self.eol * 2)
         for name, value in events:
-            if not isinstance(value, str):
-                value = self.layout(value)
-            yield self.frame(value, name)
+            if isinstance(value, str):
+                yield self.frame(value, name)
+                continue
+            # What is laid out has no line ends that would have to be cut at.
+            field = b"data: "
+            if name:
+                field = utf8(f"event: {name}{self.eol}data: ")
+            yield field + laid_out(value, self.layout) + end
 
     @classmethod
     def split(cls, data: bytes) -> List[bytes]:
@@ -1415,7 +1490,7 @@ class JsonArray:
         """Events as elements, one a frame, and the closing bracket as one more."""
         before = b"["
         for _, value in events:
-            yield before + utf8(indented(value)) + b"\n"
+            yield before + laid_out(value, indented) + b"\n"
             before = b",\r\n"  # CR LF before, a bare LF behind (7)
         if before == b"[":
             yield b"[]"
@@ -1446,7 +1521,7 @@ class NDJSON:
         """Events as lines; names are not sent."""
         for _, value in events:
             # No blank line: ollama-python breaks on one (13, verified).
-            yield utf8(self.layout(value) + "\n")
+            yield laid_out(value, self.layout) + b"\n"
 
     @staticmethod
     def tear(frame: bytes) -> bytes:
@@ -1469,13 +1544,28 @@ class EventStream:
     streams = True
 
     @staticmethod
-    def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
-        """One message; all header values are strings (type 7)."""
+    def headers_of(name: str) -> Tuple[Tuple[str, str], ...]:
+        """The headers of an event or an exception."""
+        kind = "exception" if name.endswith("Exception") else "event"
+        return (
+            (f":{kind}-type", name),
+            (":content-type", "application/json"),
+            (":message-type", kind),
+        )
+
+    @staticmethod
+    def packed(headers: Sequence[Tuple[str, str]]) -> bytes:
+        """Headers as bytes; all values are strings (type 7)."""
         packed = b""
         for header in headers:
             name, value = map(utf8, header)
             packed += struct.pack(">B", len(name)) + name
             packed += struct.pack(">BH", 7, len(value)) + value
+        return packed
+
+    @staticmethod
+    def message(packed: bytes, payload: bytes) -> bytes:
+        """One message with packed headers."""
         # The total counts all: two lengths and two CRCs make the 16 (10.1).
         prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
         data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
@@ -1483,14 +1573,11 @@ class EventStream:
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as messages: name and payload, its keys sorted."""
+        packed: Dict[str, bytes] = {}  # by name: a stream has many events of few names
         for name, value in events:
-            kind = "exception" if name.endswith("Exception") else "event"
-            headers = (
-                (f":{kind}-type", name),
-                (":content-type", "application/json"),
-                (":message-type", kind),
-            )
-            yield self.message(headers, utf8(sorted_compact(value)))
+            if name not in packed:
+                packed[name] = self.packed(self.headers_of(name))
+            yield self.message(packed[name], laid_out(value, sorted_compact))
 
     @classmethod
     def split(cls, data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
@@ -1514,7 +1601,7 @@ class EventStream:
     def tear(cls, frame: bytes) -> bytes:
         """The same message, in order but for its payload, whose JSON is cut off in the middle."""
         headers, payload = cls.split(frame)[0]
-        return cls.message(tuple(headers.items()), payload[: len(payload) // 2])
+        return cls.message(cls.packed(tuple(headers.items())), payload[: len(payload) // 2])
 
     @staticmethod
     def headers(data: bytes) -> Dict[str, str]:
@@ -2157,6 +2244,11 @@ def anthropic_output_counts(usage: Usage) -> Dict[str, Json]:
     return counts
 
 
+def typed(name: str, **members: Json) -> Tuple[str, Json]:
+    """An event whose name is its type."""
+    return name, {"type": name, **members}
+
+
 class AnthropicMessages(AnthropicRequest):
     """Messages, whole and streamed."""
 
@@ -2192,35 +2284,37 @@ class AnthropicMessages(AnthropicRequest):
         content = [anthropic_block(call, part, index) for index, part in enumerate(reply.parts)]
         return self.message(call, reply, content, anthropic_stop_reason(reply), reply.usage)
 
-    def values(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+    def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
         # A small count comes first, the totals at the end; clients do not add them up.
         begun = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
-        yield {"type": "message_start", "message": self.message(call, reply, [], None, begun)}
-        for index, deltas in itertools.groupby(walk(reply, loose), key=lambda delta: delta.index):
-            part = reply.parts[index]
-            block = anthropic_block_start(call, part, index)
-            yield {"type": "content_block_start", "index": index, "content_block": block}
-            for delta in anthropic_deltas(call, part, index, deltas):
-                yield {"type": "content_block_delta", "index": index, "delta": delta}
-            yield {"type": "content_block_stop", "index": index}
+        message = self.message(call, reply, [], None, begun)
+        yield typed("message_start", message=message)
+        for run in walk(reply, loose):
+            block = anthropic_block_start(call, run.part, run.index)
+            yield typed("content_block_start", index=run.index, content_block=block)
+            for delta, texts in anthropic_deltas(call, run):
+                name, value = typed("content_block_delta", index=run.index, delta=delta)
+                yield from filled_in(name, value, texts)
+            yield typed("content_block_stop", index=run.index)
         stop = {
             "stop_reason": anthropic_stop_reason(reply),
             "stop_sequence": None,
             "stop_details": None,
         }
         usage = {**anthropic_input_counts(reply.usage), **anthropic_output_counts(reply.usage)}
-        yield {"type": "message_delta", "delta": stop, "usage": usage}
-        yield {"type": "message_stop"}
+        yield typed("message_delta", delta=stop, usage=usage)
+        yield typed("message_stop")
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events, padded by up to 15 spaces, and a ping after the first block's start."""
         # 77 of 85 recorded streams had exactly one ping.
         was_pinged = False
-        for number, value in enumerate(self.values(call, reply)):
-            spaces = ord(call.pads[number % 1024]) % 16
-            yield value["type"], compact(value)[:-1] + " " * spaces + "}"
-            if value["type"] == "content_block_start" and not was_pinged:
+        pads = call.pads
+        for number, (name, value) in enumerate(self.values(call, reply)):
+            spaces = ord(pads[number % 1024]) % 16
+            yield name, laid_out(value, compact)[:-1] + b" " * spaces + b"}"
+            if name == "content_block_start" and not was_pinged:
                 was_pinged = True
                 # Unlike the others it has a space, and no padding (recorded).
                 yield "ping", '{"type": "ping"}'
@@ -3189,9 +3283,9 @@ def chat_usage(usage: Usage) -> Dict[str, Json]:
 
 def text_pieces(reply: Reply) -> Iterator[str]:
     """The pieces in which the text of an answer streams."""
-    for delta in walk(reply):
-        if isinstance(delta.part, Text):
-            yield delta.piece
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            yield from run.pieces
 
 
 def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
@@ -3208,6 +3302,13 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
     if not content:
         return None
     return {"content": content, "refusal": None}
+
+
+def padding(call: Call, number: int, length: int) -> str:
+    """What makes the length of a chunk, `length` without it, 1 modulo 16 (5.3, recorded)."""
+    room = (1 - length) % 16 or 16
+    start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+    return call.pads[start : start + room]
 
 
 def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
@@ -3330,11 +3431,20 @@ class OpenAIChat(ChatCompletion):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """`chat.completion.chunk` objects, then `[DONE]`."""
-        for number, chunk in enumerate(self.chunks(call, reply)):
-            yield "", self.padded(call, chunk, number)
+        numbers = itertools.count()
+        for chunk, texts in self.chunks(call, reply):
+            chunk = self.padded(call, chunk)
+            is_padded = "obfuscation" in chunk
+            stencil = Stencil(chunk)
+            length = len(stencil.filled("", "")) - len('""')
+            for text, number in zip(texts, numbers):
+                pad = ""
+                if is_padded:
+                    pad = padding(call, number, length + len(utf8(quoted(text))))
+                yield "", stencil.filled(text, pad)
         yield "", "[DONE]"
 
-    def chunks(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+    def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """The chunks of all choices, choice by choice, and of the token counts if asked for."""
         shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
         usage: Dict[str, Json] = {}
@@ -3342,34 +3452,45 @@ class OpenAIChat(ChatCompletion):
             # Every chunk has the key then, and without being asked none has it (5.3).
             usage["usage"] = None
         for index in range(call.choices):
-            for delta in self.deltas(call, reply, index):
+            for delta, texts in self.deltas(call, reply, index):
                 choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
-                yield {**shared, "choices": [choice], **usage}
+                yield {**shared, "choices": [choice], **usage}, texts
             # The finish reason comes alone (5.3).
             final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
-            yield {**shared, "choices": [final], **usage}
+            yield {**shared, "choices": [final], **usage}, ONCE
         # One chunk more, without choices (5.3).
         if usage:
-            yield {**shared, "choices": [], "usage": self.usage(reply)}
+            yield {**shared, "choices": [], "usage": self.usage(reply)}, ONCE
 
-    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
+    def deltas(
+        self, call: Call, reply: Reply, choice: int
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """A message in pieces (5.3, recorded)."""
         heads = self.tool_heads(call, reply, choice)
         opening = opening_delta(reply, heads)
-        yield opening
+        yield opening, ONCE
         number = -1
-        for delta in walk(reply):
-            if not isinstance(delta.part, ToolCall):
-                if delta.piece:
-                    yield {DELTA_KEYS[type(delta.part)]: delta.piece}
+        for run in walk(reply):
+            if not isinstance(run.part, ToolCall):
+                yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
                 continue
             # A call is complete before the next one starts.  The index must be in every delta:
             # without it openai-py's helper dies (5.3, verified).
-            if delta.head:
-                number += 1
-            if delta.head and "tool_calls" not in opening:
-                yield {"tool_calls": [heads[number]]}
-            yield {"tool_calls": [{"index": number, "function": {"arguments": delta.piece}}]}
+            number += 1
+            if "tool_calls" not in opening:
+                yield {"tool_calls": [heads[number]]}, ONCE
+            function = {"arguments": hole(0)}
+            yield {"tool_calls": [{"index": number, "function": function}]}, run.pieces
+
+    def text_deltas(
+        self, call: Call, key: str, texts: List[str]
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """What is said, piece by piece."""
+        if call.body.get("logprobs") is not True:
+            yield {key: hole(0)}, texts
+            return
+        for text in texts:  # each has probabilities of its own
+            yield {key: text}, ONCE
 
     def tool_heads(self, call: Call, reply: Reply, choice: int) -> List[Json]:
         """What the tool calls begin with: all but their arguments."""
@@ -3379,14 +3500,11 @@ class OpenAIChat(ChatCompletion):
             heads.append({"index": number, **whole})
         return heads
 
-    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
-        """A chunk with `obfuscation`, which makes its length 1 modulo 16 (5.3, recorded)."""
-        if not wants_obfuscation(call.body):
-            return self.arranged(chunk)
-        length = len(utf8(compact(chunk))) + len(',"obfuscation":""')
-        room = (1 - length) % 16 or 16
-        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-        return self.arranged({**chunk, "obfuscation": call.pads[start : start + room]})
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
+        """A chunk with a hole for its `obfuscation` (5.3, recorded)."""
+        if wants_obfuscation(call.body):
+            chunk = {**chunk, "obfuscation": hole(1)}
+        return self.arranged(chunk)
 
 
 # === formats/azure_chat ======================================================
@@ -3542,7 +3660,11 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
 # The events in which an output item of OpenAI's Responses streams (wire formats, 5.5).  Pure.
 
 
-ItemEvents = Iterator[Tuple[str, Dict[str, Json]]]  # names and members, still without numbers
+# A piece of text and what pads it: what is filled into the holes of an event.
+TextAndPad = Tuple[str, str]
+ONE = (("", ""),)  # for an event without holes
+# Names and members, still without numbers, of events that are alike but for what is filled in.
+ItemEvents = Iterator[Tuple[str, Dict[str, Json], Sequence[TextAndPad]]]
 
 
 class PartNames(NamedTuple):
@@ -3565,54 +3687,58 @@ PART_NAMES: Mapping[type, PartNames] = {
 }
 
 
-def item_events(call: Call, deltas: Sequence[Delta], item: Mapping[str, Json]) -> ItemEvents:
+def item_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
     """The events of one output item, from added to done (5.5, recorded)."""
-    part, index = deltas[0].part, deltas[0].index
+    part, index = run.part, run.index
     opened = opened_item(call, part, index)
-    yield "response.output_item.added", {"item": opened, "output_index": index}
+    yield "response.output_item.added", {"item": opened, "output_index": index}, ONE
     if isinstance(part, ToolCall):
-        yield from argument_events(call, deltas, item)
+        yield from argument_events(call, run, item)
     elif not isinstance(part, Reasoning) or part.text:  # a thought without text has no parts
-        yield from part_events(call, deltas, item)
-    yield "response.output_item.done", {"item": item, "output_index": index}
+        yield from part_events(call, run, item)
+    yield "response.output_item.done", {"item": item, "output_index": index}, ONE
 
 
-def argument_events(call: Call, deltas: Sequence[Delta], item: Mapping[str, Json]) -> ItemEvents:
+def argument_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
     """The events of a tool call's arguments."""
-    place = {"item_id": item["id"], "output_index": deltas[0].index}
-    for number, delta in enumerate(deltas):
-        padding = obfuscation(call, delta, number)
-        members = {"delta": delta.piece, **place, **padding}
-        yield "response.function_call_arguments.delta", members
-    yield "response.function_call_arguments.done", {"arguments": item["arguments"], **place}
+    place = {"item_id": item["id"], "output_index": run.index}
+    members, filled = deltas(call, run, place)
+    yield "response.function_call_arguments.delta", members, filled
+    done = {"arguments": item["arguments"], **place}
+    yield "response.function_call_arguments.done", done, ONE
 
 
-def part_events(call: Call, deltas: Sequence[Delta], item: Mapping[str, Json]) -> ItemEvents:
+def part_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
     """The events of the one content or summary part of an item."""
-    part = deltas[0].part
-    text = "".join(delta.piece for delta in deltas)
+    part, text = run.part, run.text
     names = PART_NAMES[type(part)]
-    place = {names.place: 0, "item_id": item["id"], "output_index": deltas[0].index}
+    place = {names.place: 0, "item_id": item["id"], "output_index": run.index}
     shared = dict(place)
     if isinstance(part, Text):
         shared["logprobs"] = []
-    yield f"response.{names.holder}.added", {**place, "part": content_part(part, "")}
-    for number, delta in enumerate(deltas):
-        if delta.piece:
-            padding = obfuscation(call, delta, number)
-            yield f"response.{names.text}.delta", {**shared, "delta": delta.piece, **padding}
-    yield f"response.{names.text}.done", {**shared, names.key: text}
-    yield f"response.{names.holder}.done", {**place, "part": content_part(part, text)}
+    yield f"response.{names.holder}.added", {**place, "part": content_part(part, "")}, ONE
+    if text:
+        members, filled = deltas(call, run, shared)
+        yield f"response.{names.text}.delta", members, filled
+    yield f"response.{names.text}.done", {**shared, names.key: text}, ONE
+    yield f"response.{names.holder}.done", {**place, "part": content_part(part, text)}, ONE
 
 
-def obfuscation(call: Call, delta: Delta, number: int) -> Dict[str, Json]:
-    """Padding of a delta up to a multiple of 16 characters, unless the request wants none (5.5,
-    recorded)."""
+def deltas(
+    call: Call, run: Run, members: Mapping[str, Json]
+) -> Tuple[Dict[str, Json], Sequence[TextAndPad]]:
+    """The members of the deltas of a part, and what is filled into them."""
+    delta = {**members, "delta": hole(0)}
     if not wants_obfuscation(call.body):
-        return {}
-    # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
-    start = (delta.index + number) * 16 % 1008
-    return {"obfuscation": call.pads[start : start + (-len(delta.piece)) % 16]}
+        return delta, [(piece, "") for piece in run.pieces]
+    pads = call.pads
+    filled: List[TextAndPad] = []
+    for number, piece in enumerate(run.pieces, run.index):
+        # Up to a multiple of 16 characters (5.5, recorded).  1,008 is a multiple of 16 that leaves
+        # a whole padding of the 1,024 pads.
+        start = number * 16 % 1008
+        filled.append((piece, pads[start : start + (-len(piece)) % 16]))
+    return {**delta, "obfuscation": hole(1)}, filled
 
 
 # === formats/responses_reading ===============================================
@@ -3879,21 +4005,24 @@ class OpenAIResponses(ResponsesRequest):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
-        for number, (name, members) in enumerate(self.unnumbered(call, reply)):
+        numbers = itertools.count()
+        for name, members, texts in self.unnumbered(call, reply):
             # Recorded: the type, then all other keys in order.
-            rest = sorted({**members, "sequence_number": number}.items())
-            yield name, {"type": name, **dict(rest)}
+            rest = sorted({**members, "sequence_number": hole(2)}.items())
+            stencil = Stencil({"type": name, **dict(rest)})
+            for (text, pad), number in zip(texts, numbers):
+                yield name, stencil.filled(text, pad, number)
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
         begun = self.response(call, reply, [], "in_progress")
         ended = self.ended(call, reply)
         # The object is whole from the start, with all its keys (5.5, verified).
-        yield "response.created", {"response": begun}
-        yield "response.in_progress", {"response": begun}
-        for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            yield from item_events(call, list(deltas), ended["output"][index])
-        yield f"response.{ended['status']}", {"response": ended}
+        yield "response.created", {"response": begun}, ONE
+        yield "response.in_progress", {"response": begun}, ONE
+        for run in walk(reply):
+            yield from item_events(call, run, ended["output"][run.index])
+        yield f"response.{ended['status']}", {"response": ended}, ONE
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`, nested: the SDKs raise on that form only (5.5, verified)."""
@@ -4114,6 +4243,8 @@ CONVERSE_EVENT_OF = {
 }
 
 Event = Tuple[str, Dict[str, Json]]
+# Those that are alike but for the text in the hole of their value, an event a text.
+Events = Tuple[str, Dict[str, Json], Texts]
 
 
 # --- a request, read ---
@@ -4238,20 +4369,17 @@ def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
     return {"text": piece}
 
 
-def converse_block_events(
-    call: Call, part: Part, index: int, deltas: Iterable[Delta]
-) -> Iterator[Event]:
+def converse_block_events(call: Call, run: Run) -> Iterator[Events]:
     """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
+    part, place = run.part, {"contentBlockIndex": run.index}
     if isinstance(part, ToolCall):
-        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, index)}
-        yield "contentBlockStart", {"contentBlockIndex": index, "start": {"toolUse": use}}
-    for delta in deltas:
-        value = {"contentBlockIndex": index, "delta": converse_delta(part, delta.piece)}
-        yield "contentBlockDelta", value
+        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, run.index)}
+        yield "contentBlockStart", {**place, "start": {"toolUse": use}}, ONCE
+    yield "contentBlockDelta", {**place, "delta": converse_delta(part, hole(0))}, run.pieces
     if isinstance(part, Reasoning):
-        signed = {"reasoningContent": {"signature": thought_signature(call, index)}}
-        yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signed}
-    yield "contentBlockStop", {"contentBlockIndex": index}
+        signed = {"reasoningContent": {"signature": thought_signature(call, run.index)}}
+        yield "contentBlockDelta", {**place, "delta": signed}, ONCE
+    yield "contentBlockStop", place, ONCE
 
 
 def converse_usage(usage: Usage) -> Dict[str, Json]:
@@ -4301,21 +4429,23 @@ class BedrockConverse(ConverseRequest):
             "usage": converse_usage(reply.usage),
         }
 
-    def values(self, call: Call, reply: Reply) -> Iterator[Event]:
+    def values(self, call: Call, reply: Reply) -> Iterator[Events]:
         """The events of a stream without their padding, in order (10.1, recorded)."""
-        yield "messageStart", {"role": "assistant"}
-        # walk() goes through the parts in order, so each index comes in one run.
-        for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            yield from converse_block_events(call, reply.parts[index], index, deltas)
-        yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}
+        yield "messageStart", {"role": "assistant"}, ONCE
+        for run in walk(reply):
+            yield from converse_block_events(call, run)
+        yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}, ONCE
         usage = converse_usage(reply.usage)
         # The counts have an event of their own, after the stop (10.1).
-        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}
+        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}, ONCE
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their padding."""
-        for number, (name, value) in enumerate(self.values(call, reply)):
-            yield name, {**value, "p": bedrock_padding(call, number)}
+        numbers = itertools.count()
+        for name, value, texts in self.values(call, reply):
+            stencil = Stencil({**value, "p": hole(1)}, sorted_compact)
+            for text, number in zip(texts, numbers):
+                yield name, stencil.filled(text, bedrock_padding(call, number))
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is
@@ -4383,8 +4513,8 @@ def invoked_turn(message: Json) -> Turn:
 
 def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
     """One of the maker's events, as base64 of its JSON (10.1)."""
-    text = value if isinstance(value, str) else compact(value)
-    return "chunk", {"bytes": base64.b64encode(utf8(text)).decode(), "p": padding}
+    data = utf8(value) if isinstance(value, str) else laid_out(value, compact)
+    return "chunk", {"bytes": base64.b64encode(data).decode(), "p": padding}
 
 
 class BedrockInvoke(Bedrock):
@@ -4449,8 +4579,8 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
-        for value in self.values(call, reply):
-            if value["type"] == "message_stop":
+        for name, value in self.values(call, reply):
+            if name == "message_stop":
                 value = {**value, "amazon-bedrock-invocationMetrics": metrics}
             yield value
 
@@ -4468,7 +4598,12 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Converse's events in chunks."""
-        return self.chunks(({name: value} for name, value in self.values(call, reply)), call)
+        return self.chunks(self.named(call, reply), call)
+
+    def named(self, call: Call, reply: Reply) -> Iterator[Json]:
+        """Converse's events as members of objects."""
+        for name, value, texts in self.values(call, reply):
+            yield from map(Stencil({name: value}).filled, texts)
 
 
 class BedrockOther(BedrockInvoke):
@@ -4717,7 +4852,7 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
 
 # --- streamed ---
 
-CohereEvent = Tuple[str, Dict[str, Json]]
+CohereEvent = Tuple[str, Json]
 
 
 def cohere_event(name: str, number: int, message: Json) -> CohereEvent:
@@ -4725,35 +4860,30 @@ def cohere_event(name: str, number: int, message: Json) -> CohereEvent:
     return name, {"type": name, "index": number, "delta": {"message": message}}
 
 
-def cohere_plan_events(deltas: Iterable[Delta]) -> Iterator[CohereEvent]:
+def cohere_plan_events(run: Run) -> Iterator[CohereEvent]:
     """Text of the tool plan; it has no number, start or end."""
     name = "tool-plan-delta"
-    for delta in deltas:
-        if delta.piece:
-            yield name, {"type": name, "delta": {"message": {"tool_plan": delta.piece}}}
+    value = {"type": name, "delta": {"message": {"tool_plan": hole(0)}}}
+    return filled_in(name, value, run.texts)
 
 
-def cohere_tool_events(
-    call: Call, part: ToolCall, number: int, deltas: Iterable[Delta]
-) -> Iterator[CohereEvent]:
+def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Iterator[CohereEvent]:
     """A tool call: first without its arguments, then they."""
     start = cohere_tool_call(call, part, number, "")
     yield cohere_event("tool-call-start", number, {"tool_calls": start})
-    for delta in deltas:
-        function = {"arguments": delta.piece}
-        yield cohere_event("tool-call-delta", number, {"tool_calls": {"function": function}})
+    function = {"arguments": hole(0)}
+    delta = cohere_event("tool-call-delta", number, {"tool_calls": {"function": function}})
+    yield from filled_in(*delta, run.pieces)
     yield "tool-call-end", {"type": "tool-call-end", "index": number}
 
 
-def cohere_block_events(part: Part, number: int, deltas: Iterable[Delta]) -> Iterator[CohereEvent]:
+def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
     """A block of content: first empty, then its text."""
     # The name of a block's type is that of its text, too.
-    block = cohere_block(part, "")
+    block = cohere_block(run.part, "")
     yield cohere_event("content-start", number, {"content": block})
-    for delta in deltas:
-        if delta.piece:
-            content = {block["type"]: delta.piece}
-            yield cohere_event("content-delta", number, {"content": content})
+    delta = cohere_event("content-delta", number, {"content": {block["type"]: hole(0)}})
+    yield from filled_in(*delta, run.texts)
     yield "content-end", {"type": "content-end", "index": number}
 
 
@@ -4761,14 +4891,13 @@ def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
     """What lies between the start and the end of a message."""
     # Content blocks and tool calls are counted apart, each from 0.
     blocks, tools = itertools.count(), itertools.count()
-    for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-        part = reply.parts[index]
-        if isinstance(part, ToolCall):
-            yield from cohere_tool_events(call, part, next(tools), deltas)
-        elif is_plan(reply, part):
-            yield from cohere_plan_events(deltas)
+    for run in walk(reply):
+        if isinstance(run.part, ToolCall):
+            yield from cohere_tool_events(call, run.part, next(tools), run)
+        elif is_plan(reply, run.part):
+            yield from cohere_plan_events(run)
         else:
-            yield from cohere_block_events(part, next(blocks), deltas)
+            yield from cohere_block_events(next(blocks), run)
 
 
 class CohereChat(Cohere):
@@ -5372,17 +5501,13 @@ def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool)
 def google_answer_parts(call: Call, reply: Reply, joined: bool) -> List[Json]:
     """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
     parts: List[Json] = []
-    for delta in walk(reply):
-        is_whole = joined or isinstance(delta.part, ToolCall)
-        if is_whole and not delta.head:
-            continue
-        if isinstance(delta.part, ToolCall):
-            parts.append(google_function_call(call, delta.part, delta.index, delta.first))
-            continue
-        text = delta.piece
-        if joined:
-            text = getattr(delta.part, "text", "")
-        parts.append(google_text_part(delta.part, text))
+    for run in walk(reply):
+        if isinstance(run.part, ToolCall):
+            parts.append(google_function_call(call, run.part, run.index, run.first))
+        elif joined:
+            parts.append(google_text_part(run.part, run.text))
+        else:
+            parts += [google_text_part(run.part, piece) for piece in run.pieces]
     # An answer of nothing is an empty text, as the last event of recorded streams often is.
     return parts or [{"text": ""}]
 
@@ -5431,7 +5556,7 @@ def spent_tokens(usage: Usage, thoughts: Sequence[bool]) -> Iterator[Usage]:
         output = reasoning
         if other:
             output += max(1, (usage.output - usage.reasoning) * other // of_others)
-        yield replace(usage, output=min(output, usage.output), reasoning=reasoning)
+        yield Usage(usage.input, min(output, usage.output), reasoning, usage.cached)
     yield usage
 
 
@@ -5578,6 +5703,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
         thoughts = ["thought" in part for part in parts]
         stop: Optional[str] = None
+        shared = self.envelope(call, reply, [], {})
         for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
             last = number == len(parts)
             if last:
@@ -5585,7 +5711,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
             usage = self.usage(spent, last)
             for index in range(call.choices):
                 candidate = self.candidate(call, index, [part], stop, False)
-                yield "", self.envelope(call, reply, [candidate], usage)
+                yield "", {**shared, "candidates": [candidate], "usageMetadata": usage}
 
 
 class GeminiCountTokens(Gemini):
@@ -5956,7 +6082,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
         """Nothing."""
         return {}
 
-    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
         """Keys in order, no padding."""
         return cast(Dict[str, Json], sorted_keys(chunk))
 
@@ -6002,11 +6128,11 @@ class VertexChat(Vertex, GeminiChat):
         """With the traffic type in its usage."""
         return merged(super().whole(call, reply), TRAFFIC)
 
-    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
         """The same on the chunk that has one."""
         if chunk.get("usage"):
             chunk = merged(chunk, TRAFFIC)
-        return super().padded(call, chunk, number)
+        return super().padded(call, chunk)
 
 
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
@@ -6250,27 +6376,31 @@ class MistralChat(Mistral, OpenAIChat):
         head = self.head(call, reply, "chat.completion.chunk")
         finish = self.finish_reason(reply)
         for index in range(call.choices):
-            deltas = list(self.deltas(call, reply, index))
-            for number, delta in enumerate(deltas):
+            numbers = itertools.count()
+            for delta, texts in self.deltas(call, reply, index):
                 choice = self.choice(call, index, {"delta": delta}, None)
                 chunk = {**head, "choices": [choice]}
-                if number:  # the first has no padding (recorded)
-                    chunk["p"] = mistral_padding(call, number)
-                yield "", chunk
+                if texts is not ONCE:  # the first has no padding (recorded)
+                    chunk["p"] = hole(1)
+                stencil = Stencil(chunk)
+                for text, number in zip(texts, numbers):
+                    yield "", stencil.filled(text, mistral_padding(call, number))
             # Whole, in the chunk that ends the choice (section 12, recorded).
             calls = self.tool_calls(call, reply, index)
             delta = {"content": "", **present(tool_calls=calls or None)}
             last = self.choice(call, index, {"delta": delta}, finish)
             ended = {"choices": [last], "usage": self.usage(reply)}
-            yield "", {**head, **ended, "p": mistral_padding(call, len(deltas))}
+            yield "", {**head, **ended, "p": mistral_padding(call, next(numbers))}
         yield "", "[DONE]"
 
-    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
+    def deltas(
+        self, call: Call, reply: Reply, choice: int
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """The message in pieces, without its tool calls."""
-        yield {"role": "assistant", "content": ""}
-        for delta in walk(reply):
-            if delta.piece and not isinstance(delta.part, ToolCall):
-                yield {"content": mistral_content([(delta.part, delta.piece)])}
+        yield {"role": "assistant", "content": ""}, ONCE
+        for run in walk(reply):
+            if not isinstance(run.part, ToolCall):
+                yield {"content": mistral_content([(run.part, hole(0))])}, run.texts
 
 
 class MistralFIM(MistralChat):
@@ -6443,30 +6573,28 @@ class OllamaAnswer(Ollama):
             **self.finished(call, reply),
         }
 
-    def spoken_pieces(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+    def spoken_pieces(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """What the lines say one after the other: a piece of text, or a whole tool call."""
         numbers = itertools.count()
-        for delta in walk(reply):
-            if isinstance(delta.part, ToolCall):
+        for run in walk(reply):
+            if isinstance(run.part, ToolCall):
                 # Arguments are an object, which can't be cut.
-                if delta.head:
-                    tool_call = ollama_tool_call(call, delta.part, next(numbers))
-                    yield self.spoken(calls=[tool_call])
-            elif not delta.piece:
-                continue
-            elif isinstance(delta.part, Reasoning):
-                yield self.spoken(thinking=delta.piece)
+                tool_call = ollama_tool_call(call, run.part, next(numbers))
+                yield self.spoken(calls=[tool_call]), ONCE
+            elif isinstance(run.part, Reasoning):
+                yield self.spoken(thinking=hole(0)), run.texts
             else:
-                yield self.spoken(delta.piece)
+                yield self.spoken(hole(0)), run.texts
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A line a piece, a tool call in one; the last has the counts."""
-        number = 0
-        for spoken in self.spoken_pieces(call, reply):
-            created = ollama_time(call, number)
-            yield "", {"model": reply.model, "created_at": created, **spoken, "done": False}
-            number += 1
-        last = {"model": reply.model, "created_at": ollama_time(call, number)}
+        numbers = itertools.count()
+        head = {"model": reply.model, "created_at": hole(1)}
+        for spoken, texts in self.spoken_pieces(call, reply):
+            stencil = Stencil({**head, **spoken, "done": False}, go_json)
+            for text, number in zip(texts, numbers):
+                yield "", stencil.filled(text, ollama_time(call, number))
+        last = {"model": reply.model, "created_at": ollama_time(call, next(numbers))}
         yield "", {**last, **self.spoken(), **self.finished(call, reply)}
 
 

@@ -3,8 +3,8 @@
 
     python3 benchmarks/requests.py [OTHER/mock_server.py]
 
-No sockets: head and body are bytes, and so are the steps of the answer.  No two bodies are alike, so
-that nothing is remembered.  With another mock_server.py both take turns, and the ratio is shown.
+No sockets: head and body are bytes, and so are the steps of the answer.  No two bodies are alike,
+so that nothing is remembered.  With another mock_server.py both take turns, and the ratio is shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CONVERSE = {"messages": [{"role": "user", "content": [{"text": SAY}]}]}
 GEMINI = "/v1beta/models/gemini-2.5-flash"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse"
 
-# The path of a whole answer, that of a stream, and the body; `stream` is in it where paths are equal.
+# The path of a whole answer, that of a stream, and the body.
 FORMATS: Dict[str, Tuple[str, str, Any]] = {
     "openai chat": ("/v1/chat/completions", "/v1/chat/completions", CHAT),
     "openai responses": ("/v1/responses", "/v1/responses", {"model": "gpt-4o-mini", "input": SAY}),

@@ -32,7 +32,13 @@ def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json]
         return usual.encode
     # Made once: json.dumps makes one for every value, which takes longer than a small one does.
     encode = make(None, usual.default, quoted, None, colon, between, sort_keys, False, True)
-    return lambda value: "".join(encode(value, 0))
+
+    def write(value: Json) -> str:
+        if isinstance(value, str):
+            return quoted(value)
+        return "".join(encode(value, 0))
+
+    return write
 
 
 compact = layout(",", ":")
@@ -76,6 +82,13 @@ def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
 def utf8(text: str) -> bytes:
     """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
+    """A value as UTF-8; bytes are JSON that is laid out already."""
+    if isinstance(value, bytes):
+        return value
+    return utf8(layout(value))
 
 
 # --- reading ---

@@ -6,9 +6,10 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Reasoning, Refusal, Reply, Text, pieces
+from ..values import Call, Reasoning, Refusal, Reply, Text
 from .base import choices_of
 from .openai import OpenAIGeneration, input_texts, wants_usage
+from .runs import pieces
 from .shapes import stop_of
 
 # Answers that one request may ask for: 128 choices of 16 prompts.

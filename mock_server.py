@@ -13637,10 +13637,32 @@ def prepared_chunks(
     frames: Tuple[Frame, ...], first: float, between: float, chunked: bool, joins: bool
 ) -> Tuple[Step, ...]:
     """The steps of a recorded or remembered stream whose pauses are all known, joined or not."""
+    events = [frame for frame in frames if isinstance(frame, bytes)]
+    if joins and not (first or between) and len(events) == len(frames):
+        return tuple(unpaced_chunks(events, chunked))
     steps: Iterable[Step] = paced_chunks(coalesced(frames, 1), Pace(first, between), chunked)
     if joins:
         steps = joined(steps)
     return tuple(steps)
+
+
+def unpaced_chunks(frames: Sequence[bytes], chunked: bool) -> Iterator[Send]:
+    """Events without pauses and their last chunk, as `paced_chunks` and `joined` would have them,
+    in a fraction of the time."""
+    ending = framed(b"", chunked, USUAL_PLAN)
+    pieces: List[bytes] = []
+    ends: List[int] = []
+    size = 0
+    for frame in frames:
+        piece = framed(frame, chunked, USUAL_PLAN)
+        if pieces and size + len(piece) + len(ending) > JOINED:
+            yield Send(b"".join(pieces), tuple(ends))
+            pieces, ends, size = [], [], 0
+        size += len(piece)
+        pieces.append(piece)
+        ends.append(size)
+    if pieces or chunked:
+        yield Send(b"".join(pieces) + ending, tuple(ends), last=chunked)
 
 
 def joined(steps: Iterable[Step]) -> Iterator[Step]:

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import statistics
 import sys
 import time
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
 HERE = Path(__file__).resolve().parent
-ROUNDS, REQUESTS = 9, 200
+ROUNDS, REQUESTS = 60, 20  # short ones: the best of many are those that nobody disturbed
 FIVE = ["apple", "beach", "cloud", "dance", "eagle", "field", "grape", "house", "igloo", "jelly"]
 TEXT = " ".join(FIVE[number % len(FIVE)] for number in range(100))
 MOCK = {"match": {"user": {"contains": "Write"}}, "response": {"text": TEXT}}
@@ -102,8 +101,7 @@ def measured(servers: "list[Server]", path: str, body: Any, stream: bool) -> str
     best = [min(found) for found in costs]
     cells = [f"{cost:8.1f}" for cost in best]
     if len(servers) > 1:
-        ratios = [other / ours for ours, other in zip(*costs)]
-        cells.append(f"{statistics.median(ratios):8.2f}")
+        cells.append(f"{best[1] / best[0]:8.2f}")
     return "".join(cells)
 
 

@@ -1844,7 +1844,7 @@ class WireFormat:
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model or deployment that is asked."""
-        return params.get("model") or str(body.get("model").value or "")
+        return params.get("model") or str(within(body.value, "model") or "")
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Whether the answer is to be streamed."""
@@ -3263,7 +3263,7 @@ class ChatRequest(OpenAIGeneration):
         messages = body.get("messages")
         if not messages.value:
             messages.expected("an array")
-        for message in messages.objects():
+        for message in messages.items():
             value = message.check(MESSAGE_FIELDS).value
             role = CHAT_ROLES.get(value["role"])
             if role is None:
@@ -6518,7 +6518,7 @@ def ollama_time(call: Call, number: int) -> str:
     nanoseconds = int(call.digest[:7], 16) + number * 21_345_678
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
     # Go's RFC3339Nano cuts trailing zeros, and the point if nothing is left behind it.
-    digits = f"{rfc3339(call.second + seconds)}.{fraction:09d}".rstrip("0")
+    digits = f"{this_second(call.second + seconds)}.{fraction:09d}".rstrip("0")
     return digits.rstrip(".") + "Z"
 
 
@@ -11443,7 +11443,9 @@ def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
     for frame in rest:
         begun.append(frame)
         # With what it takes itself: a stream of empty events is bounded, too.
-        size += EMPTY_FRAME + frame_size(frame)
+        size += EMPTY_FRAME
+        if isinstance(frame, bytes):
+            size += len(frame)
         if size > AHEAD:
             return itertools.chain(begun, rest)
     return tuple(begun)
@@ -13654,7 +13656,7 @@ def unpaced_chunks(frames: Sequence[bytes], chunked: bool) -> Iterator[Send]:
     ends: List[int] = []
     size = 0
     for frame in frames:
-        piece = framed(frame, chunked, USUAL_PLAN)
+        piece = chunk(frame, USUAL_PLAN) if chunked else frame
         if pieces and size + len(piece) + len(ending) > JOINED:
             yield Send(b"".join(pieces), tuple(ends))
             pieces, ends, size = [], [], 0

@@ -263,7 +263,7 @@ def unpaced_chunks(frames: Sequence[bytes], chunked: bool) -> Iterator[Send]:
     ends: List[int] = []
     size = 0
     for frame in frames:
-        piece = framed(frame, chunked, USUAL_PLAN)
+        piece = chunk(frame, USUAL_PLAN) if chunked else frame
         if pieces and size + len(piece) + len(ending) > JOINED:
             yield Send(b"".join(pieces), tuple(ends))
             pieces, ends, size = [], [], 0

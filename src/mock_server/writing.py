@@ -45,7 +45,9 @@ def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
     for frame in rest:
         begun.append(frame)
         # With what it takes itself: a stream of empty events is bounded, too.
-        size += EMPTY_FRAME + frame_size(frame)
+        size += EMPTY_FRAME
+        if isinstance(frame, bytes):
+            size += len(frame)
         if size > AHEAD:
             return itertools.chain(begun, rest)
     return tuple(begun)

@@ -20,7 +20,7 @@ from typing import (
 
 from ..errors import BadField, http_phrase
 from ..framings import OPENAI_SSE, Framing
-from ..jsons import HEX, compact, utf8
+from ..jsons import HEX, compact, utf8, within
 from ..limits import Headers, Json
 from ..node import Field
 from ..secrets import scheme_key
@@ -151,7 +151,7 @@ class WireFormat:
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model or deployment that is asked."""
-        return params.get("model") or str(body.get("model").value or "")
+        return params.get("model") or str(within(body.value, "model") or "")
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Whether the answer is to be streamed."""

@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
 from ..framings import GO_LINES, Framing
-from ..jsons import HEX, LOWER_ALNUM, go_json, rfc3339, token
+from ..jsons import HEX, LOWER_ALNUM, go_json, this_second, token
 from ..limits import Json
 from ..node import Field
 from ..values import (
@@ -80,7 +80,7 @@ def ollama_time(call: Call, number: int) -> str:
     nanoseconds = int(call.digest[:7], 16) + number * 21_345_678
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
     # Go's RFC3339Nano cuts trailing zeros, and the point if nothing is left behind it.
-    digits = f"{rfc3339(call.second + seconds)}.{fraction:09d}".rstrip("0")
+    digits = f"{this_second(call.second + seconds)}.{fraction:09d}".rstrip("0")
     return digits.rstrip(".") + "Z"
 
 

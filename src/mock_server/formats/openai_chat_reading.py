@@ -55,7 +55,7 @@ class ChatRequest(OpenAIGeneration):
         messages = body.get("messages")
         if not messages.value:
             messages.expected("an array")
-        for message in messages.objects():
+        for message in messages.items():
             value = message.check(MESSAGE_FIELDS).value
             role = CHAT_ROLES.get(value["role"])
             if role is None:

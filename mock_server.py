@@ -1337,13 +1337,16 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
 
 # --- filled in ---
 
-MARK = os.urandom(16).hex()  # what nobody else can write into a value
-HOLE = re.compile(f'"{MARK}([0-9])"')
+
+@functools.lru_cache(maxsize=None)
+def mark() -> str:
+    """What nobody else can write into a value."""
+    return os.urandom(16).hex()
 
 
 def hole(number: int) -> str:
-    """What stands in a value where a Stencil is filled with the value of this number."""
-    return f"{MARK}{number}"
+    """What stands in a value where a Stencil is filled with the value of this number, a digit."""
+    return f"{mark()}{number}"
 
 
 class Stencil:
@@ -1352,8 +1355,9 @@ class Stencil:
 
     def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
         self.layout = layout
-        self.begin, *rest = HOLE.split(layout(value))
-        self.rest = tuple(zip(map(int, rest[::2]), rest[1::2]))
+        self.begin, *rest = layout(value).split('"' + mark())
+        # Each begins with the digit and the quote that end a hole.
+        self.rest = [(int(part[0]), part[2:]) for part in rest]
 
     def filled(self, *values: Json) -> bytes:
         """The JSON with these values in its holes; one that it has no hole for is left out."""
@@ -2809,9 +2813,10 @@ class OpenAICompletions(CompletionRequest):
         if wants_usage(call.body):
             usage["usage"] = None
         for index in range(call.choices):
-            for text, finish in ends:
-                choices = [self.choice(index, text, finish)]
-                yield "", self.arranged({**head, "choices": choices, **model, **usage})
+            for texts, finish in ends:
+                choices = [self.choice(index, hole(0), finish)]
+                chunk = self.arranged({**head, "choices": choices, **model, **usage})
+                yield from filled_in("", chunk, texts)
         if usage:
             # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}

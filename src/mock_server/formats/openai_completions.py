@@ -9,7 +9,7 @@ from ..node import Field
 from ..values import Call, Reasoning, Refusal, Reply, Text
 from .base import choices_of
 from .openai import OpenAIGeneration, input_texts, wants_usage
-from .runs import pieces
+from .runs import filled_in, hole, pieces
 from .shapes import stop_of
 
 # Answers that one request may ask for: 128 choices of 16 prompts.
@@ -115,9 +115,10 @@ class OpenAICompletions(CompletionRequest):
         if wants_usage(call.body):
             usage["usage"] = None
         for index in range(call.choices):
-            for text, finish in ends:
-                choices = [self.choice(index, text, finish)]
-                yield "", self.arranged({**head, "choices": choices, **model, **usage})
+            for texts, finish in ends:
+                choices = [self.choice(index, hole(0), finish)]
+                chunk = self.arranged({**head, "choices": choices, **model, **usage})
+                yield from filled_in("", chunk, texts)
         if usage:
             # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}

@@ -5,6 +5,7 @@ May touch os, for a mark that nobody knows.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from dataclasses import dataclass
@@ -70,13 +71,16 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
 
 # --- filled in ---
 
-MARK = os.urandom(16).hex()  # what nobody else can write into a value
-HOLE = re.compile(f'"{MARK}([0-9])"')
+
+@functools.lru_cache(maxsize=None)
+def mark() -> str:
+    """What nobody else can write into a value."""
+    return os.urandom(16).hex()
 
 
 def hole(number: int) -> str:
-    """What stands in a value where a Stencil is filled with the value of this number."""
-    return f"{MARK}{number}"
+    """What stands in a value where a Stencil is filled with the value of this number, a digit."""
+    return f"{mark()}{number}"
 
 
 class Stencil:
@@ -85,8 +89,9 @@ class Stencil:
 
     def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
         self.layout = layout
-        self.begin, *rest = HOLE.split(layout(value))
-        self.rest = tuple(zip(map(int, rest[::2]), rest[1::2]))
+        self.begin, *rest = layout(value).split('"' + mark())
+        # Each begins with the digit and the quote that end a hole.
+        self.rest = [(int(part[0]), part[2:]) for part in rest]
 
     def filled(self, *values: Json) -> bytes:
         """The JSON with these values in its holes; one that it has no hole for is left out."""

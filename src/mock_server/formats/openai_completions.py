@@ -108,17 +108,17 @@ class OpenAICompletions(CompletionRequest):
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
         # Without a text there is still a piece, for the finish reason to ride on.
         *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
-        ends: List[Tuple[str, Optional[str]]] = [(text, None) for text in texts]
-        ends.append((last, COMPLETION_STOPS[stop_of(reply)]))
+        ends: List[Tuple[List[str], Optional[str]]] = [(texts, None)]
+        ends.append(([last], COMPLETION_STOPS[stop_of(reply)]))
         head, model = self.head(call, reply), {"model": reply.model}
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):
             usage["usage"] = None
         for index in range(call.choices):
-            for texts, finish in ends:
+            for alike, finish in ends:
                 choices = [self.choice(index, hole(0), finish)]
                 chunk = self.arranged({**head, "choices": choices, **model, **usage})
-                yield from filled_in("", chunk, texts)
+                yield from filled_in("", chunk, alike)
         if usage:
             # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}

@@ -17,7 +17,9 @@ from .gates import Gate
 from .http import malformed
 from .journal import Journal
 from .log import Log
-from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Task, Member, Wish
+from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
+from .mocks.sessions import Mocks
+from .repeats import Repeats
 from .sockets import DONT_WAIT, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
 from .steps import Send
 from .workers import Workers
@@ -37,6 +39,8 @@ class CoreLike(Protocol):
     journal: Journal
     log: Log
     loop: Loop
+    mocks: Mocks
+    repeats: Repeats
     max_body: int
     numbers: "itertools.count[int]"  # of requests
     tls: "Optional[ssl.SSLContext]"
@@ -62,6 +66,9 @@ class ServerLike(Protocol):
 
     def date(self) -> str:
         """The Date header."""
+
+    def date_bytes(self) -> bytes:
+        """The same as bytes."""
 
     def left(self, connection: Any) -> None:
         """Note that a connection has ended."""

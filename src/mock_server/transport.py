@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Iterable, Iterator, List, Optional, Tuple
 
 from .codings import negotiated, takes_identity
 from .faults import breaks, broken
@@ -154,13 +154,17 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     if exchange.head_only:
         return
     pace = delivery.pace or Pace()
-    # The usual stream is made once and kept as a tuple of steps.
+    # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
+    # a thousand that run at once then take next to nothing.
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
-    if isinstance(frames, tuple) and not unusual:
-        intact = delivery.fault is None
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked, intact)
-    else:
+    if not isinstance(frames, tuple) or unusual:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+    elif pace.between:
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
+    elif pace.first or delivery.fault:  # which may come between any two events
+        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+    else:
+        yield from unpaced_chunks(frames, chunked)
 
 
 def planned_chunks(
@@ -243,30 +247,30 @@ def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
 
 @functools.lru_cache(maxsize=16)
 def prepared_chunks(
-    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool, joins: bool
+    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool
 ) -> Tuple[Step, ...]:
-    """The steps of a recorded or remembered stream whose pauses are all known, joined or not."""
-    events = [frame for frame in frames if isinstance(frame, bytes)]
-    if joins and not (first or between) and len(events) == len(frames):
-        return tuple(unpaced_chunks(events, chunked))
-    steps: Iterable[Step] = paced_chunks(coalesced(frames, 1), Pace(first, between), chunked)
-    if joins:
-        steps = joined(steps)
-    return tuple(steps)
+    """The steps of a recorded or remembered stream whose pauses are all known."""
+    return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
 
 
-def unpaced_chunks(frames: Sequence[bytes], chunked: bool) -> Iterator[Send]:
+def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
     """Events without pauses and their last chunk, as `paced_chunks` and `joined` would have them,
     in a fraction of the time."""
     ending = framed(b"", chunked, USUAL_PLAN)
+    room = JOINED - len(ending)
     pieces: List[bytes] = []
     ends: List[int] = []
     size = 0
     for frame in frames:
-        piece = chunk(frame, USUAL_PLAN) if chunked else frame
-        if pieces and size + len(piece) + len(ending) > JOINED:
+        piece = b""
+        if isinstance(frame, bytes):
+            piece = chunk(frame, USUAL_PLAN) if chunked else frame
+        if pieces and (not piece or size + len(piece) > room):
             yield Send(b"".join(pieces), tuple(ends))
             pieces, ends, size = [], [], 0
+        if not isinstance(frame, bytes):
+            yield frame
+            continue
         size += len(piece)
         pieces.append(piece)
         ends.append(size)

@@ -1319,7 +1319,9 @@ class Run:
         return self.texts or [""]
 
 
-Texts = Sequence[str]  # what goes into the hole of an event of a stream, an event a text
+# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
+# it is zip(texts, numbers): the other way round each run would cost a number more.
+Texts = Sequence[str]
 ONCE = ("",)  # for an event without a hole
 
 
@@ -3373,13 +3375,6 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     return delta
 
 
-def fingerprint(model: str) -> Optional[str]:
-    """The fingerprint of a model, if it has one."""
-    if is_reasoning_model(model):
-        return None
-    return "fp_" + token(model, 10, HEX)
-
-
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
@@ -3396,7 +3391,10 @@ class ChatCompletion(ChatRequest):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
-        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
+        fingerprint = None
+        if not is_reasoning_model(call.model):
+            fingerprint = "fp_" + token(call.model, 10, HEX)
+        return {"service_tier": "default", "system_fingerprint": fingerprint}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, of all choices together."""
@@ -8217,7 +8215,6 @@ def check_transfer(head: Head) -> None:
 # --- response heads ---
 
 
-@functools.lru_cache(maxsize=1024)
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]

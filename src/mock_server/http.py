@@ -322,7 +322,6 @@ def check_transfer(head: Head) -> None:
 # --- response heads ---
 
 
-@functools.lru_cache(maxsize=1024)
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]

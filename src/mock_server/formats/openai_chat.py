@@ -81,13 +81,6 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     return delta
 
 
-def fingerprint(model: str) -> Optional[str]:
-    """The fingerprint of a model, if it has one."""
-    if is_reasoning_model(model):
-        return None
-    return "fp_" + token(model, 10, HEX)
-
-
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
@@ -104,7 +97,10 @@ class ChatCompletion(ChatRequest):
 
     def tail(self, call: Call) -> Dict[str, Json]:
         """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
-        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
+        fingerprint = None
+        if not is_reasoning_model(call.model):
+            fingerprint = "fp_" + token(call.model, 10, HEX)
+        return {"service_tier": "default", "system_fingerprint": fingerprint}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, of all choices together."""

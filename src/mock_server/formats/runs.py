@@ -52,7 +52,9 @@ class Run:
         return self.texts or [""]
 
 
-Texts = Sequence[str]  # what goes into the hole of an event of a stream, an event a text
+# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
+# it is zip(texts, numbers): the other way round each run would cost a number more.
+Texts = Sequence[str]
 ONCE = ("",)  # for an event without a hole
 
 

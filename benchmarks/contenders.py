@@ -1,0 +1,442 @@
+"""The servers under test: how each is found, fed with the same mocks, started, asked and stopped."""
+
+from __future__ import annotations
+
+import compileall
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
+
+HERE = Path(__file__).resolve().parent
+PATH = "/v1/chat/completions"
+OURS, BASELINE = "mock_server.py", "baseline"
+LOOP, NGINX = "epoll loop", "nginx"
+APART = 0.020  # seconds between the events of a paced stream
+SEED = 100_000_000  # as many digits as any seed that follows, so that all bodies are equally long
+FIVE = ["apple", "beach", "cloud", "dance", "eagle", "field", "grape", "house", "igloo", "jelly"]
+QUESTIONS = {
+    "answers": "Write one hundred words of five letters.",
+    "paced": "Write forty-seven words of five letters.",
+    "coarse": "Write one hundred words, twenty characters at a time.",
+}
+# A word and its space an event at ours are as much as six characters an event elsewhere.
+SIZES = {"answers": 6, "paced": 6, "coarse": 20}
+TEXTS = {
+    name: " ".join(FIVE[number % len(FIVE)] for number in range(47 if name == "paced" else 100))
+    for name in QUESTIONS
+}
+ALL = frozenset(QUESTIONS)
+MATCHED = ("contains", "regex")  # what the many mocks ask for that do not match
+
+
+@dataclass
+class Contender:
+    """A server under test, its process while it runs, and what it can be asked for."""
+
+    name: str
+    command: Callable[[int], List[str]]
+    streams: FrozenSet[str] = ALL
+    whole: bool = True
+    folder: Optional[Path] = None  # where it is started
+    port: int = 0
+    process: Optional["subprocess.Popen[bytes]"] = None
+    events: Dict[str, int] = field(default_factory=dict)  # how many each stream has
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> float:
+        """Start it; seconds until its first answer."""
+        self.port = free_port()
+        command = self.command(self.port)
+        started = time.monotonic()
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > started + 60:
+                raise SystemExit(f"{self.name} did not start: {' '.join(command)}")
+            time.sleep(0.001)
+        return time.monotonic() - started
+
+    def answers(self) -> bool:
+        try:
+            return self.ask("answers", False)[0] == 200
+        except OSError:
+            return False
+
+    def ask(self, name: str, stream: bool) -> Tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", PATH, request_body(name, stream), headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def check(self) -> None:
+        """Exit unless all answers are the right ones; learn how many events each stream has."""
+        status, said = self.ask("answers", False)
+        if status != 200 or TEXTS["answers"] not in said:
+            raise SystemExit(f"{self.name}: not the expected answer: {status} {said[:300]}")
+        for name in sorted(self.streams):
+            status, said = self.ask(name, True)
+            if status != 200 or "[DONE]" not in said or carried(said) != TEXTS[name]:
+                raise SystemExit(f"{self.name}: not the expected stream: {status} {said[:600]}")
+            self.events[name] = said.count("\n\n")
+
+    def memory(self, key: str = "VmRSS") -> float:
+        """Megabytes, as /proc has them."""
+        assert self.process
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(rf"{key}:\s+(\d+) kB", status)
+        return int(found.group(1)) / 1024 if found else 0.0
+
+    def processor(self) -> float:
+        """Seconds of processor time so far, all threads together, user and system."""
+        assert self.process
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self) -> None:
+        if not self.process:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+@contextlib.contextmanager
+def running(*contenders: Contender) -> Iterator[None]:
+    """Servers, while they run."""
+    try:
+        for contender in contenders:
+            contender.start()
+        yield
+    finally:
+        for contender in contenders:
+            contender.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def request_body(name: str, stream: bool, seed: int = SEED, asks: str = "") -> bytes:
+    body = {
+        "model": "gpt-4o-mini",
+        "seed": seed,
+        "messages": [{"role": "user", "content": asks or QUESTIONS[name]}],
+        "stream": stream,
+    }
+    return json.dumps(body).encode()
+
+
+def carried(events: str) -> str:
+    """The text of chat.completion.chunk events."""
+    words = []
+    for event in events.split("\n\n"):
+        data = event[len("data: ") :]
+        if not data.startswith("{"):
+            continue
+        for choice in json.loads(data).get("choices", []):
+            words.append(choice.get("delta", {}).get("content") or "")
+    return "".join(words).strip()
+
+
+def unasked(count: int, kind: str) -> List[str]:
+    """What the mocks that must not answer look for: each something else, each nearly alike."""
+    if kind == "regex":
+        return [rf"Question number {number}, which (nobody|no one) asks" for number in range(count)]
+    return [f"Question number {number}, which nobody asks" for number in range(count)]
+
+
+# === mock_server.py ==========================================================
+
+
+def ours(
+    script: Path,
+    work: Path,
+    name: str = OURS,
+    log: str = "off",
+    extra: int = 0,
+    kind: str = "contains",
+) -> Contender:
+    """mock_server.py, behind `extra` mocks that match something else."""
+    data = work / f"data-{extra}-{kind}"
+    (data / "mocks").mkdir(parents=True, exist_ok=True)
+    mocks: List[Dict[str, Any]] = [
+        {"match": {"user": {kind: text}}, "response": {"text": "no"}}
+        for text in unasked(extra, kind)
+    ]
+    for asked, question in QUESTIONS.items():
+        response: Dict[str, Any] = {"text": TEXTS[asked]}
+        if asked == "paced":
+            response["pace"] = APART
+        if asked == "coarse":
+            response["chunk_size"] = SIZES[asked]
+        match: Any = {"contains": question} if extra else question
+        mocks.append({"match": {"user": match}, "response": response})
+    (data / "mocks" / "all.json").write_text(json.dumps(mocks))
+    options = ["--data", str(data), "--log", log]
+    return Contender(name, lambda port: [sys.executable, str(script), *options, str(port)])
+
+
+def installed(one: Contender, script: Path, work: Path) -> Contender:
+    """The same as `pip install` lays it down: a package of rooms, compiled beforehand.
+
+    Versions that had no rooms yet are one module.
+    """
+    folder = work / f"installed-{one.name}"
+    rooms = script.resolve().parent / "src" / "mock_server"
+    if rooms.is_dir():
+        shutil.copytree(rooms, folder / "mock_server")
+    else:
+        folder.mkdir()
+        shutil.copy(script, folder / "mock_server.py")
+    compileall.compile_dir(str(folder), quiet=1)
+    command = one.command
+
+    def module(port: int) -> List[str]:
+        return [sys.executable, "-m", "mock_server", *command(port)[2:]]
+
+    return Contender(one.name, module, folder=folder)
+
+
+# === The others ==============================================================
+
+
+def aimock(home: Path, work: Path, extra: int = 0, kind: str = "contains") -> Optional[Contender]:
+    """@copilotkit/aimock: parts of texts, six characters an event, no pause unless told."""
+    program = home / "node_modules" / ".bin" / "llmock"
+    if kind == "regex" or not program.exists() or not shutil.which("node"):
+        return None  # its JSON files have no regular expressions
+    fixtures: List[Dict[str, Any]] = [
+        {"match": {"userMessage": text}, "response": {"content": "no"}}
+        for text in unasked(extra, kind)
+    ]
+    for name, question in QUESTIONS.items():
+        fixture = {"match": {"userMessage": question}, "response": {"content": TEXTS[name]}}
+        latency = APART * 1000 if name == "paced" else 0
+        fixtures.append({**fixture, "chunkSize": SIZES[name], "latency": latency})
+    file = work / f"aimock-{extra}.json"
+    file.write_text(json.dumps({"fixtures": fixtures}))
+    options = ["-f", str(file), "--log-level", "silent"]
+    return Contender("aimock", lambda port: ["node", str(program), *options, "-p", str(port)])
+
+
+def llmposter(
+    home: Path, work: Path, extra: int = 0, kind: str = "contains"
+) -> Optional[Contender]:
+    """llmposter: parts of texts or regular expressions, six characters an event."""
+    program = found_program(home, "llmposter")
+    if not program:
+        return None
+    fixtures: List[Dict[str, Any]] = [
+        {
+            "match": {"user_message": {"regex": text} if kind == "regex" else text},
+            "response": {"content": "no"},
+        }
+        for text in unasked(extra, kind)
+    ]
+    for name, question in QUESTIONS.items():
+        latency = round(APART * 1000) if name == "paced" else 0
+        fixtures.append(
+            {
+                "match": {"user_message": question},
+                "response": {"content": TEXTS[name]},
+                "streaming": {"latency": latency, "chunk_size": SIZES[name]},
+            }
+        )
+    file = work / f"llmposter-{extra}-{kind}.yaml"
+    file.write_text(json.dumps({"fixtures": fixtures}))  # JSON is YAML
+    return Contender("llmposter", lambda port: [program, "-f", str(file), "-p", str(port)])
+
+
+def vidaimock(home: Path, work: Path) -> Optional[Contender]:
+    """vidaimock with one template: it has no mocks to match, and pauses between events, always."""
+    program = found_program(home, "vidaimock")
+    if not program:
+        return None
+    folder = work / "vidaimock"
+    (folder / "providers").mkdir(parents=True, exist_ok=True)
+    (folder / "templates").mkdir(exist_ok=True)
+    frame = (
+        'data: {"id":"chatcmpl-{{ uuid() }}","object":"chat.completion.chunk","created":'
+        '{{ timestamp() }},"model":"{{ model }}","choices":[{"index":0,"delta":%s,'
+        '"finish_reason":%s}]}'
+    )
+    whole = (
+        '{"id":"chatcmpl-{{ uuid() }}","object":"chat.completion","created":{{ timestamp() }},'
+        '"model":"{{ model }}","choices":[{"index":0,"message":{"role":"assistant",'
+        '"content":"{% if json.messages.0.content is containing("forty-seven") %}'
+        f"{TEXTS['paced']}{{% else %}}{TEXTS['answers']}{{% endif %}}"
+        '"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":100,'
+        '"total_tokens":109}}'
+    )
+    templates = {
+        "whole.j2": whole,
+        "on_start.j2": frame % ('{"role":"assistant"}', "null"),
+        "on_chunk.j2": frame % ('{"content":"{{ chunk }}"}', "null"),
+        "on_stop.j2": frame % ("{}", '"stop"') + "\n\ndata: [DONE]",
+    }
+    for file, template in templates.items():
+        (folder / "templates" / file).write_text(template)
+    moments = ("on_start", "on_chunk", "on_stop")
+    provider = {
+        "name": "benchmark",
+        "matcher": f"^{PATH}$",
+        "priority": 100,
+        "response_template": "whole.j2",
+        "stream": {
+            "enabled": True,
+            "frame_format": "raw",
+            "lifecycle": {moment: {"template_path": f"{moment}.j2"} for moment in moments},
+        },
+    }
+    (folder / "providers" / "benchmark.yaml").write_text(json.dumps(provider))
+    options = ["--host", "127.0.0.1", "--config-dir", str(folder), "--isolated"]
+    # Its shortest pause is 1 ms and 20 ms is what it takes unasked: it has no streams without pace.
+    return Contender(
+        "vidaimock",
+        lambda port: [program, *options, "-p", str(port)],
+        streams=frozenset(["paced"]),
+        folder=work,
+    )
+
+
+def found_program(home: Path, name: str) -> str:
+    return shutil.which(name, path=str(home / "bin")) or shutil.which(name) or ""
+
+
+# === The limits ==============================================================
+
+
+def epoll_loop(work: Path, whole: bytes, stream: bytes) -> Contender:
+    """limit.py with one answer and one stream of ours."""
+    files = [work / "whole.http", work / "stream.http"]
+    for file, data in zip(files, (whole, stream)):
+        file.write_bytes(data)
+    program = [sys.executable, str(HERE / "limit.py")]
+    return Contender(
+        LOOP, lambda port: [*program, str(port), *map(str, files)], streams=frozenset(["answers"])
+    )
+
+
+def nginx(work: Path, body: str) -> Optional[Contender]:
+    """nginx that says the same bytes to everybody: about as fast as HTTP gets here."""
+    program = shutil.which("nginx")
+    if not program:
+        return None
+    constant = body.replace("\\", "\\\\").replace("'", "\\'").replace("$", "${dollar}")
+    config = work / "nginx.conf"
+
+    def command(port: int) -> List[str]:
+        config.write_text(f"""
+            daemon off; master_process off; pid {work}/nginx.pid; error_log /dev/null;
+            events {{ worker_connections 1024; }}
+            http {{ access_log off; keepalive_requests 100000000; default_type application/json;
+                    client_body_temp_path {work}; proxy_temp_path {work}; fastcgi_temp_path {work};
+                    uwsgi_temp_path {work}; scgi_temp_path {work}; geo $dollar {{ default "$"; }}
+                    server {{ listen 127.0.0.1:{port} backlog=1024;
+                              location / {{ return 200 '{constant}'; }} }} }}""")
+        return [str(program), "-p", str(work), "-c", str(config)]
+
+    return Contender(NGINX, command, streams=frozenset())
+
+
+def raw(contender: Contender, stream: bool) -> bytes:
+    """One response as it comes over the wire, head included."""
+    body = request_body("answers", stream)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: {contender.address}\r\nContent-Length: {len(body)}\r\n"
+    with socket.create_connection(("127.0.0.1", contender.port), timeout=10) as connection:
+        connection.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + body)
+        data = connection.recv(65536)
+        while not whole_answer(data):
+            more = connection.recv(65536)
+            if not more:
+                raise SystemExit(f"{contender.name}: an answer was cut off")
+            data += more
+    return data
+
+
+def whole_answer(data: bytes) -> bool:
+    """Whether a response is complete: by its length, or by the last chunk."""
+    head, found, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    if length:
+        return bool(found) and len(body) >= int(length.group(1))
+    return data.endswith(b"\r\n0\r\n\r\n")
+
+
+# === What there is ===========================================================
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a server comes from."""
+
+    name: str
+    how: Tuple[str, ...]  # the command that installs it into a directory, DIR
+    needs: str
+    licence: str
+
+
+SOURCES = (
+    Source(
+        "aimock",
+        ("npm", "install", "--no-audit", "--no-fund", "--prefix", "DIR", "@copilotkit/aimock"),
+        "node 20 and npm",
+        "MIT",
+    ),
+    Source(
+        "llmposter",
+        ("cargo", "install", "--quiet", "--locked", "--root", "DIR", "llmposter"),
+        "Rust 1.89",
+        "AGPL-3.0-or-later",
+    ),
+    Source(
+        "vidaimock",
+        ("cargo", "install", "--quiet", "--locked", "--root", "DIR", "vidaimock"),
+        "Rust 1.70",
+        "Apache-2.0",
+    ),
+)
+
+
+def version(name: str, home: Path) -> str:
+    """Of an installed server, as its installer noted it."""
+    if name == "aimock":
+        package = home / "node_modules" / "@copilotkit" / "aimock" / "package.json"
+        return str(json.loads(package.read_text())["version"]) if package.exists() else ""
+    if name == "nginx":
+        program = shutil.which("nginx")
+        said = (
+            subprocess.run([program, "-v"], stderr=subprocess.PIPE, check=False) if program else 0
+        )
+        return said.stderr.decode().strip().rpartition("/")[2] if said else ""
+    noted = home / ".crates.toml"
+    found = re.search(rf'"{name} ([^ ]+) ', noted.read_text()) if noted.exists() else None
+    return found.group(1) if found else ""

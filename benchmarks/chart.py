@@ -15,22 +15,23 @@ from html import escape
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-from contenders import OURS
+from contenders import LOOP, NGINX, OURS
 
 PANELS = (  # the measure, what stands above its bars, what a figure is followed by
     ("answers-16", "Answers a second, equal requests", ""),
-    ("answers-different", "Answers a second, every request different", ""),
-    ("answers-new", "Answers a second, a new connection each", ""),
+    ("answers-different", "Answers a second, all different", ""),
+    ("answers-new", "Answers a second, new connections", ""),
     ("events-16", "Events a second, 16 streams at once", ""),
-    ("start-installed", "Start to first answer", " ms"),
+    ("start-installed", "Start to first answer, installed", " ms"),
     ("memory-loaded", "Memory after load", " MB"),
     ("matching-contains", "A request among 10,000 mocks", " ms"),
-    ("paced-p99", "1,000 paced streams: late, 99 % at most", " ms"),
+    ("paced-p99", "1,000 streams at once: how late, 99 %", " ms"),
 )
 COLOURS = {
     "light": {"text": "#1f2328", "dim": "#59636e", "ours": "#0969da", "other": "#c4ccd4"},
     "dark": {"text": "#f0f6fc", "dim": "#9198a1", "ours": "#4493f8", "other": "#4b535d"},
 }
+SCALES = ((1e7, 1e6, 0, "M"), (1e6, 1e6, 1, "M"), (1e4, 1e3, 0, "k"), (1e3, 1e3, 1, "k"))
 FONT = "-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif"
 WIDTH, MARGIN, GAP = 880, 16, 40
 LABEL, VALUE = 112, 74  # room for names before the bars and for figures after them
@@ -68,10 +69,11 @@ def panels(found: Dict[str, Any]) -> List[Panel]:
 
 
 def short(value: float, unit: str) -> str:
-    if value >= 10_000:
-        return f"{value / 1000:,.0f}k{unit}"
-    if value >= 1000:
-        return f"{value / 1000:.1f}k{unit}"
+    if unit and value >= 10:
+        return f"{value:,.0f}{unit}"
+    for least, part, places, letter in SCALES:
+        if value >= least:
+            return f"{value / part:.{places}f}{letter}{unit}"
     return f"{value:.0f}{unit}" if value >= 10 else f"{value:.2g}{unit}"
 
 
@@ -93,11 +95,13 @@ def bars(panel: Panel, left: float, top: float, width: float, colours: Dict[str,
         weight = ' font-weight="600"' if own else ""
         colour = colours["text"] if own else colours["dim"]
         length = max(1.5, room * value / longest) if longest else 1.5
-        fill = colours["ours"] if own else colours["other"]
+        look = f'fill="{colours["ours"] if own else colours["other"]}"'
+        if name in (LOOP, NGINX):
+            look = f'fill="none" stroke="{colours["dim"]}" stroke-dasharray="3 2"'
         parts += [
             text(left + LABEL - 8, y, name, colour, f' text-anchor="end"{weight}'),
             f'<rect x="{left + LABEL:g}" y="{y - BAR + 2:g}" width="{length:.1f}" height="{BAR}"'
-            f' rx="2" fill="{fill}"/>',
+            f' rx="2" {look}/>',
             text(left + LABEL + length + 6, y, short(value, panel.unit), colour, weight),
         ]
     return parts
@@ -115,10 +119,10 @@ def svg(found: Dict[str, Any], colours: Dict[str, str]) -> str:
             parts += bars(panel, MARGIN + column * (width + GAP), top, width, colours)
         top += max(panel.height for panel in line)
     where = found["machine"]
-    versions = [
-        f"{name} {where['versions'][name]}" for name in found["servers"] if known(found, name)
-    ]
-    said = f"{where['processors']} processors, Python {where['python']}, {', '.join(versions)}"
+    known = [name for name in found["servers"] if where["versions"].get(name)]
+    versions = ", ".join(f"{name} {where['versions'][name]}" for name in known)
+    said = f"{where['processors']} processors, Python {where['python']}, {versions}; "
+    said += "outlined: the limits, which say the same bytes to everybody"
     parts.append(text(MARGIN, top + 8, said, colours["dim"]))
     height = round(top + 20)
     return "\n".join(
@@ -130,10 +134,6 @@ def svg(found: Dict[str, Any], colours: Dict[str, str]) -> str:
             "</svg>\n",
         ]
     )
-
-
-def known(found: Dict[str, Any], name: str) -> bool:
-    return bool(found["machine"]["versions"].get(name))
 
 
 def draw(found: Dict[str, Any], name: Path) -> None:

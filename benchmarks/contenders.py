@@ -1,4 +1,4 @@
-"""The servers under test: how each is found, fed with the same mocks, started, asked and stopped."""
+"""The servers under test: how each is found, fed with mocks, started, asked and stopped."""
 
 from __future__ import annotations
 
@@ -433,10 +433,10 @@ def version(name: str, home: Path) -> str:
         return str(json.loads(package.read_text())["version"]) if package.exists() else ""
     if name == "nginx":
         program = shutil.which("nginx")
-        said = (
-            subprocess.run([program, "-v"], stderr=subprocess.PIPE, check=False) if program else 0
-        )
-        return said.stderr.decode().strip().rpartition("/")[2] if said else ""
+        if not program:
+            return ""
+        said = subprocess.run([program, "-v"], stderr=subprocess.PIPE, check=False)
+        return said.stderr.decode().strip().rpartition("/")[2]
     noted = home / ".crates.toml"
     found = re.search(rf'"{name} ([^ ]+) ', noted.read_text()) if noted.exists() else None
     return found.group(1) if found else ""

@@ -3,9 +3,9 @@
 
     python3 benchmarks/reader.py -address 127.0.0.1:5001 -body request.json -events 103 -streams 16
 
-Epoll and counting of bytes, no more: it looks for the ends of events and of answers only, in as many
-processes as there are processors beside the server's.  `-plain` reads whole answers, `-close` with
-a new connection for each.
+Epoll and counting of bytes, no more: it looks for the ends of events and of answers only, in as
+many processes as there are processors beside the server's.  `-plain` reads whole answers, `-close`
+with a new connection for each.
 """
 
 from __future__ import annotations

@@ -206,11 +206,11 @@ def report(found: Dict[str, Any], rows: Sequence[Row]) -> str:
     others = ", ".join(f"{name} {number}" for name, number in where["versions"].items() if number)
     head = (
         f"{where['processor']}, {where['system']}, Python {where['python']}, Node {where['node']}; "
-        f"{others}; {found['rounds']} rounds of {found['seconds']:g} s, {found['took']:.0f} s in all"
+        f"{others}; {found['rounds']} rounds of {found['seconds']:g} s"
     )
+    head += f", {found['took']:.0f} s in all"
     goals = [row for row in rows if row.met is not None]
     met = sum(bool(row.met) for row in goals)
-    head += f", {found['took']:.0f} s in all"
     lines = [head, "", table(rows, found["servers"], found["against"]), ""]
     lines += [f"- {note}" for note in notes(found)]
     return "\n".join([*lines, f"- {met} of {len(goals)} goals are met."])

@@ -81,14 +81,12 @@ class Contender:
             return False
 
     def ask(self, name: str, stream: bool) -> Tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", PATH, request_body(name, stream), headers)
-            answer = connection.getresponse()
+        """Status and body of one answer; the request goes out in one piece."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(request_bytes(self.address, name, stream))
+            answer = http.client.HTTPResponse(connection, method="POST")
+            answer.begin()
             return answer.status, answer.read().decode()
-        finally:
-            connection.close()
 
     def check(self) -> None:
         """Exit unless all answers are the right ones; learn how many events each stream has."""
@@ -152,6 +150,12 @@ def request_body(name: str, stream: bool, seed: int = SEED, asks: str = "") -> b
         "stream": stream,
     }
     return json.dumps(body).encode()
+
+
+def request_bytes(address: str, name: str, stream: bool) -> bytes:
+    body = request_body(name, stream)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Content-Type: application/json\r\n\r\n".encode() + body
 
 
 def carried(events: str) -> str:
@@ -369,10 +373,8 @@ def nginx(work: Path, body: str) -> Optional[Contender]:
 
 def raw(contender: Contender, stream: bool) -> bytes:
     """One response as it comes over the wire, head included."""
-    body = request_body("answers", stream)
-    head = f"POST {PATH} HTTP/1.1\r\nHost: {contender.address}\r\nContent-Length: {len(body)}\r\n"
     with socket.create_connection(("127.0.0.1", contender.port), timeout=10) as connection:
-        connection.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + body)
+        connection.sendall(request_bytes(contender.address, "answers", stream))
         data = connection.recv(65536)
         while not whole_answer(data):
             more = connection.recv(65536)

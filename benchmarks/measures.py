@@ -129,17 +129,14 @@ def punctuality(plan: Plan, loads: Loads, contenders: Sequence[Contender]) -> Li
         "late_p50_ms": Row("paced-p50", "… late, median", "ms", False),
         "late_p99_ms": Row("paced-p99", "… late, 99 % of events at most", "ms", False, bound=5),
         "cpu_seconds": Row("paced-reader", "… processor time of the reader itself", "s", False),
+        "server": Row("paced-cost", "… processor time of the server", "s", False, plan.against),
     }
     for server in turns(plan.repeat, [one for one in contenders if "paced" in one.streams]):
         before = server.processor()
         found = loads.at_once(server, plan.streams)
-        cost = rows.setdefault(
-            "cost", Row("paced-cost", "… processor time of the server", "s", False, plan.against)
-        )
-        cost.add(server.name, server.processor() - before)
+        found["server"] = server.processor() - before
         for key, row in rows.items():
-            if key != "cost":
-                row.add(server.name, found[key])
+            row.add(server.name, found[key])
     for row in rows.values():
         say(row)
     return list(rows.values())

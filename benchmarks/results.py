@@ -60,11 +60,8 @@ class Row:
             middle = self.middle(name)
             cells.append("–" if middle is None else figure(middle))
         verdict = {True: "yes", False: "**no**", None: ""}[self.met]
-        return (
-            "| "
-            + " | ".join([*cells, spread(self.ratios(self.against)), self.wanted, verdict])
-            + " |"
-        )
+        cells += [spread(self.ratios(self.against)), self.wanted, verdict]
+        return f"| {' | '.join(cells)} |"
 
     def as_json(self) -> Dict[str, Any]:
         ratios = {}

@@ -300,7 +300,7 @@ def main() -> None:
     plan = Plan(options.rounds, options.seconds, against)
     if options.quick:
         plan = Plan(2, 1.0, against)
-    for number in (signal.SIGALRM, signal.SIGTERM):
+    for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, out_of_time)
     if options.install:
         install(options.home)

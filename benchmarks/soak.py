@@ -15,10 +15,10 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import random
 import signal
 import socket
-import struct
 import sys
 import tempfile
 import time
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from contenders import HERE, PATH, Contender, running, whole_answer
-from engine import Engine, Talk
+from engine import RESET, Engine, Talk
 from loads import more_descriptors
 
 SEED = 10
@@ -41,7 +41,6 @@ MOCKS = {
 }
 MORE_MEMORY = (1.15, 8.0)  # at the end: so many times what it was, and so many megabytes more
 SETTLE = 45.0  # seconds that the server gets to notice that all have gone
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,17 @@ def post(data: bytes, path: str = PATH, closing: bool = False) -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
     lines += [f"Content-Length: {len(data)}", *(["Connection: close"] if closing else [])]
     return "\r\n".join([*lines, "", ""]).encode() + data
+
+
+class Soaked(Contender):
+    """mock_server.py with mocks of its own."""
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                return b" 200 " in ask(connection, post(body("whole", False)))[:20]
+        except OSError:
+            return False
 
 
 # === The phases ==============================================================
@@ -315,8 +325,7 @@ HEAD = (
 
 
 def report(found: Dict[str, Any], phases: List[Phase]) -> str:
-    lines = [HEAD, *map(line, phases), "", "| | MB | threads | descriptors |", "| --- |" * 1]
-    lines[-1] = "|" + " --- |" * 4
+    lines = [HEAD, *map(line, phases), "", "| | MB | threads | descriptors |", "|" + " --- |" * 4]
     for name in ("before", "after"):
         state = found[name]
         cells = f"{state['memory']:.1f} | {state['threads']} | {state['descriptors']}"
@@ -324,7 +333,8 @@ def report(found: Dict[str, Any], phases: List[Phase]) -> str:
     back = " | ".join("yes" if one else "**no**" for one in found["back"].values())
     lines += [f"| back | {back} |", "", f"- {found['limit']}"]
     lines.append(f"- All answered: {'yes' if found['all_answered'] else '**no**'}.")
-    return "\n".join([*lines, f"- {found['seconds']:.0f} s in all."])
+    lines.append(f"- {found['processors']} processors, {found['seconds']:.0f} s in all.")
+    return "\n".join(lines)
 
 
 def server_of(script: Path, work: Path) -> Contender:
@@ -333,14 +343,13 @@ def server_of(script: Path, work: Path) -> Contender:
     (work / "mocks" / "all.json").write_text(json.dumps(mocks))
     options = ["--data", str(work), "--log", "off"]
     command = [sys.executable, str(script), *options]
-    return Contender("mock_server.py", lambda port: [*command, str(port)])
+    return Soaked("mock_server.py", lambda port: [*command, str(port)])
 
 
 def soaked(options: argparse.Namespace, size: Size, work: Path) -> Tuple[Dict[str, Any], Soak]:
     began = time.monotonic()
     limit = more_descriptors(4 * size.idle + 1000)
     server = server_of(options.server, work)
-    server.answers = lambda: answering(server)  # type: ignore[method-assign]
     with running(server):
         soak = Soak(server)
         soak.run(WARM_UP, "warm-up: ")
@@ -353,18 +362,12 @@ def soaked(options: argparse.Namespace, size: Size, work: Path) -> Tuple[Dict[st
         "after": asdict(after),
         "back": after.is_back(before),
         "all_answered": all(one.done == one.wanted and not one.failed for one in phases),
-        "limit": limit,
+        "limit": f"{limit}.",
+        "processors": os.cpu_count(),
+        "size": asdict(size),
         "seconds": time.monotonic() - began,
         "phases": [asdict(one) for one in phases],
     }, soak
-
-
-def answering(server: Contender) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
-            return b" 200 " in ask(connection, post(body("whole", False)))[:20]
-    except OSError:
-        return False
 
 
 def arguments() -> argparse.Namespace:
@@ -385,7 +388,7 @@ def out_of_time(*_: object) -> None:
 
 def main() -> None:
     options = arguments()
-    for number in (signal.SIGALRM, signal.SIGTERM):
+    for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, out_of_time)
     signal.alarm(options.limit)
     size = WHOLE.part(0.1 if options.short else options.share)

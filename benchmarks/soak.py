@@ -58,7 +58,7 @@ class Size:
 
 
 WHOLE = Size(200_000, 20_000, 2_000, 500)
-WARM_UP = Size(5_000, 500, 50, 20)  # fills the journal and whatever else is bounded
+WARM_UP = Size(10_000, 3_000, 100, 50)  # fills the journal and whatever else is bounded
 
 
 @dataclass

@@ -432,7 +432,11 @@ def version(name: str, home: Path) -> str:
     """Of an installed server, as its installer noted it."""
     if name == "aimock":
         package = home / "node_modules" / "@copilotkit" / "aimock" / "package.json"
-        return str(json.loads(package.read_text())["version"]) if package.exists() else ""
+        if not package.exists():
+            return ""
+        node = subprocess.run(["node", "--version"], stdout=subprocess.PIPE, check=False)
+        number = json.loads(package.read_text())["version"]
+        return f"{number} (Node {node.stdout.decode().strip().lstrip('v')})"
     if name == "nginx":
         program = shutil.which("nginx")
         if not program:

@@ -184,10 +184,10 @@ def swollen(plan: Plan, loads: Loads, contenders: Sequence[Contender]) -> List[R
     for server in turns(plan.repeat, contenders):
         with running(server):
             if server.whole:
-                loads.answers(server, 64, 2)
-                loads.answers(server, 64, 2, alike=False)
+                loads.answers(server, 64, plan.seconds)
+                loads.answers(server, 64, plan.seconds, alike=False)
             if "answers" in server.streams:
-                many = ("-streams", "64", "-answers", "5000")
+                many = ("-streams", "64", "-answers", f"{2500 * plan.seconds:.0f}")
                 loads.streams(server, "answers", *many, alike=False)
             loads.at_once(server, plan.streams)
             time.sleep(1)

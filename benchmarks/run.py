@@ -104,9 +104,9 @@ class Bench:
 
     def warm_up(self, contenders: Sequence[Contender]) -> None:
         for one in contenders:
-            self.loads.answers(one, 16, 2)
+            self.loads.answers(one, 16, self.plan.seconds)
             if "answers" in one.streams:
-                self.loads.events(one, 16, 1)
+                self.loads.events(one, 16, self.plan.seconds)
 
     def makers(self) -> Dict[str, Maker]:
         """Who can have many mocks, and how they are made."""
@@ -160,8 +160,9 @@ def install(home: Path) -> None:
 # === What is said ============================================================
 
 
-def machine(options: argparse.Namespace) -> Dict[str, Any]:
+def machine(options: argparse.Namespace, names: Sequence[str]) -> Dict[str, Any]:
     """Where this ran and with what."""
+    versions = [(name, version(name, options.home)) for name in names]
     model = ""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -172,11 +173,7 @@ def machine(options: argparse.Namespace) -> Dict[str, Any]:
         "processor": model,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "node": run(["node", "--version"]).strip() if shutil.which("node") else "",
-        "versions": {
-            name: version(name, options.home)
-            for name in [*(source.name for source in SOURCES), NGINX]
-        },
+        "versions": {name: found for name, found in versions if found},
     }
 
 
@@ -197,15 +194,15 @@ def notes(found: Dict[str, Any]) -> List[str]:
         f"Other programs took {found['strangers']:.0%} of the processors meanwhile.",
         found["descriptors"] + ".",
     ]
-    said += [f"Missing: {one}." for one in found["missing"]]
+    said += [f"{one}." for one in found["missing"]]
     return said + [f"Trouble: {one}." for one in found["trouble"]]
 
 
 def report(found: Dict[str, Any], rows: Sequence[Row]) -> str:
     where = found["machine"]
-    others = ", ".join(f"{name} {number}" for name, number in where["versions"].items() if number)
+    others = "".join(f", {name} {number}" for name, number in where["versions"].items())
     head = (
-        f"{where['processor']}, {where['system']}, Python {where['python']}, Node {where['node']}; "
+        f"{where['processor']}, {where['system']}, Python {where['python']}"
         f"{others}; {found['rounds']} rounds of {found['seconds']:g} s"
     )
     head += f", {found['took']:.0f} s in all"
@@ -275,7 +272,7 @@ def measured(options: argparse.Namespace, plan: Plan) -> Tuple[Dict[str, Any], L
     took, (busy_now, used_now) = time.monotonic() - started, processor_time()
     strangers = max(0.0, busy_now - busy - (used_now - used)) / took / (os.cpu_count() or 1)
     return {
-        "machine": machine(options),
+        "machine": machine(options, bench.names),
         "servers": bench.names,
         "against": plan.against,
         "rounds": plan.rounds,

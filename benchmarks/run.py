@@ -32,21 +32,17 @@ from contenders import (
     LOOP,
     NGINX,
     OURS,
-    SOURCES,
     Contender,
-    aimock,
     epoll_loop,
     installed,
-    llmposter,
     nginx,
     ours,
     raw,
     running,
-    version,
-    vidaimock,
 )
 from loads import Loads, found_loads, more_descriptors, run
 from measures import Maker, Plan, begin, logging, matching, punctuality, rates, swollen
+from others import SOURCES, aimock, llmposter, version, vidaimock
 from results import Row, table
 
 

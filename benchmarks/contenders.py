@@ -48,6 +48,7 @@ class Contender:
     streams: FrozenSet[str] = ALL
     whole: bool = True
     folder: Optional[Path] = None  # where it is started
+    said: Path = Path(os.devnull)  # what it writes to standard error
     port: int = 0
     process: Optional["subprocess.Popen[bytes]"] = None
     events: Dict[str, int] = field(default_factory=dict)  # how many each stream has
@@ -61,13 +62,14 @@ class Contender:
         self.port = free_port()
         command = self.command(self.port)
         started = time.monotonic()
-        self.process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with self.said.open("wb") as said:
+            self.process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > started + 60:
                 raise SystemExit(f"{self.name} did not start: {' '.join(command)}")

@@ -333,6 +333,7 @@ def report(found: Dict[str, Any], phases: List[Phase]) -> str:
     back = " | ".join("yes" if one else "**no**" for one in found["back"].values())
     lines += [f"| back | {back} |", "", f"- {found['limit']}"]
     lines.append(f"- All answered: {'yes' if found['all_answered'] else '**no**'}.")
+    lines.append(f"- Tracebacks of the server: {found['tracebacks']}.")
     lines.append(f"- {found['processors']} processors, {found['seconds']:.0f} s in all.")
     return "\n".join(lines)
 
@@ -343,7 +344,7 @@ def server_of(script: Path, work: Path) -> Contender:
     (work / "mocks" / "all.json").write_text(json.dumps(mocks))
     options = ["--data", str(work), "--log", "off"]
     command = [sys.executable, str(script), *options]
-    return Soaked("mock_server.py", lambda port: [*command, str(port)])
+    return Soaked("mock_server.py", lambda port: [*command, str(port)], said=work / "said.txt")
 
 
 def soaked(options: argparse.Namespace, size: Size, work: Path) -> Tuple[Dict[str, Any], Soak]:
@@ -358,6 +359,7 @@ def soaked(options: argparse.Namespace, size: Size, work: Path) -> Tuple[Dict[st
         after = soak.settle(before)
     phases = soak.phases
     return {
+        "tracebacks": server.said.read_text(errors="replace").count("Traceback"),
         "before": asdict(before),
         "after": asdict(after),
         "back": after.is_back(before),
@@ -397,7 +399,8 @@ def main() -> None:
     print(report(found, soak.phases))
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
-    sys.exit(0 if found["all_answered"] and all(found["back"].values()) else 1)
+    well = found["all_answered"] and all(found["back"].values()) and not found["tracebacks"]
+    sys.exit(0 if well else 1)
 
 
 if __name__ == "__main__":

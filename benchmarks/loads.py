@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import shutil
@@ -171,8 +170,13 @@ def more_descriptors(wanted: int) -> str:
     """Let this process and those it starts have that many files open; what was done, in words."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= wanted:
-        return f"{soft} open files allowed, {wanted} needed"
-    new = wanted if os.geteuid() == 0 else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (new, max(hard, new)))
-    short = "" if new >= wanted else f": fewer than the {wanted} needed, some must fail"
-    return f"open files allowed raised from {soft} to {new}{short}"
+        return f"Open files allowed: {soft}, {wanted} needed"
+    new = wanted
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+    except (ValueError, OSError):  # only a superuser with that capability may go beyond `hard`
+        new = min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (new, hard))
+    if new < wanted:
+        return f"Open files allowed: {new}, fewer than the {wanted} that are needed: some must fail"
+    return f"Open files allowed: {new}, raised from {soft}"

@@ -202,34 +202,50 @@ def swollen(plan: Plan, loads: Loads, contenders: Sequence[Contender]) -> List[R
 
 
 def matching(plan: Plan, loads: Loads, makers: Dict[str, Maker]) -> List[Row]:
-    """A request among 10,000 mocks that all look for another text.
-
-    No two requests are alike, nor are their texts: what is remembered costs no matching.
-    """
-    rows = []
+    """A request among 10,000 mocks that all look for another text."""
+    found: List[Row] = []
     for kind in MATCHED:
-        times = Row(
-            f"matching-{kind}", f"a request among 10,000 `{kind}` mocks", "ms", False, bound=0.5
+        what, against = f"a request among 10,000 `{kind}` mocks", plan.against
+        rows = (
+            Row(f"matching-{kind}", what, "ms", False, against, bound=0.5),
+            Row(f"matching-{kind}-cost", "… processor time for each", "ms", False, against),
+            Row(f"matching-{kind}-ratio", "… to one among 10 mocks", "×", False),
+            Row(f"matching-{kind}-cost-ratio", "… processor time, to one among 10", "×", False),
         )
-        more = Row(f"matching-{kind}-ratio", "… to one among 10 mocks", "×", False)
         for name, make in makers.items():
             few, many = make(10, kind), make(10_000, kind)
             if not few or not many:
                 continue
-            with running(few, many):
-                took: Dict[int, List[float]] = {id(few): [], id(many): []}
-                for server in turns(plan.repeat, [few, many]):
-                    asks = QUESTIONS["answers"]
-                    rate = loads.answers(server, 16, plan.seconds, alike=False, asks=asks)
-                    took[id(server)].append(1000 / rate)
-            for one, other in zip(took[id(many)], took[id(few)]):
-                times.add(name, one)
-                more.add(name, one / other)
-        times.against = plan.against
-        rows += [times, more]
-        say(times)
-        say(more)
-    return rows
+            for value in few_and_many(plan, loads, few, many):
+                for row, one in zip(rows, value):
+                    row.add(name, one)
+        for row in rows:
+            say(row)
+        found += rows
+    return found
+
+
+def few_and_many(
+    plan: Plan, loads: Loads, few: Contender, many: Contender
+) -> Iterator[Tuple[float, ...]]:
+    """Of each round: time and processor time among many, and their ratios to those among few."""
+    took: Dict[int, List[Tuple[float, float]]] = {id(few): [], id(many): []}
+    with running(few, many):
+        for server in turns(plan.repeat, [few, many]):
+            took[id(server)].append(matched(plan, loads, server))
+    for (time_many, cost_many), (time_few, cost_few) in zip(took[id(many)], took[id(few)]):
+        yield time_many, cost_many, time_many / time_few, cost_many / max(cost_few, 1e-3)
+
+
+def matched(plan: Plan, loads: Loads, server: Contender) -> Tuple[float, float]:
+    """Milliseconds a request takes, and how many of them are the server's processor time.
+
+    No two requests are alike, nor are their texts: what is remembered costs no matching.
+    """
+    before = server.processor()
+    asks = QUESTIONS["answers"]
+    rate = loads.answers(server, 16, plan.seconds, alike=False, asks=asks)
+    return 1000 / rate, (server.processor() - before) * 1000 / max(1.0, rate * plan.seconds)
 
 
 def logging(plan: Plan, loads: Loads, silent: Contender, talking: Contender) -> List[Row]:

@@ -68,7 +68,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from types import MappingProxyType
+from sys import getsizeof
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -139,7 +140,8 @@ QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again withi
 
 RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do
 WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
-SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
+SESSIONS = 1000  # sessions that are kept; then one goes that has nothing of its own
+MOCKS_ROOM = 64 * 1024 * 1024  # bytes of memory of all mocks that are added at run time
 JOURNAL = 1000  # default of --journal: requests that a session remembers
 JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
 JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
@@ -6945,6 +6947,545 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     return tuple(found)
 
 
+# === entries =================================================================
+# Entries: what the journal says of one request.  Touches nothing.
+
+
+ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
+
+
+class Entry:
+    """One request in the journal.
+
+    What is shown of it is made when somebody looks, for most are never looked at.  `masked` holds
+    query and headers without credentials; `call` is what was asked, as far as it could be read;
+    `size` is about how many bytes of memory it takes."""
+
+    # There are thousands of them: without a dict each is far smaller.
+    __slots__ = (
+        *("number", "moment", "method", "path", "port", "session", "masked", "body", "provider"),
+        *("call", "size", "status", "mock", "fault", "unmatched", "near", "note", "duration"),
+        *("blocked", "bytes_sent", "events_sent", "events_total", "ended", "gate", "is_remembered"),
+    )
+
+    def __init__(
+        self,
+        number: str,
+        moment: float,
+        request: Request,
+        masked: Mapping[str, Mapping[str, str]],
+        body: Json,
+        provider: Optional[str],
+        call: Optional[Call],
+        size: int,
+    ) -> None:
+        self.number = number
+        self.moment = moment
+        self.method = request.method
+        self.path = request.path
+        self.port = request.port
+        self.session = request.session
+        self.masked = masked
+        self.body = body
+        self.provider = provider
+        self.call = call
+        self.size = size
+        # What the answer is; filled in when there is one.
+        self.status = 0
+        self.mock = ""
+        self.fault = ""
+        self.unmatched = False
+        self.near: Tuple[Json, ...] = ()
+        self.note = ""
+        # What became of it; filled in at the end.
+        self.duration: Optional[float] = None
+        self.blocked = 0.0
+        self.bytes_sent = 0
+        self.events_sent = 0
+        self.events_total: Optional[int] = None
+        self.ended: Optional[str] = None
+        self.gate: Optional[Gate] = None
+        self.is_remembered = True  # until the journal drops it
+
+    def json(self) -> Dict[str, Json]:
+        """All that is shown of it; what is changed in there changes nothing here."""
+        return {
+            "id": self.number,
+            "time": timestamp(self.moment),
+            "port": self.port,
+            "session": self.session or None,
+            "method": self.method,
+            "path": self.path,
+            "query": dict(self.masked["query"]),
+            "headers": dict(self.masked["headers"]),
+            "body": copied(self.body),
+            "provider": self.provider,
+            **self.call_json(),
+            "mock": self.mock or None,
+            "fault": self.fault or None,
+            "status": self.status,
+            "unmatched": self.unmatched,
+            "near_misses": [copied(miss) for miss in self.near],
+            "note": self.note,
+            "duration": self.duration,
+            "bytes_sent": self.bytes_sent,
+            "events_sent": self.events_sent,
+            "events_total": self.events_total,
+            "blocked": self.blocked,
+            "ended": self.ended,
+        }
+
+    def call_json(self) -> Dict[str, Json]:
+        """What is shown of the call; null for what could not be read."""
+        call = self.call
+        if not call:
+            return dict.fromkeys(("operation", "api", "model", "stream", "user"))
+        return {
+            "operation": call.operation or None,
+            "api": call.api or None,
+            "model": call.model,
+            "stream": call.stream,
+            "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
+        }
+
+    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
+        """Whether it fulfils conditions, and has ended in the way that is asked for."""
+        if ended is not None and self.ended != ended:
+            return False
+        if not conditions:
+            return True
+        # Masked, as they were kept: of credentials only a hash can be asked for.
+        query, headers = self.masked["query"], self.masked["headers"]
+        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
+        if self.call:
+            seen = replace(self.call, request=request)
+        else:
+            seen = Call(request, self.provider or "", "", "", "", body=None)
+        return all(condition.holds(condition.get(seen)) for condition in conditions)
+
+
+# === sizes ===================================================================
+# How many bytes of memory values take, in objects and not as text.  Touches nothing.
+
+
+ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
+DICT_SIZE = 264  # of one with a few members, made by json.loads
+LIST_SIZE = 96  # of one with a few items
+QUOTE_SIZE = 24  # half of a short string
+COMMA_SIZE = 24  # an item's place, and a part of a number
+# What has more than this a byte of its text is made of small objects, which are looked at.
+DENSE = 4
+SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
+SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
+SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
+PLAIN = frozenset((str, bytes, int, float))
+COLLECTIONS = frozenset((list, tuple, set, frozenset))
+EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
+
+
+def json_size(text: bytes, value: Json) -> int:
+    """About the bytes that a JSON value takes which came as this text.
+
+    Most are told by the signs in the text, in less than a microsecond; only one that is made of
+    many small objects is walked through, for of `[[],[],…` each sign is an object."""
+    count = text.count
+    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
+    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
+    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
+    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
+        return size
+    return walked_size(value)
+
+
+def walked_size(value: Json) -> int:
+    """The bytes that a JSON value takes, from a look at all that is in it."""
+    size = 0
+    names: Set[str] = set()  # json.loads makes each name once a document
+    parts: List[Json] = [value]
+    for part in parts:  # which grows meanwhile
+        kind = type(part)
+        if kind is dict:
+            names.update(part)
+            parts.extend(part.values())
+        elif kind is list:
+            parts.extend(part)
+        elif kind is int and part in SHARED_INTEGERS:
+            continue
+        elif kind is str and len(part) < 2:
+            continue  # made once, too
+        size += getsizeof(part) + ROUNDING
+    return size + strings_size(names)
+
+
+def strings_size(strings: Iterable[str]) -> int:
+    """The bytes that strings take."""
+    return sum(map(getsizeof, strings))
+
+
+def pairs_size(pairs: Mapping[str, str]) -> int:
+    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
+    which credentials are masked."""
+    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
+    return size + strings_size(pairs) + strings_size(pairs.values())
+
+
+def object_size(value: Any, shared: Iterable[Any] = ()) -> int:
+    """The bytes that an object takes with all that it holds, of whatever kinds that is, but for
+    what is `shared` with others.
+
+    Each object counts once; classes, functions and modules are everybody's.  A look at every one
+    of them takes its time: it is for what stays."""
+    size = 0
+    seen = set(map(id, (*SINGLE, *shared)))
+    parts = [value]
+    for part in parts:  # which grows meanwhile
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        size += getsizeof(part) + ROUNDING
+        kind = type(part)
+        if kind is dict:
+            parts.extend(part)
+            parts.extend(part.values())
+        elif kind in COLLECTIONS:
+            parts.extend(part)
+        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
+            attributes, values = attributes_of(part)
+            size += attributes
+            parts.extend(values)
+    return size
+
+
+def attributes_of(value: Any) -> Tuple[int, List[Any]]:
+    """The bytes of the dict of an object, without the names, and what it holds."""
+    held = []
+    for kind in type(value).__mro__:
+        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
+    if isinstance(value, tuple):  # a named one
+        held.extend(value)
+    if not hasattr(value, "__dict__"):
+        return 0, held
+    return getsizeof(vars(value)), [*held, *vars(value).values()]
+
+
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+# A client may encode the @, though it need not (RFC 3986, 3.3).
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
+    return re.sub("/{2,}", "/", path), query
+
+
+# --- request heads ---
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @functools.cached_property
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @functools.cached_property
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @functools.cached_property
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @functools.cached_property
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    @functools.cached_property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = strings_size((self.target, self.path))
+        return size + pairs_size(self.query) + pairs_size(self.headers)
+
+
+def malformed(message: str, status: int = 400) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated)
+    check_head(head)
+    return head
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=512)(new_head)
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Set[str] = set()
+    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.add(name)
+            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+            value = headers[name] + separator + value
+        headers[name] = value
+    return headers, frozenset(repeated)
+
+
+def path_of(data: bytes) -> str:
+    """The path that the beginning of a malformed request seems to be for.
+
+    It is answered in the shape of the provider whose path that is."""
+    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    if not match:
+        return "/"
+    return parse_target(match.group(1).decode())[0]
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    # Without the value, which may be a credential, also where the colon between them is missing.
+    begun = re.match(TOKEN, name)
+    text = shown(begun.group().decode() if begun else "", room=60)
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+    if not good_target(head):
+        begun = shown(head.target.partition("?")[0])
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+@functools.lru_cache(maxsize=1024)
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+
+
 # === mocks/templates =========================================================
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
@@ -7650,327 +8191,6 @@ def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterato
             events = step.events if at == last else 0
             in_head = int(at < step.head)
             yield Send(step.data[at : at + 1], events, in_head, step.last and at == last)
-
-
-# === http ====================================================================
-# HTTP heads: a request's from bytes, a response's to bytes.
-
-# Touches nothing; knows no provider, no socket and no clock.
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-NO_BODY = (204, 304)  # statuses
-
-
-PAIR_WEIGHT = 100  # bytes that the objects of a header or a query parameter take, halved
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-# RFC 9110, 5.5: of all control characters only a tab may be in a value.
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-# --- targets and sessions ---
-
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-# A client may encode the @, though it need not (RFC 3986, 3.3).
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
-    return data.decode("utf-8", "replace")
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query.
-
-    Of several values of one name the last counts."""
-    # What a client sends to a proxy (RFC 9112, 3.2.2).
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        if not target.startswith("/"):
-            target = "/" + target
-    path, _, query_text = target.partition("#")[0].partition("?")
-    query = {}
-    for pair in query_text.split("&"):
-        if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            query[unquote(name)] = unquote(value)
-    # Base URLs are joined with and without a slash (wire formats, 2.1).
-    return re.sub("/{2,}", "/", path), query
-
-
-# --- request heads ---
-
-
-@dataclass(frozen=True)
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
-
-    `repeated` are the names of headers that came more than once."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        items = [item.strip(" \t") for item in self.headers[name].split(",")]
-        return [item.lower() for item in items if item]
-
-    @functools.cached_property
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        if self.minor:
-            return "close" not in self.tokens("connection")
-        return "keep-alive" in self.tokens("connection")
-
-    @functools.cached_property
-    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
-        """The session in the prefix /@NAME, the path without that, and the decoded query."""
-        path, query = parse_target(self.target)
-        prefix = SESSION_PREFIX.match(path)
-        if prefix:
-            return unquote(prefix.group(1)), prefix.group(2) or "/", query
-        return "", path, query
-
-    @property
-    def path(self) -> str:
-        """The path as sent, without the prefix of a session."""
-        return self.parsed_target[1]
-
-    @property
-    def query(self) -> Dict[str, str]:
-        """The decoded query."""
-        return self.parsed_target[2]
-
-    @functools.cached_property
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
-
-        Refused for a name that is none."""
-        name = self.parsed_target[0]
-        if not name:
-            header = self.headers.get("x-mock-session", "").strip()
-            # Header bytes were read as Latin-1; a session may be called in any script.
-            name = header.encode("latin-1").decode("utf-8", "replace")
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @functools.cached_property
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.query.items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    @functools.cached_property
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        size = len(self.target) + PAIR_WEIGHT * len(self.query)
-        for name, value in self.headers.items():
-            size += PAIR_WEIGHT + len(name) + len(value)
-        return 2 * size
-
-
-def malformed(message: str, status: int = 400) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one.
-
-    It may be too long, TLS, or have a bare line feed after `since`."""
-    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.
-
-    Refused says what is malformed."""
-    # Only short heads are kept, so that the cache stays small.
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    check_partial(data)
-    line, _, rest = data.partition(b"\r\n")
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
-    method, target, major, minor = [part.decode() for part in match.groups()]
-    if major != "1":
-        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
-    headers, repeated = parse_fields(rest[:-2])
-    head = Head(method, target, min(1, int(minor)), headers, repeated)
-    check_head(head)
-    return head
-
-
-# A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=512)(new_head)
-
-
-def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
-    """Header lines by lower-case name, and the names that came more than once."""
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
-    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
-        name, _, value = field_line.partition(":")
-        name = name.lower()
-        value = value.strip(" \t")
-        if name in headers:
-            repeated.add(name)
-            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-            value = headers[name] + separator + value
-        headers[name] = value
-    return headers, frozenset(repeated)
-
-
-def path_of(data: bytes) -> str:
-    """The path that the beginning of a malformed request seems to be for.
-
-    It is answered in the shape of the provider whose path that is."""
-    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
-    if not match:
-        return "/"
-    return parse_target(match.group(1).decode())[0]
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, _ = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    # Without the value, which may be a credential, also where the colon between them is missing.
-    begun = re.match(TOKEN, name)
-    text = shown(begun.group().decode() if begun else "", room=60)
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
-    if not good_target(head):
-        begun = shown(head.target.partition("?")[0])
-        raise malformed(f"malformed request target {begun}; it begins with /")
-    if head.method not in METHODS:
-        known = ", ".join(METHODS)
-        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def good_target(head: Head) -> bool:
-    """Whether a target has one of the forms of RFC 9112, 3.2."""
-    if head.target == "*" or head.method == "CONNECT":
-        return True
-    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    coding = head.headers["transfer-encoding"]
-    if coding.lower() == "chunked":
-        return
-    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
-    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
-    status = 501
-    if "chunked" in others or (last == ["chunked"] and not others):
-        status = 400
-    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
-
-
-# --- response heads ---
-
-
-@functools.lru_cache(maxsize=1024)
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
 
 
 # === mocks/delivery ==========================================================
@@ -8711,284 +8931,13 @@ class Index:
         return [mock for _, mock in entries]
 
 
-# === mocks/near ==============================================================
-# Near misses: which mocks nearly matched, and what differs.  Pure.
-
-
-NEAR_MISSES = 3  # how many are told
-
-EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
-
-LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
-
-ALIKE = 0.6  # from here on one text is a typo in the other, not another text
-
-KEY_ORDER = {key: index for index, key in enumerate(MATCH_KEYS)}
-
-
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    parting = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-
-
-def parting_of(one: str, other: str, default: int) -> int:
-    """Where two texts begin to differ; `default` if one is the beginning of the other."""
-    for index, pair in enumerate(zip(one, other)):
-        if pair[0] != pair[1]:
-            return index
-    return default
-
-
-@dataclass(frozen=True)
-class NearMiss:
-    """A mock that nearly matched, and everything that keeps it from it."""
-
-    mock: Mock
-    differences: Tuple[Difference, ...]
-
-    @property
-    def sentence(self) -> str:
-        """Name, place and the first difference in words."""
-        place, difference = "", "nothing differs any more"
-        if self.mock.name != self.mock.place:
-            place = f" ({self.mock.place})"
-        if self.differences:
-            difference = explained(self.differences[0])
-        return f'"{self.mock.name}"{place}: {difference}'
-
-    def json(self) -> Dict[str, Json]:
-        """The same as JSON, with every difference."""
-        return {
-            "mock": self.mock.name,
-            "place": self.mock.place,
-            "differences": [difference_json(*one) for one in self.differences],
-        }
-
-    @property
-    def holding(self) -> int:
-        """How many of its conditions hold."""
-        return len(self.mock.conditions) - len(self.differences)
-
-    @property
-    def nearness(self) -> Tuple[float, int, int]:
-        """More is nearer, among mocks with as many differences: a text much like the one that came,
-        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
-        if not self.differences:
-            return 1.0, self.holding, len(KEY_ORDER)
-        key, _, expected = self.differences[0]
-        key = re.split(r"[.\[]", key)[0]
-        if key == "times" or isinstance(expected, Because):
-            # All that it asks for is there; it can't answer, for another reason.
-            return 2.0, self.holding, 0
-        alike = likeness(self.differences[0])
-        if alike <= ALIKE:
-            alike = 0.0
-        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
-
-
-def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
-    """One difference: key, got, expected; of long texts what is around the place where they part,
-    and that place."""
-    key, got, expected = unsecret(key, got, expected)
-    result: Dict[str, Json] = {"key": key}
-    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
-        parting = parting_of(got, expected, min(len(got), len(expected)))
-        around = slice(max(0, parting - 80), parting + 80)
-        result["differs_at"] = parting
-        got, expected = got[around], expected[around]
-    result["got"] = bounded(got)
-    result["expected"] = bounded(expected)
-    return result
-
-
-def is_text(value: Json) -> bool:
-    """Whether a value is a text of its own, not a sentence about what was expected."""
-    return isinstance(value, str) and not isinstance(value, Because)
-
-
-def bounded(value: Json) -> Json:
-    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
-    if len(shown(value, room=500)) >= 500:
-        return shown(value, room=400)
-    return None if value is MISSING else value
-
-
-def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
-) -> List[NearMiss]:
-    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
-    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
-    for mock in mocks:
-        differences = mock.differences(call, wire, used(mock))
-        # Among thousands of mocks only some are kept a rank, before their texts are compared.
-        holding = len(mock.conditions) - len(differences)
-        equals = by_rank.setdefault((len(differences), -holding), [])
-        if len(equals) < EQUALLY_NEAR:
-            equals.append(NearMiss(mock, tuple(differences)))
-    nearest_first: List[NearMiss] = []
-    for number in sorted({number for number, _ in by_rank}):
-        if len(nearest_first) >= NEAR_MISSES:
-            break
-        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
-        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
-    return nearest_first[:NEAR_MISSES]
-
-
-def likeness(difference: Difference) -> float:
-    """How alike the two texts of a difference are, from 0 to 1."""
-    _, got, expected = difference
-    matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
-    return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
-
-
-def as_text(value: Json) -> str:
-    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
-    if isinstance(value, dict):
-        value = compact(value)
-    return value[:200] if isinstance(value, str) else ""
-
-
-def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
-    """Why no mock matches: the closest one and the first thing that differs."""
-    if near:
-        return f"no mock matches; closest is {near[0].sentence}"
-    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
-    origin = ""
-    if folders:
-        origin = " from " + " and ".join(folders)
-    return f"no mock matches; none are loaded{origin}"
-
-
-# === entries =================================================================
-# Entries: what the journal says of one request.  Touches nothing.
-
-
-ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
-
-
-class Entry:
-    """One request in the journal.
-
-    What is shown of it is made when somebody looks, for most are never looked at.  `masked` holds
-    query and headers without credentials; `call` is what was asked, as far as it could be read;
-    `size` is about how many bytes of memory it takes."""
-
-    # There are thousands of them: without a dict each is far smaller.
-    __slots__ = (
-        *("number", "moment", "method", "path", "port", "session", "masked", "body", "provider"),
-        *("call", "size", "status", "mock", "fault", "unmatched", "near", "note", "duration"),
-        *("blocked", "bytes_sent", "events_sent", "events_total", "ended", "gate", "is_remembered"),
-    )
-
-    def __init__(
-        self,
-        number: str,
-        moment: float,
-        request: Request,
-        masked: Mapping[str, Mapping[str, str]],
-        body: Json,
-        provider: Optional[str],
-        call: Optional[Call],
-        size: int,
-    ) -> None:
-        self.number = number
-        self.moment = moment
-        self.method = request.method
-        self.path = request.path
-        self.port = request.port
-        self.session = request.session
-        self.masked = masked
-        self.body = body
-        self.provider = provider
-        self.call = call
-        self.size = size
-        # What the answer is; filled in when there is one.
-        self.status = 0
-        self.mock = ""
-        self.fault = ""
-        self.unmatched = False
-        self.near: Tuple[NearMiss, ...] = ()
-        self.note = ""
-        # What became of it; filled in at the end.
-        self.duration: Optional[float] = None
-        self.blocked = 0.0
-        self.bytes_sent = 0
-        self.events_sent = 0
-        self.events_total: Optional[int] = None
-        self.ended: Optional[str] = None
-        self.gate: Optional[Gate] = None
-        self.is_remembered = True  # until the journal drops it
-
-    def json(self) -> Dict[str, Json]:
-        """All that is shown of it; what is changed in there changes nothing here."""
-        return {
-            "id": self.number,
-            "time": timestamp(self.moment),
-            "port": self.port,
-            "session": self.session or None,
-            "method": self.method,
-            "path": self.path,
-            "query": dict(self.masked["query"]),
-            "headers": dict(self.masked["headers"]),
-            "body": copied(self.body),
-            "provider": self.provider,
-            **self.call_json(),
-            "mock": self.mock or None,
-            "fault": self.fault or None,
-            "status": self.status,
-            "unmatched": self.unmatched,
-            "near_misses": [miss.json() for miss in self.near],
-            "note": self.note,
-            "duration": self.duration,
-            "bytes_sent": self.bytes_sent,
-            "events_sent": self.events_sent,
-            "events_total": self.events_total,
-            "blocked": self.blocked,
-            "ended": self.ended,
-        }
-
-    def call_json(self) -> Dict[str, Json]:
-        """What is shown of the call; null for what could not be read."""
-        call = self.call
-        if not call:
-            return dict.fromkeys(("operation", "api", "model", "stream", "user"))
-        return {
-            "operation": call.operation or None,
-            "api": call.api or None,
-            "model": call.model,
-            "stream": call.stream,
-            "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
-        }
-
-    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
-        """Whether it fulfils conditions, and has ended in the way that is asked for."""
-        if ended is not None and self.ended != ended:
-            return False
-        if not conditions:
-            return True
-        # Masked, as they were kept: of credentials only a hash can be asked for.
-        query, headers = self.masked["query"], self.masked["headers"]
-        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
-        if self.call:
-            seen = replace(self.call, request=request)
-        else:
-            seen = Call(request, self.provider or "", "", "", "", body=None)
-        return all(condition.holds(condition.get(seen)) for condition in conditions)
-
-
 # === answered ================================================================
 # A response and where it comes from, and what the journal remembers of it.  May ask the clock.
 
 
-# About how many bytes of memory an entry takes: its objects, a byte of a body once it is JSON, and
-# a near miss.
-ENTRY_SIZE = 1500
-BODY_BYTE_SIZE = 16
-NEAR_MISS_SIZE = 2000
+ITEM_SIZE = 64  # of a short string in a tuple
+TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
+ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
 @dataclass(frozen=True)
@@ -9005,7 +8954,7 @@ class Answered:
     wire: Optional[WireFormat] = None
     uses: Optional[Uses] = None
     is_repeatable: bool = True
-    near: Tuple[NearMiss, ...] = ()
+    near: Tuple[Json, ...] = ()
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
@@ -9040,8 +8989,9 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
         body = call.body
     else:
         body = request.body.decode("utf-8", "replace")
-    size = ENTRY_SIZE + head.weight + NEAR_MISS_SIZE * len(answered.near)
-    size += BODY_BYTE_SIZE * min(len(request.body), JOURNAL_BODY)
+    size = ENTRY_SIZE + head.weight + body_size(body, call)
+    if answered.near:
+        size += walked_size(list(answered.near))
     provider = None
     if answered.wire:
         provider = answered.wire.provider
@@ -9061,19 +9011,46 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
     return entry
 
 
+def body_size(body: Json, call: Optional[Call]) -> int:
+    """About the bytes of memory that a body takes as the journal keeps it, with what was read of
+    it."""
+    size = 0
+    if isinstance(body, str):
+        size += strings_size((body,))
+    elif call:
+        size += len(call.request.body) + json_size(call.request.body, body)
+    if call:
+        texts = (call.user, call.system, call.prompt, call.tool_result or "")
+        size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
+    return size
+
+
 def shortened(call: Optional[Call]) -> Optional[Call]:
     """A call without what takes as much memory as a body that is too long to be kept."""
     if not call:
         return None
+    tool_result = call.tool_result
+    if tool_result:
+        tool_result = tool_result[:JOURNAL_BODY]
     return replace(
         call,
         request=replace(call.request, body=b""),
         body=None,
         prompt="",
         inputs=(),
+        schema=None,
+        model=call.model[:JOURNAL_BODY],
         user=call.user[:JOURNAL_BODY],
         system=call.system[:JOURNAL_BODY],
+        tool_result=tool_result,
+        tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
     )
+
+
+def answer_size(answered: Answered) -> int:
+    """The bytes of memory that an answer takes, with the request that it keeps.  A look at all that
+    is in it: for one that is remembered."""
+    return object_size(answered, (answered.wire, answered.uses))
 
 
 # === brought =================================================================
@@ -9760,6 +9737,12 @@ class Journal:
                 self.forget(entry)
         return len(dropped)
 
+    def is_awaited(self, session: str) -> bool:
+        """Whether somebody waits for requests of a session, or may release one of its streams."""
+        with self.lock:
+            waited = any(waiter.wanted.session == session for waiter in self.waiters)
+            return waited or any(entry.session == session for entry in self.gated.values())
+
     def open_gates(self, session: str) -> None:
         """Let the gated streams of a session, or of all for `*`, run to their end."""
         with self.lock:
@@ -10235,8 +10218,167 @@ class MockFiles:
         self.problems = problems
 
 
+# === mocks/near ==============================================================
+# Near misses: which mocks nearly matched, and what differs.  Pure.
+
+
+NEAR_MISSES = 3  # how many are told
+
+EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
+
+LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
+
+ALIKE = 0.6  # from here on one text is a typo in the other, not another text
+
+KEY_ORDER = {key: index for index, key in enumerate(MATCH_KEYS)}
+
+
+def explained(difference: Difference) -> str:
+    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
+    key, got, expected = unsecret(*difference)
+    parting = 0
+    if isinstance(got, str) and isinstance(expected, str):
+        parting = parting_of(got, expected, 0)
+    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
+
+
+@dataclass(frozen=True)
+class NearMiss:
+    """A mock that nearly matched, and everything that keeps it from it."""
+
+    mock: Mock
+    differences: Tuple[Difference, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Name, place and the first difference in words."""
+        place, difference = "", "nothing differs any more"
+        if self.mock.name != self.mock.place:
+            place = f" ({self.mock.place})"
+        if self.differences:
+            difference = explained(self.differences[0])
+        return f'"{self.mock.name}"{place}: {difference}'
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {
+            "mock": self.mock.name,
+            "place": self.mock.place,
+            "differences": [difference_json(*one) for one in self.differences],
+        }
+
+    @property
+    def holding(self) -> int:
+        """How many of its conditions hold."""
+        return len(self.mock.conditions) - len(self.differences)
+
+    @property
+    def nearness(self) -> Tuple[float, int, int]:
+        """More is nearer, among mocks with as many differences: a text much like the one that came,
+        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+        if not self.differences:
+            return 1.0, self.holding, len(KEY_ORDER)
+        key, _, expected = self.differences[0]
+        key = re.split(r"[.\[]", key)[0]
+        if key == "times" or isinstance(expected, Because):
+            # All that it asks for is there; it can't answer, for another reason.
+            return 2.0, self.holding, 0
+        alike = likeness(self.differences[0])
+        if alike <= ALIKE:
+            alike = 0.0
+        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
+
+
+def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
+    """One difference: key, got, expected; of long texts what is around the place where they part,
+    and that place."""
+    key, got, expected = unsecret(key, got, expected)
+    result: Dict[str, Json] = {"key": key}
+    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
+        parting = parting_of(got, expected, min(len(got), len(expected)))
+        around = slice(max(0, parting - 80), parting + 80)
+        result["differs_at"] = parting
+        got, expected = got[around], expected[around]
+    result["got"] = bounded(got)
+    result["expected"] = bounded(expected)
+    return result
+
+
+def is_text(value: Json) -> bool:
+    """Whether a value is a text of its own, not a sentence about what was expected."""
+    return isinstance(value, str) and not isinstance(value, Because)
+
+
+def bounded(value: Json) -> Json:
+    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
+    if len(shown(value, room=500)) >= 500:
+        return shown(value, room=400)
+    return None if value is MISSING else value
+
+
+def near_misses(
+    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
+) -> List[NearMiss]:
+    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
+    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
+    for mock in mocks:
+        differences = mock.differences(call, wire, used(mock))
+        # Among thousands of mocks only some are kept a rank, before their texts are compared.
+        holding = len(mock.conditions) - len(differences)
+        equals = by_rank.setdefault((len(differences), -holding), [])
+        if len(equals) < EQUALLY_NEAR:
+            equals.append(NearMiss(mock, tuple(differences)))
+    nearest_first: List[NearMiss] = []
+    for number in sorted({number for number, _ in by_rank}):
+        if len(nearest_first) >= NEAR_MISSES:
+            break
+        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
+        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
+    return nearest_first[:NEAR_MISSES]
+
+
+def likeness(difference: Difference) -> float:
+    """How alike the two texts of a difference are, from 0 to 1."""
+    _, got, expected = difference
+    matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
+    return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
+
+
+def as_text(value: Json) -> str:
+    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
+    if isinstance(value, dict):
+        value = compact(value)
+    return value[:200] if isinstance(value, str) else ""
+
+
+def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """Why no mock matches: the closest one and the first thing that differs."""
+    if near:
+        return f"no mock matches; closest is {near[0].sentence}"
+    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
+    origin = ""
+    if folders:
+        origin = " from " + " and ".join(folders)
+    return f"no mock matches; none are loaded{origin}"
+
+
 # === mocks/sessions ==========================================================
 # All mocks in matching order, and what each session has of its own.  May touch threading.
+
+
+MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
+
+
+class NoRoom(Refused, ValueError):
+    """What would take more memory, or sessions, than there may be."""
 
 
 class Session:
@@ -10247,22 +10389,28 @@ class Session:
         self.name, self.all_mocks = name, mocks
         self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
         self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
+        self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
         self.memory: Any = None
         self.known_index = Index(())
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
-        wrong."""
+        wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         # No reload may come between reading a mock's files and the mock's being here.
         with files.lock:
             mocks = files.parsed(placed)
             naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
+            sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
             with self.all_mocks.lock:
-                self.mocks = (*mocks, *self.mocks)
-                self.specs.update({place: placed[place] for place in naming_files})
+                self.all_mocks.take(sum(sizes.values()))
+                # It may have been reset or forgotten since it was looked up.
+                session = self.all_mocks.sessions.setdefault(self.name, self)
+                session.mocks = (*mocks, *session.mocks)
+                session.specs.update({place: placed[place] for place in naming_files})
+                session.sizes.update(sizes)
         return mocks
 
     def remove(self, ids: Optional[Iterable[str]] = None) -> int:
@@ -10277,15 +10425,17 @@ class Session:
             for mock in gone:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
+                self.all_mocks.used -= self.sizes.pop(mock.place)
         return len(gone)
 
     def reset(self) -> None:
         """Forget its mocks, what was remembered of answers, and how often it used any mock."""
         with self.all_mocks.lock:
+            self.all_mocks.used -= sum(self.sizes.values())
             self.mocks, self.known_index = (), Index(())
-            self.specs, self.uses, self.memory = {}, {}, None
-            if self.name:
-                self.all_mocks.sessions.pop(self.name, None)
+            self.specs, self.sizes, self.uses, self.memory = {}, {}, {}, None
+            if self.name and self.all_mocks.sessions.get(self.name) is self:
+                del self.all_mocks.sessions[self.name]
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
@@ -10298,6 +10448,11 @@ class Session:
         with self.all_mocks.lock:
             if changed:
                 self.mocks = tuple(changed.get(mock.place, mock) for mock in self.mocks)
+            # What has grown stays: there is nobody to whom it could be refused.
+            for place in self.sizes.keys() & changed.keys():
+                before, after = self.sizes[place], MOCK_SIZE + object_size(changed[place])
+                self.sizes[place] = after
+                self.all_mocks.used += after - before
             known = {mock.key for mock in self.in_order()}
             self.uses = {key: uses for key, uses in self.uses.items() if key in known}
 
@@ -10320,8 +10475,9 @@ class Session:
         """How often it has used a mock, to be counted on."""
         uses = self.uses.get(mock.key)
         if uses is None:
-            # Not an assignment: of two threads both get the same.
-            uses = self.uses.setdefault(mock.key, Uses())
+            # Of two threads both get the same, and nobody looks at all of them meanwhile.
+            with self.all_mocks.lock:
+                uses = self.uses.setdefault(mock.key, Uses())
         return uses
 
     def count_of(self, mock: Mock) -> int:
@@ -10364,22 +10520,55 @@ class Mocks:
     ) -> None:
         self.say = say
         self.lock = threading.Lock()  # of the sessions and what they hold
+        self.used = 0  # bytes of memory of mocks that were added
+        # Whether somebody waits for a session's requests, or holds one of its streams at a gate.
+        self.is_awaited: Callable[[str], bool] = lambda name: False
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
         self.files = MockFiles(directories, say, self.read_again)
 
     def session(self, name: str) -> Session:
-        """A session, which begins when it is first asked for."""
+        """A session, which begins when it is first asked for.  NoRoom if there are too many."""
         if not name:
             return self.sessions[""]
         with self.lock:
             session = self.sessions.get(name)
             if session is None:
+                if len(self.sessions) >= SESSIONS:
+                    self.forget_one()
                 session = self.sessions[name] = Session(name, self)
             self.sessions.move_to_end(name)
-            if len(self.sessions) > SESSIONS:
-                del self.sessions[next(old for old in self.sessions if old)]
         return session
+
+    def forget_one(self) -> None:
+        """Forget the session that was unused for longest, of those that have nothing of their own."""
+        for name, session in self.sessions.items():
+            if name and not session.mocks and not self.is_awaited(name):
+                del self.sessions[name]
+                return
+        raise NoRoom(
+            400,  # clients try again after most others
+            f"there are {SESSIONS} sessions, each with mocks of its own or somebody who waits; "
+            "POST /__mock__/reset in one that is over, or with ?session=* for all, makes room",
+            code="too_many_sessions",
+        )
+
+    def take(self, size: int) -> None:
+        """Note that added mocks take so many bytes; NoRoom if that is too much.  `lock` is held."""
+        if self.used + size > MOCKS_ROOM:
+            raise NoRoom(
+                413,
+                f"these mocks take {size >> 20} MiB of memory, and those that were added before "
+                f"have {self.used >> 20} of {MOCKS_ROOM >> 20} MiB; DELETE /__mock__/mocks, or POST "
+                "/__mock__/reset, with ?session=* for all sessions, makes room",
+                code="too_many_mocks",
+            )
+        self.used += size
+
+    def names(self) -> List[str]:
+        """The names of all sessions."""
+        with self.lock:
+            return list(self.sessions)
 
     @property
     def from_files(self) -> Tuple[Mock, ...]:
@@ -10447,14 +10636,14 @@ class Operations:
         """The sessions that are meant."""
         names = [self.session]
         if self.session == EVERY_SESSION:
-            names = list(self.mocks.sessions)
+            names = self.mocks.names()
         return [self.mocks.session(name) for name in names]
 
     # --- mocks ---
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
         """Add mocks in front of all others of one session; BadMock, and none is added, if one is
-        wrong."""
+        wrong, NoRoom if they take too much memory."""
         return self.mocks.session(self.session).add(specs)
 
     def mocks_json(self) -> List[Json]:
@@ -11775,8 +11964,8 @@ class Answerer:
         near = session.near(call, wire)
         message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
-        more = {"near_misses": [miss.json() for miss in near]}
-        response = failed(wire, call, failure, Delivery(), more)
+        misses = [miss.json() for miss in near]
+        response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
         note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
         is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
@@ -11785,7 +11974,7 @@ class Answerer:
             note=note,
             wire=wire,
             is_repeatable=is_repeatable,
-            near=tuple(near),
+            near=tuple(misses),
             unmatched=True,
         )
 
@@ -12481,6 +12670,7 @@ class Core:
         if problems:
             raise BadMock("\n".join(problems))
         self.journal = Journal(settings.journal)
+        self.mocks.is_awaited = self.journal.is_awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.turns = Turns(WRITERS)

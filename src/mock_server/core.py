@@ -38,6 +38,7 @@ class Core:
         if problems:
             raise BadMock("\n".join(problems))
         self.journal = Journal(settings.journal)
+        self.mocks.is_awaited = self.journal.is_awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.turns = Turns(WRITERS)

@@ -9,7 +9,6 @@ from .gates import Gate
 from .jsons import copied, timestamp
 from .limits import JOURNAL_BODY, Json
 from .mocks.match import Condition
-from .mocks.near import NearMiss
 from .values import Call, Request
 
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
@@ -56,7 +55,7 @@ class Entry:
         self.mock = ""
         self.fault = ""
         self.unmatched = False
-        self.near: Tuple[NearMiss, ...] = ()
+        self.near: Tuple[Json, ...] = ()
         self.note = ""
         # What became of it; filled in at the end.
         self.duration: Optional[float] = None
@@ -86,7 +85,7 @@ class Entry:
             "fault": self.fault or None,
             "status": self.status,
             "unmatched": self.unmatched,
-            "near_misses": [miss.json() for miss in self.near],
+            "near_misses": [copied(miss) for miss in self.near],
             "note": self.note,
             "duration": self.duration,
             "bytes_sent": self.bytes_sent,

@@ -14,6 +14,7 @@ from typing import Dict, FrozenSet, List, Mapping, Set, Tuple
 from .errors import Refused, http_phrase, shown
 from .limits import HEAD_LIMIT, LINE_LIMIT, Headers
 from .secrets import masked
+from .sizes import pairs_size, strings_size
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -24,7 +25,6 @@ FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
 NO_BODY = (204, 304)  # statuses
 
 
-PAIR_WEIGHT = 100  # bytes that the objects of a header or a query parameter take, halved
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 
@@ -165,10 +165,8 @@ class Head:
     @functools.cached_property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        size = len(self.target) + PAIR_WEIGHT * len(self.query)
-        for name, value in self.headers.items():
-            size += PAIR_WEIGHT + len(name) + len(value)
-        return 2 * size
+        size = strings_size((self.target, self.path))
+        return size + pairs_size(self.query) + pairs_size(self.headers)
 
 
 def malformed(message: str, status: int = 400) -> Refused:

@@ -41,7 +41,6 @@ __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
 import base64
 import binascii
-import contextlib
 import difflib
 import fnmatch
 import functools
@@ -61,6 +60,7 @@ import threading
 import time
 import warnings
 import zlib
+from bisect import bisect_right
 from collections import OrderedDict, deque
 from dataclasses import asdict, dataclass, field, fields, replace
 from email.utils import formatdate
@@ -77,6 +77,7 @@ from typing import (
     Deque,
     Dict,
     FrozenSet,
+    Generator,
     Iterable,
     Iterator,
     List,
@@ -130,8 +131,9 @@ LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it rea
 
 # --- how much is done at once ---
 
-SPARE_THREADS = 32  # threads that stay to wait for the next connection
-WRITERS = 4  # unpaced streams that write at the same moment; the others wait for their turn
+WORKERS = 8  # threads for what takes long
+LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
+JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
 LOG_LINES = 10_000  # log lines that may wait for a slow standard error
 GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
 QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
@@ -289,6 +291,16 @@ def http_phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"
+
+
+def line_of(error: Exception) -> int:
+    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno
 
 
 # === jsons ===================================================================
@@ -525,7 +537,6 @@ class Request:
     port: int = 0
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
-    patience: Any = None  # how its connection waits, where it may have to
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; several times as fast as dataclasses.replace."""
@@ -538,7 +549,6 @@ class Request:
             self.port,
             self.session,
             self.peer,
-            self.patience,
         )
 
 
@@ -895,7 +905,7 @@ class Plan:
     """How the same bytes are cut anew on the wire."""
 
     split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
-    coalesce: int = 1  # events a write
+    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
     eol: str = ""  # line ends of an event stream
     comments: bool = False  # before each of its events
     no_space: bool = False  # after its field names
@@ -924,7 +934,11 @@ class Hold:
     """A place in a stream that is passed only when its gate lets it."""
 
 
-Frame = Union[bytes, Hold]
+class Breath:
+    """A place in what takes long to make, at which others have their turn."""
+
+
+Frame = Union[bytes, Hold, Breath]
 
 
 @dataclass(frozen=True)
@@ -942,7 +956,9 @@ class Response:
 
 
 # === gates ===================================================================
-# Gates: one thread lets another go on, or fills the stream that it sends.  May touch threading.
+# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
+
+# May touch threading.
 
 
 class Gate:
@@ -968,11 +984,33 @@ class Gate:
             return True
 
 
-Patience = Callable[[Gate, float], None]  # waits until a gate opens, for so many seconds
+class Wanting(NamedTuple):
+    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
+    what comes next, which takes long, is done where it delays nobody."""
+
+    gate: Optional[Gate] = None
+    timeout: float = 0.0
 
 
-def in_a_thread(gate: Gate, timeout: float) -> None:
-    """Waits in this thread, which nothing else interrupts."""
+ASIDE = Wanting()
+Result = TypeVar("Result")
+Work = Generator[Wanting, None, Result]  # it yields what it waits for
+
+
+def done_here(work: Work[Result]) -> Result:
+    """Do all of some work in this thread, which waits where the work does."""
+    try:
+        while True:
+            wanting = next(work)
+            if wanting.gate:
+                wait_here(wanting.gate, wanting.timeout)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+
+
+def wait_here(gate: Gate, timeout: float) -> None:
+    """Wait in this thread until a gate opens, for so many seconds."""
     opened = threading.Event()
     gate.wake = opened.set
     if not gate.take():
@@ -6954,24 +6992,19 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
 
 
-class Entry:
-    """One request in the journal.
+class Asked:
+    """What was asked and answered: all of an entry that is the same for equal requests.
 
-    What is shown of it is made when somebody looks, for most are never looked at.  `masked` holds
-    query and headers without credentials; `call` is what was asked, as far as it could be read;
-    `size` is about how many bytes of memory it takes."""
+    `masked` holds query and headers without credentials; `call` is what was asked, as far as it
+    could be read; `size` is about how many bytes of memory an entry takes with this."""
 
-    # There are thousands of them: without a dict each is far smaller.
     __slots__ = (
-        *("number", "moment", "method", "path", "port", "session", "masked", "body", "provider"),
-        *("call", "size", "status", "mock", "fault", "unmatched", "near", "note", "duration"),
-        *("blocked", "bytes_sent", "events_sent", "events_total", "ended", "gate", "is_remembered"),
+        *("method", "path", "port", "session", "masked", "body", "provider", "call", "size"),
+        *("status", "mock", "fault", "unmatched", "near", "note", "events_total"),
     )
 
     def __init__(
         self,
-        number: str,
-        moment: float,
         request: Request,
         masked: Mapping[str, Mapping[str, str]],
         body: Json,
@@ -6979,8 +7012,6 @@ class Entry:
         call: Optional[Call],
         size: int,
     ) -> None:
-        self.number = number
-        self.moment = moment
         self.method = request.method
         self.path = request.path
         self.port = request.port
@@ -6997,43 +7028,15 @@ class Entry:
         self.unmatched = False
         self.near: Tuple[Json, ...] = ()
         self.note = ""
-        # What became of it; filled in at the end.
-        self.duration: Optional[float] = None
-        self.blocked = 0.0
-        self.bytes_sent = 0
-        self.events_sent = 0
-        self.events_total: Optional[int] = None
-        self.ended: Optional[str] = None
-        self.gate: Optional[Gate] = None
-        self.is_remembered = True  # until the journal drops it
+        self.events_total: Optional[int] = None  # of a stream that is made as it goes
 
-    def json(self) -> Dict[str, Json]:
-        """All that is shown of it; what is changed in there changes nothing here."""
-        return {
-            "id": self.number,
-            "time": timestamp(self.moment),
-            "port": self.port,
-            "session": self.session or None,
-            "method": self.method,
-            "path": self.path,
-            "query": dict(self.masked["query"]),
-            "headers": dict(self.masked["headers"]),
-            "body": copied(self.body),
-            "provider": self.provider,
-            **self.call_json(),
-            "mock": self.mock or None,
-            "fault": self.fault or None,
-            "status": self.status,
-            "unmatched": self.unmatched,
-            "near_misses": [copied(miss) for miss in self.near],
-            "note": self.note,
-            "duration": self.duration,
-            "bytes_sent": self.bytes_sent,
-            "events_sent": self.events_sent,
-            "events_total": self.events_total,
-            "blocked": self.blocked,
-            "ended": self.ended,
-        }
+    @property
+    def kind(self) -> Tuple[Optional[str], Optional[str], int, bool]:
+        """Provider, API, status, and whether a mock answered: what requests are counted by."""
+        api = None
+        if self.call:  # none if the request could not be read
+            api = self.call.api
+        return self.provider, api, self.status, bool(self.mock)
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -7048,12 +7051,8 @@ class Entry:
             "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
         }
 
-    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
-        """Whether it fulfils conditions, and has ended in the way that is asked for."""
-        if ended is not None and self.ended != ended:
-            return False
-        if not conditions:
-            return True
+    def matches(self, conditions: Sequence[Condition]) -> bool:
+        """Whether it fulfils conditions."""
         # Masked, as they were kept: of credentials only a hash can be asked for.
         query, headers = self.masked["query"], self.masked["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
@@ -7062,6 +7061,81 @@ class Entry:
         else:
             seen = Call(request, self.provider or "", "", "", "", body=None)
         return all(condition.holds(condition.get(seen)) for condition in conditions)
+
+
+class Sent:
+    """How far an answer has come: bytes of its body, framing included, events, and seconds for
+    which the client took nothing."""
+
+    __slots__ = ("bytes", "events", "blocked")
+
+    def __init__(self, bytes: int = 0, events: int = 0) -> None:
+        self.bytes = bytes
+        self.events = events
+        self.blocked = 0.0
+
+
+class Entry:
+    """One request in the journal.
+
+    What is shown of it is made when somebody looks, for most are never looked at.  `sent` is kept
+    up to date while the answer is under way."""
+
+    # There are thousands of them: without a dict each is far smaller.
+    __slots__ = ("number", "moment", "asked", "sent", "duration", "ended", "gate", "is_remembered")
+
+    def __init__(self, number: str, moment: float, asked: Asked, sent: Sent) -> None:
+        self.number = number
+        self.moment = moment
+        self.asked = asked
+        self.sent = sent
+        self.duration: Optional[float] = None
+        self.ended: Optional[str] = None
+        self.gate: Optional[Gate] = None
+        self.is_remembered = True  # until the journal drops it
+
+    @property
+    def events_total(self) -> Optional[int]:
+        """How many events the whole answer has, as far as that is known."""
+        total = self.asked.events_total
+        if total is None and self.ended == "complete":
+            total = self.sent.events
+        return total
+
+    def json(self) -> Dict[str, Json]:
+        """All that is shown of it; what is changed in there changes nothing here."""
+        asked, sent = self.asked, self.sent
+        return {
+            "id": self.number,
+            "time": timestamp(self.moment),
+            "port": asked.port,
+            "session": asked.session or None,
+            "method": asked.method,
+            "path": asked.path,
+            "query": dict(asked.masked["query"]),
+            "headers": dict(asked.masked["headers"]),
+            "body": copied(asked.body),
+            "provider": asked.provider,
+            **asked.call_json(),
+            "mock": asked.mock or None,
+            "fault": asked.fault or None,
+            "status": asked.status,
+            "unmatched": asked.unmatched,
+            "near_misses": [copied(miss) for miss in asked.near],
+            "note": asked.note,
+            "duration": self.duration,
+            "bytes_sent": max(0, sent.bytes),
+            "events_sent": sent.events,
+            "events_total": self.events_total,
+            "blocked": round(sent.blocked, 6),
+            "ended": self.ended,
+        }
+
+    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
+        """Whether it fulfils conditions, and has ended in the way that is asked for."""
+        if ended is not None and self.ended != ended:
+            return False
+        return not conditions or self.asked.matches(conditions)
 
 
 # === sizes ===================================================================
@@ -7833,7 +7907,7 @@ known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 WIRE_PLANS: Mapping[str, Plan] = {
     "whole": Plan(coalesce=1_000_000),
-    "event": Plan(),
+    "event": Plan(coalesce=1),
     "byte": Plan(split=1),
     "utf8": Plan(split="utf8"),
     "eol": Plan(split="eol"),
@@ -7861,9 +7935,12 @@ FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
-    if plan.eol or plan.comments or plan.no_space:
-        return tuple([relined_event(frame, plan) for frame in frames])
-    return frames
+    if not (plan.eol or plan.comments or plan.no_space):
+        return frames
+    changed = (relined_event(frame, plan) for frame in frames)
+    if isinstance(frames, tuple):
+        return tuple(changed)
+    return changed
 
 
 def relined_event(frame: bytes, plan: Plan) -> bytes:
@@ -7886,6 +7963,7 @@ def relined_event(frame: bytes, plan: Plan) -> bytes:
 # --- events a write ---
 
 Group = Tuple[Frame, int]  # bytes, and how many events lie in them
+BREATHS = 64  # frames after which others have their turn
 
 
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
@@ -7897,8 +7975,10 @@ def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
         if joined and (isinstance(frame, Hold) or len(joined) >= most):
             yield b"".join(joined), len(joined)
             joined = []
-        if isinstance(frame, Hold):
+        if not isinstance(frame, bytes):
             yield frame, 0
+        elif len(joined) % BREATHS == BREATHS - 1:
+            yield Breath(), 0
     if joined:
         yield b"".join(joined), len(joined)
 
@@ -7924,7 +8004,7 @@ def gzip_groups(
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
     waiting = seen = 0  # events in zlib's buffer, and all so far
     for frame, events in groups:
-        if isinstance(frame, Hold):
+        if not isinstance(frame, bytes):
             yield frame, 0
             continue
         if honest is not None and seen + events > honest:
@@ -7952,14 +8032,20 @@ CUTS = {
 }
 
 
-def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
+def cut_up(data: bytes, split: Union[int, str]) -> Iterator[bytes]:
     """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
     if not split or not data:
-        return [data]
-    if isinstance(split, int):
-        return [data[at : at + split] for at in range(0, len(data), split)]
-    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
-    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
+        yield data
+    elif isinstance(split, int):
+        for at in range(0, len(data), split):
+            yield data[at : at + split]
+    else:
+        start = 0
+        for match in CUTS[split].finditer(data):
+            yield data[start : match.end()]
+            start = match.end()
+        if start < len(data):
+            yield data[start:]
 
 
 TRAILER = "X-Mock-Trailer", "the end"
@@ -7983,12 +8069,14 @@ def chunk(data: bytes, plan: Plan) -> bytes:
 class Send:
     """Bytes that go out in one write, `head` of them before the body.
 
-    `events` of a stream end with them, and `last` says that the stream does."""
+    `ends` says where in them events of a stream end, and `last` that the stream does.  What is
+    `alone` is joined with nothing that is due at the same moment."""
 
     data: bytes
-    events: int = 0
+    ends: Tuple[int, ...] = ()
     head: int = 0
     last: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -8012,7 +8100,7 @@ class Cut:
     how: str
 
 
-Step = Union[Send, Wait, Hold, Hang, Cut]
+Step = Union[Send, Wait, Hold, Breath, Hang, Cut]
 
 
 @dataclass(frozen=True)
@@ -8090,8 +8178,8 @@ def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
         if isinstance(step, Send):
             if step.last or is_whole(step):
                 return
-            sent += step.events
-            if step.events and sent > after:
+            sent += len(step.ends)
+            if step.ends and sent > after:
                 return
         yield step
 
@@ -8123,9 +8211,13 @@ def truncating(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Itera
 
     A stream, of which `after` may say how many events, ends cleanly, only without the provider's
     last events."""
-    steps = list(steps)
+    steps, known = [], steps
+    for step in known:
+        steps.append(step)
+        if len(steps) % BREATHS == 0:  # of a long stream all is made before any of it is sent
+            yield Breath()
     sends = [step for step in steps if isinstance(step, Send)]
-    events = sum(step.events for step in sends)
+    events = sum(len(step.ends) for step in sends)
     streams = events > 0 or any(step.last for step in sends)
     if not streams or any(map(is_whole, sends)):
         yield from (step for step in steps if isinstance(step, Wait))
@@ -8188,9 +8280,9 @@ def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterato
             continue
         last = len(step.data) - 1
         for at in range(len(step.data)):
-            events = step.events if at == last else 0
+            ends = tuple([1 for end in step.ends if end == at + 1])
             in_head = int(at < step.head)
-            yield Send(step.data[at : at + 1], events, in_head, step.last and at == last)
+            yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
 
 
 # === mocks/delivery ==========================================================
@@ -8289,7 +8381,7 @@ def parse_plan(node: Node) -> Plan:
         check_word(node.get(key), words)
     for key in PLAN_FLAGS:
         node.get(key).flag(False)
-    node.get("coalesce").integer("a number of events", 1, math.inf, 1)
+    node.get("coalesce").integer("a number of events", 1, math.inf, 0)
     return Plan(**node.value)
 
 
@@ -8932,7 +9024,7 @@ class Index:
 
 
 # === answered ================================================================
-# A response and where it comes from, and what the journal remembers of it.  May ask the clock.
+# A response and where it comes from, and what the journal remembers of it.  Touches nothing.
 
 
 ITEM_SIZE = 64  # of a short string in a tuple
@@ -8975,9 +9067,8 @@ def control_refusal(refused: Refused) -> Answered:
     return Answered(control_response(refused.status, error, refused.headers), control=True)
 
 
-def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
-    """A request as the journal keeps it, with no credential in it; how it ended is filled in
-    later."""
+def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
+    """A request and its answer as the journal keeps them, with no credential in them."""
     call = answered.call
     if call and not call.was_read:
         call = None
@@ -8995,20 +9086,20 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
     provider = None
     if answered.wire:
         provider = answered.wire.provider
-    entry = Entry(number, time.time(), request, head.kept, body, provider, call, size)
-    entry.mock = answered.mock
-    entry.note = answered.note
-    entry.unmatched = answered.unmatched
-    entry.near = answered.near
+    asked = Asked(request, head.kept, body, provider, call, size)
+    asked.mock = answered.mock
+    asked.note = answered.note
+    asked.unmatched = answered.unmatched
+    asked.near = answered.near
     response = answered.response
-    entry.status = response.status
+    asked.status = response.status
     if response.delivery.fault:
-        entry.fault = response.delivery.fault.kind
+        asked.fault = response.delivery.fault.kind
     if response.frames is None:
-        entry.events_total = 0
+        asked.events_total = 0
     elif isinstance(response.frames, tuple):
-        entry.events_total = len(response.frames)
-    return entry
+        asked.events_total = len(response.frames)
+    return asked
 
 
 def body_size(body: Json, call: Optional[Call]) -> int:
@@ -9539,13 +9630,12 @@ class Counters:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
-        call = entry.call  # none if the request could not be read
-        key = entry.provider, call.api if call else None, entry.status, bool(entry.mock)
+        kind = entry.asked.kind
         self.running -= 1
-        self.requests[key] = self.requests.get(key, 0) + 1
+        self.requests[kind] = self.requests.get(kind, 0) + 1
         self.ends[ended] = self.ends.get(ended, 0) + 1
-        self.bytes_sent += entry.bytes_sent
-        self.events_sent += entry.events_sent
+        self.bytes_sent += max(0, entry.sent.bytes)
+        self.events_sent += entry.sent.events
         self.seconds += entry.duration or 0.0
 
     def families(self) -> List[Family]:
@@ -9605,10 +9695,15 @@ class Waiter(Gate):
         # Each is counted once: when it comes, or, if it matters how it ended, when it ends.
         if (entry.ended is None) != (wanted.ended is None):
             return
-        if wanted.session in (EVERY_SESSION, entry.session) and wanted.holds(entry):
-            self.missing -= 1
-            if self.missing == 0:
-                self.release()
+        if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
+            self.found(1)
+
+    def found(self, more: int) -> None:
+        """There are so many more of them."""
+        was_open = self.missing <= 0
+        self.missing -= more
+        if self.missing <= 0 and not was_open:
+            self.release()
 
 
 class Journal:
@@ -9647,12 +9742,13 @@ class Journal:
 
     def remember(self, entry: Entry) -> None:
         """Put an entry behind those of its session, and drop what is too much then."""
-        entries = self.sessions.get(entry.session)
+        session = entry.asked.session
+        entries = self.sessions.get(session)
         if entries is None:
-            entries = self.sessions[entry.session] = deque()
+            entries = self.sessions[session] = deque()
         entries.append(entry)
         self.order.append(entry)
-        self.used += entry.size
+        self.used += entry.asked.size
         self.remembered += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
@@ -9664,20 +9760,21 @@ class Journal:
         while self.order and (self.used > self.room or not self.order[0].is_remembered):
             oldest = self.order.popleft()
             if oldest.is_remembered:
-                self.sessions[oldest.session].popleft()
+                self.sessions[oldest.asked.session].popleft()
                 self.forget(oldest)
 
     def forget(self, entry: Entry) -> None:
         """Forget an entry that its session has dropped.  Its place in the order stays until it is
         first, or too many have gone."""
         entry.is_remembered = False
-        self.used -= entry.size
+        self.used -= entry.asked.size
         self.remembered -= 1
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
-        if entry.session and not self.sessions.get(entry.session):
-            self.sessions.pop(entry.session, None)
+        session = entry.asked.session
+        if session and not self.sessions.get(session):
+            self.sessions.pop(session, None)
 
     def end(self, entry: Entry, ended: str) -> None:
         """Say how a request ended."""
@@ -9693,7 +9790,7 @@ class Journal:
         """Have those who wait look at an entry, and send it to those who watch."""
         for waiter in self.waiters:
             waiter.look(entry)
-        sessions = (EVERY_SESSION, entry.session)
+        sessions = (EVERY_SESSION, entry.asked.session)
         watching = [feed for session, feed in self.feeds if session in sessions]
         if watching:
             event = "request" if entry.ended is None else "ended"
@@ -9741,29 +9838,32 @@ class Journal:
         """Whether somebody waits for requests of a session, or may release one of its streams."""
         with self.lock:
             waited = any(waiter.wanted.session == session for waiter in self.waiters)
-            return waited or any(entry.session == session for entry in self.gated.values())
+            return waited or any(entry.asked.session == session for entry in self.gated.values())
 
     def open_gates(self, session: str) -> None:
         """Let the gated streams of a session, or of all for `*`, run to their end."""
         with self.lock:
             gated = list(self.gated.values())
         for entry in gated:
-            if entry.gate and session in (EVERY_SESSION, entry.session):
+            if entry.gate and session in (EVERY_SESSION, entry.asked.session):
                 entry.gate.release(ALL_EVENTS)
 
-    def wait(
-        self, wanted: Wanted, count: int, timeout: float, patience: Patience = in_a_thread
-    ) -> Tuple[List[Entry], bool]:
-        """The requests that are wanted, and whether there were `count` of them in time."""
+    def waiting(self, wanted: Wanted, count: int, timeout: float) -> Work[Tuple[List[Entry], bool]]:
+        """Work that gives the requests that are wanted, and whether there were `count` of them in
+        time."""
+        waiter = Waiter(wanted, count)
         with self.lock:
-            present = self.matching(wanted)
-            if len(present) >= count or self.closed:
-                return present, len(present) >= count
-            # Under the same lock as the look, so that no request comes between.
-            waiter = Waiter(wanted, count - len(present))
+            # Under one lock, so that each request is seen here or by the waiter, and not twice.
+            entries = self.entries(wanted.session)
+            if wanted.ended is not None:
+                entries = [entry for entry in entries if entry.ended == wanted.ended]
             self.waiters.append(waiter)
         try:
-            patience(waiter, timeout)
+            present = [entry for entry in entries if wanted.holds(entry)]
+            with self.lock:
+                waiter.found(len(present))
+            if waiter.missing > 0 and not self.closed:
+                yield Wanting(waiter, timeout)
         finally:
             with self.lock:
                 self.waiters.remove(waiter)
@@ -10425,13 +10525,13 @@ class Session:
             for mock in gone:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
-                self.all_mocks.used -= self.sizes.pop(mock.place)
+                self.all_mocks.release(self.sizes.pop(mock.place))
         return len(gone)
 
     def reset(self) -> None:
         """Forget its mocks, what was remembered of answers, and how often it used any mock."""
         with self.all_mocks.lock:
-            self.all_mocks.used -= sum(self.sizes.values())
+            self.all_mocks.release(sum(self.sizes.values()))
             self.mocks, self.known_index = (), Index(())
             self.specs, self.sizes, self.uses, self.memory = {}, {}, {}, None
             if self.name and self.all_mocks.sessions.get(self.name) is self:
@@ -10521,6 +10621,7 @@ class Mocks:
         self.say = say
         self.lock = threading.Lock()  # of the sessions and what they hold
         self.used = 0  # bytes of memory of mocks that were added
+        self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
         # Whether somebody waits for a session's requests, or holds one of its streams at a gate.
         self.is_awaited: Callable[[str], bool] = lambda name: False
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
@@ -10541,7 +10642,7 @@ class Mocks:
         return session
 
     def forget_one(self) -> None:
-        """Forget the session that was unused for longest, of those that have nothing of their own."""
+        """Forget the session that was unused for longest, of those with nothing of their own."""
         for name, session in self.sessions.items():
             if name and not session.mocks and not self.is_awaited(name):
                 del self.sessions[name]
@@ -10558,12 +10659,17 @@ class Mocks:
         if self.used + size > MOCKS_ROOM:
             raise NoRoom(
                 413,
-                f"these mocks take {size >> 20} MiB of memory, and those that were added before "
-                f"have {self.used >> 20} of {MOCKS_ROOM >> 20} MiB; DELETE /__mock__/mocks, or POST "
+                f"these mocks take {size >> 20} MiB of memory, and those added before have "
+                f"{self.used >> 20} of {MOCKS_ROOM >> 20} MiB; DELETE /__mock__/mocks, or POST "
                 "/__mock__/reset, with ?session=* for all sessions, makes room",
                 code="too_many_mocks",
             )
         self.used += size
+
+    def release(self, size: int) -> None:
+        """Note that added mocks that took so many bytes are gone."""
+        self.used -= size
+        self.freed(size)
 
     def names(self) -> List[str]:
         """The names of all sessions."""
@@ -10678,18 +10784,13 @@ class Operations:
         """How many requests fulfil conditions."""
         return len(self.journal.matching(Wanted(self.session, wanted)))
 
-    def wait(
-        self,
-        wanted: Sequence[Condition],
-        count: int,
-        ended: Optional[str],
-        timeout: float,
-        patience: Patience = in_a_thread,
-    ) -> Waited:
-        """The requests that fulfil conditions and ended as asked, once there are `count` of them;
-        or those that came in `timeout` seconds."""
+    def waiting(
+        self, wanted: Sequence[Condition], count: int, ended: Optional[str], timeout: float
+    ) -> Work[Waited]:
+        """Work that gives the requests that fulfil conditions and ended as asked, once there are
+        `count` of them; or those that came in `timeout` seconds."""
         asked = Wanted(self.session, wanted, ended)
-        came, is_enough = self.journal.wait(asked, count, timeout, patience)
+        came, is_enough = yield from self.journal.waiting(asked, count, timeout)
         if is_enough:
             return Waited(came)
         until = f"within {timeout:g} seconds"
@@ -10992,15 +11093,19 @@ FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-sto
 # Prometheus, "Exposition formats": the type names the version of the text format.
 METRICS_HEADERS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
 
-Action = Callable[["Control", ControlRequest], Union[Response, Answered]]
+Reaction = Union[Response, Answered]
+Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
 
 
 class ControlRoute(NamedTuple):
-    """One thing that can be done: its template below /__mock__, who does it, and what it is."""
+    """One thing that can be done: its template below /__mock__, who does it, and what it is.
+
+    What is `long` goes through all requests or all mocks."""
 
     template: str
     action: Action
     about: str
+    is_long: bool = False
 
     @property
     def method(self) -> str:
@@ -11021,12 +11126,16 @@ class Control:
         self.journal = journal
         self.settings = settings
 
-    def answer(self, request: Request) -> Answered:
-        """The response to a control request; a refusal says what is wrong."""
+    def answering(self, request: Request) -> Work[Answered]:
+        """Work that gives the response to a control request; a refusal says what is wrong."""
         try:
             admit(request, self.settings)
-            action, params = control_action(request)
-            answer = action(self, ControlRequest(request, params))
+            route, params = control_route(request)
+            if route.is_long:
+                yield ASIDE
+            answer = route.action(self, ControlRequest(request, params))
+            if isinstance(answer, Generator):
+                answer = yield from answer
         except Refused as refused:
             return control_refusal(refused)
         except Unavailable as error:
@@ -11093,10 +11202,10 @@ class Control:
         entries = self.operations(asked).entries()
         # A query is text: `unmatched=0` and a bare `unmatched` are no.
         if query.get("unmatched").text("0").lower() not in ("", "0", "false"):
-            entries = [entry for entry in entries if entry.unmatched]
+            entries = [entry for entry in entries if entry.asked.unmatched]
         mock = query.get("mock")
         if not mock.is_absent:
-            entries = [entry for entry in entries if entry.mock == mock.value]
+            entries = [entry for entry in entries if entry.asked.mock == mock.value]
         limit = query.get("limit").whole(0, len(entries))
         newest = entries[max(0, len(entries) - limit) :]
         return control_response(200, {"requests": shown_entries(newest)})
@@ -11110,7 +11219,7 @@ class Control:
         wanted = conditions_in(asked.body("match"))
         return control_response(200, {"count": self.operations(asked).count(wanted)})
 
-    def wait(self, asked: ControlRequest) -> Response:
+    def wait(self, asked: ControlRequest) -> Work[Response]:
         """Requests that match, once there are enough."""
         body = asked.body("match", "count", "ended", "timeout")
         wanted = conditions_in(body)
@@ -11119,9 +11228,7 @@ class Control:
         timeout = body.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)
         count = body.get("count").whole(1, 1)
         operations = self.operations(asked)
-        # Without a connection there is no client that could leave.
-        patience = asked.request.patience or in_a_thread
-        waited = operations.wait(wanted, count, ended, timeout, patience)
+        waited = yield from operations.waiting(wanted, count, ended, timeout)
         if not waited.shortfall:
             return control_response(200, {"requests": shown_entries(waited.entries)})
         message = waited.shortfall
@@ -11184,21 +11291,28 @@ class Control:
             "GET /requests",
             requests,
             "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
+            is_long=True,
         ),
         ControlRoute("DELETE /requests", forget, "empty the journal"),
-        ControlRoute("POST /requests/count", count, '`{"match"}` → `{"count"}`'),
+        ControlRoute("POST /requests/count", count, '`{"match"}` → `{"count"}`', is_long=True),
         ControlRoute(
             "POST /requests/wait",
             wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
             "else 408",
+            is_long=True,
         ),
         ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
         ControlRoute("GET /requests/live", live, "the journal as an event stream"),
         ControlRoute(
-            "GET /mocks", mocks_loaded, "what is loaded, in matching order, with use counts"
+            "GET /mocks",
+            mocks_loaded,
+            "what is loaded, in matching order, with use counts",
+            is_long=True,
         ),
-        ControlRoute("POST /mocks", add, "add one mock or an array of them → 201 with ids"),
+        ControlRoute(
+            "POST /mocks", add, "add one mock or an array of them → 201 with ids", is_long=True
+        ),
         ControlRoute("DELETE /mocks", remove_all, "remove those added at run time"),
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
@@ -11233,8 +11347,8 @@ def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ..
     return tuple((re.compile(pattern_of(path)), routes) for path, routes in by_path.items())
 
 
-def control_action(request: Request) -> Tuple[Action, Mapping[str, str]]:
-    """The action that a request asks for, and the placeholders of its path."""
+def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
+    """The route that a request takes, and the placeholders of its path."""
     path = request.path[len(CONTROL_PREFIX) :]
     method = request.method
     if method == "HEAD":  # RFC 9110, 9.3.2: what GET answers; its body is left out at the end
@@ -11252,7 +11366,7 @@ def control_action(request: Request) -> Tuple[Action, Mapping[str, str]]:
             continue
         if method in routes:
             params = {name: unquote(text) for name, text in match.groupdict().items()}
-            return routes[method].action, params
+            return routes[method], params
         allowed = ", ".join(sorted(routes))
         # RFC 9110, 15.5.6: a 405 says in Allow what would do.
         raise Refused(
@@ -11322,7 +11436,7 @@ NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
 
 def frame_size(frame: Frame) -> int:
     """The bytes of a frame; a place where the stream waits has none."""
-    return 0 if isinstance(frame, Hold) else len(frame)
+    return len(frame) if isinstance(frame, bytes) else 0
 
 
 def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
@@ -11822,6 +11936,7 @@ def unfit(call: Call, outcome: Outcome) -> str:
 
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
+MANY_INPUTS = 16  # to embed
 NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
 SESSION_ROOM = 256 * 1024  # and by each session
 
@@ -11833,19 +11948,27 @@ class Answerer:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
 
     def answer(self, request: Request) -> Answered:
-        """The response to a request, whatever it is; from memory, if it came before."""
+        """The response to a request, however long it takes."""
+        return done_here(self.answering(request))
+
+    def answering(self, request: Request) -> Work[Answered]:
+        """Work that gives the response to a request, whatever it is; from memory, if it came
+        before."""
         self.mocks.files.refresh()
+        if len(request.body) > LONG:
+            yield ASIDE
         if request.path.startswith(CONTROL_PREFIX):
-            return Control(self.mocks, self.journal, self.settings).answer(request)
+            control = Control(self.mocks, self.journal, self.settings)
+            return (yield from control.answering(request))
         session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
-            return self.fresh(request, session)
+            return (yield from self.fresh(request, session))
         memory = self.memory(session, request)
         known = memory.find(request)
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
-            answered = self.fresh(request.with_headers(headers), session)
+            answered = yield from self.fresh(request.with_headers(headers), session)
             return memory.keep(request, headers.noted, answered)
         if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:
@@ -11861,8 +11984,8 @@ class Answerer:
             session.memory = memory
         return memory
 
-    def fresh(self, request: Request, session: Session) -> Answered:
-        """The response to a request, worked out."""
+    def fresh(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, worked out."""
         if request.method == "OPTIONS":
             return Answered(options_response(request))
         if request.path == "/" and request.method in ("GET", "HEAD"):
@@ -11876,7 +11999,9 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 return self.fail(wire, begun, wire.unauthorized(request))
             call = wire.read(request, params, self.body(wire, request))
-            return self.reply(wire, call, session)
+            if takes_long(call):
+                yield ASIDE
+            return (yield from self.reply(wire, call, session))
         except BadField as wrong:
             return self.fail(wire, begun, wire.complaint(wrong))
         except Refused as refused:
@@ -11911,14 +12036,16 @@ class Answerer:
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
-    def reply(self, wire: WireFormat, call: Call, session: Session) -> Answered:
-        """The answer that the request brings along, of the first mock that matches, or of the
-        fallback."""
+    def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
+        """Work that gives the answer that the request brings along, of the first mock that matches,
+        or of the fallback."""
         brought = brought_along(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
         found, is_repeatable = session.find(call, wire)
         if found:
+            if len(found.mock.canonical) > LONG:
+                yield ASIDE
             return self.mocked(wire, call, found, brought, is_repeatable)
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
@@ -11990,6 +12117,11 @@ class Answerer:
             if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
                 fault = None
         return replace(delivery, pace=pace, fault=fault)
+
+
+def takes_long(call: Call) -> bool:
+    """Whether it takes long to answer a call, whatever the mock is."""
+    return len(call.inputs) > MANY_INPUTS or call.schema is not None
 
 
 def health() -> Response:
@@ -12119,40 +12251,38 @@ def printable(text: str) -> str:
 
 def request_line(entry: Entry) -> str:
     """One request as a line of text."""
-    path = entry.path
-    if entry.session:
-        path = f"/@{entry.session}{path}"
-    words = [timestamp(entry.moment), str(entry.port), entry.method, path, str(entry.status)]
+    asked, sent = entry.asked, entry.sent
+    path = asked.path
+    if asked.session:
+        path = f"/@{asked.session}{path}"
+    words = [timestamp(entry.moment), str(asked.port), asked.method, path, str(asked.status)]
     if entry.ended != "complete":
         words.append(str(entry.ended))
-    words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{entry.bytes_sent}B"]
-    if entry.call and entry.call.stream:
-        words.append(f"{entry.events_sent} events")
-    words.append(entry.provider or "")
-    if entry.call:
-        words += [entry.call.api, entry.call.model]
-    if entry.mock:
-        words.append(f'"{entry.mock}"')
-    words.append(entry.note)
+    words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{max(0, sent.bytes)}B"]
+    if asked.call and asked.call.stream:
+        words.append(f"{sent.events} events")
+    words.append(asked.provider or "")
+    if asked.call:
+        words += [asked.call.api, asked.call.model]
+    if asked.mock:
+        words.append(f'"{asked.mock}"')
+    words.append(asked.note)
     return " ".join(word for word in words if word)
 
 
 # === sockets =================================================================
-# Sockets, polling, bells, and what ends a connection or the program.  Touches no request.
+# Sockets, bells, TLS, and what ends a connection.  Touches no request.
 
 
-# Where there is no MSG_DONTWAIT, a write waits in the kernel.
+# Where there is no MSG_DONTWAIT, sockets themselves do not block.
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 
 
-READABLE = getattr(select, "POLLIN", 1)
-
-
-WRITABLE = getattr(select, "POLLOUT", 4)
-
-
-# The other side has closed.  Where there is no POLLRDHUP, only a reset is noticed.
-HUNG_UP = getattr(select, "POLLRDHUP", 0)
+# Events of a socket, with epoll's numbers.
+READABLE = getattr(select, "EPOLLIN", 1)
+WRITABLE = getattr(select, "EPOLLOUT", 4)
+GONE = getattr(select, "EPOLLRDHUP", 0x2000)  # the other side has closed
+OVER = getattr(select, "EPOLLHUP", 16) | getattr(select, "EPOLLERR", 8)  # watched for unasked
 
 
 class Broke(Exception):
@@ -12163,53 +12293,14 @@ class Vanished(Exception):
     """The client left, or takes nothing any more; how it ended, in the journal's words."""
 
 
-# --- waiting ---
-
-
-def ready(sock: Any, events: int, timeout: float) -> int:
-    """Wait until one of the poll events, or the other side's end, holds of a socket.
-
-    0 if none does within so many seconds."""
-    if isinstance(sock, TLSConnection) and events == READABLE and sock.pending():
-        return READABLE
-    if not hasattr(select, "poll"):  # Windows
-        return selected(sock, events, timeout)
-    poller = select.poll()
-    poller.register(sock, events)
-    answers = poller.poll(max(0.0, timeout) * 1000)
-    if not answers:
-        return 0
-    return answers[0][1]
-
-
-def selected(sock: Any, events: int, timeout: float) -> int:
-    """The same with select(), which knows READABLE and WRITABLE alone."""
-    if not events:
-        time.sleep(timeout)
-        return 0
-    readers = [sock] if events == READABLE else []
-    writers = [sock] if events == WRITABLE else []
-    readable, writable, _ = select.select(readers, writers, [], timeout)
-    if readable or writable:
-        return events
-    return 0
-
-
-def shut(sock: socket.socket, how: int) -> None:
-    """Shut a socket down, if it is still there."""
-    try:
-        sock.shutdown(how)
-    except OSError:
-        pass
-
-
 class Bell:
-    """What wakes a thread that waits beside a client: any other thread may ring it."""
+    """What wakes a thread that waits for sockets: any other thread may ring it."""
 
     def __init__(self) -> None:
         self.reader, self.writer = socket.socketpair()
         self.reader.setblocking(False)
         self.writer.setblocking(False)
+        self.number = self.reader.fileno()
 
     def ring(self) -> None:
         """Ring it, if it is still there."""
@@ -12217,24 +12308,6 @@ class Bell:
             self.writer.send(b"x")
         except OSError:
             pass  # nobody waits any more, or it rings already
-
-    def heard(self, sock: Any, timeout: Optional[float]) -> bool:
-        """Wait until it rings, or for so many seconds.
-
-        False if the other side of the socket ends first."""
-        if not hasattr(select, "poll"):  # Windows
-            select.select([self.reader], [], [], timeout)
-            self.silence()
-            return True
-        poller = select.poll()
-        poller.register(sock, HUNG_UP)
-        poller.register(self.reader, READABLE)
-        milliseconds = None
-        if timeout is not None:
-            milliseconds = max(0.0, timeout) * 1000
-        numbers = [number for number, _ in poller.poll(milliseconds)]
-        self.silence()
-        return not numbers or self.reader.fileno() in numbers
 
     def silence(self) -> None:
         """Have it ring no more, until it is rung again."""
@@ -12249,62 +12322,42 @@ class Bell:
         self.writer.close()
 
 
-class Stop:
-    """What the main thread waits for: one of some signals, or `set()` in another thread.
-
-    A bell, because Python runs a signal handler only once the main thread is back from the system:
-    one that comes just before a wait on a lock would be noticed after it.  The byte for
-    set_wakeup_fd is never missed."""
-
-    def __init__(self, *signals: int) -> None:
-        self.bell = Bell()
-        self.bell.reader.setblocking(True)
-        signal.set_wakeup_fd(self.bell.writer.fileno(), warn_on_full_buffer=False)
-        for number in signals:
-            signal.signal(number, lambda *_: None)
-
-    def set(self) -> None:
-        """End the wait."""
-        self.bell.ring()
-
-    def wait(self) -> None:
-        """Wait until it is time to stop."""
-        self.bell.reader.recv(1)
-
-    def close(self) -> None:
-        """Give its sockets back; the signals do nothing from now on."""
-        signal.set_wakeup_fd(-1)
-        self.bell.close()
+def has_more(connection: Any) -> bool:
+    """Whether there are bytes, or an end, to be read at once."""
+    if isinstance(connection, TLSConnection):
+        if connection.pending():
+            return True
+        connection = connection.sock
+    try:
+        socket.socket.recv(connection, 1, socket.MSG_PEEK | DONT_WAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # its end is there to be read
+    return True
 
 
 # --- TLS ---
 
 
 class TLSConnection:
-    """A TLS connection with the methods of a socket that the server uses.
-
-    None of them blocks but `recv`, which waits for as long as SO_RCVTIMEO says."""
+    """A TLS connection with the methods of a socket that the server uses.  None of them blocks."""
 
     def __init__(self, sock: "ssl.SSLSocket") -> None:
         self.sock = sock
         self.family = sock.family
-        self.timeout = IDLE_SECONDS
-        sock.setblocking(False)
 
     def fileno(self) -> int:
         """The descriptor, -1 once it is closed."""
         return self.sock.fileno()
 
     def pending(self) -> int:
-        """Bytes that are decrypted and not yet read: poll() knows nothing of them."""
+        """Bytes that are decrypted and not yet read: a poller knows nothing of them."""
         return self.sock.pending()
 
     def setsockopt(self, level: int, option: int, value: Any) -> None:
-        """The socket's option; SO_RCVTIMEO is kept here."""
-        if option == socket.SO_RCVTIMEO:
-            self.timeout = unpacked_timeout(value)
-        else:
-            self.sock.setsockopt(level, option, value)
+        """Set the socket's option."""
+        self.sock.setsockopt(level, option, value)
 
     def getsockopt(self, level: int, option: int) -> int:
         """The socket's option."""
@@ -12319,21 +12372,16 @@ class TLSConnection:
         except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
             raise BlockingIOError("TLS can take nothing for now") from None
 
-    def recv(self, size: int) -> bytes:
-        """Bytes, none at the end; BlockingIOError after the timeout."""
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Bytes, none at the end; BlockingIOError if there are none for now."""
         import ssl
 
-        deadline = time.monotonic() + self.timeout
-        while True:
-            try:
-                return self.sock.recv(size)
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""
-            except ssl.SSLWantReadError:
-                if not ready(self.sock, READABLE, deadline - time.monotonic()):
-                    raise BlockingIOError("nothing came in time") from None
-            except ssl.SSLWantWriteError:
-                ready(self.sock, WRITABLE, deadline - time.monotonic())
+        try:
+            return self.sock.recv(size)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError("nothing has come") from None
 
     def shutdown(self, how: int) -> None:
         """Say goodbye as TLS does it, if there is somebody to hear it, then end the connection."""
@@ -12349,187 +12397,313 @@ class TLSConnection:
         self.sock.close()
 
 
-def packed_timeout(seconds: float) -> bytes:
-    """Seconds as SO_RCVTIMEO wants them: a timeval, or milliseconds on Windows."""
-    if os.name == "nt":
-        return struct.pack("l", int(seconds * 1000))
-    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+# === loop ====================================================================
+# The loop: one thread that waits for all sockets, and for what is due.
+
+# May touch threading, selectors and time.
 
 
-def unpacked_timeout(packed: bytes) -> float:
-    """The seconds of a packed timeout."""
-    if os.name == "nt":
-        return float(struct.unpack("l", packed)[0] / 1000)
-    seconds, microseconds = struct.unpack("ll", packed)
-    return float(seconds + microseconds / 1e6)
+INFINITE = float("inf")
+MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
+TURN_SECONDS = (
+    0.002  # how long what only waits for its turn may keep what is due from being on time
+)
+SPARE_TIMERS = (
+    1000  # times in the heap that nothing waits for any more, before they are cleared out
+)
+
+# What a wait may be for beside events of the socket, and how it may have ended.
+TURN = -1
+WOKEN = -2
+TIME = 0
+
+# What a task does: it yields events of its socket (None: not even its end) and until when it waits
+# for them, and is told which came, TIME, or WOKEN.
+Wish = Tuple[Optional[int], float]
+Task = Generator[Wish, int, Any]
 
 
-# === pacer ===================================================================
-# Who writes when: the pacer, which goes on with every paced stream, and turns for all others.
+class Poller(Protocol):
+    """Waits for many sockets at once; select.epoll is one."""
 
-# May touch threading, time and epoll.
+    def register(self, number: int, events: int) -> None:
+        """Watch a socket."""
 
+    def modify(self, number: int, events: int) -> None:
+        """Watch it for other events."""
 
-class Paceable(Protocol):
-    """What the pacer needs of a connection: `unsent` are bytes that its client has not taken."""
+    def unregister(self, number: int) -> None:
+        """Watch it no more."""
 
-    connection: socket.socket
-    unsent: bytes
-
-    def advance(
-        self, steps: Iterator[Step], pooled: bool, due: float, blocks: bool = True
-    ) -> float:
-        """Do steps until the next pause, and say when that is over; 0 at their end."""
-
-    def how_it_left(self) -> str:
-        """What the journal says of a client that left in a pause."""
-
-
-@dataclass
-class Paused:
-    """A stream in a pause: its next steps, and when they are due.
-
-    `over` is a lock that is free once its own thread is to go on, with `error` if there is one."""
-
-    stream: Paceable
-    steps: Iterator[Step]
-    due: float
-    over: Any
-    error: Optional[Exception] = None
-
-
-class Pacer:
-    """One thread that goes on with every stream whose pause is over, while their own threads sleep.
-
-    A thousand threads that each wake up fifty times a second fight for the interpreter, and come
-    late; one that looks at a heap does not.  What would block is given back to the stream's own
-    thread.  Needs epoll, which also tells at once when a client leaves; where there is none, each
-    thread waits for itself."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.thread: Optional[threading.Thread] = None
-        self.arrived: Deque[Paused] = deque()
-        self.running: Dict[int, Paused] = {}  # by the number of their socket
-        self.heap: List[Tuple[float, int, Paused]] = []  # the next first
-        self.order = itertools.count()  # of streams that are due at the same moment
-        self.closed = False
-
-    def go_on(self, stream: Paceable, steps: Iterator[Step], due: float) -> float:
-        """Have a stream's steps done from `due` on.
-
-        0 at its end, or when its next steps are due if it has `unsent` bytes."""
-        with self.lock:
-            if not self.thread:
-                self.open()
-        paused = Paused(stream, steps, due, threading.Lock())
-        paused.over.acquire()
-        self.arrived.append(paused)
-        os.write(self.rope, b"x")  # rings the bell, so that epoll returns
-        paused.over.acquire()
-        if paused.error:
-            raise paused.error
-        return paused.due
-
-    def open(self) -> None:
-        """Start the thread, with the first stream that needs it."""
-        self.epoll = select.epoll()
-        self.bell, self.rope = os.pipe()
-        self.epoll.register(self.bell, READABLE)
-        self.thread = threading.Thread(target=self.run, name="pacer", daemon=True)
-        self.thread.start()
-
-    def run(self) -> None:
-        """Wait for what comes first: the end of a pause, a new stream, or a client that leaves."""
-        while not self.closed:
-            timeout = None
-            if self.heap:
-                timeout = min(3600.0, max(0.0, self.heap[0][0] - time.monotonic()))
-            for number, _ in self.epoll.poll(timeout):
-                if number == self.bell:
-                    os.read(number, 65536)
-                elif number in self.running:
-                    self.give_back(number, Vanished(self.running[number].stream.how_it_left()))
-            while self.arrived:
-                self.admit(self.arrived.popleft())
-            now = time.monotonic()
-            while self.heap and self.heap[0][0] <= now:
-                self.resume(heapq.heappop(self.heap)[2])
-
-    def admit(self, paused: Paused) -> None:
-        """Take a stream over."""
-        number = paused.stream.connection.fileno()
-        self.running[number] = paused
-        # Only for the end: what its client sends is read after the answer.
-        self.epoll.register(number, HUNG_UP)
-        heapq.heappush(self.heap, (paused.due, next(self.order), paused))
-
-    def resume(self, paused: Paused) -> None:
-        """Go on with one stream, unless it is over."""
-        stream = paused.stream
-        number = stream.connection.fileno()
-        # It was given back, and its number may be another connection's by now.
-        if self.running.get(number) is not paused:
-            return
-        try:
-            paused.due = stream.advance(paused.steps, False, paused.due, blocks=False)
-        except Exception as error:  # noqa: BLE001  it is the stream's own, and goes to its thread
-            self.give_back(number, error)
-            return
-        if stream.unsent or paused.due <= 0:
-            self.give_back(number)
-        else:
-            heapq.heappush(self.heap, (paused.due, next(self.order), paused))
-
-    def give_back(self, number: int, error: Optional[Exception] = None) -> None:
-        """Give a stream back to its own thread."""
-        self.epoll.unregister(number)
-        paused = self.running.pop(number)
-        paused.error = error
-        paused.over.release()
+    def poll(self, timeout: Optional[float], maxevents: int) -> List[Tuple[int, int]]:
+        """Numbers of sockets with the events that came in so many seconds; -1 waits for ever."""
 
     def close(self) -> None:
-        """End the thread; all streams are over."""
-        if not self.thread:
+        """Give its descriptor back."""
+
+
+class Selected:
+    """A Poller where there is no epoll, with what `selectors` has.
+
+    That knows nothing of a client's end: while only the end is waited for, it is looked for behind
+    what there is to read, which is left there; once there are bytes, nothing more is noticed."""
+
+    def __init__(self) -> None:
+        import selectors
+
+        self.selector = selectors.DefaultSelector()
+        self.events: Dict[int, int] = {}
+
+    def register(self, number: int, events: int) -> None:
+        """Watch a socket."""
+        self.events[number] = events
+        wanted = 0
+        if events & (READABLE | GONE):
+            wanted |= 1  # selectors.EVENT_READ
+        if events & WRITABLE:
+            wanted |= 2  # selectors.EVENT_WRITE
+        if wanted:
+            self.selector.register(number, wanted)
+
+    def modify(self, number: int, events: int) -> None:
+        """Watch it for other events."""
+        self.unregister(number)
+        self.register(number, events)
+
+    def unregister(self, number: int) -> None:
+        """Watch it no more."""
+        del self.events[number]
+        try:
+            self.selector.unregister(number)
+        except KeyError:
+            pass  # there was nothing to wait for
+
+    def poll(self, timeout: Optional[float], maxevents: int) -> List[Tuple[int, int]]:
+        """Numbers of sockets with the events that came in so many seconds."""
+        found = []
+        patience = None if timeout is None or timeout < 0 else timeout
+        for key, seen in self.selector.select(patience)[:maxevents]:
+            number = int(key.fd)
+            events = self.seen(number, seen)
+            if events:
+                found.append((number, events))
+        return found
+
+    def seen(self, number: int, seen: int) -> int:
+        """The events of a socket, in epoll's numbers."""
+        events = 0
+        if seen & 2:
+            events |= WRITABLE
+        if not seen & 1:
+            return events
+        if self.events[number] & READABLE:
+            return events | READABLE
+        if at_end(number):
+            return events | GONE
+        self.selector.unregister(number)  # there is something to read, later
+        return events
+
+    def close(self) -> None:
+        """Give its descriptor back."""
+        self.selector.close()
+
+
+def at_end(number: int) -> bool:
+    """Whether a socket that is readable has nothing but its end to be read."""
+    watched = socket.socket(fileno=number)
+    try:
+        return not watched.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        watched.detach()
+
+
+def new_poller() -> Poller:
+    """The best Poller that this system has."""
+    if hasattr(select, "epoll"):
+        return select.epoll()
+    return Selected()
+
+
+class Member:
+    """What the loop resumes: a socket with a task, or without one, when it is idle.
+
+    `happened` is called for events, `on_time` when `due` is over.  `timer` is the earliest time in
+    the loop's heap that is meant for it."""
+
+    number = -1  # of its socket
+    interest: Optional[int] = None  # the events that it is watched for
+    due = timer = INFINITE
+
+    def happened(self, events: int) -> None:
+        """Something has happened on its socket."""
+
+    def on_time(self) -> None:
+        """What it waited for has not come in time, or its pause is over."""
+
+
+class Alarm(Member):
+    """Something to be done once, at a time."""
+
+    def __init__(self, loop: Loop, action: Callable[[], None]) -> None:
+        self.loop, self.action = loop, action
+
+    def on_time(self) -> None:
+        """Do it."""
+        self.loop.forget(self)
+        self.action()
+
+
+class Loop:
+    """One thread that goes on with every connection as soon as it can.
+
+    Nothing that it calls may block or take long.  Events of sockets come first, then what is due,
+    then what only waits for its turn; each for a bounded time, so that none keeps the others from
+    being on time."""
+
+    def __init__(
+        self,
+        poller: Optional[Poller] = None,
+        complain: Callable[[Exception], None] = lambda error: None,
+    ) -> None:
+        if poller is None:
+            poller = new_poller()
+        self.poller = poller
+        self.complain = complain  # is told of faults, so that they cost no more than a connection
+        self.bell = Bell()
+        self.poller.register(self.bell.number, READABLE)
+        self.watched: Dict[int, Member] = {}
+        self.members: Set[Member] = set()  # all that may wait for a time
+        self.heap: List[Tuple[float, int, Member]] = []
+        self.order = itertools.count()  # of what is due at the same moment
+        self.turns: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
+        self.rounds = 0  # how often it has asked for events
+        self.thread = 0  # the one that runs it
+        self.is_ended = False
+
+    # --- from any thread ---
+
+    def call(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Have something called by the loop's thread, soon."""
+        self.turns.append((function, arguments))
+        if self.thread != threading.get_ident():
+            self.bell.ring()
+
+    def stop(self) -> None:
+        """End it."""
+        self.is_ended = True
+        self.bell.ring()
+
+    # --- from its own ---
+
+    def watch(self, member: Member, events: Optional[int]) -> None:
+        """Tell a member when one of some events happens on its socket; None is none at all, not
+        even its end."""
+        known = member.interest
+        if known == events:
             return
-        self.closed = True
-        os.write(self.rope, b"x")
-        self.thread.join(1.0)
-        self.epoll.close()
-        os.close(self.bell)
-        os.close(self.rope)
+        member.interest = events
+        if events is None:
+            del self.watched[member.number]
+            self.poller.unregister(member.number)
+        elif known is None:
+            self.poller.register(member.number, events)
+            self.watched[member.number] = member
+        else:
+            self.poller.modify(member.number, events)
 
+    def set_due(self, member: Member, due: float) -> None:
+        """Have a member told when a moment of the monotonic clock has come."""
+        member.due = due
+        if due >= member.timer:
+            return  # the heap's own time comes first, and is put off then
+        member.timer = due
+        heapq.heappush(self.heap, (due, next(self.order), member))
+        if len(self.heap) > 2 * len(self.members) + SPARE_TIMERS:
+            self.clear_heap()
 
-class Turns:
-    """So many streams may write without pauses at the same moment; the others wait for their turn.
+    def clear_heap(self) -> None:
+        """Leave one time a member in the heap: of closed connections none is to stay."""
+        timed = [member for member in self.members if member.due < INFINITE]
+        for member in timed:
+            member.timer = member.due
+        self.heap = [(member.due, next(self.order), member) for member in timed]
+        heapq.heapify(self.heap)
 
-    Not a semaphore: whoever gives a turn back and asks again at once would always get it."""
+    def at(self, due: float, action: Callable[[], None]) -> None:
+        """Have something called at a moment of the monotonic clock."""
+        alarm = Alarm(self, action)
+        self.members.add(alarm)
+        self.set_due(alarm, due)
 
-    def __init__(self, free: int) -> None:
-        self.lock = threading.Lock()
-        self.free = free
-        self.waiting: Deque[Any] = deque()
+    def forget(self, member: Member) -> None:
+        """Tell a member nothing any more."""
+        self.watch(member, None)
+        self.members.discard(member)
+        member.due = INFINITE
 
-    def take(self) -> None:
-        """Wait for a turn.
+    def run(self) -> None:
+        """Go on until it is stopped."""
+        self.thread = threading.get_ident()
+        while not self.is_ended:
+            try:
+                self.go_round()
+            except Exception as error:  # noqa: BLE001  one fault must not end all connections
+                self.complain(error)
+        self.thread = 0
 
-        Whoever has one gives it back after 64 events, or when its client reads too slowly."""
-        with self.lock:
-            if self.free:
-                self.free -= 1
-                return
-            own_turn = threading.Lock()
-            own_turn.acquire()
-            self.waiting.append(own_turn)
-        own_turn.acquire()
+    def go_round(self) -> None:
+        """Do what there is to do, or wait for it."""
+        self.rounds += 1
+        for number, events in self.poller.poll(self.patience(), MOST_EVENTS):
+            member = self.watched.get(number)
+            if member:
+                member.happened(events)
+            elif number == self.bell.number:
+                self.bell.silence()
+        if self.heap:
+            self.do_due()
+        if self.turns:
+            self.take_turns()
 
-    def give_back(self) -> None:
-        """Hand a turn to who waits longest."""
-        with self.lock:
-            if self.waiting:
-                self.waiting.popleft().release()
+    def patience(self) -> float:
+        """For how many seconds there is nothing to do but to wait; -1 for ever."""
+        if self.turns:
+            return 0.0
+        if not self.heap:
+            return -1.0
+        return max(0.0, self.heap[0][0] - time.monotonic())
+
+    def do_due(self) -> None:
+        """Tell those whose time has come."""
+        now = time.monotonic()
+        while self.heap and self.heap[0][0] <= now:
+            due, _, member = heapq.heappop(self.heap)
+            if due != member.timer:
+                continue  # an earlier one came in between
+            member.timer = INFINITE
+            if member.due > now:
+                self.set_due(member, member.due)
             else:
-                self.free += 1
+                member.due = INFINITE
+                member.on_time()
+
+    def take_turns(self) -> None:
+        """Go on with what waits for its turn, each once, until something may be due."""
+        until = time.monotonic() + TURN_SECONDS
+        for _ in range(len(self.turns)):
+            function, arguments = self.turns.popleft()
+            function(*arguments)
+            if time.monotonic() > until:
+                return
+
+    def close(self) -> None:
+        """Give its descriptors back; it runs no more."""
+        self.poller.close()
+        self.bell.close()
 
 
 # === tls =====================================================================
@@ -12649,13 +12823,140 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
     return context, cert
 
 
+# === trimming ================================================================
+# Memory that was freed, given back to the system.  May call the C library.
+
+
+TRIM_AT = 32 * 1024 * 1024  # bytes that were freed since it was last given back
+ARENA_MAX = -8  # of mallopt(3): glibc's malloc.h calls it M_ARENA_MAX
+
+
+def give_back_memory() -> None:
+    """Give the system what the C library keeps of memory that was freed.
+
+    Only glibc keeps so much, and has the call (malloc_trim(3)).  It also gives each thread a heap
+    of its own, which keeps as much again: of Python's threads one runs at a time, and one heap
+    does for them all."""
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None)
+        library.mallopt(ARENA_MAX, 1)
+        library.malloc_trim(0)
+    except (ImportError, AttributeError, OSError, TypeError):
+        pass  # another C library, or none to be called
+
+
+class Trimming:
+    """Has memory given back now and then, once enough was freed.  `later` has something done when
+    nobody waits for it: it takes milliseconds."""
+
+    def __init__(self, later: Callable[[Callable[[], None]], None]) -> None:
+        self.later = later
+        self.total = 0  # bytes; a count that is slightly wrong, of two threads, does no harm
+        self.is_planned = False
+
+    def freed(self, size: int) -> None:
+        """Note that so many bytes are free, or are about to be."""
+        self.total += size
+        if self.total >= TRIM_AT and not self.is_planned:
+            self.is_planned = True
+            self.later(self.trim)
+
+    def trim(self) -> None:
+        """Give it back."""
+        self.total = 0
+        self.is_planned = False
+        give_back_memory()
+
+
+# === workers =================================================================
+# Threads for what takes long.  May touch threading.
+
+
+# What is to be done, and who is told what came of it: a value, or an error.
+Report = Callable[[Any, Optional[BaseException]], None]
+Job = Tuple[Callable[[], Any], Report]
+
+
+class Workers:
+    """At most so many threads, started when they are needed; what they can't do yet waits.
+
+    Where no thread can be started, the work is done by whoever brings it, who is slower then:
+    better than not at all."""
+
+    def __init__(self, most: int = WORKERS, say: Callable[[str], None] = lambda line: None) -> None:
+        self.most = most
+        self.say = say
+        self.jobs: "queue.SimpleQueue[Optional[Job]]" = queue.SimpleQueue()
+        self.lock = threading.Lock()
+        self.started = 0
+        self.idle = 0
+        self.has_complained = False
+
+    def do(self, work: Callable[[], Any], report: Report) -> None:
+        """Have something done, and its report told in whatever thread did it."""
+        with self.lock:
+            is_needed = self.idle <= self.jobs.qsize() and self.started < self.most
+            if is_needed:
+                self.started += 1
+        if is_needed and not self.start() and not self.started:
+            perform(work, report)
+            return
+        self.jobs.put((work, report))
+
+    def start(self) -> bool:
+        """Start one more thread, if the system lets it."""
+        try:
+            threading.Thread(target=self.run, name="worker", daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            with self.lock:
+                self.started -= 1
+            if not self.has_complained:
+                self.has_complained = True
+                self.say(f"no thread can be started ({error}): what takes long delays others")
+            return False
+        self.has_complained = False
+        return True
+
+    def run(self) -> None:
+        """Do what comes, until it is over."""
+        while True:
+            with self.lock:
+                self.idle += 1
+            job = self.jobs.get()
+            with self.lock:
+                self.idle -= 1
+            if job is None:
+                break
+            perform(*job)
+            del job  # what came of it is not to be kept until the next one
+        with self.lock:
+            self.started -= 1
+
+    def close(self) -> None:
+        """Have the threads end once nothing waits any more."""
+        for _ in range(self.started):
+            self.jobs.put(None)
+
+
+def perform(work: Callable[[], Any], report: Report) -> None:
+    """Do something and tell what came of it."""
+    try:
+        value = work()
+    except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
+        report(None, error)
+    else:
+        report(value, None)
+
+
 # === core ====================================================================
 # What all ports of a process share.
 
 
 class Core:
-    """What all ports of a process share: settings, mocks, answers, journal, log, TLS, and turns for
-    unpaced streams; `ports` counts those that are open.
+    """What all ports of a process share: settings, mocks, answers, journal, log, TLS, the loop that
+    does it all and the threads for what takes long; `ports` counts those that are open.
 
     Raises BadMock if a data directory holds a mock that can't be used, OSError if a certificate
     can't be read or made."""
@@ -12673,8 +12974,49 @@ class Core:
         self.mocks.is_awaited = self.journal.is_awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
-        self.turns = Turns(WRITERS)
         self.tls, self.tls_cert = tls_of(settings)
+        self.workers = Workers(say=self.log.say)
+        self.loop = Loop(complain=self.complain)
+        self.trimming = Trimming(self.when_quiet)
+        self.mocks.freed = self.trimming.freed
+        self.thread: Optional[threading.Thread] = None  # that runs the loop in the background
+
+    def when_quiet(self, action: Callable[[], None]) -> None:
+        """Have something done aside, a second from now."""
+
+        def do() -> None:
+            self.workers.do(action, lambda value, error: None)
+
+        self.loop.call(self.loop.at, time.monotonic() + 1, do)
+
+    def complain(self, error: Exception) -> None:
+        """Say that something went wrong that should not."""
+        what = f"{type(error).__name__}: {error}"
+        self.log.say(f"internal error: {what} (line {line_of(error)}); please report it")
+
+    def run(self) -> None:
+        """Run the loop until the last port is closed."""
+        try:
+            self.loop.run()
+        finally:
+            self.workers.close()
+            self.log.close()
+            self.loop.close()
+
+    def run_in_background(self) -> None:
+        """Run the loop in a thread, unless it is running already."""
+        if not self.thread and not self.loop.thread:
+            self.thread = threading.Thread(target=self.run, name="loop", daemon=True)
+            self.thread.start()
+
+    def end(self) -> None:
+        """Have the loop end; all ports are closed."""
+        self.loop.stop()
+
+    def wait_for_end(self) -> None:
+        """Wait until the loop has ended, if the last port is closed."""
+        if self.thread and not self.ports:
+            self.thread.join(GRACE_SECONDS)
 
     def operations(self, session: str) -> Operations:
         """What can be done with a session; an empty name is what is without one."""
@@ -12834,7 +13176,12 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
 
 
 # === channel =================================================================
-# A connection's socket: bytes in, bytes out, turns to write, waits that end with its client.
+# A connection's socket as a task sees it: bytes in, bytes out, waits that end with its client.
+
+
+READ_SIZE = 64 * 1024  # bytes that are read at once
+Value = TypeVar("Value")
+Waiting = Generator[Wish, int, Value]  # what yields what it waits for, and gives a value in the end
 
 
 class CoreLike(Protocol):
@@ -12843,140 +13190,248 @@ class CoreLike(Protocol):
     answerer: Answerer
     journal: Journal
     log: Log
+    loop: Loop
     max_body: int
     numbers: "itertools.count[int]"  # of requests
-    turns: Turns
+    tls: "Optional[ssl.SSLContext]"
+    workers: Workers
+    trimming: Trimming
 
 
 class ServerLike(Protocol):
     """What a connection needs of its server."""
 
-    pacer: Optional[Pacer]
     port: int
+    url: str
     stopping: bool
     idle_seconds: float
     head_seconds: float
     body_seconds: float
     stall_seconds: float
     linger_seconds: float
+    connections: "Set[Any]"
 
     @property
     def core(self) -> CoreLike:
         """What all ports share."""
 
-    def busy(self, connection: socket.socket, is_busy: bool) -> None:
-        """Note whether a connection has a request under way."""
-
     def date(self) -> str:
         """The Date header."""
 
+    def left(self, connection: Any) -> None:
+        """Note that a connection has ended."""
 
-class Channel(BaseHTTPRequestHandler):
-    """The socket of one connection."""
+
+class Channel(Member, BaseHTTPRequestHandler):
+    """The socket of one connection, and the task that is done on it.
+
+    A connection without a task is idle.  A task is a generator: it yields what it waits for, and
+    the loop goes on with it then."""
 
     server: ServerLike  # type: ignore[assignment]  # socketserver knows no more than BaseServer
-    connection: socket.socket
+    connection: Union[socket.socket, TLSConnection]
 
     def setup(self) -> None:
-        """Prepare the socket: writes go out at once, an idle connection ends by itself."""
+        """Prepare the connection; nothing is read or written yet."""
         self.connection = self.request
+        self.number = self.connection.fileno()
         self.peer = str(self.client_address[0]) if self.client_address else ""
-        self.unsent = b""  # what the client did not take at once
-        self.bytes_sent = 0
-        self.blocked = 0.0  # seconds in which the client took nothing
-        self.has_turn = False
-        if self.connection.family != getattr(socket, "AF_UNIX", None):
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        idle = packed_timeout(self.server.idle_seconds)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, idle)
+        self.loop = self.server.core.loop
+        self.task: Optional[Task] = None
+        self.waits: Optional[int] = 0  # the events that the task waits for
+        self.mark = 0  # counts the waits, so that nothing ends another than it was meant for
+        self.sent = Sent()
+        self.gate = Gate()
+        if not DONT_WAIT:
+            self.request.setblocking(False)
+        self.server.connections.add(self)
+        self.loop.members.add(self)
 
     def finish(self) -> None:
-        """Nothing is buffered."""
+        """The connection is the loop's now."""
+
+    # --- what the loop calls ---
+
+    def happened(self, events: int) -> None:
+        """Something has happened on the socket."""
+        if self.task is None:
+            self.readable()
+        elif events & ((self.waits or 0) | OVER):
+            self.go(events)
+
+    def on_time(self) -> None:
+        """What was waited for has not come in time, or a pause is over."""
+        if self.task is None:
+            self.close()  # it has idled for too long
+        else:
+            self.go(TIME)
+
+    def woken(self, mark: int) -> None:
+        """What the wait of this number was for is there."""
+        if self.task is not None and self.mark == mark:
+            self.go(WOKEN)
+
+    # --- the task ---
+
+    def readable(self) -> None:
+        """There is something to read, or the client has closed, while there is no task."""
+        raise NotImplementedError
+
+    def begin(self, task: Task) -> None:
+        """Start a task."""
+        self.task = task
+        self.go(None)
+
+    def go(self, found: Optional[int]) -> None:
+        """Go on with the task until it waits; tell it what has come of its last wait."""
+        task = self.task
+        assert task is not None
+        self.due = INFINITE
+        try:
+            events, due = task.send(found)  # type: ignore[arg-type]  # None is for the beginning
+        except StopIteration as stop:
+            self.task = None
+            if stop.value:
+                self.rest()
+            else:
+                self.close()
+            return
+        except Exception as error:  # noqa: BLE001  it costs one connection, not all of them
+            self.loop.complain(error)
+            self.task = None
+            self.close()
+            return
+        self.mark += 1
+        if events == TURN:
+            self.waits = 0
+            self.loop.call(self.woken, self.mark)
+            return
+        self.waits = events
+        if events != self.interest:
+            self.loop.watch(self, events)
+        if due < INFINITE:
+            self.loop.set_due(self, due)
+
+    def rest(self) -> None:
+        """Wait for the next request."""
+        if self.server.stopping:
+            self.close()
+            return
+        self.mark += 1
+        self.loop.watch(self, READABLE)
+        self.loop.set_due(self, time.monotonic() + self.server.idle_seconds)
+        if isinstance(self.connection, TLSConnection) and self.connection.pending():
+            self.loop.call(self.next_request, self.mark)
+
+    def next_request(self, mark: int) -> None:
+        """Go on with a request that was read by TLS already."""
+        if self.task is None and self.mark == mark:
+            self.readable()
+
+    def close(self, how: str = "client_closed") -> None:
+        """End the connection; a task that is under way is told how."""
+        if self.number < 0:
+            return
+        self.loop.forget(self)
+        self.number = -1
+        self.mark += 1
+        task, self.task = self.task, None
+        if task is not None:
+            try:
+                task.throw(Vanished(how))
+            except (StopIteration, Vanished, OSError):
+                pass
+            except Exception as error:  # noqa: BLE001  the connection ends in any case
+                self.loop.complain(error)
+            task.close()
+        try:
+            self.connection.close()
+        except OSError:
+            pass
+        self.server.left(self)
 
     # --- bytes in ---
 
-    def first_bytes(self) -> bytes:
-        """The first bytes of a request, or none if the connection ends or idles for too long."""
-        self.server.busy(self.connection, False)
-        try:
-            return self.connection.recv(65536)
-        except BlockingIOError:  # SO_RCVTIMEO has run out
-            return b""
-
-    def receive(self, deadline: float) -> bytes:
+    def receive(self, deadline: float, size: int = READ_SIZE) -> Waiting[bytes]:
         """More bytes, or none at the end.  Refused once the deadline is over."""
-        seconds_left = deadline - time.monotonic()
-        if seconds_left <= 0 or not ready(self.connection, READABLE, seconds_left):
-            raise malformed("the request was not complete in time", 408)
-        return self.connection.recv(262144)
+        while True:
+            if (yield READABLE, deadline) == TIME:
+                raise malformed("the request was not complete in time", 408)
+            try:
+                return self.connection.recv(size, DONT_WAIT)
+            except BlockingIOError:
+                pass  # TLS has read something that is no data
 
     # --- bytes out ---
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Union[bytes, memoryview]) -> Waiting[None]:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        rest = memoryview(data)
-        while rest:
+        left = memoryview(data)
+        while left:
             try:
-                taken = self.connection.send(rest, DONT_WAIT)
+                taken = self.connection.send(left, DONT_WAIT)
             except BlockingIOError:
-                self.give_turn_back()  # a slow reader must not keep others from writing
                 since = time.monotonic()
-                taken = ready(self.connection, WRITABLE, self.server.stall_seconds)
-                self.blocked += time.monotonic() - since
-                if not taken:
+                found = yield WRITABLE, since + self.server.stall_seconds
+                self.sent.blocked += time.monotonic() - since
+                if found == TIME:
                     raise Vanished("client_closed") from None
                 continue
-            self.bytes_sent += taken
-            rest = rest[taken:]
+            self.sent.bytes += taken
+            left = left[taken:]
 
-    def write_unsent(self) -> None:
-        """Write what the client did not take at once."""
-        self.write(self.unsent)
-        self.unsent = b""
-
-    def take_turn(self, number: int) -> None:
-        """Have a turn among the writers; after every 64 events it is another's."""
-        turns = self.server.core.turns
-        if self.has_turn and number % 64 == 0 and turns.waiting:
-            self.give_turn_back()
-        if not self.has_turn:
-            turns.take()
-            self.has_turn = True
-
-    def give_turn_back(self) -> None:
-        """Let another stream write."""
-        if self.has_turn:
-            self.has_turn = False
-            self.server.core.turns.give_back()
+    def send_step(self, step: Send) -> Waiting[None]:
+        """Write what the client did not take at once, and count the events that it has got."""
+        sent = self.sent
+        sent.bytes -= step.head  # what is counted is the body
+        before = sent.bytes
+        try:
+            yield from self.write(step.data)
+        finally:
+            sent.events += bisect_right(step.ends, sent.bytes - before)
 
     # --- waits ---
 
-    def wait_until(self, due: float) -> None:
+    def pause(self, due: float) -> Waiting[None]:
         """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        seconds_left = due - time.monotonic()
-        if 0 < seconds_left < 0.002:
-            time.sleep(seconds_left)  # poll() counts in milliseconds
-        elif seconds_left > 0 and ready(self.connection, HUNG_UP, seconds_left):
+        if (yield GONE, due) != TIME:
             raise Vanished(self.how_it_left())
 
-    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> None:
+    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[None]:
         """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
-        with contextlib.closing(Bell()) as bell:
-            gate.wake = bell.ring
-            try:
-                self.wait_beside(bell, gate, timeout)
-            finally:
-                gate.wake = lambda: None
+        deadline = INFINITE
+        if timeout is not None:
+            deadline = time.monotonic() + timeout
+        # The next wait is this one: what comes before it begins is seen by take().
+        gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
+        try:
+            while not gate.take():
+                found = yield GONE, deadline
+                if found == TIME:
+                    return
+                if found != WOKEN:
+                    raise Vanished(self.how_it_left())
+                gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
+        finally:
+            gate.wake = lambda: None
 
-    def wait_beside(self, bell: Bell, gate: Gate, timeout: Optional[float]) -> None:
-        """Wait until a gate opens, which rings the bell, or for so many seconds."""
-        started = time.monotonic()
-        seconds_left = timeout
-        while not gate.take() and (seconds_left is None or seconds_left > 0):
-            if not bell.heard(self.connection, seconds_left):
-                raise Vanished(self.how_it_left())
-            if timeout is not None:
-                seconds_left = started + timeout - time.monotonic()
+    def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
+        """Have something done in a thread of its own, for it takes long; the client's end is not
+        looked for meanwhile."""
+        outcome: Any = []
+        mark = self.mark + 1
+
+        def tell(value: Any, error: Optional[BaseException]) -> None:
+            outcome[:] = [value, error]
+            self.loop.call(self.woken, mark)
+
+        self.server.core.workers.do(work, tell)
+        yield None, INFINITE
+        value, error = outcome
+        if error is not None:
+            raise error
+        result: Value = value
+        return result
 
     def how_it_left(self) -> str:
         """What the journal says of a client that left in a pause."""
@@ -12988,25 +13443,24 @@ class Channel(BaseHTTPRequestHandler):
 
     # --- ends ---
 
-    def end(self, how: str) -> None:
+    def end(self, how: str) -> Waiting[None]:
         """End the connection as a fault will have it."""
-        try:
-            if how == "reset":  # close() then sends RST (socket(7), SO_LINGER)
-                at_once = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-                self.connection.close()
-            else:
-                self.linger()
-        except OSError:
-            pass
+        if how == "reset":  # close() then sends RST (socket(7), SO_LINGER)
+            at_once = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        else:
+            yield from self.linger()
 
-    def linger(self) -> None:
+    def linger(self) -> Waiting[None]:
         """Let the client read its answer: closing with bytes unread would reset the connection."""
         deadline = time.monotonic() + self.server.linger_seconds
         self.connection.shutdown(socket.SHUT_WR)
-        while ready(self.connection, READABLE, deadline - time.monotonic()):
-            if time.monotonic() > deadline or not self.connection.recv(262144):
-                return
+        while (yield READABLE, deadline) != TIME:
+            try:
+                if not self.connection.recv(READ_SIZE, DONT_WAIT):
+                    return
+            except BlockingIOError:
+                pass
 
 
 # === transport ===============================================================
@@ -13018,15 +13472,16 @@ class Channel(BaseHTTPRequestHandler):
 def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
-    made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)
-    return made
+    if response.delivery.fault is None and isinstance(intact, list):
+        return intact  # a whole answer: there is nothing to join
+    return joined(broken(response.delivery.fault, "steps", intact, exchange))
 
 
 def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket if nothing goes wrong there."""
     answer: Iterable[Step]
     if response.frames is None or response.status in NO_BODY:
-        answer = whole_steps(response, exchange)  # made now: what comes after a pause takes no time
+        answer = whole_steps(response, exchange)  # made now: nothing is left to do after a pause
     else:
         answer = stream_steps(response, exchange, response.frames)
     if response.delivery.delay:
@@ -13098,7 +13553,7 @@ def complete_head(
 # --- whole answers ---
 
 
-def whole_steps(response: Response, exchange: Exchange) -> List[Step]:
+def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
     headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
@@ -13110,7 +13565,8 @@ def whole_steps(response: Response, exchange: Exchange) -> List[Step]:
         return [Send(head, head=len(head))]
     if not split or not body:
         return [Send(head + body, head=len(head))]
-    return [Send(head, head=len(head)), *map(Send, cut_up(body, split))]
+    pieces = (Send(piece, alone=True) for piece in cut_up(body, split))
+    return itertools.chain([Send(head, head=len(head), alone=True)], pieces)
 
 
 def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
@@ -13151,7 +13607,8 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     # The usual stream is made once and kept as a tuple of steps.
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
     if isinstance(frames, tuple) and not unusual:
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
+        intact = delivery.fault is None
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked, intact)
     else:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
 
@@ -13204,23 +13661,27 @@ def paced_chunks(
     Each group is a chunk and a write, or several where the plan cuts it."""
     pauses = gaps(pace)
     paced = bool(pace.first or pace.between)
+    alone = plan != USUAL_PLAN
     split = plan.split
     if gzip and isinstance(split, str):
         split = ""  # there are no characters and line ends in gzip
     for frame, events in groups:
-        if isinstance(frame, Hold):
+        if not isinstance(frame, bytes):
             yield frame
             continue
         if paced:
             pause = sum(itertools.islice(pauses, events))
             if pause:
                 yield Wait(pause)
-        *pieces, last = cut_up(frame, split)
+        pieces = cut_up(frame, split)
+        last = next(pieces)
         for piece in pieces:
-            yield Send(framed(piece, chunked, plan))
-        yield Send(framed(last, chunked, plan), events)
+            yield Send(framed(last, chunked, plan), alone=True)
+            last = piece
+        data = framed(last, chunked, plan)
+        yield Send(data, (len(data),) * events, alone=alone)
     if chunked:
-        yield Send(chunk(b"", plan), last=True)
+        yield Send(chunk(b"", plan), last=True, alone=alone)
 
 
 def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
@@ -13232,57 +13693,197 @@ def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
 
 @functools.lru_cache(maxsize=16)
 def prepared_chunks(
-    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool
+    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool, joins: bool
 ) -> Tuple[Step, ...]:
-    """The steps of a recorded or remembered stream whose pauses are all known."""
-    return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
+    """The steps of a recorded or remembered stream whose pauses are all known, joined or not."""
+    steps: Iterable[Step] = paced_chunks(coalesced(frames, 1), Pace(first, between), chunked)
+    if joins:
+        steps = joined(steps)
+    return tuple(steps)
+
+
+def joined(steps: Iterable[Step]) -> Iterator[Step]:
+    """The same steps, but what is due at the same moment leaves in one write of at most JOINED
+    bytes."""
+    held: List[Send] = []
+    size = 0
+    for step in steps:
+        if isinstance(step, Breath):
+            yield step
+            continue
+        joins = isinstance(step, Send) and not step.alone
+        if isinstance(step, Send) and joins and size + len(step.data) <= JOINED:
+            held.append(step)
+            size += len(step.data)
+            continue
+        if held:
+            yield one_of(held)
+        held = []
+        size = 0
+        if isinstance(step, Send) and joins:
+            held = [step]
+            size = len(step.data)
+        else:
+            yield step
+    if held:
+        yield one_of(held)
+
+
+def one_of(sends: List[Send]) -> Send:
+    """Several writes as one."""
+    if len(sends) == 1:
+        return sends[0]
+    ends: List[int] = []
+    size = 0
+    for send in sends:
+        ends += [size + end for end in send.ends]
+        size += len(send.data)
+    data = b"".join([send.data for send in sends])
+    return Send(data, tuple(ends), sum([send.head for send in sends]), sends[-1].last)
+
+
+# === handshake ===============================================================
+# The beginning of a connection with TLS.  May touch ssl.
+
+
+TLS_HANDSHAKE = b"\x16"  # what its first record begins with (RFC 8446, 5.1)
+
+
+def sealed(channel: Channel) -> Waiting[Optional[TLSConnection]]:
+    """A connection with TLS, once its client has shaken hands.
+
+    None if it won't, in time or at all.  One that speaks plain HTTP is told so."""
+    import ssl
+
+    deadline = time.monotonic() + channel.server.head_seconds
+    plain = channel.request
+    if (yield READABLE, deadline) == TIME:
+        return None
+    try:
+        first = plain.recv(1, socket.MSG_PEEK | DONT_WAIT)  # left there for the handshake
+        if first != TLS_HANDSHAKE:
+            if first:
+                yield from ask_for_tls(channel)
+            return None
+        plain.setblocking(False)
+        context = channel.server.core.tls
+        assert context
+        connection = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        channel.connection = connection  # which is to be closed in any case
+        while True:
+            try:
+                connection.do_handshake()
+                return TLSConnection(connection)
+            except ssl.SSLWantReadError:
+                wanted = READABLE
+            except ssl.SSLWantWriteError:
+                wanted = WRITABLE
+            if (yield wanted, deadline) == TIME:
+                return None
+    except ssl.SSLError as error:
+        channel.server.core.log.say(f"TLS handshake failed: {error.reason or error}")
+    except OSError:
+        pass  # the client has left
+    return None
+
+
+def ask_for_tls(channel: Channel) -> Waiting[None]:
+    """Tell a client that speaks plain HTTP to a port with TLS."""
+    message = f"this port speaks TLS; use https://, as in {channel.server.url}"
+    refused = Refused(400, message, code="tls_required")
+    response = channel.server.core.answerer.refuse(Request("GET", "/"), refused).response
+    exchange = Exchange(keep_alive=False, extra=(("Date", channel.server.date()),))
+    for step in answer_steps(response, exchange):
+        if isinstance(step, Send):
+            yield from channel.write(step.data)
+    yield from channel.linger()
 
 
 # === connection ==============================================================
 # One connection: reads requests, has them answered, performs the steps.
 
 
-AT_GATE = -1.0  # when the next steps of a stream are due that waits until its gate opens
+CHUNKS_SIZE = 16 * 1024  # bytes of a chunked body that are read at once: chunks may be tiny
+SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
 
 class Handler(Channel):
     """One connection: reads requests, has them answered, performs the steps."""
 
-    def setup(self) -> None:
-        """Prepare the socket; nothing is read or written yet."""
-        super().setup()
-        self.buffer = b""  # what was read and belongs to no request yet
-        self.start_response(Gate(), None)
-
     def handle(self) -> None:
-        """Answer requests until one side has had enough."""
+        """Have the loop answer requests until one side has had enough."""
+        self.buffer = b""  # what was read and belongs to no request yet
+        self.is_busy = False  # while it is not, a shutdown need not wait for it
+        self.has_body = False  # whether a body was announced that is not read yet
+        if self.server.core.tls:
+            self.begin(self.shake_hands())
+        else:
+            self.readable()
+
+    def shake_hands(self) -> Waiting[bool]:
+        """Begin TLS; whether the client did."""
+        connection = yield from sealed(self)
+        if connection:
+            self.connection = connection
+        return bool(connection)
+
+    def readable(self) -> None:
+        """The beginning of a request, or the end of the connection."""
         try:
-            while self.serve_request():
-                pass
+            data = self.connection.recv(READ_SIZE, DONT_WAIT)
+        except BlockingIOError:
+            if self.interest is None:
+                self.rest()
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        # RFC 9112, 2.2: empty lines before a request are ignored; they don't make it idle for
+        # longer, either.
+        self.buffer = data.lstrip(b"\r\n")
+        if self.buffer:
+            self.begin(self.serve())
+        elif self.interest is None:
+            self.rest()
+
+    def serve(self) -> Waiting[bool]:
+        """Answer the requests that have come; whether there may be more."""
+        try:
+            while (yield from self.serve_request()):
+                self.buffer = self.buffer.lstrip(b"\r\n")
+                if not self.buffer:
+                    return True
+                yield TURN, 0.0
         except (OSError, Vanished):
-            pass  # the client has left; there is nobody to tell
+            return False  # the client has left; there is nobody to tell
         except Broke as broke:
-            self.end(str(broke))
+            try:
+                yield from self.end(str(broke))
+            except (OSError, Vanished):
+                pass
+        return False
 
     # --- one request ---
 
-    def serve_request(self) -> bool:
+    def serve_request(self) -> Waiting[bool]:
         """Answer one request; whether the connection can be used again."""
         head: Optional[Head] = None
         data: Optional[bytes] = None
         closes = False
         started = time.monotonic()
+        self.is_busy = True
         try:
-            data = self.read_head()
-            if data is None:
-                return False
+            data = yield from self.read_head()
             started = time.monotonic()
-            self.server.busy(self.connection, True)
             head = parse_head(data)
-            request = self.request_of(head, head.session, self.read_body(head))
-            answered, coding = self.answer(request)
+            body = yield from self.read_body(head)
+            request = self.request_of(head, head.session, body)
+            answered, coding = yield from self.answer(request)
         except Refused as refused:
-            closes = refused.close
+            # What is not read of a request must never be taken for the next one.
+            closes = refused.close or self.has_body
             if head:
                 request = self.request_of(head)
             else:
@@ -13290,39 +13891,28 @@ class Handler(Channel):
                 head = Head("GET", "/", 1, {})
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
-        self.respond(request, head, answered, coding, keep_alive, started)
+        yield from self.respond(request, head, answered, coding, keep_alive, started)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
-        if closes or (not again and self.has_unread()):
-            self.linger()
-        self.server.busy(self.connection, False)
+        self.is_busy = False
+        if closes or (not again and (self.buffer or has_more(self.connection))):
+            yield from self.linger()
         return again
 
     def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
         """A request with this head."""
-        path = head.path
-        # Only the control API waits, for other requests.
-        patience = self.wait_for if path.startswith(CONTROL_PREFIX) else None
-        return Request(
-            head.method,
-            path,
-            head.query,
-            head.headers,
-            body,
-            self.server.port,
-            session,
-            self.peer,
-            patience,
-        )
+        port = self.server.port
+        _, path, query = head.parsed_target
+        return Request(head.method, path, query, head.headers, body, port, session, self.peer)
 
-    def answer(self, request: Request) -> Tuple[Answered, str]:
+    def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:
         """The answer, and its coding.
 
         A bug becomes a 500 in the provider's shape and a line in the log, never a traceback."""
         answerer = self.server.core.answerer
         try:
-            answered = answerer.answer(request)
+            answered = yield from self.done(answerer.answering(request))
             coding = coding_of(answered.response, request.headers.get("accept-encoding"))
             if coding is not None:
                 return answered, coding
@@ -13331,6 +13921,8 @@ class Handler(Channel):
             )
         except Refused as error:
             refused = error
+        except Vanished:
+            raise
         except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
             reason = f"internal error: {type(error).__name__}: {error}"
             self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")
@@ -13340,6 +13932,22 @@ class Handler(Channel):
         answered = replace(answered, response=replace(answered.response, may_gzip=False))
         return answered, "identity"
 
+    def done(self, work: Work[Answered]) -> Waiting[Answered]:
+        """What work gives, once it is done; it waits, or is done aside, where it wants to be."""
+        found = advanced(work)
+        while not isinstance(found, Answered):
+            if found is ASIDE:
+                found = yield from self.aside(functools.partial(advanced, work))
+                continue
+            try:
+                assert found.gate
+                yield from self.wait_for(found.gate, found.timeout)
+            except Vanished:
+                work.close()  # nobody waits for it any more
+                raise
+            found = advanced(work)
+        return found
+
     def refuse(self, request: Request, refused: Refused) -> Tuple[Answered, str]:
         """The answer to a request that is refused, and its coding, whatever the client takes."""
         answered = self.server.core.answerer.refuse(request, refused)
@@ -13348,18 +13956,9 @@ class Handler(Channel):
 
     # --- reading ---
 
-    def has_unread(self) -> bool:
-        """Whether the client has sent more than was asked for so far."""
-        return bool(self.buffer) or bool(ready(self.connection, READABLE, 0))
-
-    def read_head(self) -> Optional[bytes]:
-        """The next request's head; None when the client is done.
-
-        The first wait is for as long as a connection may idle."""
-        # RFC 9112, 2.2: empty lines before a request are ignored.
-        self.buffer = self.buffer.lstrip(b"\r\n")
-        patience = self.server.head_seconds if self.buffer else self.server.idle_seconds
-        deadline = time.monotonic() + patience
+    def read_head(self) -> Waiting[bytes]:
+        """The next request's head, of which some is there."""
+        deadline = time.monotonic() + self.server.head_seconds
         seen = 0
         while True:
             end = self.buffer.find(b"\r\n\r\n", max(0, seen - 3))
@@ -13369,26 +13968,17 @@ class Handler(Channel):
                 return head
             check_partial(self.buffer, seen)
             seen = len(self.buffer)
-            if seen:
-                more = self.receive(deadline)
-                if not more:
-                    raise malformed("the connection was closed in the middle of the head")
-                self.buffer += more
-                continue
-            more = self.first_bytes()
+            more = yield from self.receive(deadline)
             if not more:
-                return None
-            self.buffer = more.lstrip(b"\r\n")
-            now = time.monotonic()
-            if self.buffer:
-                deadline = now + self.server.head_seconds
-            elif now > deadline:
-                return None  # empty lines are no request: they keep no connection open
+                raise malformed("the connection was closed in the middle of the head")
+            self.buffer += more
 
-    def read_body(self, head: Head) -> bytes:
+    def read_body(self, head: Head) -> Waiting[bytes]:
         """The request's body, its codings undone."""
         limit = self.server.core.max_body
+        self.has_body = True  # as long as nothing else is known
         reader = body_reader(head, limit)
+        self.has_body = bool(reader)
         expects = head.tokens("expect")
         # 417 for any other expectation (RFC 9110, 10.1.1).
         if expects and expects != ["100-continue"]:
@@ -13399,27 +13989,24 @@ class Handler(Channel):
             return b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
+        size = CHUNKS_SIZE if isinstance(reader, ChunkedBody) else READ_SIZE
         data = self.buffer
         self.buffer = b""
         while not reader.feed(data):
-            data = self.receive(deadline)
+            data = yield from self.receive(deadline, size)
             if not data:
                 raise malformed("the connection was closed in the middle of the body")
         self.buffer = reader.rest
-        return decoded(bytes(reader.pieces), head.tokens("content-encoding"), limit)
+        self.has_body = False
+        body = bytes(reader.pieces)
+        codings = head.tokens("content-encoding")
+        if codings:  # of few bytes they may make many
+            return (yield from self.aside(functools.partial(decoded, body, codings, limit)))
+        return body
 
     # --- writing ---
-
-    def start_response(self, gate: Gate, entry: Optional[Entry]) -> None:
-        """Count anew what is sent, and how long that was blocked."""
-        self.gate = gate
-        self.entry = entry
-        self.hangs = False
-        self.bytes_sent = 0  # of the body
-        self.events_sent = 0
-        self.blocked = 0.0
 
     def respond(
         self,
@@ -13429,25 +14016,21 @@ class Handler(Channel):
         coding: str,
         keep_alive: bool,
         started: float,
-    ) -> None:
+    ) -> Waiting[None]:
         """Write a response, with its entry in the journal and the log."""
-        core, response = self.server.core, answered.response
+        core = self.server.core
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
-        # Pages may call the providers' paths, the control API none but its own.
-        if "origin" in request.headers and not answered.control:
-            extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+        extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
-        streams = response.frames is not None
-        self.start_response(answered.feed or Gate(), None)
+        self.gate = answered.feed or Gate()
+        self.sent = Sent()
+        entry: Optional[Entry] = None
         if not answered.control:
-            self.entry = journal_entry(number, request, head, answered)
-            if response.delivery.gate and streams:
-                self.entry.gate = self.gate
-            core.journal.add(self.entry)
+            entry = self.noted(number, asked_of(request, head, answered), answered.response)
         ended = "fault"
         try:
-            self.perform(answer_steps(response, exchange), pooled=streams)
+            yield from self.perform((yield from self.steps(answered.response, exchange)))
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -13459,114 +14042,174 @@ class Handler(Channel):
             ended = "shutdown" if self.server.stopping else "client_reset"
             raise
         finally:
-            self.give_turn_back()
-            self.note_end(answered, ended, started)
+            core.trimming.freed(len(request.body) + len(answered.response.body))
+            if entry:
+                entry.duration = round(time.monotonic() - started, 6)
+                core.journal.end(entry, ended)
+                core.log.request(entry)
+            elif answered.feed:
+                core.journal.unwatch(answered.feed)
 
-    def note_end(self, answered: Answered, ended: str, started: float) -> None:
-        """Note in the journal and the log how a response ended."""
-        entry, core = self.entry, self.server.core
-        if entry:
-            entry.duration = round(time.monotonic() - started, 6)
-            entry.blocked = round(self.blocked, 6)
-            self.note_progress(entry)
-            if entry.events_total is None and ended == "complete":
-                entry.events_total = self.events_sent
-            core.journal.end(entry, ended)
-            core.log.request(entry)
-        elif answered.feed:
-            core.journal.unwatch(answered.feed)
+    def noted(self, number: str, asked: Asked, response: Response) -> Entry:
+        """The entry of an answer that is about to be sent, which is in the journal."""
+        entry = Entry(number, time.time(), asked, self.sent)
+        if response.delivery.gate and response.frames is not None:
+            entry.gate = self.gate
+        self.server.core.journal.add(entry)
+        return entry
 
-    def note_progress(self, entry: Entry) -> None:
-        """Note in the journal how far a response has come."""
-        entry.bytes_sent = max(0, self.bytes_sent)
-        entry.events_sent = self.events_sent
+    def steps(self, response: Response, exchange: Exchange) -> Waiting[Iterable[Step]]:
+        """The steps of a response; those of a long one are made aside."""
+        if len(response.body) > LONG:
+            return (yield from self.aside(functools.partial(answer_steps, response, exchange)))
+        return answer_steps(response, exchange)
 
-    def perform(self, wanted: Iterable[Step], pooled: bool) -> None:
-        """Do the steps of a response.
-
-        `pooled`: it is one of many writes, for which only so many connections have a turn at the
-        same moment.  Pauses, and what follows them, are the pacer's as long as nothing blocks."""
-        going, pacer = iter(wanted), self.server.pacer
-        due = self.advance(going, pooled, 0.0)
-        while due:
-            self.give_turn_back()
-            if due == AT_GATE:
-                self.wait_released()
-                due = self.advance(going, False, 0.0)
-                continue
-            if not pacer:  # no epoll: each thread waits for itself
-                self.wait_until(due)
-                due = self.advance(going, False, due)
-                continue
-            due = pacer.go_on(self, going, due)
-            if self.unsent:
-                self.write_unsent()
-                due = self.advance(going, False, due)
-
-    def advance(
-        self, steps: Iterator[Step], pooled: bool, due: float, blocks: bool = True
-    ) -> float:
-        """Do steps until a pause, and say when it is over: the only loop that writes.
-
-        AT_GATE until a gate opens, and 0 at their end.  Without `blocks` it also ends, with what
-        remains in `unsent`, when the client takes no more for now, or when more follows without a
-        pause: a burst, which would keep all other streams from being on time."""
-        send = self.connection.send
-        for number, step in enumerate(steps):
-            if not isinstance(step, Send):
-                pause_ends = self.pause_at(step, due)
-                if pause_ends is None:
-                    continue
-                return pause_ends
-            if pooled and number:
-                self.take_turn(number)
-            self.bytes_sent -= step.head
-            taken = 0
-            if blocks or not number:
-                try:
-                    taken = send(step.data, DONT_WAIT)
-                except BlockingIOError:
-                    pass
-            self.bytes_sent += taken
-            self.events_sent += step.events
-            if taken < len(step.data):
-                self.unsent = step.data[taken:]
-                if not blocks:
-                    return due
-                self.write_unsent()
-        return 0.0
-
-    def wait_released(self) -> None:
-        """Wait until the gate lets an event out, unless the client leaves first."""
-        if self.hangs:  # so that a shutdown need not wait for it
-            self.server.busy(self.connection, False)
-        if self.entry:  # a test may want to know how far it has come
-            self.note_progress(self.entry)
-        self.wait_for(self.gate)
-
-    def pause_at(self, step: Step, due: float) -> Optional[float]:
-        """When the steps after one that writes nothing are due; None if it is no pause."""
-        if isinstance(step, Wait):
-            # From when it was due, not from now: lateness must not add up.
-            return (due or time.monotonic()) + step.seconds
-        if isinstance(step, Hold) and self.gate.take():
-            return None
-        if isinstance(step, Hang):
-            self.gate = Gate()
-            self.hangs = True
-        if isinstance(step, Cut):
-            raise Broke(step.how)
-        return AT_GATE
+    def perform(self, steps: Iterable[Step]) -> Waiting[None]:
+        """Do the steps of a response: the only loop that writes."""
+        due = 0.0  # of the last pause, while nothing else has stopped the stream
+        since_turn = 0  # writes without a pause
+        for step in steps:
+            if isinstance(step, Send):
+                yield from self.send_step(step)
+                since_turn += 1
+                is_much = len(step.data) > JOINED // 2 or since_turn >= SMALL_WRITES
+                if is_much and not step.last:
+                    yield TURN, 0.0
+                    since_turn = 0
+            elif isinstance(step, Wait):
+                # From when it was due, not from now: lateness must not add up.
+                due = (due or time.monotonic()) + step.seconds
+                yield from self.pause(due)
+                since_turn = 0
+            elif isinstance(step, Hold):
+                yield from self.wait_for(self.gate)
+                due = 0.0
+            elif isinstance(step, Hang):
+                self.gate = Gate()
+                self.is_busy = False  # a shutdown need not wait for it
+                yield from self.wait_for(self.gate)
+            elif isinstance(step, Cut):
+                raise Broke(step.how)
+            else:
+                yield TURN, 0.0
 
 
-def line_of(error: Exception) -> int:
-    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
-    innermost = error.__traceback__
-    while innermost and innermost.tb_next:
-        innermost = innermost.tb_next
-    if not innermost:
-        return 0
-    return innermost.tb_lineno
+def own_headers(request: Request, answered: Answered) -> Headers:
+    """Headers for a page in a browser: it may call the providers' paths, but of the control API
+    none but its own."""
+    if "origin" not in request.headers or answered.control:
+        return ()
+    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+
+
+def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
+    """What work wants next, or what it gives in the end."""
+    try:
+        return next(work)
+    except StopIteration as stop:
+        answered: Answered = stop.value
+        return answered
+
+
+# === listener ================================================================
+# The socket that connections are accepted from.  May touch files and time.
+
+
+AT_ONCE = 32  # connections that are accepted before it is another's turn
+PAUSE = 0.1  # seconds without accepting, when even a refusal is more than can be had
+QUIET = 60.0  # seconds after which a new shortage is said again
+
+# What a client gets that there is no room for; it is told before its request is read.
+SORRY = b'{"error":{"message":"the server has no room for another connection","code":"no_room"}}'
+NO_ROOM = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(SORRY), SORRY)
+)
+
+
+class Listener(Member):
+    """Accepts connections, each given to `serve` with its client's address.
+
+    One descriptor is held back, to tell those who come when there is no other left."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        listening: socket.socket,
+        serve: Callable[[Any, Any], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.loop = loop
+        self.listening = listening
+        self.number = listening.fileno()
+        self.serve = serve
+        self.say = say
+        self.spare: Optional[int] = None
+        self.short_since = -QUIET  # when it last was short of descriptors or memory
+        self.is_open = False
+
+    def open(self) -> None:
+        """Begin to accept."""
+        self.is_open = True
+        self.hold_back()
+        self.loop.members.add(self)
+        self.loop.watch(self, READABLE)
+
+    def close(self) -> None:
+        """Accept no more; the socket is its owner's to close."""
+        self.is_open = False
+        self.loop.forget(self)
+        self.give_up_spare()
+
+    def happened(self, events: int) -> None:
+        """Connections are waiting."""
+        for _ in range(AT_ONCE):
+            try:
+                connection, address = self.listening.accept()
+            except BlockingIOError:
+                return
+            except (OSError, MemoryError) as error:
+                self.refuse(error)
+                return
+            self.serve(connection, address)
+
+    def refuse(self, error: BaseException) -> None:
+        """Tell the next client that there is no room for it."""
+        if isinstance(error, ConnectionError):
+            return  # it has left again
+        now = time.monotonic()
+        if now - self.short_since > QUIET:
+            self.say(f"connections are refused: {error}")
+        self.short_since = now
+        self.give_up_spare()
+        try:
+            connection, _ = self.listening.accept()
+            connection.send(NO_ROOM, DONT_WAIT)
+            connection.shutdown(socket.SHUT_WR)
+            connection.close()
+        except (OSError, MemoryError):
+            self.loop.watch(self, None)
+            self.loop.at(now + PAUSE, self.go_on)
+        self.hold_back()
+
+    def go_on(self) -> None:
+        """Accept again."""
+        if self.is_open:
+            self.loop.watch(self, READABLE)
+
+    def hold_back(self) -> None:
+        """Take a descriptor that nothing else is to have."""
+        if self.spare is None:
+            try:
+                self.spare = os.open(os.devnull, os.O_RDONLY)
+            except OSError:
+                pass  # next time
+
+    def give_up_spare(self) -> None:
+        """Give it back."""
+        if self.spare is not None:
+            os.close(self.spare)
+            self.spare = None
 
 
 # === session_methods =========================================================
@@ -13610,11 +14253,13 @@ class SessionMethods:
         """The requests that match, as soon as there are `count` of them that have ended as asked.
         TimeoutError, with what came instead, if there are not in so many seconds."""
         wanted = read_conditions(Node({"match": dict(match or {})}).get("match"))
-        waited = self.operations.wait(wanted, count, read_end(Node(ended, "ended")), timeout)
+        end = read_end(Node(ended, "ended"))
+        waited = done_here(self.operations.waiting(wanted, count, end, timeout))
         if waited.shortfall:
             came = []
             for entry in self.operations.entries()[-10:]:
-                came.append(f"{entry.method} {entry.path} ({entry.ended})")
+                asked = entry.asked
+                came.append(f"{asked.method} {asked.path} ({entry.ended})")
             raise TimeoutError(f"{waited.shortfall}; there was {', '.join(came) or 'nothing'}")
         return [entry.json() for entry in waited.entries]
 
@@ -13629,7 +14274,7 @@ class SessionMethods:
 
 
 # === server ==================================================================
-# The server: ports, threads and their life.
+# The server: ports and their life.
 
 
 class MockServer(SessionMethods, ThreadingHTTPServer):
@@ -13649,8 +14294,6 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
     # What a server begins with.
     stopping = False
-    threads = 0
-    waiting = 0  # the threads among them that wait in accept()
     clock: Tuple[int, str] = (0, "")  # a second, and its Date
 
     def __init__(
@@ -13682,11 +14325,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.operations = core.operations("")
         self.host = host
         self.stopped = threading.Event()
-        self.lock = threading.Condition()
-        self.pacer = Pacer() if hasattr(select, "epoll") else None
-        self.connections: Dict[socket.socket, bool] = {}  # whether each is busy
+        self.connections: Set[Handler] = set()
         self.address_family = first_family(host, port)
         super().__init__((host, port), Handler)
+        self.listener = Listener(core.loop, self.socket, self.process_request, core.log.say)
         self.port: int = self.server_address[1]
         core.ports += 1
 
@@ -13716,7 +14358,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         HTTPServer does that, and it can take seconds."""
         # On Windows the option would let two servers have the same port.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
+        # Inherited by the connections, so that none needs a call of its own for it.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.bind(self.server_address)
+        self.socket.setblocking(False)
         self.server_address = self.socket.getsockname()
         # HTTPServer's own, for those who use it as one.
         self.server_name = str(self.server_address[0])
@@ -13724,7 +14369,8 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
 
     def start(self) -> "MockServer":
         """Serve in the background."""
-        self.hire()
+        self.core.loop.call(self.listener.open)
+        self.core.run_in_background()
         return self
 
     def __enter__(self) -> "MockServer":
@@ -13738,107 +14384,13 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.start()
         self.stopped.wait()
 
-    def hire(self) -> None:
-        """Start a thread that waits for the next connection.
-
-        Not a threading.Thread, whose start() waits for the new thread to run: a burst of
-        connections would queue behind that."""
-        import _thread
-
-        with self.lock:
-            self.waiting += 1
-            self.threads += 1
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection: what ThreadingHTTPServer starts a thread for, the loop does."""
         try:
-            _thread.start_new_thread(self.work, ())
-        except RuntimeError:  # no more threads to be had; those at work will come back
-            with self.lock:
-                self.waiting -= 1
-                self.threads -= 1
-
-    def work(self) -> None:
-        """Accept connections and serve each to its end, in a thread that counts as waiting.
-
-        Some thread always waits in accept(): the kernel wakes one, and no connection is handed
-        from thread to thread."""
-        while not self.stopping:
-            try:
-                connection, address = self.socket.accept()
-            except OSError:
-                if not self.stopping:
-                    time.sleep(0.05)  # out of descriptors, or the client has left again
-                continue
-            with self.lock:
-                self.waiting -= 1
-                alone = self.waiting == 0
-            if alone and not self.stopping:
-                self.hire()
-            self.serve(connection, address)
-            with self.lock:
-                self.waiting += 1
-                spare = self.waiting > SPARE_THREADS
-            if spare:
-                break
-        with self.lock:
-            self.waiting -= 1
-            self.threads -= 1
-            self.lock.notify_all()
-
-    def serve(self, plain: socket.socket, address: Any) -> None:
-        """Serve one connection."""
-        connection: Any = plain
-        self.connections[plain] = False
-        try:
-            if self.core.tls:
-                connection = self.sealed(plain, self.core.tls)
-            if connection and not self.stopping:
-                self.finish_request(connection, address)
-        except Exception as error:  # noqa: BLE001  the thread must live on
-            self.core.log.say(f"internal error: {type(error).__name__}: {error}; please report it")
-        finally:
-            self.connections.pop(plain, None)
-            self.connections.pop(connection, None)
-            self.shutdown_request(connection or plain)
-
-    def sealed(self, plain: socket.socket, context: "ssl.SSLContext") -> Optional[TLSConnection]:
-        """The connection with TLS, once its client has shaken hands.
-
-        None if it won't, in time or at all.  One that speaks plain HTTP is told so."""
-        import ssl
-
-        plain.settimeout(self.head_seconds)
-        try:
-            first = plain.recv(1, socket.MSG_PEEK)  # left there for the handshake
-            if first == b"\x16":
-                sealed = TLSConnection(context.wrap_socket(plain, server_side=True))
-                self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
-                return sealed
-            if first:
-                self.ask_for_tls(plain)
-        except ssl.SSLError as error:
-            self.core.log.say(f"TLS handshake failed: {error.reason or error}")
-        except OSError:
-            pass  # the client has left, or is too slow
-        return None
-
-    def ask_for_tls(self, plain: socket.socket) -> None:
-        """Tell a client that speaks plain HTTP to a port with TLS."""
-        message = f"this port speaks TLS; use https://, as in {self.url}"
-        refused = Refused(400, message, code="tls_required")
-        response = self.core.answerer.refuse(Request("GET", "/"), refused).response
-        exchange = Exchange(keep_alive=False, extra=(("Date", self.date()),))
-        sends = [step.data for step in answer_steps(response, exchange) if isinstance(step, Send)]
-        plain.sendall(b"".join(sends))
-        plain.shutdown(socket.SHUT_WR)
-        while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
-            pass  # closing with bytes unread would reset the connection under the answer
-
-    def busy(self, connection: socket.socket, is_busy: bool) -> None:
-        """Note whether a connection has a request under way.
-
-        At shutdown the others are closed first."""
-        self.connections[connection] = is_busy
-        if self.stopping and not is_busy:
-            raise Vanished("shutdown")
+            self.finish_request(request, client_address)
+        except Exception as error:  # noqa: BLE001  it costs one connection
+            self.core.loop.complain(error)
+            self.shutdown_request(request)
 
     def date(self) -> str:
         """The Date header, made once a second."""
@@ -13849,49 +14401,51 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
 
     def close(self, grace: float = GRACE_SECONDS) -> None:
         """Stop accepting, give responses under way `grace` seconds, then end them."""
+        loop = self.core.loop
         if self.stopped.is_set():
+            return
+        if not loop.thread and not self.core.thread:  # it was never started
+            self.begin_to_close(0.0)
+            loop.close()
+            return
+        loop.call(self.begin_to_close, grace)
+        if loop.thread != threading.get_ident():
+            self.stopped.wait(grace + GRACE_SECONDS)
+            self.core.wait_for_end()
+
+    def begin_to_close(self, grace: float) -> None:
+        """Stop accepting, and have the rest end within `grace` seconds."""
+        if self.stopping:
             return
         self.stopping = True
         self.core.ports -= 1
         if not self.core.ports:
             self.core.journal.close()
-        deadline = time.monotonic() + grace
-        self.wake_acceptors()
-        for connection, is_busy in list(self.connections.items()):
-            # Its thread waits in recv(), which then returns.
-            if not is_busy:
-                shut(connection, socket.SHUT_RD)
-        self.wait_for_threads(deadline - time.monotonic())
-        for connection in list(self.connections):
-            shut(connection, socket.SHUT_RDWR)
-        self.wait_for_threads(0.3)
+        self.listener.close()
         self.server_close()
-        # A thread that is still there may yet need it.
-        if self.pacer and not self.threads:
-            self.pacer.close()
-        self.core.log.close()
-        self.stopped.set()
+        for connection in list(self.connections):
+            if not connection.is_busy:
+                connection.close("shutdown")
+        self.core.loop.at(time.monotonic() + grace, self.cut_off)
+        self.left(None)
 
-    def wait_for_threads(self, timeout: float) -> None:
-        """Wait until all threads have ended, or for so many seconds."""
-        with self.lock:
-            self.lock.wait_for(lambda: not self.threads, max(0.0, timeout))
+    def cut_off(self) -> None:
+        """End what is still under way."""
+        for connection in list(self.connections):
+            connection.close("shutdown")
+
+    def left(self, connection: Any) -> None:
+        """Note that a connection has ended; after the last one there is nothing more to do."""
+        self.connections.discard(connection)
+        if not self.stopping or self.connections or self.stopped.is_set():
+            return
+        if not self.core.ports:
+            self.core.end()
+        self.stopped.set()
 
     def shutdown(self) -> None:
         """The same as `close()`, under socketserver's name."""
         self.close()
-
-    def wake_acceptors(self) -> None:
-        """Make accept() return in every thread that waits there."""
-        shut(self.socket, socket.SHUT_RDWR)  # enough on Linux
-        host = self.host
-        if host == "0.0.0.0":
-            host = "127.0.0.1"
-        for _ in range(self.waiting):  # elsewhere each needs a connection
-            try:
-                socket.create_connection((host, self.port), 0.1).close()
-            except OSError:
-                return
 
 
 def first_family(host: str, port: int) -> socket.AddressFamily:
@@ -14051,28 +14605,29 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
-    with contextlib.closing(Stop(signal.SIGINT, signal.SIGTERM)) as stop:
-        serve_until(stop, options)
-    return 0
-
-
-def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
-    """Serve until it is time to stop, then close all servers at the same time."""
     servers = serve(options)
-    lines = [f"listening on {server.start().url}" for server in servers]
-    # In a thread: a pipe that is full, and that nobody reads, must not keep it from stopping.
+    core = servers[0].core
+
+    def stop() -> None:
+        """Close all servers at the same time: one after the other would add up their grace."""
+        for server in servers:
+            core.loop.call(server.begin_to_close, GRACE_SECONDS)
+
+    # A signal that comes just before the loop waits is a byte that it finds there.
+    signal.set_wakeup_fd(core.loop.bell.writer.fileno(), warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop())
+    for server in servers:
+        core.loop.call(server.listener.open)
+    lines = [f"listening on {server.url}" for server in servers]
+    # In a thread: a pipe that is full, and that nobody reads, must not keep it from serving.
     threading.Thread(target=announce, args=(lines,), daemon=True).start()
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
-    warn(servers[0].core)
+    warn(core)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
-    stop.wait()
-    # All at the same moment: one after the other would add up their grace.
-    closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
-    for thread in closing:
-        thread.start()
-    for thread in closing:
-        thread.join(GRACE_SECONDS + 0.4)
+    core.run()
+    return 0
 
 
 def warn(core: Core) -> None:
@@ -14084,14 +14639,14 @@ def warn(core: Core) -> None:
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
 
-def wait_for_end(stop: Stop) -> None:
+def wait_for_end(stop: Callable[[], None]) -> None:
     """Read standard input until it closes, then say stop."""
     try:
         while os.read(0, 65536):
             pass
     except OSError:
         pass  # it was closed from the start
-    stop.set()
+    stop()
 
 
 def open_standard_streams() -> None:

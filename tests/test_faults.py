@@ -13,6 +13,7 @@ from samples import STREAMED, answerer, ask, bytes_of, call_of, steps_of, wire_o
 import mock_server as m
 
 SHORT = {"text": "Grüße an 東京", "usage": {"input_tokens": 9, "output_tokens": 2}}
+EACH = {"wire": "event"}  # each event is a write
 CUT, RESET, KEPT, HANG = m.Cut("close"), m.Cut("reset"), m.Cut("kept"), m.Hang()
 
 
@@ -81,7 +82,7 @@ FAULT_BYTES: List[Tuple[Any, bool, Expect, Any]] = [
 def test_a_fault_sends_exactly_these_bytes_and_ends_the_connection_like_this(
     fault: Any, stream: bool, expected: Expect, end: Any
 ) -> None:
-    head, *pieces = [step.data for step in made_of({}, stream)]
+    head, *pieces = [step.data for step in made_of({"wire": "event"}, stream)]
     if not stream:
         head, _, body = head.partition(b"\r\n\r\n")
         head, pieces = head + b"\r\n\r\n", [body]
@@ -148,7 +149,7 @@ def test_bad_gzip_says_gzip_and_is_not(stream: bool) -> None:
 
 
 def test_bad_gzip_after_some_events_begins_as_gzip() -> None:
-    _, *sends = made_of({"fault": "bad_gzip", "after_events": 2}, True, minor=0)
+    _, *sends = made_of({**EACH, "fault": "bad_gzip", "after_events": 2}, True, minor=0)
     unpacker = zlib.decompressobj(31)
     assert unpacker.decompress(data_of(sends[:2])).count(b"data: ") == 2
     assert sends[2].data.startswith(b"data: ")
@@ -156,7 +157,9 @@ def test_bad_gzip_after_some_events_begins_as_gzip() -> None:
 
 @pytest.mark.parametrize("fault, end", [("truncate", CUT), ("close", CUT), ("reset", RESET)])
 def test_faults_go_with_gzip(fault: str, end: m.Cut) -> None:
-    _, *sends, last = made_of({"gzip": "always", "fault": fault, "after_events": 3}, True, minor=0)
+    _, *sends, last = made_of(
+        {**EACH, "gzip": "always", "fault": fault, "after_events": 3}, True, minor=0
+    )
     unpacker = zlib.decompressobj(31)
     assert unpacker.decompress(data_of(sends)).count(b"data: ") == 3 and not unpacker.eof
     assert last == end

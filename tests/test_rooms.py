@@ -40,8 +40,8 @@ LAYERS = {
         *("control", "schema", "echo", "writing", "memory", "brought", "answering"),
     ],
     "sockets": [
-        *("sockets", "tls", "log", "channel", "connection", "pacer"),
-        *("core", "session_methods", "server"),
+        *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),
+        *("listener", "core", "session_methods", "server"),
     ],
     "command line": ["cli", "__main__"],
 }

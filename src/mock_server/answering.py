@@ -13,10 +13,11 @@ from .control import Control
 from .echo import echoed
 from .errors import BadField, Refused
 from .formats.base import WireFormat
+from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .journal import Journal
 from .jsons import compact, parse_json, utf8
-from .limits import CONTROL_PREFIX, Headers, Json
+from .limits import CONTROL_PREFIX, LONG, Headers, Json
 from .memory import Memory, NotedHeaders
 from .mocks.answer import Answer
 from .mocks.mock import Found
@@ -29,6 +30,7 @@ from .values import Call, Delivery, Failure, Pace, Request, Response
 from .writing import failed, laid_over, respond
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
+MANY_INPUTS = 16  # to embed
 NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
 SESSION_ROOM = 256 * 1024  # and by each session
 
@@ -40,19 +42,27 @@ class Answerer:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
 
     def answer(self, request: Request) -> Answered:
-        """The response to a request, whatever it is; from memory, if it came before."""
+        """The response to a request, however long it takes."""
+        return done_here(self.answering(request))
+
+    def answering(self, request: Request) -> Work[Answered]:
+        """Work that gives the response to a request, whatever it is; from memory, if it came
+        before."""
         self.mocks.files.refresh()
+        if len(request.body) > LONG:
+            yield ASIDE
         if request.path.startswith(CONTROL_PREFIX):
-            return Control(self.mocks, self.journal, self.settings).answer(request)
+            control = Control(self.mocks, self.journal, self.settings)
+            return (yield from control.answering(request))
         session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
-            return self.fresh(request, session)
+            return (yield from self.fresh(request, session))
         memory = self.memory(session, request)
         known = memory.find(request)
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
-            answered = self.fresh(request.with_headers(headers), session)
+            answered = yield from self.fresh(request.with_headers(headers), session)
             return memory.keep(request, headers.noted, answered)
         if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:
@@ -68,8 +78,8 @@ class Answerer:
             session.memory = memory
         return memory
 
-    def fresh(self, request: Request, session: Session) -> Answered:
-        """The response to a request, worked out."""
+    def fresh(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, worked out."""
         if request.method == "OPTIONS":
             return Answered(options_response(request))
         if request.path == "/" and request.method in ("GET", "HEAD"):
@@ -83,7 +93,9 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 return self.fail(wire, begun, wire.unauthorized(request))
             call = wire.read(request, params, self.body(wire, request))
-            return self.reply(wire, call, session)
+            if takes_long(call):
+                yield ASIDE
+            return (yield from self.reply(wire, call, session))
         except BadField as wrong:
             return self.fail(wire, begun, wire.complaint(wrong))
         except Refused as refused:
@@ -118,14 +130,16 @@ class Answerer:
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
-    def reply(self, wire: WireFormat, call: Call, session: Session) -> Answered:
-        """The answer that the request brings along, of the first mock that matches, or of the
-        fallback."""
+    def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
+        """Work that gives the answer that the request brings along, of the first mock that matches,
+        or of the fallback."""
         brought = brought_along(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
         found, is_repeatable = session.find(call, wire)
         if found:
+            if len(found.mock.canonical) > LONG:
+                yield ASIDE
             return self.mocked(wire, call, found, brought, is_repeatable)
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
@@ -197,6 +211,11 @@ class Answerer:
             if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
                 fault = None
         return replace(delivery, pace=pace, fault=fault)
+
+
+def takes_long(call: Call) -> bool:
+    """Whether it takes long to answer a call, whatever the mock is."""
+    return len(call.inputs) > MANY_INPUTS or call.schema is not None
 
 
 def health() -> Response:

@@ -5,14 +5,13 @@ It only wires; may touch argparse, which is imported when it is needed.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import signal
 import sys
 import threading
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NoReturn, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence
 
 from .core import Core
 from .errors import BadMock, nearest, shown
@@ -20,7 +19,6 @@ from .limits import GRACE_SECONDS, __version__
 from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
 from .server import MockServer
-from .sockets import Stop
 
 if TYPE_CHECKING:
     import argparse
@@ -151,28 +149,29 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
-    with contextlib.closing(Stop(signal.SIGINT, signal.SIGTERM)) as stop:
-        serve_until(stop, options)
-    return 0
-
-
-def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
-    """Serve until it is time to stop, then close all servers at the same time."""
     servers = serve(options)
-    lines = [f"listening on {server.start().url}" for server in servers]
-    # In a thread: a pipe that is full, and that nobody reads, must not keep it from stopping.
+    core = servers[0].core
+
+    def stop() -> None:
+        """Close all servers at the same time: one after the other would add up their grace."""
+        for server in servers:
+            core.loop.call(server.begin_to_close, GRACE_SECONDS)
+
+    # A signal that comes just before the loop waits is a byte that it finds there.
+    signal.set_wakeup_fd(core.loop.bell.writer.fileno(), warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop())
+    for server in servers:
+        core.loop.call(server.listener.open)
+    lines = [f"listening on {server.url}" for server in servers]
+    # In a thread: a pipe that is full, and that nobody reads, must not keep it from serving.
     threading.Thread(target=announce, args=(lines,), daemon=True).start()
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
-    warn(servers[0].core)
+    warn(core)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
-    stop.wait()
-    # All at the same moment: one after the other would add up their grace.
-    closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
-    for thread in closing:
-        thread.start()
-    for thread in closing:
-        thread.join(GRACE_SECONDS + 0.4)
+    core.run()
+    return 0
 
 
 def warn(core: Core) -> None:
@@ -184,14 +183,14 @@ def warn(core: Core) -> None:
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
 
-def wait_for_end(stop: Stop) -> None:
+def wait_for_end(stop: Callable[[], None]) -> None:
     """Read standard input until it closes, then say stop."""
     try:
         while os.read(0, 65536):
             pass
     except OSError:
         pass  # it was closed from the start
-    stop.set()
+    stop()
 
 
 def open_standard_streams() -> None:

@@ -141,3 +141,13 @@ def http_phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"
+
+
+def line_of(error: Exception) -> int:
+    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno

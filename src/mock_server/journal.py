@@ -10,7 +10,7 @@ from typing import Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from .counters import Counters, Family, gauge
 from .entries import Entry
 from .framings import OPENAI_SSE
-from .gates import Feed, Gate, Patience, in_a_thread
+from .gates import Feed, Gate, Wanting, Work
 from .jsons import compact
 from .limits import JOURNAL, JOURNAL_ROOM
 from .mocks.match import Condition
@@ -45,10 +45,15 @@ class Waiter(Gate):
         # Each is counted once: when it comes, or, if it matters how it ended, when it ends.
         if (entry.ended is None) != (wanted.ended is None):
             return
-        if wanted.session in (EVERY_SESSION, entry.session) and wanted.holds(entry):
-            self.missing -= 1
-            if self.missing == 0:
-                self.release()
+        if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
+            self.found(1)
+
+    def found(self, more: int) -> None:
+        """There are so many more of them."""
+        was_open = self.missing <= 0
+        self.missing -= more
+        if self.missing <= 0 and not was_open:
+            self.release()
 
 
 class Journal:
@@ -87,12 +92,13 @@ class Journal:
 
     def remember(self, entry: Entry) -> None:
         """Put an entry behind those of its session, and drop what is too much then."""
-        entries = self.sessions.get(entry.session)
+        session = entry.asked.session
+        entries = self.sessions.get(session)
         if entries is None:
-            entries = self.sessions[entry.session] = deque()
+            entries = self.sessions[session] = deque()
         entries.append(entry)
         self.order.append(entry)
-        self.used += entry.size
+        self.used += entry.asked.size
         self.remembered += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
@@ -104,20 +110,21 @@ class Journal:
         while self.order and (self.used > self.room or not self.order[0].is_remembered):
             oldest = self.order.popleft()
             if oldest.is_remembered:
-                self.sessions[oldest.session].popleft()
+                self.sessions[oldest.asked.session].popleft()
                 self.forget(oldest)
 
     def forget(self, entry: Entry) -> None:
         """Forget an entry that its session has dropped.  Its place in the order stays until it is
         first, or too many have gone."""
         entry.is_remembered = False
-        self.used -= entry.size
+        self.used -= entry.asked.size
         self.remembered -= 1
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
-        if entry.session and not self.sessions.get(entry.session):
-            self.sessions.pop(entry.session, None)
+        session = entry.asked.session
+        if session and not self.sessions.get(session):
+            self.sessions.pop(session, None)
 
     def end(self, entry: Entry, ended: str) -> None:
         """Say how a request ended."""
@@ -133,7 +140,7 @@ class Journal:
         """Have those who wait look at an entry, and send it to those who watch."""
         for waiter in self.waiters:
             waiter.look(entry)
-        sessions = (EVERY_SESSION, entry.session)
+        sessions = (EVERY_SESSION, entry.asked.session)
         watching = [feed for session, feed in self.feeds if session in sessions]
         if watching:
             event = "request" if entry.ended is None else "ended"
@@ -181,29 +188,32 @@ class Journal:
         """Whether somebody waits for requests of a session, or may release one of its streams."""
         with self.lock:
             waited = any(waiter.wanted.session == session for waiter in self.waiters)
-            return waited or any(entry.session == session for entry in self.gated.values())
+            return waited or any(entry.asked.session == session for entry in self.gated.values())
 
     def open_gates(self, session: str) -> None:
         """Let the gated streams of a session, or of all for `*`, run to their end."""
         with self.lock:
             gated = list(self.gated.values())
         for entry in gated:
-            if entry.gate and session in (EVERY_SESSION, entry.session):
+            if entry.gate and session in (EVERY_SESSION, entry.asked.session):
                 entry.gate.release(ALL_EVENTS)
 
-    def wait(
-        self, wanted: Wanted, count: int, timeout: float, patience: Patience = in_a_thread
-    ) -> Tuple[List[Entry], bool]:
-        """The requests that are wanted, and whether there were `count` of them in time."""
+    def waiting(self, wanted: Wanted, count: int, timeout: float) -> Work[Tuple[List[Entry], bool]]:
+        """Work that gives the requests that are wanted, and whether there were `count` of them in
+        time."""
+        waiter = Waiter(wanted, count)
         with self.lock:
-            present = self.matching(wanted)
-            if len(present) >= count or self.closed:
-                return present, len(present) >= count
-            # Under the same lock as the look, so that no request comes between.
-            waiter = Waiter(wanted, count - len(present))
+            # Under one lock, so that each request is seen here or by the waiter, and not twice.
+            entries = self.entries(wanted.session)
+            if wanted.ended is not None:
+                entries = [entry for entry in entries if entry.ended == wanted.ended]
             self.waiters.append(waiter)
         try:
-            patience(waiter, timeout)
+            present = [entry for entry in entries if wanted.holds(entry)]
+            with self.lock:
+                waiter.found(len(present))
+            if waiter.missing > 0 and not self.closed:
+                yield Wanting(waiter, timeout)
         finally:
             with self.lock:
                 self.waiters.remove(waiter)

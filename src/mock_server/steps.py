@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
+from typing import Tuple, Union
 
 from .limits import Headers
-from .values import Hold
+from .values import Breath, Hold
 
 
 @dataclass(frozen=True)
 class Send:
     """Bytes that go out in one write, `head` of them before the body.
 
-    `events` of a stream end with them, and `last` says that the stream does."""
+    `ends` says where in them events of a stream end, and `last` that the stream does.  What is
+    `alone` is joined with nothing that is due at the same moment."""
 
     data: bytes
-    events: int = 0
+    ends: Tuple[int, ...] = ()
     head: int = 0
     last: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Cut:
     how: str
 
 
-Step = Union[Send, Wait, Hold, Hang, Cut]
+Step = Union[Send, Wait, Hold, Breath, Hang, Cut]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ class Request:
     port: int = 0
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
-    patience: Any = None  # how its connection waits, where it may have to
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; several times as fast as dataclasses.replace."""
@@ -42,7 +41,6 @@ class Request:
             self.port,
             self.session,
             self.peer,
-            self.patience,
         )
 
 
@@ -399,7 +397,7 @@ class Plan:
     """How the same bytes are cut anew on the wire."""
 
     split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
-    coalesce: int = 1  # events a write
+    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
     eol: str = ""  # line ends of an event stream
     comments: bool = False  # before each of its events
     no_space: bool = False  # after its field names
@@ -428,7 +426,11 @@ class Hold:
     """A place in a stream that is passed only when its gate lets it."""
 
 
-Frame = Union[bytes, Hold]
+class Breath:
+    """A place in what takes long to make, at which others have their turn."""
+
+
+Frame = Union[bytes, Hold, Breath]
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def parse_plan(node: Node) -> Plan:
         check_word(node.get(key), words)
     for key in PLAN_FLAGS:
         node.get(key).flag(False)
-    node.get("coalesce").integer("a number of events", 1, math.inf, 1)
+    node.get("coalesce").integer("a number of events", 1, math.inf, 0)
     return Plan(**node.value)
 
 

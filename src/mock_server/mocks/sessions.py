@@ -17,7 +17,6 @@ from .mock import Found, Index, Mock, Uses, parse_mock
 from .near import NearMiss, explanation, near_misses
 from .recordings import MockNode, ReadFile
 
-
 MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
 
 
@@ -69,13 +68,13 @@ class Session:
             for mock in gone:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
-                self.all_mocks.used -= self.sizes.pop(mock.place)
+                self.all_mocks.release(self.sizes.pop(mock.place))
         return len(gone)
 
     def reset(self) -> None:
         """Forget its mocks, what was remembered of answers, and how often it used any mock."""
         with self.all_mocks.lock:
-            self.all_mocks.used -= sum(self.sizes.values())
+            self.all_mocks.release(sum(self.sizes.values()))
             self.mocks, self.known_index = (), Index(())
             self.specs, self.sizes, self.uses, self.memory = {}, {}, {}, None
             if self.name and self.all_mocks.sessions.get(self.name) is self:
@@ -165,6 +164,7 @@ class Mocks:
         self.say = say
         self.lock = threading.Lock()  # of the sessions and what they hold
         self.used = 0  # bytes of memory of mocks that were added
+        self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
         # Whether somebody waits for a session's requests, or holds one of its streams at a gate.
         self.is_awaited: Callable[[str], bool] = lambda name: False
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
@@ -185,7 +185,7 @@ class Mocks:
         return session
 
     def forget_one(self) -> None:
-        """Forget the session that was unused for longest, of those that have nothing of their own."""
+        """Forget the session that was unused for longest, of those with nothing of their own."""
         for name, session in self.sessions.items():
             if name and not session.mocks and not self.is_awaited(name):
                 del self.sessions[name]
@@ -202,12 +202,17 @@ class Mocks:
         if self.used + size > MOCKS_ROOM:
             raise NoRoom(
                 413,
-                f"these mocks take {size >> 20} MiB of memory, and those that were added before "
-                f"have {self.used >> 20} of {MOCKS_ROOM >> 20} MiB; DELETE /__mock__/mocks, or POST "
+                f"these mocks take {size >> 20} MiB of memory, and those added before have "
+                f"{self.used >> 20} of {MOCKS_ROOM >> 20} MiB; DELETE /__mock__/mocks, or POST "
                 "/__mock__/reset, with ?session=* for all sessions, makes room",
                 code="too_many_mocks",
             )
         self.used += size
+
+    def release(self, size: int) -> None:
+        """Note that added mocks that took so many bytes are gone."""
+        self.used -= size
+        self.freed(size)
 
     def names(self) -> List[str]:
         """The names of all sessions."""

@@ -217,3 +217,18 @@ def test_a_body_that_is_not_what_it_says_is_refused(
 )
 def test_gzip_is_negotiated_by_rfc_9110(accept: Optional[str], coding: Optional[str]) -> None:
     assert m.negotiated(accept) == coding
+
+
+@pytest.mark.parametrize(
+    "data, expected",
+    [
+        (b"POST /v1/messages HTTP/1.1\r\nbad", ("POST", "/v1/messages")),
+        (b"POST /@s/v1/messages?key=k HTTP/1.1\nHost: x\n\n", ("POST", "/v1/messages")),
+        (b"HEAD /", ("HEAD", "/")),
+        (b"Authorization: Bearer /sk-a\r\n", ("GET", "/")),
+        (b"sk-a /x HTTP/1.1\r\n", ("GET", "/")),
+        (b"", ("GET", "/")),
+    ],
+)
+def test_a_malformed_request_is_what_its_first_line_says(data: bytes, expected: Any) -> None:
+    assert m.request_line_of(data) == expected

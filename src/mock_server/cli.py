@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import sys
 import threading
@@ -185,12 +186,20 @@ def warn(core: Core) -> None:
 
 def wait_for_end(stop: Callable[[], None]) -> None:
     """Read standard input until it closes, then say stop."""
-    try:
-        while os.read(0, 65536):
-            pass
-    except OSError:
-        pass  # it was closed from the start
+    while not has_ended(0):
+        pass
     stop()
+
+
+def has_ended(number: int) -> bool:
+    """Whether a descriptor has nothing more to read; what it has is read, or waited for."""
+    try:
+        return not os.read(number, 65536)
+    except BlockingIOError:  # whoever started the server has made it not block
+        select.select([number], [], [])
+        return False
+    except OSError:
+        return True  # it was closed from the start
 
 
 def open_standard_streams() -> None:

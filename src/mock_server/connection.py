@@ -15,7 +15,7 @@ from .entries import Entry, Sent
 from .errors import Refused, line_of, shown
 from .gates import ASIDE, Gate, Wanting, Work
 from .handshake import sealed
-from .http import Head, check_partial, malformed, parse_head, path_of
+from .http import Head, check_partial, malformed, parse_head, request_line_of
 from .limits import JOINED, LONG, Headers
 from .loop import TURN
 from .sockets import DONT_WAIT, Broke, Vanished, has_more
@@ -107,7 +107,8 @@ class Handler(Channel):
             if head:
                 request = self.request_of(head)
             else:
-                request = Request("GET", path_of(data or self.buffer), port=self.server.port)
+                method, path = request_line_of(data or self.buffer)
+                request = Request(method, path, port=self.server.port)
                 head = Head("GET", "/", 1, {})
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping

@@ -31,6 +31,10 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
 
 
+# Of methods those alone that are known: anything else may be a header, or a body.
+BEGUN_LINE = re.compile(rb"(" + "|".join(METHODS).encode() + rb") (/[\x21-\x7e]*)")
+
+
 # RFC 9110, 5.5: of all control characters only a tab may be in a value.
 FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 
@@ -238,14 +242,20 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
     return headers, frozenset(repeated)
 
 
-def path_of(data: bytes) -> str:
-    """The path that the beginning of a malformed request seems to be for.
+def request_line_of(data: bytes) -> Tuple[str, str]:
+    """Method and path that the beginning of a malformed request seems to be for; GET and the root
+    where it has none.
 
-    It is answered in the shape of the provider whose path that is."""
-    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    It is answered in the shape of the provider whose path that is, and noted as what it was."""
+    match = BEGUN_LINE.match(data[:LINE_LIMIT])
     if not match:
-        return "/"
-    return parse_target(match.group(1).decode())[0]
+        return "GET", "/"
+    method, target = match.group(1).decode(), match.group(2).decode()
+    path = parse_target(target)[0]
+    prefix = SESSION_PREFIX.match(path)
+    if prefix:
+        path = prefix.group(2) or "/"
+    return method, path
 
 
 def bad_field(fields: bytes) -> str:

@@ -31,6 +31,7 @@ WORKERS = 8  # threads for what takes long
 LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
 JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
 LOG_LINES = 10_000  # log lines that may wait for a slow standard error
+LOG_ROOM = 32 * 1024 * 1024  # bytes of memory that they may take meanwhile
 GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
 QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
 

@@ -9,9 +9,9 @@ from typing import Any, Iterable, List, Mapping, Set, Tuple
 from .limits import Json
 
 ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
-DICT_SIZE = 264  # of one with a few members, made by json.loads
+DICT_SIZE = 216  # of one with a few members, made by json.loads
 LIST_SIZE = 96  # of one with a few items
-QUOTE_SIZE = 24  # half of a short string
+QUOTE_SIZE = 16  # half of a short string
 COMMA_SIZE = 24  # an item's place, and a part of a number
 # What has more than this a byte of its text is made of small objects, which are looked at.
 DENSE = 4

@@ -128,7 +128,7 @@ def test_50_parallel_tests_share_a_server_without_seeing_each_other(server: Mock
     assert server.requests == []
 
 
-def test_the_session_that_was_unused_for_longest_is_forgotten_if_it_has_nothing_of_its_own() -> (
+def test_of_sessions_with_nothing_of_their_own_the_one_unused_for_longest_is_forgotten() -> (
     None
 ):
     mocks = m.Mocks()
@@ -158,7 +158,7 @@ def test_a_session_that_there_is_no_room_for_is_refused_with_what_makes_room(
 
 
 def test_mocks_that_there_is_no_room_for_are_refused_until_others_go(monkeypatch: Any) -> None:
-    monkeypatch.setitem(m.Mocks.take.__globals__, "MOCKS_ROOM", 200_000)
+    monkeypatch.setitem(m.Mocks.take.__globals__, "MOCKS_ROOM", 500_000)
     big = {"response": {"text": "x" * 150_000}}
     with MockServer() as server:
         (number,) = control(server.port, "POST", "mocks", big)[1]["ids"]

@@ -42,6 +42,7 @@ __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 import base64
 import binascii
 import difflib
+import errno
 import fnmatch
 import functools
 import gc
@@ -55,6 +56,7 @@ import queue
 import re
 import select
 import socket
+import stat
 import struct
 import threading
 import time
@@ -8432,6 +8434,8 @@ def parse_after(response: Node) -> int:
 # Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
 
 
+UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of a body that is stored as gzip
+
 RecordedBody = Tuple[Union[bytes, Json], Optional[bytes]]  # and its gzip twin, if there is one
 
 # Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
@@ -8512,17 +8516,19 @@ def parse_body(node: MockNode) -> RecordedBody:
 
 def gunzipped(node: Node, data: bytes, name: str) -> bytes:
     """The content of a gzip file, which may have several members (RFC 1952, 2.2)."""
-    plain = b""
+    plain = bytearray()
     while data or not plain:
         unpacker = zlib.decompressobj(31)
         try:
-            plain += unpacker.decompress(data)
+            plain += unpacker.decompress(data, UNPACKED_LIMIT - len(plain))
         except zlib.error as error:
             node.fail(f"{name} is not gzip: {error}")
+        if len(plain) >= UNPACKED_LIMIT:
+            node.fail(f"{name} has {UNPACKED_LIMIT >> 20} MiB or more once unpacked")
         if not unpacker.eof:
             node.fail(f"{name} is gzip that ends too early")
         data = unpacker.unused_data
-    return plain
+    return bytes(plain)
 
 
 def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[Json, ...]]:
@@ -10047,6 +10053,15 @@ Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if t
 YOUNG_NS = 50_000_000
 
 LOOK_SHARE = 10  # looking for changes may take a tenth of the time
+FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
+LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
+LACK_SECONDS = 1.0  # until it is read again after that
+
+# What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
+FILE_FLAGS = os.O_RDONLY
+for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
+    FILE_FLAGS |= getattr(os, flag, 0)
+FOLDER_FLAGS = FILE_FLAGS | getattr(os, "O_DIRECTORY", 0)
 
 
 def stamp_of(path: str) -> Stamp:
@@ -10062,7 +10077,7 @@ def content_of(path: str) -> int:
     """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
     if os.path.isdir(path):
         return hash_of(os.listdir(path))
-    return hash(Path(path).read_bytes())
+    return hash(content_inside(os.path.dirname(path), path, path))
 
 
 def hash_of(names: Iterable[str]) -> int:
@@ -10096,12 +10111,62 @@ class Seen:
             return False
         try:
             content = content_of(path)
-        except OSError:
+        except (OSError, Unreadable):
             return True
         if content != self.content:
             return True
         self.note(content)
         return False
+
+
+def content_inside(root: str, path: str, name: str) -> bytes:
+    """The bytes of a file inside a folder; both paths are without links.
+
+    What is read is what was looked at, whatever takes its place meanwhile: a pipe, which would
+    never end, a link that leads elsewhere, a file that grows all the time."""
+    number = opened_inside(root, path)
+    with open(number, "rb", buffering=0) as file:
+        status = os.fstat(number)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(f"{name} is no regular file")
+        if status.st_size > FILE_LIMIT:
+            raise Unreadable(f"{name} has more than {FILE_LIMIT >> 20} MiB")
+        pieces = []
+        left = status.st_size
+        while left > 0:
+            piece = file.read(left)
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
+
+
+def opened_inside(root: str, path: str) -> int:
+    """A descriptor of a file inside a folder, to which no link has led."""
+    if os.open not in os.supports_dir_fd:  # as on Windows
+        number = os.open(path, FILE_FLAGS)
+        if os.path.realpath(path) == path:
+            return number
+        os.close(number)
+        raise FileNotFoundError(path)
+    *folders, name = os.path.relpath(path, root).split(os.sep)
+    folder = os.open(root, FOLDER_FLAGS)
+    try:
+        for inner_name in folders:
+            inner = os.open(inner_name, FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(name, FILE_FLAGS, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something could not be read."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "no memory"
 
 
 class Library:
@@ -10110,6 +10175,7 @@ class Library:
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
         self.seen: Dict[str, Seen] = {}
+        self.lacked = False  # descriptors or memory, for something
 
     def read(self, name: str) -> bytes:
         """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
@@ -10121,18 +10187,21 @@ class Library:
                     f"@{name} lies outside the data directory; files are named relative to it"
                 )
             seen = self.seen[path] = Seen(path)
-            if os.path.exists(path) and not os.path.isfile(path):
-                # Reading a pipe or a device might never end.
-                raise Unreadable(f"@{name} is no regular file")
-            data = Path(path).read_bytes()
+            data = content_inside(self.root, path, f"@{name}")
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
-        except OSError as error:
-            raise Unreadable(f"can't read @{name[:200]}: {error.strerror}") from None
+        except (OSError, MemoryError) as error:
+            self.note_lack(error)
+            raise Unreadable(f"can't read @{name[:200]}: {reason_of(error)}") from None
         except ValueError as error:  # a NUL or a lone surrogate in the name
             raise Unreadable(f"can't read @{shown(name)}: {error}") from None
         seen.note(hash(data))
         return data
+
+    def note_lack(self, error: BaseException) -> None:
+        """Note that something could not be read that is as it was: the stamps will not tell when
+        it can be."""
+        self.lacked = self.lacked or not isinstance(error, OSError) or error.errno in LACKS
 
     def files(self) -> List[str]:
         """Mock files, relative and in name order; hidden ones and folders outside are passed over.
@@ -10157,6 +10226,7 @@ class Library:
     def unlisted(self, error: OSError) -> None:
         """Raise Unreadable for a folder that can't be listed, unless there is none."""
         if not isinstance(error, FileNotFoundError):
+            self.note_lack(error)
             name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
             raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
 
@@ -10239,11 +10309,17 @@ class MockFiles:
         self.index = Index(())
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
+        self.roots = self.real_directories()  # when they were read
+        self.retry_at = math.inf  # of the monotonic clock
         self.next_check = 0.0  # of the monotonic clock
         self.last_request = 0.0
         self.look_began = 0.0
         self.look_seconds = 0.0  # what the last look for changes took
         self.look_work = 0.0  # and of the processor
+
+    def real_directories(self) -> List[str]:
+        """Where the directories are: each may be a link."""
+        return [os.path.realpath(directory) for directory in self.directories]
 
     def libraries(self) -> List[Library]:
         """The directories, to be read."""
@@ -10254,18 +10330,26 @@ class MockFiles:
         they were."""
         with self.lock:
             libraries = self.libraries()
+            self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
             problems: List[str] = []
             for library in libraries:
-                mocks, wrong = library.load()
-                loaded += mocks
-                problems += wrong
+                try:
+                    mocks, wrong = library.load()
+                    loaded += mocks
+                    problems += wrong
+                except MemoryError:
+                    library.lacked = True
+                    problems.append("no memory to read them")
             if not problems:
                 self.index = Index(loaded)
             self.read_added(reader(libraries))
             # Of a broken edit, too: it is read once, and again when it is mended.
             self.seen = {}
             self.watch(libraries)
+            self.retry_at = math.inf
+            if any(library.lacked for library in libraries):
+                self.retry_at = time.monotonic() + LACK_SECONDS
         return problems
 
     def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
@@ -10304,7 +10388,10 @@ class MockFiles:
     def look(self) -> bool:
         """Whether a file has changed."""
         self.look_began, work = time.monotonic(), time.thread_time()
-        has_changed = any(seen.has_changed(path) for path, seen in self.seen.items())
+        has_changed = self.look_began >= self.retry_at
+        # A directory that is a link may lead elsewhere now.
+        has_changed = has_changed or self.roots != self.real_directories()
+        has_changed = has_changed or any(one.has_changed(path) for path, one in self.seen.items())
         self.look_work = time.thread_time() - work
         return has_changed
 
@@ -10500,6 +10587,7 @@ class Session:
         self.name, self.all_mocks = name, mocks
         self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
         self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
+        self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
         self.memory: Any = None
@@ -10551,11 +10639,16 @@ class Session:
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
         changed: Dict[str, Mock] = {}
+        problems: Dict[str, str] = {}
         for place, spec in list(self.specs.items()):
             try:
                 changed[place] = parse_mock(MockNode.whole(spec, place, read))
             except BadMock as error:
-                self.all_mocks.say(f"a mock added at run time stays as it was: {error}")
+                problems[place] = str(error)
+        for place, problem in problems.items():
+            if self.problems.get(place) != problem:  # told once
+                self.all_mocks.say(f"a mock added at run time stays as it was: {problem}")
+        self.problems = problems
         with self.all_mocks.lock:
             if changed:
                 self.mocks = tuple(changed.get(mock.place, mock) for mock in self.mocks)

@@ -32,6 +32,7 @@ class Session:
         self.name, self.all_mocks = name, mocks
         self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
         self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
+        self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
         self.memory: Any = None
@@ -83,11 +84,16 @@ class Session:
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
         changed: Dict[str, Mock] = {}
+        problems: Dict[str, str] = {}
         for place, spec in list(self.specs.items()):
             try:
                 changed[place] = parse_mock(MockNode.whole(spec, place, read))
             except BadMock as error:
-                self.all_mocks.say(f"a mock added at run time stays as it was: {error}")
+                problems[place] = str(error)
+        for place, problem in problems.items():
+            if self.problems.get(place) != problem:  # told once
+                self.all_mocks.say(f"a mock added at run time stays as it was: {problem}")
+        self.problems = problems
         with self.all_mocks.lock:
             if changed:
                 self.mocks = tuple(changed.get(mock.place, mock) for mock in self.mocks)

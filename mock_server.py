@@ -80,6 +80,7 @@ from typing import (
     Dict,
     FrozenSet,
     Generator,
+    Hashable,
     Iterable,
     Iterator,
     List,
@@ -10581,7 +10582,7 @@ class NoRoom(Refused, ValueError):
 
 class Session:
     """What one session has of its own, mocks added at run time and how often each mock was used,
-    and all that can be done with its mocks.  `memory` is the answerer's."""
+    and all that can be done with its mocks."""
 
     def __init__(self, name: str, mocks: Mocks) -> None:
         self.name, self.all_mocks = name, mocks
@@ -10590,7 +10591,6 @@ class Session:
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.memory: Any = None
         self.known_index = Index(())
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
@@ -10610,6 +10610,7 @@ class Session:
                 session.mocks = (*mocks, *session.mocks)
                 session.specs.update({place: placed[place] for place in naming_files})
                 session.sizes.update(sizes)
+        self.all_mocks.has_changed()
         return mocks
 
     def remove(self, ids: Optional[Iterable[str]] = None) -> int:
@@ -10625,16 +10626,18 @@ class Session:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
                 self.all_mocks.release(self.sizes.pop(mock.place))
+        self.all_mocks.has_changed()
         return len(gone)
 
     def reset(self) -> None:
-        """Forget its mocks, what was remembered of answers, and how often it used any mock."""
+        """Forget its mocks, and how often it used any mock."""
         with self.all_mocks.lock:
             self.all_mocks.release(sum(self.sizes.values()))
             self.mocks, self.known_index = (), Index(())
-            self.specs, self.sizes, self.uses, self.memory = {}, {}, {}, None
+            self.specs, self.sizes, self.uses = {}, {}, {}
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
+        self.all_mocks.has_changed()
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
@@ -10730,7 +10733,13 @@ class Mocks:
         self.is_awaited: Callable[[str], bool] = lambda name: False
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
+        self.generations = itertools.count(1)
+        self.generation = 0
         self.files = MockFiles(directories, say, self.read_again)
+
+    def has_changed(self) -> None:
+        """Say, once something has changed, that no answer from before holds any more."""
+        self.generation = next(self.generations)
 
     def session(self, name: str) -> Session:
         """A session, which begins when it is first asked for.  NoRoom if there are too many."""
@@ -10750,6 +10759,7 @@ class Mocks:
         for name, session in self.sessions.items():
             if name and not session.mocks and not self.is_awaited(name):
                 del self.sessions[name]
+                self.has_changed()
                 return
         raise NoRoom(
             400,  # clients try again after most others
@@ -10791,6 +10801,7 @@ class Mocks:
             sessions = list(self.sessions.values())
         for session in sessions:
             session.read_again(read)
+        self.has_changed()
 
 
 # === operations ==============================================================
@@ -11744,9 +11755,11 @@ def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> He
 # Answers to requests that came before.  Touches nothing.
 
 
-ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
+MEMORY_ROOM = 8 * 1024 * 1024  # bytes of memory that answers of all sessions may take
+ANSWER_ROOM = 1024 * 1024  # and one of them
 PAIR_ROOM = 300  # about what the objects of a query parameter take
 OBJECT_ROOM = 2048  # about what the objects of an answer take
+SEEN_MOST = 8192  # requests of which it is known that they came once
 
 
 class NotedHeaders(Mapping[str, str]):
@@ -11779,11 +11792,11 @@ class NotedHeaders(Mapping[str, str]):
         return len(self.known)
 
 
-# All of a request that its answer depends on: method, path, port, body, query, the names of the
-# headers that were asked for, and their values.  A plain tuple: one is made for every request.
+# All of a request that its answer depends on: method, path, port, session, body, query, names of
+# the headers that were asked for, and their values.  A plain tuple: one is made for every request.
 Names = Tuple[str, ...]
 Query = Tuple[Tuple[str, str], ...]
-Key = Tuple[str, str, int, bytes, Query, Names, Tuple[Optional[str], ...]]
+Key = Tuple[str, str, int, str, bytes, Query, Names, Tuple[Optional[str], ...]]
 
 
 def key_of(request: Request, names: Names) -> Key:
@@ -11791,62 +11804,86 @@ def key_of(request: Request, names: Names) -> Key:
     headers = request.headers
     values = tuple([headers.get(name) for name in names])
     query = tuple(request.query.items())
-    return request.method, request.path, request.port, request.body, query, names, values
+    session, body = request.session, request.body
+    return request.method, request.path, request.port, session, body, query, names, values
 
 
 def key_size(key: Key) -> int:
     """About how many bytes of memory a key takes."""
-    _, path, _, body, query, _, headers = key
-    size = OBJECT_ROOM + len(path) + len(body)
+    _, path, _, session, body, query, _, headers = key
+    size = OBJECT_ROOM + len(path) + len(session) + len(body)
     size += sum(PAIR_ROOM + len(name) + len(value) for name, value in query)
     return size + sum(len(value) for value in headers if value)
 
 
+class CameBefore:
+    """Which of many things came before, as far as a bounded memory knows: a thing is kept only when
+    it comes again."""
+
+    def __init__(self) -> None:
+        self.marks: Set[int] = set()
+
+    def has(self, thing: Hashable) -> bool:
+        """Whether it came before; from now on it did."""
+        mark = hash(thing)
+        if mark in self.marks:
+            return True
+        if len(self.marks) >= SEEN_MOST:
+            self.marks.clear()
+        self.marks.add(mark)
+        return False
+
+
+def written_out(answered: Answered) -> Answered:
+    """An answer whose stream is made now, as far as that takes no time worth mentioning."""
+    frames = answered.response.frames
+    if frames is None or isinstance(frames, tuple):
+        return answered
+    return replace(answered, response=replace(answered.response, frames=ahead(frames)))
+
+
 class Memory:
-    """Answers to requests that came before, for as long as settings and mocks stay the same.
+    """Answers to requests that came before, for as long as the mocks stay the same.
 
-    An answer depends on nothing but those and the request, so that an equal request need not be
-    read, matched and written out again.  Which headers it depends on is not declared anywhere:
-    those that were asked for while it was made are part of the key of all answers on its path.
-    Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+    An answer depends on nothing but those, the settings and the request, so that an equal request
+    need not be read, matched and written out again.  Which headers it depends on is not declared
+    anywhere: those that were asked for while it was made are part of the key of all answers on its
+    path.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(self, settings: Settings, added: Index, files: Index, room: int) -> None:
-        self.settings = settings
-        self.added, self.files = added, files  # mocks of the session, and from files
+    def __init__(self, room: int = MEMORY_ROOM) -> None:
         self.room = room
-        self.forget()
+        self.lock = threading.Lock()
+        self.seen = CameBefore()
+        self.forget(0)
 
-    def forget(self) -> None:
-        """Start over."""
+    def forget(self, generation: int) -> None:
+        """Start over, with mocks of this generation."""
+        self.generation = generation
         self.used = 0
         self.answers: Dict[Key, Answered] = {}
-        self.header_names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+        self.header_names: Dict[Tuple[str, str], Names] = {}  # noted, by method and path
 
-    def is_of(self, settings: Settings, added: Index, files: Index) -> bool:
-        """Whether the answers still hold: they were made with these settings from these mocks."""
-        return self.settings is settings and self.added is added and self.files is files
-
-    def find(self, request: Request) -> Optional[Answered]:
-        """The answer to an equal request, as far as is known what its answer depends on."""
+    def key(self, request: Request, generation: int) -> Key:
+        """The key of a request, as far as is known what its answer depends on."""
+        if self.generation != generation:
+            with self.lock:
+                self.forget(generation)
         names = self.header_names.get((request.method, request.path), ())
-        return self.answers.get(key_of(request, names))
+        return key_of(request, names)
 
-    def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
-        """The answer, which is remembered if it can be.  A stream is written out first, as far as
-        that takes no time worth mentioning: a thousand that begin at once are then made once."""
+    def keep(self, request: Request, generation: int, noted: Set[str], answered: Answered) -> None:
+        """Remember an answer, if it can be."""
         frames = answered.response.frames
-        if frames is not None and not isinstance(frames, tuple):
-            frames = ahead(frames)
-            answered = replace(answered, response=replace(answered.response, frames=frames))
         if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
-            return answered
+            return
         size = len(answered.response.body)
         size += sum(map(frame_size, frames or ()))
-        self.put(request, noted, answered, size)
-        return answered
+        with self.lock:
+            if generation == self.generation:  # else it was made with mocks that are gone
+                self.put(request, noted, answered, size)
 
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
-        """Remember an answer of `size` bytes."""
+        """Remember an answer of `size` bytes; for who holds the lock."""
         place = request.method, request.path
         known = self.header_names.get(place, ())
         # The key is made of these names, whatever another thread makes of them meanwhile, and what
@@ -11857,7 +11894,7 @@ class Memory:
         if size > min(ANSWER_ROOM, self.room):
             return
         if self.used + size > self.room:
-            self.forget()
+            self.forget(self.generation)
         self.header_names[place] = names
         self.answers[key] = answered
         self.used += size
@@ -12041,8 +12078,6 @@ def unfit(call: Call, outcome: Outcome) -> str:
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
-NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
-SESSION_ROOM = 256 * 1024  # and by each session
 
 
 class Answerer:
@@ -12050,6 +12085,7 @@ class Answerer:
 
     def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
+        self.memory = Memory()
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
@@ -12067,26 +12103,22 @@ class Answerer:
         session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
             return (yield from self.fresh(request, session))
-        memory = self.memory(session, request)
-        known = memory.find(request)
+        generation = self.mocks.generation
+        key = self.memory.key(request, generation)
+        known = self.memory.answers.get(key)
+        if known is None and not self.memory.seen.has(key):
+            return written_out((yield from self.fresh(request, session)))
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
             answered = yield from self.fresh(request.with_headers(headers), session)
-            return memory.keep(request, headers.noted, answered)
+            answered = written_out(answered)
+            self.memory.keep(request, generation, headers.noted, answered)
+            return answered
         if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:
                 known.uses.count += 1
         return known
-
-    def memory(self, session: Session, request: Request) -> Memory:
-        """The answers that the session of a request remembers."""
-        memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.files.index):
-            room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = Memory(self.settings, session.index, self.mocks.files.index, room)
-            session.memory = memory
-        return memory
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
@@ -12173,7 +12205,8 @@ class Answerer:
         outcome = answer.to(call, {})
         delivery = self.drawn(answer.delivery, "header/0")
         response = respond(wire, call, outcome, answer.status, delivery)
-        return Answered(response, call, HEADER, unfit(call, outcome), wire, is_repeatable=False)
+        # The same header draws the same, so that the same request gets the same.
+        return Answered(response, call, HEADER, unfit(call, outcome), wire)
 
     def mocked(
         self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
@@ -12187,6 +12220,8 @@ class Answerer:
             headers = laid_over(response.headers, wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
+        # What the request itself brings along may draw for each use anew.
+        is_repeatable = is_repeatable and not brought.fields
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
     def miss(self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool) -> Answered:
@@ -12910,6 +12945,103 @@ class Loop:
         self.bell.close()
 
 
+# === repeats =================================================================
+# Requests that come again byte by byte, and the bytes of their answers.  Touches nothing.
+
+
+REPEATS_ROOM = 8 * 1024 * 1024  # bytes of memory that all of them may take
+REPEAT_SIZE = 1500  # about what the objects of one take
+
+# What stands in a remembered answer for what is true of one alone.
+DATE_MARK = "the-date-of-this-one-answer"
+NUMBER_MARK = "the-number-of-this-one-answer"
+MARKS: Headers = (("Date", DATE_MARK), ("X-Mock-Request-Id", NUMBER_MARK))
+BETWEEN = b"\r\nX-Mock-Request-Id: "
+MARKED = DATE_MARK.encode() + BETWEEN + NUMBER_MARK.encode()
+
+PortAndBytes = Tuple[int, bytes]  # the port, and all bytes of the request
+
+
+class Repeat:
+    """The answer to the very same bytes: what goes before its date, and after its number; and what
+    the journal says of it."""
+
+    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive")
+
+    def __init__(
+        self, before: bytes, after: bytes, step: Send, asked: Asked, answered: Answered
+    ) -> None:
+        self.before = before
+        self.after = after
+        self.ends = step.ends
+        self.head = len(after) - (len(step.data) - step.head)  # bytes of the head that follow
+        self.asked = asked
+        self.sent = Sent(len(step.data) - step.head, len(step.ends))
+        self.uses: Optional[Uses] = answered.uses
+        self.keep_alive = True
+
+    def dated(self, date: bytes, number: str) -> bytes:
+        """The whole answer, with a date and an id of its own."""
+        return b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
+
+    def step(self, data: bytes) -> Send:
+        """The answer as one step, where its client does not take it at once."""
+        head = len(data) - len(self.after) + self.head
+        moved = len(data) - len(self.before) - len(MARKED) - len(self.after)
+        return Send(data, tuple([end + moved for end in self.ends]), head, bool(self.ends))
+
+
+def repeat_of(steps: Iterable[Step], asked: Asked, answered: Answered) -> Optional[Repeat]:
+    """What is remembered of an answer, made of its steps with MARKS in its head.
+
+    None if it does not leave in one write."""
+    made: List[Step] = []
+    for step in steps:
+        made.append(step)
+        if len(made) > 1:
+            return None
+    step = made[0]
+    if not isinstance(step, Send) or len(step.data) > JOINED or step.data.count(MARKED) != 1:
+        return None
+    before, _, after = step.data.partition(MARKED)
+    return Repeat(before, after, step, asked, answered)
+
+
+class Repeats:
+    """Answers by all bytes of their requests, which then need not even be parsed.
+
+    They hold for one generation of mocks.  A request is remembered when it comes for the second
+    time; `room` bytes are, then it starts over."""
+
+    def __init__(self, room: int = REPEATS_ROOM) -> None:
+        self.room = room
+        self.seen = CameBefore()
+        self.forget(0)
+
+    def forget(self, generation: int) -> None:
+        """Start over, with mocks of this generation."""
+        self.generation = generation
+        self.used = 0
+        self.known: Dict[PortAndBytes, Repeat] = {}
+
+    def find(self, port: int, data: bytes, generation: int) -> Optional[Repeat]:
+        """The answer to these bytes."""
+        if generation != self.generation:
+            self.forget(generation)
+        return self.known.get((port, data))
+
+    def keep(self, port: int, data: bytes, generation: int, repeat: Repeat) -> None:
+        """Remember an answer, if it was made with the mocks that there are now."""
+        if generation != self.generation:
+            return
+        size = REPEAT_SIZE + len(data) + len(repeat.before) + len(repeat.after) + repeat.asked.size
+        if self.used + size > self.room:
+            self.forget(generation)
+        if size <= self.room:
+            self.known[port, data] = repeat
+            self.used += size
+
+
 # === tls =====================================================================
 # Certificates and contexts.  May touch files, and the openssl program.
 
@@ -13179,6 +13311,7 @@ class Core:
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
+        self.repeats = Repeats()
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
@@ -13395,6 +13528,8 @@ class CoreLike(Protocol):
     journal: Journal
     log: Log
     loop: Loop
+    mocks: Mocks
+    repeats: Repeats
     max_body: int
     numbers: "itertools.count[int]"  # of requests
     tls: "Optional[ssl.SSLContext]"
@@ -13421,6 +13556,9 @@ class ServerLike(Protocol):
 
     def date(self) -> str:
         """The Date header."""
+
+    def date_bytes(self) -> bytes:
+        """The same as bytes."""
 
     def left(self, connection: Any) -> None:
         """Note that a connection has ended."""
@@ -13808,11 +13946,11 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     if exchange.head_only:
         return
     pace = delivery.pace or Pace()
-    # The usual stream is made once and kept as a tuple of steps.
+    # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
+    # a thousand that run at once then take next to nothing.
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
-    if isinstance(frames, tuple) and not unusual:
-        intact = delivery.fault is None
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked, intact)
+    if isinstance(frames, tuple) and pace.between and not unusual:
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
     else:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
 
@@ -13897,13 +14035,10 @@ def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
 
 @functools.lru_cache(maxsize=16)
 def prepared_chunks(
-    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool, joins: bool
+    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool
 ) -> Tuple[Step, ...]:
-    """The steps of a recorded or remembered stream whose pauses are all known, joined or not."""
-    steps: Iterable[Step] = paced_chunks(coalesced(frames, 1), Pace(first, between), chunked)
-    if joins:
-        steps = joined(steps)
-    return tuple(steps)
+    """The steps of a recorded or remembered stream whose pauses are all known."""
+    return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
 
 
 def joined(steps: Iterable[Step]) -> Iterator[Step]:
@@ -14044,19 +14179,86 @@ class Handler(Channel):
         if not data:
             self.close()
             return
+        core = self.server.core
+        core.mocks.files.refresh()
+        repeat = core.repeats.find(self.server.port, data, core.mocks.generation)
+        if repeat and not self.server.stopping:
+            self.repeat(repeat)
+            return
         # RFC 9112, 2.2: empty lines before a request are ignored; they don't make it idle for
         # longer, either.
         self.buffer = data.lstrip(b"\r\n")
         if self.buffer:
-            self.begin(self.serve())
+            self.begin(self.serve(data))
         elif self.interest is None:
             self.rest()
 
-    def serve(self) -> Waiting[bool]:
+    def repeat(self, repeat: Repeat) -> None:
+        """Answer a request that came before, byte by byte, as it was answered then."""
+        server = self.server
+        core, journal = server.core, server.core.journal
+        started = time.monotonic()
+        number = str(next(core.numbers))
+        entry = Entry(number, time.time(), repeat.asked, repeat.sent)
+        if repeat.uses:  # this is a use, too
+            with repeat.uses.lock:
+                repeat.uses.count += 1
+        journal.add(entry)
+        data = repeat.dated(server.date_bytes(), number)
+        try:
+            taken = self.connection.send(data, DONT_WAIT)
+        except OSError:  # what it says is seen when the rest is written
+            taken = 0
+        if taken != len(data):
+            self.begin(self.send_rest(repeat, entry, data, taken, started))
+            return
+        entry.duration = round(time.monotonic() - started, 6)
+        journal.end(entry, "complete")
+        core.log.request(entry)
+        if repeat.keep_alive:
+            self.rest()
+        else:
+            self.begin(self.leave())
+
+    def send_rest(
+        self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
+    ) -> Waiting[bool]:
+        """Write what a client did not take at once of a repeated answer."""
+        step = repeat.step(data)
+        self.sent = entry.sent = Sent(taken - step.head)
+        ended = "fault"
+        try:
+            yield from self.write(memoryview(data)[taken:])
+            ended = "complete"
+        except Vanished as vanished:
+            ended = str(vanished)
+        except OSError:
+            ended = "client_reset"
+        finally:
+            entry.sent.events = bisect_right(step.ends, self.sent.bytes + step.head)
+            self.note_end(entry, ended, started)
+        if ended != "complete":
+            return False
+        if repeat.keep_alive:
+            return True
+        return (yield from self.leave())
+
+    def leave(self) -> Waiting[bool]:
+        """End the connection, as its client wants it."""
+        if has_more(self.connection):
+            try:
+                yield from self.linger()
+            except OSError:
+                pass
+        return False
+
+    def serve(self, data: bytes) -> Waiting[bool]:
         """Answer the requests that have come; whether there may be more."""
+        self.raw = data
         try:
             while (yield from self.serve_request()):
                 self.buffer = self.buffer.lstrip(b"\r\n")
+                self.raw = self.buffer
                 if not self.buffer:
                     return True
                 yield TURN, 0.0
@@ -14077,6 +14279,7 @@ class Handler(Channel):
         data: Optional[bytes] = None
         closes = False
         started = time.monotonic()
+        generation = self.server.core.mocks.generation
         self.is_busy = True
         try:
             data = yield from self.read_head()
@@ -14096,7 +14299,9 @@ class Handler(Channel):
                 head = Head("GET", "/", 1, {})
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
-        yield from self.respond(request, head, answered, coding, keep_alive, started)
+        asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
+        if asked and answered.is_repeatable and not closes and not self.buffer:
+            self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
@@ -14131,7 +14336,8 @@ class Handler(Channel):
         except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
             reason = f"internal error: {type(error).__name__}: {error}"
             self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")
-            return self.refuse(request, Refused(500, reason))
+            answered, coding = self.refuse(request, Refused(500, reason))
+            return replace(answered, is_repeatable=False), coding
         # Uncoded, whatever the client takes: it has to be told.
         answered = answerer.refuse(request, refused)
         answered = replace(answered, response=replace(answered.response, may_gzip=False))
@@ -14177,6 +14383,7 @@ class Handler(Channel):
             if not more:
                 raise malformed("the connection was closed in the middle of the head")
             self.buffer += more
+            self.raw += more
 
     def read_body(self, head: Head) -> Waiting[bytes]:
         """The request's body, its codings undone."""
@@ -14203,6 +14410,7 @@ class Handler(Channel):
             data = yield from self.receive(deadline, size)
             if not data:
                 raise malformed("the connection was closed in the middle of the body")
+            self.raw = b""  # it did not come at once, and will not the next time
         self.buffer = reader.rest
         self.has_body = False
         body = bytes(reader.pieces)
@@ -14221,8 +14429,8 @@ class Handler(Channel):
         coding: str,
         keep_alive: bool,
         started: float,
-    ) -> Waiting[None]:
-        """Write a response, with its entry in the journal and the log."""
+    ) -> Waiting[Optional[Asked]]:
+        """Write a response, with its entry in the journal and the log; what that says."""
         core = self.server.core
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
@@ -14249,11 +14457,45 @@ class Handler(Channel):
         finally:
             core.trimming.freed(len(request.body) + len(answered.response.body))
             if entry:
-                entry.duration = round(time.monotonic() - started, 6)
-                core.journal.end(entry, ended)
-                core.log.request(entry)
+                self.note_end(entry, ended, started)
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
+        if entry and ended == "complete":
+            return entry.asked
+        return None
+
+    def note_end(self, entry: Entry, ended: str, started: float) -> None:
+        """Note in the journal and the log how a response ended."""
+        entry.duration = round(time.monotonic() - started, 6)
+        self.server.core.journal.end(entry, ended)
+        self.server.core.log.request(entry)
+
+    def remember(
+        self,
+        generation: int,
+        request: Request,
+        head: Head,
+        answered: Answered,
+        coding: str,
+        asked: Asked,
+    ) -> None:
+        """Remember an answer for when the same bytes come again; when they have come twice."""
+        repeats, port, raw = self.server.core.repeats, self.server.port, self.raw
+        if not 0 < len(raw) <= READ_SIZE // 2 or not head.minor or "expect" in head.headers:
+            return
+        if not repeats.seen.has((port, raw)):
+            return
+        exchange = Exchange(
+            head.minor,
+            head.keeps_alive,
+            request.method == "HEAD",
+            coding,
+            MARKS + own_headers(request, answered),
+        )
+        repeat = repeat_of(answer_steps(answered.response, exchange), asked, answered)
+        if repeat:
+            repeat.keep_alive = head.keeps_alive
+            repeats.keep(port, raw, generation, repeat)
 
     def noted(self, number: str, asked: Asked, response: Response) -> Entry:
         """The entry of an answer that is about to be sent, which is in the journal."""
@@ -14499,7 +14741,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
     # What a server begins with.
     stopping = False
-    clock: Tuple[int, str] = (0, "")  # a second, and its Date
+    clock: Tuple[int, str, bytes] = (0, "", b"")  # a second, and its Date
 
     def __init__(
         self,
@@ -14601,8 +14843,14 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         """The Date header, made once a second."""
         second = int(time.time())
         if self.clock[0] != second:
-            self.clock = (second, formatdate(second, usegmt=True))
+            text = formatdate(second, usegmt=True)
+            self.clock = (second, text, text.encode())
         return self.clock[1]
+
+    def date_bytes(self) -> bytes:
+        """The same as bytes."""
+        self.date()
+        return self.clock[2]
 
     def close(self, grace: float = GRACE_SECONDS) -> None:
         """Stop accepting, give responses under way `grace` seconds, then end them."""

@@ -157,6 +157,36 @@ def test_a_signal_ends_it_with_streams_under_way_and_status_0(folder: Any) -> No
             stream.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits to set")
+def test_with_few_descriptors_it_refuses_who_comes_too_many_and_is_whole_again_afterwards(
+    folder: Any,
+) -> None:
+    import resource
+
+    def with_few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    data = folder({"response": {"text": "pong"}})
+    with launched("0", "--data", data, preexec_fn=with_few) as (process, [port]):
+        waiting = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(80)]
+        refused = 0
+        for client in waiting[-10:]:
+            answer = client.recv(9999)
+            refused += answer.startswith(b"HTTP/1.1 503 ") and b"no room" in answer
+        assert refused == 10
+        for client in waiting:
+            client.close()
+        statuses = set()
+        while 200 not in statuses:  # it may not have seen yet that they have gone
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                statuses.add(
+                    fetch(port, "POST", "/v1/chat/completions", json.dumps(ASK).encode())[0]
+                )
+        process.send_signal(signal.SIGTERM)
+        log = process.stderr.read().decode()
+        assert log.count("connections are refused") == 1 and "Traceback" not in log
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_right_at_the_start_ends_it_too(number: int) -> None:
     with launched("0", "--log", "off") as (process, _):

@@ -18,7 +18,7 @@ from .http import METHODS
 from .journal import Journal
 from .jsons import compact, parse_json, utf8
 from .limits import CONTROL_PREFIX, LONG, Headers, Json
-from .memory import Memory, NotedHeaders
+from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
 from .mocks.mock import Found
 from .mocks.near import explained
@@ -31,8 +31,6 @@ from .writing import failed, laid_over, respond
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
-NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
-SESSION_ROOM = 256 * 1024  # and by each session
 
 
 class Answerer:
@@ -40,6 +38,7 @@ class Answerer:
 
     def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
+        self.memory = Memory()
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
@@ -57,26 +56,22 @@ class Answerer:
         session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
             return (yield from self.fresh(request, session))
-        memory = self.memory(session, request)
-        known = memory.find(request)
+        generation = self.mocks.generation
+        key = self.memory.key(request, generation)
+        known = self.memory.answers.get(key)
+        if known is None and not self.memory.seen.has(key):
+            return written_out((yield from self.fresh(request, session)))
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
             answered = yield from self.fresh(request.with_headers(headers), session)
-            return memory.keep(request, headers.noted, answered)
+            answered = written_out(answered)
+            self.memory.keep(request, generation, headers.noted, answered)
+            return answered
         if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:
                 known.uses.count += 1
         return known
-
-    def memory(self, session: Session, request: Request) -> Memory:
-        """The answers that the session of a request remembers."""
-        memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.files.index):
-            room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = Memory(self.settings, session.index, self.mocks.files.index, room)
-            session.memory = memory
-        return memory
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
@@ -163,7 +158,8 @@ class Answerer:
         outcome = answer.to(call, {})
         delivery = self.drawn(answer.delivery, "header/0")
         response = respond(wire, call, outcome, answer.status, delivery)
-        return Answered(response, call, HEADER, unfit(call, outcome), wire, is_repeatable=False)
+        # The same header draws the same, so that the same request gets the same.
+        return Answered(response, call, HEADER, unfit(call, outcome), wire)
 
     def mocked(
         self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
@@ -177,6 +173,8 @@ class Answerer:
             headers = laid_over(response.headers, wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
+        # What the request itself brings along may draw for each use anew.
+        is_repeatable = is_repeatable and not brought.fields
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
     def miss(self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool) -> Answered:

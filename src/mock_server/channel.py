@@ -18,6 +18,8 @@ from .http import malformed
 from .journal import Journal
 from .log import Log
 from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
+from .mocks.sessions import Mocks
+from .repeats import Repeats
 from .sockets import DONT_WAIT, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
 from .steps import Send
 from .trimming import Trimming
@@ -38,6 +40,8 @@ class CoreLike(Protocol):
     journal: Journal
     log: Log
     loop: Loop
+    mocks: Mocks
+    repeats: Repeats
     max_body: int
     numbers: "itertools.count[int]"  # of requests
     tls: "Optional[ssl.SSLContext]"
@@ -64,6 +68,9 @@ class ServerLike(Protocol):
 
     def date(self) -> str:
         """The Date header."""
+
+    def date_bytes(self) -> bytes:
+        """The same as bytes."""
 
     def left(self, connection: Any) -> None:
         """Note that a connection has ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from bisect import bisect_right
 from dataclasses import replace
 from typing import Iterable, Optional, Tuple, Union
 
@@ -11,13 +12,14 @@ from .answered import Answered, asked_of
 from .bodies import ChunkedBody, body_reader
 from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
-from .entries import Entry, Sent
+from .entries import Asked, Entry, Sent
 from .errors import Refused, line_of, shown
 from .gates import ASIDE, Gate, Wanting, Work
 from .handshake import sealed
 from .http import Head, check_partial, malformed, parse_head, request_line_of
 from .limits import JOINED, LONG, Headers
 from .loop import TURN
+from .repeats import MARKS, Repeat, repeat_of
 from .sockets import DONT_WAIT, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
@@ -60,19 +62,86 @@ class Handler(Channel):
         if not data:
             self.close()
             return
+        core = self.server.core
+        core.mocks.files.refresh()
+        repeat = core.repeats.find(self.server.port, data, core.mocks.generation)
+        if repeat and not self.server.stopping:
+            self.repeat(repeat)
+            return
         # RFC 9112, 2.2: empty lines before a request are ignored; they don't make it idle for
         # longer, either.
         self.buffer = data.lstrip(b"\r\n")
         if self.buffer:
-            self.begin(self.serve())
+            self.begin(self.serve(data))
         elif self.interest is None:
             self.rest()
 
-    def serve(self) -> Waiting[bool]:
+    def repeat(self, repeat: Repeat) -> None:
+        """Answer a request that came before, byte by byte, as it was answered then."""
+        server = self.server
+        core, journal = server.core, server.core.journal
+        started = time.monotonic()
+        number = str(next(core.numbers))
+        entry = Entry(number, time.time(), repeat.asked, repeat.sent)
+        if repeat.uses:  # this is a use, too
+            with repeat.uses.lock:
+                repeat.uses.count += 1
+        journal.add(entry)
+        data = repeat.dated(server.date_bytes(), number)
+        try:
+            taken = self.connection.send(data, DONT_WAIT)
+        except OSError:  # what it says is seen when the rest is written
+            taken = 0
+        if taken != len(data):
+            self.begin(self.send_rest(repeat, entry, data, taken, started))
+            return
+        entry.duration = round(time.monotonic() - started, 6)
+        journal.end(entry, "complete")
+        core.log.request(entry)
+        if repeat.keep_alive:
+            self.rest()
+        else:
+            self.begin(self.leave())
+
+    def send_rest(
+        self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
+    ) -> Waiting[bool]:
+        """Write what a client did not take at once of a repeated answer."""
+        step = repeat.step(data)
+        self.sent = entry.sent = Sent(taken - step.head)
+        ended = "fault"
+        try:
+            yield from self.write(memoryview(data)[taken:])
+            ended = "complete"
+        except Vanished as vanished:
+            ended = str(vanished)
+        except OSError:
+            ended = "client_reset"
+        finally:
+            entry.sent.events = bisect_right(step.ends, self.sent.bytes + step.head)
+            self.note_end(entry, ended, started)
+        if ended != "complete":
+            return False
+        if repeat.keep_alive:
+            return True
+        return (yield from self.leave())
+
+    def leave(self) -> Waiting[bool]:
+        """End the connection, as its client wants it."""
+        if has_more(self.connection):
+            try:
+                yield from self.linger()
+            except OSError:
+                pass
+        return False
+
+    def serve(self, data: bytes) -> Waiting[bool]:
         """Answer the requests that have come; whether there may be more."""
+        self.raw = data
         try:
             while (yield from self.serve_request()):
                 self.buffer = self.buffer.lstrip(b"\r\n")
+                self.raw = self.buffer
                 if not self.buffer:
                     return True
                 yield TURN, 0.0
@@ -93,6 +162,7 @@ class Handler(Channel):
         data: Optional[bytes] = None
         closes = False
         started = time.monotonic()
+        generation = self.server.core.mocks.generation
         self.is_busy = True
         try:
             data = yield from self.read_head()
@@ -112,7 +182,9 @@ class Handler(Channel):
                 head = Head("GET", "/", 1, {})
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
-        yield from self.respond(request, head, answered, coding, keep_alive, started)
+        asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
+        if asked and answered.is_repeatable and not closes and not self.buffer:
+            self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
@@ -147,7 +219,8 @@ class Handler(Channel):
         except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
             reason = f"internal error: {type(error).__name__}: {error}"
             self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")
-            return self.refuse(request, Refused(500, reason))
+            answered, coding = self.refuse(request, Refused(500, reason))
+            return replace(answered, is_repeatable=False), coding
         # Uncoded, whatever the client takes: it has to be told.
         answered = answerer.refuse(request, refused)
         answered = replace(answered, response=replace(answered.response, may_gzip=False))
@@ -193,6 +266,7 @@ class Handler(Channel):
             if not more:
                 raise malformed("the connection was closed in the middle of the head")
             self.buffer += more
+            self.raw += more
 
     def read_body(self, head: Head) -> Waiting[bytes]:
         """The request's body, its codings undone."""
@@ -219,6 +293,7 @@ class Handler(Channel):
             data = yield from self.receive(deadline, size)
             if not data:
                 raise malformed("the connection was closed in the middle of the body")
+            self.raw = b""  # it did not come at once, and will not the next time
         self.buffer = reader.rest
         self.has_body = False
         body = bytes(reader.pieces)
@@ -237,8 +312,8 @@ class Handler(Channel):
         coding: str,
         keep_alive: bool,
         started: float,
-    ) -> Waiting[None]:
-        """Write a response, with its entry in the journal and the log."""
+    ) -> Waiting[Optional[Asked]]:
+        """Write a response, with its entry in the journal and the log; what that says."""
         core = self.server.core
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
@@ -265,11 +340,45 @@ class Handler(Channel):
         finally:
             core.trimming.freed(len(request.body) + len(answered.response.body))
             if entry:
-                entry.duration = round(time.monotonic() - started, 6)
-                core.journal.end(entry, ended)
-                core.log.request(entry)
+                self.note_end(entry, ended, started)
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
+        if entry and ended == "complete":
+            return entry.asked
+        return None
+
+    def note_end(self, entry: Entry, ended: str, started: float) -> None:
+        """Note in the journal and the log how a response ended."""
+        entry.duration = round(time.monotonic() - started, 6)
+        self.server.core.journal.end(entry, ended)
+        self.server.core.log.request(entry)
+
+    def remember(
+        self,
+        generation: int,
+        request: Request,
+        head: Head,
+        answered: Answered,
+        coding: str,
+        asked: Asked,
+    ) -> None:
+        """Remember an answer for when the same bytes come again; when they have come twice."""
+        repeats, port, raw = self.server.core.repeats, self.server.port, self.raw
+        if not 0 < len(raw) <= READ_SIZE // 2 or not head.minor or "expect" in head.headers:
+            return
+        if not repeats.seen.has((port, raw)):
+            return
+        exchange = Exchange(
+            head.minor,
+            head.keeps_alive,
+            request.method == "HEAD",
+            coding,
+            MARKS + own_headers(request, answered),
+        )
+        repeat = repeat_of(answer_steps(answered.response, exchange), asked, answered)
+        if repeat:
+            repeat.keep_alive = head.keeps_alive
+            repeats.keep(port, raw, generation, repeat)
 
     def noted(self, number: str, asked: Asked, response: Response) -> Entry:
         """The entry of an answer that is about to be sent, which is in the journal."""

@@ -17,6 +17,7 @@ from .loop import Loop
 from .mocks.sessions import Mocks
 from .operations import Operations
 from .options import Settings
+from .repeats import Repeats
 from .tls import self_signed, tls_context
 from .trimming import Trimming
 from .workers import Workers
@@ -46,6 +47,7 @@ class Core:
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
+        self.repeats = Repeats()
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)

@@ -47,7 +47,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
     # What a server begins with.
     stopping = False
-    clock: Tuple[int, str] = (0, "")  # a second, and its Date
+    clock: Tuple[int, str, bytes] = (0, "", b"")  # a second, and its Date
 
     def __init__(
         self,
@@ -149,8 +149,14 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         """The Date header, made once a second."""
         second = int(time.time())
         if self.clock[0] != second:
-            self.clock = (second, formatdate(second, usegmt=True))
+            text = formatdate(second, usegmt=True)
+            self.clock = (second, text, text.encode())
         return self.clock[1]
+
+    def date_bytes(self) -> bytes:
+        """The same as bytes."""
+        self.date()
+        return self.clock[2]
 
     def close(self, grace: float = GRACE_SECONDS) -> None:
         """Stop accepting, give responses under way `grace` seconds, then end them."""

@@ -154,11 +154,11 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     if exchange.head_only:
         return
     pace = delivery.pace or Pace()
-    # The usual stream is made once and kept as a tuple of steps.
+    # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
+    # a thousand that run at once then take next to nothing.
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
-    if isinstance(frames, tuple) and not unusual:
-        intact = delivery.fault is None
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked, intact)
+    if isinstance(frames, tuple) and pace.between and not unusual:
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
     else:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
 
@@ -243,13 +243,10 @@ def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
 
 @functools.lru_cache(maxsize=16)
 def prepared_chunks(
-    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool, joins: bool
+    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool
 ) -> Tuple[Step, ...]:
-    """The steps of a recorded or remembered stream whose pauses are all known, joined or not."""
-    steps: Iterable[Step] = paced_chunks(coalesced(frames, 1), Pace(first, between), chunked)
-    if joins:
-        steps = joined(steps)
-    return tuple(steps)
+    """The steps of a recorded or remembered stream whose pauses are all known."""
+    return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
 
 
 def joined(steps: Iterable[Step]) -> Iterator[Step]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..errors import BadMock, Refused
 from ..formats.base import WireFormat
@@ -26,7 +26,7 @@ class NoRoom(Refused, ValueError):
 
 class Session:
     """What one session has of its own, mocks added at run time and how often each mock was used,
-    and all that can be done with its mocks.  `memory` is the answerer's."""
+    and all that can be done with its mocks."""
 
     def __init__(self, name: str, mocks: Mocks) -> None:
         self.name, self.all_mocks = name, mocks
@@ -35,7 +35,6 @@ class Session:
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.memory: Any = None
         self.known_index = Index(())
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
@@ -55,6 +54,7 @@ class Session:
                 session.mocks = (*mocks, *session.mocks)
                 session.specs.update({place: placed[place] for place in naming_files})
                 session.sizes.update(sizes)
+        self.all_mocks.has_changed()
         return mocks
 
     def remove(self, ids: Optional[Iterable[str]] = None) -> int:
@@ -70,16 +70,18 @@ class Session:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
                 self.all_mocks.release(self.sizes.pop(mock.place))
+        self.all_mocks.has_changed()
         return len(gone)
 
     def reset(self) -> None:
-        """Forget its mocks, what was remembered of answers, and how often it used any mock."""
+        """Forget its mocks, and how often it used any mock."""
         with self.all_mocks.lock:
             self.all_mocks.release(sum(self.sizes.values()))
             self.mocks, self.known_index = (), Index(())
-            self.specs, self.sizes, self.uses, self.memory = {}, {}, {}, None
+            self.specs, self.sizes, self.uses = {}, {}, {}
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
+        self.all_mocks.has_changed()
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
@@ -175,7 +177,13 @@ class Mocks:
         self.is_awaited: Callable[[str], bool] = lambda name: False
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
+        self.generations = itertools.count(1)
+        self.generation = 0
         self.files = MockFiles(directories, say, self.read_again)
+
+    def has_changed(self) -> None:
+        """Say, once something has changed, that no answer from before holds any more."""
+        self.generation = next(self.generations)
 
     def session(self, name: str) -> Session:
         """A session, which begins when it is first asked for.  NoRoom if there are too many."""
@@ -195,6 +203,7 @@ class Mocks:
         for name, session in self.sessions.items():
             if name and not session.mocks and not self.is_awaited(name):
                 del self.sessions[name]
+                self.has_changed()
                 return
         raise NoRoom(
             400,  # clients try again after most others
@@ -236,3 +245,4 @@ class Mocks:
             sessions = list(self.sessions.values())
         for session in sessions:
             session.read_again(read)
+        self.has_changed()

@@ -7207,14 +7207,13 @@ def pairs_size(pairs: Mapping[str, str]) -> int:
     return size + strings_size(pairs) + strings_size(pairs.values())
 
 
-def object_size(value: Any, shared: Iterable[Any] = ()) -> int:
-    """The bytes that an object takes with all that it holds, of whatever kinds that is, but for
-    what is `shared` with others.
+def object_size(value: Any) -> int:
+    """The bytes that an object takes with all that it holds, of whatever kinds that is.
 
     Each object counts once; classes, functions and modules are everybody's.  A look at every one
     of them takes its time: it is for what stays."""
     size = 0
-    seen = set(map(id, (*SINGLE, *shared)))
+    seen = set(map(id, SINGLE))
     parts = [value]
     for part in parts:  # which grows meanwhile
         if id(part) in seen:
@@ -7457,7 +7456,7 @@ def new_head(data: bytes) -> Head:
 
 
 # A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=512)(new_head)
+known_head = functools.lru_cache(maxsize=256)(new_head)
 
 
 def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
@@ -7566,7 +7565,7 @@ def check_transfer(head: Head) -> None:
 # --- response heads ---
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=64)  # of headers that may be long: 8 MiB at most
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
@@ -7794,6 +7793,7 @@ def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
 
 
 MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
 GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
 
 
@@ -7877,7 +7877,7 @@ def qualities(accept: str) -> Dict[str, float]:
     return weights
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=16)
 def negotiated(accept: Optional[str]) -> Optional[str]:
     """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
     if accept is None:
@@ -7890,7 +7890,7 @@ def negotiated(accept: Optional[str]) -> Optional[str]:
     return "identity" if takes_identity(accept) else None
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=16)
 def takes_identity(accept: Optional[str]) -> bool:
     """Whether a client takes a body without a coding, as all do that don't refuse it."""
     weights = qualities(accept or "")
@@ -7899,7 +7899,7 @@ def takes_identity(accept: Optional[str]) -> bool:
 
 def gzipped(body: bytes) -> bytes:
     """A body as one gzip member; the same bytes every time."""
-    if len(body) <= 256 * 1024:
+    if len(body) <= KNOWN_GZIP:
         return known_gzip(body)
     return new_gzip(body)
 
@@ -9098,7 +9098,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         body = call.body
     else:
         body = request.body.decode("utf-8", "replace")
-    size = ENTRY_SIZE + head.weight + body_size(body, call)
+    size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
     if answered.near:
         size += walked_size(list(answered.near))
     provider = None
@@ -9120,14 +9120,13 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     return asked
 
 
-def body_size(body: Json, call: Optional[Call]) -> int:
-    """About the bytes of memory that a body takes as the journal keeps it, with what was read of
-    it."""
+def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
+    """About the bytes of memory that a body takes as it is kept, with what was read of it."""
     size = 0
     if isinstance(body, str):
         size += strings_size((body,))
     elif call:
-        size += len(call.request.body) + json_size(call.request.body, body)
+        size += len(raw) + json_size(raw, body)
     if call:
         texts = (call.user, call.system, call.prompt, call.tool_result or "")
         size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
@@ -9154,12 +9153,6 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
     )
-
-
-def answer_size(answered: Answered) -> int:
-    """The bytes of memory that an answer takes, with the request that it keeps.  A look at all that
-    is in it: for one that is remembered."""
-    return object_size(answered, (answered.wire, answered.uses))
 
 
 # === brought =================================================================
@@ -9598,6 +9591,8 @@ def admit(request: Request, settings: Settings) -> None:
 # What is counted of all requests, and Prometheus' text format.  Touches nothing.
 
 
+MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
+OTHER_KIND = ("other", "other", 0, False)
 LABELS = ("provider", "api", "status", "matched")
 
 
@@ -9649,6 +9644,8 @@ class Counters:
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
         kind = entry.asked.kind
+        if kind not in self.requests and len(self.requests) >= MOST_KINDS:
+            kind = OTHER_KIND
         self.running -= 1
         self.requests[kind] = self.requests.get(kind, 0) + 1
         self.ends[ended] = self.ends.get(ended, 0) + 1
@@ -11816,6 +11813,28 @@ def key_size(key: Key) -> int:
     return size + sum(len(value) for value in headers if value)
 
 
+def answer_size(request: Request, answered: Answered) -> int:
+    """About how many bytes of memory an answer takes, with what was read of its request."""
+    response, call = answered.response, answered.call
+    size = len(response.body)
+    if isinstance(response.frames, tuple):
+        size += sum(map(frame_size, response.frames))
+    if call and call.was_read:
+        size += body_size(request.body, call.body, call)
+    if answered.near:
+        size += walked_size(list(answered.near))
+    return size
+
+
+def without_request(answered: Answered) -> Answered:
+    """An answer without the head of its request, of which the key has all that matters."""
+    call = answered.call
+    if not call:
+        return answered
+    bare = call.request.with_headers({})
+    return replace(answered, call=replace(call, request=bare))
+
+
 class CameBefore:
     """Which of many things came before, as far as a bounded memory knows: a thing is kept only when
     it comes again."""
@@ -11876,11 +11895,10 @@ class Memory:
         frames = answered.response.frames
         if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
             return
-        size = len(answered.response.body)
-        size += sum(map(frame_size, frames or ()))
+        size = answer_size(request, answered)
         with self.lock:
             if generation == self.generation:  # else it was made with mocks that are gone
-                self.put(request, noted, answered, size)
+                self.put(request, noted, without_request(answered), size)
 
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes; for who holds the lock."""

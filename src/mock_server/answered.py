@@ -13,7 +13,7 @@ from .http import Head
 from .jsons import compact, utf8
 from .limits import JOURNAL_BODY, Headers, Json
 from .mocks.mock import Uses
-from .sizes import json_size, object_size, strings_size, walked_size
+from .sizes import json_size, strings_size, walked_size
 from .values import Call, Request, Response
 
 ITEM_SIZE = 64  # of a short string in a tuple
@@ -69,7 +69,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         body = call.body
     else:
         body = request.body.decode("utf-8", "replace")
-    size = ENTRY_SIZE + head.weight + body_size(body, call)
+    size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
     if answered.near:
         size += walked_size(list(answered.near))
     provider = None
@@ -91,14 +91,13 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     return asked
 
 
-def body_size(body: Json, call: Optional[Call]) -> int:
-    """About the bytes of memory that a body takes as the journal keeps it, with what was read of
-    it."""
+def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
+    """About the bytes of memory that a body takes as it is kept, with what was read of it."""
     size = 0
     if isinstance(body, str):
         size += strings_size((body,))
     elif call:
-        size += len(call.request.body) + json_size(call.request.body, body)
+        size += len(raw) + json_size(raw, body)
     if call:
         texts = (call.user, call.system, call.prompt, call.tool_result or "")
         size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
@@ -125,9 +124,3 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
     )
-
-
-def answer_size(answered: Answered) -> int:
-    """The bytes of memory that an answer takes, with the request that it keeps.  A look at all that
-    is in it: for one that is remembered."""
-    return object_size(answered, (answered.wire, answered.uses))

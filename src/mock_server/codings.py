@@ -13,6 +13,7 @@ from typing import Dict, Optional, Sequence
 from .errors import Refused, shown
 
 MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
 GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
 
 
@@ -96,7 +97,7 @@ def qualities(accept: str) -> Dict[str, float]:
     return weights
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=16)
 def negotiated(accept: Optional[str]) -> Optional[str]:
     """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
     if accept is None:
@@ -109,7 +110,7 @@ def negotiated(accept: Optional[str]) -> Optional[str]:
     return "identity" if takes_identity(accept) else None
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=16)
 def takes_identity(accept: Optional[str]) -> bool:
     """Whether a client takes a body without a coding, as all do that don't refuse it."""
     weights = qualities(accept or "")
@@ -118,7 +119,7 @@ def takes_identity(accept: Optional[str]) -> bool:
 
 def gzipped(body: bytes) -> bytes:
     """A body as one gzip member; the same bytes every time."""
-    if len(body) <= 256 * 1024:
+    if len(body) <= KNOWN_GZIP:
         return known_gzip(body)
     return new_gzip(body)
 

@@ -221,7 +221,7 @@ def new_head(data: bytes) -> Head:
 
 
 # A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=512)(new_head)
+known_head = functools.lru_cache(maxsize=256)(new_head)
 
 
 def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
@@ -330,7 +330,7 @@ def check_transfer(head: Head) -> None:
 # --- response heads ---
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=64)  # of headers that may be long: 8 MiB at most
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]

@@ -69,14 +69,13 @@ def pairs_size(pairs: Mapping[str, str]) -> int:
     return size + strings_size(pairs) + strings_size(pairs.values())
 
 
-def object_size(value: Any, shared: Iterable[Any] = ()) -> int:
-    """The bytes that an object takes with all that it holds, of whatever kinds that is, but for
-    what is `shared` with others.
+def object_size(value: Any) -> int:
+    """The bytes that an object takes with all that it holds, of whatever kinds that is.
 
     Each object counts once; classes, functions and modules are everybody's.  A look at every one
     of them takes its time: it is for what stays."""
     size = 0
-    seen = set(map(id, (*SINGLE, *shared)))
+    seen = set(map(id, SINGLE))
     parts = [value]
     for part in parts:  # which grows meanwhile
         if id(part) in seen:

@@ -42,6 +42,7 @@ __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 import base64
 import binascii
 import codecs
+import errno
 import fnmatch
 import functools
 import gc
@@ -56,6 +57,7 @@ import queue
 import re
 import select
 import socket
+import stat
 import struct
 import threading
 import time
@@ -69,7 +71,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from types import MappingProxyType
+from sys import getsizeof
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -140,6 +143,7 @@ WORKERS = 4  # threads for what takes long
 LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
 JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
 LOG_LINES = 10_000  # log lines that may wait for a slow standard error
+LOG_ROOM = 32 * 1024 * 1024  # bytes of memory that they may take meanwhile
 GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
 QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
 
@@ -147,7 +151,8 @@ QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again withi
 
 RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do
 WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
-SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
+SESSIONS = 1000  # sessions that are kept; then one goes that has nothing of its own
+MOCKS_ROOM = 64 * 1024 * 1024  # bytes of memory of all mocks that are added at run time
 JOURNAL = 1000  # default of --journal: requests that a session remembers
 JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
 JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
@@ -7361,6 +7366,613 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     return tuple(found)
 
 
+# === entries =================================================================
+# Entries: what the journal says of one request.  Touches nothing.
+
+
+ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
+
+
+class Asked:
+    """What was asked and answered: all of an entry that is the same for equal requests.
+
+    `masked` holds query and headers without credentials; `call` is what was asked, as far as it
+    could be read; `size` is about how many bytes of memory an entry takes with this."""
+
+    __slots__ = (
+        *("method", "path", "port", "session", "masked", "body", "provider", "call", "size"),
+        *("status", "mock", "fault", "unmatched", "near", "note", "events_total"),
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        masked: Mapping[str, Mapping[str, str]],
+        body: Json,
+        provider: Optional[str],
+        call: Optional[Call],
+        size: int,
+    ) -> None:
+        self.method = request.method
+        self.path = request.path
+        self.port = request.port
+        self.session = request.session
+        self.masked = masked
+        self.body = body
+        self.provider = provider
+        self.call = call
+        self.size = size
+        # What the answer is; filled in when there is one.
+        self.status = 0
+        self.mock = ""
+        self.fault = ""
+        self.unmatched = False
+        self.near: Tuple[Json, ...] = ()
+        self.note = ""
+        self.events_total: Optional[int] = None  # of a stream that is made as it goes
+
+    @property
+    def kind(self) -> Tuple[Optional[str], Optional[str], int, bool]:
+        """Provider, API, status, and whether a mock answered: what requests are counted by."""
+        api = None
+        if self.call:  # none if the request could not be read
+            api = self.call.api
+        return self.provider, api, self.status, bool(self.mock)
+
+    def call_json(self) -> Dict[str, Json]:
+        """What is shown of the call; null for what could not be read."""
+        call = self.call
+        if not call:
+            return dict.fromkeys(("operation", "api", "model", "stream", "user"))
+        return {
+            "operation": call.operation or None,
+            "api": call.api or None,
+            "model": call.model,
+            "stream": call.stream,
+            "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
+        }
+
+    def matches(self, conditions: Sequence[Condition]) -> bool:
+        """Whether it fulfils conditions."""
+        # Masked, as they were kept: of credentials only a hash can be asked for.
+        query, headers = self.masked["query"], self.masked["headers"]
+        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
+        if self.call:
+            seen = replace(self.call, request=request)
+        else:
+            seen = Call(request, self.provider or "", "", "", "", body=None)
+        return all(condition.holds(condition.get(seen)) for condition in conditions)
+
+
+class Sent:
+    """How far an answer has come: bytes of its body, framing included, events, and seconds for
+    which the client took nothing."""
+
+    __slots__ = ("bytes", "events", "blocked")
+
+    def __init__(self, bytes: int = 0, events: int = 0) -> None:
+        self.bytes = bytes
+        self.events = events
+        self.blocked = 0.0
+
+
+class Entry:
+    """One request in the journal.
+
+    What is shown of it is made when somebody looks, for most are never looked at.  `sent` is kept
+    up to date while the answer is under way."""
+
+    # There are thousands of them: without a dict each is far smaller.
+    __slots__ = ("number", "moment", "asked", "sent", "duration", "ended", "gate", "is_remembered")
+
+    def __init__(self, number: str, moment: float, asked: Asked, sent: Sent) -> None:
+        self.number = number
+        self.moment = moment
+        self.asked = asked
+        self.sent = sent
+        self.duration: Optional[float] = None
+        self.ended: Optional[str] = None
+        self.gate: Optional[Gate] = None
+        self.is_remembered = True  # until the journal drops it
+
+    @property
+    def events_total(self) -> Optional[int]:
+        """How many events the whole answer has, as far as that is known."""
+        total = self.asked.events_total
+        if total is None and self.ended == "complete":
+            total = self.sent.events
+        return total
+
+    def json(self) -> Dict[str, Json]:
+        """All that is shown of it; what is changed in there changes nothing here."""
+        asked, sent = self.asked, self.sent
+        return {
+            "id": self.number,
+            "time": timestamp(self.moment),
+            "port": asked.port,
+            "session": asked.session or None,
+            "method": asked.method,
+            "path": asked.path,
+            "query": dict(asked.masked["query"]),
+            "headers": dict(asked.masked["headers"]),
+            "body": copied(asked.body),
+            "provider": asked.provider,
+            **asked.call_json(),
+            "mock": asked.mock or None,
+            "fault": asked.fault or None,
+            "status": asked.status,
+            "unmatched": asked.unmatched,
+            "near_misses": [copied(miss) for miss in asked.near],
+            "note": asked.note,
+            "duration": self.duration,
+            "bytes_sent": max(0, sent.bytes),
+            "events_sent": sent.events,
+            "events_total": self.events_total,
+            "blocked": round(sent.blocked, 6),
+            "ended": self.ended,
+        }
+
+    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
+        """Whether it fulfils conditions, and has ended in the way that is asked for."""
+        if ended is not None and self.ended != ended:
+            return False
+        return not conditions or self.asked.matches(conditions)
+
+
+# === sizes ===================================================================
+# How many bytes of memory values take, in objects and not as text.  Touches nothing.
+
+
+ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
+DICT_SIZE = 216  # of one with a few members, made by json.loads
+LIST_SIZE = 96  # of one with a few items
+QUOTE_SIZE = 16  # half of a short string
+COMMA_SIZE = 24  # an item's place, and a part of a number
+# What has more than this a byte of its text is made of small objects, which are looked at.
+DENSE = 4
+SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
+SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
+SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
+PLAIN = frozenset((str, bytes, int, float))
+COLLECTIONS = frozenset((list, tuple, set, frozenset))
+EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
+
+
+def json_size(text: bytes, value: Json) -> int:
+    """About the bytes that a JSON value takes which came as this text.
+
+    Most are told by the signs in the text, in less than a microsecond; only one that is made of
+    many small objects is walked through, for of `[[],[],…` each sign is an object."""
+    count = text.count
+    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
+    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
+    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
+    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
+        return size
+    return walked_size(value)
+
+
+def walked_size(value: Json) -> int:
+    """The bytes that a JSON value takes, from a look at all that is in it."""
+    size = 0
+    names: Set[str] = set()  # json.loads makes each name once a document
+    parts: List[Json] = [value]
+    for part in parts:  # which grows meanwhile
+        kind = type(part)
+        if kind is dict:
+            names.update(part)
+            parts.extend(part.values())
+        elif kind is list:
+            parts.extend(part)
+        elif kind is int and part in SHARED_INTEGERS:
+            continue
+        elif kind is str and len(part) < 2:
+            continue  # made once, too
+        size += getsizeof(part) + ROUNDING
+    return size + strings_size(names)
+
+
+def strings_size(strings: Iterable[str]) -> int:
+    """The bytes that strings take."""
+    return sum(map(getsizeof, strings))
+
+
+def pairs_size(pairs: Mapping[str, str]) -> int:
+    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
+    which credentials are masked."""
+    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
+    return size + strings_size(pairs) + strings_size(pairs.values())
+
+
+def object_size(value: Any) -> int:
+    """The bytes that an object takes with all that it holds, of whatever kinds that is.
+
+    Each object counts once; classes, functions and modules are everybody's.  A look at every one
+    of them takes its time: it is for what stays."""
+    size = 0
+    seen = set(map(id, SINGLE))
+    parts = [value]
+    for part in parts:  # which grows meanwhile
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        size += getsizeof(part) + ROUNDING
+        kind = type(part)
+        if kind is dict:
+            parts.extend(part)
+            parts.extend(part.values())
+        elif kind in COLLECTIONS:
+            parts.extend(part)
+        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
+            attributes, values = attributes_of(part)
+            size += attributes
+            parts.extend(values)
+    return size
+
+
+def attributes_of(value: Any) -> Tuple[int, List[Any]]:
+    """The bytes of the dict of an object, without the names, and what it holds."""
+    held = []
+    for kind in type(value).__mro__:
+        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
+    if isinstance(value, tuple):  # a named one
+        held.extend(value)
+    if not hasattr(value, "__dict__"):
+        return 0, held
+    return getsizeof(vars(value)), [*held, *vars(value).values()]
+
+
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+# Of methods those alone that are known: anything else may be a header, or a body.
+BEGUN_LINE = re.compile(rb"(" + "|".join(METHODS).encode() + rb") (/[\x21-\x7e]*)")
+
+
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+HEADER_NAME = re.compile(TOKEN.decode())
+is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+# A client may encode the @, though it need not (RFC 3986, 3.3).
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
+    return re.sub("/{2,}", "/", path), query
+
+
+# --- request heads ---
+
+
+@record
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @functools.cached_property
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @functools.cached_property
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @functools.cached_property
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @functools.cached_property
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    @functools.cached_property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = strings_size((self.target, self.path))
+        return size + pairs_size(self.query) + pairs_size(self.headers)
+
+
+def malformed(message: str, status: int = 400) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated)
+    check_head(head)
+    return head
+
+
+def told(line: bytes) -> str:
+    """What may be said of a line that is no request line."""
+    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+    # It may be a header, Authorization even, or the rest of a body.
+    if begun.partition(" ")[0] not in METHODS:
+        return f" of {len(line)} bytes that begins with no known method"
+    return " " + shown(unkeyed(begun))
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=256)(new_head)
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Set[str] = set()
+    lines = fields.decode("latin-1").split("\r\n")[:-1]
+    if len(lines) > MOST_FIELDS:
+        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
+    for field_line in lines:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.add(name)
+            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+            value = headers[name] + separator + value
+        headers[name] = value
+    return headers, frozenset(repeated)
+
+
+def begun_head(data: bytes) -> Head:
+    """The head that the beginning of a malformed request seems to be: its method and its path.
+
+    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
+    if not match:
+        return Head("GET", "/", 1, {})
+    method, target = match.group(1).decode(), match.group(2) or b"/"
+    if method not in METHODS:
+        method = "GET"
+    return Head(method, parse_target(target.decode())[0], 1, {})
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    # Without the value, which may be a credential, also where the colon between them is missing.
+    begun = re.match(TOKEN, name)
+    text = shown(begun.group().decode() if begun else "", room=60)
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
+        raise malformed(f"the Host header is malformed: {shown(host)}")
+    if not good_target(head):
+        begun = shown(unkeyed(head.target.partition("?")[0]))
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+def field_lines(headers: Headers) -> bytes:
+    """Headers as the lines of a head: the one place where they become bytes.
+
+    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
+    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
+    question mark.  What is no name is no header."""
+    if not "".join([name + value for name, value in headers]).isprintable():  # most are
+        headers = tuple((name, NOT_IN_A_FIELD.sub(" ", value)) for name, value in headers)
+    lines = [f"{name}: {value}\r\n" for name, value in headers if is_header_name(name)]
+    return "".join(lines).encode("latin-1", "replace")
+
+
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
+
+
 # === mocks/templates =========================================================
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
@@ -7627,6 +8239,7 @@ def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
 
 MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
 ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
+KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
 GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
 
 
@@ -7737,7 +8350,7 @@ def takes_identity(accept: Optional[str]) -> bool:
 
 def gzipped(body: bytes) -> bytes:
     """A body as one gzip member; the same bytes every time."""
-    if len(body) <= 256 * 1024:
+    if len(body) <= KNOWN_GZIP:
         return known_gzip(body)
     return new_gzip(body)
 
@@ -8141,356 +8754,6 @@ def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterato
             yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
 
 
-# === http ====================================================================
-# HTTP heads: a request's from bytes, a response's to bytes.
-
-# Touches nothing; knows no provider, no socket and no clock.
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-NO_BODY = (204, 304)  # statuses
-
-
-PAIR_WEIGHT = 100  # bytes that the objects of a header or a query parameter take, halved
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-# RFC 9110, 5.5: of all control characters only a tab may be in a value.
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-HEADER_NAME = re.compile(TOKEN.decode())
-is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
-NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-# --- targets and sessions ---
-
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-# A client may encode the @, though it need not (RFC 3986, 3.3).
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
-    return data.decode("utf-8", "replace")
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query.
-
-    Of several values of one name the last counts."""
-    # What a client sends to a proxy (RFC 9112, 3.2.2).
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        if not target.startswith("/"):
-            target = "/" + target
-    path, _, query_text = target.partition("#")[0].partition("?")
-    query = {}
-    for pair in query_text.split("&"):
-        if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            query[unquote(name)] = unquote(value)
-    # Base URLs are joined with and without a slash (wire formats, 2.1).
-    return re.sub("/{2,}", "/", path), query
-
-
-# --- request heads ---
-
-
-@record
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
-
-    `repeated` are the names of headers that came more than once."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        items = [item.strip(" \t") for item in self.headers[name].split(",")]
-        return [item.lower() for item in items if item]
-
-    @functools.cached_property
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        if self.minor:
-            return "close" not in self.tokens("connection")
-        return "keep-alive" in self.tokens("connection")
-
-    @functools.cached_property
-    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
-        """The session in the prefix /@NAME, the path without that, and the decoded query."""
-        path, query = parse_target(self.target)
-        prefix = SESSION_PREFIX.match(path)
-        if prefix:
-            return unquote(prefix.group(1)), prefix.group(2) or "/", query
-        return "", path, query
-
-    @property
-    def path(self) -> str:
-        """The path as sent, without the prefix of a session."""
-        return self.parsed_target[1]
-
-    @property
-    def query(self) -> Dict[str, str]:
-        """The decoded query."""
-        return self.parsed_target[2]
-
-    @functools.cached_property
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
-
-        Refused for a name that is none."""
-        name = self.parsed_target[0]
-        if not name:
-            header = self.headers.get("x-mock-session", "").strip()
-            # Header bytes were read as Latin-1; a session may be called in any script.
-            name = header.encode("latin-1").decode("utf-8", "replace")
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @functools.cached_property
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.query.items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    @functools.cached_property
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        size = len(self.target) + PAIR_WEIGHT * len(self.query)
-        for name, value in self.headers.items():
-            size += PAIR_WEIGHT + len(name) + len(value)
-        return 2 * size
-
-
-def malformed(message: str, status: int = 400) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one.
-
-    It may be too long, TLS, or have a bare line feed after `since`."""
-    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.
-
-    Refused says what is malformed."""
-    # Only short heads are kept, so that the cache stays small.
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    check_partial(data)
-    line, _, rest = data.partition(b"\r\n")
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
-    method, target, major, minor = [part.decode() for part in match.groups()]
-    if major != "1":
-        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
-    headers, repeated = parse_fields(rest[:-2])
-    head = Head(method, target, min(1, int(minor)), headers, repeated)
-    check_head(head)
-    return head
-
-
-def told(line: bytes) -> str:
-    """What may be said of a line that is no request line."""
-    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-    # It may be a header, Authorization even, or the rest of a body.
-    if begun.partition(" ")[0] not in METHODS:
-        return f" of {len(line)} bytes that begins with no known method"
-    return " " + shown(unkeyed(begun))
-
-
-# A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=512)(new_head)
-
-
-def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
-    """Header lines by lower-case name, and the names that came more than once."""
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
-    lines = fields.decode("latin-1").split("\r\n")[:-1]
-    if len(lines) > MOST_FIELDS:
-        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
-    for field_line in lines:
-        name, _, value = field_line.partition(":")
-        name = name.lower()
-        value = value.strip(" \t")
-        if name in headers:
-            repeated.add(name)
-            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-            value = headers[name] + separator + value
-        headers[name] = value
-    return headers, frozenset(repeated)
-
-
-def begun_head(data: bytes) -> Head:
-    """The head that the beginning of a malformed request seems to be: its method and its path.
-
-    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
-    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
-    if not match:
-        return Head("GET", "/", 1, {})
-    method, target = match.group(1).decode(), match.group(2) or b"/"
-    if method not in METHODS:
-        method = "GET"
-    return Head(method, parse_target(target.decode())[0], 1, {})
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, _ = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    # Without the value, which may be a credential, also where the colon between them is missing.
-    begun = re.match(TOKEN, name)
-    text = shown(begun.group().decode() if begun else "", room=60)
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
-        raise malformed(f"the Host header is malformed: {shown(host)}")
-    if not good_target(head):
-        begun = shown(unkeyed(head.target.partition("?")[0]))
-        raise malformed(f"malformed request target {begun}; it begins with /")
-    if head.method not in METHODS:
-        known = ", ".join(METHODS)
-        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def good_target(head: Head) -> bool:
-    """Whether a target has one of the forms of RFC 9112, 3.2."""
-    if head.target == "*" or head.method == "CONNECT":
-        return True
-    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    coding = head.headers["transfer-encoding"]
-    if coding.lower() == "chunked":
-        return
-    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
-    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
-    status = 501
-    if "chunked" in others or (last == ["chunked"] and not others):
-        status = 400
-    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
-
-
-# --- response heads ---
-
-
-def field_lines(headers: Headers) -> bytes:
-    """Headers as the lines of a head: the one place where they become bytes.
-
-    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
-    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
-    question mark.  What is no name is no header."""
-    if not "".join([name + value for name, value in headers]).isprintable():  # most are
-        headers = tuple((name, NOT_IN_A_FIELD.sub(" ", value)) for name, value in headers)
-    lines = [f"{name}: {value}\r\n" for name, value in headers if is_header_name(name)]
-    return "".join(lines).encode("latin-1", "replace")
-
-
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
-
-
 # === mocks/delivery ==========================================================
 # How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
 
@@ -8625,6 +8888,8 @@ def parse_after(response: Node) -> int:
 # Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
 
 
+UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of a body that is stored as gzip
+
 RecordedBody = Tuple[Union[bytes, Json], Optional[bytes]]  # and its gzip twin, if there is one
 
 # Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
@@ -8705,17 +8970,19 @@ def parse_body(node: MockNode) -> RecordedBody:
 
 def gunzipped(node: Node, data: bytes, name: str) -> bytes:
     """The content of a gzip file, which may have several members (RFC 1952, 2.2)."""
-    plain = b""
+    plain = bytearray()
     while data or not plain:
         unpacker = zlib.decompressobj(31)
         try:
-            plain += unpacker.decompress(data)
+            plain += unpacker.decompress(data, UNPACKED_LIMIT - len(plain))
         except zlib.error as error:
             node.fail(f"{name} is not gzip: {error}")
+        if len(plain) >= UNPACKED_LIMIT:
+            node.fail(f"{name} has {UNPACKED_LIMIT >> 20} MiB or more once unpacked")
         if not unpacker.eof:
             node.fail(f"{name} is gzip that ends too early")
         data = unpacker.unused_data
-    return plain
+    return bytes(plain)
 
 
 def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[Json, ...]]:
@@ -9231,322 +9498,13 @@ class Index:
         return [mock for _, mock in entries]
 
 
-# === mocks/near ==============================================================
-# Near misses: which mocks nearly matched, and what differs.  Pure.
-
-
-NEAR_MISSES = 3  # how many are told
-
-EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
-
-LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
-
-ALIKE = 0.6  # from here on one text is a typo in the other, not another text
-
-KEY_ORDER = {key: index for index, key in enumerate(MATCH_KEYS)}
-
-
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    parting = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-
-
-def parting_of(one: str, other: str, default: int) -> int:
-    """Where two texts begin to differ; `default` if one is the beginning of the other."""
-    for index, pair in enumerate(zip(one, other)):
-        if pair[0] != pair[1]:
-            return index
-    return default
-
-
-@record
-class NearMiss:
-    """A mock that nearly matched, and everything that keeps it from it."""
-
-    mock: Mock
-    differences: Tuple[Difference, ...]
-
-    @property
-    def sentence(self) -> str:
-        """Name, place and the first difference in words."""
-        place, difference = "", "nothing differs any more"
-        if self.mock.name != self.mock.place:
-            place = f" ({self.mock.place})"
-        if self.differences:
-            difference = explained(self.differences[0])
-        return f'"{self.mock.name}"{place}: {difference}'
-
-    def json(self) -> Dict[str, Json]:
-        """The same as JSON, with every difference."""
-        return {
-            "mock": self.mock.name,
-            "place": self.mock.place,
-            "differences": [difference_json(*one) for one in self.differences],
-        }
-
-    @property
-    def holding(self) -> int:
-        """How many of its conditions hold."""
-        return len(self.mock.conditions) - len(self.differences)
-
-    @property
-    def nearness(self) -> Tuple[float, int, int]:
-        """More is nearer, among mocks with as many differences: a text much like the one that came,
-        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
-        if not self.differences:
-            return 1.0, self.holding, len(KEY_ORDER)
-        key, _, expected = self.differences[0]
-        key = re.split(r"[.\[]", key)[0]
-        if key == "times" or isinstance(expected, Because):
-            # All that it asks for is there; it can't answer, for another reason.
-            return 2.0, self.holding, 0
-        alike = likeness(self.differences[0])
-        if alike <= ALIKE:
-            alike = 0.0
-        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
-
-
-def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
-    """One difference: key, got, expected; of long texts what is around the place where they part,
-    and that place."""
-    key, got, expected = unsecret(key, got, expected)
-    result: Dict[str, Json] = {"key": key}
-    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
-        parting = parting_of(got, expected, min(len(got), len(expected)))
-        around = slice(max(0, parting - 80), parting + 80)
-        result["differs_at"] = parting
-        got, expected = got[around], expected[around]
-    result["got"] = bounded(got)
-    result["expected"] = bounded(expected)
-    return result
-
-
-def is_text(value: Json) -> bool:
-    """Whether a value is a text of its own, not a sentence about what was expected."""
-    return isinstance(value, str) and not isinstance(value, Because)
-
-
-def bounded(value: Json) -> Json:
-    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
-    if len(shown(value, room=500)) >= 500:
-        return shown(value, room=400)
-    return None if value is MISSING else value
-
-
-def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
-) -> List[NearMiss]:
-    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
-    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
-    for mock in mocks:
-        differences = mock.differences(call, wire, used(mock))
-        # Among thousands of mocks only some are kept a rank, before their texts are compared.
-        holding = len(mock.conditions) - len(differences)
-        equals = by_rank.setdefault((len(differences), -holding), [])
-        if len(equals) < EQUALLY_NEAR:
-            equals.append(NearMiss(mock, tuple(differences)))
-    nearest_first: List[NearMiss] = []
-    for number in sorted({number for number, _ in by_rank}):
-        if len(nearest_first) >= NEAR_MISSES:
-            break
-        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
-        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
-    return nearest_first[:NEAR_MISSES]
-
-
-def likeness(difference: Difference) -> float:
-    """How alike the two texts of a difference are, from 0 to 1."""
-    _, got, expected = difference
-    import difflib
-
-    matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
-    return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
-
-
-def as_text(value: Json) -> str:
-    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
-    if isinstance(value, dict):
-        value = compact(value)
-    return value[:200] if isinstance(value, str) else ""
-
-
-def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
-    """Why no mock matches: the closest one and the first thing that differs."""
-    if near:
-        return f"no mock matches; closest is {near[0].sentence}"
-    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
-    origin = ""
-    if folders:
-        origin = " from " + " and ".join(folders)
-    return f"no mock matches; none are loaded{origin}"
-
-
-# === entries =================================================================
-# Entries: what the journal says of one request.  Touches nothing.
-
-
-ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
-
-
-class Asked:
-    """What was asked and answered: all of an entry that is the same for equal requests.
-
-    `masked` holds query and headers without credentials; `call` is what was asked, as far as it
-    could be read; `size` is about how many bytes of memory an entry takes with this."""
-
-    __slots__ = (
-        *("method", "path", "port", "session", "masked", "body", "provider", "call", "size"),
-        *("status", "mock", "fault", "unmatched", "near", "note", "events_total"),
-    )
-
-    def __init__(
-        self,
-        request: Request,
-        masked: Mapping[str, Mapping[str, str]],
-        body: Json,
-        provider: Optional[str],
-        call: Optional[Call],
-        size: int,
-    ) -> None:
-        self.method = request.method
-        self.path = request.path
-        self.port = request.port
-        self.session = request.session
-        self.masked = masked
-        self.body = body
-        self.provider = provider
-        self.call = call
-        self.size = size
-        # What the answer is; filled in when there is one.
-        self.status = 0
-        self.mock = ""
-        self.fault = ""
-        self.unmatched = False
-        self.near: Tuple[NearMiss, ...] = ()
-        self.note = ""
-        self.events_total: Optional[int] = None  # of a stream that is made as it goes
-
-    @property
-    def kind(self) -> Tuple[Optional[str], Optional[str], int, bool]:
-        """Provider, API, status, and whether a mock answered: what requests are counted by."""
-        api = None
-        if self.call:  # none if the request could not be read
-            api = self.call.api
-        return self.provider, api, self.status, bool(self.mock)
-
-    def call_json(self) -> Dict[str, Json]:
-        """What is shown of the call; null for what could not be read."""
-        call = self.call
-        if not call:
-            return dict.fromkeys(("operation", "api", "model", "stream", "user"))
-        return {
-            "operation": call.operation or None,
-            "api": call.api or None,
-            "model": call.model,
-            "stream": call.stream,
-            "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
-        }
-
-    def matches(self, conditions: Sequence[Condition]) -> bool:
-        """Whether it fulfils conditions."""
-        # Masked, as they were kept: of credentials only a hash can be asked for.
-        query, headers = self.masked["query"], self.masked["headers"]
-        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
-        if self.call:
-            seen = replace(self.call, request=request)
-        else:
-            seen = Call(request, self.provider or "", "", "", "", body=None)
-        return all(condition.holds(condition.get(seen)) for condition in conditions)
-
-
-class Sent:
-    """How far an answer has come: bytes of its body, framing included, events, and seconds for
-    which the client took nothing."""
-
-    __slots__ = ("bytes", "events", "blocked")
-
-    def __init__(self, bytes: int = 0, events: int = 0) -> None:
-        self.bytes = bytes
-        self.events = events
-        self.blocked = 0.0
-
-
-class Entry:
-    """One request in the journal.
-
-    What is shown of it is made when somebody looks, for most are never looked at.  `sent` is kept
-    up to date while the answer is under way."""
-
-    # There are thousands of them: without a dict each is far smaller.
-    __slots__ = ("number", "moment", "asked", "sent", "duration", "ended", "gate", "is_remembered")
-
-    def __init__(self, number: str, moment: float, asked: Asked, sent: Sent) -> None:
-        self.number = number
-        self.moment = moment
-        self.asked = asked
-        self.sent = sent
-        self.duration: Optional[float] = None
-        self.ended: Optional[str] = None
-        self.gate: Optional[Gate] = None
-        self.is_remembered = True  # until the journal drops it
-
-    @property
-    def events_total(self) -> Optional[int]:
-        """How many events the whole answer has, as far as that is known."""
-        total = self.asked.events_total
-        if total is None and self.ended == "complete":
-            total = self.sent.events
-        return total
-
-    def json(self) -> Dict[str, Json]:
-        """All that is shown of it; what is changed in there changes nothing here."""
-        asked, sent = self.asked, self.sent
-        return {
-            "id": self.number,
-            "time": timestamp(self.moment),
-            "port": asked.port,
-            "session": asked.session or None,
-            "method": asked.method,
-            "path": asked.path,
-            "query": dict(asked.masked["query"]),
-            "headers": dict(asked.masked["headers"]),
-            "body": copied(asked.body),
-            "provider": asked.provider,
-            **asked.call_json(),
-            "mock": asked.mock or None,
-            "fault": asked.fault or None,
-            "status": asked.status,
-            "unmatched": asked.unmatched,
-            "near_misses": [miss.json() for miss in asked.near],
-            "note": asked.note,
-            "duration": self.duration,
-            "bytes_sent": max(0, sent.bytes),
-            "events_sent": sent.events,
-            "events_total": self.events_total,
-            "blocked": round(sent.blocked, 6),
-            "ended": self.ended,
-        }
-
-    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
-        """Whether it fulfils conditions, and has ended in the way that is asked for."""
-        if ended is not None and self.ended != ended:
-            return False
-        return not conditions or self.asked.matches(conditions)
-
-
 # === answered ================================================================
 # A response and where it comes from, and what the journal remembers of it.  Touches nothing.
 
 
-# About how many bytes of memory an entry takes: its objects, a byte of a body once it is JSON, and
-# a near miss.
-ENTRY_SIZE = 1500
-BODY_BYTE_SIZE = 16
-NEAR_MISS_SIZE = 2000
+ITEM_SIZE = 64  # of a short string in a tuple
+TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
+ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
 @record
@@ -9563,7 +9521,7 @@ class Answered:
     wire: Optional[WireFormat] = None
     uses: Optional[Uses] = None
     is_repeatable: bool = True
-    near: Tuple[NearMiss, ...] = ()
+    near: Tuple[Json, ...] = ()
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
@@ -9597,8 +9555,9 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         body = call.body
     else:
         body = request.body.decode("utf-8", "replace")
-    size = ENTRY_SIZE + head.weight + NEAR_MISS_SIZE * len(answered.near)
-    size += BODY_BYTE_SIZE * min(len(request.body), JOURNAL_BODY)
+    size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
+    if answered.near:
+        size += walked_size(list(answered.near))
     provider = None
     if answered.wire:
         provider = answered.wire.provider
@@ -9618,18 +9577,38 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     return asked
 
 
+def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
+    """About the bytes of memory that a body takes as it is kept, with what was read of it."""
+    size = 0
+    if isinstance(body, str):
+        size += strings_size((body,))
+    elif call:
+        size += len(raw) + json_size(raw, body)
+    if call:
+        texts = (call.user, call.system, call.prompt, call.tool_result or "")
+        size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
+    return size
+
+
 def shortened(call: Optional[Call]) -> Optional[Call]:
     """A call without what takes as much memory as a body that is too long to be kept."""
     if not call:
         return None
+    tool_result = call.tool_result
+    if tool_result:
+        tool_result = tool_result[:JOURNAL_BODY]
     return replace(
         call,
         request=replace(call.request, body=b""),
         body=None,
         prompt="",
         inputs=(),
+        schema=None,
+        model=call.model[:JOURNAL_BODY],
         user=call.user[:JOURNAL_BODY],
         system=call.system[:JOURNAL_BODY],
+        tool_result=tool_result,
+        tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
     )
 
 
@@ -10074,6 +10053,8 @@ def admit(request: Request, settings: Settings) -> None:
 # What is counted of all requests, and Prometheus' text format.  Touches nothing.
 
 
+MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
+OTHER_KIND = ("other", "other", 0, False)
 LABELS = ("provider", "api", "status", "matched")
 
 
@@ -10125,6 +10106,8 @@ class Counters:
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
         kind = entry.asked.kind
+        if kind not in self.requests and len(self.requests) >= MOST_KINDS:
+            kind = OTHER_KIND
         self.running -= 1
         self.requests[kind] = self.requests.get(kind, 0) + 1
         self.ends[ended] = self.ends.get(ended, 0) + 1
@@ -10331,6 +10314,12 @@ class Journal:
                 self.forget(entry)
         return len(dropped)
 
+    def is_awaited(self, session: str) -> bool:
+        """Whether somebody waits for requests of a session, or may release one of its streams."""
+        with self.lock:
+            waited = any(waiter.wanted.session == session for waiter in self.waiters)
+            return waited or any(entry.asked.session == session for entry in self.gated.values())
+
     def open_gates(self, session: str) -> None:
         """Let the gated streams of a session, or of all for `*`, run to their end."""
         with self.lock:
@@ -10527,6 +10516,15 @@ Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if t
 YOUNG_NS = 50_000_000
 
 LOOK_SHARE = 10  # looking for changes may take a tenth of the time
+FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
+LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
+LACK_SECONDS = 1.0  # until it is read again after that
+
+# What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
+FILE_FLAGS = os.O_RDONLY
+for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
+    FILE_FLAGS |= getattr(os, flag, 0)
+FOLDER_FLAGS = FILE_FLAGS | getattr(os, "O_DIRECTORY", 0)
 
 
 def stamp_of(path: str) -> Stamp:
@@ -10542,7 +10540,7 @@ def content_of(path: str) -> int:
     """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
     if os.path.isdir(path):
         return hash_of(os.listdir(path))
-    return hash(Path(path).read_bytes())
+    return hash(content_inside(os.path.dirname(path), path, path))
 
 
 def hash_of(names: Iterable[str]) -> int:
@@ -10576,12 +10574,62 @@ class Seen:
             return False
         try:
             content = content_of(path)
-        except OSError:
+        except (OSError, Unreadable):
             return True
         if content != self.content:
             return True
         self.note(content)
         return False
+
+
+def content_inside(root: str, path: str, name: str) -> bytes:
+    """The bytes of a file inside a folder; both paths are without links.
+
+    What is read is what was looked at, whatever takes its place meanwhile: a pipe, which would
+    never end, a link that leads elsewhere, a file that grows all the time."""
+    number = opened_inside(root, path)
+    with open(number, "rb", buffering=0) as file:
+        status = os.fstat(number)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(f"{name} is no regular file")
+        if status.st_size > FILE_LIMIT:
+            raise Unreadable(f"{name} has more than {FILE_LIMIT >> 20} MiB")
+        pieces = []
+        left = status.st_size
+        while left > 0:
+            piece = file.read(left)
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
+
+
+def opened_inside(root: str, path: str) -> int:
+    """A descriptor of a file inside a folder, to which no link has led."""
+    if os.open not in os.supports_dir_fd:  # as on Windows
+        number = os.open(path, FILE_FLAGS)
+        if os.path.realpath(path) == path:
+            return number
+        os.close(number)
+        raise FileNotFoundError(path)
+    *folders, name = os.path.relpath(path, root).split(os.sep)
+    folder = os.open(root, FOLDER_FLAGS)
+    try:
+        for inner_name in folders:
+            inner = os.open(inner_name, FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(name, FILE_FLAGS, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something could not be read."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "no memory"
 
 
 class Library:
@@ -10590,6 +10638,7 @@ class Library:
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
         self.seen: Dict[str, Seen] = {}
+        self.lacked = False  # descriptors or memory, for something
 
     def read(self, name: str) -> bytes:
         """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
@@ -10601,18 +10650,21 @@ class Library:
                     f"@{name} lies outside the data directory; files are named relative to it"
                 )
             seen = self.seen[path] = Seen(path)
-            if os.path.exists(path) and not os.path.isfile(path):
-                # Reading a pipe or a device might never end.
-                raise Unreadable(f"@{name} is no regular file")
-            data = Path(path).read_bytes()
+            data = content_inside(self.root, path, f"@{name}")
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
-        except OSError as error:
-            raise Unreadable(f"can't read @{name[:200]}: {error.strerror}") from None
+        except (OSError, MemoryError) as error:
+            self.note_lack(error)
+            raise Unreadable(f"can't read @{name[:200]}: {reason_of(error)}") from None
         except ValueError as error:  # a NUL or a lone surrogate in the name
             raise Unreadable(f"can't read @{shown(name)}: {error}") from None
         seen.note(hash(data))
         return data
+
+    def note_lack(self, error: BaseException) -> None:
+        """Note that something could not be read that is as it was: the stamps will not tell when
+        it can be."""
+        self.lacked = self.lacked or not isinstance(error, OSError) or error.errno in LACKS
 
     def files(self) -> List[str]:
         """Mock files, relative and in name order; hidden ones and folders outside are passed over.
@@ -10637,6 +10689,7 @@ class Library:
     def unlisted(self, error: OSError) -> None:
         """Raise Unreadable for a folder that can't be listed, unless there is none."""
         if not isinstance(error, FileNotFoundError):
+            self.note_lack(error)
             name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
             raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
 
@@ -10719,11 +10772,17 @@ class MockFiles:
         self.index = Index(())
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
+        self.roots = self.real_directories()  # when they were read
+        self.retry_at = math.inf  # of the monotonic clock
         self.next_check = 0.0  # of the monotonic clock
         self.last_request = 0.0
         self.look_began = 0.0
         self.look_seconds = 0.0  # what the last look for changes took
         self.look_work = 0.0  # and of the processor
+
+    def real_directories(self) -> List[str]:
+        """Where the directories are: each may be a link."""
+        return [os.path.realpath(directory) for directory in self.directories]
 
     def libraries(self) -> List[Library]:
         """The directories, to be read."""
@@ -10734,18 +10793,26 @@ class MockFiles:
         they were."""
         with self.lock:
             libraries = self.libraries()
+            self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
             problems: List[str] = []
             for library in libraries:
-                mocks, wrong = library.load()
-                loaded += mocks
-                problems += wrong
+                try:
+                    mocks, wrong = library.load()
+                    loaded += mocks
+                    problems += wrong
+                except MemoryError:
+                    library.lacked = True
+                    problems.append("no memory to read them")
             if not problems:
                 self.index = Index(loaded)
             self.read_added(reader(libraries))
             # Of a broken edit, too: it is read once, and again when it is mended.
             self.seen = {}
             self.watch(libraries)
+            self.retry_at = math.inf
+            if any(library.lacked for library in libraries):
+                self.retry_at = time.monotonic() + LACK_SECONDS
         return problems
 
     def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
@@ -10784,7 +10851,10 @@ class MockFiles:
     def look(self) -> bool:
         """Whether a file has changed."""
         self.look_began, work = time.monotonic(), time.thread_time()
-        has_changed = any(seen.has_changed(path) for path, seen in self.seen.items())
+        has_changed = self.look_began >= self.retry_at
+        # A directory that is a link may lead elsewhere now.
+        has_changed = has_changed or self.roots != self.real_directories()
+        has_changed = has_changed or any(one.has_changed(path) for path, one in self.seen.items())
         self.look_work = time.thread_time() - work
         return has_changed
 
@@ -10809,8 +10879,169 @@ class MockFiles:
         self.problems = problems
 
 
+# === mocks/near ==============================================================
+# Near misses: which mocks nearly matched, and what differs.  Pure.
+
+
+NEAR_MISSES = 3  # how many are told
+
+EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
+
+LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
+
+ALIKE = 0.6  # from here on one text is a typo in the other, not another text
+
+KEY_ORDER = {key: index for index, key in enumerate(MATCH_KEYS)}
+
+
+def explained(difference: Difference) -> str:
+    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
+    key, got, expected = unsecret(*difference)
+    parting = 0
+    if isinstance(got, str) and isinstance(expected, str):
+        parting = parting_of(got, expected, 0)
+    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
+
+
+@record
+class NearMiss:
+    """A mock that nearly matched, and everything that keeps it from it."""
+
+    mock: Mock
+    differences: Tuple[Difference, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Name, place and the first difference in words."""
+        place, difference = "", "nothing differs any more"
+        if self.mock.name != self.mock.place:
+            place = f" ({self.mock.place})"
+        if self.differences:
+            difference = explained(self.differences[0])
+        return f'"{self.mock.name}"{place}: {difference}'
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {
+            "mock": self.mock.name,
+            "place": self.mock.place,
+            "differences": [difference_json(*one) for one in self.differences],
+        }
+
+    @property
+    def holding(self) -> int:
+        """How many of its conditions hold."""
+        return len(self.mock.conditions) - len(self.differences)
+
+    @property
+    def nearness(self) -> Tuple[float, int, int]:
+        """More is nearer, among mocks with as many differences: a text much like the one that came,
+        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+        if not self.differences:
+            return 1.0, self.holding, len(KEY_ORDER)
+        key, _, expected = self.differences[0]
+        key = re.split(r"[.\[]", key)[0]
+        if key == "times" or isinstance(expected, Because):
+            # All that it asks for is there; it can't answer, for another reason.
+            return 2.0, self.holding, 0
+        alike = likeness(self.differences[0])
+        if alike <= ALIKE:
+            alike = 0.0
+        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
+
+
+def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
+    """One difference: key, got, expected; of long texts what is around the place where they part,
+    and that place."""
+    key, got, expected = unsecret(key, got, expected)
+    result: Dict[str, Json] = {"key": key}
+    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
+        parting = parting_of(got, expected, min(len(got), len(expected)))
+        around = slice(max(0, parting - 80), parting + 80)
+        result["differs_at"] = parting
+        got, expected = got[around], expected[around]
+    result["got"] = bounded(got)
+    result["expected"] = bounded(expected)
+    return result
+
+
+def is_text(value: Json) -> bool:
+    """Whether a value is a text of its own, not a sentence about what was expected."""
+    return isinstance(value, str) and not isinstance(value, Because)
+
+
+def bounded(value: Json) -> Json:
+    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
+    if len(shown(value, room=500)) >= 500:
+        return shown(value, room=400)
+    return None if value is MISSING else value
+
+
+def near_misses(
+    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
+) -> List[NearMiss]:
+    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
+    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
+    for mock in mocks:
+        differences = mock.differences(call, wire, used(mock))
+        # Among thousands of mocks only some are kept a rank, before their texts are compared.
+        holding = len(mock.conditions) - len(differences)
+        equals = by_rank.setdefault((len(differences), -holding), [])
+        if len(equals) < EQUALLY_NEAR:
+            equals.append(NearMiss(mock, tuple(differences)))
+    nearest_first: List[NearMiss] = []
+    for number in sorted({number for number, _ in by_rank}):
+        if len(nearest_first) >= NEAR_MISSES:
+            break
+        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
+        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
+    return nearest_first[:NEAR_MISSES]
+
+
+def likeness(difference: Difference) -> float:
+    """How alike the two texts of a difference are, from 0 to 1."""
+    _, got, expected = difference
+    import difflib
+
+    matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
+    return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
+
+
+def as_text(value: Json) -> str:
+    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
+    if isinstance(value, dict):
+        value = compact(value)
+    return value[:200] if isinstance(value, str) else ""
+
+
+def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """Why no mock matches: the closest one and the first thing that differs."""
+    if near:
+        return f"no mock matches; closest is {near[0].sentence}"
+    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
+    origin = ""
+    if folders:
+        origin = " from " + " and ".join(folders)
+    return f"no mock matches; none are loaded{origin}"
+
+
 # === mocks/sessions ==========================================================
 # All mocks in matching order, and what each session has of its own.  May touch threading.
+
+
+MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
+
+
+class NoRoom(Refused, ValueError):
+    """What would take more memory, or sessions, than there may be."""
 
 
 class Session:
@@ -10821,21 +11052,28 @@ class Session:
         self.name, self.all_mocks = name, mocks
         self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
         self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
+        self.problems: Dict[str, str] = {}  # by place, why one could not be read again
+        self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
         self.known_index = Index(())
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
-        wrong."""
+        wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         # No reload may come between reading a mock's files and the mock's being here.
         with files.lock:
             mocks = files.parsed(placed)
             naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
+            sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
             with self.all_mocks.lock:
-                self.mocks = (*mocks, *self.mocks)
-                self.specs.update({place: placed[place] for place in naming_files})
+                self.all_mocks.take(sum(sizes.values()))
+                # It may have been reset or forgotten since it was looked up.
+                session = self.all_mocks.sessions.setdefault(self.name, self)
+                session.mocks = (*mocks, *session.mocks)
+                session.specs.update({place: placed[place] for place in naming_files})
+                session.sizes.update(sizes)
         self.all_mocks.has_changed()
         return mocks
 
@@ -10851,29 +11089,41 @@ class Session:
             for mock in gone:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
+                self.all_mocks.release(self.sizes.pop(mock.place))
         self.all_mocks.has_changed()
         return len(gone)
 
     def reset(self) -> None:
         """Forget its mocks, and how often it used any mock."""
         with self.all_mocks.lock:
+            self.all_mocks.release(sum(self.sizes.values()))
             self.mocks, self.known_index = (), Index(())
-            self.specs, self.uses = {}, {}
-            if self.name:
-                self.all_mocks.sessions.pop(self.name, None)
+            self.specs, self.sizes, self.uses = {}, {}, {}
+            if self.name and self.all_mocks.sessions.get(self.name) is self:
+                del self.all_mocks.sessions[self.name]
         self.all_mocks.has_changed()
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
         changed: Dict[str, Mock] = {}
+        problems: Dict[str, str] = {}
         for place, spec in list(self.specs.items()):
             try:
                 changed[place] = parse_mock(MockNode.whole(spec, place, read))
             except BadMock as error:
-                self.all_mocks.say(f"a mock added at run time stays as it was: {error}")
+                problems[place] = str(error)
+        for place, problem in problems.items():
+            if self.problems.get(place) != problem:  # told once
+                self.all_mocks.say(f"a mock added at run time stays as it was: {problem}")
+        self.problems = problems
         with self.all_mocks.lock:
             if changed:
                 self.mocks = tuple(changed.get(mock.place, mock) for mock in self.mocks)
+            # What has grown stays: there is nobody to whom it could be refused.
+            for place in self.sizes.keys() & changed.keys():
+                before, after = self.sizes[place], MOCK_SIZE + object_size(changed[place])
+                self.sizes[place] = after
+                self.all_mocks.used += after - before
             known = {mock.key for mock in self.in_order()}
             self.uses = {key: uses for key, uses in self.uses.items() if key in known}
 
@@ -10896,8 +11146,9 @@ class Session:
         """How often it has used a mock, to be counted on."""
         uses = self.uses.get(mock.key)
         if uses is None:
-            # Not an assignment: of two threads both get the same.
-            uses = self.uses.setdefault(mock.key, Uses())
+            # Of two threads both get the same, and nobody looks at all of them meanwhile.
+            with self.all_mocks.lock:
+                uses = self.uses.setdefault(mock.key, Uses())
         return uses
 
     def count_of(self, mock: Mock) -> int:
@@ -10940,6 +11191,10 @@ class Mocks:
     ) -> None:
         self.say = say
         self.lock = threading.Lock()  # of the sessions and what they hold
+        self.used = 0  # bytes of memory of mocks that were added
+        self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
+        # Whether somebody waits for a session's requests, or holds one of its streams at a gate.
+        self.is_awaited: Callable[[str], bool] = lambda name: False
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
         self.generations = itertools.count(1)
@@ -10951,18 +11206,53 @@ class Mocks:
         self.generation = next(self.generations)
 
     def session(self, name: str) -> Session:
-        """A session, which begins when it is first asked for."""
+        """A session, which begins when it is first asked for.  NoRoom if there are too many."""
         if not name:
             return self.sessions[""]
         with self.lock:
             session = self.sessions.get(name)
             if session is None:
+                if len(self.sessions) >= SESSIONS:
+                    self.forget_one()
                 session = self.sessions[name] = Session(name, self)
             self.sessions.move_to_end(name)
-            if len(self.sessions) > SESSIONS:
-                del self.sessions[next(old for old in self.sessions if old)]
-                self.has_changed()
         return session
+
+    def forget_one(self) -> None:
+        """Forget the session that was unused for longest, of those with nothing of their own."""
+        for name, session in self.sessions.items():
+            if name and not session.mocks and not self.is_awaited(name):
+                del self.sessions[name]
+                self.has_changed()
+                return
+        raise NoRoom(
+            400,  # clients try again after most others
+            f"there are {SESSIONS} sessions, each with mocks of its own or somebody who waits; "
+            "POST /__mock__/reset in one that is over, or with ?session=* for all, makes room",
+            code="too_many_sessions",
+        )
+
+    def take(self, size: int) -> None:
+        """Note that added mocks take so many bytes; NoRoom if that is too much.  `lock` is held."""
+        if self.used + size > MOCKS_ROOM:
+            raise NoRoom(
+                413,
+                f"these mocks take {size >> 20} MiB of memory, and those added before have "
+                f"{self.used >> 20} of {MOCKS_ROOM >> 20} MiB; DELETE /__mock__/mocks, or POST "
+                "/__mock__/reset, with ?session=* for all sessions, makes room",
+                code="too_many_mocks",
+            )
+        self.used += size
+
+    def release(self, size: int) -> None:
+        """Note that added mocks that took so many bytes are gone."""
+        self.used -= size
+        self.freed(size)
+
+    def names(self) -> List[str]:
+        """The names of all sessions."""
+        with self.lock:
+            return list(self.sessions)
 
     @property
     def from_files(self) -> Tuple[Mock, ...]:
@@ -11031,14 +11321,14 @@ class Operations:
         """The sessions that are meant."""
         names = [self.session]
         if self.session == EVERY_SESSION:
-            names = list(self.mocks.sessions)
+            names = self.mocks.names()
         return [self.mocks.session(name) for name in names]
 
     # --- mocks ---
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
         """Add mocks in front of all others of one session; BadMock, and none is added, if one is
-        wrong."""
+        wrong, NoRoom if they take too much memory."""
         return self.mocks.session(self.session).add(specs)
 
     def mocks_json(self) -> List[Json]:
@@ -12036,6 +12326,28 @@ def key_size(key: Key) -> int:
     return size + sum(len(value) for value in headers if value)
 
 
+def answer_size(request: Request, answered: Answered) -> int:
+    """About how many bytes of memory an answer takes, with what was read of its request."""
+    response, call = answered.response, answered.call
+    size = len(response.body)
+    if isinstance(response.frames, tuple):
+        size += sum(map(frame_size, response.frames))
+    if call and call.was_read:
+        size += body_size(request.body, call.body, call)
+    if answered.near:
+        size += walked_size(list(answered.near))
+    return size
+
+
+def without_request(answered: Answered) -> Answered:
+    """An answer without the head of its request, of which the key has all that matters."""
+    call = answered.call
+    if not call:
+        return answered
+    bare = call.request.with_headers({})
+    return replace(answered, call=replace(call, request=bare))
+
+
 class CameBefore:
     """Which of many things came before, as far as a bounded memory knows: a thing is kept only when
     it comes again."""
@@ -12096,11 +12408,10 @@ class Memory:
         frames = answered.response.frames
         if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
             return
-        size = len(answered.response.body)
-        size += sum(map(frame_size, frames or ()))
+        size = answer_size(request, answered)
         with self.lock:
             if generation == self.generation:  # else it was made with mocks that are gone
-                self.put(request, noted, answered, size)
+                self.put(request, noted, without_request(answered), size)
 
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes; for who holds the lock."""
@@ -12455,8 +12766,8 @@ class Answerer:
         near = session.near(call, wire)
         message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
-        more = {"near_misses": [miss.json() for miss in near]}
-        response = failed(wire, call, failure, Delivery(), more)
+        misses = [miss.json() for miss in near]
+        response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
         note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
         is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
@@ -12465,7 +12776,7 @@ class Answerer:
             note=note,
             wire=wire,
             is_repeatable=is_repeatable,
-            near=tuple(near),
+            near=tuple(misses),
             unmatched=True,
         )
 
@@ -12511,101 +12822,201 @@ def options_response(request: Request) -> Response:
 
 
 # === log =====================================================================
-# The request log.  May touch threading and time.
+# The request log.  May touch threading, time, json and the descriptor of standard error.
 
 
-# What a line of JSON says of a request, of all that the journal knows.
-LOGGED = (
-    "time",
-    "port",
-    "session",
-    "method",
-    "path",
-    "provider",
-    "operation",
-    "api",
-    "model",
-    "stream",
-    "mock",
-    "status",
-    "duration",
-    "bytes_sent",
-    "events_sent",
-    "ended",
-    "note",
-)
+LINE_SIZE = 200  # about how many bytes of memory a line takes beside its text
+TEXT_LIMIT = 1000  # characters of a model's name and the like
+WRITE_SIZE = 64 * 1024  # bytes that are written at once
+NEWLINE = 10
+TRY_SECONDS = 0.2  # how long a stream that takes nothing is waited for until the next look
+
+# What waits to be written: what was said and when, or an entry; with its size in memory.
+Line = Union[Tuple[float, str], Entry]
+Queued = Optional[Tuple[Line, int]]
 
 
 class Log:
     """The request log on a stream; `mode` is text, json or off.
 
-    Lines wait in a bounded queue, so that a stream that nobody reads delays no answer; what does
-    not fit is counted and reported."""
+    Lines are made and written in a thread of its own.  They wait in a bounded queue, so that a
+    stream that nobody reads delays no answer; what does not fit, or can't be written, is counted
+    and reported."""
 
     def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
         self.stream = stream or sys.stderr
         self.mode = mode
         if not self.stream:  # standard error was closed from the start
             self.mode = "off"
-        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()  # bounded by put()
+        self.waiting: "queue.SimpleQueue[Queued]" = queue.SimpleQueue()  # bounded by put()
+        self.lock = threading.Lock()  # of the next two
+        self.used = 0  # bytes of memory of what waits
         self.dropped = 0
-        self.thread = threading.Thread(target=self.write, name="log", daemon=True)
+        self.lost = 0  # lines that could not be written
+        self.output = Output(self.stream)
+        self.thread = threading.Thread(target=self.run, name="log", daemon=True)
         if self.mode != "off":
             self.thread.start()
 
     def say(self, message: str) -> None:
         """A line that is about no request."""
-        if self.mode == "json":
-            self.put({"time": timestamp(time.time()), "message": message})
-        else:
-            self.put(message)
+        self.put((time.time(), message), len(message))
 
     def request(self, entry: Entry) -> None:
-        """A line about one request."""
-        if self.mode == "json":
-            known = entry.json()
-            self.put({key: known[key] for key in LOGGED})
-        elif self.mode == "text":
-            self.put(request_line(entry))
+        """A line about one request that has ended."""
+        self.put(entry, entry.asked.size)
 
-    def put(self, line: Union[str, Mapping[str, Json]]) -> None:
-        """Queue a line, or count it as dropped."""
+    def put(self, line: Line, size: int) -> None:
+        """Queue a line that is still to be made, or count it as dropped."""
         if self.mode == "off":
             return
-        if self.lines.qsize() >= LOG_LINES:
-            self.dropped += 1
-            return
-        if not isinstance(line, str):
-            line = compact(line)
-        self.lines.put(printable(line) + "\n")
-
-    def write(self) -> None:
-        """Write what is queued, many lines at once, until None comes."""
-        last = False
-        while not last:
-            batch = [self.lines.get()]
-            # One write for many lines: a system call each would cost more than the lines.
-            while not self.lines.empty():
-                batch.append(self.lines.get())
-            last = None in batch
-            if self.dropped:
-                batch.append(
-                    f"{self.dropped} log lines dropped, because standard error is read too slowly\n"
-                )
-                self.dropped = 0
-            try:
-                self.stream.write("".join(line for line in batch if line))
-                self.stream.flush()
-            except (OSError, ValueError):
-                return  # nobody reads it any more
-            if not last:
-                time.sleep(0.02)  # waking up for every line would cost requests their time
+        size += LINE_SIZE
+        with self.lock:
+            is_full = self.waiting.qsize() >= LOG_LINES or self.used + size > LOG_ROOM
+            if is_full:
+                self.dropped += 1
+                return
+            self.used += size
+        self.waiting.put((line, size))
 
     def close(self) -> None:
         """Write what is left, if that takes no longer than half a second."""
-        self.lines.put(None)
+        self.waiting.put(None)
         if self.thread.is_alive():
             self.thread.join(0.5)
+        self.output.is_closing = True
+
+    # --- in its own thread ---
+
+    def run(self) -> None:
+        """Write what is queued, many lines at once, until None comes."""
+        last = False
+        while not last:
+            batch = [self.waiting.get()]
+            # One write for many lines: a system call each would cost more than the lines.
+            while not self.waiting.empty():
+                batch.append(self.waiting.get())
+            last = None in batch
+            found = [one for one in batch if one]
+            del batch
+            self.write([self.made(line) for line, _ in found])
+            with self.lock:
+                self.used -= sum(size for _, size in found)
+            del found  # not to be kept until the next line comes
+            if not last:
+                time.sleep(0.02)  # waking up for every line would cost requests their time
+
+    def made(self, line: Line) -> str:
+        """The text of a line."""
+        if isinstance(line, tuple):
+            return self.said(*line)
+        if self.mode == "json":
+            return json_line(logged(line))
+        return printable(request_line(line)) + "\n"
+
+    def said(self, moment: float, message: str) -> str:
+        """A line that is about no request."""
+        if self.mode == "json":
+            return json_line({"time": timestamp(moment), "message": message})
+        return printable(message) + "\n"
+
+    def write(self, lines: List[str]) -> None:
+        """Write lines, and how many were not."""
+        with self.lock:
+            dropped, self.dropped = self.dropped, 0
+        if self.lost:
+            lost = f"{self.lost} log lines lost, because standard error failed: {self.output.why}"
+            lines.insert(0, self.said(time.time(), lost))
+        if dropped:
+            slow = f"{dropped} log lines dropped, because standard error is read too slowly"
+            lines.append(self.said(time.time(), slow))
+        lost_before, told = self.lost, bool(self.lost)
+        self.lost = self.output.write("".join(lines))
+        if told and self.lost == len(lines):  # the first of them told of others
+            self.lost += lost_before - 1
+
+
+class Output:
+    """A stream that lines are written to; what it does not take now is lost."""
+
+    def __init__(self, stream: Optional[TextIO]) -> None:
+        self.stream = stream
+        self.number = -1  # of its descriptor
+        # Its own buffers can't be asked what of them was written, and fail in ways of their own.
+        if stream is sys.__stderr__ and os.name == "posix":
+            self.number = 2
+        self.is_inside = False  # whether the last line was written in part
+        self.is_closing = False
+        self.why = ""  # it failed the last time
+
+    def write(self, text: str) -> int:
+        """Write lines; how many of them are lost."""
+        if self.number < 0:
+            return self.write_text(text)
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
+        try:
+            if self.is_inside:
+                os.write(self.number, b"\n")
+            self.is_inside = False
+            while data:
+                taken = self.written(data)
+                self.is_inside = data[taken - 1] != NEWLINE
+                data = data[taken:]
+        except OSError as error:
+            self.why = error.strerror or str(error)
+        return bytes(data).count(b"\n")
+
+    def written(self, data: memoryview) -> int:
+        """Write some bytes, once there is room for one; how many."""
+        while True:
+            try:
+                return os.write(self.number, data[:WRITE_SIZE])
+            except BlockingIOError:  # whoever started the server has made it not block
+                if self.is_closing:
+                    raise
+                select.select([], [self.number], [], TRY_SECONDS)
+
+    def write_text(self, text: str) -> int:
+        """Write lines to what only takes texts; how many of them are lost."""
+        try:
+            if self.stream:
+                self.stream.write(text)
+                self.stream.flush()
+        except (OSError, ValueError) as error:  # ValueError: it was closed
+            self.why = str(error)
+            return text.count("\n")
+        return 0
+
+
+def json_line(value: Dict[str, Json]) -> str:
+    """A line of JSON, in ASCII: whatever a model is called, it is JSON, and steers no terminal."""
+    return json.dumps(value, separators=(",", ":")) + "\n"
+
+
+def logged(entry: Entry) -> Dict[str, Json]:
+    """What a line of JSON says of a request, of all that the journal knows."""
+    asked, sent = entry.asked, entry.sent
+    known: Dict[str, Json] = {
+        "time": timestamp(entry.moment),
+        "port": asked.port,
+        "session": asked.session or None,
+        "method": asked.method,
+        "path": asked.path,
+        "provider": asked.provider,
+        **asked.call_json(),
+        "mock": asked.mock or None,
+        "status": asked.status,
+        "duration": entry.duration,
+        "bytes_sent": max(0, sent.bytes),
+        "events_sent": sent.events,
+        "ended": entry.ended,
+        "note": asked.note,
+    }
+    del known["user"]
+    for name in ("model", "mock", "note"):
+        if known[name]:
+            known[name] = known[name][:TEXT_LIMIT]
+    return known
 
 
 def printable(text: str) -> str:
@@ -12629,10 +13040,10 @@ def request_line(entry: Entry) -> str:
         words.append(f"{sent.events} events")
     words.append(asked.provider or "")
     if asked.call:
-        words += [asked.call.api, asked.call.model]
+        words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
     if asked.mock:
-        words.append(f'"{asked.mock}"')
-    words.append(asked.note)
+        words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
+    words.append(asked.note[:TEXT_LIMIT])
     return " ".join(word for word in words if word)
 
 
@@ -13286,6 +13697,53 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
     return context, cert
 
 
+# === trimming ================================================================
+# Memory that was freed, given back to the system.  May call the C library.
+
+
+TRIM_AT = 32 * 1024 * 1024  # bytes that were freed since it was last given back
+ARENA_MAX = -8  # of mallopt(3): glibc's malloc.h calls it M_ARENA_MAX
+
+
+def give_back_memory() -> None:
+    """Give the system what the C library keeps of memory that was freed.
+
+    Only glibc keeps so much, and has the call (malloc_trim(3)).  It also gives each thread a heap
+    of its own, which keeps as much again: of Python's threads one runs at a time, and one heap
+    does for them all."""
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None)
+        library.mallopt(ARENA_MAX, 1)
+        library.malloc_trim(0)
+    except (ImportError, AttributeError, OSError, TypeError):
+        pass  # another C library, or none to be called
+
+
+class Trimming:
+    """Has memory given back now and then, once enough was freed.  `later` has something done when
+    nobody waits for it: it takes milliseconds."""
+
+    def __init__(self, later: Callable[[Callable[[], None]], None]) -> None:
+        self.later = later
+        self.total = 0  # bytes; a count that is slightly wrong, of two threads, does no harm
+        self.is_planned = False
+
+    def freed(self, size: int) -> None:
+        """Note that so many bytes are free, or are about to be."""
+        self.total += size
+        if self.total >= TRIM_AT and not self.is_planned:
+            self.is_planned = True
+            self.later(self.trim)
+
+    def trim(self) -> None:
+        """Give it back."""
+        self.total = 0
+        self.is_planned = False
+        give_back_memory()
+
+
 # === workers =================================================================
 # Threads for what takes long.  May touch threading.
 
@@ -13387,13 +13845,24 @@ class Core:
         if problems:
             raise BadMock("\n".join(problems))
         self.journal = Journal(settings.journal)
+        self.mocks.is_awaited = self.journal.is_awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
+        self.trimming = Trimming(self.when_quiet)
+        self.mocks.freed = self.trimming.freed
         self.thread: Optional[threading.Thread] = None  # that runs the loop in the background
+
+    def when_quiet(self, action: Callable[[], None]) -> None:
+        """Have something done aside, a second from now."""
+
+        def do() -> None:
+            self.workers.do(action, lambda value, error: None)
+
+        self.loop.call(self.loop.at, time.monotonic() + 1, do)
 
     def complain(self, error: Exception) -> None:
         """Say that something went wrong that should not."""
@@ -13610,6 +14079,7 @@ class CoreLike(Protocol):
     numbers: "itertools.count[int]"  # of requests
     tls: "Optional[ssl.SSLContext]"
     workers: Workers
+    trimming: Trimming
 
 
 class ServerLike(Protocol):
@@ -14555,6 +15025,7 @@ class Handler(Channel):
             ended = "shutdown" if self.server.stopping else "client_reset"
             raise
         finally:
+            core.trimming.freed(len(request.body) + len(answered.response.body))
             if entry:
                 self.note_end(entry, ended, started)
             elif answered.feed:
@@ -15187,18 +15658,6 @@ def run(options: Mapping[str, Any]) -> int:
     return 0
 
 
-def give_back_memory() -> None:
-    """Give the system the memory that compiling this file took: 22 MiB, most of what there is.
-
-    The C library would keep it.  Only glibc has, and needs, the call (malloc_trim(3))."""
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).malloc_trim(0)  # type: ignore[arg-type, unused-ignore]
-    except (ImportError, AttributeError, OSError, TypeError):
-        pass  # another C library, or none to be called
-
-
 def warn(core: Core) -> None:
     """Say in the log what may not be meant."""
     host = core.settings.host
@@ -15210,12 +15669,20 @@ def warn(core: Core) -> None:
 
 def wait_for_end(stop: Callable[[], None]) -> None:
     """Read standard input until it closes, then say stop."""
-    try:
-        while os.read(0, 65536):
-            pass
-    except OSError:
-        pass  # it was closed from the start
+    while not has_ended(0):
+        pass
     stop()
+
+
+def has_ended(number: int) -> bool:
+    """Whether a descriptor has nothing more to read; what it has is read, or waited for."""
+    try:
+        return not os.read(number, 65536)
+    except BlockingIOError:  # whoever started the server has made it not block
+        select.select([number], [], [])
+        return False
+    except OSError:
+        return True  # it was closed from the start
 
 
 def open_standard_streams() -> None:

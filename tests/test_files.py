@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, List, Mapping
+from typing import Any, Callable, List, Mapping
 
 import pytest
 from clients import Raw, chat, post
@@ -223,3 +224,96 @@ def test_a_mock_of_a_session_whose_file_is_gone_keeps_no_other_from_being_read_a
         folder({"mocks/a.json": new})
         assert chat(server.port)[1] == "new"
         assert chat(server.port, prefix="/@s")[1] == "recorded"
+
+
+def at_first_open(monkeypatch: Any, act: Callable[[], None]) -> None:
+    """Have something done when a file is about to be opened, after all that is looked at before."""
+    opened, todo = os.open, [act]
+
+    def opening(path: Any, *arguments: Any, **more: Any) -> int:
+        if todo:
+            todo.pop()()
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", opening)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_that_takes_the_place_of_a_file_before_it_is_opened_hangs_nothing(
+    folder: Any, monkeypatch: Any
+) -> None:
+    directory = folder({"a.json": "1"})
+
+    def swap() -> None:
+        os.remove(os.path.join(directory, "a.json"))
+        os.mkfifo(os.path.join(directory, "a.json"))
+
+    at_first_open(monkeypatch, swap)
+    with pytest.raises(m.Unreadable, match="no regular file"):
+        m.Library(directory).read("a.json")
+
+
+@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="needs openat")
+@pytest.mark.parametrize("swapped", ["data/r", "data/r/a.json", "data"])
+def test_a_link_that_takes_the_place_of_what_was_looked_at_leads_nowhere(
+    folder: Any, monkeypatch: Any, swapped: str
+) -> None:
+    top = folder({"data/r/a.json": "1", "out/r/a.json": '"secret"', "out/a.json": '"secret"'})
+    target = {"data/r": "out", "data/r/a.json": "out/a.json", "data": "out"}[swapped]
+
+    def swap() -> None:
+        os.rename(os.path.join(top, swapped), os.path.join(top, "before"))
+        os.symlink(os.path.join(top, target), os.path.join(top, swapped))
+
+    at_first_open(monkeypatch, swap)
+    with pytest.raises((m.Unreadable, FileNotFoundError)):
+        m.Library(os.path.join(top, "data")).read("r/a.json")
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_as_far_as_it_was(
+    folder: Any, monkeypatch: Any
+) -> None:
+    directory = folder({"a.json": "1234"})
+    fstat = os.fstat
+
+    def growing(number: int) -> os.stat_result:
+        found = fstat(number)
+        with open(os.path.join(directory, "a.json"), "a") as file:
+            file.write("x" * 100)
+        return found
+
+    monkeypatch.setattr(os, "fstat", growing)
+    assert m.Library(directory).read("a.json") == b"1234"
+
+
+def test_a_data_directory_that_is_a_link_is_followed_where_it_leads_now(
+    folder: Any, clock: Any
+) -> None:
+    top = folder({f"{name}/mocks/a.json": {"response": {"text": name}} for name in ("one", "two")})
+    link = os.path.join(top, "data")
+    os.symlink("one", link)
+    answers = m.Answerer(loaded(link), m.Settings())
+    assert texts_of(answers, 1) == ["one"]
+    os.remove(link)
+    os.symlink("two", link)
+    clock.now += 1
+    assert texts_of(answers, 1) == ["two"]
+
+
+@pytest.mark.parametrize("lack", [OSError(errno.EMFILE, "Too many open files"), MemoryError()])
+def test_without_descriptors_or_memory_the_mocks_stay_and_are_read_when_they_can_be(
+    folder: Any, clock: Any, monkeypatch: Any, lack: Any
+) -> None:
+    edited = Edited(folder, clock)
+    opened, mock = os.open, {"response": {"text": "two"}}
+
+    def failing(*arguments: Any, **more: Any) -> int:
+        raise lack
+
+    monkeypatch.setattr(os, "open", failing)
+    assert [edited.text(mock) for _ in range(3)] == ["one"] * 3
+    assert len(edited.lines) == 1 and "previous ones stay" in edited.lines[0]
+    monkeypatch.setattr(os, "open", opened)
+    clock.now += 2
+    assert texts_of(edited.answers, 1) == ["two"]
+    assert edited.lines[1:] == ["mocks reloaded: 1"]

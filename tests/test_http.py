@@ -84,6 +84,9 @@ BAD_HEADS = [
         (b"sk-SECRET /v1/models HTTP/1.1", "GET", "/v1/models"),
         (b"HEAD  /v1/models", "HEAD", "/"),
         (b"HEAD", "GET", "/"),
+        (b"POST /@s/v1/messages?key=k HTTP/1.1\nHost: x\n\n", "POST", "/v1/messages"),
+        (b"Authorization: Bearer /sk-a\r\n", "GET", "/"),
+        (b"", "GET", "/"),
     ],
 )
 def test_a_malformed_request_is_answered_as_what_it_seems_to_be(

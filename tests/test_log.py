@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import threading
 from typing import Any, List
@@ -84,3 +86,91 @@ def test_a_log_that_nobody_reads_drops_lines_and_says_how_many() -> None:
     log.close()
     dropped = "7 log lines dropped, because standard error is read too slowly"
     assert dropped in stream.lines and len(stream.lines) == m.LOG_LINES + 2
+
+
+@pytest.mark.parametrize(
+    "model", ["\u2028\x85", "\ud800", "\x1b[31m", '"\\', "Grüße 😀", "x" * 5000]
+)
+def test_a_line_of_json_is_json_whatever_the_model_is_called(capfd: Any, model: str) -> None:
+    with MockServer(log="json") as server:
+        fetch(
+            server.port,
+            "POST",
+            "/v1/chat/completions",
+            json.dumps({**CHAT, "model": model}).encode(),
+        )
+    line = capfd.readouterr().err
+    assert json.loads(line)["model"] == model[:1000] and line.isascii()
+    assert line.count("\n") == 1
+
+
+class Disk:
+    """A stream that fails as long as it is full."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.is_full = True
+        self.failed = threading.Event()
+
+    def write(self, text: str) -> None:
+        if self.is_full:
+            self.failed.set()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.text += text
+
+    def flush(self) -> None:
+        pass
+
+
+def test_the_log_goes_on_when_a_full_disk_has_room_again_and_says_what_is_lost() -> None:
+    disk: Any = Disk()
+    log = m.Log("text", disk)
+    log.say("lost")
+    assert disk.failed.wait(PATIENCE)
+    disk.is_full = False
+    wait_until(lambda: log.lost)
+    log.say("there")
+    log.close()
+    told, line = disk.text.splitlines()
+    assert told.startswith("1 log lines lost, because standard error failed: ")
+    assert os.strerror(errno.ENOSPC) in told and line == "there"
+
+
+def test_what_was_lost_adds_up_until_it_is_told() -> None:
+    disk: Any = Disk()
+    log = m.Log("off", disk)
+    for number in range(3):
+        log.write([f"{number}\n"])
+    assert log.lost == 3
+    disk.is_full = False
+    log.write(["4\n"])
+    assert log.lost == 0 and disk.text.startswith("3 log lines lost") and disk.text[-2:] == "4\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="standard error is written as a text elsewhere")
+def test_a_line_that_was_written_in_part_does_not_run_into_the_next(monkeypatch: Any) -> None:
+    written = bytearray()
+    results: List[Any] = [2, OSError(errno.EIO, "x"), 1, BlockingIOError(), 10]
+
+    def write(number: int, data: Any) -> int:
+        result = results.pop(0)
+        if isinstance(result, OSError):
+            raise result
+        written.extend(data[:result])
+        return result
+
+    output = m.Output(None)
+    output.number = 2
+    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(m.select, "select", lambda *waited: None)
+    assert output.write("one\ntwo\nthree\n") == 3
+    assert output.write("four\nfive\n") == 0
+    assert bytes(written) == b"on\nfour\nfive\n"
+
+
+def test_what_waits_for_a_slow_log_is_bounded_in_bytes(monkeypatch: Any) -> None:
+    log = m.Log("off", None)
+    log.mode = "text"
+    for _ in range(100):
+        log.put((0.0, ""), m.LOG_ROOM // 50)
+    assert log.dropped == 51 and log.used <= m.LOG_ROOM

@@ -26,8 +26,8 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 # A room imports from its own layer and those above it.
 LAYERS = {
-    "words": ["limits", "errors", "secrets", "records"],
-    "JSON": ["jsons", "node"],
+    "words": ["limits", "errors", "secrets", "records", "trimming"],
+    "JSON": ["jsons", "node", "sizes"],
     "options": ["options"],
     "values": ["values"],
     "framings": ["framings"],

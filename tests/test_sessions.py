@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -127,15 +128,79 @@ def test_50_parallel_tests_share_a_server_without_seeing_each_other(server: Mock
     assert server.requests == []
 
 
-def test_the_session_that_was_unused_for_longest_is_forgotten() -> None:
+def test_of_sessions_with_nothing_of_their_own_the_one_unused_for_longest_is_forgotten() -> None:
     mocks = m.Mocks()
-    for name in ("old", "used"):
-        mocks.session(name).add([{"response": {"text": name}}])
-    for number in range(m.SESSIONS - 3):  # the nameless one counts too
+    mocks.is_awaited = "awaited".__eq__
+    for name in ("mocked", "awaited", "idle", "used"):
+        mocks.session(name)
+    mocks.session("mocked").add([{"response": {"text": "x"}}])
+    for number in range(m.SESSIONS - 5):  # the nameless one counts too
         mocks.session(str(number))
-    assert mocks.session("used").in_order()
+    mocks.session("used")
     mocks.session("one too many")
-    assert mocks.session("used").in_order() and not mocks.session("old").in_order()
+    names = mocks.names()
+    assert {"", "mocked", "awaited", "used"} < set(names) and "idle" not in names
+    assert len(names) == m.SESSIONS
+
+
+def test_a_session_that_there_is_no_room_for_is_refused_with_what_makes_room(
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setitem(m.Mocks.session.__globals__, "SESSIONS", 2)
+    with MockServer() as server:
+        server.session("a").mock(response={"text": "A"})
+        status, body = chat(server.port, prefix="/@b")
+        assert status == 400 and "POST /__mock__/reset" in complaint_of(body)
+        assert control(server.port, "POST", "reset?session=a")[0] == 200
+        assert chat(server.port, prefix="/@b")[0] == 404
+
+
+def test_mocks_that_there_is_no_room_for_are_refused_until_others_go(monkeypatch: Any) -> None:
+    monkeypatch.setitem(m.Mocks.take.__globals__, "MOCKS_ROOM", 500_000)
+    big = {"response": {"text": "x" * 150_000}}
+    with MockServer() as server:
+        (number,) = control(server.port, "POST", "mocks", big)[1]["ids"]
+        status, body = control(server.port, "POST", "mocks?session=s", big)
+        assert status == 413 and "DELETE /__mock__/mocks" in body["error"]["message"]
+        with pytest.raises(ValueError, match="makes room"):
+            server.session("s").mock(**big)
+        for free in (f"DELETE mocks/{number}", "DELETE mocks?session=*", "POST reset?session=*"):
+            assert control(server.port, *free.split())[0] == 200
+            assert control(server.port, "POST", "mocks?session=s", big)[0] == 201
+            (number,) = [mock["id"] for mock in server.session("s").mocks]
+            if "reset" not in free:
+                control(server.port, "DELETE", f"mocks/{number}?session=s")
+                control(server.port, "POST", "mocks", big)
+
+
+def test_mocks_that_are_added_to_a_session_that_was_reset_meanwhile_are_there() -> None:
+    mocks = m.Mocks()
+    before = mocks.session("s")
+    before.reset()
+    before.add([{"response": {"text": "x"}}])
+    assert len(mocks.session("s").mocks) == 1 and mocks.used > 0
+    mocks.session("s").reset()
+    before.reset()
+    assert mocks.used == 0
+
+
+def test_sessions_are_read_again_while_mocks_are_used_for_the_first_time() -> None:
+    mocks = m.Mocks()
+    session = mocks.session("")
+
+    class Key(str):
+        """A part of a key whose hash lets another thread go on."""
+
+        def __hash__(self) -> int:
+            time.sleep(0)
+            return super().__hash__()
+
+    session.uses = {(Key(number), ""): m.Uses() for number in range(300)}
+    used = [session.add([{"response": {"text": "x"}}])[0] for _ in range(300)]
+    with ThreadPoolExecutor(2) as threads:
+        again = threads.submit(session.read_again, lambda name: b"")
+        list(threads.map(session.uses_of, used))
+        again.result(PATIENCE)
 
 
 def test_a_mock_that_was_removed_and_is_added_again_begins_anew() -> None:

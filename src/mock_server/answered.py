@@ -12,15 +12,13 @@ from .http import Head
 from .jsons import compact, utf8
 from .limits import JOURNAL_BODY, Headers, Json
 from .mocks.mock import Uses
-from .mocks.near import NearMiss
 from .records import record, replace
+from .sizes import json_size, strings_size, walked_size
 from .values import Call, Request, Response
 
-# About how many bytes of memory an entry takes: its objects, a byte of a body once it is JSON, and
-# a near miss.
-ENTRY_SIZE = 1500
-BODY_BYTE_SIZE = 16
-NEAR_MISS_SIZE = 2000
+ITEM_SIZE = 64  # of a short string in a tuple
+TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
+ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
 @record
@@ -37,7 +35,7 @@ class Answered:
     wire: Optional[WireFormat] = None
     uses: Optional[Uses] = None
     is_repeatable: bool = True
-    near: Tuple[NearMiss, ...] = ()
+    near: Tuple[Json, ...] = ()
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
@@ -71,8 +69,9 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         body = call.body
     else:
         body = request.body.decode("utf-8", "replace")
-    size = ENTRY_SIZE + head.weight + NEAR_MISS_SIZE * len(answered.near)
-    size += BODY_BYTE_SIZE * min(len(request.body), JOURNAL_BODY)
+    size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
+    if answered.near:
+        size += walked_size(list(answered.near))
     provider = None
     if answered.wire:
         provider = answered.wire.provider
@@ -92,16 +91,36 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     return asked
 
 
+def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
+    """About the bytes of memory that a body takes as it is kept, with what was read of it."""
+    size = 0
+    if isinstance(body, str):
+        size += strings_size((body,))
+    elif call:
+        size += len(raw) + json_size(raw, body)
+    if call:
+        texts = (call.user, call.system, call.prompt, call.tool_result or "")
+        size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
+    return size
+
+
 def shortened(call: Optional[Call]) -> Optional[Call]:
     """A call without what takes as much memory as a body that is too long to be kept."""
     if not call:
         return None
+    tool_result = call.tool_result
+    if tool_result:
+        tool_result = tool_result[:JOURNAL_BODY]
     return replace(
         call,
         request=replace(call.request, body=b""),
         body=None,
         prompt="",
         inputs=(),
+        schema=None,
+        model=call.model[:JOURNAL_BODY],
         user=call.user[:JOURNAL_BODY],
         system=call.system[:JOURNAL_BODY],
+        tool_result=tool_result,
+        tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
     )

@@ -183,8 +183,8 @@ class Answerer:
         near = session.near(call, wire)
         message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
-        more = {"near_misses": [miss.json() for miss in near]}
-        response = failed(wire, call, failure, Delivery(), more)
+        misses = [miss.json() for miss in near]
+        response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
         note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
         is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
@@ -193,7 +193,7 @@ class Answerer:
             note=note,
             wire=wire,
             is_repeatable=is_repeatable,
-            near=tuple(near),
+            near=tuple(misses),
             unmatched=True,
         )
 

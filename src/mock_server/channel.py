@@ -22,6 +22,7 @@ from .mocks.sessions import Mocks
 from .repeats import Repeats
 from .sockets import DONT_WAIT, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
 from .steps import Send
+from .trimming import Trimming
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class CoreLike(Protocol):
     numbers: "itertools.count[int]"  # of requests
     tls: "Optional[ssl.SSLContext]"
     workers: Workers
+    trimming: Trimming
 
 
 class ServerLike(Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
 from .records import field_names
 from .server import MockServer
+from .trimming import give_back_memory
 
 if TYPE_CHECKING:
     import argparse
@@ -179,18 +181,6 @@ def run(options: Mapping[str, Any]) -> int:
     return 0
 
 
-def give_back_memory() -> None:
-    """Give the system the memory that compiling this file took: 22 MiB, most of what there is.
-
-    The C library would keep it.  Only glibc has, and needs, the call (malloc_trim(3))."""
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).malloc_trim(0)  # type: ignore[arg-type, unused-ignore]
-    except (ImportError, AttributeError, OSError, TypeError):
-        pass  # another C library, or none to be called
-
-
 def warn(core: Core) -> None:
     """Say in the log what may not be meant."""
     host = core.settings.host
@@ -202,12 +192,20 @@ def warn(core: Core) -> None:
 
 def wait_for_end(stop: Callable[[], None]) -> None:
     """Read standard input until it closes, then say stop."""
-    try:
-        while os.read(0, 65536):
-            pass
-    except OSError:
-        pass  # it was closed from the start
+    while not has_ended(0):
+        pass
     stop()
+
+
+def has_ended(number: int) -> bool:
+    """Whether a descriptor has nothing more to read; what it has is read, or waited for."""
+    try:
+        return not os.read(number, 65536)
+    except BlockingIOError:  # whoever started the server has made it not block
+        select.select([number], [], [])
+        return False
+    except OSError:
+        return True  # it was closed from the start
 
 
 def open_standard_streams() -> None:

@@ -15,6 +15,7 @@ from .limits import MOST_CODINGS
 
 MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
 ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
+KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
 GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
 
 
@@ -125,7 +126,7 @@ def takes_identity(accept: Optional[str]) -> bool:
 
 def gzipped(body: bytes) -> bytes:
     """A body as one gzip member; the same bytes every time."""
-    if len(body) <= 256 * 1024:
+    if len(body) <= KNOWN_GZIP:
         return known_gzip(body)
     return new_gzip(body)
 

@@ -335,6 +335,7 @@ class Handler(Channel):
             ended = "shutdown" if self.server.stopping else "client_reset"
             raise
         finally:
+            core.trimming.freed(len(request.body) + len(answered.response.body))
             if entry:
                 self.note_end(entry, ended, started)
             elif answered.feed:

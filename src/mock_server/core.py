@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Optional, Tuple
 
 from .answering import Answerer
 from .errors import BadMock, line_of
@@ -18,6 +19,7 @@ from .operations import Operations
 from .options import Settings
 from .repeats import Repeats
 from .tls import self_signed, tls_context
+from .trimming import Trimming
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -41,13 +43,24 @@ class Core:
         if problems:
             raise BadMock("\n".join(problems))
         self.journal = Journal(settings.journal)
+        self.mocks.is_awaited = self.journal.is_awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
+        self.trimming = Trimming(self.when_quiet)
+        self.mocks.freed = self.trimming.freed
         self.thread: Optional[threading.Thread] = None  # that runs the loop in the background
+
+    def when_quiet(self, action: Callable[[], None]) -> None:
+        """Have something done aside, a second from now."""
+
+        def do() -> None:
+            self.workers.do(action, lambda value, error: None)
+
+        self.loop.call(self.loop.at, time.monotonic() + 1, do)
 
     def complain(self, error: Exception) -> None:
         """Say that something went wrong that should not."""

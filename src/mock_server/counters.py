@@ -6,6 +6,8 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .entries import Entry
 
+MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
+OTHER_KIND = ("other", "other", 0, False)
 LABELS = ("provider", "api", "status", "matched")
 
 
@@ -57,6 +59,8 @@ class Counters:
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
         kind = entry.asked.kind
+        if kind not in self.requests and len(self.requests) >= MOST_KINDS:
+            kind = OTHER_KIND
         self.running -= 1
         self.requests[kind] = self.requests.get(kind, 0) + 1
         self.ends[ended] = self.ends.get(ended, 0) + 1

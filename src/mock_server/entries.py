@@ -8,7 +8,6 @@ from .gates import Gate
 from .jsons import copied, timestamp
 from .limits import JOURNAL_BODY, Json
 from .mocks.match import Condition
-from .mocks.near import NearMiss
 from .records import replace
 from .values import Call, Request
 
@@ -49,7 +48,7 @@ class Asked:
         self.mock = ""
         self.fault = ""
         self.unmatched = False
-        self.near: Tuple[NearMiss, ...] = ()
+        self.near: Tuple[Json, ...] = ()
         self.note = ""
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
 
@@ -144,7 +143,7 @@ class Entry:
             "fault": asked.fault or None,
             "status": asked.status,
             "unmatched": asked.unmatched,
-            "near_misses": [miss.json() for miss in asked.near],
+            "near_misses": [copied(miss) for miss in asked.near],
             "note": asked.note,
             "duration": self.duration,
             "bytes_sent": max(0, sent.bytes),

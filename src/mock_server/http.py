@@ -14,6 +14,7 @@ from .errors import Refused, http_phrase, shown
 from .limits import HEAD_LIMIT, LINE_LIMIT, MOST_FIELDS, Headers
 from .records import record
 from .secrets import masked, unkeyed
+from .sizes import pairs_size, strings_size
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -24,11 +25,14 @@ FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
 NO_BODY = (204, 304)  # statuses
 
 
-PAIR_WEIGHT = 100  # bytes that the objects of a header or a query parameter take, halved
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+# Of methods those alone that are known: anything else may be a header, or a body.
+BEGUN_LINE = re.compile(rb"(" + "|".join(METHODS).encode() + rb") (/[\x21-\x7e]*)")
 
 
 # RFC 9110, 5.5: of all control characters only a tab may be in a value.
@@ -170,10 +174,8 @@ class Head:
     @functools.cached_property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        size = len(self.target) + PAIR_WEIGHT * len(self.query)
-        for name, value in self.headers.items():
-            size += PAIR_WEIGHT + len(name) + len(value)
-        return 2 * size
+        size = strings_size((self.target, self.path))
+        return size + pairs_size(self.query) + pairs_size(self.headers)
 
 
 def malformed(message: str, status: int = 400) -> Refused:
@@ -232,7 +234,7 @@ def told(line: bytes) -> str:
 
 
 # A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=512)(new_head)
+known_head = functools.lru_cache(maxsize=256)(new_head)
 
 
 def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:

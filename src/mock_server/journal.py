@@ -187,6 +187,12 @@ class Journal:
                 self.forget(entry)
         return len(dropped)
 
+    def is_awaited(self, session: str) -> bool:
+        """Whether somebody waits for requests of a session, or may release one of its streams."""
+        with self.lock:
+            waited = any(waiter.wanted.session == session for waiter in self.waiters)
+            return waited or any(entry.asked.session == session for entry in self.gated.values())
+
     def open_gates(self, session: str) -> None:
         """Let the gated streams of a session, or of all for `*`, run to their end."""
         with self.lock:

@@ -34,6 +34,7 @@ WORKERS = 4  # threads for what takes long
 LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
 JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
 LOG_LINES = 10_000  # log lines that may wait for a slow standard error
+LOG_ROOM = 32 * 1024 * 1024  # bytes of memory that they may take meanwhile
 GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
 QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
 
@@ -41,7 +42,8 @@ QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again withi
 
 RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do
 WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
-SESSIONS = 1000  # sessions that are kept; then the one that was unused for longest is forgotten
+SESSIONS = 1000  # sessions that are kept; then one goes that has nothing of its own
+MOCKS_ROOM = 64 * 1024 * 1024  # bytes of memory of all mocks that are added at run time
 JOURNAL = 1000  # default of --journal: requests that a session remembers
 JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
 JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about

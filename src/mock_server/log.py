@@ -1,109 +1,212 @@
-"""The request log.  May touch threading and time."""
+"""The request log.  May touch threading, time, json and the descriptor of standard error."""
 
 from __future__ import annotations
 
+import json
+import os
 import queue
+import select
 import sys
 import threading
 import time
-from typing import Mapping, Optional, TextIO, Union
+from typing import Dict, List, Optional, TextIO, Tuple, Union
 
 from .entries import Entry
-from .jsons import compact, timestamp
-from .limits import LOG_LINES, Json
+from .jsons import timestamp
+from .limits import LOG_LINES, LOG_ROOM, Json
 
-# What a line of JSON says of a request, of all that the journal knows.
-LOGGED = (
-    "time",
-    "port",
-    "session",
-    "method",
-    "path",
-    "provider",
-    "operation",
-    "api",
-    "model",
-    "stream",
-    "mock",
-    "status",
-    "duration",
-    "bytes_sent",
-    "events_sent",
-    "ended",
-    "note",
-)
+LINE_SIZE = 200  # about how many bytes of memory a line takes beside its text
+TEXT_LIMIT = 1000  # characters of a model's name and the like
+WRITE_SIZE = 64 * 1024  # bytes that are written at once
+NEWLINE = 10
+TRY_SECONDS = 0.2  # how long a stream that takes nothing is waited for until the next look
+
+# What waits to be written: what was said and when, or an entry; with its size in memory.
+Line = Union[Tuple[float, str], Entry]
+Queued = Optional[Tuple[Line, int]]
 
 
 class Log:
     """The request log on a stream; `mode` is text, json or off.
 
-    Lines wait in a bounded queue, so that a stream that nobody reads delays no answer; what does
-    not fit is counted and reported."""
+    Lines are made and written in a thread of its own.  They wait in a bounded queue, so that a
+    stream that nobody reads delays no answer; what does not fit, or can't be written, is counted
+    and reported."""
 
     def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
         self.stream = stream or sys.stderr
         self.mode = mode
         if not self.stream:  # standard error was closed from the start
             self.mode = "off"
-        self.lines: "queue.SimpleQueue[Optional[str]]" = queue.SimpleQueue()  # bounded by put()
+        self.waiting: "queue.SimpleQueue[Queued]" = queue.SimpleQueue()  # bounded by put()
+        self.lock = threading.Lock()  # of the next two
+        self.used = 0  # bytes of memory of what waits
         self.dropped = 0
-        self.thread = threading.Thread(target=self.write, name="log", daemon=True)
+        self.lost = 0  # lines that could not be written
+        self.output = Output(self.stream)
+        self.thread = threading.Thread(target=self.run, name="log", daemon=True)
         if self.mode != "off":
             self.thread.start()
 
     def say(self, message: str) -> None:
         """A line that is about no request."""
-        if self.mode == "json":
-            self.put({"time": timestamp(time.time()), "message": message})
-        else:
-            self.put(message)
+        self.put((time.time(), message), len(message))
 
     def request(self, entry: Entry) -> None:
-        """A line about one request."""
-        if self.mode == "json":
-            known = entry.json()
-            self.put({key: known[key] for key in LOGGED})
-        elif self.mode == "text":
-            self.put(request_line(entry))
+        """A line about one request that has ended."""
+        self.put(entry, entry.asked.size)
 
-    def put(self, line: Union[str, Mapping[str, Json]]) -> None:
-        """Queue a line, or count it as dropped."""
+    def put(self, line: Line, size: int) -> None:
+        """Queue a line that is still to be made, or count it as dropped."""
         if self.mode == "off":
             return
-        if self.lines.qsize() >= LOG_LINES:
-            self.dropped += 1
-            return
-        if not isinstance(line, str):
-            line = compact(line)
-        self.lines.put(printable(line) + "\n")
-
-    def write(self) -> None:
-        """Write what is queued, many lines at once, until None comes."""
-        last = False
-        while not last:
-            batch = [self.lines.get()]
-            # One write for many lines: a system call each would cost more than the lines.
-            while not self.lines.empty():
-                batch.append(self.lines.get())
-            last = None in batch
-            if self.dropped:
-                batch.append(
-                    f"{self.dropped} log lines dropped, because standard error is read too slowly\n"
-                )
-                self.dropped = 0
-            try:
-                self.stream.write("".join(line for line in batch if line))
-                self.stream.flush()
-            except (OSError, ValueError):
-                return  # nobody reads it any more
-            if not last:
-                time.sleep(0.02)  # waking up for every line would cost requests their time
+        size += LINE_SIZE
+        with self.lock:
+            is_full = self.waiting.qsize() >= LOG_LINES or self.used + size > LOG_ROOM
+            if is_full:
+                self.dropped += 1
+                return
+            self.used += size
+        self.waiting.put((line, size))
 
     def close(self) -> None:
         """Write what is left, if that takes no longer than half a second."""
-        self.lines.put(None)
+        self.waiting.put(None)
         if self.thread.is_alive():
             self.thread.join(0.5)
+        self.output.is_closing = True
+
+    # --- in its own thread ---
+
+    def run(self) -> None:
+        """Write what is queued, many lines at once, until None comes."""
+        last = False
+        while not last:
+            batch = [self.waiting.get()]
+            # One write for many lines: a system call each would cost more than the lines.
+            while not self.waiting.empty():
+                batch.append(self.waiting.get())
+            last = None in batch
+            found = [one for one in batch if one]
+            del batch
+            self.write([self.made(line) for line, _ in found])
+            with self.lock:
+                self.used -= sum(size for _, size in found)
+            del found  # not to be kept until the next line comes
+            if not last:
+                time.sleep(0.02)  # waking up for every line would cost requests their time
+
+    def made(self, line: Line) -> str:
+        """The text of a line."""
+        if isinstance(line, tuple):
+            return self.said(*line)
+        if self.mode == "json":
+            return json_line(logged(line))
+        return printable(request_line(line)) + "\n"
+
+    def said(self, moment: float, message: str) -> str:
+        """A line that is about no request."""
+        if self.mode == "json":
+            return json_line({"time": timestamp(moment), "message": message})
+        return printable(message) + "\n"
+
+    def write(self, lines: List[str]) -> None:
+        """Write lines, and how many were not."""
+        with self.lock:
+            dropped, self.dropped = self.dropped, 0
+        if self.lost:
+            lost = f"{self.lost} log lines lost, because standard error failed: {self.output.why}"
+            lines.insert(0, self.said(time.time(), lost))
+        if dropped:
+            slow = f"{dropped} log lines dropped, because standard error is read too slowly"
+            lines.append(self.said(time.time(), slow))
+        lost_before, told = self.lost, bool(self.lost)
+        self.lost = self.output.write("".join(lines))
+        if told and self.lost == len(lines):  # the first of them told of others
+            self.lost += lost_before - 1
+
+
+class Output:
+    """A stream that lines are written to; what it does not take now is lost."""
+
+    def __init__(self, stream: Optional[TextIO]) -> None:
+        self.stream = stream
+        self.number = -1  # of its descriptor
+        # Its own buffers can't be asked what of them was written, and fail in ways of their own.
+        if stream is sys.__stderr__ and os.name == "posix":
+            self.number = 2
+        self.is_inside = False  # whether the last line was written in part
+        self.is_closing = False
+        self.why = ""  # it failed the last time
+
+    def write(self, text: str) -> int:
+        """Write lines; how many of them are lost."""
+        if self.number < 0:
+            return self.write_text(text)
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
+        try:
+            if self.is_inside:
+                os.write(self.number, b"\n")
+            self.is_inside = False
+            while data:
+                taken = self.written(data)
+                self.is_inside = data[taken - 1] != NEWLINE
+                data = data[taken:]
+        except OSError as error:
+            self.why = error.strerror or str(error)
+        return bytes(data).count(b"\n")
+
+    def written(self, data: memoryview) -> int:
+        """Write some bytes, once there is room for one; how many."""
+        while True:
+            try:
+                return os.write(self.number, data[:WRITE_SIZE])
+            except BlockingIOError:  # whoever started the server has made it not block
+                if self.is_closing:
+                    raise
+                select.select([], [self.number], [], TRY_SECONDS)
+
+    def write_text(self, text: str) -> int:
+        """Write lines to what only takes texts; how many of them are lost."""
+        try:
+            if self.stream:
+                self.stream.write(text)
+                self.stream.flush()
+        except (OSError, ValueError) as error:  # ValueError: it was closed
+            self.why = str(error)
+            return text.count("\n")
+        return 0
+
+
+def json_line(value: Dict[str, Json]) -> str:
+    """A line of JSON, in ASCII: whatever a model is called, it is JSON, and steers no terminal."""
+    return json.dumps(value, separators=(",", ":")) + "\n"
+
+
+def logged(entry: Entry) -> Dict[str, Json]:
+    """What a line of JSON says of a request, of all that the journal knows."""
+    asked, sent = entry.asked, entry.sent
+    known: Dict[str, Json] = {
+        "time": timestamp(entry.moment),
+        "port": asked.port,
+        "session": asked.session or None,
+        "method": asked.method,
+        "path": asked.path,
+        "provider": asked.provider,
+        **asked.call_json(),
+        "mock": asked.mock or None,
+        "status": asked.status,
+        "duration": entry.duration,
+        "bytes_sent": max(0, sent.bytes),
+        "events_sent": sent.events,
+        "ended": entry.ended,
+        "note": asked.note,
+    }
+    del known["user"]
+    for name in ("model", "mock", "note"):
+        if known[name]:
+            known[name] = known[name][:TEXT_LIMIT]
+    return known
 
 
 def printable(text: str) -> str:
@@ -127,8 +230,8 @@ def request_line(entry: Entry) -> str:
         words.append(f"{sent.events} events")
     words.append(asked.provider or "")
     if asked.call:
-        words += [asked.call.api, asked.call.model]
+        words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
     if asked.mock:
-        words.append(f'"{asked.mock}"')
-    words.append(asked.note)
+        words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
+    words.append(asked.note[:TEXT_LIMIT])
     return " ".join(word for word in words if word)

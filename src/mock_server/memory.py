@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any, Dict, Hashable, Iterator, Mapping, Optional, Set, Tuple
 
-from .answered import Answered
+from .answered import Answered, body_size
 from .records import replace
+from .sizes import walked_size
 from .values import Request
 from .writing import ahead, frame_size
 
@@ -71,6 +72,28 @@ def key_size(key: Key) -> int:
     return size + sum(len(value) for value in headers if value)
 
 
+def answer_size(request: Request, answered: Answered) -> int:
+    """About how many bytes of memory an answer takes, with what was read of its request."""
+    response, call = answered.response, answered.call
+    size = len(response.body)
+    if isinstance(response.frames, tuple):
+        size += sum(map(frame_size, response.frames))
+    if call and call.was_read:
+        size += body_size(request.body, call.body, call)
+    if answered.near:
+        size += walked_size(list(answered.near))
+    return size
+
+
+def without_request(answered: Answered) -> Answered:
+    """An answer without the head of its request, of which the key has all that matters."""
+    call = answered.call
+    if not call:
+        return answered
+    bare = call.request.with_headers({})
+    return replace(answered, call=replace(call, request=bare))
+
+
 class CameBefore:
     """Which of many things came before, as far as a bounded memory knows: a thing is kept only when
     it comes again."""
@@ -131,11 +154,10 @@ class Memory:
         frames = answered.response.frames
         if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
             return
-        size = len(answered.response.body)
-        size += sum(map(frame_size, frames or ()))
+        size = answer_size(request, answered)
         with self.lock:
             if generation == self.generation:  # else it was made with mocks that are gone
-                self.put(request, noted, answered, size)
+                self.put(request, noted, without_request(answered), size)
 
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
         """Remember an answer of `size` bytes; for who holds the lock."""

@@ -66,14 +66,14 @@ class Operations:
         """The sessions that are meant."""
         names = [self.session]
         if self.session == EVERY_SESSION:
-            names = list(self.mocks.sessions)
+            names = self.mocks.names()
         return [self.mocks.session(name) for name in names]
 
     # --- mocks ---
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
         """Add mocks in front of all others of one session; BadMock, and none is added, if one is
-        wrong."""
+        wrong, NoRoom if they take too much memory."""
         return self.mocks.session(self.session).add(specs)
 
     def mocks_json(self) -> List[Json]:

@@ -3,10 +3,12 @@ them, threading and time."""
 
 from __future__ import annotations
 
+import errno
+import math
 import os
+import stat
 import threading
 import time
-from pathlib import Path
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..errors import BadMock, shown
@@ -22,6 +24,15 @@ Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if t
 YOUNG_NS = 50_000_000
 
 LOOK_SHARE = 10  # looking for changes may take a tenth of the time
+FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
+LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
+LACK_SECONDS = 1.0  # until it is read again after that
+
+# What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
+FILE_FLAGS = os.O_RDONLY
+for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
+    FILE_FLAGS |= getattr(os, flag, 0)
+FOLDER_FLAGS = FILE_FLAGS | getattr(os, "O_DIRECTORY", 0)
 
 
 def stamp_of(path: str) -> Stamp:
@@ -37,7 +48,7 @@ def content_of(path: str) -> int:
     """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
     if os.path.isdir(path):
         return hash_of(os.listdir(path))
-    return hash(Path(path).read_bytes())
+    return hash(content_inside(os.path.dirname(path), path, path))
 
 
 def hash_of(names: Iterable[str]) -> int:
@@ -71,12 +82,62 @@ class Seen:
             return False
         try:
             content = content_of(path)
-        except OSError:
+        except (OSError, Unreadable):
             return True
         if content != self.content:
             return True
         self.note(content)
         return False
+
+
+def content_inside(root: str, path: str, name: str) -> bytes:
+    """The bytes of a file inside a folder; both paths are without links.
+
+    What is read is what was looked at, whatever takes its place meanwhile: a pipe, which would
+    never end, a link that leads elsewhere, a file that grows all the time."""
+    number = opened_inside(root, path)
+    with open(number, "rb", buffering=0) as file:
+        status = os.fstat(number)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(f"{name} is no regular file")
+        if status.st_size > FILE_LIMIT:
+            raise Unreadable(f"{name} has more than {FILE_LIMIT >> 20} MiB")
+        pieces = []
+        left = status.st_size
+        while left > 0:
+            piece = file.read(left)
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
+
+
+def opened_inside(root: str, path: str) -> int:
+    """A descriptor of a file inside a folder, to which no link has led."""
+    if os.open not in os.supports_dir_fd:  # as on Windows
+        number = os.open(path, FILE_FLAGS)
+        if os.path.realpath(path) == path:
+            return number
+        os.close(number)
+        raise FileNotFoundError(path)
+    *folders, name = os.path.relpath(path, root).split(os.sep)
+    folder = os.open(root, FOLDER_FLAGS)
+    try:
+        for inner_name in folders:
+            inner = os.open(inner_name, FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(name, FILE_FLAGS, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something could not be read."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "no memory"
 
 
 class Library:
@@ -85,6 +146,7 @@ class Library:
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
         self.seen: Dict[str, Seen] = {}
+        self.lacked = False  # descriptors or memory, for something
 
     def read(self, name: str) -> bytes:
         """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
@@ -96,18 +158,21 @@ class Library:
                     f"@{name} lies outside the data directory; files are named relative to it"
                 )
             seen = self.seen[path] = Seen(path)
-            if os.path.exists(path) and not os.path.isfile(path):
-                # Reading a pipe or a device might never end.
-                raise Unreadable(f"@{name} is no regular file")
-            data = Path(path).read_bytes()
+            data = content_inside(self.root, path, f"@{name}")
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
-        except OSError as error:
-            raise Unreadable(f"can't read @{name[:200]}: {error.strerror}") from None
+        except (OSError, MemoryError) as error:
+            self.note_lack(error)
+            raise Unreadable(f"can't read @{name[:200]}: {reason_of(error)}") from None
         except ValueError as error:  # a NUL or a lone surrogate in the name
             raise Unreadable(f"can't read @{shown(name)}: {error}") from None
         seen.note(hash(data))
         return data
+
+    def note_lack(self, error: BaseException) -> None:
+        """Note that something could not be read that is as it was: the stamps will not tell when
+        it can be."""
+        self.lacked = self.lacked or not isinstance(error, OSError) or error.errno in LACKS
 
     def files(self) -> List[str]:
         """Mock files, relative and in name order; hidden ones and folders outside are passed over.
@@ -132,6 +197,7 @@ class Library:
     def unlisted(self, error: OSError) -> None:
         """Raise Unreadable for a folder that can't be listed, unless there is none."""
         if not isinstance(error, FileNotFoundError):
+            self.note_lack(error)
             name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
             raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
 
@@ -214,11 +280,17 @@ class MockFiles:
         self.index = Index(())
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
+        self.roots = self.real_directories()  # when they were read
+        self.retry_at = math.inf  # of the monotonic clock
         self.next_check = 0.0  # of the monotonic clock
         self.last_request = 0.0
         self.look_began = 0.0
         self.look_seconds = 0.0  # what the last look for changes took
         self.look_work = 0.0  # and of the processor
+
+    def real_directories(self) -> List[str]:
+        """Where the directories are: each may be a link."""
+        return [os.path.realpath(directory) for directory in self.directories]
 
     def libraries(self) -> List[Library]:
         """The directories, to be read."""
@@ -229,18 +301,26 @@ class MockFiles:
         they were."""
         with self.lock:
             libraries = self.libraries()
+            self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
             problems: List[str] = []
             for library in libraries:
-                mocks, wrong = library.load()
-                loaded += mocks
-                problems += wrong
+                try:
+                    mocks, wrong = library.load()
+                    loaded += mocks
+                    problems += wrong
+                except MemoryError:
+                    library.lacked = True
+                    problems.append("no memory to read them")
             if not problems:
                 self.index = Index(loaded)
             self.read_added(reader(libraries))
             # Of a broken edit, too: it is read once, and again when it is mended.
             self.seen = {}
             self.watch(libraries)
+            self.retry_at = math.inf
+            if any(library.lacked for library in libraries):
+                self.retry_at = time.monotonic() + LACK_SECONDS
         return problems
 
     def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
@@ -279,7 +359,10 @@ class MockFiles:
     def look(self) -> bool:
         """Whether a file has changed."""
         self.look_began, work = time.monotonic(), time.thread_time()
-        has_changed = any(seen.has_changed(path) for path, seen in self.seen.items())
+        has_changed = self.look_began >= self.retry_at
+        # A directory that is a link may lead elsewhere now.
+        has_changed = has_changed or self.roots != self.real_directories()
+        has_changed = has_changed or any(one.has_changed(path) for path, one in self.seen.items())
         self.look_work = time.thread_time() - work
         return has_changed
 

@@ -12,6 +12,8 @@ from ..limits import Json
 from ..node import Node
 from ..values import Recorded
 
+UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of a body that is stored as gzip
+
 RecordedBody = Tuple[Union[bytes, Json], Optional[bytes]]  # and its gzip twin, if there is one
 
 # Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
@@ -92,17 +94,19 @@ def parse_body(node: MockNode) -> RecordedBody:
 
 def gunzipped(node: Node, data: bytes, name: str) -> bytes:
     """The content of a gzip file, which may have several members (RFC 1952, 2.2)."""
-    plain = b""
+    plain = bytearray()
     while data or not plain:
         unpacker = zlib.decompressobj(31)
         try:
-            plain += unpacker.decompress(data)
+            plain += unpacker.decompress(data, UNPACKED_LIMIT - len(plain))
         except zlib.error as error:
             node.fail(f"{name} is not gzip: {error}")
+        if len(plain) >= UNPACKED_LIMIT:
+            node.fail(f"{name} has {UNPACKED_LIMIT >> 20} MiB or more once unpacked")
         if not unpacker.eof:
             node.fail(f"{name} is gzip that ends too early")
         data = unpacker.unused_data
-    return plain
+    return bytes(plain)
 
 
 def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[Json, ...]]:

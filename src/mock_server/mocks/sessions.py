@@ -7,14 +7,21 @@ import threading
 from collections import OrderedDict
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from ..errors import BadMock
+from ..errors import BadMock, Refused
 from ..formats.base import WireFormat
-from ..limits import SESSIONS, Json
+from ..limits import MOCKS_ROOM, SESSIONS, Json
+from ..sizes import object_size
 from ..values import Call
 from .files import MockFiles
 from .mock import Found, Index, Mock, Uses, parse_mock
 from .near import NearMiss, explanation, near_misses
 from .recordings import MockNode, ReadFile
+
+MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
+
+
+class NoRoom(Refused, ValueError):
+    """What would take more memory, or sessions, than there may be."""
 
 
 class Session:
@@ -25,21 +32,28 @@ class Session:
         self.name, self.all_mocks = name, mocks
         self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
         self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
+        self.problems: Dict[str, str] = {}  # by place, why one could not be read again
+        self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
         self.known_index = Index(())
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
-        wrong."""
+        wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         # No reload may come between reading a mock's files and the mock's being here.
         with files.lock:
             mocks = files.parsed(placed)
             naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
+            sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
             with self.all_mocks.lock:
-                self.mocks = (*mocks, *self.mocks)
-                self.specs.update({place: placed[place] for place in naming_files})
+                self.all_mocks.take(sum(sizes.values()))
+                # It may have been reset or forgotten since it was looked up.
+                session = self.all_mocks.sessions.setdefault(self.name, self)
+                session.mocks = (*mocks, *session.mocks)
+                session.specs.update({place: placed[place] for place in naming_files})
+                session.sizes.update(sizes)
         self.all_mocks.has_changed()
         return mocks
 
@@ -55,29 +69,41 @@ class Session:
             for mock in gone:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
+                self.all_mocks.release(self.sizes.pop(mock.place))
         self.all_mocks.has_changed()
         return len(gone)
 
     def reset(self) -> None:
         """Forget its mocks, and how often it used any mock."""
         with self.all_mocks.lock:
+            self.all_mocks.release(sum(self.sizes.values()))
             self.mocks, self.known_index = (), Index(())
-            self.specs, self.uses = {}, {}
-            if self.name:
-                self.all_mocks.sessions.pop(self.name, None)
+            self.specs, self.sizes, self.uses = {}, {}, {}
+            if self.name and self.all_mocks.sessions.get(self.name) is self:
+                del self.all_mocks.sessions[self.name]
         self.all_mocks.has_changed()
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
         changed: Dict[str, Mock] = {}
+        problems: Dict[str, str] = {}
         for place, spec in list(self.specs.items()):
             try:
                 changed[place] = parse_mock(MockNode.whole(spec, place, read))
             except BadMock as error:
-                self.all_mocks.say(f"a mock added at run time stays as it was: {error}")
+                problems[place] = str(error)
+        for place, problem in problems.items():
+            if self.problems.get(place) != problem:  # told once
+                self.all_mocks.say(f"a mock added at run time stays as it was: {problem}")
+        self.problems = problems
         with self.all_mocks.lock:
             if changed:
                 self.mocks = tuple(changed.get(mock.place, mock) for mock in self.mocks)
+            # What has grown stays: there is nobody to whom it could be refused.
+            for place in self.sizes.keys() & changed.keys():
+                before, after = self.sizes[place], MOCK_SIZE + object_size(changed[place])
+                self.sizes[place] = after
+                self.all_mocks.used += after - before
             known = {mock.key for mock in self.in_order()}
             self.uses = {key: uses for key, uses in self.uses.items() if key in known}
 
@@ -100,8 +126,9 @@ class Session:
         """How often it has used a mock, to be counted on."""
         uses = self.uses.get(mock.key)
         if uses is None:
-            # Not an assignment: of two threads both get the same.
-            uses = self.uses.setdefault(mock.key, Uses())
+            # Of two threads both get the same, and nobody looks at all of them meanwhile.
+            with self.all_mocks.lock:
+                uses = self.uses.setdefault(mock.key, Uses())
         return uses
 
     def count_of(self, mock: Mock) -> int:
@@ -144,6 +171,10 @@ class Mocks:
     ) -> None:
         self.say = say
         self.lock = threading.Lock()  # of the sessions and what they hold
+        self.used = 0  # bytes of memory of mocks that were added
+        self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
+        # Whether somebody waits for a session's requests, or holds one of its streams at a gate.
+        self.is_awaited: Callable[[str], bool] = lambda name: False
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
         self.generations = itertools.count(1)
@@ -155,18 +186,53 @@ class Mocks:
         self.generation = next(self.generations)
 
     def session(self, name: str) -> Session:
-        """A session, which begins when it is first asked for."""
+        """A session, which begins when it is first asked for.  NoRoom if there are too many."""
         if not name:
             return self.sessions[""]
         with self.lock:
             session = self.sessions.get(name)
             if session is None:
+                if len(self.sessions) >= SESSIONS:
+                    self.forget_one()
                 session = self.sessions[name] = Session(name, self)
             self.sessions.move_to_end(name)
-            if len(self.sessions) > SESSIONS:
-                del self.sessions[next(old for old in self.sessions if old)]
-                self.has_changed()
         return session
+
+    def forget_one(self) -> None:
+        """Forget the session that was unused for longest, of those with nothing of their own."""
+        for name, session in self.sessions.items():
+            if name and not session.mocks and not self.is_awaited(name):
+                del self.sessions[name]
+                self.has_changed()
+                return
+        raise NoRoom(
+            400,  # clients try again after most others
+            f"there are {SESSIONS} sessions, each with mocks of its own or somebody who waits; "
+            "POST /__mock__/reset in one that is over, or with ?session=* for all, makes room",
+            code="too_many_sessions",
+        )
+
+    def take(self, size: int) -> None:
+        """Note that added mocks take so many bytes; NoRoom if that is too much.  `lock` is held."""
+        if self.used + size > MOCKS_ROOM:
+            raise NoRoom(
+                413,
+                f"these mocks take {size >> 20} MiB of memory, and those added before have "
+                f"{self.used >> 20} of {MOCKS_ROOM >> 20} MiB; DELETE /__mock__/mocks, or POST "
+                "/__mock__/reset, with ?session=* for all sessions, makes room",
+                code="too_many_mocks",
+            )
+        self.used += size
+
+    def release(self, size: int) -> None:
+        """Note that added mocks that took so many bytes are gone."""
+        self.used -= size
+        self.freed(size)
+
+    def names(self) -> List[str]:
+        """The names of all sessions."""
+        with self.lock:
+            return list(self.sessions)
 
     @property
     def from_files(self) -> Tuple[Mock, ...]:

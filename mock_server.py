@@ -13701,6 +13701,7 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
 # Memory that was freed, given back to the system.  May call the C library.
 
 
+LARGE = 64 * 1024  # bytes of what does not come back to the next small request
 TRIM_AT = 32 * 1024 * 1024  # bytes that were freed since it was last given back
 ARENA_MAX = -8  # of mallopt(3): glibc's malloc.h calls it M_ARENA_MAX
 
@@ -13732,6 +13733,8 @@ class Trimming:
 
     def freed(self, size: int) -> None:
         """Note that so many bytes are free, or are about to be."""
+        if size < LARGE:
+            return
         self.total += size
         if self.total >= TRIM_AT and not self.is_planned:
             self.is_planned = True
@@ -14875,6 +14878,7 @@ class Handler(Channel):
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
+        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again
@@ -15025,7 +15029,6 @@ class Handler(Channel):
             ended = "shutdown" if self.server.stopping else "client_reset"
             raise
         finally:
-            core.trimming.freed(len(request.body) + len(answered.response.body))
             if entry:
                 self.note_end(entry, ended, started)
             elif answered.feed:

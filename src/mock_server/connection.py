@@ -185,6 +185,7 @@ class Handler(Channel):
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
+        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again
@@ -335,7 +336,6 @@ class Handler(Channel):
             ended = "shutdown" if self.server.stopping else "client_reset"
             raise
         finally:
-            core.trimming.freed(len(request.body) + len(answered.response.body))
             if entry:
                 self.note_end(entry, ended, started)
             elif answered.feed:

@@ -312,7 +312,10 @@ def test_who_finds_no_descriptor_left_is_told_so_and_it_is_said_once(loop: m.Loo
     said: List[str] = []
     served: List[Any] = []
     listener = m.Listener(
-        loop, Shortage([near, near]), lambda *client: served.append(client), said.append  # type: ignore[arg-type]
+        loop,
+        Shortage([near, near]),
+        lambda *client: served.append(client),
+        said.append,  # type: ignore[arg-type]
     )
     listener.hold_back()
     listener.happened(m.READABLE)

@@ -26,7 +26,7 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 # A room imports from its own layer and those above it.
 LAYERS = {
-    "words": ["limits", "errors", "secrets"],
+    "words": ["limits", "errors", "secrets", "records"],
     "JSON": ["jsons", "node"],
     "options": ["options"],
     "values": ["values"],

@@ -4,7 +4,6 @@ provider."""
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Optional
 
 from .answered import Answered, control_refusal
@@ -24,6 +23,7 @@ from .mocks.mock import Found
 from .mocks.near import explained
 from .mocks.sessions import Mocks, Session
 from .options import Settings
+from .records import replace
 from .routing import allow, route, shape_of
 from .schema import unfit
 from .values import Call, Delivery, Failure, Pace, Request, Response

@@ -131,6 +131,9 @@ class NDJSON:
         return [parse_json(line) for line in data.split(b"\n") if line]
 
 
+LONGEST_NAME = 5000  # characters of a header in a message, whose length has two bytes
+
+
 class EventStream:
     """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
 
@@ -155,7 +158,7 @@ class EventStream:
         """Headers as bytes; all values are strings (type 7)."""
         packed = b""
         for header in headers:
-            name, value = map(utf8, header)
+            name, value = (utf8(text[:LONGEST_NAME]) for text in header)
             packed += struct.pack(">B", len(name)) + name
             packed += struct.pack(">BH", 7, len(value)) + value
         return packed

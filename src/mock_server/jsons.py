@@ -23,6 +23,8 @@ BASE64URL = ALNUM + "-_"
 
 quoted = json.encoder.encode_basestring  # of one string
 
+NUMBERS = frozenset((int, float))  # types; no boolean is of either
+
 
 def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json], str]:
     """A function that writes JSON, with these separators."""
@@ -63,6 +65,8 @@ def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     inner = line + step
     between = "," + inner
     if isinstance(value, list):
+        if NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
+            return "[" + inner + compact(value)[1:-1].replace(",", between) + line + "]"
         items = [indented(item, step, inner) for item in value]
         return "[" + inner + between.join(items) + line + "]"
     members: List[str] = []

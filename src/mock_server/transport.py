@@ -12,7 +12,7 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 
 from .codings import negotiated, takes_identity
 from .faults import breaks, broken
-from .http import FRAMING_HEADERS, NO_BODY, head_bytes
+from .http import FRAMING_HEADERS, NO_BODY, field_lines, head_bytes
 from .limits import JOINED, Headers
 from .plans import TRAILER, USUAL_PLAN, Group, chunk, coalesced, cut_up, gzip_body, gzip_groups
 from .steps import Exchange, Send, Step, Wait
@@ -96,8 +96,7 @@ def complete_head(
         # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
-    return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace")
+    return head_bytes(response.status, response.headers) + field_lines(headers) + b"\r\n"
 
 
 # --- whole answers ---

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import BadField, Refused
 from ..jsons import BASE58, HEX, compact, laid_out, loose, rfc3339, within
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field
+from ..records import replace
 from ..values import Call, ErrorBody, Failure, Limit, Refusal, Reply, Request, Turn, Usage
 from .anthropic_blocks import (
     anthropic_block,
@@ -189,7 +189,7 @@ class AnthropicRequest(Anthropic):
             if tool.value.get("type") in (None, "custom"):
                 name_kind = "a string!"
             tool.check({"name": name_kind, "type": "a string"})
-            yield tool.value.get("name") or tool.value["type"]
+            yield tool.value.get("name") or tool.value.get("type") or ""
 
     def schema(self, body: Field) -> Json:
         """`output_config.format.schema`, or the older `output_format.schema`."""

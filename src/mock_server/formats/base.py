@@ -3,7 +3,6 @@ data. Defining a class registers it.  Pure: no socket, clock, file or lock."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import (
     Any,
     Callable,
@@ -21,8 +20,9 @@ from typing import (
 from ..errors import BadField, http_phrase
 from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8, within
-from ..limits import Headers, Json
+from ..limits import MOST_INPUTS, Headers, Json
 from ..node import Field
+from ..records import replace
 from ..secrets import scheme_key
 from ..values import (
     ERROR_KINDS,
@@ -105,6 +105,8 @@ class WireFormat:
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
+    most_inputs = MOST_INPUTS
+    too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
@@ -168,6 +170,14 @@ class WireFormat:
     def inputs(self, body: Field) -> Iterable[str]:
         """Texts that are answered one by one."""
         return ()
+
+    def counted(self, given: Field) -> Field:
+        """An array of inputs, if it has no more of them than the provider takes in one request."""
+        most, value = self.most_inputs, given.value
+        if isinstance(value, list) and len(value) > most:
+            sentence = self.too_many.format(path=given.path, most=most, found=len(value))
+            given.expected(f"an array of at most {most} items", sentence)
+        return given
 
     def choices(self, body: Field) -> int:
         """How many answers are asked for."""

@@ -208,10 +208,16 @@ class BedrockCohereEmbed(BedrockEmbed):
     family = "cohere-embed"
     routes = (INVOKE,)
     fields = {"texts": "an array", "input_type": "a string"}
+    most_inputs = 96
+    # As bodies are refused that do not fit the model's schema (10.2); this bound is unverified.
+    too_many = (
+        "Malformed input request: #/{path}: expected maximum item count: {most}, found: {found}, "
+        "please reformat your input and try again."
+    )
 
     def inputs(self, body: Field) -> List[str]:
         """The texts."""
-        return texts_of(body.get("texts"))
+        return texts_of(self.counted(body.get("texts")))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""

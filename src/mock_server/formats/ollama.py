@@ -284,7 +284,7 @@ class OllamaEmbed(Ollama):
         texts = body.get("input")
         if texts.is_a("a string"):
             return [texts.value]
-        return texts_of(texts)
+        return texts_of(self.counted(texts))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings with their times."""

@@ -8,7 +8,7 @@ from ..limits import Json
 from ..node import Field
 from ..values import Call, Reasoning, Refusal, Reply, Text
 from .base import choices_of
-from .openai import OpenAIGeneration, input_texts, wants_usage
+from .openai import OpenAIGeneration, input_texts, is_tokens, wants_usage
 from .runs import filled_in, hole, pieces
 from .shapes import stop_of
 
@@ -53,6 +53,8 @@ class CompletionRequest(OpenAIGeneration):
         if isinstance(prompt.value, list) and not isinstance(prompt.value[0], int):
             for item in prompt.items():
                 item.a("a string or an array")
+        if not is_tokens(prompt.value):
+            self.counted(prompt)
         return input_texts(prompt.value)
 
     def choices(self, body: Field) -> int:

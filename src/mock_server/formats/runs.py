@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 import os
 import re
-from dataclasses import dataclass
 from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from ..jsons import compact, utf8
 from ..limits import Json
+from ..records import record
 from ..values import Embedding, Part, Reply, ToolCall
 
 # --- pieces of a reply ---
@@ -28,7 +28,7 @@ def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
     return words.findall(text)
 
 
-@dataclass(frozen=True)
+@record
 class Run:
     """The part at `index` of a reply, as it streams: its `text`, or a tool call's arguments as JSON
     text, in pieces of `size` characters.  `first` is true for the first part of its kind."""

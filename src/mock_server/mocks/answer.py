@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field, replace
 from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import MISSING, Because
 from ..formats.base import WireFormat
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
+from ..records import record, replace
 from ..values import (
     Broken,
     Call,
@@ -27,20 +27,20 @@ from ..values import (
     Usage,
 )
 from .match import Groups
-from .templates import filled
+from .templates import Filling
 
 
-@dataclass(frozen=True)
+@record
 class Neutral:
     """A neutral answer before its templates are filled."""
 
     parts: Tuple[Part, ...]
     stop: str = "stop"
-    usage: Mapping[str, int] = field(default_factory=dict)
+    usage: Mapping[str, int] = {}
     model: str = ""
     id: str = ""
     chunk_size: int = 0
-    extra: Mapping[str, Json] = field(default_factory=dict)
+    extra: Mapping[str, Json] = {}
 
     @functools.cached_property
     def kinds(self) -> FrozenSet[Any]:
@@ -66,7 +66,8 @@ class Neutral:
         if self.is_plain:
             parts, tokens = self.parts, self.plain_tokens
         else:
-            parts = tuple(filled_part(part, call, groups) for part in self.parts)
+            filling = Filling(call, groups)
+            parts = tuple(filled_part(part, filling) for part in self.parts)
             tokens = tokens_of(parts)
         return Reply(
             parts,
@@ -89,7 +90,8 @@ class Neutral:
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
-        if not self.kinds <= wire.speaks:
+        # An API without a form of its own can't even say nothing.
+        if not wire.speaks or not self.kinds <= wire.speaks:
             return "api", call.api, Because("one that can say what its response holds")
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
@@ -119,22 +121,22 @@ def told_text(part: Part) -> str:
     return getattr(part, "text", "")
 
 
-def filled_part(part: Part, call: Call, groups: Groups) -> Part:
+def filled_part(part: Part, filling: Filling) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        name, id_, arguments = filled([part.name, part.id, part.arguments], call, groups)
+        name, id_, arguments = filling.of([part.name, part.id, part.arguments])
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
-        return Text(compact(filled(part.value, call, groups)))
+        return Text(compact(filling.of(part.value)))
     if isinstance(part, Embedding) or not has_template(part):
         return part
-    return type(part)(filled(part.text, call, groups))
+    return type(part)(filling.of(part.text))
 
 
 Form = Union[Neutral, Recorded, Failure]
 
 
-@dataclass(frozen=True)
+@record
 class Answer:
     """One `response` of a mock: its form, status, and how it travels."""
 
@@ -181,4 +183,4 @@ class Answer:
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
     """An error with the templates in its message filled."""
-    return replace(failure, message=filled(failure.message, call, groups))
+    return replace(failure, message=Filling(call, groups).of(failure.message))

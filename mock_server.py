@@ -1599,7 +1599,7 @@ class SSE:
         return utf8(self.eol.join(lines) + self.eol * 2)
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events, (name, JSON value) or (name, text as it is), as frames."""
+        """Events, (name, JSON value), (name, its bytes) or (name, text as it is), as frames."""
         end = utf8(self.eol * 2)
         for name, value in events:
             if isinstance(value, str):
@@ -2044,7 +2044,8 @@ class WireFormat:
         raise NotImplementedError
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """The streamed answer: event names and JSON values (or text that is no JSON)."""
+        """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
+        that is laid out already."""
         raise NotImplementedError
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:

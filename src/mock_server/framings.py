@@ -35,7 +35,7 @@ class SSE:
         return utf8(self.eol.join(lines) + self.eol * 2)
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events, (name, JSON value) or (name, text as it is), as frames."""
+        """Events, (name, JSON value), (name, its bytes) or (name, text as it is), as frames."""
         end = utf8(self.eol * 2)
         for name, value in events:
             if isinstance(value, str):

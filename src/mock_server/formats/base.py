@@ -194,7 +194,8 @@ class WireFormat:
         raise NotImplementedError
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """The streamed answer: event names and JSON values (or text that is no JSON)."""
+        """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
+        that is laid out already."""
         raise NotImplementedError
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:

@@ -338,9 +338,9 @@ def test_the_named_plans_can_be_looped_over() -> None:
     answers = answerer({"response": {"text": "pong"}})
     _, plans = told(answers, "GET", "wire-plans")
     assert list(plans) == list(m.WIRE_PLANS)
-    assert plans["event"] == {} and plans["utf8"] == {"split": "utf8"}
+    assert plans["event"] == {"coalesce": 1} and plans["utf8"] == {"split": "utf8"}
     for name, plan in plans.items():
-        header = {"x-mock-response": json.dumps({"wire": plan or "event"})}
+        header = {"x-mock-response": json.dumps({"wire": plan})}
         found = ask(answers, m.OpenAIChat, headers=header)
         assert found.delivery.plan == m.WIRE_PLANS[name]
 

@@ -28,7 +28,8 @@ def answers(folder: Any) -> m.Answerer:
     ):
         request = m.Request("POST", "/v1/chat/completions", session=session)
         masked: Any = {"query": {}, "headers": {}}
-        entry = m.Entry(number, 0.0, request, masked, {}, "openai", BASE, 100)
+        asked = m.Asked(request, masked, {}, "openai", BASE, 100)
+        entry = m.Entry(number, 0.0, asked, m.Sent())
         entry.gate = gate
         journal.add(entry)
         if ended:
@@ -305,10 +306,10 @@ def test_a_limit_gives_the_newest_requests(answers: m.Answerer, path: str, numbe
 @pytest.mark.parametrize("route", m.Control.ROUTES, ids=lambda route: route.template)
 def test_every_route_of_the_table_leads_to_its_own_action(route: Any) -> None:
     path = "/__mock__" + route.path.replace("{id}", "a%2Fb")
-    action, params = m.control_action(m.Request(route.method, path))
-    assert action is route.action
+    found, params = m.control_route(m.Request(route.method, path))
+    assert found is route
     assert params == ({"id": "a/b"} if "{id}" in route.path else {})
-    assert route.about and action.__doc__
+    assert route.about and route.action.__doc__
 
 
 def test_the_routes_are_compiled_once_when_they_are_first_needed() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import replace
 from typing import Any, Callable, Iterable, List, Optional, Tuple
 
 import pytest
@@ -13,6 +12,7 @@ from samples import STREAMED, answerer, ask, bytes_of, call_of, steps_of, wire_o
 import mock_server as m
 
 SHORT = {"text": "Grüße an 東京", "usage": {"input_tokens": 9, "output_tokens": 2}}
+EACH = {"wire": "event"}  # each event is a write
 CUT, RESET, KEPT, HANG = m.Cut("close"), m.Cut("reset"), m.Cut("kept"), m.Hang()
 
 
@@ -81,7 +81,7 @@ FAULT_BYTES: List[Tuple[Any, bool, Expect, Any]] = [
 def test_a_fault_sends_exactly_these_bytes_and_ends_the_connection_like_this(
     fault: Any, stream: bool, expected: Expect, end: Any
 ) -> None:
-    head, *pieces = [step.data for step in made_of({}, stream)]
+    head, *pieces = [step.data for step in made_of({"wire": "event"}, stream)]
     if not stream:
         head, _, body = head.partition(b"\r\n\r\n")
         head, pieces = head + b"\r\n\r\n", [body]
@@ -94,7 +94,7 @@ def test_a_fault_sends_exactly_these_bytes_and_ends_the_connection_like_this(
 def test_a_dripping_answer_comes_a_byte_a_write() -> None:
     made = m.Response(200, (), b"hello")
     (whole,) = steps_of(made)
-    dripping = replace(made, delivery=m.Delivery(fault=m.Fault("drip")))
+    dripping = m.replace(made, delivery=m.Delivery(fault=m.Fault("drip")))
     sends = [step for step in steps_of(dripping) if isinstance(step, m.Send)]
     assert {len(step.data) for step in sends} == {1} and data_of(sends) == data_of([whole])
     assert isinstance(whole, m.Send) and sum(step.head for step in sends) == whole.head
@@ -148,7 +148,7 @@ def test_bad_gzip_says_gzip_and_is_not(stream: bool) -> None:
 
 
 def test_bad_gzip_after_some_events_begins_as_gzip() -> None:
-    _, *sends = made_of({"fault": "bad_gzip", "after_events": 2}, True, minor=0)
+    _, *sends = made_of({**EACH, "fault": "bad_gzip", "after_events": 2}, True, minor=0)
     unpacker = zlib.decompressobj(31)
     assert unpacker.decompress(data_of(sends[:2])).count(b"data: ") == 2
     assert sends[2].data.startswith(b"data: ")
@@ -156,7 +156,9 @@ def test_bad_gzip_after_some_events_begins_as_gzip() -> None:
 
 @pytest.mark.parametrize("fault, end", [("truncate", CUT), ("close", CUT), ("reset", RESET)])
 def test_faults_go_with_gzip(fault: str, end: m.Cut) -> None:
-    _, *sends, last = made_of({"gzip": "always", "fault": fault, "after_events": 3}, True, minor=0)
+    _, *sends, last = made_of(
+        {**EACH, "gzip": "always", "fault": fault, "after_events": 3}, True, minor=0
+    )
     unpacker = zlib.decompressobj(31)
     assert unpacker.decompress(data_of(sends)).count(b"data: ") == 3 and not unpacker.eof
     assert last == end

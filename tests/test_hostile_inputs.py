@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, List, Tuple
 
 import pytest
+from clients import post
 from samples import answerer, ask, bytes_of, call_of, complaint_of, steps_of
 
 import mock_server as m
@@ -30,12 +32,13 @@ def test_every_query_parameter_counts_for_the_memory_that_it_takes() -> None:
     assert m.key_size(key) > 300_000
 
 
-def test_what_is_larger_than_the_room_of_a_session_is_not_remembered() -> None:
+def test_what_is_larger_than_the_room_of_an_answer_is_not_remembered() -> None:
     answers = answerer(fallback="echo")
-    body = call_of(m.OpenAIChat, more={"metadata": {"a": "x" * 400_000}}).request.body
+    body = call_of(m.OpenAIChat, more={"metadata": {"a": "x" * 1_100_000}}).request.body
     request = m.Request("POST", "/v1/chat/completions", body=body, session="s")
-    assert answers.answer(request).response.status == 200
-    assert answers.mocks.session("s").memory.answers == {}
+    for _ in range(3):
+        assert answers.answer(request).response.status == 200
+    assert answers.memory.answers == {}
 
 
 # A text that would end a header, from wherever; what of it is sent.
@@ -56,6 +59,47 @@ def test_no_text_ends_a_line_of_a_head(text: str, sent: str) -> None:
     lines = head.split("\r\n")
     assert any(line.startswith(f"x-amzn-ErrorType: {sent}:http") for line in lines)
     assert not any(line.startswith("X-Injected") for line in lines)
+
+
+@pytest.mark.parametrize("name", ["nextpagetoken", "idempotency-key", "content-type", "sec-x-key"])
+def test_names_that_only_look_alike_are_left_alone(name: str) -> None:
+    assert m.masked(name, "abc") == "abc"
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED)
+
+
+@pytest.mark.parametrize(
+    "line, headers",
+    [
+        (b"POST /@*/v1/messages", b""),
+        (b"POST /@" + b"x" * 101 + b"/v1/messages", b""),
+        (b"POST /v1/messages", b"X-Mock-Session: " + b"x" * 101 + b"\r\n"),
+        (b"POST /v1/messages", b"Expect: a miracle\r\n"),
+        (b"POST /v1/messages", b"Content-Encoding: unknown\r\n"),
+        (b"POST /v1/messages", b"Accept-Encoding: *;q=0\r\n"),
+        (b"PUT /v1/messages", b""),
+        (b"GET /v1/messages", b""),
+        (b"POST /unknown", b""),
+        (b"POST /__mock__/nothing", b""),
+        (b"POST /__mock__/reset", b"Origin: http://evil\r\n"),
+        (b"POST no/slash", b""),
+        (b"BREW /v1/messages", b""),
+    ],
+)
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_is_never_taken_for_the_next_request_whatever_is_refused_before_it(
+    server: m.MockServer, raw: Any, line: bytes, headers: bytes, framing: str
+) -> None:
+    body = b"Content-Length: %d\r\n\r\n%b" % (len(SMUGGLED), SMUGGLED)
+    if framing == "chunked":
+        body = b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKED
+    client = raw().send(line + b" HTTP/1.1\r\nHost: x\r\n" + headers + body)
+    assert client.response()[0] >= 400
+    with contextlib.suppress(OSError):  # where the connection has ended
+        assert client.send(post(headers=["Connection: close"])).file.read().count(b"HTTP/1.1 ") <= 1
+    assert [entry["path"] for entry in server.requests].count("/smuggled") == 0
 
 
 def test_what_is_no_name_of_a_header_is_not_sent() -> None:

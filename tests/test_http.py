@@ -76,6 +76,23 @@ BAD_HEADS = [
 ]
 
 
+@pytest.mark.parametrize(
+    "data, method, path",
+    [
+        (b"HEAD /v1//messages?key=k HTTP/1.1\r\nX", "HEAD", "/v1/messages"),
+        (b"POST /@s/v1/messages", "POST", "/v1/messages"),
+        (b"sk-SECRET /v1/models HTTP/1.1", "GET", "/v1/models"),
+        (b"HEAD  /v1/models", "HEAD", "/"),
+        (b"HEAD", "GET", "/"),
+    ],
+)
+def test_a_malformed_request_is_answered_as_what_it_seems_to_be(
+    data: bytes, method: str, path: str
+) -> None:
+    head = m.begun_head(data)
+    assert (head.method, head.path, head.query) == (method, path, {})
+
+
 @pytest.mark.parametrize("data, status, message", BAD_HEADS)
 def test_a_malformed_head_is_refused_and_the_connection_with_it(
     data: bytes, status: int, message: str

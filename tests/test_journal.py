@@ -121,12 +121,13 @@ def entry_of(number: int, session: str = "", size: int = 100) -> m.Entry:
     request = m.Request("POST", "/v1/chat/completions", session=session)
     kept: Any = {"query": {}, "headers": {}}
     call = requested(session=session)
-    return m.Entry(str(number), 0.0, request, kept, {}, "openai", call, size)
+    asked = m.Asked(request, kept, {}, "openai", call, size)
+    return m.Entry(str(number), 0.0, asked, m.Sent())
 
 
 def room_of(journal: m.Journal) -> int:
     """How much room the entries of a journal take."""
-    return sum(entry.size for entry in journal.entries("*"))
+    return sum(entry.asked.size for entry in journal.entries("*"))
 
 
 def test_the_journal_stays_flat_however_many_requests_come() -> None:

@@ -16,9 +16,9 @@ import mock_server as m
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_remembered_answer_is_the_same_and_counts_as_a_use(stream: bool) -> None:
     answers = answerer({"name": "a", "response": {"text": "one two"}})
-    first, second = (ask(answers, m.OpenAIChat, stream) for _ in range(2))
-    assert first == second and bytes_of(first) == bytes_of(second)
-    assert uses_of(answers.mocks) == 2
+    first, second, third = (ask(answers, m.OpenAIChat, stream) for _ in range(3))
+    assert first == second and second is third and bytes_of(first) == bytes_of(second)
+    assert uses_of(answers.mocks) == 3
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import mock_server as m
 from mock_server import MockServer
 
 
-def test_a_whole_answer_is_one_write_and_each_event_is_one_chunk_and_one_write(
+def test_an_answer_is_one_write_and_its_events_each_a_chunk_and_with_a_plan_each_a_write(
     server: MockServer, raw: Any, monkeypatch: Any
 ) -> None:
     writes: List[bytes] = []
@@ -31,7 +31,7 @@ def test_a_whole_answer_is_one_write_and_each_event_is_one_chunk_and_one_write(
             self.sock = sock
 
         def send(self, data: bytes, flags: int = 0) -> int:
-            writes.append(data)
+            writes.append(bytes(data))
             return self.sock.send(data, flags)
 
         def __getattr__(self, name: str) -> Any:
@@ -47,6 +47,10 @@ def test_a_whole_answer_is_one_write_and_each_event_is_one_chunk_and_one_write(
     assert len(writes) == 1
     writes.clear()
     _, _, body = client.send(post(STREAMING)).response()
+    assert len(writes) == 1
+    writes.clear()
+    planned = post(STREAMING, headers=['X-Mock-Response: {"wire": "event"}'])
+    client.send(planned).response()
     head, *chunks, end = writes
     assert len(chunks) == len(m.SSE.split(body)) and end == b"0\r\n\r\n"
     assert all(chunk.count(b"data: ") == 1 for chunk in chunks)
@@ -309,3 +313,10 @@ def test_a_gate_goes_with_pace_and_gzip(server: MockServer, raw: Any, more: Any)
         body = gzip.decompress(body)
     assert body.endswith(b"data: [DONE]\n\n")
     assert server.wait_for({"stream": True}, ended="complete")
+
+
+def test_a_malformed_head_request_gets_no_body(server: MockServer, raw: Any) -> None:
+    client = raw().send(b"HEAD /v1/messages HTTP/1.1\r\nno colon\r\n\r\n")
+    status, headers = client.head()
+    assert (status, client.file.read()) == (400, b"") and int(headers["content-length"])
+    assert [entry["method"] for entry in server.requests] == ["HEAD"]

@@ -32,7 +32,8 @@ class World:
         """A request that came, and maybe ended."""
         request = m.Request("POST", "/v1/chat/completions", session=session)
         masked: Any = {"query": {}, "headers": {}}
-        entry = m.Entry(number, 0.0, request, masked, {}, "openai", BASE, 100)
+        asked = m.Asked(request, masked, {}, "openai", BASE, 100)
+        entry = m.Entry(number, 0.0, asked, m.Sent())
         entry.gate = gate
         self.journal.add(entry)
         if ended:
@@ -113,13 +114,15 @@ def test_a_mock_from_a_file_can_not_be_removed(folder: Any) -> None:
 
 def test_waiting_sees_what_came_before_and_counts_what_it_lacks(world: World) -> None:
     a = world.of("a")
-    assert [entry.number for entry in a.wait((), 1, "complete", 0).entries] == ["a1"]
-    waited = a.wait((), 3, None, 0.01)
+    waited = m.done_here(a.waiting((), 1, "complete", 0))
+    assert [entry.number for entry in waited.entries] == ["a1"]
+    waited = m.done_here(a.waiting((), 3, None, 0.01))
     assert waited.shortfall == "1 of 3 requests came within 0.01 seconds"
     assert [entry.number for entry in waited.entries] == ["a1"]
-    assert len(world.of("*").wait((), 3, None, 0).entries) == 3
+    assert len(m.done_here(world.of("*").waiting((), 3, None, 0)).entries) == 3
     world.journal.close()
-    assert a.wait((), 3, None, 9).shortfall == "1 of 3 requests came before the server was closed"
+    waited = m.done_here(a.waiting((), 3, None, 9))
+    assert waited.shortfall == "1 of 3 requests came before the server was closed"
 
 
 @pytest.mark.parametrize("session", ["a", "*"])
@@ -127,19 +130,16 @@ def test_waiting_ends_with_the_request_that_it_lacks_and_no_other(
     world: World, session: str
 ) -> None:
     before = len(world.of(session).entries())
-    opened: List[int] = []
-
-    def patience(gate: m.Gate, timeout: float) -> None:
-        gate.wake = lambda: opened.append(1)
-        assert timeout == 60
-        if session == "a":
-            world.came("b2", "b", "fault")
-        world.came("a2", "a", "complete")
-        assert not opened
-        world.came("a3", "a", "fault")
-        assert opened
-
-    waited = world.of(session).wait((), 1, "fault", 60, patience)
+    work = world.of(session).waiting((), 1, "fault", 60)
+    gate, timeout = next(work)
+    assert gate and timeout == 60
+    if session == "a":
+        world.came("b2", "b", "fault")
+    world.came("a2", "a", "complete")
+    assert not gate.take()
+    world.came("a3", "a", "fault")
+    assert gate.take()
+    waited = m.done_here(work)
     assert [entry.number for entry in waited.entries] == ["a3"] and not waited.shortfall
     assert before == len(world.of(session).entries()) - 2 and world.journal.waiters == []
 

@@ -84,6 +84,19 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
             m.Response(200, TEXT, frames=[b"a\n\n", b"bc"], may_gzip=False),
             {"accept": "gzip"},
             [
+                HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\na\n\n\r\n2\r\nbc\r\n0\r\n\r\n",
+            ],
+        ),
+        (
+            m.Response(
+                200,
+                TEXT,
+                frames=[b"a\n\n", b"bc"],
+                may_gzip=False,
+                delivery=m.Delivery(plan=m.WIRE_PLANS["event"]),
+            ),
+            {},
+            [
                 HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
                 b"3\r\na\n\n\r\n",
                 b"2\r\nbc\r\n",
@@ -93,7 +106,7 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
         (
             m.Response(200, TEXT, frames=[b"a", b"b"], may_gzip=False),
             {"minor": 0},
-            [HEAD + b"Connection: close\r\n\r\n", b"a", b"b"],
+            [HEAD + b"Connection: close\r\n\r\nab"],
         ),
         (
             m.Response(
@@ -111,8 +124,7 @@ ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
                 0.5,
                 b"1\r\nb\r\n",
                 0.5,
-                b"1\r\nc\r\n",
-                b"0\r\n\r\n",
+                b"1\r\nc\r\n0\r\n\r\n",
             ],
         ),
         (
@@ -128,7 +140,7 @@ def test_a_response_becomes_these_steps(response: m.Response, exchange: Any, exp
 
 def test_a_compressed_stream_is_one_member_that_is_flushed_after_every_event() -> None:
     frames = [b"data: %d\n\n" % number for number in range(5)]
-    delivery = m.Delivery(gzip="always", pace=m.Pace(0.0, 1.0))
+    delivery = m.Delivery(gzip="always", pace=m.Pace(0.0, 1.0), plan=m.WIRE_PLANS["event"])
     sent = performed(m.Response(200, TEXT, frames=frames, may_gzip=False, delivery=delivery))
     assert [step for step in sent if isinstance(step, float)] == [1.0] * 4, "none before the end"
     unpacker = zlib.decompressobj(31)

@@ -1,12 +1,10 @@
-"""A response and where it comes from, and what the journal remembers of it.  May ask the clock."""
+"""A response and where it comes from, and what the journal remembers of it.  Touches nothing."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
-from .entries import Entry
+from .entries import Asked
 from .errors import Refused
 from .formats.base import WireFormat
 from .gates import Feed
@@ -15,6 +13,7 @@ from .jsons import compact, utf8
 from .limits import JOURNAL_BODY, Headers, Json
 from .mocks.mock import Uses
 from .mocks.near import NearMiss
+from .records import record, replace
 from .values import Call, Request, Response
 
 # About how many bytes of memory an entry takes: its objects, a byte of a body once it is JSON, and
@@ -24,7 +23,7 @@ BODY_BYTE_SIZE = 16
 NEAR_MISS_SIZE = 2000
 
 
-@dataclass(frozen=True)
+@record
 class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
@@ -59,9 +58,8 @@ def control_refusal(refused: Refused) -> Answered:
     return Answered(control_response(refused.status, error, refused.headers), control=True)
 
 
-def journal_entry(number: str, request: Request, head: Head, answered: Answered) -> Entry:
-    """A request as the journal keeps it, with no credential in it; how it ended is filled in
-    later."""
+def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
+    """A request and its answer as the journal keeps them, with no credential in them."""
     call = answered.call
     if call and not call.was_read:
         call = None
@@ -78,20 +76,20 @@ def journal_entry(number: str, request: Request, head: Head, answered: Answered)
     provider = None
     if answered.wire:
         provider = answered.wire.provider
-    entry = Entry(number, time.time(), request, head.kept, body, provider, call, size)
-    entry.mock = answered.mock
-    entry.note = answered.note
-    entry.unmatched = answered.unmatched
-    entry.near = answered.near
+    asked = Asked(request, head.kept, body, provider, call, size)
+    asked.mock = answered.mock
+    asked.note = answered.note
+    asked.unmatched = answered.unmatched
+    asked.near = answered.near
     response = answered.response
-    entry.status = response.status
+    asked.status = response.status
     if response.delivery.fault:
-        entry.fault = response.delivery.fault.kind
+        asked.fault = response.delivery.fault.kind
     if response.frames is None:
-        entry.events_total = 0
+        asked.events_total = 0
     elif isinstance(response.frames, tuple):
-        entry.events_total = len(response.frames)
-    return entry
+        asked.events_total = len(response.frames)
+    return asked
 
 
 def shortened(call: Optional[Call]) -> Optional[Call]:

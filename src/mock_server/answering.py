@@ -4,7 +4,6 @@ provider."""
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Optional
 
 from .answered import Answered, control_refusal
@@ -13,24 +12,25 @@ from .control import Control
 from .echo import echoed
 from .errors import BadField, Refused
 from .formats.base import WireFormat
+from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .journal import Journal
 from .jsons import compact, parse_json, utf8
-from .limits import CONTROL_PREFIX, Headers, Json
-from .memory import Memory, NotedHeaders
+from .limits import CONTROL_PREFIX, LONG, Headers, Json
+from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
 from .mocks.mock import Found
 from .mocks.near import explained
 from .mocks.sessions import Mocks, Session
 from .options import Settings
+from .records import replace
 from .routing import allow, route, shape_of
 from .schema import unfit
 from .values import Call, Delivery, Failure, Pace, Request, Response
 from .writing import failed, laid_over, respond
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
-NAMELESS_ROOM = 4 * 1024 * 1024  # bytes of answers that are remembered without a session
-SESSION_ROOM = 256 * 1024  # and by each session
+MANY_INPUTS = 16  # to embed
 
 
 class Answerer:
@@ -38,38 +38,43 @@ class Answerer:
 
     def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
+        self.memory = Memory()
 
     def answer(self, request: Request) -> Answered:
-        """The response to a request, whatever it is; from memory, if it came before."""
+        """The response to a request, however long it takes."""
+        return done_here(self.answering(request))
+
+    def answering(self, request: Request) -> Work[Answered]:
+        """Work that gives the response to a request, whatever it is; from memory, if it came
+        before."""
         self.mocks.files.refresh()
+        if len(request.body) > LONG:
+            yield ASIDE
         if request.path.startswith(CONTROL_PREFIX):
-            return Control(self.mocks, self.journal, self.settings).answer(request)
+            control = Control(self.mocks, self.journal, self.settings)
+            return (yield from control.answering(request))
         session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
-            return self.fresh(request, session)
-        memory = self.memory(session, request)
-        known = memory.find(request)
+            return (yield from self.fresh(request, session))
+        generation = self.mocks.generation
+        key = self.memory.key(request, generation)
+        known = self.memory.answers.get(key)
+        if known is None and not self.memory.seen.has(key):
+            return written_out((yield from self.fresh(request, session)))
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
-            answered = self.fresh(request.with_headers(headers), session)
-            return memory.keep(request, headers.noted, answered)
+            answered = yield from self.fresh(request.with_headers(headers), session)
+            answered = written_out(answered)
+            self.memory.keep(request, generation, headers.noted, answered)
+            return answered
         if known.uses:  # a remembered answer is a use, too
             with known.uses.lock:
                 known.uses.count += 1
         return known
 
-    def memory(self, session: Session, request: Request) -> Memory:
-        """The answers that the session of a request remembers."""
-        memory: Optional[Memory] = session.memory
-        if memory is None or not memory.is_of(self.settings, session.index, self.mocks.files.index):
-            room = SESSION_ROOM if request.session else NAMELESS_ROOM
-            memory = Memory(self.settings, session.index, self.mocks.files.index, room)
-            session.memory = memory
-        return memory
-
-    def fresh(self, request: Request, session: Session) -> Answered:
-        """The response to a request, worked out."""
+    def fresh(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, worked out."""
         if request.method == "OPTIONS":
             return Answered(options_response(request))
         if request.path == "/" and request.method in ("GET", "HEAD"):
@@ -83,7 +88,9 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 return self.fail(wire, begun, wire.unauthorized(request))
             call = wire.read(request, params, self.body(wire, request))
-            return self.reply(wire, call, session)
+            if takes_long(call):
+                yield ASIDE
+            return (yield from self.reply(wire, call, session))
         except BadField as wrong:
             return self.fail(wire, begun, wire.complaint(wrong))
         except Refused as refused:
@@ -118,14 +125,16 @@ class Answerer:
         response = failed(wire, call, failure, Delivery())
         return Answered(response, call, note=failure.message, wire=wire)
 
-    def reply(self, wire: WireFormat, call: Call, session: Session) -> Answered:
-        """The answer that the request brings along, of the first mock that matches, or of the
-        fallback."""
+    def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
+        """Work that gives the answer that the request brings along, of the first mock that matches,
+        or of the fallback."""
         brought = brought_along(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
         found, is_repeatable = session.find(call, wire)
         if found:
+            if len(found.mock.canonical) > LONG:
+                yield ASIDE
             return self.mocked(wire, call, found, brought, is_repeatable)
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
@@ -149,7 +158,8 @@ class Answerer:
         outcome = answer.to(call, {})
         delivery = self.drawn(answer.delivery, "header/0")
         response = respond(wire, call, outcome, answer.status, delivery)
-        return Answered(response, call, HEADER, unfit(call, outcome), wire, is_repeatable=False)
+        # The same header draws the same, so that the same request gets the same.
+        return Answered(response, call, HEADER, unfit(call, outcome), wire)
 
     def mocked(
         self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
@@ -163,6 +173,8 @@ class Answerer:
             headers = laid_over(response.headers, wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
+        # What the request itself brings along may draw for each use anew.
+        is_repeatable = is_repeatable and not brought.fields
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
     def miss(self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool) -> Answered:
@@ -197,6 +209,11 @@ class Answerer:
             if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
                 fault = None
         return replace(delivery, pace=pace, fault=fault)
+
+
+def takes_long(call: Call) -> bool:
+    """Whether it takes long to answer a call, whatever the mock is."""
+    return len(call.inputs) > MANY_INPUTS or call.schema is not None
 
 
 def health() -> Response:

@@ -1,31 +1,35 @@
-"""A connection's socket: bytes in, bytes out, turns to write, waits that end with its client."""
+"""A connection's socket as a task sees it: bytes in, bytes out, waits that end with its client."""
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import itertools
 import socket
 import struct
 import time
+from bisect import bisect_right
 from http.server import BaseHTTPRequestHandler
-from typing import Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Generator, Optional, Protocol, Set, TypeVar, Union
 
 from .answering import Answerer
+from .entries import Sent
 from .gates import Gate
 from .http import malformed
 from .journal import Journal
 from .log import Log
-from .pacer import Pacer, Turns
-from .sockets import (
-    DONT_WAIT,
-    HUNG_UP,
-    READABLE,
-    WRITABLE,
-    Bell,
-    Vanished,
-    packed_timeout,
-    ready,
-)
+from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
+from .mocks.sessions import Mocks
+from .repeats import Repeats
+from .sockets import DONT_WAIT, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
+from .steps import Send
+from .workers import Workers
+
+if TYPE_CHECKING:
+    import ssl
+
+READ_SIZE = 64 * 1024  # bytes that are read at once
+Value = TypeVar("Value")
+Waiting = Generator[Wish, int, Value]  # what yields what it waits for, and gives a value in the end
 
 
 class CoreLike(Protocol):
@@ -34,140 +38,252 @@ class CoreLike(Protocol):
     answerer: Answerer
     journal: Journal
     log: Log
+    loop: Loop
+    mocks: Mocks
+    repeats: Repeats
     max_body: int
     numbers: "itertools.count[int]"  # of requests
-    turns: Turns
+    tls: "Optional[ssl.SSLContext]"
+    workers: Workers
 
 
 class ServerLike(Protocol):
     """What a connection needs of its server."""
 
-    pacer: Optional[Pacer]
     port: int
+    url: str
     stopping: bool
     idle_seconds: float
     head_seconds: float
     body_seconds: float
     stall_seconds: float
     linger_seconds: float
+    connections: "Set[Any]"
 
     @property
     def core(self) -> CoreLike:
         """What all ports share."""
 
-    def busy(self, connection: socket.socket, is_busy: bool) -> None:
-        """Note whether a connection has a request under way."""
-
     def date(self) -> str:
         """The Date header."""
 
+    def date_bytes(self) -> bytes:
+        """The same as bytes."""
 
-class Channel(BaseHTTPRequestHandler):
-    """The socket of one connection."""
+    def left(self, connection: Any) -> None:
+        """Note that a connection has ended."""
+
+
+class Channel(Member, BaseHTTPRequestHandler):
+    """The socket of one connection, and the task that is done on it.
+
+    A connection without a task is idle.  A task is a generator: it yields what it waits for, and
+    the loop goes on with it then."""
 
     server: ServerLike  # type: ignore[assignment]  # socketserver knows no more than BaseServer
-    connection: socket.socket
+    connection: Union[socket.socket, TLSConnection]
 
     def setup(self) -> None:
-        """Prepare the socket: writes go out at once, an idle connection ends by itself."""
+        """Prepare the connection; nothing is read or written yet."""
         self.connection = self.request
+        self.number = self.connection.fileno()
         self.peer = str(self.client_address[0]) if self.client_address else ""
-        self.unsent = b""  # what the client did not take at once
-        self.bytes_sent = 0
-        self.blocked = 0.0  # seconds in which the client took nothing
-        self.has_turn = False
-        if self.connection.family != getattr(socket, "AF_UNIX", None):
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        idle = packed_timeout(self.server.idle_seconds)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, idle)
+        self.loop = self.server.core.loop
+        self.task: Optional[Task] = None
+        self.waits: Optional[int] = 0  # the events that the task waits for
+        self.mark = 0  # counts the waits, so that nothing ends another than it was meant for
+        self.sent = Sent()
+        self.gate = Gate()
+        if not DONT_WAIT:
+            self.request.setblocking(False)
+        self.server.connections.add(self)
+        self.loop.members.add(self)
 
     def finish(self) -> None:
-        """Nothing is buffered."""
+        """The connection is the loop's now."""
+
+    # --- what the loop calls ---
+
+    def happened(self, events: int) -> None:
+        """Something has happened on the socket."""
+        if self.task is None:
+            self.readable()
+        elif events & ((self.waits or 0) | OVER):
+            self.go(events)
+
+    def on_time(self) -> None:
+        """What was waited for has not come in time, or a pause is over."""
+        if self.task is None:
+            self.close()  # it has idled for too long
+        else:
+            self.go(TIME)
+
+    def woken(self, mark: int) -> None:
+        """What the wait of this number was for is there."""
+        if self.task is not None and self.mark == mark:
+            self.go(WOKEN)
+
+    # --- the task ---
+
+    def readable(self) -> None:
+        """There is something to read, or the client has closed, while there is no task."""
+        raise NotImplementedError
+
+    def begin(self, task: Task) -> None:
+        """Start a task."""
+        self.task = task
+        self.go(None)
+
+    def go(self, found: Optional[int]) -> None:
+        """Go on with the task until it waits; tell it what has come of its last wait."""
+        task = self.task
+        assert task is not None
+        self.due = INFINITE
+        try:
+            events, due = task.send(found)  # type: ignore[arg-type]  # None is for the beginning
+        except StopIteration as stop:
+            self.task = None
+            if stop.value:
+                self.rest()
+            else:
+                self.close()
+            return
+        except Exception as error:  # noqa: BLE001  it costs one connection, not all of them
+            self.loop.complain(error)
+            self.task = None
+            self.close()
+            return
+        self.mark += 1
+        if events == TURN:
+            self.waits = 0
+            self.loop.call(self.woken, self.mark)
+            return
+        self.waits = events
+        if events != self.interest:
+            self.loop.watch(self, events)
+        if due < INFINITE:
+            self.loop.set_due(self, due)
+
+    def rest(self) -> None:
+        """Wait for the next request."""
+        if self.server.stopping:
+            self.close()
+            return
+        self.mark += 1
+        self.loop.watch(self, READABLE)
+        self.loop.set_due(self, time.monotonic() + self.server.idle_seconds)
+        if isinstance(self.connection, TLSConnection) and self.connection.pending():
+            self.loop.call(self.next_request, self.mark)
+
+    def next_request(self, mark: int) -> None:
+        """Go on with a request that was read by TLS already."""
+        if self.task is None and self.mark == mark:
+            self.readable()
+
+    def close(self, how: str = "client_closed") -> None:
+        """End the connection; a task that is under way is told how."""
+        if self.number < 0:
+            return
+        self.loop.forget(self)
+        self.number = -1
+        self.mark += 1
+        task, self.task = self.task, None
+        if task is not None:
+            try:
+                task.throw(Vanished(how))
+            except (StopIteration, Vanished, OSError):
+                pass
+            except Exception as error:  # noqa: BLE001  the connection ends in any case
+                self.loop.complain(error)
+            task.close()
+        try:
+            self.connection.close()
+        except OSError:
+            pass
+        self.server.left(self)
 
     # --- bytes in ---
 
-    def first_bytes(self) -> bytes:
-        """The first bytes of a request, or none if the connection ends or idles for too long."""
-        self.server.busy(self.connection, False)
-        try:
-            return self.connection.recv(65536)
-        except BlockingIOError:  # SO_RCVTIMEO has run out
-            return b""
-
-    def receive(self, deadline: float) -> bytes:
+    def receive(self, deadline: float, size: int = READ_SIZE) -> Waiting[bytes]:
         """More bytes, or none at the end.  Refused once the deadline is over."""
-        seconds_left = deadline - time.monotonic()
-        if seconds_left <= 0 or not ready(self.connection, READABLE, seconds_left):
-            raise malformed("the request was not complete in time", 408)
-        return self.connection.recv(262144)
+        while True:
+            if (yield READABLE, deadline) == TIME:
+                raise malformed("the request was not complete in time", 408)
+            try:
+                return self.connection.recv(size, DONT_WAIT)
+            except BlockingIOError:
+                pass  # TLS has read something that is no data
 
     # --- bytes out ---
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Union[bytes, memoryview]) -> Waiting[None]:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        rest = memoryview(data)
-        while rest:
+        left = memoryview(data)
+        while left:
             try:
-                taken = self.connection.send(rest, DONT_WAIT)
+                taken = self.connection.send(left, DONT_WAIT)
             except BlockingIOError:
-                self.give_turn_back()  # a slow reader must not keep others from writing
                 since = time.monotonic()
-                taken = ready(self.connection, WRITABLE, self.server.stall_seconds)
-                self.blocked += time.monotonic() - since
-                if not taken:
+                found = yield WRITABLE, since + self.server.stall_seconds
+                self.sent.blocked += time.monotonic() - since
+                if found == TIME:
                     raise Vanished("client_closed") from None
                 continue
-            self.bytes_sent += taken
-            rest = rest[taken:]
+            self.sent.bytes += taken
+            left = left[taken:]
 
-    def write_unsent(self) -> None:
-        """Write what the client did not take at once."""
-        self.write(self.unsent)
-        self.unsent = b""
-
-    def take_turn(self, number: int) -> None:
-        """Have a turn among the writers; after every 64 events it is another's."""
-        turns = self.server.core.turns
-        if self.has_turn and number % 64 == 0 and turns.waiting:
-            self.give_turn_back()
-        if not self.has_turn:
-            turns.take()
-            self.has_turn = True
-
-    def give_turn_back(self) -> None:
-        """Let another stream write."""
-        if self.has_turn:
-            self.has_turn = False
-            self.server.core.turns.give_back()
+    def send_step(self, step: Send) -> Waiting[None]:
+        """Write what the client did not take at once, and count the events that it has got."""
+        sent = self.sent
+        sent.bytes -= step.head  # what is counted is the body
+        before = sent.bytes
+        try:
+            yield from self.write(step.data)
+        finally:
+            sent.events += bisect_right(step.ends, sent.bytes - before)
 
     # --- waits ---
 
-    def wait_until(self, due: float) -> None:
+    def pause(self, due: float) -> Waiting[None]:
         """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        seconds_left = due - time.monotonic()
-        if 0 < seconds_left < 0.002:
-            time.sleep(seconds_left)  # poll() counts in milliseconds
-        elif seconds_left > 0 and ready(self.connection, HUNG_UP, seconds_left):
+        if (yield GONE, due) != TIME:
             raise Vanished(self.how_it_left())
 
-    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> None:
+    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[None]:
         """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
-        with contextlib.closing(Bell()) as bell:
-            gate.wake = bell.ring
-            try:
-                self.wait_beside(bell, gate, timeout)
-            finally:
-                gate.wake = lambda: None
+        deadline = INFINITE
+        if timeout is not None:
+            deadline = time.monotonic() + timeout
+        # The next wait is this one: what comes before it begins is seen by take().
+        gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
+        try:
+            while not gate.take():
+                found = yield GONE, deadline
+                if found == TIME:
+                    return
+                if found != WOKEN:
+                    raise Vanished(self.how_it_left())
+                gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
+        finally:
+            gate.wake = lambda: None
 
-    def wait_beside(self, bell: Bell, gate: Gate, timeout: Optional[float]) -> None:
-        """Wait until a gate opens, which rings the bell, or for so many seconds."""
-        started = time.monotonic()
-        seconds_left = timeout
-        while not gate.take() and (seconds_left is None or seconds_left > 0):
-            if not bell.heard(self.connection, seconds_left):
-                raise Vanished(self.how_it_left())
-            if timeout is not None:
-                seconds_left = started + timeout - time.monotonic()
+    def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
+        """Have something done in a thread of its own, for it takes long; the client's end is not
+        looked for meanwhile."""
+        outcome: Any = []
+        mark = self.mark + 1
+
+        def tell(value: Any, error: Optional[BaseException]) -> None:
+            outcome[:] = [value, error]
+            self.loop.call(self.woken, mark)
+
+        self.server.core.workers.do(work, tell)
+        yield None, INFINITE
+        value, error = outcome
+        if error is not None:
+            raise error
+        result: Value = value
+        return result
 
     def how_it_left(self) -> str:
         """What the journal says of a client that left in a pause."""
@@ -179,22 +295,21 @@ class Channel(BaseHTTPRequestHandler):
 
     # --- ends ---
 
-    def end(self, how: str) -> None:
+    def end(self, how: str) -> Waiting[None]:
         """End the connection as a fault will have it."""
-        try:
-            if how == "reset":  # close() then sends RST (socket(7), SO_LINGER)
-                at_once = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-                self.connection.close()
-            else:
-                self.linger()
-        except OSError:
-            pass
+        if how == "reset":  # close() then sends RST (socket(7), SO_LINGER)
+            at_once = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        else:
+            yield from self.linger()
 
-    def linger(self) -> None:
+    def linger(self) -> Waiting[None]:
         """Let the client read its answer: closing with bytes unread would reset the connection."""
         deadline = time.monotonic() + self.server.linger_seconds
         self.connection.shutdown(socket.SHUT_WR)
-        while ready(self.connection, READABLE, deadline - time.monotonic()):
-            if time.monotonic() > deadline or not self.connection.recv(262144):
-                return
+        while (yield READABLE, deadline) != TIME:
+            try:
+                if not self.connection.recv(READ_SIZE, DONT_WAIT):
+                    return
+            except BlockingIOError:
+                pass

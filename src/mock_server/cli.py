@@ -5,25 +5,26 @@ It only wires; may touch argparse, which is imported when it is needed.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import signal
 import sys
 import threading
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NoReturn, Optional, Sequence
+import time
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence
 
 from .core import Core
 from .errors import BadMock, nearest, shown
 from .limits import GRACE_SECONDS, __version__
 from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
+from .records import field_names
 from .server import MockServer
-from .sockets import Stop
 
 if TYPE_CHECKING:
     import argparse
+
+SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
 
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
@@ -128,7 +129,7 @@ def check_mocks(directories: Sequence[str]) -> int:
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
     """The servers that the options ask for, one a port, already listening."""
-    values = {field.name: options[field.name] for field in fields(Settings)}
+    values = {name: options[name] for name in field_names(Settings)}
     core = Core(Settings(**{**values, "data": data_directories(options)}))
     servers: List[MockServer] = []
     for port in options["port"]:
@@ -151,28 +152,43 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
-    with contextlib.closing(Stop(signal.SIGINT, signal.SIGTERM)) as stop:
-        serve_until(stop, options)
+    servers = serve(options)
+    core = servers[0].core
+
+    def stop() -> None:
+        """Close all servers at the same time: one after the other would add up their grace."""
+        for server in servers:
+            core.loop.call(server.begin_to_close, GRACE_SECONDS)
+
+    # A signal that comes just before the loop waits is a byte that it finds there.
+    signal.set_wakeup_fd(core.loop.bell.writer.fileno(), warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop())
+    for server in servers:
+        core.loop.call(server.listener.open)
+    lines = [f"listening on {server.url}" for server in servers]
+    # In a thread: a pipe that is full, and that nobody reads, must not keep it from serving.
+    threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
+    gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
+    core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)
+    warn(core)
+    if options["exit_on_stdin_close"]:
+        threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
+    core.run()
     return 0
 
 
-def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
-    """Serve until it is time to stop, then close all servers at the same time."""
-    servers = serve(options)
-    lines = [f"listening on {server.start().url}" for server in servers]
-    # In a thread: a pipe that is full, and that nobody reads, must not keep it from stopping.
-    threading.Thread(target=announce, args=(lines,), daemon=True).start()
-    gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
-    warn(servers[0].core)
-    if options["exit_on_stdin_close"]:
-        threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
-    stop.wait()
-    # All at the same moment: one after the other would add up their grace.
-    closing = [threading.Thread(target=server.close, daemon=True) for server in servers]
-    for thread in closing:
-        thread.start()
-    for thread in closing:
-        thread.join(GRACE_SECONDS + 0.4)
+def give_back_memory() -> None:
+    """Give the system the memory that compiling this file took: 22 MiB, most of what there is.
+
+    The C library would keep it.  Only glibc has, and needs, the call (malloc_trim(3))."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).malloc_trim(0)  # type: ignore[arg-type, unused-ignore]
+    except (ImportError, AttributeError, OSError, TypeError):
+        pass  # another C library, or none to be called
 
 
 def warn(core: Core) -> None:
@@ -184,14 +200,14 @@ def warn(core: Core) -> None:
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
 
-def wait_for_end(stop: Stop) -> None:
+def wait_for_end(stop: Callable[[], None]) -> None:
     """Read standard input until it closes, then say stop."""
     try:
         while os.read(0, 65536):
             pass
     except OSError:
         pass  # it was closed from the start
-    stop.set()
+    stop()
 
 
 def open_standard_streams() -> None:

@@ -2,105 +2,206 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from dataclasses import replace
-from typing import Iterable, Iterator, Optional, Tuple
+from bisect import bisect_right
+from typing import Iterable, Optional, Tuple, Union
 
-from .answered import Answered, journal_entry
-from .bodies import body_reader
-from .channel import Channel
+from .answered import Answered, asked_of
+from .bodies import ChunkedBody, body_reader
+from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
-from .entries import Entry
-from .errors import Refused, shown
-from .gates import Gate
-from .http import Head, check_partial, malformed, parse_head, path_of
-from .limits import CONTROL_PREFIX, Headers
-from .sockets import DONT_WAIT, READABLE, Broke, Vanished, ready
+from .entries import Asked, Entry, Sent
+from .errors import Refused, line_of, shown
+from .gates import ASIDE, Gate, Wanting, Work
+from .handshake import sealed
+from .http import Head, begun_head, check_partial, malformed, parse_head
+from .limits import JOINED, LONG, Headers
+from .loop import TURN
+from .records import replace
+from .repeats import MARKS, Repeat, repeat_of
+from .sockets import DONT_WAIT, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
-from .values import Hold, Request
+from .values import Hold, Request, Response
 
-AT_GATE = -1.0  # when the next steps of a stream are due that waits until its gate opens
+CHUNKS_SIZE = 16 * 1024  # bytes of a chunked body that are read at once: chunks may be tiny
+SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
 
 class Handler(Channel):
     """One connection: reads requests, has them answered, performs the steps."""
 
-    def setup(self) -> None:
-        """Prepare the socket; nothing is read or written yet."""
-        super().setup()
-        self.buffer = b""  # what was read and belongs to no request yet
-        self.start_response(Gate(), None)
-
     def handle(self) -> None:
-        """Answer requests until one side has had enough."""
+        """Have the loop answer requests until one side has had enough."""
+        self.buffer = b""  # what was read and belongs to no request yet
+        self.is_busy = False  # while it is not, a shutdown need not wait for it
+        self.has_body = False  # whether a body was announced that is not read yet
+        if self.server.core.tls:
+            self.begin(self.shake_hands())
+        else:
+            self.readable()
+
+    def shake_hands(self) -> Waiting[bool]:
+        """Begin TLS; whether the client did."""
+        connection = yield from sealed(self)
+        if connection:
+            self.connection = connection
+        return bool(connection)
+
+    def readable(self) -> None:
+        """The beginning of a request, or the end of the connection."""
         try:
-            while self.serve_request():
+            data = self.connection.recv(READ_SIZE, DONT_WAIT)
+        except BlockingIOError:
+            if self.interest is None:
+                self.rest()
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        core = self.server.core
+        core.mocks.files.refresh()
+        repeat = core.repeats.find(self.server.port, data, core.mocks.generation)
+        if repeat and not self.server.stopping:
+            self.repeat(repeat)
+            return
+        # RFC 9112, 2.2: empty lines before a request are ignored; they don't make it idle for
+        # longer, either.
+        self.buffer = data.lstrip(b"\r\n")
+        if self.buffer:
+            self.begin(self.serve(data))
+        elif self.interest is None:
+            self.rest()
+
+    def repeat(self, repeat: Repeat) -> None:
+        """Answer a request that came before, byte by byte, as it was answered then."""
+        server = self.server
+        core, journal = server.core, server.core.journal
+        started = time.monotonic()
+        number = str(next(core.numbers))
+        entry = Entry(number, time.time(), repeat.asked, repeat.sent)
+        if repeat.uses:  # this is a use, too
+            with repeat.uses.lock:
+                repeat.uses.count += 1
+        journal.add(entry)
+        data = repeat.dated(server.date_bytes(), number)
+        try:
+            taken = self.connection.send(data, DONT_WAIT)
+        except OSError:  # what it says is seen when the rest is written
+            taken = 0
+        if taken != len(data):
+            self.begin(self.send_rest(repeat, entry, data, taken, started))
+            return
+        entry.duration = round(time.monotonic() - started, 6)
+        journal.end(entry, "complete")
+        core.log.request(entry)
+        if repeat.keep_alive:
+            self.rest()
+        else:
+            self.begin(self.leave())
+
+    def send_rest(
+        self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
+    ) -> Waiting[bool]:
+        """Write what a client did not take at once of a repeated answer."""
+        step = repeat.step(data)
+        self.sent = entry.sent = Sent(taken - step.head)
+        ended = "fault"
+        try:
+            yield from self.write(memoryview(data)[taken:])
+            ended = "complete"
+        except Vanished as vanished:
+            ended = str(vanished)
+        except OSError:
+            ended = "client_reset"
+        finally:
+            entry.sent.events = bisect_right(step.ends, self.sent.bytes + step.head)
+            self.note_end(entry, ended, started)
+        if ended != "complete":
+            return False
+        if repeat.keep_alive:
+            return True
+        return (yield from self.leave())
+
+    def leave(self) -> Waiting[bool]:
+        """End the connection, as its client wants it."""
+        if has_more(self.connection):
+            try:
+                yield from self.linger()
+            except OSError:
                 pass
+        return False
+
+    def serve(self, data: bytes) -> Waiting[bool]:
+        """Answer the requests that have come; whether there may be more."""
+        self.raw = data
+        try:
+            while (yield from self.serve_request()):
+                self.buffer = self.buffer.lstrip(b"\r\n")
+                self.raw = self.buffer
+                if not self.buffer:
+                    return True
+                yield TURN, 0.0
         except (OSError, Vanished):
-            pass  # the client has left; there is nobody to tell
+            return False  # the client has left; there is nobody to tell
         except Broke as broke:
-            self.end(str(broke))
+            try:
+                yield from self.end(str(broke))
+            except (OSError, Vanished):
+                pass
+        return False
 
     # --- one request ---
 
-    def serve_request(self) -> bool:
+    def serve_request(self) -> Waiting[bool]:
         """Answer one request; whether the connection can be used again."""
         head: Optional[Head] = None
         data: Optional[bytes] = None
         closes = False
         started = time.monotonic()
+        generation = self.server.core.mocks.generation
+        self.is_busy = True
         try:
-            data = self.read_head()
-            if data is None:
-                return False
+            data = yield from self.read_head()
             started = time.monotonic()
-            self.server.busy(self.connection, True)
             head = parse_head(data)
-            request = self.request_of(head, head.session, self.read_body(head))
-            answered, coding = self.answer(request)
+            body = yield from self.read_body(head)
+            request = self.request_of(head, head.session, body)
+            answered, coding = yield from self.answer(request)
         except Refused as refused:
-            closes = refused.close
-            if head:
-                request = self.request_of(head)
-            else:
-                request = Request("GET", path_of(data or self.buffer), port=self.server.port)
-                head = Head("GET", "/", 1, {})
+            # What is not read of a request must never be taken for the next one.
+            closes = refused.close or self.has_body
+            head = head or begun_head(data or self.buffer)
+            request = self.request_of(head)
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
-        self.respond(request, head, answered, coding, keep_alive, started)
+        asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
+        if asked and answered.is_repeatable and not closes and not self.buffer:
+            self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
-        if closes or (not again and self.has_unread()):
-            self.linger()
-        self.server.busy(self.connection, False)
+        self.is_busy = False
+        if closes or (not again and (self.buffer or has_more(self.connection))):
+            yield from self.linger()
         return again
 
     def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
         """A request with this head."""
-        path = head.path
-        # Only the control API waits, for other requests.
-        patience = self.wait_for if path.startswith(CONTROL_PREFIX) else None
-        return Request(
-            head.method,
-            path,
-            head.query,
-            head.headers,
-            body,
-            self.server.port,
-            session,
-            self.peer,
-            patience,
-        )
+        port = self.server.port
+        _, path, query = head.parsed_target
+        return Request(head.method, path, query, head.headers, body, port, session, self.peer)
 
-    def answer(self, request: Request) -> Tuple[Answered, str]:
+    def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:
         """The answer, and its coding.
 
         A bug becomes a 500 in the provider's shape and a line in the log, never a traceback."""
         answerer = self.server.core.answerer
         try:
-            answered = answerer.answer(request)
+            answered = yield from self.done(answerer.answering(request))
             coding = coding_of(answered.response, request.headers.get("accept-encoding"))
             if coding is not None:
                 return answered, coding
@@ -109,14 +210,33 @@ class Handler(Channel):
             )
         except Refused as error:
             refused = error
+        except Vanished:
+            raise
         except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
             reason = f"internal error: {type(error).__name__}: {error}"
             self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")
-            return self.refuse(request, Refused(500, reason))
+            answered, coding = self.refuse(request, Refused(500, reason))
+            return replace(answered, is_repeatable=False), coding
         # Uncoded, whatever the client takes: it has to be told.
         answered = answerer.refuse(request, refused)
         answered = replace(answered, response=replace(answered.response, may_gzip=False))
         return answered, "identity"
+
+    def done(self, work: Work[Answered]) -> Waiting[Answered]:
+        """What work gives, once it is done; it waits, or is done aside, where it wants to be."""
+        found = advanced(work)
+        while not isinstance(found, Answered):
+            if found is ASIDE:
+                found = yield from self.aside(functools.partial(advanced, work))
+                continue
+            try:
+                assert found.gate
+                yield from self.wait_for(found.gate, found.timeout)
+            except Vanished:
+                work.close()  # nobody waits for it any more
+                raise
+            found = advanced(work)
+        return found
 
     def refuse(self, request: Request, refused: Refused) -> Tuple[Answered, str]:
         """The answer to a request that is refused, and its coding, whatever the client takes."""
@@ -126,18 +246,9 @@ class Handler(Channel):
 
     # --- reading ---
 
-    def has_unread(self) -> bool:
-        """Whether the client has sent more than was asked for so far."""
-        return bool(self.buffer) or bool(ready(self.connection, READABLE, 0))
-
-    def read_head(self) -> Optional[bytes]:
-        """The next request's head; None when the client is done.
-
-        The first wait is for as long as a connection may idle."""
-        # RFC 9112, 2.2: empty lines before a request are ignored.
-        self.buffer = self.buffer.lstrip(b"\r\n")
-        patience = self.server.head_seconds if self.buffer else self.server.idle_seconds
-        deadline = time.monotonic() + patience
+    def read_head(self) -> Waiting[bytes]:
+        """The next request's head, of which some is there."""
+        deadline = time.monotonic() + self.server.head_seconds
         seen = 0
         while True:
             end = self.buffer.find(b"\r\n\r\n", max(0, seen - 3))
@@ -147,26 +258,18 @@ class Handler(Channel):
                 return head
             check_partial(self.buffer, seen)
             seen = len(self.buffer)
-            if seen:
-                more = self.receive(deadline)
-                if not more:
-                    raise malformed("the connection was closed in the middle of the head")
-                self.buffer += more
-                continue
-            more = self.first_bytes()
+            more = yield from self.receive(deadline)
             if not more:
-                return None
-            self.buffer = more.lstrip(b"\r\n")
-            now = time.monotonic()
-            if self.buffer:
-                deadline = now + self.server.head_seconds
-            elif now > deadline:
-                return None  # empty lines are no request: they keep no connection open
+                raise malformed("the connection was closed in the middle of the head")
+            self.buffer += more
+            self.raw += more
 
-    def read_body(self, head: Head) -> bytes:
+    def read_body(self, head: Head) -> Waiting[bytes]:
         """The request's body, its codings undone."""
         limit = self.server.core.max_body
+        self.has_body = True  # as long as nothing else is known
         reader = body_reader(head, limit)
+        self.has_body = bool(reader)
         expects = head.tokens("expect")
         # 417 for any other expectation (RFC 9110, 10.1.1).
         if expects and expects != ["100-continue"]:
@@ -177,27 +280,25 @@ class Handler(Channel):
             return b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
+        size = CHUNKS_SIZE if isinstance(reader, ChunkedBody) else READ_SIZE
         data = self.buffer
         self.buffer = b""
         while not reader.feed(data):
-            data = self.receive(deadline)
+            data = yield from self.receive(deadline, size)
             if not data:
                 raise malformed("the connection was closed in the middle of the body")
+            self.raw = b""  # it did not come at once, and will not the next time
         self.buffer = reader.rest
-        return decoded(bytes(reader.pieces), head.tokens("content-encoding"), limit)
+        self.has_body = False
+        body = bytes(reader.pieces)
+        codings = head.tokens("content-encoding")
+        if codings:  # of few bytes they may make many
+            return (yield from self.aside(functools.partial(decoded, body, codings, limit)))
+        return body
 
     # --- writing ---
-
-    def start_response(self, gate: Gate, entry: Optional[Entry]) -> None:
-        """Count anew what is sent, and how long that was blocked."""
-        self.gate = gate
-        self.entry = entry
-        self.hangs = False
-        self.bytes_sent = 0  # of the body
-        self.events_sent = 0
-        self.blocked = 0.0
 
     def respond(
         self,
@@ -207,25 +308,21 @@ class Handler(Channel):
         coding: str,
         keep_alive: bool,
         started: float,
-    ) -> None:
-        """Write a response, with its entry in the journal and the log."""
-        core, response = self.server.core, answered.response
+    ) -> Waiting[Optional[Asked]]:
+        """Write a response, with its entry in the journal and the log; what that says."""
+        core = self.server.core
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
-        # Pages may call the providers' paths, the control API none but its own.
-        if "origin" in request.headers and not answered.control:
-            extra += (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+        extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
-        streams = response.frames is not None
-        self.start_response(answered.feed or Gate(), None)
+        self.gate = answered.feed or Gate()
+        self.sent = Sent()
+        entry: Optional[Entry] = None
         if not answered.control:
-            self.entry = journal_entry(number, request, head, answered)
-            if response.delivery.gate and streams:
-                self.entry.gate = self.gate
-            core.journal.add(self.entry)
+            entry = self.noted(number, asked_of(request, head, answered), answered.response)
         ended = "fault"
         try:
-            self.perform(answer_steps(response, exchange), pooled=streams)
+            yield from self.perform((yield from self.steps(answered.response, exchange)))
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -237,111 +334,103 @@ class Handler(Channel):
             ended = "shutdown" if self.server.stopping else "client_reset"
             raise
         finally:
-            self.give_turn_back()
-            self.note_end(answered, ended, started)
+            if entry:
+                self.note_end(entry, ended, started)
+            elif answered.feed:
+                core.journal.unwatch(answered.feed)
+        if entry and ended == "complete":
+            return entry.asked
+        return None
 
-    def note_end(self, answered: Answered, ended: str, started: float) -> None:
+    def note_end(self, entry: Entry, ended: str, started: float) -> None:
         """Note in the journal and the log how a response ended."""
-        entry, core = self.entry, self.server.core
-        if entry:
-            entry.duration = round(time.monotonic() - started, 6)
-            entry.blocked = round(self.blocked, 6)
-            self.note_progress(entry)
-            if entry.events_total is None and ended == "complete":
-                entry.events_total = self.events_sent
-            core.journal.end(entry, ended)
-            core.log.request(entry)
-        elif answered.feed:
-            core.journal.unwatch(answered.feed)
+        entry.duration = round(time.monotonic() - started, 6)
+        self.server.core.journal.end(entry, ended)
+        self.server.core.log.request(entry)
 
-    def note_progress(self, entry: Entry) -> None:
-        """Note in the journal how far a response has come."""
-        entry.bytes_sent = max(0, self.bytes_sent)
-        entry.events_sent = self.events_sent
+    def remember(
+        self,
+        generation: int,
+        request: Request,
+        head: Head,
+        answered: Answered,
+        coding: str,
+        asked: Asked,
+    ) -> None:
+        """Remember an answer for when the same bytes come again; when they have come twice."""
+        repeats, port, raw = self.server.core.repeats, self.server.port, self.raw
+        if not 0 < len(raw) <= READ_SIZE // 2 or not head.minor or "expect" in head.headers:
+            return
+        if not repeats.seen.has((port, raw)):
+            return
+        exchange = Exchange(
+            head.minor,
+            head.keeps_alive,
+            request.method == "HEAD",
+            coding,
+            MARKS + own_headers(request, answered),
+        )
+        repeat = repeat_of(answer_steps(answered.response, exchange), asked, answered)
+        if repeat:
+            repeat.keep_alive = head.keeps_alive
+            repeats.keep(port, raw, generation, repeat)
 
-    def perform(self, wanted: Iterable[Step], pooled: bool) -> None:
-        """Do the steps of a response.
+    def noted(self, number: str, asked: Asked, response: Response) -> Entry:
+        """The entry of an answer that is about to be sent, which is in the journal."""
+        entry = Entry(number, time.time(), asked, self.sent)
+        if response.delivery.gate and response.frames is not None:
+            entry.gate = self.gate
+        self.server.core.journal.add(entry)
+        return entry
 
-        `pooled`: it is one of many writes, for which only so many connections have a turn at the
-        same moment.  Pauses, and what follows them, are the pacer's as long as nothing blocks."""
-        going, pacer = iter(wanted), self.server.pacer
-        due = self.advance(going, pooled, 0.0)
-        while due:
-            self.give_turn_back()
-            if due == AT_GATE:
-                self.wait_released()
-                due = self.advance(going, False, 0.0)
-                continue
-            if not pacer:  # no epoll: each thread waits for itself
-                self.wait_until(due)
-                due = self.advance(going, False, due)
-                continue
-            due = pacer.go_on(self, going, due)
-            if self.unsent:
-                self.write_unsent()
-                due = self.advance(going, False, due)
+    def steps(self, response: Response, exchange: Exchange) -> Waiting[Iterable[Step]]:
+        """The steps of a response; those of a long one are made aside."""
+        if len(response.body) > LONG:
+            return (yield from self.aside(functools.partial(answer_steps, response, exchange)))
+        return answer_steps(response, exchange)
 
-    def advance(
-        self, steps: Iterator[Step], pooled: bool, due: float, blocks: bool = True
-    ) -> float:
-        """Do steps until a pause, and say when it is over: the only loop that writes.
-
-        AT_GATE until a gate opens, and 0 at their end.  Without `blocks` it also ends, with what
-        remains in `unsent`, when the client takes no more for now, or when more follows without a
-        pause: a burst, which would keep all other streams from being on time."""
-        send = self.connection.send
-        for number, step in enumerate(steps):
-            if not isinstance(step, Send):
-                pause_ends = self.pause_at(step, due)
-                if pause_ends is None:
-                    continue
-                return pause_ends
-            if pooled and number:
-                self.take_turn(number)
-            self.bytes_sent -= step.head
-            taken = 0
-            if blocks or not number:
-                try:
-                    taken = send(step.data, DONT_WAIT)
-                except BlockingIOError:
-                    pass
-            self.bytes_sent += taken
-            self.events_sent += step.events
-            if taken < len(step.data):
-                self.unsent = step.data[taken:]
-                if not blocks:
-                    return due
-                self.write_unsent()
-        return 0.0
-
-    def wait_released(self) -> None:
-        """Wait until the gate lets an event out, unless the client leaves first."""
-        if self.hangs:  # so that a shutdown need not wait for it
-            self.server.busy(self.connection, False)
-        if self.entry:  # a test may want to know how far it has come
-            self.note_progress(self.entry)
-        self.wait_for(self.gate)
-
-    def pause_at(self, step: Step, due: float) -> Optional[float]:
-        """When the steps after one that writes nothing are due; None if it is no pause."""
-        if isinstance(step, Wait):
-            # From when it was due, not from now: lateness must not add up.
-            return (due or time.monotonic()) + step.seconds
-        if isinstance(step, Hold) and self.gate.take():
-            return None
-        if isinstance(step, Hang):
-            self.gate = Gate()
-            self.hangs = True
-        if isinstance(step, Cut):
-            raise Broke(step.how)
-        return AT_GATE
+    def perform(self, steps: Iterable[Step]) -> Waiting[None]:
+        """Do the steps of a response: the only loop that writes."""
+        due = 0.0  # of the last pause, while nothing else has stopped the stream
+        since_turn = 0  # writes without a pause
+        for step in steps:
+            if isinstance(step, Send):
+                yield from self.send_step(step)
+                since_turn += 1
+                is_much = len(step.data) > JOINED // 2 or since_turn >= SMALL_WRITES
+                if is_much and not step.last:
+                    yield TURN, 0.0
+                    since_turn = 0
+            elif isinstance(step, Wait):
+                # From when it was due, not from now: lateness must not add up.
+                due = (due or time.monotonic()) + step.seconds
+                yield from self.pause(due)
+                since_turn = 0
+            elif isinstance(step, Hold):
+                yield from self.wait_for(self.gate)
+                due = 0.0
+            elif isinstance(step, Hang):
+                self.gate = Gate()
+                self.is_busy = False  # a shutdown need not wait for it
+                yield from self.wait_for(self.gate)
+            elif isinstance(step, Cut):
+                raise Broke(step.how)
+            else:
+                yield TURN, 0.0
 
 
-def line_of(error: Exception) -> int:
-    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
-    innermost = error.__traceback__
-    while innermost and innermost.tb_next:
-        innermost = innermost.tb_next
-    if not innermost:
-        return 0
-    return innermost.tb_lineno
+def own_headers(request: Request, answered: Answered) -> Headers:
+    """Headers for a page in a browser: it may call the providers' paths, but of the control API
+    none but its own."""
+    if "origin" not in request.headers or answered.control:
+        return ()
+    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+
+
+def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
+    """What work wants next, or what it gives in the end."""
+    try:
+        return next(work)
+    except StopIteration as stop:
+        answered: Answered = stop.value
+        return answered

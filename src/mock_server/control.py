@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import asdict
-from typing import Callable, Dict, List, Mapping, NamedTuple, Pattern, Tuple, Union
+from typing import Callable, Dict, Generator, List, Mapping, NamedTuple, Pattern, Tuple, Union
 
 from .admission import admit
 from .answered import Answered, control_refusal, control_response
@@ -13,12 +12,13 @@ from .control_requests import BadValue, ControlRequest, Given
 from .counters import Family, gauge
 from .entries import Entry
 from .errors import BadMock, Refused, nearest, shown
-from .gates import in_a_thread
+from .gates import ASIDE, Work
 from .http import unquote
 from .inspector import INSPECTOR
 from .journal import EVERY_SESSION, Journal
 from .jsons import utf8
 from .limits import CONTROL_PREFIX, WAIT_SECONDS, Json, __version__
+from .mocks.delivery import PLAN_KEYS
 from .mocks.match import Condition
 from .mocks.sessions import Mocks
 from .node import Node
@@ -43,15 +43,19 @@ FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-sto
 # Prometheus, "Exposition formats": the type names the version of the text format.
 METRICS_HEADERS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
 
-Action = Callable[["Control", ControlRequest], Union[Response, Answered]]
+Reaction = Union[Response, Answered]
+Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
 
 
 class ControlRoute(NamedTuple):
-    """One thing that can be done: its template below /__mock__, who does it, and what it is."""
+    """One thing that can be done: its template below /__mock__, who does it, and what it is.
+
+    What is `long` goes through all requests or all mocks."""
 
     template: str
     action: Action
     about: str
+    is_long: bool = False
 
     @property
     def method(self) -> str:
@@ -72,12 +76,16 @@ class Control:
         self.journal = journal
         self.settings = settings
 
-    def answer(self, request: Request) -> Answered:
-        """The response to a control request; a refusal says what is wrong."""
+    def answering(self, request: Request) -> Work[Answered]:
+        """Work that gives the response to a control request; a refusal says what is wrong."""
         try:
             admit(request, self.settings)
-            action, params = control_action(request)
-            answer = action(self, ControlRequest(request, params))
+            route, params = control_route(request)
+            if route.is_long:
+                yield ASIDE
+            answer = route.action(self, ControlRequest(request, params))
+            if isinstance(answer, Generator):
+                answer = yield from answer
         except Refused as refused:
             return control_refusal(refused)
         except Unavailable as error:
@@ -129,11 +137,11 @@ class Control:
 
     def wire_plans(self, asked: ControlRequest) -> Response:
         """The named plans with what they change."""
-        usual = asdict(Plan())
+        usual = Plan()
         found = {}
         for name, plan in WIRE_PLANS.items():
-            changed = {key: value for key, value in asdict(plan).items() if value != usual[key]}
-            found[name] = changed
+            pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
+            found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
         return control_response(200, found)
 
     # --- the journal ---
@@ -144,10 +152,10 @@ class Control:
         entries = self.operations(asked).entries()
         # A query is text: `unmatched=0` and a bare `unmatched` are no.
         if query.get("unmatched").text("0").lower() not in ("", "0", "false"):
-            entries = [entry for entry in entries if entry.unmatched]
+            entries = [entry for entry in entries if entry.asked.unmatched]
         mock = query.get("mock")
         if not mock.is_absent:
-            entries = [entry for entry in entries if entry.mock == mock.value]
+            entries = [entry for entry in entries if entry.asked.mock == mock.value]
         limit = query.get("limit").whole(0, len(entries))
         newest = entries[max(0, len(entries) - limit) :]
         return control_response(200, {"requests": shown_entries(newest)})
@@ -161,7 +169,7 @@ class Control:
         wanted = conditions_in(asked.body("match"))
         return control_response(200, {"count": self.operations(asked).count(wanted)})
 
-    def wait(self, asked: ControlRequest) -> Response:
+    def wait(self, asked: ControlRequest) -> Work[Response]:
         """Requests that match, once there are enough."""
         body = asked.body("match", "count", "ended", "timeout")
         wanted = conditions_in(body)
@@ -170,9 +178,7 @@ class Control:
         timeout = body.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)
         count = body.get("count").whole(1, 1)
         operations = self.operations(asked)
-        # Without a connection there is no client that could leave.
-        patience = asked.request.patience or in_a_thread
-        waited = operations.wait(wanted, count, ended, timeout, patience)
+        waited = yield from operations.waiting(wanted, count, ended, timeout)
         if not waited.shortfall:
             return control_response(200, {"requests": shown_entries(waited.entries)})
         message = waited.shortfall
@@ -235,21 +241,28 @@ class Control:
             "GET /requests",
             requests,
             "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
+            is_long=True,
         ),
         ControlRoute("DELETE /requests", forget, "empty the journal"),
-        ControlRoute("POST /requests/count", count, '`{"match"}` → `{"count"}`'),
+        ControlRoute("POST /requests/count", count, '`{"match"}` → `{"count"}`', is_long=True),
         ControlRoute(
             "POST /requests/wait",
             wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
             "else 408",
+            is_long=True,
         ),
         ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
         ControlRoute("GET /requests/live", live, "the journal as an event stream"),
         ControlRoute(
-            "GET /mocks", mocks_loaded, "what is loaded, in matching order, with use counts"
+            "GET /mocks",
+            mocks_loaded,
+            "what is loaded, in matching order, with use counts",
+            is_long=True,
         ),
-        ControlRoute("POST /mocks", add, "add one mock or an array of them → 201 with ids"),
+        ControlRoute(
+            "POST /mocks", add, "add one mock or an array of them → 201 with ids", is_long=True
+        ),
         ControlRoute("DELETE /mocks", remove_all, "remove those added at run time"),
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
@@ -284,8 +297,8 @@ def control_paths() -> Tuple[Tuple[Pattern[str], Mapping[str, ControlRoute]], ..
     return tuple((re.compile(pattern_of(path)), routes) for path, routes in by_path.items())
 
 
-def control_action(request: Request) -> Tuple[Action, Mapping[str, str]]:
-    """The action that a request asks for, and the placeholders of its path."""
+def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
+    """The route that a request takes, and the placeholders of its path."""
     path = request.path[len(CONTROL_PREFIX) :]
     method = request.method
     if method == "HEAD":  # RFC 9110, 9.3.2: what GET answers; its body is left out at the end
@@ -303,7 +316,7 @@ def control_action(request: Request) -> Tuple[Action, Mapping[str, str]]:
             continue
         if method in routes:
             params = {name: unquote(text) for name, text in match.groupdict().items()}
-            return routes[method].action, params
+            return routes[method], params
         allowed = ", ".join(sorted(routes))
         # RFC 9110, 15.5.6: a 405 says in Allow what would do.
         raise Refused(

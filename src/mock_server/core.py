@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Tuple
 
 from .answering import Answerer
-from .errors import BadMock
+from .errors import BadMock, line_of
 from .journal import Journal
-from .limits import WRITERS
+from .limits import GRACE_SECONDS
 from .log import Log
+from .loop import Loop
 from .mocks.sessions import Mocks
 from .operations import Operations
 from .options import Settings
-from .pacer import Turns
+from .repeats import Repeats
 from .tls import self_signed, tls_context
+from .workers import Workers
 
 if TYPE_CHECKING:
     import ssl
 
 
 class Core:
-    """What all ports of a process share: settings, mocks, answers, journal, log, TLS, and turns for
-    unpaced streams; `ports` counts those that are open.
+    """What all ports of a process share: settings, mocks, answers, journal, log, TLS, the loop that
+    does it all and the threads for what takes long; `ports` counts those that are open.
 
     Raises BadMock if a data directory holds a mock that can't be used, OSError if a certificate
     can't be read or made."""
@@ -40,8 +43,46 @@ class Core:
         self.journal = Journal(settings.journal)
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
-        self.turns = Turns(WRITERS)
         self.tls, self.tls_cert = tls_of(settings)
+        self.repeats = Repeats()
+        self.workers = Workers(say=self.log.say)
+        self.loop = Loop(complain=self.complain)
+        self.thread: Optional[threading.Thread] = None  # that runs the loop in the background
+
+    def complain(self, error: Exception) -> None:
+        """Say that something went wrong that should not."""
+        try:
+            if isinstance(error, MemoryError):
+                self.log.say("out of memory: a connection was given up")
+                return
+            what = f"{type(error).__name__}: {error}"
+            self.log.say(f"internal error: {what} (line {line_of(error)}); please report it")
+        except MemoryError:
+            pass  # there is not even enough for that
+
+    def run(self) -> None:
+        """Run the loop until the last port is closed."""
+        try:
+            self.loop.run()
+        finally:
+            self.workers.close()
+            self.log.close()
+            self.loop.close()
+
+    def run_in_background(self) -> None:
+        """Run the loop in a thread, unless it is running already."""
+        if not self.thread and not self.loop.thread:
+            self.thread = threading.Thread(target=self.run, name="loop", daemon=True)
+            self.thread.start()
+
+    def end(self) -> None:
+        """Have the loop end; all ports are closed."""
+        self.loop.stop()
+
+    def wait_for_end(self) -> None:
+        """Wait until the loop has ended, if the last port is closed."""
+        if self.thread and not self.ports:
+            self.thread.join(GRACE_SECONDS)
 
     def operations(self, session: str) -> Operations:
         """What can be done with a session; an empty name is what is without one."""

@@ -56,13 +56,12 @@ class Counters:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
-        call = entry.call  # none if the request could not be read
-        key = entry.provider, call.api if call else None, entry.status, bool(entry.mock)
+        kind = entry.asked.kind
         self.running -= 1
-        self.requests[key] = self.requests.get(key, 0) + 1
+        self.requests[kind] = self.requests.get(kind, 0) + 1
         self.ends[ended] = self.ends.get(ended, 0) + 1
-        self.bytes_sent += entry.bytes_sent
-        self.events_sent += entry.events_sent
+        self.bytes_sent += max(0, entry.sent.bytes)
+        self.events_sent += entry.sent.events
         self.seconds += entry.duration or 0.0
 
     def families(self) -> List[Family]:

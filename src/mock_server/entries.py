@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from .gates import Gate
@@ -10,29 +9,25 @@ from .jsons import copied, timestamp
 from .limits import JOURNAL_BODY, Json
 from .mocks.match import Condition
 from .mocks.near import NearMiss
+from .records import replace
 from .values import Call, Request
 
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
 
 
-class Entry:
-    """One request in the journal.
+class Asked:
+    """What was asked and answered: all of an entry that is the same for equal requests.
 
-    What is shown of it is made when somebody looks, for most are never looked at.  `masked` holds
-    query and headers without credentials; `call` is what was asked, as far as it could be read;
-    `size` is about how many bytes of memory it takes."""
+    `masked` holds query and headers without credentials; `call` is what was asked, as far as it
+    could be read; `size` is about how many bytes of memory an entry takes with this."""
 
-    # There are thousands of them: without a dict each is far smaller.
     __slots__ = (
-        *("number", "moment", "method", "path", "port", "session", "masked", "body", "provider"),
-        *("call", "size", "status", "mock", "fault", "unmatched", "near", "note", "duration"),
-        *("blocked", "bytes_sent", "events_sent", "events_total", "ended", "gate", "is_remembered"),
+        *("method", "path", "port", "session", "masked", "body", "provider", "call", "size"),
+        *("status", "mock", "fault", "unmatched", "near", "note", "events_total"),
     )
 
     def __init__(
         self,
-        number: str,
-        moment: float,
         request: Request,
         masked: Mapping[str, Mapping[str, str]],
         body: Json,
@@ -40,8 +35,6 @@ class Entry:
         call: Optional[Call],
         size: int,
     ) -> None:
-        self.number = number
-        self.moment = moment
         self.method = request.method
         self.path = request.path
         self.port = request.port
@@ -58,43 +51,15 @@ class Entry:
         self.unmatched = False
         self.near: Tuple[NearMiss, ...] = ()
         self.note = ""
-        # What became of it; filled in at the end.
-        self.duration: Optional[float] = None
-        self.blocked = 0.0
-        self.bytes_sent = 0
-        self.events_sent = 0
-        self.events_total: Optional[int] = None
-        self.ended: Optional[str] = None
-        self.gate: Optional[Gate] = None
-        self.is_remembered = True  # until the journal drops it
+        self.events_total: Optional[int] = None  # of a stream that is made as it goes
 
-    def json(self) -> Dict[str, Json]:
-        """All that is shown of it; what is changed in there changes nothing here."""
-        return {
-            "id": self.number,
-            "time": timestamp(self.moment),
-            "port": self.port,
-            "session": self.session or None,
-            "method": self.method,
-            "path": self.path,
-            "query": dict(self.masked["query"]),
-            "headers": dict(self.masked["headers"]),
-            "body": copied(self.body),
-            "provider": self.provider,
-            **self.call_json(),
-            "mock": self.mock or None,
-            "fault": self.fault or None,
-            "status": self.status,
-            "unmatched": self.unmatched,
-            "near_misses": [miss.json() for miss in self.near],
-            "note": self.note,
-            "duration": self.duration,
-            "bytes_sent": self.bytes_sent,
-            "events_sent": self.events_sent,
-            "events_total": self.events_total,
-            "blocked": self.blocked,
-            "ended": self.ended,
-        }
+    @property
+    def kind(self) -> Tuple[Optional[str], Optional[str], int, bool]:
+        """Provider, API, status, and whether a mock answered: what requests are counted by."""
+        api = None
+        if self.call:  # none if the request could not be read
+            api = self.call.api
+        return self.provider, api, self.status, bool(self.mock)
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -109,12 +74,8 @@ class Entry:
             "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
         }
 
-    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
-        """Whether it fulfils conditions, and has ended in the way that is asked for."""
-        if ended is not None and self.ended != ended:
-            return False
-        if not conditions:
-            return True
+    def matches(self, conditions: Sequence[Condition]) -> bool:
+        """Whether it fulfils conditions."""
         # Masked, as they were kept: of credentials only a hash can be asked for.
         query, headers = self.masked["query"], self.masked["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
@@ -123,3 +84,78 @@ class Entry:
         else:
             seen = Call(request, self.provider or "", "", "", "", body=None)
         return all(condition.holds(condition.get(seen)) for condition in conditions)
+
+
+class Sent:
+    """How far an answer has come: bytes of its body, framing included, events, and seconds for
+    which the client took nothing."""
+
+    __slots__ = ("bytes", "events", "blocked")
+
+    def __init__(self, bytes: int = 0, events: int = 0) -> None:
+        self.bytes = bytes
+        self.events = events
+        self.blocked = 0.0
+
+
+class Entry:
+    """One request in the journal.
+
+    What is shown of it is made when somebody looks, for most are never looked at.  `sent` is kept
+    up to date while the answer is under way."""
+
+    # There are thousands of them: without a dict each is far smaller.
+    __slots__ = ("number", "moment", "asked", "sent", "duration", "ended", "gate", "is_remembered")
+
+    def __init__(self, number: str, moment: float, asked: Asked, sent: Sent) -> None:
+        self.number = number
+        self.moment = moment
+        self.asked = asked
+        self.sent = sent
+        self.duration: Optional[float] = None
+        self.ended: Optional[str] = None
+        self.gate: Optional[Gate] = None
+        self.is_remembered = True  # until the journal drops it
+
+    @property
+    def events_total(self) -> Optional[int]:
+        """How many events the whole answer has, as far as that is known."""
+        total = self.asked.events_total
+        if total is None and self.ended == "complete":
+            total = self.sent.events
+        return total
+
+    def json(self) -> Dict[str, Json]:
+        """All that is shown of it; what is changed in there changes nothing here."""
+        asked, sent = self.asked, self.sent
+        return {
+            "id": self.number,
+            "time": timestamp(self.moment),
+            "port": asked.port,
+            "session": asked.session or None,
+            "method": asked.method,
+            "path": asked.path,
+            "query": dict(asked.masked["query"]),
+            "headers": dict(asked.masked["headers"]),
+            "body": copied(asked.body),
+            "provider": asked.provider,
+            **asked.call_json(),
+            "mock": asked.mock or None,
+            "fault": asked.fault or None,
+            "status": asked.status,
+            "unmatched": asked.unmatched,
+            "near_misses": [miss.json() for miss in asked.near],
+            "note": asked.note,
+            "duration": self.duration,
+            "bytes_sent": max(0, sent.bytes),
+            "events_sent": sent.events,
+            "events_total": self.events_total,
+            "blocked": round(sent.blocked, 6),
+            "ended": self.ended,
+        }
+
+    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
+        """Whether it fulfils conditions, and has ended in the way that is asked for."""
+        if ended is not None and self.ended != ended:
+            return False
+        return not conditions or self.asked.matches(conditions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from http import HTTPStatus
 from typing import Any, Iterable, Optional, Tuple
@@ -104,6 +103,8 @@ LONGEST_WORD = 100  # characters of it that are compared
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
+    import difflib
+
     names = sorted(known)  # so that the hint is the same every time
     more = ", …" if len(names) > MOST_NAMES else ""
     del names[MOST_NAMES:]
@@ -148,3 +149,13 @@ def http_phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"
+
+
+def line_of(error: Exception) -> int:
+    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno

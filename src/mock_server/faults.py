@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
-from .plans import Group, gzip_groups
+from .plans import BREATHS, Group, gzip_groups
+from .records import replace
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
-from .values import Fault, Response
+from .values import Breath, Fault, Response
 
 GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
 
@@ -67,8 +67,8 @@ def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
         if isinstance(step, Send):
             if step.last or is_whole(step):
                 return
-            sent += step.events
-            if step.events and sent > after:
+            sent += len(step.ends)
+            if step.ends and sent > after:
                 return
         yield step
 
@@ -100,9 +100,13 @@ def truncating(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Itera
 
     A stream, of which `after` may say how many events, ends cleanly, only without the provider's
     last events."""
-    steps = list(steps)
+    steps, known = [], steps
+    for step in known:
+        steps.append(step)
+        if len(steps) % BREATHS == 0:  # of a long stream all is made before any of it is sent
+            yield Breath()
     sends = [step for step in steps if isinstance(step, Send)]
-    events = sum(step.events for step in sends)
+    events = sum(len(step.ends) for step in sends)
     streams = events > 0 or any(step.last for step in sends)
     if not streams or any(map(is_whole, sends)):
         yield from (step for step in steps if isinstance(step, Wait))
@@ -165,6 +169,6 @@ def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterato
             continue
         last = len(step.data) - 1
         for at in range(len(step.data)):
-            events = step.events if at == last else 0
+            ends = tuple([1 for end in step.ends if end == at + 1])
             in_head = int(at < step.head)
-            yield Send(step.data[at : at + 1], events, in_head, step.last and at == last)
+            yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)

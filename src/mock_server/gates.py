@@ -1,10 +1,13 @@
-"""Gates: one thread lets another go on, or fills the stream that it sends.  May touch threading."""
+"""Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
+
+May touch threading.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Callable, Deque, Iterator, Optional
+from typing import Callable, Deque, Generator, Iterator, NamedTuple, Optional, TypeVar
 
 from .limits import LIVE_BACKLOG
 from .values import Frame, Hold
@@ -33,11 +36,33 @@ class Gate:
             return True
 
 
-Patience = Callable[[Gate, float], None]  # waits until a gate opens, for so many seconds
+class Wanting(NamedTuple):
+    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
+    what comes next, which takes long, is done where it delays nobody."""
+
+    gate: Optional[Gate] = None
+    timeout: float = 0.0
 
 
-def in_a_thread(gate: Gate, timeout: float) -> None:
-    """Waits in this thread, which nothing else interrupts."""
+ASIDE = Wanting()
+Result = TypeVar("Result")
+Work = Generator[Wanting, None, Result]  # it yields what it waits for
+
+
+def done_here(work: Work[Result]) -> Result:
+    """Do all of some work in this thread, which waits where the work does."""
+    try:
+        while True:
+            wanting = next(work)
+            if wanting.gate:
+                wait_here(wanting.gate, wanting.timeout)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+
+
+def wait_here(gate: Gate, timeout: float) -> None:
+    """Wait in this thread until a gate opens, for so many seconds."""
     opened = threading.Event()
     gate.wake = opened.set
     if not gate.take():

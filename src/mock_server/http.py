@@ -8,11 +8,11 @@ from __future__ import annotations
 import binascii
 import functools
 import re
-from dataclasses import dataclass
 from typing import Dict, FrozenSet, List, Mapping, Set, Tuple
 
 from .errors import Refused, http_phrase, shown
 from .limits import HEAD_LIMIT, LINE_LIMIT, MOST_FIELDS, Headers
+from .records import record
 from .secrets import masked, unkeyed
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -100,7 +100,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
 # --- request heads ---
 
 
-@dataclass(frozen=True)
+@record
 class Head:
     """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
 
@@ -256,14 +256,17 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
     return headers, frozenset(repeated)
 
 
-def path_of(data: bytes) -> str:
-    """The path that the beginning of a malformed request seems to be for.
+def begun_head(data: bytes) -> Head:
+    """The head that the beginning of a malformed request seems to be: its method and its path.
 
-    It is answered in the shape of the provider whose path that is."""
-    match = re.match(TOKEN + rb" (/[\x21-\x7e]*)", data[:1024])
+    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
     if not match:
-        return "/"
-    return parse_target(match.group(1).decode())[0]
+        return Head("GET", "/", 1, {})
+    method, target = match.group(1).decode(), match.group(2) or b"/"
+    if method not in METHODS:
+        method = "GET"
+    return Head(method, parse_target(target.decode())[0], 1, {})
 
 
 def bad_field(fields: bytes) -> str:

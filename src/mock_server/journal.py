@@ -10,7 +10,7 @@ from typing import Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from .counters import Counters, Family, gauge
 from .entries import Entry
 from .framings import OPENAI_SSE
-from .gates import Feed, Gate, Patience, in_a_thread
+from .gates import Feed, Gate, Wanting, Work
 from .jsons import compact
 from .limits import JOURNAL, JOURNAL_ROOM
 from .mocks.match import Condition
@@ -46,11 +46,16 @@ class Waiter(Gate):
         if (entry.ended is None) != (wanted.ended is None):
             return
         try:
-            if wanted.session in (EVERY_SESSION, entry.session) and wanted.holds(entry):
-                self.missing -= 1
+            if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
+                self.found(1)
         except Exception:  # noqa: BLE001  it is not the fault of the request that is looked at
-            self.missing = 0  # who waits looks again, and is told
-        if self.missing == 0:
+            self.release()  # who waits looks again, and is told
+
+    def found(self, more: int) -> None:
+        """There are so many more of them."""
+        was_open = self.missing <= 0
+        self.missing -= more
+        if self.missing <= 0 and not was_open:
             self.release()
 
 
@@ -90,12 +95,13 @@ class Journal:
 
     def remember(self, entry: Entry) -> None:
         """Put an entry behind those of its session, and drop what is too much then."""
-        entries = self.sessions.get(entry.session)
+        session = entry.asked.session
+        entries = self.sessions.get(session)
         if entries is None:
-            entries = self.sessions[entry.session] = deque()
+            entries = self.sessions[session] = deque()
         entries.append(entry)
         self.order.append(entry)
-        self.used += entry.size
+        self.used += entry.asked.size
         self.remembered += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
@@ -107,20 +113,21 @@ class Journal:
         while self.order and (self.used > self.room or not self.order[0].is_remembered):
             oldest = self.order.popleft()
             if oldest.is_remembered:
-                self.sessions[oldest.session].popleft()
+                self.sessions[oldest.asked.session].popleft()
                 self.forget(oldest)
 
     def forget(self, entry: Entry) -> None:
         """Forget an entry that its session has dropped.  Its place in the order stays until it is
         first, or too many have gone."""
         entry.is_remembered = False
-        self.used -= entry.size
+        self.used -= entry.asked.size
         self.remembered -= 1
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
-        if entry.session and not self.sessions.get(entry.session):
-            self.sessions.pop(entry.session, None)
+        session = entry.asked.session
+        if session and not self.sessions.get(session):
+            self.sessions.pop(session, None)
 
     def end(self, entry: Entry, ended: str) -> None:
         """Say how a request ended."""
@@ -136,7 +143,7 @@ class Journal:
         """Have those who wait look at an entry, and send it to those who watch."""
         for waiter in self.waiters:
             waiter.look(entry)
-        sessions = (EVERY_SESSION, entry.session)
+        sessions = (EVERY_SESSION, entry.asked.session)
         watching = [feed for session, feed in self.feeds if session in sessions]
         if watching:
             event = "request" if entry.ended is None else "ended"
@@ -185,22 +192,25 @@ class Journal:
         with self.lock:
             gated = list(self.gated.values())
         for entry in gated:
-            if entry.gate and session in (EVERY_SESSION, entry.session):
+            if entry.gate and session in (EVERY_SESSION, entry.asked.session):
                 entry.gate.release(ALL_EVENTS)
 
-    def wait(
-        self, wanted: Wanted, count: int, timeout: float, patience: Patience = in_a_thread
-    ) -> Tuple[List[Entry], bool]:
-        """The requests that are wanted, and whether there were `count` of them in time."""
+    def waiting(self, wanted: Wanted, count: int, timeout: float) -> Work[Tuple[List[Entry], bool]]:
+        """Work that gives the requests that are wanted, and whether there were `count` of them in
+        time."""
+        waiter = Waiter(wanted, count)
         with self.lock:
-            present = self.matching(wanted)
-            if len(present) >= count or self.closed:
-                return present, len(present) >= count
-            # Under the same lock as the look, so that no request comes between.
-            waiter = Waiter(wanted, count - len(present))
+            # Under one lock, so that each request is seen here or by the waiter, and not twice.
+            entries = self.entries(wanted.session)
+            if wanted.ended is not None:
+                entries = [entry for entry in entries if entry.ended == wanted.ended]
             self.waiters.append(waiter)
         try:
-            patience(waiter, timeout)
+            present = [entry for entry in entries if wanted.holds(entry)]
+            with self.lock:
+                waiter.found(len(present))
+            if waiter.missing > 0 and not self.closed:
+                yield Wanting(waiter, timeout)
         finally:
             with self.lock:
                 self.waiters.remove(waiter)

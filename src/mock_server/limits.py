@@ -30,8 +30,9 @@ LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it rea
 
 # --- how much is done at once ---
 
-SPARE_THREADS = 32  # threads that stay to wait for the next connection
-WRITERS = 4  # unpaced streams that write at the same moment; the others wait for their turn
+WORKERS = 4  # threads for what takes long
+LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
+JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
 LOG_LINES = 10_000  # log lines that may wait for a slow standard error
 GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
 QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this

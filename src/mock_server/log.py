@@ -115,19 +115,20 @@ def printable(text: str) -> str:
 
 def request_line(entry: Entry) -> str:
     """One request as a line of text."""
-    path = entry.path
-    if entry.session:
-        path = f"/@{entry.session}{path}"
-    words = [timestamp(entry.moment), str(entry.port), entry.method, path, str(entry.status)]
+    asked, sent = entry.asked, entry.sent
+    path = asked.path
+    if asked.session:
+        path = f"/@{asked.session}{path}"
+    words = [timestamp(entry.moment), str(asked.port), asked.method, path, str(asked.status)]
     if entry.ended != "complete":
         words.append(str(entry.ended))
-    words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{entry.bytes_sent}B"]
-    if entry.call and entry.call.stream:
-        words.append(f"{entry.events_sent} events")
-    words.append(entry.provider or "")
-    if entry.call:
-        words += [entry.call.api, entry.call.model]
-    if entry.mock:
-        words.append(f'"{entry.mock}"')
-    words.append(entry.note)
+    words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{max(0, sent.bytes)}B"]
+    if asked.call and asked.call.stream:
+        words.append(f"{sent.events} events")
+    words.append(asked.provider or "")
+    if asked.call:
+        words += [asked.call.api, asked.call.model]
+    if asked.mock:
+        words.append(f'"{asked.mock}"')
+    words.append(asked.note)
     return " ".join(word for word in words if word)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Dict, Iterator, Mapping, Optional, Set, Tuple
+import threading
+from typing import Any, Dict, Hashable, Iterator, Mapping, Optional, Set, Tuple
 
 from .answered import Answered
-from .mocks.mock import Index
-from .options import Settings
+from .records import replace
 from .values import Request
 from .writing import ahead, frame_size
 
-ANSWER_ROOM = 1024 * 1024  # bytes of an answer that is remembered
+MEMORY_ROOM = 8 * 1024 * 1024  # bytes of memory that answers of all sessions may take
+ANSWER_ROOM = 1024 * 1024  # and one of them
 PAIR_ROOM = 300  # about what the objects of a query parameter take
 OBJECT_ROOM = 2048  # about what the objects of an answer take
+SEEN_MOST = 8192  # requests of which it is known that they came once
 
 
 class NotedHeaders(Mapping[str, str]):
@@ -46,11 +47,11 @@ class NotedHeaders(Mapping[str, str]):
         return len(self.known)
 
 
-# All of a request that its answer depends on: method, path, port, body, query, the names of the
-# headers that were asked for, and their values.  A plain tuple: one is made for every request.
+# All of a request that its answer depends on: method, path, port, session, body, query, names of
+# the headers that were asked for, and their values.  A plain tuple: one is made for every request.
 Names = Tuple[str, ...]
 Query = Tuple[Tuple[str, str], ...]
-Key = Tuple[str, str, int, bytes, Query, Names, Tuple[Optional[str], ...]]
+Key = Tuple[str, str, int, str, bytes, Query, Names, Tuple[Optional[str], ...]]
 
 
 def key_of(request: Request, names: Names) -> Key:
@@ -58,62 +59,86 @@ def key_of(request: Request, names: Names) -> Key:
     headers = request.headers
     values = tuple([headers.get(name) for name in names])
     query = tuple(request.query.items())
-    return request.method, request.path, request.port, request.body, query, names, values
+    session, body = request.session, request.body
+    return request.method, request.path, request.port, session, body, query, names, values
 
 
 def key_size(key: Key) -> int:
     """About how many bytes of memory a key takes."""
-    _, path, _, body, query, _, headers = key
-    size = OBJECT_ROOM + len(path) + len(body)
+    _, path, _, session, body, query, _, headers = key
+    size = OBJECT_ROOM + len(path) + len(session) + len(body)
     size += sum(PAIR_ROOM + len(name) + len(value) for name, value in query)
     return size + sum(len(value) for value in headers if value)
 
 
+class CameBefore:
+    """Which of many things came before, as far as a bounded memory knows: a thing is kept only when
+    it comes again."""
+
+    def __init__(self) -> None:
+        self.marks: Set[int] = set()
+
+    def has(self, thing: Hashable) -> bool:
+        """Whether it came before; from now on it did."""
+        mark = hash(thing)
+        if mark in self.marks:
+            return True
+        if len(self.marks) >= SEEN_MOST:
+            self.marks.clear()
+        self.marks.add(mark)
+        return False
+
+
+def written_out(answered: Answered) -> Answered:
+    """An answer whose stream is made now, as far as that takes no time worth mentioning."""
+    frames = answered.response.frames
+    if frames is None or isinstance(frames, tuple):
+        return answered
+    return replace(answered, response=replace(answered.response, frames=ahead(frames)))
+
+
 class Memory:
-    """Answers to requests that came before, for as long as settings and mocks stay the same.
+    """Answers to requests that came before, for as long as the mocks stay the same.
 
-    An answer depends on nothing but those and the request, so that an equal request need not be
-    read, matched and written out again.  Which headers it depends on is not declared anywhere:
-    those that were asked for while it was made are part of the key of all answers on its path.
-    Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
+    An answer depends on nothing but those, the settings and the request, so that an equal request
+    need not be read, matched and written out again.  Which headers it depends on is not declared
+    anywhere: those that were asked for while it was made are part of the key of all answers on its
+    path.  Kept are answers of up to 1 MiB, `room` bytes of them; then it starts over."""
 
-    def __init__(self, settings: Settings, added: Index, files: Index, room: int) -> None:
-        self.settings = settings
-        self.added, self.files = added, files  # mocks of the session, and from files
+    def __init__(self, room: int = MEMORY_ROOM) -> None:
         self.room = room
-        self.forget()
+        self.lock = threading.Lock()
+        self.seen = CameBefore()
+        self.forget(0)
 
-    def forget(self) -> None:
-        """Start over."""
+    def forget(self, generation: int) -> None:
+        """Start over, with mocks of this generation."""
+        self.generation = generation
         self.used = 0
         self.answers: Dict[Key, Answered] = {}
-        self.header_names: Dict[Tuple[str, str], Tuple[str, ...]] = {}  # noted, by method and path
+        self.header_names: Dict[Tuple[str, str], Names] = {}  # noted, by method and path
 
-    def is_of(self, settings: Settings, added: Index, files: Index) -> bool:
-        """Whether the answers still hold: they were made with these settings from these mocks."""
-        return self.settings is settings and self.added is added and self.files is files
-
-    def find(self, request: Request) -> Optional[Answered]:
-        """The answer to an equal request, as far as is known what its answer depends on."""
+    def key(self, request: Request, generation: int) -> Key:
+        """The key of a request, as far as is known what its answer depends on."""
+        if self.generation != generation:
+            with self.lock:
+                self.forget(generation)
         names = self.header_names.get((request.method, request.path), ())
-        return self.answers.get(key_of(request, names))
+        return key_of(request, names)
 
-    def keep(self, request: Request, noted: Set[str], answered: Answered) -> Answered:
-        """The answer, which is remembered if it can be.  A stream is written out first, as far as
-        that takes no time worth mentioning: a thousand that begin at once are then made once."""
+    def keep(self, request: Request, generation: int, noted: Set[str], answered: Answered) -> None:
+        """Remember an answer, if it can be."""
         frames = answered.response.frames
-        if frames is not None and not isinstance(frames, tuple):
-            frames = ahead(frames)
-            answered = replace(answered, response=replace(answered.response, frames=frames))
         if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
-            return answered
+            return
         size = len(answered.response.body)
         size += sum(map(frame_size, frames or ()))
-        self.put(request, noted, answered, size)
-        return answered
+        with self.lock:
+            if generation == self.generation:  # else it was made with mocks that are gone
+                self.put(request, noted, answered, size)
 
     def put(self, request: Request, noted: Set[str], answered: Answered, size: int) -> None:
-        """Remember an answer of `size` bytes."""
+        """Remember an answer of `size` bytes; for who holds the lock."""
         place = request.method, request.path
         known = self.header_names.get(place, ())
         # The key is made of these names, whatever another thread makes of them meanwhile, and what
@@ -124,7 +149,7 @@ class Memory:
         if size > min(ANSWER_ROOM, self.room):
             return
         if self.used + size > self.room:
-            self.forget()
+            self.forget(self.generation)
         self.header_names[place] = names
         self.answers[key] = answered
         self.used += size

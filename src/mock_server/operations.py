@@ -9,7 +9,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .entries import ENDS, Entry
 from .errors import nearest, shown
-from .gates import Feed, Patience, in_a_thread
+from .gates import Feed, Work
 from .journal import EVERY_SESSION, Journal, Wanted
 from .jsons import parse_json, utf8
 from .limits import Json
@@ -108,18 +108,13 @@ class Operations:
         """How many requests fulfil conditions."""
         return len(self.journal.matching(Wanted(self.session, wanted)))
 
-    def wait(
-        self,
-        wanted: Sequence[Condition],
-        count: int,
-        ended: Optional[str],
-        timeout: float,
-        patience: Patience = in_a_thread,
-    ) -> Waited:
-        """The requests that fulfil conditions and ended as asked, once there are `count` of them;
-        or those that came in `timeout` seconds."""
+    def waiting(
+        self, wanted: Sequence[Condition], count: int, ended: Optional[str], timeout: float
+    ) -> Work[Waited]:
+        """Work that gives the requests that fulfil conditions and ended as asked, once there are
+        `count` of them; or those that came in `timeout` seconds."""
         asked = Wanted(self.session, wanted, ended)
-        came, is_enough = self.journal.wait(asked, count, timeout, patience)
+        came, is_enough = yield from self.journal.waiting(asked, count, timeout)
         if is_enough:
             return Waited(came)
         until = f"within {timeout:g} seconds"

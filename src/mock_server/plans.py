@@ -10,11 +10,11 @@ import zlib
 from typing import Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 from .codings import gzipped, new_gzip
-from .values import Frame, Hold, Plan
+from .values import Breath, Frame, Hold, Plan
 
 WIRE_PLANS: Mapping[str, Plan] = {
     "whole": Plan(coalesce=1_000_000),
-    "event": Plan(),
+    "event": Plan(coalesce=1),
     "byte": Plan(split=1),
     "utf8": Plan(split="utf8"),
     "eol": Plan(split="eol"),
@@ -42,9 +42,12 @@ FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
-    if plan.eol or plan.comments or plan.no_space:
-        return tuple([relined_event(frame, plan) for frame in frames])
-    return frames
+    if not (plan.eol or plan.comments or plan.no_space):
+        return frames
+    changed = (relined_event(frame, plan) for frame in frames)
+    if isinstance(frames, tuple):
+        return tuple(changed)
+    return changed
 
 
 def relined_event(frame: bytes, plan: Plan) -> bytes:
@@ -67,21 +70,28 @@ def relined_event(frame: bytes, plan: Plan) -> bytes:
 # --- events a write ---
 
 Group = Tuple[Frame, int]  # bytes, and how many events lie in them
+BREATHS = 64  # frames after which others have their turn
+GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
 
 
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
     """Frames, up to `most` of them joined into one; none waits for a gate."""
-    joined: List[bytes] = []
+    held: List[bytes] = []
+    size = 0
     for frame in frames:
         if isinstance(frame, bytes):
-            joined.append(frame)
-        if joined and (isinstance(frame, Hold) or len(joined) >= most):
-            yield b"".join(joined), len(joined)
-            joined = []
-        if isinstance(frame, Hold):
+            held.append(frame)
+            size += len(frame)
+        if held and (isinstance(frame, Hold) or len(held) >= most or size > GROUP_SIZE):
+            yield b"".join(held), len(held)
+            held = []
+            size = 0
+        if not isinstance(frame, bytes):
             yield frame, 0
-    if joined:
-        yield b"".join(joined), len(joined)
+        elif len(held) % BREATHS == BREATHS - 1:
+            yield Breath(), 0
+    if held:
+        yield b"".join(held), len(held)
 
 
 # --- gzip ---
@@ -105,7 +115,7 @@ def gzip_groups(
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
     waiting = seen = 0  # events in zlib's buffer, and all so far
     for frame, events in groups:
-        if isinstance(frame, Hold):
+        if not isinstance(frame, bytes):
             yield frame, 0
             continue
         if honest is not None and seen + events > honest:
@@ -133,14 +143,20 @@ CUTS = {
 }
 
 
-def cut_up(data: bytes, split: Union[int, str]) -> List[bytes]:
+def cut_up(data: bytes, split: Union[int, str]) -> Iterator[bytes]:
     """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
     if not split or not data:
-        return [data]
-    if isinstance(split, int):
-        return [data[at : at + split] for at in range(0, len(data), split)]
-    ends = [0, *(match.end() for match in CUTS[split].finditer(data)), len(data)]
-    return [data[start:end] for start, end in zip(ends, ends[1:]) if end > start]
+        yield data
+    elif isinstance(split, int):
+        for at in range(0, len(data), split):
+            yield data[at : at + split]
+    else:
+        start = 0
+        for match in CUTS[split].finditer(data):
+            yield data[start : match.end()]
+            start = match.end()
+        if start < len(data):
+            yield data[start:]
 
 
 TRAILER = "X-Mock-Trailer", "the end"

@@ -1,20 +1,19 @@
-"""The server: ports, threads and their life."""
+"""The server: ports and their life."""
 
 from __future__ import annotations
 
 import os
-import select
 import socket
 import threading
 import time
 from email.utils import formatdate
 from http.server import ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple, Union, cast
+from typing import Any, Optional, Sequence, Set, Tuple, Union
 from urllib.parse import quote
 
 from .connection import Handler
 from .core import Core
-from .errors import Refused, shown
+from .errors import shown
 from .http import SESSION_RULE, good_session
 from .limits import (
     BODY_SECONDS,
@@ -24,19 +23,11 @@ from .limits import (
     JOURNAL,
     LINGER_SECONDS,
     MAX_BODY,
-    SPARE_THREADS,
     STALL_SECONDS,
 )
+from .listener import Listener
 from .options import Settings, read_keywords
-from .pacer import Pacer
 from .session_methods import SessionMethods
-from .sockets import READABLE, TLSConnection, Vanished, ready, shut
-from .steps import Exchange, Send
-from .transport import answer_steps
-from .values import Request
-
-if TYPE_CHECKING:
-    import ssl
 
 
 class MockServer(SessionMethods, ThreadingHTTPServer):
@@ -56,9 +47,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     stall_seconds, linger_seconds = STALL_SECONDS, LINGER_SECONDS
     # What a server begins with.
     stopping = False
-    threads = 0
-    waiting = 0  # the threads among them that wait in accept()
-    clock: Tuple[int, str] = (0, "")  # a second, and its Date
+    clock: Tuple[int, str, bytes] = (0, "", b"")  # a second, and its Date
 
     def __init__(
         self,
@@ -89,11 +78,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.operations = core.operations("")
         self.host = host
         self.stopped = threading.Event()
-        self.lock = threading.Condition()
-        self.pacer = Pacer() if hasattr(select, "epoll") else None
-        self.connections: Dict[socket.socket, bool] = {}  # whether each is busy
+        self.connections: Set[Handler] = set()
         self.address_family = first_family(host, port)
         super().__init__((host, port), Handler)
+        self.listener = Listener(core.loop, self.socket, self.process_request, core.log.say)
         self.port: int = self.server_address[1]
         core.ports += 1
 
@@ -123,7 +111,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         HTTPServer does that, and it can take seconds."""
         # On Windows the option would let two servers have the same port.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
+        # Inherited by the connections, so that none needs a call of its own for it.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.bind(self.server_address)
+        self.socket.setblocking(False)
         self.server_address = self.socket.getsockname()
         # HTTPServer's own, for those who use it as one.
         self.server_name = str(self.server_address[0])
@@ -131,7 +122,8 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
 
     def start(self) -> "MockServer":
         """Serve in the background."""
-        self.hire()
+        self.core.loop.call(self.listener.open)
+        self.core.run_in_background()
         return self
 
     def __enter__(self) -> "MockServer":
@@ -145,160 +137,74 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.start()
         self.stopped.wait()
 
-    def hire(self) -> None:
-        """Start a thread that waits for the next connection.
-
-        Not a threading.Thread, whose start() waits for the new thread to run: a burst of
-        connections would queue behind that."""
-        import _thread
-
-        with self.lock:
-            self.waiting += 1
-            self.threads += 1
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection: what ThreadingHTTPServer starts a thread for, the loop does."""
         try:
-            _thread.start_new_thread(self.work, ())
-        except RuntimeError:  # no more threads to be had; those at work will come back
-            with self.lock:
-                self.waiting -= 1
-                self.threads -= 1
-
-    def work(self) -> None:
-        """Accept connections and serve each to its end, in a thread that counts as waiting.
-
-        Some thread always waits in accept(): the kernel wakes one, and no connection is handed
-        from thread to thread."""
-        while not self.stopping:
-            try:
-                connection, address = self.socket.accept()
-            except OSError:
-                if not self.stopping:
-                    time.sleep(0.05)  # out of descriptors, or the client has left again
-                continue
-            with self.lock:
-                self.waiting -= 1
-                alone = self.waiting == 0
-            if alone and not self.stopping:
-                self.hire()
-            self.serve(connection, address)
-            with self.lock:
-                self.waiting += 1
-                spare = self.waiting > SPARE_THREADS
-            if spare:
-                break
-        with self.lock:
-            self.waiting -= 1
-            self.threads -= 1
-            self.lock.notify_all()
-
-    def serve(self, plain: socket.socket, address: Any) -> None:
-        """Serve one connection."""
-        connection: Any = plain
-        self.connections[plain] = False
-        try:
-            if self.core.tls:
-                connection = self.sealed(plain, self.core.tls)
-            if connection and not self.stopping:
-                self.finish_request(connection, address)
-        except Exception as error:  # noqa: BLE001  the thread must live on
-            self.core.log.say(f"internal error: {type(error).__name__}: {error}; please report it")
-        finally:
-            self.connections.pop(plain, None)
-            self.connections.pop(connection, None)
-            self.shutdown_request(connection or plain)
-
-    def sealed(self, plain: socket.socket, context: "ssl.SSLContext") -> Optional[TLSConnection]:
-        """The connection with TLS, once its client has shaken hands.
-
-        None if it won't, in time or at all.  One that speaks plain HTTP is told so."""
-        import ssl
-
-        plain.settimeout(self.head_seconds)
-        try:
-            first = plain.recv(1, socket.MSG_PEEK)  # left there for the handshake
-            if first == b"\x16":
-                sealed = TLSConnection(context.wrap_socket(plain, server_side=True))
-                self.connections[cast(socket.socket, sealed)] = self.connections.pop(plain, False)
-                return sealed
-            if first:
-                self.ask_for_tls(plain)
-        except ssl.SSLError as error:
-            self.core.log.say(f"TLS handshake failed: {error.reason or error}")
-        except OSError:
-            pass  # the client has left, or is too slow
-        return None
-
-    def ask_for_tls(self, plain: socket.socket) -> None:
-        """Tell a client that speaks plain HTTP to a port with TLS."""
-        message = f"this port speaks TLS; use https://, as in {self.url}"
-        refused = Refused(400, message, code="tls_required")
-        response = self.core.answerer.refuse(Request("GET", "/"), refused).response
-        exchange = Exchange(keep_alive=False, extra=(("Date", self.date()),))
-        sends = [step.data for step in answer_steps(response, exchange) if isinstance(step, Send)]
-        plain.sendall(b"".join(sends))
-        plain.shutdown(socket.SHUT_WR)
-        while ready(plain, READABLE, self.linger_seconds) and plain.recv(65536):
-            pass  # closing with bytes unread would reset the connection under the answer
-
-    def busy(self, connection: socket.socket, is_busy: bool) -> None:
-        """Note whether a connection has a request under way.
-
-        At shutdown the others are closed first."""
-        self.connections[connection] = is_busy
-        if self.stopping and not is_busy:
-            raise Vanished("shutdown")
+            self.finish_request(request, client_address)
+        except Exception as error:  # noqa: BLE001  it costs one connection
+            self.core.loop.complain(error)
+            self.shutdown_request(request)
 
     def date(self) -> str:
         """The Date header, made once a second."""
         second = int(time.time())
         if self.clock[0] != second:
-            self.clock = (second, formatdate(second, usegmt=True))
+            text = formatdate(second, usegmt=True)
+            self.clock = (second, text, text.encode())
         return self.clock[1]
+
+    def date_bytes(self) -> bytes:
+        """The same as bytes."""
+        self.date()
+        return self.clock[2]
 
     def close(self, grace: float = GRACE_SECONDS) -> None:
         """Stop accepting, give responses under way `grace` seconds, then end them."""
+        loop = self.core.loop
         if self.stopped.is_set():
+            return
+        if not loop.thread and not self.core.thread:  # it was never started
+            self.begin_to_close(0.0)
+            loop.close()
+            return
+        loop.call(self.begin_to_close, grace)
+        if loop.thread != threading.get_ident():
+            self.stopped.wait(grace + GRACE_SECONDS)
+            self.core.wait_for_end()
+
+    def begin_to_close(self, grace: float) -> None:
+        """Stop accepting, and have the rest end within `grace` seconds."""
+        if self.stopping:
             return
         self.stopping = True
         self.core.ports -= 1
         if not self.core.ports:
             self.core.journal.close()
-        deadline = time.monotonic() + grace
-        self.wake_acceptors()
-        for connection, is_busy in list(self.connections.items()):
-            # Its thread waits in recv(), which then returns.
-            if not is_busy:
-                shut(connection, socket.SHUT_RD)
-        self.wait_for_threads(deadline - time.monotonic())
-        for connection in list(self.connections):
-            shut(connection, socket.SHUT_RDWR)
-        self.wait_for_threads(0.3)
+        self.listener.close()
         self.server_close()
-        # A thread that is still there may yet need it.
-        if self.pacer and not self.threads:
-            self.pacer.close()
-        self.core.log.close()
-        self.stopped.set()
+        for connection in list(self.connections):
+            if not connection.is_busy:
+                connection.close("shutdown")
+        self.core.loop.at(time.monotonic() + grace, self.cut_off)
+        self.left(None)
 
-    def wait_for_threads(self, timeout: float) -> None:
-        """Wait until all threads have ended, or for so many seconds."""
-        with self.lock:
-            self.lock.wait_for(lambda: not self.threads, max(0.0, timeout))
+    def cut_off(self) -> None:
+        """End what is still under way."""
+        for connection in list(self.connections):
+            connection.close("shutdown")
+
+    def left(self, connection: Any) -> None:
+        """Note that a connection has ended; after the last one there is nothing more to do."""
+        self.connections.discard(connection)
+        if not self.stopping or self.connections or self.stopped.is_set():
+            return
+        if not self.core.ports:
+            self.core.end()
+        self.stopped.set()
 
     def shutdown(self) -> None:
         """The same as `close()`, under socketserver's name."""
         self.close()
-
-    def wake_acceptors(self) -> None:
-        """Make accept() return in every thread that waits there."""
-        shut(self.socket, socket.SHUT_RDWR)  # enough on Linux
-        host = self.host
-        if host == "0.0.0.0":
-            host = "127.0.0.1"
-        for _ in range(self.waiting):  # elsewhere each needs a connection
-            try:
-                socket.create_connection((host, self.port), 0.1).close()
-            except OSError:
-                return
 
 
 def first_family(host: str, port: int) -> socket.AddressFamily:

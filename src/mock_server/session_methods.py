@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, Optional
 
+from .gates import done_here
 from .limits import Json
 from .node import Node
 from .operations import Operations, read_conditions, read_end
@@ -46,11 +47,13 @@ class SessionMethods:
         """The requests that match, as soon as there are `count` of them that have ended as asked.
         TimeoutError, with what came instead, if there are not in so many seconds."""
         wanted = read_conditions(Node({"match": dict(match or {})}).get("match"))
-        waited = self.operations.wait(wanted, count, read_end(Node(ended, "ended")), timeout)
+        end = read_end(Node(ended, "ended"))
+        waited = done_here(self.operations.waiting(wanted, count, end, timeout))
         if waited.shortfall:
             came = []
             for entry in self.operations.entries()[-10:]:
-                came.append(f"{entry.method} {entry.path} ({entry.ended})")
+                asked = entry.asked
+                came.append(f"{asked.method} {asked.path} ({entry.ended})")
             raise TimeoutError(f"{waited.shortfall}; there was {', '.join(came) or 'nothing'}")
         return [entry.json() for entry in waited.entries]
 

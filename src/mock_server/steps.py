@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Union
+from typing import Tuple, Union
 
 from .limits import Headers
-from .values import Hold
+from .records import record
+from .values import Breath, Hold
 
 
-@dataclass(frozen=True)
+@record
 class Send:
     """Bytes that go out in one write, `head` of them before the body.
 
-    `events` of a stream end with them, and `last` says that the stream does."""
+    `ends` says where in them events of a stream end, and `last` that the stream does.  What is
+    `alone` is joined with nothing that is due at the same moment."""
 
     data: bytes
-    events: int = 0
+    ends: Tuple[int, ...] = ()
     head: int = 0
     last: bool = False
+    alone: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Wait:
     """Seconds until the next step is due, counted from when this one was."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
+@record
 class Hang:
     """Nothing more, until the client leaves."""
 
 
-@dataclass(frozen=True)
+@record
 class Cut:
     """The answer ends here, before its end.
 
@@ -42,10 +44,10 @@ class Cut:
     how: str
 
 
-Step = Union[Send, Wait, Hold, Hang, Cut]
+Step = Union[Send, Wait, Hold, Breath, Hang, Cut]
 
 
-@dataclass(frozen=True)
+@record
 class Exchange:
     """What the connection and the request say about how a response is written.
 

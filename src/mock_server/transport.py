@@ -13,24 +13,25 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 from .codings import negotiated, takes_identity
 from .faults import breaks, broken
 from .http import FRAMING_HEADERS, NO_BODY, field_lines, head_bytes
-from .limits import Headers
+from .limits import JOINED, Headers
 from .plans import TRAILER, USUAL_PLAN, Group, chunk, coalesced, cut_up, gzip_body, gzip_groups
 from .steps import Exchange, Send, Step, Wait
-from .values import Delivery, Frame, Hold, Pace, Plan, Response
+from .values import Breath, Delivery, Frame, Hold, Pace, Plan, Response
 
 
 def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
-    made: Iterable[Step] = broken(response.delivery.fault, "steps", intact, exchange)
-    return made
+    if response.delivery.fault is None and isinstance(intact, list):
+        return intact  # a whole answer: there is nothing to join
+    return joined(broken(response.delivery.fault, "steps", intact, exchange))
 
 
 def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket if nothing goes wrong there."""
     answer: Iterable[Step]
     if response.frames is None or response.status in NO_BODY:
-        answer = whole_steps(response, exchange)  # made now: what comes after a pause takes no time
+        answer = whole_steps(response, exchange)  # made now: nothing is left to do after a pause
     else:
         answer = stream_steps(response, exchange, response.frames)
     if response.delivery.delay:
@@ -101,7 +102,7 @@ def complete_head(
 # --- whole answers ---
 
 
-def whole_steps(response: Response, exchange: Exchange) -> List[Step]:
+def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
     headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
@@ -113,7 +114,8 @@ def whole_steps(response: Response, exchange: Exchange) -> List[Step]:
         return [Send(head, head=len(head))]
     if not split or not body:
         return [Send(head + body, head=len(head))]
-    return [Send(head, head=len(head)), *map(Send, cut_up(body, split))]
+    pieces = (Send(piece, alone=True) for piece in cut_up(body, split))
+    return itertools.chain([Send(head, head=len(head), alone=True)], pieces)
 
 
 def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
@@ -151,9 +153,10 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     if exchange.head_only:
         return
     pace = delivery.pace or Pace()
-    # The usual stream is made once and kept as a tuple of steps.
+    # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
+    # a thousand that run at once then take next to nothing.
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
-    if isinstance(frames, tuple) and not unusual:
+    if isinstance(frames, tuple) and pace.between and not unusual:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
     else:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
@@ -207,23 +210,27 @@ def paced_chunks(
     Each group is a chunk and a write, or several where the plan cuts it."""
     pauses = gaps(pace)
     paced = bool(pace.first or pace.between)
+    alone = plan != USUAL_PLAN
     split = plan.split
     if gzip and isinstance(split, str):
         split = ""  # there are no characters and line ends in gzip
     for frame, events in groups:
-        if isinstance(frame, Hold):
+        if not isinstance(frame, bytes):
             yield frame
             continue
         if paced:
             pause = sum(itertools.islice(pauses, events))
             if pause:
                 yield Wait(pause)
-        *pieces, last = cut_up(frame, split)
+        pieces = cut_up(frame, split)
+        last = next(pieces)
         for piece in pieces:
-            yield Send(framed(piece, chunked, plan))
-        yield Send(framed(last, chunked, plan), events)
+            yield Send(framed(last, chunked, plan), alone=True)
+            last = piece
+        data = framed(last, chunked, plan)
+        yield Send(data, (len(data),) * events, alone=alone)
     if chunked:
-        yield Send(chunk(b"", plan), last=True)
+        yield Send(chunk(b"", plan), last=True, alone=alone)
 
 
 def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
@@ -239,3 +246,43 @@ def prepared_chunks(
 ) -> Tuple[Step, ...]:
     """The steps of a recorded or remembered stream whose pauses are all known."""
     return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
+
+
+def joined(steps: Iterable[Step]) -> Iterator[Step]:
+    """The same steps, but what is due at the same moment leaves in one write of at most JOINED
+    bytes."""
+    held: List[Send] = []
+    size = 0
+    for step in steps:
+        if isinstance(step, Breath):
+            yield step
+            continue
+        joins = isinstance(step, Send) and not step.alone
+        if isinstance(step, Send) and joins and size + len(step.data) <= JOINED:
+            held.append(step)
+            size += len(step.data)
+            continue
+        if held:
+            yield one_of(held)
+        held = []
+        size = 0
+        if isinstance(step, Send) and joins:
+            held = [step]
+            size = len(step.data)
+        else:
+            yield step
+    if held:
+        yield one_of(held)
+
+
+def one_of(sends: List[Send]) -> Send:
+    """Several writes as one."""
+    if len(sends) == 1:
+        return sends[0]
+    ends: List[int] = []
+    size = 0
+    for send in sends:
+        ends += [size + end for end in send.ends]
+        size += len(send.data)
+    data = b"".join([send.data for send in sends])
+    return Send(data, tuple(ends), sum([send.head for send in sends]), sends[-1].last)

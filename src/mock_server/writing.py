@@ -20,7 +20,6 @@ from .values import (
     Embedding,
     Failure,
     Frame,
-    Hold,
     Outcome,
     Recorded,
     Reply,
@@ -39,7 +38,7 @@ NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
 
 def frame_size(frame: Frame) -> int:
     """The bytes of a frame; a place where the stream waits has none."""
-    return 0 if isinstance(frame, Hold) else len(frame)
+    return len(frame) if isinstance(frame, bytes) else 0
 
 
 def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:

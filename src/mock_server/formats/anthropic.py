@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import BadField, Refused
 from ..jsons import BASE58, HEX, compact, loose, rfc3339, within
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field
+from ..records import replace
 from ..values import Call, ErrorBody, Failure, Limit, Refusal, Reply, Request, Turn, Usage, walk
 from .anthropic_blocks import (
     anthropic_block,

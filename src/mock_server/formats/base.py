@@ -4,7 +4,6 @@ data. Defining a class registers it.  Pure: no socket, clock, file or lock."""
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import (
     Any,
     Callable,
@@ -24,6 +23,7 @@ from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8
 from ..limits import MOST_INPUTS, Headers, Json
 from ..node import Field
+from ..records import replace
 from ..secrets import scheme_key
 from ..values import (
     ERROR_KINDS,

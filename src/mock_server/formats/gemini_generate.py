@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import replace
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..framings import Framing
 from ..jsons import BASE64URL
 from ..limits import Json
 from ..node import Field
+from ..records import replace
 from ..values import Call, Part, Reasoning, Refusal, Reply, ToolCall, Turn, Usage, walk
 from .base import choices_of
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Dict, Mapping, Tuple, cast
 
 from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys
 from ..limits import Json
+from ..records import replace
 from ..values import Call, ErrorBody, Failure, Reply, Request
 from .gemini import RESOURCE, Gemini
 from .gemini_models import GeminiModels

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field, replace
 from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import MISSING, Because
 from ..formats.base import WireFormat
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
+from ..records import record, replace
 from ..values import (
     Broken,
     Call,
@@ -30,17 +30,17 @@ from .match import Groups
 from .templates import Filling
 
 
-@dataclass(frozen=True)
+@record
 class Neutral:
     """A neutral answer before its templates are filled."""
 
     parts: Tuple[Part, ...]
     stop: str = "stop"
-    usage: Mapping[str, int] = field(default_factory=dict)
+    usage: Mapping[str, int] = {}
     model: str = ""
     id: str = ""
     chunk_size: int = 0
-    extra: Mapping[str, Json] = field(default_factory=dict)
+    extra: Mapping[str, Json] = {}
 
     @functools.cached_property
     def kinds(self) -> FrozenSet[Any]:
@@ -113,7 +113,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
 Form = Union[Neutral, Recorded, Failure]
 
 
-@dataclass(frozen=True)
+@record
 class Answer:
     """One `response` of a mock: its form, status, and how it travels."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import fields
 from typing import Mapping, Optional, Tuple, cast
 
 from ..faults import FAULTS
@@ -12,6 +11,7 @@ from ..http import FRAMING_HEADERS, HEADER_NAME
 from ..jsons import quoted
 from ..node import Node
 from ..plans import WIRE_PLANS
+from ..records import field_names
 from ..values import Delivery, Fault, Pace, Plan
 
 FAULT_KEYS = ("fault", "probability")
@@ -22,7 +22,7 @@ GZIP_CHOICES = ("auto", "always", "never")
 
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
 
-PLAN_KEYS = tuple(field.name for field in fields(Plan))
+PLAN_KEYS = field_names(Plan)
 
 # The words that a key of a wire plan takes.
 PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
@@ -104,7 +104,7 @@ def parse_plan(node: Node) -> Plan:
         check_word(node.get(key), words)
     for key in PLAN_FLAGS:
         node.get(key).flag(False)
-    node.get("coalesce").integer("a number of events", 1, math.inf, 1)
+    node.get("coalesce").integer("a number of events", 1, math.inf, 0)
     return Plan(**node.value)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import re
 import warnings
-from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
@@ -13,6 +12,7 @@ from ..errors import MISSING, shown
 from ..formats.all import APIS, OPERATIONS, PROVIDERS
 from ..limits import Difference, Json
 from ..node import Node
+from ..records import record, replace
 from ..secrets import SECRET, masked
 from ..values import Call
 
@@ -23,7 +23,7 @@ Verdict = Union[bool, Groups]  # whether a condition holds; if it does, perhaps 
 TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
 
 
-@dataclass(frozen=True)
+@record
 class TextMatcher:
     """Holds for a text that passes all tests; None is no text, which only `not` accepts."""
 
@@ -120,7 +120,7 @@ def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
         node.fail(f"too large a regular expression: {error}, found {shown(pattern)}")
 
 
-@dataclass(frozen=True)
+@record
 class Condition:
     """One thing that a mock asks of a call: `holds` of what `get` finds."""
 

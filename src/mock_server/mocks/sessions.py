@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..errors import BadMock
 from ..formats.base import WireFormat
@@ -19,14 +19,13 @@ from .recordings import MockNode, ReadFile
 
 class Session:
     """What one session has of its own, mocks added at run time and how often each mock was used,
-    and all that can be done with its mocks.  `memory` is the answerer's."""
+    and all that can be done with its mocks."""
 
     def __init__(self, name: str, mocks: Mocks) -> None:
         self.name, self.all_mocks = name, mocks
         self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
         self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.memory: Any = None
         self.known_index = Index(())
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
@@ -41,6 +40,7 @@ class Session:
             with self.all_mocks.lock:
                 self.mocks = (*mocks, *self.mocks)
                 self.specs.update({place: placed[place] for place in naming_files})
+        self.all_mocks.has_changed()
         return mocks
 
     def remove(self, ids: Optional[Iterable[str]] = None) -> int:
@@ -55,15 +55,17 @@ class Session:
             for mock in gone:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
+        self.all_mocks.has_changed()
         return len(gone)
 
     def reset(self) -> None:
-        """Forget its mocks, what was remembered of answers, and how often it used any mock."""
+        """Forget its mocks, and how often it used any mock."""
         with self.all_mocks.lock:
             self.mocks, self.known_index = (), Index(())
-            self.specs, self.uses, self.memory = {}, {}, None
+            self.specs, self.uses = {}, {}
             if self.name:
                 self.all_mocks.sessions.pop(self.name, None)
+        self.all_mocks.has_changed()
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
@@ -144,7 +146,13 @@ class Mocks:
         self.lock = threading.Lock()  # of the sessions and what they hold
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
+        self.generations = itertools.count(1)
+        self.generation = 0
         self.files = MockFiles(directories, say, self.read_again)
+
+    def has_changed(self) -> None:
+        """Say, once something has changed, that no answer from before holds any more."""
+        self.generation = next(self.generations)
 
     def session(self, name: str) -> Session:
         """A session, which begins when it is first asked for."""
@@ -157,6 +165,7 @@ class Mocks:
             self.sessions.move_to_end(name)
             if len(self.sessions) > SESSIONS:
                 del self.sessions[next(old for old in self.sessions if old)]
+                self.has_changed()
         return session
 
     @property
@@ -170,3 +179,4 @@ class Mocks:
             sessions = list(self.sessions.values())
         for session in sessions:
             session.read_again(read)
+        self.has_changed()

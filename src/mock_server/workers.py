@@ -1,0 +1,84 @@
+"""Threads for what takes long.  May touch threading."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any, Callable, Optional, Tuple
+
+from .limits import WORKERS
+
+# What is to be done, and who is told what came of it: a value, or an error.
+Report = Callable[[Any, Optional[BaseException]], None]
+Job = Tuple[Callable[[], Any], Report]
+
+
+class Workers:
+    """At most so many threads, started when they are needed; what they can't do yet waits.
+
+    Where no thread can be started, the work is done by whoever brings it, who is slower then:
+    better than not at all."""
+
+    def __init__(self, most: int = WORKERS, say: Callable[[str], None] = lambda line: None) -> None:
+        self.most = most
+        self.say = say
+        self.jobs: "queue.SimpleQueue[Optional[Job]]" = queue.SimpleQueue()
+        self.lock = threading.Lock()
+        self.started = 0
+        self.idle = 0
+        self.has_complained = False
+
+    def do(self, work: Callable[[], Any], report: Report) -> None:
+        """Have something done, and its report told in whatever thread did it."""
+        with self.lock:
+            is_needed = self.idle <= self.jobs.qsize() and self.started < self.most
+            if is_needed:
+                self.started += 1
+        if is_needed and not self.start() and not self.started:
+            perform(work, report)
+            return
+        self.jobs.put((work, report))
+
+    def start(self) -> bool:
+        """Start one more thread, if the system lets it."""
+        try:
+            threading.Thread(target=self.run, name="worker", daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            with self.lock:
+                self.started -= 1
+            if not self.has_complained:
+                self.has_complained = True
+                self.say(f"no thread can be started ({error}): what takes long delays others")
+            return False
+        self.has_complained = False
+        return True
+
+    def run(self) -> None:
+        """Do what comes, until it is over."""
+        while True:
+            with self.lock:
+                self.idle += 1
+            job = self.jobs.get()
+            with self.lock:
+                self.idle -= 1
+            if job is None:
+                break
+            perform(*job)
+            del job  # what came of it is not to be kept until the next one
+        with self.lock:
+            self.started -= 1
+
+    def close(self) -> None:
+        """Have the threads end once nothing waits any more."""
+        for _ in range(self.started):
+            self.jobs.put(None)
+
+
+def perform(work: Callable[[], Any], report: Report) -> None:
+    """Do something and tell what came of it."""
+    try:
+        value = work()
+    except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
+        report(None, error)
+    else:
+        report(value, None)

@@ -284,15 +284,14 @@ def test_a_condition_that_fails_breaks_no_request_but_that_of_who_waits() -> Non
     journal = m.Journal()
     wanted = m.Wanted("", (m.Condition("user", "", lambda call: "", failing),))
 
-    def patience(gate: Any, timeout: float) -> None:
-        entry = m.Entry(
-            "1", 0.0, m.Request("GET", "/"), {"query": {}, "headers": {}}, "", "", None, 1
-        )
-        journal.add(entry)
-        assert gate.take()
-
+    work = journal.waiting(wanted, 1, 1.0)
+    gate, _ = next(work)
+    masked: Any = {"query": {}, "headers": {}}
+    asked = m.Asked(m.Request("GET", "/"), masked, "", "", None, 1)
+    journal.add(m.Entry("1", 0.0, asked, m.Sent()))
+    assert gate and gate.take()
     with pytest.raises(RuntimeError):
-        journal.wait(wanted, 1, 1.0, patience)
+        m.done_here(work)
     assert journal.remembered == 1 and not journal.waiters
 
 

@@ -266,7 +266,8 @@ GET = b"GET /v1/models HTTP/1.1\r\nHost: a\r\n"
         b"GET http://user:SECRETKEY@a/v1/models HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: user:SECRETKEY@a\r\n\r\n",
         GET + b"Referer: http://a/?key=SECRETKEY\r\nOrigin: http://SECRETKEY@a\r\n\r\n",
-        GET + b"page_access_token: SECRETKEY\r\nSec-Token: SECRETKEY\r\nCookie: a=SECRETKEY\r\n\r\n",
+        GET
+        + b"page_access_token: SECRETKEY\r\nSec-Token: SECRETKEY\r\nCookie: a=SECRETKEY\r\n\r\n",
         GET
         + b"Authorization: Bearer SECRETKEY\r\n"
         + b'X-Mock-Response: {"error": "{{header.authorization}}"}\r\n\r\n',

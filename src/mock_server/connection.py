@@ -219,8 +219,9 @@ class Handler(Channel):
             return replace(answered, is_repeatable=False), coding
         # Uncoded, whatever the client takes: it has to be told.
         answered = answerer.refuse(request, refused)
-        answered = replace(answered, response=replace(answered.response, may_gzip=False))
-        return answered, "identity"
+        uncoded = replace(answered.response, may_gzip=False)
+        # Not remembered: a mock may have been used all the same, and counts it.
+        return replace(answered, response=uncoded, is_repeatable=False), "identity"
 
     def done(self, work: Work[Answered]) -> Waiting[Answered]:
         """What work gives, once it is done; it waits, or is done aside, where it wants to be."""

@@ -354,7 +354,6 @@ def field_lines(headers: Headers) -> bytes:
     return "".join(lines).encode("latin-1", "replace")
 
 
-@functools.lru_cache(maxsize=1024)
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
-from typing import Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type, Union
 
 from .errors import MISSING
 from .jsons import ALNUM, compact, sorted_compact, token, utf8
@@ -241,46 +240,6 @@ class Reply:
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
         return [part for part in self.parts if isinstance(part, ToolCall)]
-
-
-@record
-class Delta:
-    """A piece of one part of a reply: `head` is true for the first piece of the part at `index`,
-    `first` for the first part of its kind.  A tool call's pieces are those of its arguments as
-    JSON text."""
-
-    index: int
-    part: Part
-    piece: str
-    head: bool
-    first: bool
-
-
-WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
-ARGUMENT_PIECES = re.compile(r"\w+|\W+")
-
-
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text."""
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    return words.findall(text)
-
-
-def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
-    """A reply as a model streams it, part by part; a part without text is one empty piece.
-    `layout` writes arguments."""
-    kinds = [type(part) for part in reply.parts]
-    for index, part in enumerate(reply.parts):
-        if isinstance(part, Embedding):
-            continue
-        if isinstance(part, ToolCall):
-            cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
-        else:
-            cut = pieces(getattr(part, "text", ""), reply.chunk_size)
-        first = kinds[index] not in kinds[:index]
-        for number, piece in enumerate(cut or [""]):
-            yield Delta(index, part, piece, number == 0, first)
 
 
 # --- what goes wrong ---

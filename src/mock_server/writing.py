@@ -50,7 +50,9 @@ def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
     for frame in rest:
         begun.append(frame)
         # With what it takes itself: a stream of empty events is bounded, too.
-        size += EMPTY_FRAME + frame_size(frame)
+        size += EMPTY_FRAME
+        if isinstance(frame, bytes):
+            size += len(frame)
         if size > AHEAD:
             return itertools.chain(begun, rest)
     return tuple(begun)
@@ -84,7 +86,10 @@ def written(
         check_repeats(call, outcome)
         if call.stream:
             return streamed(wire, call, outcome, status, delivery)
-        body = wire.encode(merged(wire.whole(call, outcome), outcome.extra))
+        value = wire.whole(call, outcome)
+        if outcome.extra:
+            value = merged(value, outcome.extra)
+        body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
     if call.stream and (outcome.frames or outcome.values):

@@ -3,7 +3,6 @@ data. Defining a class registers it.  Pure: no socket, clock, file or lock."""
 
 from __future__ import annotations
 
-import itertools
 from typing import (
     Any,
     Callable,
@@ -20,7 +19,7 @@ from typing import (
 
 from ..errors import BadField, http_phrase
 from ..framings import OPENAI_SSE, Framing
-from ..jsons import HEX, compact, utf8
+from ..jsons import HEX, compact, utf8, within
 from ..limits import MOST_INPUTS, Headers, Json
 from ..node import Field
 from ..records import replace
@@ -51,20 +50,27 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
     Only what came last counts: a tool result before the last user message is history.  Assistant
     messages that follow each other are one turn: google-genai's chats append a streamed answer
     as one `model` content a chunk."""
-    runs = [role for role, _ in itertools.groupby(turn.role for turn in turns)]
-    user = ""
-    tool_result = None
-    for turn in turns:
-        if turn.role == "user":
-            user, tool_result = turn.text, None
-        elif turn.role == "tool":
-            tool_result = turn.text
+    user, tool_result, turn, before = "", None, 0, ""
+    instructions: List[str] = []
+    texts: List[str] = []
+    for said in turns:
+        role, text = said.role, said.text
+        texts.append(text)
+        if role == "user":
+            user, tool_result = text, None
+        elif role == "tool":
+            tool_result = text
+        elif role == "system":
+            instructions.append(text)
+        elif role != before:
+            turn += 1
+        before = role
     return {
         "user": user,
-        "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
+        "system": "\n".join(instructions),
         "tool_result": tool_result,
-        "turn": runs.count("assistant"),
-        "prompt": "\n".join(turn.text for turn in turns),
+        "turn": turn,
+        "prompt": "\n".join(texts),
     }
 
 
@@ -147,7 +153,7 @@ class WireFormat:
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model or deployment that is asked."""
-        return params.get("model") or str(body.get("model").value or "")
+        return params.get("model") or str(within(body.value, "model") or "")
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Whether the answer is to be streamed."""

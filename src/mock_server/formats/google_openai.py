@@ -60,7 +60,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
         """Nothing."""
         return {}
 
-    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
         """Keys in order, no padding."""
         return cast(Dict[str, Json], sorted_keys(chunk))
 
@@ -107,11 +107,11 @@ class VertexChat(Vertex, GeminiChat):
         """With the traffic type in its usage."""
         return merged(super().whole(call, reply), TRAFFIC)
 
-    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
         """The same on the chunk that has one."""
         if chunk.get("usage"):
             chunk = merged(chunk, TRAFFIC)
-        return super().padded(call, chunk, number)
+        return super().padded(call, chunk)
 
 
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):

@@ -51,30 +51,39 @@ class Neutral:
             kinds = kinds - {Structure} | {Text}
         return frozenset(kinds)
 
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether its parts serve every call as they are: none has a template."""
+        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
+
+    @functools.cached_property
+    def plain_tokens(self) -> Tuple[int, int]:
+        """What its parts cost as they are."""
+        return tokens_of(self.parts)
+
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
-        filling = Filling(call, groups)
-        parts = tuple(filled_part(part, filling) for part in self.parts)
+        if self.is_plain:
+            parts, tokens = self.parts, self.plain_tokens
+        else:
+            filling = Filling(call, groups)
+            parts = tuple(filled_part(part, filling) for part in self.parts)
+            tokens = tokens_of(parts)
         return Reply(
             parts,
             self.stop,
-            self.spent(call, parts),
+            self.spent(call, *tokens),
             self.model or call.model,
             self.id,
             self.chunk_size,
             self.extra,
         )
 
-    def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
-        """Token counts: given, or estimated from the texts."""
+    def spent(self, call: Call, thought: int, told: int) -> Usage:
+        """Token counts: given, or what it took to think and to tell the answer."""
         given = self.usage
-        # Of the texts, not of events: a streamed answer has the counts of a whole one.
-        thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
-        told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
-        reasoning, cached = given.get("reasoning_tokens"), given.get("cached_tokens", 0)
-        if reasoning is None:
-            reasoning = estimate(thought) if thought else 0
-        output = given.get("output_tokens", reasoning + estimate(told))
+        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
+        output = given.get("output_tokens", reasoning + told)
         # What is estimated is never less than its share that is given, nor a share more than it.
         asked = given.get("input_tokens", max(estimate(call.prompt), cached))
         return Usage(asked, output, min(reasoning, output), cached)
@@ -88,6 +97,21 @@ class Neutral:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
         return None
+
+
+def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
+    """About how many tokens thoughts have, which may be none, and all else."""
+    # Of the texts, not of events: a streamed answer has the counts of a whole one.
+    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
+    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
+    return estimate(thought) if thought else 0, estimate(told)
+
+
+def has_template(part: Part) -> bool:
+    """Whether there is something to fill in a part."""
+    if isinstance(part, ToolCall):
+        return "{{" in compact([part.name, part.id, part.arguments])
+    return "{{" in getattr(part, "text", "")
 
 
 def told_text(part: Part) -> str:
@@ -104,8 +128,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
         return Text(compact(filling.of(part.value)))
-    # Nothing to fill: the same part serves every call.
-    if isinstance(part, Embedding) or "{{" not in part.text:
+    if isinstance(part, Embedding) or not has_template(part):
         return part
     return type(part)(filling.of(part.text))
 

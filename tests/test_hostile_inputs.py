@@ -322,3 +322,8 @@ def test_a_hint_compares_no_long_word_and_not_with_thousands_of_names(monkeypatc
     )
     hint = m.nearest("x" * 10_000_000, [f"added-{number}" for number in range(10_000)])
     assert len(compared[0][0]) == 100 and len(compared[0][1]) == 500 and hint.endswith(", …")
+
+
+def test_a_mock_has_no_more_parts_than_it_takes_no_time_to_say() -> None:
+    with pytest.raises(m.BadMock, match="has 10001 parts, and an answer has at most 10000"):
+        m.parse_neutral(m.Node({"parts": [{"text": "a"}] * 10_001}))

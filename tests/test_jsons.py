@@ -54,3 +54,12 @@ def test_what_json_allows_is_read() -> None:
     data = b'\xef\xbb\xbf{"a": [1, 2.5, "\\ud83d\\ude80", null]}'
     assert m.parse_json(data) == {"a": [1, 2.5, "🚀", None]}
     assert m.parse_json(b"[" * 200 + b"]" * 200)
+
+
+@pytest.mark.parametrize(
+    "value", [{"b": [[1.5, 2], []], "a": {"ü<": "x"}}, [{"z": 1, "a": [[0]]}], [], 5]
+)
+def test_an_array_at_a_time_is_laid_out_as_all_at_once(value: Any) -> None:
+    assert m.by_rows(m.compact)(value) == m.compact(value)
+    assert m.by_rows(m.go_json)(value) == m.go_json(value)
+    assert m.by_rows(m.sorted_compact, sorts=True)(value) == m.sorted_compact(value)

@@ -57,6 +57,24 @@ def go_json(value: Json) -> str:
     return compact(value).translate(GO_ESCAPES)
 
 
+def by_rows(layout: Callable[[Json], str], sorts: bool = False) -> Callable[[Json], str]:
+    """A compact layout of a value with thousands of vectors in it, an array at a time.
+
+    json's C code lets no other thread go on until it is done, which takes half a second for
+    them all."""
+
+    def one_by_one(value: Json) -> str:
+        if isinstance(value, dict):
+            names = sorted(value) if sorts else value
+            members = [f"{layout(name)}:{one_by_one(value[name])}" for name in names]
+            return "{" + ",".join(members) + "}"
+        if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
+            return "[" + ",".join(map(one_by_one, value)) + "]"
+        return layout(value)
+
+    return one_by_one
+
+
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     """JSON laid out as json.dumps(indent=2) does it."""
     # Several times as fast as that, which indents in Python and yields every token.

@@ -236,7 +236,7 @@ class Reply:
         embedding = next(part for part in self.parts if isinstance(part, Embedding))
         return [list(embedding.of(index)) for index in range(number)]
 
-    @property
+    @functools.cached_property
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
         return [part for part in self.parts if isinstance(part, ToolCall)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Callable, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
-from ..jsons import compact, laid_out, utf8, within
+from ..jsons import by_rows, compact, laid_out, utf8, within
 from ..limits import Headers, Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Request, Turn
@@ -77,7 +77,7 @@ class BedrockInvoke(Bedrock):
     """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
 
     api = "invoke"
-    layout = staticmethod(compact)
+    layout: Callable[..., str] = staticmethod(compact)
     family = ""  # one of FAMILIES, or claude
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
@@ -179,6 +179,7 @@ class BedrockEmbed(BedrockInvoke):
 
     operation = "embed"
     speaks = frozenset((Embedding,))
+    layout = staticmethod(by_rows(compact))
 
 
 class BedrockTitanEmbed(BedrockEmbed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, List, Mapping, Sequence
 
+from ..jsons import by_rows, compact
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Turn
@@ -69,6 +70,7 @@ class CohereEmbed(Cohere):
     }
     speaks = frozenset((Embedding,))
     # Quoted from misbahsy/RAGTune, issue 2, for `texts`; unverified for the others.
+    layout = staticmethod(by_rows(compact))
     most_inputs = 96
     too_many = "invalid request: total number of {path} must be at most {most} - received {found}"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Tuple, cast
+from typing import Callable, Dict, Mapping, Tuple, cast
 
-from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys
+from ..jsons import BASE64URL, by_rows, indented, merged, sorted_compact, sorted_keys
 from ..limits import Json
 from ..records import replace
 from ..values import Call, ErrorBody, Failure, Reply, Request
@@ -24,7 +24,7 @@ class GoogleCompatible(Gemini):
     """What they share: Google's credentials and headers, and its errors in an array of one
     (section 7)."""
 
-    layout = staticmethod(sorted_compact)
+    layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
     # Recorded, other than Gemini's own type (section 7).
     json_type = "application/json"
@@ -69,6 +69,7 @@ class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/embeddings",)
+    layout = staticmethod(by_rows(sorted_compact, sorts=True))
 
 
 class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):

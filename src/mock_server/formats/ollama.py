@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
 from ..framings import GO_LINES, Framing
-from ..jsons import HEX, LOWER_ALNUM, go_json, this_second, token
+from ..jsons import HEX, LOWER_ALNUM, by_rows, go_json, this_second, token
 from ..limits import Json
 from ..node import Field
 from ..values import (
@@ -97,7 +97,7 @@ class Ollama(WireFormat):
 
     provider = "ollama"
     credentials = ()  # a Bearer may come, and is ignored (2.3)
-    layout = staticmethod(go_json)  # and no line end behind a whole answer
+    layout: Callable[..., str] = staticmethod(go_json)  # and no line end behind a whole answer
     no_body = "missing request body"
     json_type = "application/json; charset=utf-8"
     stream_type = "application/x-ndjson"
@@ -277,6 +277,7 @@ class OllamaEmbed(Ollama):
     operation, api = "embed", "embed"
     routes: Tuple[str, ...] = ("POST /api/embed", "POST {prefix*}/api/embed")
     fields: Mapping[str, str] = {**Ollama.fields, "input": "a string or an array!"}
+    layout = staticmethod(by_rows(go_json))
     speaks = frozenset((Embedding,))
 
     def inputs(self, body: Field) -> List[str]:

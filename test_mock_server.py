@@ -8,7 +8,6 @@ rooms' own tests are in tests/.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gzip
 import hashlib
 import http.client
@@ -155,6 +154,36 @@ def test_a_signal_ends_it_with_streams_under_way_and_status_0(folder: Any) -> No
         assert process.wait(PATIENCE) == 0
         for stream in streams:
             stream.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits to set")
+def test_with_few_descriptors_it_refuses_who_comes_too_many_and_is_whole_again_afterwards(
+    folder: Any,
+) -> None:
+    import resource
+
+    def with_few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    data = folder({"response": {"text": "pong"}})
+    with launched("0", "--data", data, preexec_fn=with_few) as (process, [port]):
+        waiting = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(80)]
+        refused = 0
+        for client in waiting[-10:]:
+            answer = client.recv(9999)
+            refused += answer.startswith(b"HTTP/1.1 503 ") and b"no room" in answer
+        assert refused == 10
+        for client in waiting:
+            client.close()
+        statuses = set()
+        while 200 not in statuses:  # it may not have seen yet that they have gone
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                statuses.add(
+                    fetch(port, "POST", "/v1/chat/completions", json.dumps(ASK).encode())[0]
+                )
+        process.send_signal(signal.SIGTERM)
+        log = process.stderr.read().decode()
+        assert log.count("connections are refused") == 1 and "Traceback" not in log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -1044,7 +1073,7 @@ def test_the_readme_lists_every_key_of_a_mock() -> None:
     assert first_words("fault") == list(m.FAULTS)
     by_key = {words(row[0])[0]: row for row in table("response key")}
     assert words(by_key["fault"][2]) == [*m.FAULTS, "after_events"]
-    assert first_words("wire key") == [one.name for one in dataclasses.fields(m.Plan)]
+    assert first_words("wire key") == list(m.field_names(m.Plan))
     names = README.split("Names for the common ones:")[1].split(".")[0]
     assert words(names) == list(m.WIRE_PLANS)
     forms = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
 from .entries import Asked
@@ -14,6 +13,7 @@ from .jsons import compact, utf8
 from .limits import JOURNAL_BODY, Headers, Json
 from .mocks.mock import Uses
 from .mocks.near import NearMiss
+from .records import record, replace
 from .values import Call, Request, Response
 
 # About how many bytes of memory an entry takes: its objects, a byte of a body once it is JSON, and
@@ -23,7 +23,7 @@ BODY_BYTE_SIZE = 16
 NEAR_MISS_SIZE = 2000
 
 
-@dataclass(frozen=True)
+@record
 class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 

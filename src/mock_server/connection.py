@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import time
 from bisect import bisect_right
-from dataclasses import replace
 from typing import Iterable, Optional, Tuple, Union
 
 from .answered import Answered, asked_of
@@ -19,6 +18,7 @@ from .handshake import sealed
 from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import JOINED, LONG, Headers
 from .loop import TURN
+from .records import replace
 from .repeats import MARKS, Repeat, repeat_of
 from .sockets import DONT_WAIT, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait

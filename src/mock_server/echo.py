@@ -21,7 +21,8 @@ def echoed(call: Call) -> Reply:
     part: Part = Text(text)
     if call.operation == "embed":
         size = dimensions(call)
-        part = Embedding(tuple(unit_vector(one, size) for one in call.inputs))
+        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
+        part = Embedding(tuple(vectors[one] for one in call.inputs))
     return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
 
 

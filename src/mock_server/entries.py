@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from .gates import Gate
@@ -10,6 +9,7 @@ from .jsons import copied, timestamp
 from .limits import JOURNAL_BODY, Json
 from .mocks.match import Condition
 from .mocks.near import NearMiss
+from .records import replace
 from .values import Call, Request
 
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from http import HTTPStatus
 from typing import Any, Iterable, Optional, Tuple
@@ -98,13 +97,22 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
+MOST_NAMES = 500  # that a word is compared with
+LONGEST_WORD = 100  # characters of it that are compared
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
+    import difflib
+
     names = sorted(known)  # so that the hint is the same every time
-    near = difflib.get_close_matches(word, names, n=1)
+    more = ", …" if len(names) > MOST_NAMES else ""
+    del names[MOST_NAMES:]
+    # Nobody misspells a name by so much: difflib takes its time over long words.
+    near = difflib.get_close_matches(word[:LONGEST_WORD], names, n=1)
     if near:
         return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names)
+    return "known: " + ", ".join(names) + more
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:

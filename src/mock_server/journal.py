@@ -45,8 +45,11 @@ class Waiter(Gate):
         # Each is counted once: when it comes, or, if it matters how it ended, when it ends.
         if (entry.ended is None) != (wanted.ended is None):
             return
-        if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
-            self.found(1)
+        try:
+            if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
+                self.found(1)
+        except Exception:  # noqa: BLE001  it is not the fault of the request that is looked at
+            self.release()  # who waits looks again, and is told
 
     def found(self, more: int) -> None:
         """There are so many more of them."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import hashlib
 import json
 import time
-from typing import Iterable, Mapping, NoReturn, Tuple
+from typing import Callable, Iterable, List, Mapping, NoReturn, Tuple
 
 from .limits import DEPTH_LIMIT, DIGIT_LIMIT, Json
 
@@ -20,11 +21,32 @@ BASE64URL = ALNUM + "-_"
 
 # --- layouts ---
 
-compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-sorted_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-loose = json.JSONEncoder(ensure_ascii=False).encode
-spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 quoted = json.encoder.encode_basestring  # of one string
+
+NUMBERS = frozenset((int, float))  # types; no boolean is of either
+
+
+def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json], str]:
+    """A function that writes JSON, with these separators."""
+    usual = json.JSONEncoder(ensure_ascii=False, separators=(between, colon), sort_keys=sort_keys)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # a Python without json's C code
+        return usual.encode
+    # Made once: json.dumps makes one for every value, which takes longer than a small one does.
+    encode = make(None, usual.default, quoted, None, colon, between, sort_keys, False, True)
+
+    def write(value: Json) -> str:
+        if isinstance(value, str):
+            return quoted(value)
+        return "".join(encode(value, 0))
+
+    return write
+
+
+compact = layout(",", ":")
+sorted_compact = layout(",", ":", sort_keys=True)
+loose = layout(", ", ": ")
+spaced = layout(",", ": ")
 
 GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
@@ -38,26 +60,39 @@ def go_json(value: Json) -> str:
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     """JSON laid out as json.dumps(indent=2) does it."""
     # Several times as fast as that, which indents in Python and yields every token.
-    if isinstance(value, str):
-        return quoted(value)
-    if value is None:
-        return "null"
-    if type(value) is int:  # with null most of what is no text
-        return str(value)
     if not value or not isinstance(value, (dict, list)):
         return compact(value)
     inner = line + step
     between = "," + inner
-    if isinstance(value, dict):
-        members = [f"{quoted(key)}: {indented(item, step, inner)}" for key, item in value.items()]
-        return "{" + inner + between.join(members) + line + "}"
-    items = [indented(item, step, inner) for item in value]
-    return "[" + inner + between.join(items) + line + "]"
+    if isinstance(value, list):
+        if NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
+            return "[" + inner + compact(value)[1:-1].replace(",", between) + line + "]"
+        items = [indented(item, step, inner) for item in value]
+        return "[" + inner + between.join(items) + line + "]"
+    members: List[str] = []
+    for key, item in value.items():
+        if isinstance(item, str):
+            text = quoted(item)
+        elif item is None:
+            text = "null"
+        elif type(item) is int:  # with text and null most of what there is
+            text = str(item)
+        else:
+            text = indented(item, step, inner)
+        members.append(f"{quoted(key)}: {text}")
+    return "{" + inner + between.join(members) + line + "}"
 
 
 def utf8(text: str) -> bytes:
     """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
+    """A value as UTF-8; bytes are JSON that is laid out already."""
+    if isinstance(value, bytes):
+        return value
+    return utf8(layout(value))
 
 
 # --- reading ---
@@ -88,8 +123,10 @@ DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_consta
 
 def parse_json(data: bytes) -> Json:
     """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column."""
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[3:]
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
     try:

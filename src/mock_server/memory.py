@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import Any, Dict, Hashable, Iterator, Mapping, Optional, Set, Tuple
 
 from .answered import Answered
+from .records import replace
 from .values import Request
 from .writing import ahead, frame_size
 

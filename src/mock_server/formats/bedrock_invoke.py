@@ -6,7 +6,7 @@ import base64
 import re
 from typing import Iterable, Iterator, List, Mapping, Sequence, Tuple
 
-from ..jsons import compact, utf8, within
+from ..jsons import compact, laid_out, utf8, within
 from ..limits import Headers, Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Request, Turn
@@ -14,6 +14,7 @@ from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
+from .runs import Stencil
 from .shapes import texts_of
 
 # Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an
@@ -68,8 +69,8 @@ def invoked_turn(message: Json) -> Turn:
 
 def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
     """One of the maker's events, as base64 of its JSON (10.1)."""
-    text = value if isinstance(value, str) else compact(value)
-    return "chunk", {"bytes": base64.b64encode(utf8(text)).decode(), "p": padding}
+    data = utf8(value) if isinstance(value, str) else laid_out(value, compact)
+    return "chunk", {"bytes": base64.b64encode(data).decode(), "p": padding}
 
 
 class BedrockInvoke(Bedrock):
@@ -134,8 +135,8 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
-        for value in self.values(call, reply):
-            if value["type"] == "message_stop":
+        for name, value in self.values(call, reply):
+            if name == "message_stop":
                 value = {**value, "amazon-bedrock-invocationMetrics": metrics}
             yield value
 
@@ -153,7 +154,12 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Converse's events in chunks."""
-        return self.chunks(({name: value} for name, value in self.values(call, reply)), call)
+        return self.chunks(self.named(call, reply), call)
+
+    def named(self, call: Call, reply: Reply) -> Iterator[Json]:
+        """Converse's events as members of objects."""
+        for name, value, texts in self.values(call, reply):
+            yield from map(Stencil({name: value}).filled, texts)
 
 
 class BedrockOther(BedrockInvoke):
@@ -202,10 +208,16 @@ class BedrockCohereEmbed(BedrockEmbed):
     family = "cohere-embed"
     routes = (INVOKE,)
     fields = {"texts": "an array", "input_type": "a string"}
+    most_inputs = 96
+    # As bodies are refused that do not fit the model's schema (10.2); this bound is unverified.
+    too_many = (
+        "Malformed input request: #/{path}: expected maximum item count: {most}, found: {found}, "
+        "please reformat your input and try again."
+    )
 
     def inputs(self, body: Field) -> List[str]:
         """The texts."""
-        return texts_of(body.get("texts"))
+        return texts_of(self.counted(body.get("texts")))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""

@@ -45,6 +45,7 @@ class Mistral(OpenAI):
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     bad_json = "Invalid JSON: {}"
+    too_many = "List should have at most {most} items after validation, not {found}"
     errors = MISTRAL_ERRORS
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import re
 import warnings
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
@@ -13,6 +12,8 @@ from ..errors import MISSING, shown
 from ..formats.all import APIS, OPERATIONS, PROVIDERS
 from ..limits import Difference, Json
 from ..node import Node
+from ..records import record, replace
+from ..secrets import SECRET, masked
 from ..values import Call
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
@@ -22,12 +23,13 @@ Verdict = Union[bool, Groups]  # whether a condition holds; if it does, perhaps 
 TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
 
 
-@dataclass(frozen=True)
+@record
 class TextMatcher:
     """Holds for a text that passes all tests; None is no text, which only `not` accepts."""
 
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
+    private: bool = False  # whether the text is a credential, and what groups find a piece of it
 
     def __call__(self, text: Optional[str]) -> Verdict:
         """Whether it holds, with what named groups found; one that took no part is empty."""
@@ -38,6 +40,8 @@ class TextMatcher:
                 return False
             if passed is not True:
                 groups.update(passed.groupdict(""))
+        if self.private:
+            groups = {name: masked("key", found) for name, found in groups.items()}
         return groups or True
 
 
@@ -116,7 +120,7 @@ def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
         node.fail(f"too large a regular expression: {error}, found {shown(pattern)}")
 
 
-@dataclass(frozen=True)
+@record
 class Condition:
     """One thing that a mock asks of a call: `holds` of what `get` finds."""
 
@@ -193,7 +197,10 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
 
     if node.value is None:
         return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
-    return Condition(f"{key}.{name}", node.value, get, text_matcher(node))
+    matcher = text_matcher(node)
+    if SECRET.fullmatch(name):
+        matcher = replace(matcher, private=True)
+    return Condition(f"{key}.{name}", node.value, get, matcher)
 
 
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:

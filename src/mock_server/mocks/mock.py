@@ -8,7 +8,6 @@ import math
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
@@ -17,6 +16,7 @@ from ..formats.base import WireFormat
 from ..jsons import sorted_compact
 from ..limits import Difference
 from ..node import Node
+from ..records import record
 from ..values import Call, Delivery, Failure, Limit
 from .answer import Answer
 from .match import Condition, Groups, Verdict, conditions
@@ -53,7 +53,7 @@ class Uses:
         return is_admitted, limit
 
 
-@dataclass(frozen=True)
+@record
 class Found:
     """The mock that answers a call, its answer, the number of this use, counted from 0, and what
     named groups of regular expressions found."""
@@ -66,7 +66,7 @@ class Found:
     limit: Optional[Limit] = None
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Mock:
     """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
     with sorted keys.  How often it was used is each session's own to know."""
@@ -79,6 +79,10 @@ class Mock:
     times: Optional[int] = None
     canonical: str = ""
     limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
+
+    # Two that say the same are still two mocks.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     @property
     def id(self) -> str:

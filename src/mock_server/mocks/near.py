@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Sequence, Tuple
 
 from ..errors import MISSING, Because, shown
 from ..formats.base import WireFormat
 from ..jsons import compact
 from ..limits import Difference, Json
+from ..records import record
 from ..secrets import unsecret
 from ..values import Call
 from .match import MATCH_KEYS
@@ -45,7 +44,7 @@ def parting_of(one: str, other: str, default: int) -> int:
     return default
 
 
-@dataclass(frozen=True)
+@record
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
 
@@ -143,6 +142,8 @@ def near_misses(
 def likeness(difference: Difference) -> float:
     """How alike the two texts of a difference are, from 0 to 1."""
     _, got, expected = difference
+    import difflib
+
     matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
     return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
 

@@ -1,0 +1,327 @@
+"""The loop: what is told when, in which order, and with which kind of poller."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any, Iterator, List
+
+import pytest
+from clients import PATIENCE, STREAMING, Raw, chat, post, wait_until
+
+import mock_server as m
+from mock_server import MockServer
+
+
+class Noting(m.Member):
+    """Notes what it is told."""
+
+    def __init__(self, notes: List[Any], name: str = "") -> None:
+        self.notes, self.name = notes, name
+
+    def happened(self, events: int) -> None:
+        self.notes.append((self.name, events))
+
+    def on_time(self) -> None:
+        self.notes.append(self.name)
+
+
+POLLERS = [m.new_poller, m.Selected]
+
+
+@pytest.fixture(params=POLLERS, ids=["best", "selected"])
+def loop(request: Any) -> Iterator[m.Loop]:
+    """A loop that a test turns by hand."""
+    made = m.Loop(request.param())
+    yield made
+    made.close()
+
+
+def member(loop: m.Loop, notes: List[Any], name: str, due: float) -> Noting:
+    """Somebody who is told when it is time."""
+    made = Noting(notes, name)
+    loop.members.add(made)
+    loop.set_due(made, due)
+    return made
+
+
+def test_what_is_due_is_told_in_order_and_only_what_is_still_waited_for(loop: m.Loop) -> None:
+    notes: List[Any] = []
+    now = time.monotonic()
+    for name, due in (("b", now - 1), ("a", now - 2), ("never", m.INFINITE)):
+        member(loop, notes, name, due)
+    earlier = member(loop, notes, "earlier", now + 1000)
+    loop.set_due(earlier, now - 3)
+    later = member(loop, notes, "later", now - 4)
+    later.due = now + 1000  # what it waited for has come; it waits for something else
+    gone = member(loop, notes, "gone", now - 5)
+    loop.forget(gone)
+    loop.do_due()
+    assert notes == ["earlier", "a", "b"]
+    loop.do_due()
+    assert notes == ["earlier", "a", "b"] and later.timer == now + 1000
+
+
+def test_the_heap_holds_no_more_than_what_is_waited_for(loop: m.Loop) -> None:
+    notes: List[Any] = []
+    far = time.monotonic() + 1000
+    for number in range(5000):
+        gone = member(loop, notes, str(number), far + number)
+        loop.forget(gone)
+    kept = member(loop, notes, "kept", far)
+    for number in range(5000):
+        kept.timer = m.INFINITE  # as after each pause
+        loop.set_due(kept, far - number)
+        assert len(loop.heap) <= m.SPARE_TIMERS + 3
+    loop.clear_heap()
+    assert [(due, waiting) for due, _, waiting in loop.heap] == [(kept.due, kept)]
+
+
+def test_an_alarm_goes_off_once(loop: m.Loop) -> None:
+    notes: List[Any] = []
+    loop.at(0.0, lambda: notes.append("rang"))
+    for _ in range(2):
+        loop.do_due()
+    assert notes == ["rang"] and not loop.members
+
+
+def test_turns_are_taken_in_order_each_once_a_round(loop: m.Loop) -> None:
+    notes: List[Any] = []
+
+    def again(name: str) -> None:
+        notes.append(name)
+        loop.call(again, name)
+
+    loop.call(again, "a")
+    loop.call(again, "b")
+    for _ in range(2):
+        loop.go_round()
+    assert notes == ["a", "b"] * 2
+
+
+def test_a_turn_that_took_long_lets_others_be_on_time(loop: m.Loop) -> None:
+    notes: List[Any] = []
+
+    def slow(name: str) -> None:
+        notes.append(name)
+        until = time.monotonic() + m.TURN_SECONDS
+        while time.monotonic() <= until:
+            pass
+
+    for name in "ab":
+        loop.call(slow, name)
+    member(loop, notes, "due", time.monotonic() + m.TURN_SECONDS / 2)
+    loop.go_round()
+    loop.go_round()
+    assert notes == ["a", "due", "b"]
+
+
+def test_a_fault_is_told_and_ends_nothing_else() -> None:
+    told: List[str] = []
+    loop = m.Loop(complain=lambda error: told.append(str(error)))
+
+    def fail() -> None:
+        raise ValueError("broken")
+
+    loop.call(fail)
+    loop.call(loop.stop)
+    loop.run()
+    loop.close()
+    assert told == ["broken"]
+
+
+def test_another_thread_can_have_something_called(loop: m.Loop) -> None:
+    running = threading.Thread(target=loop.run)
+    running.start()
+    called = threading.Event()
+    loop.call(called.set)
+    assert called.wait(PATIENCE)
+    loop.stop()
+    running.join(PATIENCE)
+    assert not running.is_alive()
+
+
+@pytest.mark.parametrize("events", [m.READABLE, m.GONE, m.READABLE | m.GONE])
+def test_a_client_that_has_left_is_noticed(loop: m.Loop, events: int) -> None:
+    near, far = socket.socketpair()
+    notes: List[Any] = []
+    watching = Noting(notes)
+    watching.number = near.fileno()
+    with near, far:
+        loop.watch(watching, events)
+        far.close()
+        loop.go_round()
+        loop.watch(watching, None)
+    assert notes and notes[0][1] & (events | m.OVER)
+
+
+def test_bytes_are_no_end_where_only_the_end_is_waited_for(loop: m.Loop) -> None:
+    near, far = socket.socketpair()
+    notes: List[Any] = []
+    watching = Noting(notes)
+    watching.number = near.fileno()
+    with near, far:
+        loop.watch(watching, m.GONE)
+        far.send(b"x")
+        loop.at(time.monotonic() + 0.01, lambda: notes.append("later"))
+        while not notes:
+            loop.go_round()
+        assert notes == ["later"]
+        loop.watch(watching, m.READABLE)
+        loop.go_round()
+        assert notes[1:] == [("", m.READABLE)]
+        loop.watch(watching, m.WRITABLE)
+        loop.go_round()
+        assert notes[2:] == [("", m.WRITABLE)]
+        loop.watch(watching, None)
+
+
+@pytest.fixture
+def selected() -> Iterator[MockServer]:
+    """A server as it runs where there is no epoll."""
+    core = m.Core(m.Settings())
+    core.loop.close()
+    core.loop = m.Loop(m.Selected(), core.complain)
+    with MockServer(core=core) as server:
+        yield server
+
+
+def test_without_epoll_it_serves_whole_and_paced_and_large_answers(selected: MockServer) -> None:
+    selected.mock(response={"text": "pong"})
+    selected.mock(match={"stream": True}, response={"text": "a b c", "pace": 0.001})
+    large = "x" * 2_000_000
+    selected.mock(match={"user": "large"}, response={"text": large})
+    for _ in range(3):
+        assert chat(selected.port) == (200, "pong")
+    client = Raw(selected).send(post(STREAMING) + post())
+    assert b"[DONE]" in client.response()[2] and b"pong" in client.response()[2]
+    client.close()
+    assert chat(selected.port, "large") == (200, large)
+
+
+@pytest.mark.parametrize("response", [{"text": "a b", "pace": 60}, {"text": "a b", "gate": True}])
+def test_without_epoll_it_notices_a_client_that_leaves_in_a_pause(
+    selected: MockServer, response: Any
+) -> None:
+    selected.mock(response=response)
+    client = Raw(selected).send(post(STREAMING))
+    client.head()
+    client.close()
+    assert selected.wait_for({"stream": True}, ended="client_closed", timeout=PATIENCE)
+
+
+def patient(server: MockServer, seconds: float) -> None:
+    """Have a server wait so long and no longer for anything."""
+    for name in ("idle", "head", "body", "stall", "linger"):
+        setattr(server, f"{name}_seconds", seconds)
+
+
+@pytest.mark.parametrize(
+    "begin, more",
+    [
+        (b"", b"\r\n"),
+        (b"GET / HTTP/1.1\r\n", b"a: b\r\n"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n", b"x"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"G\nT / HTTP/1.1\r\n", b"x"),  # refused at once; what follows is read for a while
+    ],
+)
+def test_a_client_that_sends_a_little_now_and_then_is_not_waited_for_any_longer(
+    server: MockServer, begin: bytes, more: bytes
+) -> None:
+    patient(server, 0.2)
+    client = Raw(server).send(begin)
+
+    def has_ended() -> bool:
+        try:
+            client.send(more)
+        except OSError:
+            return True
+        return not server.connections
+
+    wait_until(has_ended)
+    client.close()
+
+
+def test_a_worker_that_can_not_be_started_costs_time_but_no_answer(monkeypatch: Any) -> None:
+    said: List[str] = []
+    workers = m.Workers(say=said.append)
+    told: List[Any] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for number in range(3):
+        workers.do(lambda number=number: number, lambda *report: told.append(report))  # type: ignore[misc]
+    assert told == [(0, None), (1, None), (2, None)]
+    assert said == [
+        "no thread can be started (can't start new thread): what takes long delays others"
+    ]
+    monkeypatch.undo()
+    event = threading.Event()
+    workers.do(lambda: 1, lambda *report: event.set())
+    assert event.wait(PATIENCE)
+    workers.close()
+
+
+def test_workers_are_bounded_and_tell_errors() -> None:
+    workers = m.Workers(2)
+    go_on, reports = threading.Event(), []
+
+    def work() -> int:
+        assert go_on.wait(PATIENCE)
+        return len(threading.enumerate())
+
+    def fail() -> None:
+        raise ValueError("broken")
+
+    for _ in range(5):
+        workers.do(work, lambda value, error: reports.append(value))
+    workers.do(fail, lambda value, error: reports.append(str(error)))
+    assert workers.started == 2
+    go_on.set()
+    wait_until(lambda: len(reports) == 6)
+    assert "broken" in reports
+    workers.close()
+    wait_until(lambda: workers.started == 0)
+
+
+class Shortage:
+    """A listening socket of a system that has no descriptors left but those that are given back."""
+
+    def __init__(self, clients: List[socket.socket]) -> None:
+        self.clients = clients
+
+    def fileno(self) -> int:
+        return -1
+
+    def accept(self) -> Any:
+        if not self.clients:
+            raise BlockingIOError
+        spare = len(self.clients) % 2  # every other accept() finds the descriptor that was kept
+        if not spare:
+            self.clients.append(self.clients[-1])
+            raise OSError(24, "Too many open files")
+        return self.clients.pop(), ("127.0.0.1", 1)
+
+
+def test_who_finds_no_descriptor_left_is_told_so_and_it_is_said_once(loop: m.Loop) -> None:
+    near, far = socket.socketpair()
+    said: List[str] = []
+    served: List[Any] = []
+    listener = m.Listener(
+        loop,
+        Shortage([near, near]),
+        lambda *client: served.append(client),
+        said.append,  # type: ignore[arg-type]
+    )
+    listener.hold_back()
+    listener.happened(m.READABLE)
+    assert far.recv(9999).startswith(b"HTTP/1.1 503 ") and far.recv(1) == b""
+    assert said == ["connections are refused: [Errno 24] Too many open files"]
+    listener.refuse(OSError(24, "Too many open files"))
+    assert len(said) == 1 and listener.spare is not None and not served
+    listener.give_up_spare()
+    far.close()

@@ -138,8 +138,10 @@ def harmless(spec: Any) -> Any:
 
 
 def answerers() -> List[m.Answerer]:
-    """One that echoes, and one for each form in which a mock may answer."""
-    found = [m.Answerer(m.Mocks(), m.Settings(fallback="echo"))]
+    """One that echoes, one that wants credentials, one that knows no mock, and one for each form in
+    which a mock may answer."""
+    settings = (m.Settings(fallback="echo"), m.Settings(require_auth=True), m.Settings())
+    found = [m.Answerer(m.Mocks(), each) for each in settings]
     for form in (*FORMS.values(), {"text": "{{user}} {{system}} {{body.messages}} {{model}}"}):
         mocks = m.Mocks()
         vectors = {"response": {"embedding": [0.5, -0.25]}}

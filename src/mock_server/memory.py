@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Dict, Iterator, Mapping, Optional, Set, Tuple
 
 from .answered import Answered
-from .mocks.mock import Index
+from .mocks.index import Index
 from .options import Settings
 from .values import Request
 from .writing import ahead, frame_size

@@ -245,13 +245,21 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
+LONG_NAME = 100  # characters of a name that are compared with known ones
+MANY_NAMES = 100  # known ones that it is compared with, and that are told
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
     names = sorted(known)  # so that the hint is the same every time
-    near = difflib.get_close_matches(word, names, n=1)
+    # difflib takes time for each letter of each name, whoever chose them.
+    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
     if near:
         return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names)
+    more = ""
+    if len(names) > MANY_NAMES:
+        more = f" and {len(names) - MANY_NAMES} more"
+    return "known: " + ", ".join(names[:MANY_NAMES]) + more
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:
@@ -734,7 +742,7 @@ class Reply:
         embedding = next(part for part in self.parts if isinstance(part, Embedding))
         return [list(embedding.of(index)) for index in range(number)]
 
-    @property
+    @functools.cached_property
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
         return [part for part in self.parts if isinstance(part, ToolCall)]
@@ -767,7 +775,7 @@ def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
 def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
     """A reply as a model streams it, part by part; a part without text is one empty piece.
     `layout` writes arguments."""
-    kinds = [type(part) for part in reply.parts]
+    kinds: List[type] = []
     for index, part in enumerate(reply.parts):
         if isinstance(part, Embedding):
             continue
@@ -775,7 +783,9 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delt
             cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
         else:
             cut = pieces(getattr(part, "text", ""), reply.chunk_size)
-        first = kinds[index] not in kinds[:index]
+        first = type(part) not in kinds
+        if first:
+            kinds.append(type(part))
         for number, piece in enumerate(cut or [""]):
             yield Delta(index, part, piece, number == 0, first)
 
@@ -1479,16 +1489,19 @@ class EventStream:
 
         ValueError for a wrong checksum or a message cut off."""
         messages = []
-        while data:
-            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
+        start = 0
+        while start < len(data):
+            # No slice of all that is left: there may be thousands of messages.
+            length = len(data) - start
+            if length < 16 or length < struct.unpack_from(">I", data, start)[0]:
                 raise ValueError("the last message is cut off")
-            total, length = struct.unpack(">II", data[:8])
-            end = total - 4  # of the payload, where the CRC of the message is
-            checksums = struct.pack(">II", zlib.crc32(data[:8]), zlib.crc32(data[:end]))
-            if checksums != data[8:12] + data[end:total]:
+            total, length = struct.unpack_from(">II", data, start)
+            message = data[start : start + total]
+            checksums = struct.pack(">II", zlib.crc32(message[:8]), zlib.crc32(message[:-4]))
+            if total < 16 or checksums != message[8:12] + message[-4:]:
                 raise ValueError("a checksum is wrong")
-            messages.append((cls.headers(data[12 : 12 + length]), data[12 + length : end]))
-            data = data[total:]
+            messages.append((cls.headers(message[12 : 12 + length]), message[12 + length : -4]))
+            start += total
         return messages
 
     @classmethod
@@ -4299,9 +4312,9 @@ OTHER_MAKER = re.compile(
     r"(?:.*[./])?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
     r"openai|qwen|stability|twelvelabs|writer|zai)\."
 )
+# Amazon's other Nova models make pictures, films, speech and vectors.
+OTHER_NOVA = re.compile(r"canvas|reel|sonic|.*embed")
 FAMILIES = (
-    # Amazon's other Nova models make pictures, films, speech and vectors.
-    ("nova", re.compile(r".*amazon\.nova-(?!canvas|reel|sonic|.*embed)")),
     ("titan-embed", re.compile(r".*amazon\.titan-embed")),
     ("cohere-embed", re.compile(r".*cohere\.embed")),
     ("other", OTHER_MAKER),
@@ -4313,7 +4326,10 @@ INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
 
 def family_of(model: str) -> str:
-    """Whose bodies a model's InvokeModel takes: one of FAMILIES, or claude."""
+    """Whose bodies a model's InvokeModel takes: one of FAMILIES, nova or claude."""
+    _, nova, kind = model.rpartition("amazon.nova-")
+    if nova and not OTHER_NOVA.match(kind):
+        return "nova"
     return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 
@@ -4354,7 +4370,7 @@ class BedrockInvoke(Bedrock):
 
     api = "invoke"
     layout = staticmethod(compact)
-    family = ""  # one of FAMILIES, or claude
+    family = ""  # one of FAMILIES, nova or claude
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """The model's name tells whose body it is."""
@@ -4655,7 +4671,7 @@ def is_plan(reply: Reply, part: Part) -> bool:
 
 def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     """The assistant's message."""
-    plan = ""
+    plan: List[str] = []
     content: List[Json] = []
     calls: List[Json] = []
     for part in reply.parts:
@@ -4663,15 +4679,15 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
             arguments = compact(part.arguments)
             calls.append(cohere_tool_call(call, part, len(calls), arguments))
         elif is_plan(reply, part):
-            plan += getattr(part, "text", "")
+            plan.append(getattr(part, "text", ""))
         else:
             content.append(cohere_block(part, getattr(part, "text", "")))
     message: Dict[str, Json] = {"role": "assistant"}
     # Beside tool calls there is no empty content (section 11).
     if content or not calls:
         message["content"] = content
-    if plan:
-        message["tool_plan"] = plan
+    if any(plan):
+        message["tool_plan"] = "".join(plan)
     if calls:
         message["tool_calls"] = calls
     return message
@@ -7067,7 +7083,7 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
 
-TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
 
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
@@ -7092,7 +7108,7 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
 
 def check_text(node: Node, known: Iterable[str]) -> None:
     """Raise BadMock if a text has a template of a name that is not known."""
-    for name in TEMPLATE.findall(node.value):
+    for name in map(str.strip, TEMPLATE.findall(node.value)):
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
@@ -7103,7 +7119,7 @@ def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
     if isinstance(value, str):
         if "{{" not in value:
             return value
-        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
+        return TEMPLATE.sub(lambda match: looked_up(match.group(1).strip(), call, groups), value)
     if isinstance(value, dict):
         return {key: filled(inner, call, groups) for key, inner in value.items()}
     if isinstance(value, list):
@@ -7988,16 +8004,18 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
     if not FIELDS.fullmatch(fields):
         raise malformed(bad_field(fields))
     headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
+    repeated: Dict[str, List[str]] = {}
     for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
         name, _, value = field_line.partition(":")
         name = name.lower()
         value = value.strip(" \t")
         if name in headers:
-            repeated.add(name)
-            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-            value = headers[name] + separator + value
-        headers[name] = value
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
     return headers, frozenset(repeated)
 
 
@@ -10856,7 +10874,7 @@ def pattern_of(template: str) -> str:
 
 def readable(template: str) -> str:
     """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
     return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
 
 
@@ -10880,7 +10898,7 @@ class Route(NamedTuple):
     @property
     def rank(self) -> Tuple[bool, int]:
         """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
         return self.anywhere, -len(plain)
 
 
@@ -10925,6 +10943,8 @@ def known_paths() -> Dict[str, WireFormat]:
 
 
 PATHS = tuple(known_paths().items())
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 
@@ -10992,15 +11012,33 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
+    pairs = pairs_of(asked)
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(
+        range(len(PATHS)), key=lambda at: len(pairs & PAIRS[at]) / (len(PAIRS[at]) + len(pairs))
+    )
     best = PATHS[0][0], PATHS[0][1], 0.0
-    for known, wire in PATHS:
-        asked = with_placeholders(f"{method} {path[:300]}", known)
-        alike = difflib.SequenceMatcher(None, known, asked)
+    for known, wire in [PATHS[at] for at in sorted(likely[-LIKELY_PATHS:])]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
         # The quick ratios are upper bounds, and cheap.
         bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
         if all(bound() > best[2] for bound in bounds):
             best = known, wire, alike.ratio()
     return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
+
+
+PAIRS = tuple(pairs_of(re.sub(r"\{[^{}]*\}", "", known)) for known, _ in PATHS)
 
 
 def with_placeholders(path: str, known: str) -> str:

@@ -9,7 +9,7 @@ import binascii
 import functools
 import re
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, List, Mapping, Set, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 from .errors import Refused, http_phrase, shown
 from .limits import HEAD_LIMIT, LINE_LIMIT, Headers
@@ -227,16 +227,18 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
     if not FIELDS.fullmatch(fields):
         raise malformed(bad_field(fields))
     headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
+    repeated: Dict[str, List[str]] = {}
     for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
         name, _, value = field_line.partition(":")
         name = name.lower()
         value = value.strip(" \t")
         if name in headers:
-            repeated.add(name)
-            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-            value = headers[name] + separator + value
-        headers[name] = value
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
     return headers, frozenset(repeated)
 
 

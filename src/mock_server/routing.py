@@ -56,7 +56,7 @@ def pattern_of(template: str) -> str:
 
 def readable(template: str) -> str:
     """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
     return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
 
 
@@ -80,7 +80,7 @@ class Route(NamedTuple):
     @property
     def rank(self) -> Tuple[bool, int]:
         """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
         return self.anywhere, -len(plain)
 
 
@@ -125,6 +125,8 @@ def known_paths() -> Dict[str, WireFormat]:
 
 
 PATHS = tuple(known_paths().items())
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 
@@ -192,15 +194,33 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
+    pairs = pairs_of(asked)
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(
+        range(len(PATHS)), key=lambda at: len(pairs & PAIRS[at]) / (len(PAIRS[at]) + len(pairs))
+    )
     best = PATHS[0][0], PATHS[0][1], 0.0
-    for known, wire in PATHS:
-        asked = with_placeholders(f"{method} {path[:300]}", known)
-        alike = difflib.SequenceMatcher(None, known, asked)
+    for known, wire in [PATHS[at] for at in sorted(likely[-LIKELY_PATHS:])]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
         # The quick ratios are upper bounds, and cheap.
         bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
         if all(bound() > best[2] for bound in bounds):
             best = known, wire, alike.ratio()
     return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
+
+
+PAIRS = tuple(pairs_of(re.sub(r"\{[^{}]*\}", "", known)) for known, _ in PATHS)
 
 
 def with_placeholders(path: str, known: str) -> str:

@@ -239,7 +239,7 @@ class Reply:
         embedding = next(part for part in self.parts if isinstance(part, Embedding))
         return [list(embedding.of(index)) for index in range(number)]
 
-    @property
+    @functools.cached_property
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
         return [part for part in self.parts if isinstance(part, ToolCall)]
@@ -272,7 +272,7 @@ def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
 def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delta]:
     """A reply as a model streams it, part by part; a part without text is one empty piece.
     `layout` writes arguments."""
-    kinds = [type(part) for part in reply.parts]
+    kinds: List[type] = []
     for index, part in enumerate(reply.parts):
         if isinstance(part, Embedding):
             continue
@@ -280,7 +280,9 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Delt
             cut = pieces(layout(part.arguments), reply.chunk_size, ARGUMENT_PIECES)
         else:
             cut = pieces(getattr(part, "text", ""), reply.chunk_size)
-        first = kinds[index] not in kinds[:index]
+        first = type(part) not in kinds
+        if first:
+            kinds.append(type(part))
         for number, piece in enumerate(cut or [""]):
             yield Delta(index, part, piece, number == 0, first)
 

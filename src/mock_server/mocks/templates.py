@@ -11,7 +11,7 @@ from ..limits import Json
 from ..node import Node
 from ..values import Call
 
-TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
 
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
@@ -36,7 +36,7 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
 
 def check_text(node: Node, known: Iterable[str]) -> None:
     """Raise BadMock if a text has a template of a name that is not known."""
-    for name in TEMPLATE.findall(node.value):
+    for name in map(str.strip, TEMPLATE.findall(node.value)):
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
@@ -47,7 +47,7 @@ def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
     if isinstance(value, str):
         if "{{" not in value:
             return value
-        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
+        return TEMPLATE.sub(lambda match: looked_up(match.group(1).strip(), call, groups), value)
     if isinstance(value, dict):
         return {key: filled(inner, call, groups) for key, inner in value.items()}
     if isinstance(value, list):

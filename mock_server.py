@@ -49,6 +49,7 @@ import gc
 import hashlib
 import heapq
 import hmac
+import importlib
 import itertools
 import json
 import math
@@ -257,8 +258,8 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
-MOST_NAMES = 500  # that a word is compared with
-LONGEST_WORD = 100  # characters of it that are compared
+LONG_NAME = 100  # characters of a name that are compared with known ones
+MANY_NAMES = 100  # known ones that it is compared with, and that are told
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -266,13 +267,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
 
     names = sorted(known)  # so that the hint is the same every time
-    more = ", …" if len(names) > MOST_NAMES else ""
-    del names[MOST_NAMES:]
-    # Nobody misspells a name by so much: difflib takes its time over long words.
-    near = difflib.get_close_matches(word[:LONGEST_WORD], names, n=1)
+    # difflib takes time for each letter of each name, whoever chose them.
+    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
     if near:
         return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names) + more
+    more = ""
+    if len(names) > MANY_NAMES:
+        more = f" and {len(names) - MANY_NAMES} more"
+    return "known: " + ", ".join(names[:MANY_NAMES]) + more
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:
@@ -1461,7 +1463,7 @@ ONCE = ("",)  # for an event without a hole
 
 def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
     """A reply as a model streams it, part by part; `layout` writes arguments."""
-    kinds = [type(part) for part in reply.parts]
+    kinds: List[type] = []  # a handful, however many parts there are
     for index, part in enumerate(reply.parts):
         if isinstance(part, Embedding):
             continue
@@ -1469,7 +1471,10 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
             text = layout(part.arguments)
         else:
             text = getattr(part, "text", "")
-        yield Run(index, part, text, reply.chunk_size, kinds[index] not in kinds[:index])
+        first = type(part) not in kinds
+        if first:
+            kinds.append(type(part))
+        yield Run(index, part, text, reply.chunk_size, first)
 
 
 # --- filled in ---
@@ -1767,16 +1772,19 @@ class EventStream:
 
         ValueError for a wrong checksum or a message cut off."""
         messages = []
-        while data:
-            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
+        start = 0
+        while start < len(data):
+            # No slice of all that is left: there may be thousands of messages.
+            length = len(data) - start
+            if length < 16 or length < struct.unpack_from(">I", data, start)[0]:
                 raise ValueError("the last message is cut off")
-            total, length = struct.unpack(">II", data[:8])
-            end = total - 4  # of the payload, where the CRC of the message is
-            checksums = struct.pack(">II", zlib.crc32(data[:8]), zlib.crc32(data[:end]))
-            if checksums != data[8:12] + data[end:total]:
+            total, length = struct.unpack_from(">II", data, start)
+            message = data[start : start + total]
+            checksums = struct.pack(">II", zlib.crc32(message[:8]), zlib.crc32(message[:-4]))
+            if total < 16 or checksums != message[8:12] + message[-4:]:
                 raise ValueError("a checksum is wrong")
-            messages.append((cls.headers(data[12 : 12 + length]), data[12 + length : end]))
-            data = data[total:]
+            messages.append((cls.headers(message[12 : 12 + length]), message[12 + length : -4]))
+            start += total
         return messages
 
     @classmethod
@@ -4704,9 +4712,9 @@ OTHER_MAKER = re.compile(
     r"(?:.*[./])?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
     r"openai|qwen|stability|twelvelabs|writer|zai)\."
 )
+# Amazon's other Nova models make pictures, films, speech and vectors.
+OTHER_NOVA = re.compile(r"canvas|reel|sonic|.*embed")
 FAMILIES = (
-    # Amazon's other Nova models make pictures, films, speech and vectors.
-    ("nova", re.compile(r".*amazon\.nova-(?!canvas|reel|sonic|.*embed)")),
     ("titan-embed", re.compile(r".*amazon\.titan-embed")),
     ("cohere-embed", re.compile(r".*cohere\.embed")),
     ("other", OTHER_MAKER),
@@ -4718,7 +4726,10 @@ INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
 
 def family_of(model: str) -> str:
-    """Whose bodies a model's InvokeModel takes: one of FAMILIES, or claude."""
+    """Whose bodies a model's InvokeModel takes: one of FAMILIES, nova or claude."""
+    _, nova, kind = model.rpartition("amazon.nova-")
+    if nova and not OTHER_NOVA.match(kind):
+        return "nova"
     return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 
@@ -5074,7 +5085,7 @@ def is_plan(reply: Reply, part: Part) -> bool:
 
 def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     """The assistant's message."""
-    plan = ""
+    plan: List[str] = []
     content: List[Json] = []
     calls: List[Json] = []
     for part in reply.parts:
@@ -5082,15 +5093,15 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
             arguments = compact(part.arguments)
             calls.append(cohere_tool_call(call, part, len(calls), arguments))
         elif is_plan(reply, part):
-            plan += getattr(part, "text", "")
+            plan.append(getattr(part, "text", ""))
         else:
             content.append(cohere_block(part, getattr(part, "text", "")))
     message: Dict[str, Json] = {"role": "assistant"}
     # Beside tool calls there is no empty content (section 11).
     if content or not calls:
         message["content"] = content
-    if plan:
-        message["tool_plan"] = plan
+    if any(plan):
+        message["tool_plan"] = "".join(plan)
     if calls:
         message["tool_calls"] = calls
     return message
@@ -7107,6 +7118,107 @@ APIS = frozenset(wire.api for wire in WIRE_FORMATS)
 DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
 
+# === mocks/expressions =======================================================
+# Regular expressions of mocks, read without running them: what a text must contain.  Pure.
+
+
+# Python's own reader of regular expressions; sre_parse is its name before 3.11.
+PARSER: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+
+# The letters that are no ASCII, and equal ASCII ones where case does not matter to `re`.
+ODD_CASES = str.maketrans({"\u0130": "i", "\u0131": "i", "\u017f": "s", "\u212a": "k"})
+
+
+class Piece(NamedTuple):
+    """What a text must contain so that a condition can hold, in lower case if that does not
+    matter (`is_folded`); or what it must be as a whole."""
+
+    text: str
+    is_whole: bool = False
+    is_folded: bool = False
+
+
+def folded(text: str) -> str:
+    """A text in lower case, as `re` sees it: the ASCII letters that equal one of its own."""
+    if not text.isascii():
+        text = text.translate(ODD_CASES)
+    return text.lower()
+
+
+def required(pattern: "re.Pattern[str]") -> Tuple[Piece, ...]:
+    """The pieces that each text has in which a regular expression finds something."""
+    reader = Reader(bool(pattern.flags & re.IGNORECASE))
+    with warnings.catch_warnings():
+        # What may mean something else one day means what it does now.
+        warnings.simplefilter("ignore")
+        reader.read(PARSER.parse(pattern.pattern, pattern.flags))
+    reader.end()
+    return tuple(reader.pieces)
+
+
+class Reader:
+    """Walks through a parsed regular expression and joins the letters that follow each other in
+    whatever it finds.  What it does not know ends a piece."""
+
+    def __init__(self, is_folded: bool) -> None:
+        self.is_folded = is_folded  # where it is now: (?i:…) may change that
+        self.letters: List[str] = []
+        self.pieces: List[Piece] = []
+
+    def end(self) -> None:
+        """A piece ends here."""
+        if self.letters:
+            self.pieces.append(Piece("".join(self.letters), is_folded=self.is_folded))
+            self.letters = []
+
+    def read(self, tree: Any) -> None:
+        """Read what follows each other."""
+        for operation, value in tree:
+            name = operation.name
+            if name == "LITERAL":
+                self.letter(chr(value))
+            elif name == "SUBPATTERN":
+                self.group(*value[1:])
+            elif name == "ATOMIC_GROUP":
+                self.read(value)
+            # Where it stands takes no room: `foo\b bar` needs "foo bar".
+            elif name != "AT":
+                self.end()
+                for inner in certain(name, value):
+                    self.read(inner)
+                    self.end()
+
+    def letter(self, letter: str) -> None:
+        """One letter more; one that has other cases than ASCII's ends the piece."""
+        if not self.is_folded:
+            self.letters.append(letter)
+        elif letter.isascii():
+            self.letters.append(letter.lower())
+        else:
+            self.end()
+
+    def group(self, flags: int, without: int, tree: Any) -> None:
+        """What stands in parentheses, which may change whether case matters."""
+        before = self.is_folded
+        after = (before or bool(flags & re.IGNORECASE)) and not without & re.IGNORECASE
+        if after != before:
+            self.end()
+        self.is_folded = after
+        self.read(tree)
+        if after != before:
+            self.end()
+        self.is_folded = before
+
+
+def certain(name: str, value: Any) -> Iterator[Any]:
+    """What must be found inside of something that is more than letters: a repetition that is not
+    left out, what is looked ahead or back for."""
+    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and value[0] > 0:
+        yield value[2]
+    elif name == "ASSERT":
+        yield value[1]
+
+
 # === mocks/match =============================================================
 # Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
@@ -7124,6 +7236,7 @@ class TextMatcher:
 
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
+    pieces: Tuple[Piece, ...] = ()  # what such a text must contain
     private: bool = False  # whether the text is a credential, and what groups find a piece of it
 
     def __call__(self, text: Optional[str]) -> Verdict:
@@ -7144,7 +7257,7 @@ def text_matcher(node: Node) -> TextMatcher:
     """A matcher from its JSON: a string, or an object with contains, regex, glob or not."""
     value = node.value
     if isinstance(value, str):
-        return TextMatcher((lambda text: text == value,))
+        return text_equal(value)
     if not isinstance(value, dict) or not value:
         node.expected("a string or an object with contains, regex, glob or not")
     node.only(TEXT_MATCHERS)
@@ -7152,29 +7265,37 @@ def text_matcher(node: Node) -> TextMatcher:
     return TextMatcher(
         tuple(test for matcher in matchers for test in matcher.tests),
         tuple(name for matcher in matchers for name in matcher.group_names),
+        tuple(piece for matcher in matchers for piece in matcher.pieces),
     )
+
+
+def text_equal(wanted: str) -> TextMatcher:
+    """Holds for this text."""
+    return TextMatcher((lambda text: text == wanted,), pieces=(Piece(wanted, is_whole=True),))
 
 
 def text_contains(node: Node) -> TextMatcher:
     """Holds for a text with this in it."""
     wanted = pattern_text(node)
-    return TextMatcher((lambda text: text is not None and wanted in text,))
+    test = (lambda text: text is not None and wanted in text,)
+    return TextMatcher(test, pieces=(Piece(wanted),))
 
 
 def text_regex(node: Node) -> TextMatcher:
     """Holds for a text in which a regular expression finds something."""
     pattern = compiled(node, pattern_text(node))
     search = pattern.search
-    return TextMatcher(
-        (lambda text: None if text is None else search(text),), tuple(pattern.groupindex)
-    )
+    test = (lambda text: None if text is None else search(text),)
+    return TextMatcher(test, tuple(pattern.groupindex), required(pattern))
 
 
 def text_glob(node: Node) -> TextMatcher:
     """Holds for a text that fits a shell pattern as a whole."""
-    whole = compiled(node, fnmatch.translate(pattern_text(node))).match
+    pattern = compiled(node, fnmatch.translate(pattern_text(node)))
+    whole = pattern.match
     # Groups that fnmatch makes for itself are nobody's: only whether it holds is said.
-    return TextMatcher((lambda text: text is not None and whole(text) is not None,))
+    test = (lambda text: text is not None and whole(text) is not None,)
+    return TextMatcher(test, pieces=required(pattern))
 
 
 def text_not(node: Node) -> TextMatcher:
@@ -7229,6 +7350,13 @@ class Condition:
         """The named groups of its regular expression, if it has one."""
         if isinstance(self.holds, TextMatcher):
             return self.holds.group_names
+        return ()
+
+    @property
+    def pieces(self) -> Tuple[Piece, ...]:
+        """What the text that it looks at must contain."""
+        if isinstance(self.holds, TextMatcher):
+            return self.holds.pieces
         return ()
 
     def difference(self, call: Call) -> Optional[Difference]:
@@ -7307,7 +7435,8 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
             nodes = node.items()
         names = [one.choice(known) for one in nodes]
         key = str(node.key)
-        return [Condition(key, node.value, attrgetter(key), names.__contains__)]
+        holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
+        return [Condition(key, node.value, attrgetter(key), holds)]
 
     return condition
 
@@ -7345,9 +7474,8 @@ def match_sha256(node: Node) -> List[Condition]:
     """SHA-256 of the body as canonical JSON."""
     if not isinstance(node.value, str) or not re.fullmatch("[0-9a-fA-F]{64}", node.value):
         node.expected("64 hex digits")
-    digest = node.value.lower()
     get = attrgetter("body_sha256")
-    return [Condition("body_sha256", node.value, get, lambda got: bool(got == digest))]
+    return [Condition("body_sha256", node.value, get, text_equal(node.value.lower()))]
 
 
 # In the order in which differences are told.
@@ -7878,7 +8006,7 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
     if not FIELDS.fullmatch(fields):
         raise malformed(bad_field(fields))
     headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
+    repeated: Dict[str, List[str]] = {}
     lines = fields.decode("latin-1").split("\r\n")[:-1]
     if len(lines) > MOST_FIELDS:
         raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
@@ -7887,10 +8015,12 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
         name = name.lower()
         value = value.strip(" \t")
         if name in headers:
-            repeated.add(name)
-            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-            value = headers[name] + separator + value
-        headers[name] = value
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
     return headers, frozenset(repeated)
 
 
@@ -8001,7 +8131,7 @@ def head_bytes(status: int, headers: Headers) -> bytes:
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
 
-TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
 
 MOST_FILLED = 32 * 1024 * 1024  # characters that the templates of one answer may ask for
 
@@ -8028,7 +8158,7 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
 
 def check_text(node: Node, known: Iterable[str]) -> None:
     """Raise BadMock if a text has a template of a name that is not known."""
-    for name in TEMPLATE.findall(node.value):
+    for name in map(str.strip, TEMPLATE.findall(node.value)):
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
@@ -8054,7 +8184,7 @@ class Filling:
 
     def found(self, match: "re.Match[str]") -> str:
         """What stands in place of one template.  Refused if it is too much in all."""
-        text = looked_up(match.group(1), self.call, self.groups)
+        text = looked_up(match.group(1).strip(), self.call, self.groups)
         self.left -= len(text)
         if self.left < 0:
             message = f"the answer's templates ask for more than {MOST_FILLED} characters"
@@ -9439,20 +9569,10 @@ class Mock:
             uses.count = used + 1
         return Found(self, answer, used, uses, groups, limit)
 
-    def index_keys(self) -> List[Tuple[Optional[str], ...]]:
-        """Where an index keeps it: exact provider (one key each), model and user text; None for
-        any."""
-        expected = {condition.key: condition.expected for condition in self.conditions}
-        # Only equal texts can be looked up; matchers must be tried.
-        model, user = expected.get("model"), expected.get("user")
-        if not isinstance(model, str):
-            model = None
-        if not isinstance(user, str):
-            user = None
-        providers = expected.get("provider")
-        if not isinstance(providers, list):
-            providers = [providers]
-        return [(provider, model, user) for provider in providers]
+
+def place_of(id: str) -> str:
+    """The place of a mock that was added at run time, by its id."""
+    return id.replace("added-", "added#")
 
 
 def parse_mock(node: MockNode) -> Mock:
@@ -9499,31 +9619,6 @@ def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
     above_0 = sys.float_info.min  # a window of no time would have no end
     per = node.get("per").number("seconds, above 0 and up to a day", above_0, 86400, 60)
     return requests, float(per)
-
-
-class Index:
-    """Mocks in matching order, found without a look at those that name another provider, model or
-    user text."""
-
-    def __init__(self, mocks: Sequence[Mock]) -> None:
-        self.mocks = tuple(mocks)
-        self.buckets: Dict[Tuple[Optional[str], ...], List[Tuple[int, Mock]]] = {}
-        for order, mock in enumerate(self.mocks):
-            for key in mock.index_keys():
-                self.buckets.setdefault(key, []).append((order, mock))
-        keys = {condition.key for mock in self.mocks for condition in mock.conditions}
-        names = [key.partition(".")[2] for key in keys if key.startswith("headers.")]
-        self.headers = tuple(sorted(names))
-
-    def candidates(self, call: Call) -> Iterable[Mock]:
-        """The mocks that may match, in order."""
-        keys = itertools.product((call.provider, None), (call.model, None), (call.user, None))
-        buckets = [self.buckets[key] for key in keys if key in self.buckets]
-        entries = [entry for bucket in buckets for entry in bucket]
-        if len(buckets) > 1:
-            # Sorting runs that are in order is cheaper than a merge in Python.
-            entries.sort(key=itemgetter(0))
-        return [mock for _, mock in entries]
 
 
 # === answered ================================================================
@@ -10532,6 +10627,165 @@ for (const name of ["request", "ended"])
 """
 
 
+# === mocks/index =============================================================
+# Mocks by what the texts of a call must contain, so that few of many are tried.  Pure.
+
+
+WIDTH = 6  # letters of a text by which a mock is filed; fewer are in too many texts
+
+WINDOWS = 64  # of a long piece so many are looked at for the rarest
+
+WORTH = 5  # so many letters are looked at in the time that one mock takes
+
+FEW_VALUES = ("provider", "operation", "api")  # by these is filed what asks for nothing else
+
+Filed = Tuple[int, Mock]  # with its place in the matching order
+
+
+class Shelf:
+    """Mocks by some letters that one text of a call must contain, or by the whole of it.
+
+    Readers hold no lock: a list only grows, and another takes its place when a mock goes."""
+
+    def __init__(self, get: Callable[[Call], Any], width: int, is_folded: bool) -> None:
+        self.get, self.width, self.is_folded = get, width, is_folded
+        self.entries: Dict[str, List[Filed]] = {}
+        self.size = 0
+
+    def put(self, letters: str, entry: Filed) -> None:
+        """File a mock."""
+        self.entries.setdefault(letters, []).append(entry)
+        self.size += 1
+
+    def take(self, letters: str, mock: Mock) -> None:
+        """Take a mock away."""
+        left = [entry for entry in self.entries[letters] if entry[1] is not mock]
+        self.size -= 1
+        if left:
+            self.entries[letters] = left
+        else:
+            del self.entries[letters]
+
+    def found(self, call: Call) -> Iterable[List[Filed]]:
+        """The mocks that may match."""
+        text = self.get(call)
+        if text is None:
+            return ()
+        if not self.width:
+            return (self.entries.get(text, []),)
+        # A few mocks are tried sooner than a long text is looked through.
+        if self.size * WORTH < len(text):
+            return list(self.entries.values())
+        if self.is_folded:
+            text = folded(text)
+        there = self.windows(text)
+        return [self.entries.get(letters, []) for letters in there if letters in self.entries]
+
+    def windows(self, text: str) -> Set[str]:
+        """All letters of a text that stand together, as many as count here."""
+        width = self.width
+        return {text[at : at + width] for at in range(len(text) - width + 1)}
+
+
+class Shelves:
+    """Mocks, each in one place: where the fewest others are of all that its conditions need."""
+
+    def __init__(self) -> None:
+        self.shelves: Dict[Tuple[str, int, bool], Shelf] = {}
+        self.places: Dict[Mock, Tuple[Shelf, str]] = {}
+        self.elsewhere = Shelf(lambda call: "", 0, False)  # what has no such condition
+
+    def put(self, order: int, mock: Mock) -> None:
+        """File a mock by its rarest piece."""
+        best, fewest = (self.elsewhere, ""), len(self.places)
+        for shelf, letters in self.choices(mock):
+            others = len(shelf.entries.get(letters, ()))
+            if others <= fewest:
+                best, fewest = (shelf, letters), others
+            if not others:
+                break
+        shelf, letters = best
+        shelf.put(letters, (order, mock))
+        self.places[mock] = best
+
+    def take(self, mock: Mock) -> None:
+        """Take a mock away."""
+        shelf, letters = self.places.pop(mock)
+        shelf.take(letters, mock)
+
+    def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
+        """Where a mock may be filed; whole texts first, as they are looked up at once."""
+        needed = [(condition, piece) for condition in mock.conditions for piece in condition.pieces]
+        telling = [one for one in needed if one[0].key not in FEW_VALUES]
+        for condition, piece in sorted(telling or needed, key=lambda one: not one[1].is_whole):
+            text = piece.text
+            if piece.is_whole:
+                yield self.shelf(condition, 0, piece), text
+                continue
+            width = min(WIDTH, len(text))
+            last = len(text) - width
+            shelf = self.shelf(condition, width, piece)
+            for at in range(0, last + 1, last // WINDOWS + 1):
+                yield shelf, text[at : at + width]
+
+    def shelf(self, condition: Condition, width: int, piece: Piece) -> Shelf:
+        """The shelf of one text of calls."""
+        key = condition.key, width, piece.is_folded
+        shelf = self.shelves.get(key)
+        if shelf is None:
+            shelf = self.shelves[key] = Shelf(condition.get, width, piece.is_folded)
+        return shelf
+
+    def found(self, call: Call) -> List[Filed]:
+        """The mocks that may match, in order."""
+        entries = list(self.elsewhere.entries.get("", ()))
+        for shelf in list(self.shelves.values()):
+            if shelf.size:
+                for some in shelf.found(call):
+                    entries += some
+        entries.sort(key=itemgetter(0))
+        return entries
+
+
+class Index:
+    """Mocks in matching order, found without a look at those of which a call lacks a piece.
+
+    One that is changed is another one, which shares its shelves: a test may add thousands, one
+    by one."""
+
+    def __init__(self, mocks: Iterable[Mock] = ()) -> None:
+        self.mocks = tuple(mocks)
+        self.first = 0  # the place of the first in the matching order
+        self.shelves = Shelves()
+        for order, mock in enumerate(self.mocks):
+            self.shelves.put(order, mock)
+
+    def changed(self, mocks: Tuple[Mock, ...], first: int) -> Index:
+        """The index of what is on the shelves by now."""
+        index = Index()
+        index.mocks, index.first, index.shelves = mocks, first, self.shelves
+        return index
+
+    def preceded(self, mocks: Iterable[Mock]) -> Index:
+        """The same with other mocks before them."""
+        added = tuple(mocks)
+        first = self.first - len(added)
+        for order, mock in enumerate(added, first):
+            self.shelves.put(order, mock)
+        return self.changed((*added, *self.mocks), first)
+
+    def without(self, gone: Set[Mock]) -> Index:
+        """The same without some mocks."""
+        for mock in gone:
+            self.shelves.take(mock)
+        left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
+        return self.changed(left, self.first)
+
+    def candidates(self, call: Call) -> List[Mock]:
+        """The mocks that may match, in order."""
+        return [mock for _, mock in self.shelves.found(call)]
+
+
 # === mocks/files =============================================================
 # Mocks and recordings from data directories, read again when they change.  May touch files under
 # them, threading and time.
@@ -10797,7 +11051,7 @@ class MockFiles:
         self.directories = tuple(directories)
         self.say, self.read_added = say, read_added
         self.lock = threading.RLock()
-        self.index = Index(())
+        self.index = Index()
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
         self.roots = self.real_directories()  # when they were read
@@ -10913,6 +11167,8 @@ class MockFiles:
 
 NEAR_MISSES = 3  # how many are told
 
+LOOKED_AT = 400  # of more mocks the first are looked at, and those that the index finds
+
 EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
 
 LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
@@ -11013,6 +11269,16 @@ def bounded(value: Json) -> Json:
     return None if value is MISSING else value
 
 
+def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
+    """The mocks to look at, in matching order: all, unless they are too many, and then the first
+    and those that are `likely`, as they have in them what the call has."""
+    first = list(mocks[:LOOKED_AT])
+    if len(mocks) == len(first):
+        return first
+    seen = set(first)
+    return first + list(itertools.islice((mock for mock in likely if mock not in seen), LOOKED_AT))
+
+
 def near_misses(
     mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
 ) -> List[NearMiss]:
@@ -11035,12 +11301,14 @@ def near_misses(
 
 
 def likeness(difference: Difference) -> float:
-    """How alike the two texts of a difference are, from 0 to 1."""
+    """How alike the two texts of a difference are, from 0 to 1: the letters that they share."""
+    # difflib's quick_ratio(), without what difflib prepares for its slow ratio().
     _, got, expected = difference
-    import difflib
-
-    matcher = difflib.SequenceMatcher(None, as_text(got), as_text(expected))
-    return matcher.quick_ratio()  # an upper bound, and much faster than ratio()
+    one, other = as_text(got), as_text(expected)
+    if not one and not other:
+        return 1.0
+    shared = sum(min(one.count(letter), other.count(letter)) for letter in set(one))
+    return 2.0 * shared / (len(one) + len(other))
 
 
 def as_text(value: Json) -> str:
@@ -11078,12 +11346,16 @@ class Session:
 
     def __init__(self, name: str, mocks: Mocks) -> None:
         self.name, self.all_mocks = name, mocks
-        self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
+        self.index = Index()  # of mocks that were added at run time
         self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.known_index = Index(())
+
+    @property
+    def mocks(self) -> Tuple[Mock, ...]:
+        """The mocks that were added at run time, in matching order."""
+        return self.index.mocks
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
@@ -11099,7 +11371,7 @@ class Session:
                 self.all_mocks.take(sum(sizes.values()))
                 # It may have been reset or forgotten since it was looked up.
                 session = self.all_mocks.sessions.setdefault(self.name, self)
-                session.mocks = (*mocks, *session.mocks)
+                session.index = session.index.preceded(mocks)
                 session.specs.update({place: placed[place] for place in naming_files})
                 session.sizes.update(sizes)
         self.all_mocks.has_changed()
@@ -11108,12 +11380,11 @@ class Session:
     def remove(self, ids: Optional[Iterable[str]] = None) -> int:
         """Take away mocks that were added, all or those with these ids; how many there were."""
         with self.all_mocks.lock:
-            gone = self.mocks
+            gone = set(self.mocks)
             if ids is not None:
-                wanted = set(ids)
-                gone = tuple(mock for mock in self.mocks if mock.id in wanted)
-            places = {mock.place for mock in gone}
-            self.mocks = tuple(mock for mock in self.mocks if mock.place not in places)
+                places = {place_of(id) for id in ids if "#" not in id}
+                gone = {mock for mock in self.mocks if mock.place in places}
+            self.index = self.index.without(gone)
             for mock in gone:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
@@ -11125,7 +11396,7 @@ class Session:
         """Forget its mocks, and how often it used any mock."""
         with self.all_mocks.lock:
             self.all_mocks.release(sum(self.sizes.values()))
-            self.mocks, self.known_index = (), Index(())
+            self.index = Index()
             self.specs, self.sizes, self.uses = {}, {}, {}
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
@@ -11146,7 +11417,7 @@ class Session:
         self.problems = problems
         with self.all_mocks.lock:
             if changed:
-                self.mocks = tuple(changed.get(mock.place, mock) for mock in self.mocks)
+                self.index = Index(changed.get(mock.place, mock) for mock in self.mocks)
             # What has grown stays: there is nobody to whom it could be refused.
             for place in self.sizes.keys() & changed.keys():
                 before, after = self.sizes[place], MOCK_SIZE + object_size(changed[place])
@@ -11156,15 +11427,6 @@ class Session:
             self.uses = {key: uses for key, uses in self.uses.items() if key in known}
 
     # --- looking ---
-
-    @property
-    def index(self) -> Index:
-        """Its own mocks, indexed when the first request after a change asks: a test may add
-        thousands one by one."""
-        index = self.known_index
-        if index.mocks is not self.mocks:
-            index = self.known_index = Index(self.mocks)
-        return index
 
     def in_order(self) -> List[Mock]:
         """Its mocks and those from files, in matching order."""
@@ -11184,14 +11446,15 @@ class Session:
         uses = self.uses.get(mock.key)
         return uses.count if uses else 0
 
+    def candidates(self, call: Call) -> List[Mock]:
+        """The mocks that may match, in order."""
+        return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
+
     def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
         the same."""
         is_repeatable = True
-        candidates = self.all_mocks.files.index.candidates(call)
-        if self.mocks:
-            candidates = itertools.chain(self.index.candidates(call), candidates)
-        for mock in candidates:
+        for mock in self.candidates(call):
             holds = mock.matches(call)
             if not holds:
                 continue
@@ -11203,7 +11466,8 @@ class Session:
 
     def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
         """The mocks that came nearest to matching."""
-        return near_misses(self.in_order(), call, wire, self.count_of)
+        mocks = looked_at(self.in_order(), self.candidates(call))
+        return near_misses(mocks, call, wire, self.count_of)
 
     def explain(self, near: Sequence[NearMiss]) -> str:
         """Why no mock matches: the closest one and the first thing that differs."""
@@ -11501,7 +11765,7 @@ def pattern_of(template: str) -> str:
 
 def readable(template: str) -> str:
     """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
     return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
 
 
@@ -11539,7 +11803,7 @@ class Route:
     @property
     def rank(self) -> Tuple[bool, int]:
         """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
         return self.anywhere, -len(plain)
 
 
@@ -11583,6 +11847,19 @@ def known_paths() -> Dict[str, WireFormat]:
             if "{prefix*}" not in route:
                 found.setdefault(readable(route), wire)
     return found
+
+
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
+
+
+@functools.lru_cache(maxsize=None)
+def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
+    """The same paths, with the letters that follow each other in each, but for its placeholders."""
+    return tuple(
+        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
+        for known, wire in known_paths().items()
+    )
 
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
@@ -11652,17 +11929,36 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
     import difflib
 
-    best: Tuple[str, WireFormat, float] = ("", DEFAULT_SHAPE, 0.0)
-    for known, wire in known_paths().items():
-        asked = with_placeholders(f"{method} {path[:300]}", known)
-        alike = difflib.SequenceMatcher(None, known, asked)
+    pairs, paths = pairs_of(asked), known_pairs()
+
+    def shared(at: int) -> float:
+        """The share of its pairs of letters that a known path has in common with what came."""
+        own = paths[at][2]
+        return len(pairs & own) / (len(own) + len(pairs))
+
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    best = paths[0][0], paths[0][1], 0.0
+    for known, wire, _ in [paths[at] for at in likely]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
         # The quick ratios are upper bounds, and cheap.
         bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
         if all(bound() > best[2] for bound in bounds):
             best = known, wire, alike.ratio()
     return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
 
 
 def with_placeholders(path: str, known: str) -> str:

@@ -97,8 +97,8 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
-MOST_NAMES = 500  # that a word is compared with
-LONGEST_WORD = 100  # characters of it that are compared
+LONG_NAME = 100  # characters of a name that are compared with known ones
+MANY_NAMES = 100  # known ones that it is compared with, and that are told
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -106,13 +106,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
 
     names = sorted(known)  # so that the hint is the same every time
-    more = ", …" if len(names) > MOST_NAMES else ""
-    del names[MOST_NAMES:]
-    # Nobody misspells a name by so much: difflib takes its time over long words.
-    near = difflib.get_close_matches(word[:LONGEST_WORD], names, n=1)
+    # difflib takes time for each letter of each name, whoever chose them.
+    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
     if near:
         return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names) + more
+    more = ""
+    if len(names) > MANY_NAMES:
+        more = f" and {len(names) - MANY_NAMES} more"
+    return "known: " + ", ".join(names[:MANY_NAMES]) + more
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:

@@ -185,16 +185,19 @@ class EventStream:
 
         ValueError for a wrong checksum or a message cut off."""
         messages = []
-        while data:
-            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
+        start = 0
+        while start < len(data):
+            # No slice of all that is left: there may be thousands of messages.
+            length = len(data) - start
+            if length < 16 or length < struct.unpack_from(">I", data, start)[0]:
                 raise ValueError("the last message is cut off")
-            total, length = struct.unpack(">II", data[:8])
-            end = total - 4  # of the payload, where the CRC of the message is
-            checksums = struct.pack(">II", zlib.crc32(data[:8]), zlib.crc32(data[:end]))
-            if checksums != data[8:12] + data[end:total]:
+            total, length = struct.unpack_from(">II", data, start)
+            message = data[start : start + total]
+            checksums = struct.pack(">II", zlib.crc32(message[:8]), zlib.crc32(message[:-4]))
+            if total < 16 or checksums != message[8:12] + message[-4:]:
                 raise ValueError("a checksum is wrong")
-            messages.append((cls.headers(data[12 : 12 + length]), data[12 + length : end]))
-            data = data[total:]
+            messages.append((cls.headers(message[12 : 12 + length]), message[12 + length : -4]))
+            start += total
         return messages
 
     @classmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 import functools
 import re
-from typing import Dict, FrozenSet, List, Mapping, Set, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 from .errors import Refused, http_phrase, shown
 from .limits import HEAD_LIMIT, LINE_LIMIT, MOST_FIELDS, Headers
@@ -242,7 +242,7 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
     if not FIELDS.fullmatch(fields):
         raise malformed(bad_field(fields))
     headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
+    repeated: Dict[str, List[str]] = {}
     lines = fields.decode("latin-1").split("\r\n")[:-1]
     if len(lines) > MOST_FIELDS:
         raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
@@ -251,10 +251,12 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
         name = name.lower()
         value = value.strip(" \t")
         if name in headers:
-            repeated.add(name)
-            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-            value = headers[name] + separator + value
-        headers[name] = value
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
     return headers, frozenset(repeated)
 
 

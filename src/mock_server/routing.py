@@ -58,7 +58,7 @@ def pattern_of(template: str) -> str:
 
 def readable(template: str) -> str:
     """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
     return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
 
 
@@ -96,7 +96,7 @@ class Route:
     @property
     def rank(self) -> Tuple[bool, int]:
         """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
         return self.anywhere, -len(plain)
 
 
@@ -140,6 +140,19 @@ def known_paths() -> Dict[str, WireFormat]:
             if "{prefix*}" not in route:
                 found.setdefault(readable(route), wire)
     return found
+
+
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
+
+
+@functools.lru_cache(maxsize=None)
+def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
+    """The same paths, with the letters that follow each other in each, but for its placeholders."""
+    return tuple(
+        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
+        for known, wire in known_paths().items()
+    )
 
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
@@ -209,17 +222,36 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
     import difflib
 
-    best: Tuple[str, WireFormat, float] = ("", DEFAULT_SHAPE, 0.0)
-    for known, wire in known_paths().items():
-        asked = with_placeholders(f"{method} {path[:300]}", known)
-        alike = difflib.SequenceMatcher(None, known, asked)
+    pairs, paths = pairs_of(asked), known_pairs()
+
+    def shared(at: int) -> float:
+        """The share of its pairs of letters that a known path has in common with what came."""
+        own = paths[at][2]
+        return len(pairs & own) / (len(own) + len(pairs))
+
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    best = paths[0][0], paths[0][1], 0.0
+    for known, wire, _ in [paths[at] for at in likely]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
         # The quick ratios are upper bounds, and cheap.
         bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
         if all(bound() > best[2] for bound in bounds):
             best = known, wire, alike.ratio()
     return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
 
 
 def with_placeholders(path: str, known: str) -> str:

@@ -23,9 +23,9 @@ OTHER_MAKER = re.compile(
     r"(?:.*[./])?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
     r"openai|qwen|stability|twelvelabs|writer|zai)\."
 )
+# Amazon's other Nova models make pictures, films, speech and vectors.
+OTHER_NOVA = re.compile(r"canvas|reel|sonic|.*embed")
 FAMILIES = (
-    # Amazon's other Nova models make pictures, films, speech and vectors.
-    ("nova", re.compile(r".*amazon\.nova-(?!canvas|reel|sonic|.*embed)")),
     ("titan-embed", re.compile(r".*amazon\.titan-embed")),
     ("cohere-embed", re.compile(r".*cohere\.embed")),
     ("other", OTHER_MAKER),
@@ -37,7 +37,10 @@ INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
 
 def family_of(model: str) -> str:
-    """Whose bodies a model's InvokeModel takes: one of FAMILIES, or claude."""
+    """Whose bodies a model's InvokeModel takes: one of FAMILIES, nova or claude."""
+    _, nova, kind = model.rpartition("amazon.nova-")
+    if nova and not OTHER_NOVA.match(kind):
+        return "nova"
     return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 

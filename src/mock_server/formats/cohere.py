@@ -154,7 +154,7 @@ def is_plan(reply: Reply, part: Part) -> bool:
 
 def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     """The assistant's message."""
-    plan = ""
+    plan: List[str] = []
     content: List[Json] = []
     calls: List[Json] = []
     for part in reply.parts:
@@ -162,15 +162,15 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
             arguments = compact(part.arguments)
             calls.append(cohere_tool_call(call, part, len(calls), arguments))
         elif is_plan(reply, part):
-            plan += getattr(part, "text", "")
+            plan.append(getattr(part, "text", ""))
         else:
             content.append(cohere_block(part, getattr(part, "text", "")))
     message: Dict[str, Json] = {"role": "assistant"}
     # Beside tool calls there is no empty content (section 11).
     if content or not calls:
         message["content"] = content
-    if plan:
-        message["tool_plan"] = plan
+    if any(plan):
+        message["tool_plan"] = "".join(plan)
     if calls:
         message["tool_calls"] = calls
     return message

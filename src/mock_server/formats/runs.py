@@ -60,7 +60,7 @@ ONCE = ("",)  # for an event without a hole
 
 def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
     """A reply as a model streams it, part by part; `layout` writes arguments."""
-    kinds = [type(part) for part in reply.parts]
+    kinds: List[type] = []  # a handful, however many parts there are
     for index, part in enumerate(reply.parts):
         if isinstance(part, Embedding):
             continue
@@ -68,7 +68,10 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
             text = layout(part.arguments)
         else:
             text = getattr(part, "text", "")
-        yield Run(index, part, text, reply.chunk_size, kinds[index] not in kinds[:index])
+        first = type(part) not in kinds
+        if first:
+            kinds.append(type(part))
+        yield Run(index, part, text, reply.chunk_size, first)
 
 
 # --- filled in ---

@@ -14,7 +14,8 @@ from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, 
 from ..errors import BadMock, shown
 from ..jsons import parse_json
 from ..limits import QUIET_SECONDS, Json
-from .mock import Index, Mock, parse_mock
+from .index import Index
+from .mock import Mock, parse_mock
 from .recordings import MockNode, ReadFile, Unreadable
 
 Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
@@ -277,7 +278,7 @@ class MockFiles:
         self.directories = tuple(directories)
         self.say, self.read_added = say, read_added
         self.lock = threading.RLock()
-        self.index = Index(())
+        self.index = Index()
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
         self.roots = self.real_directories()  # when they were read

@@ -15,6 +15,7 @@ from ..node import Node
 from ..records import record, replace
 from ..secrets import SECRET, masked
 from ..values import Call
+from .expressions import Piece, required
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
@@ -29,6 +30,7 @@ class TextMatcher:
 
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
+    pieces: Tuple[Piece, ...] = ()  # what such a text must contain
     private: bool = False  # whether the text is a credential, and what groups find a piece of it
 
     def __call__(self, text: Optional[str]) -> Verdict:
@@ -49,7 +51,7 @@ def text_matcher(node: Node) -> TextMatcher:
     """A matcher from its JSON: a string, or an object with contains, regex, glob or not."""
     value = node.value
     if isinstance(value, str):
-        return TextMatcher((lambda text: text == value,))
+        return text_equal(value)
     if not isinstance(value, dict) or not value:
         node.expected("a string or an object with contains, regex, glob or not")
     node.only(TEXT_MATCHERS)
@@ -57,29 +59,37 @@ def text_matcher(node: Node) -> TextMatcher:
     return TextMatcher(
         tuple(test for matcher in matchers for test in matcher.tests),
         tuple(name for matcher in matchers for name in matcher.group_names),
+        tuple(piece for matcher in matchers for piece in matcher.pieces),
     )
+
+
+def text_equal(wanted: str) -> TextMatcher:
+    """Holds for this text."""
+    return TextMatcher((lambda text: text == wanted,), pieces=(Piece(wanted, is_whole=True),))
 
 
 def text_contains(node: Node) -> TextMatcher:
     """Holds for a text with this in it."""
     wanted = pattern_text(node)
-    return TextMatcher((lambda text: text is not None and wanted in text,))
+    test = (lambda text: text is not None and wanted in text,)
+    return TextMatcher(test, pieces=(Piece(wanted),))
 
 
 def text_regex(node: Node) -> TextMatcher:
     """Holds for a text in which a regular expression finds something."""
     pattern = compiled(node, pattern_text(node))
     search = pattern.search
-    return TextMatcher(
-        (lambda text: None if text is None else search(text),), tuple(pattern.groupindex)
-    )
+    test = (lambda text: None if text is None else search(text),)
+    return TextMatcher(test, tuple(pattern.groupindex), required(pattern))
 
 
 def text_glob(node: Node) -> TextMatcher:
     """Holds for a text that fits a shell pattern as a whole."""
-    whole = compiled(node, fnmatch.translate(pattern_text(node))).match
+    pattern = compiled(node, fnmatch.translate(pattern_text(node)))
+    whole = pattern.match
     # Groups that fnmatch makes for itself are nobody's: only whether it holds is said.
-    return TextMatcher((lambda text: text is not None and whole(text) is not None,))
+    test = (lambda text: text is not None and whole(text) is not None,)
+    return TextMatcher(test, pieces=required(pattern))
 
 
 def text_not(node: Node) -> TextMatcher:
@@ -134,6 +144,13 @@ class Condition:
         """The named groups of its regular expression, if it has one."""
         if isinstance(self.holds, TextMatcher):
             return self.holds.group_names
+        return ()
+
+    @property
+    def pieces(self) -> Tuple[Piece, ...]:
+        """What the text that it looks at must contain."""
+        if isinstance(self.holds, TextMatcher):
+            return self.holds.pieces
         return ()
 
     def difference(self, call: Call) -> Optional[Difference]:
@@ -212,7 +229,8 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
             nodes = node.items()
         names = [one.choice(known) for one in nodes]
         key = str(node.key)
-        return [Condition(key, node.value, attrgetter(key), names.__contains__)]
+        holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
+        return [Condition(key, node.value, attrgetter(key), holds)]
 
     return condition
 
@@ -250,9 +268,8 @@ def match_sha256(node: Node) -> List[Condition]:
     """SHA-256 of the body as canonical JSON."""
     if not isinstance(node.value, str) or not re.fullmatch("[0-9a-fA-F]{64}", node.value):
         node.expected("64 hex digits")
-    digest = node.value.lower()
     get = attrgetter("body_sha256")
-    return [Condition("body_sha256", node.value, get, lambda got: bool(got == digest))]
+    return [Condition("body_sha256", node.value, get, text_equal(node.value.lower()))]
 
 
 # In the order in which differences are told.

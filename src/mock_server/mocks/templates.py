@@ -12,7 +12,7 @@ from ..node import Node
 from ..secrets import masked
 from ..values import Call
 
-TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
 
 MOST_FILLED = 32 * 1024 * 1024  # characters that the templates of one answer may ask for
 
@@ -39,7 +39,7 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
 
 def check_text(node: Node, known: Iterable[str]) -> None:
     """Raise BadMock if a text has a template of a name that is not known."""
-    for name in TEMPLATE.findall(node.value):
+    for name in map(str.strip, TEMPLATE.findall(node.value)):
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
@@ -65,7 +65,7 @@ class Filling:
 
     def found(self, match: "re.Match[str]") -> str:
         """What stands in place of one template.  Refused if it is too much in all."""
-        text = looked_up(match.group(1), self.call, self.groups)
+        text = looked_up(match.group(1).strip(), self.call, self.groups)
         self.left -= len(text)
         if self.left < 0:
             message = f"the answer's templates ask for more than {MOST_FILLED} characters"

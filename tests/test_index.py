@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import sys
-from dataclasses import replace
 from typing import Any, Dict, List
 
 import pytest
@@ -56,7 +55,7 @@ def call(draw: random.Random) -> m.Call:
     texts = {key: text(draw) for key in ("model", "user", "system")}
     provider = draw.choice(("openai", "azure", "gemini"))
     tool_result = draw.choice((None, text(draw)))
-    return replace(request, provider=provider, tool_result=tool_result, **texts)
+    return m.replace(request, provider=provider, tool_result=tool_result, **texts)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -73,7 +72,7 @@ def test_the_index_finds_what_a_walk_finds_whatever_is_added_and_removed(seed: i
         for _ in range(12):
             asked = call(draw)
             if draw.random() < 0.1:
-                asked = replace(asked, user=asked.user + "y" * 2000)
+                asked = m.replace(asked, user=asked.user + "y" * 2000)
             found = [one for one in index.candidates(asked) if one.matches(asked)]
             assert found == [one for one in mocks if one.matches(asked)]
 
@@ -121,12 +120,12 @@ MANY = [
 @pytest.mark.parametrize("match", MANY)
 def test_of_many_mocks_few_are_tried(match: Any) -> None:
     spec = repr({"match": match, "response": {"text": "x"}})
-    mocks = [mock_of(eval(spec.replace("%d", str(number)))) for number in range(1000)]
+    mocks = [mock_of(eval(spec.m.replace("%d", str(number)))) for number in range(1000)]
     index = m.Index()
     for one in mocks:
         index = index.preceded([one])
     said = "Please answer question 777 about cats."
-    asked = replace(requested(headers={"x-tenant": said}), user=said, system=said)
+    asked = m.replace(requested(headers={"x-tenant": said}), user=said, system=said)
     assert mocks[777] in index.candidates(asked) and len(index.candidates(asked)) < 40
 
 
@@ -142,5 +141,5 @@ def test_a_mock_among_many_is_explained_without_a_look_at_all(monkeypatch: Any) 
     monkeypatch.setattr(
         m.Mock, "differences", lambda mock, *rest: looks.append(mock) or plain(mock, *rest)
     )
-    near = session.near(replace(BASE, user="u1400", model="other"), m.DEFAULT_SHAPE)
+    near = session.near(m.replace(BASE, user="u1400", model="other"), m.DEFAULT_SHAPE)
     assert near[0].mock.place == "added#1401" and len(looks) <= 2 * m.LOOKED_AT

@@ -7522,6 +7522,7 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 # Entries: what the journal says of one request.  Touches nothing.
 
 
+RequestKind = Tuple[Optional[str], Optional[str], int, bool]
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
 
 
@@ -7533,7 +7534,7 @@ class Asked:
 
     __slots__ = (
         *("method", "path", "port", "session", "masked", "body", "provider", "call", "size"),
-        *("status", "mock", "fault", "unmatched", "near", "note", "events_total"),
+        *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
     )
 
     def __init__(
@@ -7562,14 +7563,18 @@ class Asked:
         self.near: Tuple[Json, ...] = ()
         self.note = ""
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
+        self.known_kind: Optional[RequestKind] = None
 
     @property
-    def kind(self) -> Tuple[Optional[str], Optional[str], int, bool]:
-        """Provider, API, status, and whether a mock answered: what requests are counted by."""
-        api = None
-        if self.call:  # none if the request could not be read
-            api = self.call.api
-        return self.provider, api, self.status, bool(self.mock)
+    def kind(self) -> RequestKind:
+        """Provider, API, status, and whether a mock answered: what requests are counted by, once
+        all that is filled in."""
+        if self.known_kind is None:
+            api = None
+            if self.call:  # none if the request could not be read
+                api = self.call.api
+            self.known_kind = self.provider, api, self.status, bool(self.mock)
+        return self.known_kind
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -10343,6 +10348,18 @@ class Journal:
             if self.waiters or self.feeds:
                 self.tell(entry)
 
+    def add_ended(self, entry: Entry) -> None:
+        """Remember one request that was answered at once, for who holds the lock."""
+        if self.waiters or self.feeds:
+            self.add(entry)
+            self.end(entry, "complete")
+            return
+        entry.ended = "complete"
+        self.counters.running += 1
+        self.counters.end(entry, "complete")
+        if self.size:
+            self.remember(entry)
+
     def remember(self, entry: Entry) -> None:
         """Put an entry behind those of its session, and drop what is too much then."""
         session = entry.asked.session
@@ -11056,11 +11073,12 @@ class MockFiles:
         self.seen: Dict[str, Seen] = {}
         self.roots = self.real_directories()  # when they were read
         self.retry_at = math.inf  # of the monotonic clock
-        self.next_check = 0.0  # of the monotonic clock
+        self.loads = 0  # how often they were read
+        self.round = -1  # of the loop, in which they were looked at last
+        self.is_stale = False  # as it was seen then
+        self.next_look = 0.0  # of the monotonic clock
         self.last_request = 0.0
-        self.look_began = 0.0
-        self.look_seconds = 0.0  # what the last look for changes took
-        self.look_work = 0.0  # and of the processor
+        self.look_work = 0.0  # seconds of the processor that the last look for changes took
 
     def real_directories(self) -> List[str]:
         """Where the directories are: each may be a link."""
@@ -11074,6 +11092,7 @@ class MockFiles:
         """Read all files; what is wrong with them, if anything is, in which case the mocks stay as
         they were."""
         with self.lock:
+            self.loads += 1
             libraries = self.libraries()
             self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
@@ -11097,58 +11116,61 @@ class MockFiles:
                 self.retry_at = time.monotonic() + LACK_SECONDS
         return problems
 
-    def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
-        """Mocks of JSON, by place, whose files are looked at from now on; `lock` is held until they
-        are where `read_added` finds them.  BadMock if one is wrong."""
+    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
+        """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
+        one is wrong."""
         libraries = self.libraries()
         read = reader(libraries)
         mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
-        self.watch(libraries)
-        return mocks
+        return mocks, libraries
 
     def watch(self, libraries: Iterable[Library]) -> None:
         """Look at the files that these libraries have read, too."""
         for library in libraries:
             self.seen.update(library.seen)
 
-    def refresh(self) -> None:
-        """Read the files again if one has changed, at every request.  Looking costs a stat a file;
-        while requests come faster than a client can change a file between two of them, that is kept
-        to a tenth of the time."""
-        arrived = time.monotonic()
-        is_due = arrived >= self.next_check or self.is_quiet(arrived - self.last_request)
-        self.last_request = arrived
+    def is_current(self, round: int) -> bool:
+        """Whether no file has changed since all were read, for requests that came in before a round
+        of the loop began.  False where only `refresh()`, which may take long, can tell.
+
+        Looking costs a stat a file; while requests come faster than a client can change a file
+        between two of them, that is kept to a tenth of the time."""
+        if round == self.round or self.is_stale:
+            return not self.is_stale
+        now = time.monotonic()
+        pause, self.last_request = now - self.last_request, now
+        is_due = now >= self.next_look or pause > max(QUIET_SECONDS, self.look_work)
         if not self.seen or not is_due:
-            return
+            self.round = round
+            return True
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            self.is_stale = self.look()
+        finally:
+            self.lock.release()
+        self.next_look = now + min(0.5, LOOK_SHARE * self.look_work)
+        self.round = round
+        return not self.is_stale
+
+    def refresh(self) -> None:
+        """Read the files again if one has changed."""
         with self.lock:
-            # Of several threads that wait here one looks for all.
-            has_changed = self.look_began < arrived and self.look()
-            looked = time.monotonic()
-            self.look_seconds = looked - arrived  # with what waiting for a turn has cost
-            self.next_check = looked + min(0.5, LOOK_SHARE * self.look_seconds)
-            if has_changed:
+            if self.seen and self.look():
                 before = [mock.canonical for mock in self.index.mocks]
                 self.report(self.load(), before)
+            self.is_stale = False
 
     def look(self) -> bool:
         """Whether a file has changed."""
-        self.look_began, work = time.monotonic(), time.thread_time()
-        has_changed = self.look_began >= self.retry_at
+        # What another process has interrupted is no slow look: its own time counts.
+        began, work = time.monotonic(), time.thread_time()
+        has_changed = began >= self.retry_at
         # A directory that is a link may lead elsewhere now.
         has_changed = has_changed or self.roots != self.real_directories()
         has_changed = has_changed or any(one.has_changed(path) for path, one in self.seen.items())
         self.look_work = time.thread_time() - work
         return has_changed
-
-    def is_quiet(self, pause: float) -> bool:
-        """Whether so many seconds without a request are time enough to change a file, and to
-        look."""
-        if self.look_seconds < 10 * QUIET_SECONDS:
-            return pause > QUIET_SECONDS
-        # A look that another process has interrupted is no slow look: the request that waited for
-        # it took as long, and whoever sent that may have changed a file since.  Under load looks
-        # are slow because threads wait for each other, and pauses are short.
-        return pause > max(self.look_seconds, LOOK_SHARE * self.look_work)
 
     def report(self, problems: List[str], before: List[str]) -> None:
         """Tell how a reload went, once a change."""
@@ -11362,18 +11384,25 @@ class Session:
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
         placed = {f"added#{next(numbers)}": spec for spec in specs}
-        # No reload may come between reading a mock's files and the mock's being here.
-        with files.lock:
-            mocks = files.parsed(placed)
+        while True:
+            loads = files.loads
+            mocks, libraries = files.parsed(placed)
             naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
             sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
-            with self.all_mocks.lock:
-                self.all_mocks.take(sum(sizes.values()))
-                # It may have been reset or forgotten since it was looked up.
-                session = self.all_mocks.sessions.setdefault(self.name, self)
-                session.index = session.index.preceded(mocks)
-                session.specs.update({place: placed[place] for place in naming_files})
-                session.sizes.update(sizes)
+            with files.lock:
+                # No reload may come between reading a mock's files and the mock's being here; but
+                # nobody is to wait until thousands of mocks are read.
+                if naming_files and files.loads != loads:
+                    continue
+                files.watch(libraries)
+                with self.all_mocks.lock:
+                    self.all_mocks.take(sum(sizes.values()))
+                    # It may have been reset or forgotten since it was looked up.
+                    session = self.all_mocks.sessions.setdefault(self.name, self)
+                    session.index = session.index.preceded(mocks)
+                    session.specs.update({place: placed[place] for place in naming_files})
+                    session.sizes.update(sizes)
+            break
         self.all_mocks.has_changed()
         return mocks
 
@@ -12949,12 +12978,12 @@ class Answerer:
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
+        self.mocks.files.refresh()
         return done_here(self.answering(request))
 
     def answering(self, request: Request) -> Work[Answered]:
         """Work that gives the response to a request, whatever it is; from memory, if it came
-        before."""
-        self.mocks.files.refresh()
+        before.  The mocks are those that were read from files last."""
         if len(request.body) > LONG:
             yield ASIDE
         if request.path.startswith(CONTROL_PREFIX):
@@ -14532,7 +14561,8 @@ class Channel(Member, BaseHTTPRequestHandler):
             self.close()
             return
         self.mark += 1
-        self.loop.watch(self, READABLE)
+        if self.interest != READABLE:
+            self.loop.watch(self, READABLE)
         self.loop.set_due(self, time.monotonic() + self.server.idle_seconds)
         if isinstance(self.connection, TLSConnection) and self.connection.pending():
             self.loop.call(self.next_request, self.mark)
@@ -15079,12 +15109,12 @@ class Handler(Channel):
         if not data:
             self.close()
             return
-        core = self.server.core
-        core.mocks.files.refresh()
-        repeat = core.repeats.find(self.server.port, data, core.mocks.generation)
-        if repeat and not self.server.stopping:
-            self.repeat(repeat)
-            return
+        mocks = self.server.core.mocks
+        if mocks.files.is_current(self.loop.rounds):
+            repeat = self.server.core.repeats.find(self.server.port, data, mocks.generation)
+            if repeat and not self.server.stopping:
+                self.repeat(repeat)
+                return
         # RFC 9112, 2.2: empty lines before a request are ignored; they don't make it idle for
         # longer, either.
         self.buffer = data.lstrip(b"\r\n")
@@ -15095,25 +15125,27 @@ class Handler(Channel):
 
     def repeat(self, repeat: Repeat) -> None:
         """Answer a request that came before, byte by byte, as it was answered then."""
-        server = self.server
-        core, journal = server.core, server.core.journal
+        core = self.server.core
         started = time.monotonic()
         number = str(next(core.numbers))
         entry = Entry(number, time.time(), repeat.asked, repeat.sent)
         if repeat.uses:  # this is a use, too
             with repeat.uses.lock:
                 repeat.uses.count += 1
-        journal.add(entry)
-        data = repeat.dated(server.date_bytes(), number)
-        try:
-            taken = self.connection.send(data, DONT_WAIT)
-        except OSError:  # what it says is seen when the rest is written
-            taken = 0
+        data = repeat.dated(self.server.date_bytes(), number)
+        with core.journal.lock:  # whoever has the answer finds it there, and ended
+            try:
+                taken = self.connection.send(data, DONT_WAIT)
+            except OSError:  # what it says is seen when the rest is written
+                taken = 0
+            if taken == len(data):
+                entry.duration = round(time.monotonic() - started, 6)
+                core.journal.add_ended(entry)
+            else:
+                core.journal.add(entry)
         if taken != len(data):
             self.begin(self.send_rest(repeat, entry, data, taken, started))
             return
-        entry.duration = round(time.monotonic() - started, 6)
-        journal.end(entry, "complete")
         core.log.request(entry)
         if repeat.keep_alive:
             self.rest()
@@ -15178,8 +15210,8 @@ class Handler(Channel):
         head: Optional[Head] = None
         data: Optional[bytes] = None
         closes = False
+        generation = -1  # of the mocks, as long as none were asked
         started = time.monotonic()
-        generation = self.server.core.mocks.generation
         self.is_busy = True
         try:
             data = yield from self.read_head()
@@ -15187,6 +15219,10 @@ class Handler(Channel):
             head = parse_head(data)
             body = yield from self.read_body(head)
             request = self.request_of(head, head.session, body)
+            mocks = self.server.core.mocks
+            if not mocks.files.is_current(self.loop.rounds):
+                yield from self.aside(mocks.files.refresh)
+            generation = mocks.generation
             answered, coding = yield from self.answer(request)
         except Refused as refused:
             # What is not read of a request must never be taken for the next one.
@@ -15507,6 +15543,8 @@ class Listener(Member):
 
     def happened(self, events: int) -> None:
         """Connections are waiting."""
+        # What they ask may be asked after something that happened in this round.
+        self.loop.rounds += 1
         for _ in range(AT_ONCE):
             try:
                 connection, address = self.listening.accept()

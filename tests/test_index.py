@@ -120,7 +120,7 @@ MANY = [
 @pytest.mark.parametrize("match", MANY)
 def test_of_many_mocks_few_are_tried(match: Any) -> None:
     spec = repr({"match": match, "response": {"text": "x"}})
-    mocks = [mock_of(eval(spec.m.replace("%d", str(number)))) for number in range(1000)]
+    mocks = [mock_of(eval(spec.replace("%d", str(number)))) for number in range(1000)]
     index = m.Index()
     for one in mocks:
         index = index.preceded([one])

@@ -42,12 +42,12 @@ class Answerer:
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
+        self.mocks.files.refresh()
         return done_here(self.answering(request))
 
     def answering(self, request: Request) -> Work[Answered]:
         """Work that gives the response to a request, whatever it is; from memory, if it came
-        before."""
-        self.mocks.files.refresh()
+        before.  The mocks are those that were read from files last."""
         if len(request.body) > LONG:
             yield ASIDE
         if request.path.startswith(CONTROL_PREFIX):

@@ -62,12 +62,12 @@ class Handler(Channel):
         if not data:
             self.close()
             return
-        core = self.server.core
-        core.mocks.files.refresh()
-        repeat = core.repeats.find(self.server.port, data, core.mocks.generation)
-        if repeat and not self.server.stopping:
-            self.repeat(repeat)
-            return
+        mocks = self.server.core.mocks
+        if mocks.files.is_current(self.loop.rounds):
+            repeat = self.server.core.repeats.find(self.server.port, data, mocks.generation)
+            if repeat and not self.server.stopping:
+                self.repeat(repeat)
+                return
         # RFC 9112, 2.2: empty lines before a request are ignored; they don't make it idle for
         # longer, either.
         self.buffer = data.lstrip(b"\r\n")
@@ -78,25 +78,27 @@ class Handler(Channel):
 
     def repeat(self, repeat: Repeat) -> None:
         """Answer a request that came before, byte by byte, as it was answered then."""
-        server = self.server
-        core, journal = server.core, server.core.journal
+        core = self.server.core
         started = time.monotonic()
         number = str(next(core.numbers))
         entry = Entry(number, time.time(), repeat.asked, repeat.sent)
         if repeat.uses:  # this is a use, too
             with repeat.uses.lock:
                 repeat.uses.count += 1
-        journal.add(entry)
-        data = repeat.dated(server.date_bytes(), number)
-        try:
-            taken = self.connection.send(data, DONT_WAIT)
-        except OSError:  # what it says is seen when the rest is written
-            taken = 0
+        data = repeat.dated(self.server.date_bytes(), number)
+        with core.journal.lock:  # whoever has the answer finds it there, and ended
+            try:
+                taken = self.connection.send(data, DONT_WAIT)
+            except OSError:  # what it says is seen when the rest is written
+                taken = 0
+            if taken == len(data):
+                entry.duration = round(time.monotonic() - started, 6)
+                core.journal.add_ended(entry)
+            else:
+                core.journal.add(entry)
         if taken != len(data):
             self.begin(self.send_rest(repeat, entry, data, taken, started))
             return
-        entry.duration = round(time.monotonic() - started, 6)
-        journal.end(entry, "complete")
         core.log.request(entry)
         if repeat.keep_alive:
             self.rest()
@@ -161,8 +163,8 @@ class Handler(Channel):
         head: Optional[Head] = None
         data: Optional[bytes] = None
         closes = False
+        generation = -1  # of the mocks, as long as none were asked
         started = time.monotonic()
-        generation = self.server.core.mocks.generation
         self.is_busy = True
         try:
             data = yield from self.read_head()
@@ -170,6 +172,10 @@ class Handler(Channel):
             head = parse_head(data)
             body = yield from self.read_body(head)
             request = self.request_of(head, head.session, body)
+            mocks = self.server.core.mocks
+            if not mocks.files.is_current(self.loop.rounds):
+                yield from self.aside(mocks.files.refresh)
+            generation = mocks.generation
             answered, coding = yield from self.answer(request)
         except Refused as refused:
             # What is not read of a request must never be taken for the next one.

@@ -93,6 +93,18 @@ class Journal:
             if self.waiters or self.feeds:
                 self.tell(entry)
 
+    def add_ended(self, entry: Entry) -> None:
+        """Remember one request that was answered at once, for who holds the lock."""
+        if self.waiters or self.feeds:
+            self.add(entry)
+            self.end(entry, "complete")
+            return
+        entry.ended = "complete"
+        self.counters.running += 1
+        self.counters.end(entry, "complete")
+        if self.size:
+            self.remember(entry)
+
     def remember(self, entry: Entry) -> None:
         """Put an entry behind those of its session, and drop what is too much then."""
         session = entry.asked.session

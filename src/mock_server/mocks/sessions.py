@@ -47,18 +47,25 @@ class Session:
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
         placed = {f"added#{next(numbers)}": spec for spec in specs}
-        # No reload may come between reading a mock's files and the mock's being here.
-        with files.lock:
-            mocks = files.parsed(placed)
+        while True:
+            loads = files.loads
+            mocks, libraries = files.parsed(placed)
             naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
             sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
-            with self.all_mocks.lock:
-                self.all_mocks.take(sum(sizes.values()))
-                # It may have been reset or forgotten since it was looked up.
-                session = self.all_mocks.sessions.setdefault(self.name, self)
-                session.index = session.index.preceded(mocks)
-                session.specs.update({place: placed[place] for place in naming_files})
-                session.sizes.update(sizes)
+            with files.lock:
+                # No reload may come between reading a mock's files and the mock's being here; but
+                # nobody is to wait until thousands of mocks are read.
+                if naming_files and files.loads != loads:
+                    continue
+                files.watch(libraries)
+                with self.all_mocks.lock:
+                    self.all_mocks.take(sum(sizes.values()))
+                    # It may have been reset or forgotten since it was looked up.
+                    session = self.all_mocks.sessions.setdefault(self.name, self)
+                    session.index = session.index.preceded(mocks)
+                    session.specs.update({place: placed[place] for place in naming_files})
+                    session.sizes.update(sizes)
+            break
         self.all_mocks.has_changed()
         return mocks
 

@@ -439,6 +439,10 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
+LARGE_TEXT = 64 * 1024  # characters
+MOST_VALUES = 1_000_000  # in a request's body
+
+
 def _number(text: str) -> float:
     """A number that a float can hold."""
     value = float(text)
@@ -464,7 +468,7 @@ def parse_json(data: bytes) -> Json:
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
     try:
-        value = DECODER.decode(text)
+        value = decoded_json(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -473,6 +477,38 @@ def parse_json(data: bytes) -> Json:
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
     return value
+
+
+def decoded_json(text: str) -> Json:
+    """The JSON value of a text."""
+    if len(text) < LARGE_TEXT or not gc.isenabled():
+        return DECODER.decode(text)
+    # The collector would go through millions of new objects again and again, of which none can be
+    # garbage yet, and nothing else runs meanwhile.
+    gc.disable()
+    try:
+        return DECODER.decode(text)
+    finally:
+        gc.enable()
+
+
+def parse_request(data: bytes) -> Json:
+    """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
+    provider answers so many, and to look at them takes seconds."""
+    value = parse_json(data)
+    commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if commas_and_brackets > MOST_VALUES and holds_more(value, MOST_VALUES):
+        raise ValueError(f"it holds more than {MOST_VALUES} values")
+    return value
+
+
+def holds_more(value: Json, most: int) -> bool:
+    """Whether more than so many values lie in a value."""
+    level = [value]
+    while level and most >= 0:
+        most -= len(level)
+        level = [inner for outer in level for inner in inner_values(outer)]
+    return most < 0
 
 
 def depth(value: Json) -> int:
@@ -7676,6 +7712,20 @@ class Entry:
         return not conditions or self.asked.matches(conditions)
 
 
+# A request that was answered at once as one before it was: number, moment, what was asked and sent,
+# and the duration.  A plain tuple: one is made for every such request, and an entry for few.
+Again = Tuple[int, float, Asked, Sent, float]
+
+
+def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
+    """The entry of a request that was answered at once."""
+    number, moment, asked, sent, duration = again
+    entry = Entry(str(number), moment, asked, sent)
+    entry.duration = round(duration, 6)
+    entry.ended = ended
+    return entry
+
+
 # === sizes ===================================================================
 # How many bytes of memory values take, in objects and not as text.  Touches nothing.
 
@@ -10271,6 +10321,7 @@ class Counters:
 
 
 EVERY_SESSION = "*"
+MOST_UNMADE = 10_000  # entries that are not made yet
 ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
 
 
@@ -10334,12 +10385,15 @@ class Journal:
         self.closed = False
         self.started = time.monotonic()
         self.counters = Counters()
+        self.repeated: List[Again] = []  # requests whose entries are not made yet
 
     # --- what the server tells ---
 
     def add(self, entry: Entry) -> None:
         """Remember one request."""
         with self.lock:
+            if self.repeated:
+                self.make_entries()
             self.counters.running += 1
             if entry.gate:
                 self.gated[entry.number] = entry
@@ -10348,17 +10402,42 @@ class Journal:
             if self.waiters or self.feeds:
                 self.tell(entry)
 
-    def add_ended(self, entry: Entry) -> None:
-        """Remember one request that was answered at once, for who holds the lock."""
-        if self.waiters or self.feeds:
-            self.add(entry)
+    def add_again(self, again: Again) -> None:
+        """Remember one request that was answered at once as one before it was, for who holds the
+        lock: its entry is made when somebody looks, or never."""
+        self.repeated.append(again)
+        if self.waiters or self.feeds or len(self.repeated) >= MOST_UNMADE:
+            self.make_entries()
+
+    def make_entries(self) -> None:
+        """Make the entries of what was repeated, as if each had been made when it came."""
+        repeated, self.repeated = self.repeated, []
+        told = bool(self.waiters or self.feeds)
+        if not told and self.used + sum(asked.size for _, _, asked, _, _ in repeated) <= self.room:
+            repeated = self.lasting(repeated)
+        for again in repeated:
+            entry = entry_of(again)
+            self.counters.running += 1
+            if self.size:
+                self.remember(entry)
+            if told:
+                self.tell(entry)
             self.end(entry, "complete")
-            return
-        entry.ended = "complete"
-        self.counters.running += 1
-        self.counters.end(entry, "complete")
-        if self.size:
-            self.remember(entry)
+
+    def lasting(self, repeated: List[Again]) -> List[Again]:
+        """Those of them that their sessions remember in the end; the others are only counted."""
+        left: Dict[str, int] = {}
+        lasting = []
+        for again in reversed(repeated):
+            session = again[2].session
+            left.setdefault(session, self.size)
+            if left[session] > 0:
+                left[session] -= 1
+                lasting.append(again)
+            else:
+                self.counters.running += 1
+                self.counters.end(entry_of(again), "complete")
+        return lasting[::-1]
 
     def remember(self, entry: Entry) -> None:
         """Put an entry behind those of its session, and drop what is too much then."""
@@ -10423,6 +10502,7 @@ class Journal:
     def entries(self, session: str = "") -> List[Entry]:
         """Requests, oldest first."""
         with self.lock:
+            self.make_entries()
             if session == EVERY_SESSION:
                 return [entry for entry in self.order if entry.is_remembered]
             return list(self.sessions.get(session, ()))
@@ -10434,6 +10514,7 @@ class Journal:
     def find(self, number: str) -> Optional[Entry]:
         """A request of any session by its id."""
         with self.lock:
+            self.make_entries()
             # A gated stream is there even without a journal, or once that has dropped it.
             gated = self.gated.get(number)
             if gated:
@@ -10446,6 +10527,7 @@ class Journal:
     def clear(self, session: str = "") -> int:
         """Forget requests; how many there were."""
         with self.lock:
+            self.make_entries()
             names = [session]
             if session == EVERY_SESSION:
                 names = list(self.sessions)
@@ -10493,6 +10575,7 @@ class Journal:
         """A feed of what happens from now on."""
         feed = Feed()
         with self.lock:
+            self.make_entries()
             if self.closed:  # the feed ends at once
                 feed.put(None)
             self.feeds.append((session, feed))
@@ -10506,6 +10589,7 @@ class Journal:
     def families(self) -> List[Family]:
         """What Prometheus is told: counts of all requests, and how many are remembered."""
         with self.lock:
+            self.make_entries()
             kept = gauge("journal_entries", "Requests in the journal.", self.remembered)
             return [*self.counters.families(), kept]
 
@@ -10567,7 +10651,7 @@ class ControlRequest(NamedTuple):
     def json(self) -> Json:
         """The body's value."""
         try:
-            return parse_json(self.request.body)
+            return parse_request(self.request.body)
         except ValueError as error:
             raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
 
@@ -13038,7 +13122,7 @@ class Answerer:
         if request.method != "POST":
             return None
         try:
-            return parse_json(request.body)
+            return parse_request(request.body)
         except ValueError as error:
             detail = str(error) if request.body else wire.no_body
             raise Refused(400, wire.bad_json.format(detail)) from None
@@ -13871,9 +13955,9 @@ class Repeat:
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 
-    def dated(self, date: bytes, number: str) -> bytes:
+    def dated(self, date: bytes, number: int) -> bytes:
         """The whole answer, with a date and an id of its own."""
-        return b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
+        return b"%b%b%b%d%b" % (self.before, date, BETWEEN, number, self.after)
 
     def step(self, data: bytes) -> Send:
         """The answer as one step, where its client does not take it at once."""
@@ -14458,8 +14542,8 @@ class ServerLike(Protocol):
     def date(self) -> str:
         """The Date header."""
 
-    def date_bytes(self) -> bytes:
-        """The same as bytes."""
+    def date_bytes(self, second: int) -> bytes:
+        """The Date header of a second that is now, as bytes."""
 
     def left(self, connection: Any) -> None:
         """Note that a connection has ended."""
@@ -15125,37 +15209,39 @@ class Handler(Channel):
 
     def repeat(self, repeat: Repeat) -> None:
         """Answer a request that came before, byte by byte, as it was answered then."""
-        core = self.server.core
-        started = time.monotonic()
-        number = str(next(core.numbers))
-        entry = Entry(number, time.time(), repeat.asked, repeat.sent)
+        server, core = self.server, self.server.core
+        started, moment = time.monotonic(), time.time()
+        number = next(core.numbers)
+        data = repeat.dated(server.date_bytes(int(moment)), number)
         if repeat.uses:  # this is a use, too
             with repeat.uses.lock:
                 repeat.uses.count += 1
-        data = repeat.dated(self.server.date_bytes(), number)
         with core.journal.lock:  # whoever has the answer finds it there, and ended
             try:
                 taken = self.connection.send(data, DONT_WAIT)
             except OSError:  # what it says is seen when the rest is written
                 taken = 0
+            now = time.monotonic()
+            again = (number, moment, repeat.asked, repeat.sent, now - started)
             if taken == len(data):
-                entry.duration = round(time.monotonic() - started, 6)
-                core.journal.add_ended(entry)
-            else:
-                core.journal.add(entry)
+                core.journal.add_again(again)
         if taken != len(data):
-            self.begin(self.send_rest(repeat, entry, data, taken, started))
+            self.begin(self.send_rest(repeat, entry_of(again), data, taken, started))
             return
-        core.log.request(entry)
-        if repeat.keep_alive:
-            self.rest()
-        else:
+        if core.log.mode != "off":
+            core.log.request(entry_of(again, "complete"))
+        if not repeat.keep_alive:
             self.begin(self.leave())
+        elif self.interest == READABLE and not server.core.tls:
+            self.due = now + server.idle_seconds  # the loop looks at it when it would have been due
+        else:
+            self.rest()
 
     def send_rest(
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
+        self.server.core.journal.add(entry)
         step = repeat.step(data)
         self.sent = entry.sent = Sent(taken - step.head)
         ended = "fault"
@@ -15782,9 +15868,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             self.clock = (second, text, text.encode())
         return self.clock[1]
 
-    def date_bytes(self) -> bytes:
-        """The same as bytes."""
-        self.date()
+    def date_bytes(self, second: int) -> bytes:
+        """The Date header of a second that is now, as bytes."""
+        if self.clock[0] != second:
+            self.date()
         return self.clock[2]
 
     def close(self, grace: float = GRACE_SECONDS) -> None:

@@ -15,7 +15,7 @@ from .formats.base import WireFormat
 from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .journal import Journal
-from .jsons import compact, parse_json, utf8
+from .jsons import compact, parse_request, utf8
 from .limits import CONTROL_PREFIX, LONG, Headers, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
@@ -102,7 +102,7 @@ class Answerer:
         if request.method != "POST":
             return None
         try:
-            return parse_json(request.body)
+            return parse_request(request.body)
         except ValueError as error:
             detail = str(error) if request.body else wire.no_body
             raise Refused(400, wire.bad_json.format(detail)) from None

@@ -69,8 +69,8 @@ class ServerLike(Protocol):
     def date(self) -> str:
         """The Date header."""
 
-    def date_bytes(self) -> bytes:
-        """The same as bytes."""
+    def date_bytes(self, second: int) -> bytes:
+        """The Date header of a second that is now, as bytes."""
 
     def left(self, connection: Any) -> None:
         """Note that a connection has ended."""

@@ -11,7 +11,7 @@ from .answered import Answered, asked_of
 from .bodies import ChunkedBody, body_reader
 from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
-from .entries import Asked, Entry, Sent
+from .entries import Asked, Entry, Sent, entry_of
 from .errors import Refused, line_of, shown
 from .gates import ASIDE, Gate, Wanting, Work
 from .handshake import sealed
@@ -20,7 +20,7 @@ from .limits import JOINED, LONG, Headers
 from .loop import TURN
 from .records import replace
 from .repeats import MARKS, Repeat, repeat_of
-from .sockets import DONT_WAIT, Broke, Vanished, has_more
+from .sockets import DONT_WAIT, READABLE, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
 from .values import Hold, Request, Response
@@ -78,37 +78,39 @@ class Handler(Channel):
 
     def repeat(self, repeat: Repeat) -> None:
         """Answer a request that came before, byte by byte, as it was answered then."""
-        core = self.server.core
-        started = time.monotonic()
-        number = str(next(core.numbers))
-        entry = Entry(number, time.time(), repeat.asked, repeat.sent)
+        server, core = self.server, self.server.core
+        started, moment = time.monotonic(), time.time()
+        number = next(core.numbers)
+        data = repeat.dated(server.date_bytes(int(moment)), number)
         if repeat.uses:  # this is a use, too
             with repeat.uses.lock:
                 repeat.uses.count += 1
-        data = repeat.dated(self.server.date_bytes(), number)
         with core.journal.lock:  # whoever has the answer finds it there, and ended
             try:
                 taken = self.connection.send(data, DONT_WAIT)
             except OSError:  # what it says is seen when the rest is written
                 taken = 0
+            now = time.monotonic()
+            again = (number, moment, repeat.asked, repeat.sent, now - started)
             if taken == len(data):
-                entry.duration = round(time.monotonic() - started, 6)
-                core.journal.add_ended(entry)
-            else:
-                core.journal.add(entry)
+                core.journal.add_again(again)
         if taken != len(data):
-            self.begin(self.send_rest(repeat, entry, data, taken, started))
+            self.begin(self.send_rest(repeat, entry_of(again), data, taken, started))
             return
-        core.log.request(entry)
-        if repeat.keep_alive:
-            self.rest()
-        else:
+        if core.log.mode != "off":
+            core.log.request(entry_of(again, "complete"))
+        if not repeat.keep_alive:
             self.begin(self.leave())
+        elif self.interest == READABLE and not server.core.tls:
+            self.due = now + server.idle_seconds  # the loop looks at it when it would have been due
+        else:
+            self.rest()
 
     def send_rest(
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
+        self.server.core.journal.add(entry)
         step = repeat.step(data)
         self.sent = entry.sent = Sent(taken - step.head)
         ended = "fault"

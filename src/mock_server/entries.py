@@ -163,3 +163,17 @@ class Entry:
         if ended is not None and self.ended != ended:
             return False
         return not conditions or self.asked.matches(conditions)
+
+
+# A request that was answered at once as one before it was: number, moment, what was asked and sent,
+# and the duration.  A plain tuple: one is made for every such request, and an entry for few.
+Again = Tuple[int, float, Asked, Sent, float]
+
+
+def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
+    """The entry of a request that was answered at once."""
+    number, moment, asked, sent, duration = again
+    entry = Entry(str(number), moment, asked, sent)
+    entry.duration = round(duration, 6)
+    entry.ended = ended
+    return entry

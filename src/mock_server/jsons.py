@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import functools
+import gc
 import hashlib
 import json
 import time
@@ -123,6 +124,10 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
+LARGE_TEXT = 64 * 1024  # characters
+MOST_VALUES = 1_000_000  # in a request's body
+
+
 def _number(text: str) -> float:
     """A number that a float can hold."""
     value = float(text)
@@ -148,7 +153,7 @@ def parse_json(data: bytes) -> Json:
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
     try:
-        value = DECODER.decode(text)
+        value = decoded_json(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -157,6 +162,38 @@ def parse_json(data: bytes) -> Json:
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
     return value
+
+
+def decoded_json(text: str) -> Json:
+    """The JSON value of a text."""
+    if len(text) < LARGE_TEXT or not gc.isenabled():
+        return DECODER.decode(text)
+    # The collector would go through millions of new objects again and again, of which none can be
+    # garbage yet, and nothing else runs meanwhile.
+    gc.disable()
+    try:
+        return DECODER.decode(text)
+    finally:
+        gc.enable()
+
+
+def parse_request(data: bytes) -> Json:
+    """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
+    provider answers so many, and to look at them takes seconds."""
+    value = parse_json(data)
+    commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if commas_and_brackets > MOST_VALUES and holds_more(value, MOST_VALUES):
+        raise ValueError(f"it holds more than {MOST_VALUES} values")
+    return value
+
+
+def holds_more(value: Json, most: int) -> bool:
+    """Whether more than so many values lie in a value."""
+    level = [value]
+    while level and most >= 0:
+        most -= len(level)
+        level = [inner for outer in level for inner in inner_values(outer)]
+    return most < 0
 
 
 def depth(value: Json) -> int:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NoReturn, Optional, 
 from .core import Core
 from .errors import BadMock, nearest, shown
 from .limits import GRACE_SECONDS, __version__
+from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
 from .server import MockServer
@@ -152,13 +153,18 @@ def announce(lines: Sequence[str]) -> None:
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
     with contextlib.closing(Stop(signal.SIGINT, signal.SIGTERM)) as stop:
-        serve_until(stop, options)
+        stop.interrupt = WATCHDOG.interrupt
+        try:
+            serve_until(stop, options)
+        finally:
+            WATCHDOG.unwatch()
     return 0
 
 
 def serve_until(stop: Stop, options: Mapping[str, Any]) -> None:
     """Serve until it is time to stop, then close all servers at the same time."""
     servers = serve(options)
+    WATCHDOG.watch(stop.call, servers[0].core.log.say)
     lines = [f"listening on {server.start().url}" for server in servers]
     # In a thread: a pipe that is full, and that nobody reads, must not keep it from stopping.
     threading.Thread(target=announce, args=(lines,), daemon=True).start()

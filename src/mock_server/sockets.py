@@ -8,7 +8,8 @@ import signal
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING, Any, Optional, Union
+from collections import deque
+from typing import TYPE_CHECKING, Any, Callable, Deque, Optional, Union
 
 from .limits import IDLE_SECONDS
 
@@ -134,17 +135,36 @@ class Stop:
     def __init__(self, *signals: int) -> None:
         self.bell = Bell()
         self.bell.reader.setblocking(True)
+        self.signals = signals
+        self.is_set = False
+        self.jobs: "Deque[Callable[[], None]]" = deque()
+        self.interrupt: Callable[[], None] = lambda: None  # called by the handler of a signal
         signal.set_wakeup_fd(self.bell.writer.fileno(), warn_on_full_buffer=False)
         for number in signals:
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, self.caught)
+
+    def caught(self, *signal_and_frame: Any) -> None:
+        """One of the signals has come."""
+        self.is_set = True
+        self.interrupt()
 
     def set(self) -> None:
         """End the wait."""
+        self.is_set = True
+        self.bell.ring()
+
+    def call(self, job: Callable[[], None]) -> None:
+        """Have the main thread do something while it waits."""
+        self.jobs.append(job)
         self.bell.ring()
 
     def wait(self) -> None:
-        """Wait until it is time to stop."""
-        self.bell.reader.recv(1)
+        """Do what others ask for until it is time to stop."""
+        while not self.is_set:
+            # Of other signals, too, a byte comes.
+            self.is_set = self.bell.reader.recv(1)[0] in self.signals or self.is_set
+            while self.jobs and not self.is_set:
+                self.jobs.popleft()()
 
     def close(self) -> None:
         """Give its sockets back; the signals do nothing from now on."""

@@ -7155,11 +7155,17 @@ DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
 
 # === mocks/expressions =======================================================
-# Regular expressions of mocks, read without running them: what a text must contain.  Pure.
+# Regular expressions of mocks, read without running them: what a text must contain, and how long
+# they may take.  Pure.
 
 
 # Python's own reader of regular expressions; sre_parse is its name before 3.11.
 PARSER: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+
+REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+NESTED = 100  # counts as so many that follow each other
+SAFE_STEPS = 1_000_000.0  # of Python's engine, which take some milliseconds
+SAFE_NESTED = 16  # letters, where each may double the steps
 
 # The letters that are no ASCII, and equal ASCII ones where case does not matter to `re`.
 ODD_CASES = str.maketrans({"\u0130": "i", "\u0131": "i", "\u017f": "s", "\u212a": "k"})
@@ -7174,6 +7180,23 @@ class Piece(NamedTuple):
     is_folded: bool = False
 
 
+class Expression:
+    """A user's regular expression: how it finds something in a text (`search`, or `match` as a
+    whole), and in texts of what length that can't take long, whatever they are."""
+
+    def __init__(self, pattern: "re.Pattern[str]", find: Callable[[str], Any], text: str) -> None:
+        self.find, self.text = find, text
+        self.groups = tuple(pattern.groupindex)
+        tree = parsed(pattern)
+        self.pieces = required(tree, bool(pattern.flags & re.IGNORECASE))
+        # So many steps at worst: the length to the power of how many repetitions follow each other,
+        # and one more, as it begins anywhere; of those inside each other twice as many a letter.
+        repetitions = repeated(tree)
+        self.safe_length = SAFE_NESTED
+        if repetitions < NESTED:
+            self.safe_length = int(SAFE_STEPS ** (1 / (repetitions + 1)))
+
+
 def folded(text: str) -> str:
     """A text in lower case, as `re` sees it: the ASCII letters that equal one of its own."""
     if not text.isascii():
@@ -7181,15 +7204,46 @@ def folded(text: str) -> str:
     return text.lower()
 
 
-def required(pattern: "re.Pattern[str]") -> Tuple[Piece, ...]:
-    """The pieces that each text has in which a regular expression finds something."""
-    reader = Reader(bool(pattern.flags & re.IGNORECASE))
+def parsed(pattern: "re.Pattern[str]") -> Any:
+    """A regular expression as Python's own reader understands it."""
     with warnings.catch_warnings():
         # What may mean something else one day means what it does now.
         warnings.simplefilter("ignore")
-        reader.read(PARSER.parse(pattern.pattern, pattern.flags))
+        return PARSER.parse(pattern.pattern, pattern.flags)
+
+
+def required(tree: Any, is_folded: bool) -> Tuple[Piece, ...]:
+    """The pieces that each text has in which a regular expression finds something; `is_folded` if
+    case does not matter to it."""
+    reader = Reader(is_folded)
+    reader.read(tree)
     reader.end()
     return tuple(reader.pieces)
+
+
+def repeated(tree: Any) -> int:
+    """How many repetitions and choices there are in a parsed regular expression; NESTED and more if
+    there are some inside of a repetition."""
+    found = 0
+    for operation, value in tree:
+        inner = sum(repeated(one) for one in trees_in(value))
+        if operation.name in REPEATS:
+            found += 1
+            inner *= NESTED
+        # Inside of a repetition it is each time a choice.
+        elif operation.name in ("BRANCH", "GROUPREF"):
+            found += 1
+        found += inner
+    return found
+
+
+def trees_in(value: Any) -> Iterator[Any]:
+    """The parsed pieces that an operation of a parsed regular expression holds."""
+    if isinstance(value, PARSER.SubPattern):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from trees_in(inner)
 
 
 class Reader:
@@ -7249,10 +7303,170 @@ class Reader:
 def certain(name: str, value: Any) -> Iterator[Any]:
     """What must be found inside of something that is more than letters: a repetition that is not
     left out, what is looked ahead or back for."""
-    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and value[0] > 0:
+    if name in REPEATS and value[0] > 0:
         yield value[2]
     elif name == "ASSERT":
         yield value[1]
+
+
+# === mocks/patterns ==========================================================
+# Searching with users' regular expressions, which may take for ever: a watchdog ends that.
+
+# May touch signal, threading and time.
+
+
+TICK = 0.02  # seconds of the processor between two looks at the search under way
+FIRST_TICKS = 25  # looks that a regular expression is given
+LATER_TICKS = 2  # once it was given up, or others were
+PATIENCE = 10  # regular expressions that are given the full time
+TRIES = 20  # texts on which one is given up; then it is not tried any more
+KNOWN = 1000  # regular expressions of which is known that they were given up
+HANDED_OVER = 10.0  # seconds that another thread waits for the main thread
+
+HandOver = Callable[[Callable[[], None]], None]  # runs a function in the main thread, soon
+
+
+class GivenUp(BaseException):
+    """Raised in the midst of a search by the handler of a signal."""
+
+
+class Watchdog:
+    """Ends searches that take too long.
+
+    Python's engine heeds signals, but only in the main thread, which has to `watch`; others hand
+    their searches to it.  A search that is given up finds nothing.  Before anybody watches, as in
+    a program that only imports the server, each search runs where it is for as long as it takes."""
+
+    def __init__(self) -> None:
+        self.main: Optional[int] = None  # the thread that watches
+        self.call: Optional[HandOver] = None
+        self.say: Callable[[str], None] = lambda line: None
+        self.given_up: Dict[str, Set[int]] = {}  # hashes of texts by regular expression
+        self.is_armed = self.is_searching = self.is_stopping = False
+        self.number = self.seen = 0  # of searches: all, and at the last tick
+        self.ticks = self.limit = 0  # during this search, and when it is given up
+
+    # --- its life ---
+
+    def watch(self, call: Optional[HandOver], say: Callable[[str], None]) -> None:
+        """Watch over searches of this thread, which must be the main one, from now on; `call` has
+        it run those of others, `say` takes a line a regular expression that was given up."""
+        if not hasattr(signal, "setitimer"):
+            return  # Windows
+        self.call, self.say, self.is_stopping = call, say, False
+        # Of the processor, not of the clock: a machine that is busy otherwise ends no search.
+        signal.signal(signal.SIGVTALRM, self.tick)
+        self.main = threading.get_ident()
+
+    def unwatch(self) -> None:
+        """Watch no more."""
+        if self.main is not None:
+            self.main = None
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
+
+    def interrupt(self) -> None:
+        """The program is to end: called by the handler of a signal.  A search that is under way is
+        given up, later ones have little time."""
+        self.is_stopping = True
+        self.give_up()
+
+    def tick(self, *signal_and_frame: Any) -> None:
+        """Look at the search under way, if it is the same as at the last look."""
+        if self.number != self.seen:
+            self.seen, self.ticks = self.number, 0
+        elif not self.is_searching:
+            # Nothing was searched for a while; the next search winds it up again.
+            self.is_armed = False
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        else:
+            self.ticks += 1
+            if self.ticks >= self.limit:
+                self.give_up()
+
+    def give_up(self) -> None:
+        """End the search under way, if there is one."""
+        if self.is_searching:
+            self.is_searching = False  # before, so that no second one comes
+            raise GivenUp
+
+    # --- searching ---
+
+    def search(self, expression: Expression, text: str) -> Any:
+        """What a regular expression finds in a text; None also if it takes too long."""
+        if self.main is None or len(text) <= expression.safe_length:
+            return expression.find(text)
+        if self.has_given_up(expression, text):
+            return None
+        if threading.get_ident() == self.main:
+            return self.search_here(expression, text)
+        if self.call is None:
+            return expression.find(text)
+        return self.search_there(self.call, expression, text)
+
+    def search_here(self, expression: Expression, text: str) -> Any:
+        """The same, in the main thread."""
+        is_known = expression.text in self.given_up or len(self.given_up) >= PATIENCE
+        self.limit = LATER_TICKS if is_known or self.is_stopping else FIRST_TICKS
+        self.number += 1
+        try:
+            self.is_searching = True  # before it is wound up: a tick in between would stop it
+            if not self.is_armed:
+                self.is_armed = True
+                signal.setitimer(signal.ITIMER_VIRTUAL, TICK, TICK)
+            return expression.find(text)
+        except GivenUp:
+            if not self.is_stopping:
+                self.note(expression, text)
+            return None
+        finally:
+            self.is_searching = False
+
+    def search_there(self, call: HandOver, expression: Expression, text: str) -> Any:
+        """The same, from another thread; one that holds what the main thread waits for gets
+        nothing, late, rather than hold up both."""
+        found: List[Any] = []
+        done = threading.Event()
+
+        def run() -> None:
+            if done.is_set():
+                return  # nobody waits any more
+            try:
+                found.append(self.search_here(expression, text))
+            finally:
+                done.set()
+
+        call(run)
+        late = time.monotonic() + HANDED_OVER
+        while not done.wait(0.1) and not self.is_stopping and time.monotonic() < late:
+            pass
+        done.set()
+        return found[0] if found else None
+
+    # --- what was given up ---
+
+    def has_given_up(self, expression: Expression, text: Optional[str]) -> bool:
+        """Whether a search in this text was given up, or would be, as those in many others were."""
+        texts = self.given_up.get(expression.text)
+        if texts is None or text is None or len(text) <= expression.safe_length:
+            return False
+        return len(texts) >= TRIES or hash(text) in texts
+
+    def note(self, expression: Expression, text: str) -> None:
+        """Remember that a search was given up, and say so once a regular expression."""
+        if expression.text not in self.given_up:
+            if len(self.given_up) >= KNOWN:
+                self.given_up.clear()
+            self.say(f"{self.sentence(expression)} on a text of {len(text)} characters")
+        self.given_up.setdefault(expression.text, set()).add(hash(text))
+
+    @staticmethod
+    def sentence(expression: Expression) -> str:
+        """What is said of a regular expression that was given up."""
+        return f"regex {shown(expression.text)} was given up after {TICK * FIRST_TICKS:g} s"
+
+
+WATCHDOG = Watchdog()
 
 
 # === mocks/match =============================================================
@@ -7273,6 +7487,7 @@ class TextMatcher:
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
     pieces: Tuple[Piece, ...] = ()  # what such a text must contain
+    expressions: Tuple[Expression, ...] = ()  # the regular expressions in it
     private: bool = False  # whether the text is a credential, and what groups find a piece of it
 
     def __call__(self, text: Optional[str]) -> Verdict:
@@ -7302,6 +7517,7 @@ def text_matcher(node: Node) -> TextMatcher:
         tuple(test for matcher in matchers for test in matcher.tests),
         tuple(name for matcher in matchers for name in matcher.group_names),
         tuple(piece for matcher in matchers for piece in matcher.pieces),
+        tuple(one for matcher in matchers for one in matcher.expressions),
     )
 
 
@@ -7320,24 +7536,24 @@ def text_contains(node: Node) -> TextMatcher:
 def text_regex(node: Node) -> TextMatcher:
     """Holds for a text in which a regular expression finds something."""
     pattern = compiled(node, pattern_text(node))
-    search = pattern.search
-    test = (lambda text: None if text is None else search(text),)
-    return TextMatcher(test, tuple(pattern.groupindex), required(pattern))
+    expression = Expression(pattern, pattern.search, pattern.pattern)
+    test = (lambda text: None if text is None else WATCHDOG.search(expression, text),)
+    return TextMatcher(test, expression.groups, expression.pieces, (expression,))
 
 
 def text_glob(node: Node) -> TextMatcher:
     """Holds for a text that fits a shell pattern as a whole."""
     pattern = compiled(node, fnmatch.translate(pattern_text(node)))
-    whole = pattern.match
+    expression = Expression(pattern, pattern.match, node.value)
     # Groups that fnmatch makes for itself are nobody's: only whether it holds is said.
-    test = (lambda text: text is not None and whole(text) is not None,)
-    return TextMatcher(test, pieces=required(pattern))
+    test = (lambda text: text is not None and bool(WATCHDOG.search(expression, text)),)
+    return TextMatcher(test, pieces=expression.pieces, expressions=(expression,))
 
 
 def text_not(node: Node) -> TextMatcher:
     """Holds where another matcher does not."""
     matcher = text_matcher(node)
-    return TextMatcher((lambda text: not matcher(text),))
+    return TextMatcher((lambda text: not matcher(text),), expressions=matcher.expressions)
 
 
 TEXT_MATCHERS: Mapping[str, Callable[[Node], TextMatcher]] = {
@@ -7395,6 +7611,13 @@ class Condition:
             return self.holds.pieces
         return ()
 
+    @property
+    def expressions(self) -> Tuple[Expression, ...]:
+        """The regular expressions that it searches with."""
+        if isinstance(self.holds, TextMatcher):
+            return self.holds.expressions
+        return ()
+
     def difference(self, call: Call) -> Optional[Difference]:
         """What keeps the call from matching, if anything does."""
         got = self.get(call)
@@ -7403,7 +7626,14 @@ class Condition:
         # What is not there is told as missing, not as null.
         if got is None:
             got = MISSING
-        return self.key, got, self.expected
+        return self.key, got, self.wanted(got)
+
+    def wanted(self, got: Json) -> Json:
+        """What is expected, with the regular expression that was given up instead of finding it."""
+        for expression in self.expressions:
+            if isinstance(got, str) and WATCHDOG.has_given_up(expression, got):
+                return Because(f"{shown(self.expected)}; {WATCHDOG.sentence(expression)}")
+        return self.expected
 
 
 class BodyCondition(Condition):
@@ -16086,15 +16316,18 @@ def run(options: Mapping[str, Any]) -> int:
     servers = serve(options)
     core = servers[0].core
 
-    def stop() -> None:
+    def stop(*signal_and_frame: Any) -> None:
         """Close all servers at the same time: one after the other would add up their grace."""
         for server in servers:
             core.loop.call(server.begin_to_close, GRACE_SECONDS)
+        if signal_and_frame:
+            WATCHDOG.interrupt()
 
+    WATCHDOG.watch(core.loop.call, core.log.say)
     # A signal that comes just before the loop waits is a byte that it finds there.
     signal.set_wakeup_fd(core.loop.bell.writer.fileno(), warn_on_full_buffer=False)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop())
+        signal.signal(number, stop)
     for server in servers:
         core.loop.call(server.listener.open)
     lines = [f"listening on {server.url}" for server in servers]
@@ -16106,7 +16339,10 @@ def run(options: Mapping[str, Any]) -> int:
     warn(core)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
-    core.run()
+    try:
+        core.run()
+    finally:
+        WATCHDOG.unwatch()
     return 0
 
 

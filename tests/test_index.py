@@ -96,7 +96,7 @@ REQUIRED = [
 def test_a_regular_expression_tells_what_a_text_must_contain(
     pattern: str, pieces: List[str]
 ) -> None:
-    found = m.required(re.compile(pattern))
+    found = m.Expression(re.compile(pattern), str, "").pieces
     assert ["~" * piece.is_folded + piece.text for piece in found] == pieces
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, 
 from .core import Core
 from .errors import BadMock, nearest, shown
 from .limits import GRACE_SECONDS, __version__
+from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
 from .records import field_names
@@ -157,15 +158,18 @@ def run(options: Mapping[str, Any]) -> int:
     servers = serve(options)
     core = servers[0].core
 
-    def stop() -> None:
+    def stop(*signal_and_frame: Any) -> None:
         """Close all servers at the same time: one after the other would add up their grace."""
         for server in servers:
             core.loop.call(server.begin_to_close, GRACE_SECONDS)
+        if signal_and_frame:
+            WATCHDOG.interrupt()
 
+    WATCHDOG.watch(core.loop.call, core.log.say)
     # A signal that comes just before the loop waits is a byte that it finds there.
     signal.set_wakeup_fd(core.loop.bell.writer.fileno(), warn_on_full_buffer=False)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop())
+        signal.signal(number, stop)
     for server in servers:
         core.loop.call(server.listener.open)
     lines = [f"listening on {server.url}" for server in servers]
@@ -177,7 +181,10 @@ def run(options: Mapping[str, Any]) -> int:
     warn(core)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
-    core.run()
+    try:
+        core.run()
+    finally:
+        WATCHDOG.unwatch()
     return 0
 
 

@@ -8,14 +8,15 @@ import warnings
 from operator import attrgetter
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
-from ..errors import MISSING, shown
+from ..errors import MISSING, Because, shown
 from ..formats.all import APIS, OPERATIONS, PROVIDERS
 from ..limits import Difference, Json
 from ..node import Node
 from ..records import record, replace
 from ..secrets import SECRET, masked
 from ..values import Call
-from .expressions import Piece, required
+from .expressions import Expression, Piece
+from .patterns import WATCHDOG
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
@@ -31,6 +32,7 @@ class TextMatcher:
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
     pieces: Tuple[Piece, ...] = ()  # what such a text must contain
+    expressions: Tuple[Expression, ...] = ()  # the regular expressions in it
     private: bool = False  # whether the text is a credential, and what groups find a piece of it
 
     def __call__(self, text: Optional[str]) -> Verdict:
@@ -60,6 +62,7 @@ def text_matcher(node: Node) -> TextMatcher:
         tuple(test for matcher in matchers for test in matcher.tests),
         tuple(name for matcher in matchers for name in matcher.group_names),
         tuple(piece for matcher in matchers for piece in matcher.pieces),
+        tuple(one for matcher in matchers for one in matcher.expressions),
     )
 
 
@@ -78,24 +81,24 @@ def text_contains(node: Node) -> TextMatcher:
 def text_regex(node: Node) -> TextMatcher:
     """Holds for a text in which a regular expression finds something."""
     pattern = compiled(node, pattern_text(node))
-    search = pattern.search
-    test = (lambda text: None if text is None else search(text),)
-    return TextMatcher(test, tuple(pattern.groupindex), required(pattern))
+    expression = Expression(pattern, pattern.search, pattern.pattern)
+    test = (lambda text: None if text is None else WATCHDOG.search(expression, text),)
+    return TextMatcher(test, expression.groups, expression.pieces, (expression,))
 
 
 def text_glob(node: Node) -> TextMatcher:
     """Holds for a text that fits a shell pattern as a whole."""
     pattern = compiled(node, fnmatch.translate(pattern_text(node)))
-    whole = pattern.match
+    expression = Expression(pattern, pattern.match, node.value)
     # Groups that fnmatch makes for itself are nobody's: only whether it holds is said.
-    test = (lambda text: text is not None and whole(text) is not None,)
-    return TextMatcher(test, pieces=required(pattern))
+    test = (lambda text: text is not None and bool(WATCHDOG.search(expression, text)),)
+    return TextMatcher(test, pieces=expression.pieces, expressions=(expression,))
 
 
 def text_not(node: Node) -> TextMatcher:
     """Holds where another matcher does not."""
     matcher = text_matcher(node)
-    return TextMatcher((lambda text: not matcher(text),))
+    return TextMatcher((lambda text: not matcher(text),), expressions=matcher.expressions)
 
 
 TEXT_MATCHERS: Mapping[str, Callable[[Node], TextMatcher]] = {
@@ -153,6 +156,13 @@ class Condition:
             return self.holds.pieces
         return ()
 
+    @property
+    def expressions(self) -> Tuple[Expression, ...]:
+        """The regular expressions that it searches with."""
+        if isinstance(self.holds, TextMatcher):
+            return self.holds.expressions
+        return ()
+
     def difference(self, call: Call) -> Optional[Difference]:
         """What keeps the call from matching, if anything does."""
         got = self.get(call)
@@ -161,7 +171,14 @@ class Condition:
         # What is not there is told as missing, not as null.
         if got is None:
             got = MISSING
-        return self.key, got, self.expected
+        return self.key, got, self.wanted(got)
+
+    def wanted(self, got: Json) -> Json:
+        """What is expected, with the regular expression that was given up instead of finding it."""
+        for expression in self.expressions:
+            if isinstance(got, str) and WATCHDOG.has_given_up(expression, got):
+                return Because(f"{shown(self.expected)}; {WATCHDOG.sentence(expression)}")
+        return self.expected
 
 
 class BodyCondition(Condition):

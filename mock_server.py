@@ -9934,6 +9934,12 @@ class Answered:
     feed: Optional[Feed] = None
     control: bool = False
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it can be sent more than once: it is repeatable, and all of it is there."""
+        frames = self.response.frames
+        return self.is_repeatable and (frames is None or isinstance(frames, tuple))
+
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
     """JSON for a test."""
@@ -13072,8 +13078,7 @@ class Memory:
 
     def keep(self, request: Request, generation: int, noted: Set[str], answered: Answered) -> None:
         """Remember an answer, if it can be."""
-        frames = answered.response.frames
-        if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
+        if not answered.is_lasting:
             return
         size = answer_size(request, answered)
         with self.lock:
@@ -13305,7 +13310,7 @@ class Answerer:
             return (yield from control.answering(request))
         session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
-            return (yield from self.fresh(request, session))
+            return written_out((yield from self.fresh(request, session)))
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)
@@ -14957,6 +14962,7 @@ class Channel(Member, BaseHTTPRequestHandler):
             except Exception as error:  # noqa: BLE001  the connection ends in any case
                 self.loop.complain(error)
             task.close()
+        self.gate = Gate()  # the loop's heap holds it for a while, but not what a feed holds
         try:
             self.connection.close()
         except OSError:
@@ -15577,6 +15583,8 @@ class Handler(Channel):
                 yield from self.end(str(broke))
             except (OSError, Vanished):
                 pass
+        finally:
+            self.raw = b""  # who idles, or has left and is still in the heap, keeps none
         return False
 
     # --- one request ---
@@ -15608,7 +15616,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        if asked and answered.is_repeatable and not closes and not self.buffer:
+        if asked and answered.is_lasting and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None

@@ -40,6 +40,12 @@ class Answered:
     feed: Optional[Feed] = None
     control: bool = False
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it can be sent more than once: it is repeatable, and all of it is there."""
+        frames = self.response.frames
+        return self.is_repeatable and (frames is None or isinstance(frames, tuple))
+
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
     """JSON for a test."""

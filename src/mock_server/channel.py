@@ -207,6 +207,7 @@ class Channel(Member, BaseHTTPRequestHandler):
             except Exception as error:  # noqa: BLE001  the connection ends in any case
                 self.loop.complain(error)
             task.close()
+        self.gate = Gate()  # the loop's heap holds it for a while, but not what a feed holds
         try:
             self.connection.close()
         except OSError:

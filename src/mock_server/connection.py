@@ -156,6 +156,8 @@ class Handler(Channel):
                 yield from self.end(str(broke))
             except (OSError, Vanished):
                 pass
+        finally:
+            self.raw = b""  # who idles, or has left and is still in the heap, keeps none
         return False
 
     # --- one request ---
@@ -187,7 +189,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        if asked and answered.is_repeatable and not closes and not self.buffer:
+        if asked and answered.is_lasting and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
 
 
+MOST_DESCRIPTORS = 65536  # that are asked of the system
+
+
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args(list(arguments))
@@ -155,6 +158,7 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
+    raise_descriptor_limit()
     servers = serve(options)
     core = servers[0].core
 
@@ -186,6 +190,22 @@ def run(options: Mapping[str, Any]) -> int:
     finally:
         WATCHDOG.unwatch()
     return 0
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as may be had: each connection needs one, and 1,024 is the usual
+    limit."""
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MOST_DESCRIPTORS
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ImportError, OSError, ValueError):
+        pass  # Windows, or a system that says no
 
 
 def warn(core: Core) -> None:

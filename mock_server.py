@@ -10020,6 +10020,23 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
     )
 
 
+def own_headers(request: Request, answered: Answered) -> Headers:
+    """Headers for a page in a browser: it may call the providers' paths, but of the control API
+    none but its own."""
+    if "origin" not in request.headers or answered.control:
+        return ()
+    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+
+
+def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
+    """What work wants next, or what it gives in the end."""
+    try:
+        return next(work)
+    except StopIteration as stop:
+        answered: Answered = stop.value
+        return answered
+
+
 # === brought =================================================================
 # The header X-Mock-Response: the answer that a request brings along.  Pure.
 
@@ -14938,22 +14955,17 @@ class Channel(Member, BaseHTTPRequestHandler):
             self.sent.bytes += taken
             left = left[taken:]
 
-    def send_step(self, step: Send) -> Waiting[None]:
+    def send_rest(self, step: Send, taken: int) -> Waiting[None]:
         """Write what the client did not take at once, and count the events that it has got."""
         sent = self.sent
-        sent.bytes -= step.head  # what is counted is the body
-        before = sent.bytes
+        before = sent.bytes - step.head  # what is counted is the body
+        sent.bytes = before + taken
         try:
-            yield from self.write(step.data)
+            yield from self.write(memoryview(step.data)[taken:])
         finally:
             sent.events += bisect_right(step.ends, sent.bytes - before)
 
     # --- waits ---
-
-    def pause(self, due: float) -> Waiting[None]:
-        """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        if (yield GONE, due) != TIME:
-            raise Vanished(self.how_it_left())
 
     def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[None]:
         """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
@@ -15456,7 +15468,7 @@ class Handler(Channel):
             if taken == len(data):
                 core.journal.add_again(again)
         if taken != len(data):
-            self.begin(self.send_rest(repeat, entry_of(again), data, taken, started))
+            self.begin(self.finish_repeat(repeat, entry_of(again), data, taken, started))
             return
         if core.log.mode != "off":
             core.log.request(entry_of(again, "complete"))
@@ -15467,23 +15479,21 @@ class Handler(Channel):
         else:
             self.rest()
 
-    def send_rest(
+    def finish_repeat(
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
         self.server.core.journal.add(entry)
-        step = repeat.step(data)
-        self.sent = entry.sent = Sent(taken - step.head)
+        self.sent = entry.sent = Sent()
         ended = "fault"
         try:
-            yield from self.write(memoryview(data)[taken:])
+            yield from self.send_rest(repeat.step(data), taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
         except OSError:
             ended = "client_reset"
         finally:
-            entry.sent.events = bisect_right(step.ends, self.sent.bytes + step.head)
             self.note_end(entry, ended, started)
         if ended != "complete":
             return False
@@ -15762,11 +15772,20 @@ class Handler(Channel):
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
+        send, sent = self.connection.send, self.sent
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
-                yield from self.send_step(step)
+                try:
+                    taken = send(step.data, DONT_WAIT)
+                except BlockingIOError:
+                    taken = 0
+                if taken == len(step.data):
+                    sent.bytes += taken - step.head
+                    sent.events += len(step.ends)
+                else:
+                    yield from self.send_rest(step, taken)
                 since_turn += 1
                 is_much = len(step.data) > JOINED // 2 or since_turn >= SMALL_WRITES
                 if is_much and not step.last:
@@ -15775,7 +15794,8 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                yield from self.pause(due)
+                if (yield GONE, due) != TIME:
+                    raise Vanished(self.how_it_left())
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.wait_for(self.gate)
@@ -15788,23 +15808,6 @@ class Handler(Channel):
                 raise Broke(step.how)
             else:
                 yield TURN, 0.0
-
-
-def own_headers(request: Request, answered: Answered) -> Headers:
-    """Headers for a page in a browser: it may call the providers' paths, but of the control API
-    none but its own."""
-    if "origin" not in request.headers or answered.control:
-        return ()
-    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
-
-
-def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
-    """What work wants next, or what it gives in the end."""
-    try:
-        return next(work)
-    except StopIteration as stop:
-        answered: Answered = stop.value
-        return answered
 
 
 # === listener ================================================================

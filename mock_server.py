@@ -7361,7 +7361,7 @@ class Watchdog:
     def unwatch(self) -> None:
         """Watch no more."""
         if self.main is not None:
-            self.main = None
+            self.main, self.is_armed = None, False
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
 

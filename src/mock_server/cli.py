@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, 
 from .core import Core
 from .errors import BadMock, nearest, shown
 from .limits import GRACE_SECONDS, __version__
+from .mocks.explosive import may_explode
+from .mocks.mock import Mock
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
@@ -128,9 +130,25 @@ def check_mocks(directories: Sequence[str]) -> int:
     """Print what is wrong with the mocks; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
-    for problem in problems or [f"{len(mocks.from_files)} mocks, nothing wrong"]:
-        print(problem, file=sys.stderr)
+    doubtful = doubts(mocks.from_files)
+    summary = f"{len(mocks.from_files)} mocks, nothing wrong"
+    if doubtful:
+        summary = f"{len(mocks.from_files)} mocks, {len(doubtful)} doubtful"
+    for line in problems or [*doubtful, summary]:
+        print(line, file=sys.stderr)
     return 2 if problems else 0
+
+
+def doubts(mocks: Sequence[Mock]) -> List[str]:
+    """What of mocks that can be used may not do what is meant."""
+    return [
+        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
+        "on some texts; it is then given up"
+        for mock in mocks
+        for condition in mock.conditions
+        for expression in condition.expressions
+        if may_explode(expression.pattern)
+    ]
 
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:

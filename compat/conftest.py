@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, NamedTuple
 
 import pytest
+from fuzzing import add_options
 
 SCRIPT = Path(__file__).resolve().parent.parent / "mock_server.py"
 # Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
@@ -122,6 +123,11 @@ def anonymous(kind: Callable[..., Any]) -> Any:
         strip(request)
 
     return kind(event_hooks={"request": [async_strip if hasattr(kind, "aclose") else strip]})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The flags of the fuzz test, which is one of both folders' own."""
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:

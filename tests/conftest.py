@@ -6,11 +6,13 @@ import os
 
 import pytest
 from fixtures import clock, folder, raw, server  # noqa: F401
+from fuzzing import add_options
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     about = "write tests/golden/ anew from what is answered now; to be read as a diff"
     parser.addoption("--refresh-golden", action="store_true", help=about)
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:

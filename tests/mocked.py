@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any, List
 
 from samples import ask
@@ -31,7 +30,7 @@ BASE = m.Call(
 
 def requested(**changed: Any) -> m.Call:
     """The base call, its request changed."""
-    return replace(BASE, request=replace(BASE_REQUEST, **changed))
+    return m.replace(BASE, request=m.replace(BASE_REQUEST, **changed))
 
 
 def mock_of(spec: Any) -> m.Mock:

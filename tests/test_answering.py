@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, List
 
@@ -157,7 +156,7 @@ def test_jitter_depends_on_the_seed_of_the_server_and_is_drawn_anew_for_each_use
 @pytest.mark.parametrize("stream", [False, True])
 def test_one_neutral_text_serves_every_provider(kind: type, stream: bool) -> None:
     request = request_of(kind, stream)
-    request = replace(
+    request = m.replace(
         request, body=request.body.replace(b'"Hi"', b'"Explain recursion in one sentence."')
     )
     answered = m.Answerer(loaded(str(DATA)), m.Settings()).answer(request)

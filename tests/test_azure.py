@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -119,7 +118,7 @@ def test_a_stream_is_azures_byte_for_byte() -> None:
 
 def test_reasoning_deployments_have_empty_filter_results() -> None:
     path = "/openai/deployments/gpt-5-mini/chat/completions"
-    request = replace(request_of(m.AzureChat, True), path=path)
+    request = m.replace(request_of(m.AzureChat, True), path=path)
     sent = bytes_of(answerer({"response": NEUTRAL}).answer(request).response)
     assert b'"prompt_filter_results":[{"content_filter_results":{},"prompt_index":0}]' in sent
     assert b"severity" not in sent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import replace
 from typing import Any, Callable, Iterable, List, Optional, Tuple
 
 import pytest
@@ -95,7 +94,7 @@ def test_a_fault_sends_exactly_these_bytes_and_ends_the_connection_like_this(
 def test_a_dripping_answer_comes_a_byte_a_write() -> None:
     made = m.Response(200, (), b"hello")
     (whole,) = steps_of(made)
-    dripping = replace(made, delivery=m.Delivery(fault=m.Fault("drip")))
+    dripping = m.replace(made, delivery=m.Delivery(fault=m.Fault("drip")))
     sends = [step for step in steps_of(dripping) if isinstance(step, m.Send)]
     assert {len(step.data) for step in sends} == {1} and data_of(sends) == data_of([whole])
     assert isinstance(whole, m.Send) and sum(step.head for step in sends) == whole.head

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import Any, Dict, Iterator, List
 
 import pytest
@@ -31,7 +30,7 @@ def test_a_body_that_is_no_json_object_is_refused_and_the_place_is_named(kind: t
     cases = [(b"", wire_of(kind).no_body), *BAD_JSON]
     cases += [(body, "an object|valid dictionary|null") for body in NO_OBJECTS]
     for body, said_so in cases:
-        refused = answers.answer(replace(request_of(kind), body=body)).response
+        refused = answers.answer(m.replace(request_of(kind), body=body)).response
         pattern = said_so if body in NO_OBJECTS else re.escape(said_so)
         assert refused.status in (400, 422), body[:40]
         assert re.search(pattern, complaint_of(refused.body)), body[:40]
@@ -134,7 +133,7 @@ def test_no_value_anywhere_in_a_body_brings_the_server_down() -> None:
     for kind in POSTED:
         request = request_of(kind)
         for body in variants(rich_body(kind)):
-            response = answers.answer(replace(request, body=json.dumps(body).encode())).response
+            response = answers.answer(m.replace(request, body=json.dumps(body).encode())).response
             assert bytes_of(response) and response.status in (200, 400, 404, 422), (kind, body)
 
 

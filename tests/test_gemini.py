@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any, Dict, List
 
 import pytest
@@ -116,7 +115,7 @@ def test_gemini_3_signs_its_first_function_call_and_older_models_have_no_ids() -
     reply = m.Reply(calls, "tool_calls", m.Usage(1, 1), "x")
 
     def parts(model: str) -> List[Any]:
-        call = replace(call_of(m.GeminiGenerate), model=model)
+        call = m.replace(call_of(m.GeminiGenerate), model=model)
         value = wire_of(m.GeminiGenerate).whole(call, reply)
         return value["candidates"][0]["content"]["parts"]
 
@@ -153,7 +152,7 @@ def test_an_error_on_the_json_array_stream_is_wrapped_in_an_array() -> None:
 
 @pytest.mark.parametrize("body", [b"{", b'{"contents": []}'])
 def test_it_is_wrapped_too_when_the_request_could_not_be_read(body: bytes) -> None:
-    request = replace(request_of(m.GeminiGenerate, True, query={"alt": "json"}), body=body)
+    request = m.replace(request_of(m.GeminiGenerate, True, query={"alt": "json"}), body=body)
     for settings, code in (({}, 400), ({"require_auth": True}, 403)):
         refused = answerer(**settings).answer(request).response
         assert json.loads(refused.body)[0]["error"]["code"] == code

@@ -61,7 +61,7 @@ class Form:
         """The request that asks a format for this form."""
         found = request_of(kind, stream, self.more, self.query, self.headers, self.body)
         path = self.path or found.path
-        return replace(found, method=self.method or found.method, path=path)
+        return m.replace(found, method=self.method or found.method, path=path)
 
     def answer(self, kind: type, stream: bool) -> bytes:
         """The answer with its head, as it stands in a golden file."""

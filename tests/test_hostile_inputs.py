@@ -1,12 +1,14 @@
-"""Inputs that would cost more time or memory than their size, or show what must not be shown."""
+"""Inputs that would cost more time or memory than their size, or break what is made of them."""
 
 from __future__ import annotations
 
-import re
-from typing import Any
+import contextlib
+import json
+from typing import Any, List, Tuple
 
 import pytest
-from samples import answerer, call_of
+from clients import post
+from samples import answerer, ask, bytes_of, call_of, complaint_of, steps_of
 
 import mock_server as m
 
@@ -39,17 +41,290 @@ def test_what_is_larger_than_the_room_of_an_answer_is_not_remembered() -> None:
     assert answers.memory.answers == {}
 
 
-def test_a_credential_without_a_colon_before_it_is_not_shown() -> None:
-    with pytest.raises(m.Refused, match='header "Authorization" has a malformed name') as refused:
-        m.parse_head(b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization Bearer sk-SECRET:1\r\n\r\n")
-    assert not re.search("sk-SECRET", refused.value.message)
+# A text that would end a header, from wherever; what of it is sent.
+SPLITS = [
+    ("a\r\nX-Injected: yes", "a  X-Injected: yes"),
+    ("a\0\n\x1fb\tc", "a   b\tc"),
+    ("né東", "né?"),
+]
 
 
-@pytest.mark.parametrize("name", ["x-api-key-2", "api_key2", "passwd", "sig", "api\nkey", "token"])
-def test_names_of_credentials_are_known(name: str) -> None:
-    assert "abc" not in m.masked(name, "abc")
+@pytest.mark.parametrize("text, sent", SPLITS)
+def test_no_text_ends_a_line_of_a_head(text: str, sent: str) -> None:
+    found = ask(
+        answerer({"response": {"error": {"type": text, "message": "m"}}}), m.BedrockConverse
+    )
+    data = b"".join(step.data for step in steps_of(found) if isinstance(step, m.Send))
+    head = data.partition(b"\r\n\r\n")[0].decode("latin-1")
+    lines = head.split("\r\n")
+    assert any(line.startswith(f"x-amzn-ErrorType: {sent}:http") for line in lines)
+    assert not any(line.startswith("X-Injected") for line in lines)
 
 
-@pytest.mark.parametrize("name", ["nextpagetoken", "idempotency-key", "content-type", "sec-x-key"])
-def test_names_that_only_look_alike_are_left_alone(name: str) -> None:
-    assert m.masked(name, "abc") == "abc"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED)
+
+
+@pytest.mark.parametrize(
+    "line, headers",
+    [
+        (b"POST /@*/v1/messages", b""),
+        (b"POST /@" + b"x" * 101 + b"/v1/messages", b""),
+        (b"POST /v1/messages", b"X-Mock-Session: " + b"x" * 101 + b"\r\n"),
+        (b"POST /v1/messages", b"Expect: a miracle\r\n"),
+        (b"POST /v1/messages", b"Content-Encoding: unknown\r\n"),
+        (b"POST /v1/messages", b"Accept-Encoding: *;q=0\r\n"),
+        (b"PUT /v1/messages", b""),
+        (b"GET /v1/messages", b""),
+        (b"POST /unknown", b""),
+        (b"POST /__mock__/nothing", b""),
+        (b"POST /__mock__/reset", b"Origin: http://evil\r\n"),
+        (b"POST no/slash", b""),
+        (b"BREW /v1/messages", b""),
+    ],
+)
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_is_never_taken_for_the_next_request_whatever_is_refused_before_it(
+    server: m.MockServer, raw: Any, line: bytes, headers: bytes, framing: str
+) -> None:
+    body = b"Content-Length: %d\r\n\r\n%b" % (len(SMUGGLED), SMUGGLED)
+    if framing == "chunked":
+        body = b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKED
+    client = raw().send(line + b" HTTP/1.1\r\nHost: x\r\n" + headers + body)
+    assert client.response()[0] >= 400
+    with contextlib.suppress(OSError):  # where the connection has ended
+        assert client.send(post(headers=["Connection: close"])).file.read().count(b"HTTP/1.1 ") <= 1
+    assert [entry["path"] for entry in server.requests].count("/smuggled") == 0
+
+
+def test_what_is_no_name_of_a_header_is_not_sent() -> None:
+    assert m.field_lines((("a b", "c"), ("d\r\ne", "f"), ("", "g"), ("h", "i"))) == b"h: i\r\n"
+
+
+MANY = [""] * 3000
+LONG = (
+    "array too long. Expected an array with maximum length 2048, but got an array with length 3000"
+)
+# (format, what is laid over its sample, what its provider says of so many)
+TOO_MANY: List[Tuple[type, Any, str]] = [
+    (m.OpenAIEmbeddings, {"input": MANY}, f"Invalid 'input': {LONG} instead."),
+    (m.AzureEmbeddings, {"input": MANY}, f"Invalid 'input': {LONG} instead."),
+    (m.OpenAIModerations, {"input": MANY}, f"Invalid 'input': {LONG} instead."),
+    (m.OpenAICompletions, {"prompt": MANY}, f"Invalid 'prompt': {LONG} instead."),
+    (m.MistralEmbeddings, {"input": MANY}, "at most 2048 items after validation, not 3000"),
+    (m.GeminiOpenAIEmbeddings, {"input": MANY}, "expected an array of at most 2048 items"),
+    (m.OllamaEmbed, {"input": MANY}, "expected an array of at most 2048 items"),
+    (m.CohereEmbed, {"texts": MANY}, "number of texts must be at most 96 - received 3000"),
+    (m.CohereEmbed, {"texts": None, "inputs": [{}] * 97}, "number of inputs must be at most 96"),
+    (m.CohereEmbed, {"texts": None, "images": MANY}, "number of images must be at most 96"),
+    (
+        m.BedrockCohereEmbed,
+        {"texts": MANY},
+        "#/texts: expected maximum item count: 96, found: 3000",
+    ),
+    (m.GeminiBatchEmbed, {"requests": [{}] * 101}, "at most 100 requests can be in one batch"),
+    (m.VertexBatchEmbed, {"requests": [{}] * 101}, "at most 100 requests can be in one batch"),
+    (
+        m.VertexPredict,
+        {"instances": [{"content": "a"}] * 251},
+        "a batchSize value of 251 but the supported range is from 1 (inclusive) to 251 (exclusive)",
+    ),
+    (m.VertexPredict, {"instances": [{}] * 2049}, "2048 instance(s) is allowed per prediction."),
+]
+
+
+@pytest.mark.parametrize("kind, more, said_so", TOO_MANY)
+def test_no_more_inputs_are_answered_than_the_provider_takes(
+    kind: type, more: Any, said_so: str
+) -> None:
+    refused = ask(answerer(fallback="echo"), kind, more=more)
+    assert refused.status == (422 if kind is m.MistralEmbeddings else 400)
+    assert said_so in complaint_of(refused.body)
+
+
+@pytest.mark.parametrize("kind", [m.OpenAIEmbeddings, m.OpenAICompletions])
+def test_a_list_of_token_numbers_is_one_input_however_long(kind: type) -> None:
+    more = {"input": [1] * 3000, "prompt": [1] * 3000}
+    assert ask(answerer(fallback="echo"), kind, more=more).status == 200
+
+
+# (format, what is laid over its sample, a mock's answer): each is small, and the product is not.
+PRODUCTS: List[Tuple[type, Any, Any]] = [
+    (m.OpenAIEmbeddings, {"input": [""] * 2048}, {"embedding": [0] * 4000}),
+    (m.OpenAICompletions, {"prompt": ["a"] * 16, "n": 128}, {"text": "x" * 20_000}),
+    (m.OpenAIChat, {"n": 128, "stream": True}, {"parts": [{"text": "x" * 200_000}] * 2}),
+]
+
+
+@pytest.mark.parametrize("kind, more, response", PRODUCTS)
+def test_an_answer_that_repeats_too_much_is_refused(kind: type, more: Any, response: Any) -> None:
+    spec = {"match": {"operation": sorted(m.OPERATIONS)}, "response": response}
+    refused = ask(answerer(spec), kind, more=more)
+    assert refused.status == 400
+    assert "; ask for less" in complaint_of(refused.body)
+
+
+def test_a_type_of_embedding_that_is_named_twice_is_made_once(monkeypatch: Any) -> None:
+    made = []
+    monkeypatch.setitem(m.VECTOR_TYPES, "int8", lambda vector: made.append(vector) or [])
+    spec = {"match": {"operation": "embed"}, "response": {"embedding": [1]}}
+    ask(answerer(spec), m.CohereEmbed, more={"embedding_types": ["int8"] * 1000})
+    assert len(made) == 1
+
+
+def test_equal_texts_are_embedded_once(monkeypatch: Any) -> None:
+    made = []
+    monkeypatch.setitem(
+        m.echoed.__globals__, "unit_vector", lambda *asked: made.append(asked) or (1,)
+    )
+    m.echoed(call_of(m.OpenAIEmbeddings, more={"input": ["a", "b", "a"] * 100}))
+    assert len(made) == 2
+
+
+def test_content_codings_are_undone_up_to_four() -> None:
+    body = b"a" * 1000
+    for _ in range(4):
+        body = m.gzipped(body)
+    assert m.decoded(body, ["gzip"] * 4, 2000) == b"a" * 1000
+    with pytest.raises(m.Refused, match="names 5 codings; at most 4 are undone") as refused:
+        m.decoded(m.gzipped(body), ["identity"] + ["gzip"] * 4, 2000)
+    assert refused.value.status == 415
+
+
+def test_lines_of_headers_are_bounded() -> None:
+    with pytest.raises(m.Refused, match="more than 1000 lines of headers") as refused:
+        m.parse_head(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:\r\n" * 1000 + b"\r\n")
+    assert refused.value.status == 431
+
+
+def test_only_the_beginning_of_an_accept_encoding_is_read() -> None:
+    assert m.negotiated("gzip, " + "a," * 10_000) == "gzip"
+    assert m.negotiated("a," * 10_000 + "gzip") == "identity"
+
+
+class Counted(List[Any]):
+    """An array that counts how often it is searched."""
+
+    searches = 0
+
+    def __contains__(self, wanted: object) -> bool:
+        Counted.searches += 1
+        return False
+
+
+# (what is checked over and over, at most how often)
+COSTLY: List[Tuple[Any, int]] = [
+    (lambda: {"enum": Counted(["a"] * 200_000)}, 1),
+    (lambda: {"enum": Counted(["a" * 100_000] * 10)}, 100),
+]
+
+
+@pytest.mark.parametrize("schema, most", COSTLY)
+def test_a_schema_is_checked_in_bounded_time_and_then_fits(schema: Any, most: int) -> None:
+    Counted.searches = 0
+    branches = {"anyOf": [{"$ref": "#/$defs/a"}] * 15_000, "$defs": {"a": schema()}}
+    m.misfit("b" * 100_000, branches, "text")
+    assert 0 < Counted.searches <= most
+
+
+def test_a_long_name_of_a_type_costs_no_more_than_a_short_one() -> None:
+    name = "object" * 200_000
+    assert m.misfit({"a": 1}, {"allOf": [{"type": [name, {"a": name}]}] * 10_000}, "text") == ""
+    assert m.misfit({"a": 1}, {"type": ["STRING", {}]}, "text") != ""
+
+
+# (format, what a mock or a request brings along): what brought down the one who wrote it.
+BREAKING: List[Tuple[type, Any]] = [
+    (m.BedrockOther, {"usage": {}}),
+    (m.BedrockOther, {"tool_calls": []}),
+    (m.AnthropicMessages, {"events": [{"type": 5}, {"type": ["a"]}, {"type": "a\nb"}]}),
+    (m.OpenAIResponses, {"events": [{"type": 5}, {"type": {}}]}),
+    (m.CohereChat, {"events": [{"type": True}]}),
+    (m.BedrockConverse, {"events": [{"x" * 70_000: {}}, {"東" * 70_000: {}}]}),
+    (m.BedrockConverse, {"text": "a", "error": {"type": "xException" * 9000}, "after_events": 1}),
+]
+
+
+@pytest.mark.parametrize("kind, response", BREAKING)
+def test_no_answer_of_a_mock_breaks_the_writer(kind: type, response: Any) -> None:
+    for stream in (False, True):
+        found = ask(answerer({"response": response}), kind, stream)
+        assert found.status in (200, 404) and bytes_of(found) or "error" in response
+        brought = {"x-mock-response": json.dumps(response)}
+        assert ask(answerer(), kind, stream, headers=brought).status in (200, 400, 500)
+
+
+@pytest.mark.parametrize("vector", [[1e300], [10**400], [[1]], ["a"], {}, 5])
+def test_a_recorded_vector_that_is_none_is_sent_as_it_is(vector: Any) -> None:
+    body = {"data": [{"embedding": vector}]}
+    spec = {"match": {"operation": "embed"}, "response": {"body": body}}
+    found = ask(answerer(spec), m.OpenAIEmbeddings, more={"encoding_format": "base64"})
+    assert json.loads(found.body) == body
+
+
+# (format, what is laid over its sample, the status)
+ODD_BODIES: List[Tuple[type, Any, int]] = [
+    (m.AnthropicMessages, {"tools": [{"name": ""}]}, 200),
+    (m.AnthropicMessages, {"tools": [{}]}, 400),
+    (m.OpenAIEmbeddings, {"requests": 5}, 200),
+    (m.OpenAIEmbeddings, {"requests": {"a": 1}, "parameters": [1]}, 200),
+    (m.OpenAIEmbeddings, {"dimensions": 10**900}, 400),
+]
+
+
+@pytest.mark.parametrize("kind, more, status", ODD_BODIES)
+def test_fields_of_any_kind_are_read(kind: type, more: Any, status: int) -> None:
+    assert ask(answerer(fallback="echo"), kind, more=more).status == status
+
+
+def test_a_condition_that_fails_breaks_no_request_but_that_of_who_waits() -> None:
+    def failing(got: Any) -> bool:
+        raise RuntimeError("of its own")
+
+    journal = m.Journal()
+    wanted = m.Wanted("", (m.Condition("user", "", lambda call: "", failing),))
+
+    work = journal.waiting(wanted, 1, 1.0)
+    gate, _ = next(work)
+    masked: Any = {"query": {}, "headers": {}}
+    asked = m.Asked(m.Request("GET", "/"), masked, "", "", None, 1)
+    journal.add(m.Entry("1", 0.0, asked, m.Sent()))
+    assert gate and gate.take()
+    with pytest.raises(RuntimeError):
+        m.done_here(work)
+    assert journal.remembered == 1 and not journal.waiters
+
+
+TIMES = "{{user}}" * 60
+# What asks over and over for a long text that a request brings.
+FILLED: List[Any] = [
+    {"text": TIMES},
+    {"parts": [{"text": "{{user}}"}] * 60},
+    {"tool_calls": [{"name": "f", "arguments": {"a": ["{{user}}"] * 60}}]},
+    {"error": TIMES},
+]
+
+
+@pytest.mark.parametrize("response", FILLED)
+def test_templates_do_not_ask_for_more_than_there_is_room_for(response: Any) -> None:
+    long = {"messages": [{"role": "user", "content": "x" * 600_000}]}
+    refused = ask(answerer({"response": response}), m.OpenAIChat, more=long)
+    assert refused.status == 400 and "ask for more than" in complaint_of(refused.body)
+    assert ask(answerer({"response": response}), m.OpenAIChat).status == (
+        500 if "error" in response else 200
+    )
+
+
+def test_a_hint_compares_no_long_word_and_not_with_thousands_of_names(monkeypatch: Any) -> None:
+    compared = []
+    monkeypatch.setattr(
+        "difflib.get_close_matches", lambda word, names, n: compared.append((word, names)) or []
+    )
+    hint = m.nearest("x" * 10_000_000, [f"added-{number}" for number in range(10_000)])
+    assert len(compared[0][0]) == 100 and len(compared[0][1]) == 100
+    assert hint.endswith(" and 9900 more")
+
+
+def test_a_mock_has_no_more_parts_than_it_takes_no_time_to_say() -> None:
+    with pytest.raises(m.BadMock, match="has 10001 parts, and an answer has at most 10000"):
+        m.parse_neutral(m.Node({"parts": [{"text": "a"}] * 10_001}))

@@ -262,6 +262,15 @@ GET = b"GET /v1/models HTTP/1.1\r\nHost: a\r\n"
         b"GET /v1/models?api_key=SECRETKEY&X-Amz-Signature=SECRETKEY HTTP/1.1\r\nHost: a\r\n\r\n",
         GET + b"Ocp-Apim-Subscription-Key: SECRETKEY\r\ncf-aig-authorization: SECRETKEY\r\n\r\n",
         GET + b"Authorization: SECRETKEY, Bearer x\r\nhelicone-auth: Bearer SECRETKEY\r\n\r\n",
+        b"Authorization: Bearer SECRETKEY\r\nHost: a\r\n\r\n",
+        b"GET http://user:SECRETKEY@a/v1/models HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: user:SECRETKEY@a\r\n\r\n",
+        GET + b"Referer: http://a/?key=SECRETKEY\r\nOrigin: http://SECRETKEY@a\r\n\r\n",
+        GET
+        + b"page_access_token: SECRETKEY\r\nSec-Token: SECRETKEY\r\nCookie: a=SECRETKEY\r\n\r\n",
+        GET
+        + b"Authorization: Bearer SECRETKEY\r\n"
+        + b'X-Mock-Response: {"error": "{{header.authorization}}"}\r\n\r\n',
     ],
 )
 def test_no_credential_reaches_journal_log_or_answer(capfd: Any, data: bytes) -> None:

@@ -31,6 +31,19 @@ def test_json_is_laid_out_as_the_json_module_does_it(value: Any) -> None:
     assert m.indented(value, "    ") == json.dumps(value, indent=4, ensure_ascii=False)
 
 
+@pytest.mark.parametrize("has_c_code", [True, False])
+@pytest.mark.parametrize("value", ["a\nü", 1, {"b": [1.5, {}], "a": {"ü": None}}, [True]])
+def test_json_is_written_as_the_json_module_does_it(
+    value: Any, has_c_code: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_c_code:
+        monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+    for sort_keys in (False, True):
+        written = m.layout(",", ": ", sort_keys)(value)
+        rules: Any = {"separators": (",", ": "), "sort_keys": sort_keys, "ensure_ascii": False}
+        assert written == json.dumps(value, **rules)
+
+
 @pytest.mark.parametrize("data, said_so", BAD_JSON)
 def test_what_is_no_json_is_said_to_be_so_and_where(data: bytes, said_so: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said_so)):
@@ -41,3 +54,12 @@ def test_what_json_allows_is_read() -> None:
     data = b'\xef\xbb\xbf{"a": [1, 2.5, "\\ud83d\\ude80", null]}'
     assert m.parse_json(data) == {"a": [1, 2.5, "🚀", None]}
     assert m.parse_json(b"[" * 200 + b"]" * 200)
+
+
+@pytest.mark.parametrize(
+    "value", [{"b": [[1.5, 2], []], "a": {"ü<": "x"}}, [{"z": 1, "a": [[0]]}], [], 5]
+)
+def test_an_array_at_a_time_is_laid_out_as_all_at_once(value: Any) -> None:
+    assert m.by_rows(m.compact)(value) == m.compact(value)
+    assert m.by_rows(m.go_json)(value) == m.go_json(value)
+    assert m.by_rows(m.sorted_compact, sorts=True)(value) == m.sorted_compact(value)

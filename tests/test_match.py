@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import replace
 from typing import Any, List, Optional, Sequence
 
 import pytest
@@ -15,23 +14,23 @@ import mock_server as m
 from mock_server import BadMock
 
 VARIANTS = {
-    "provider": replace(BASE, provider="azure"),
-    "operation": replace(BASE, operation="embed"),
-    "api": replace(BASE, api="completions"),
-    "model": replace(BASE, model="gpt-4o-mini"),
-    "stream": replace(BASE, stream=True),
-    "user": replace(BASE, user="Ho there"),
-    "system": replace(BASE, system="Be long."),
-    "tool_result": replace(BASE, tool_result=None),
-    "turn": replace(BASE, turn=2),
-    "tools": replace(BASE, tools=("f",)),
+    "provider": m.replace(BASE, provider="azure"),
+    "operation": m.replace(BASE, operation="embed"),
+    "api": m.replace(BASE, api="completions"),
+    "model": m.replace(BASE, model="gpt-4o-mini"),
+    "stream": m.replace(BASE, stream=True),
+    "user": m.replace(BASE, user="Ho there"),
+    "system": m.replace(BASE, system="Be long."),
+    "tool_result": m.replace(BASE, tool_result=None),
+    "turn": m.replace(BASE, turn=2),
+    "tools": m.replace(BASE, tools=("f",)),
     "path": requested(path="/v1/x"),
     "query": requested(query={}),
     "headers": requested(headers={"x-tenant": "b"}),
     "port": requested(port=5002),
     "session": requested(session="other"),
-    "body": replace(BASE, body={"model": "gpt-4o", "n": 2}),
-    "body_sha256": replace(BASE, body={"model": "gpt-4o", "n": 3}),
+    "body": m.replace(BASE, body={"model": "gpt-4o", "n": 2}),
+    "body_sha256": m.replace(BASE, body={"model": "gpt-4o", "n": 3}),
 }
 
 MATCHES = {key: getattr(BASE, key) for key in VARIANTS}
@@ -77,7 +76,7 @@ def test_a_text_matcher_holds_when_all_of_its_keys_do(
     matcher: Any, holds: Sequence[Optional[str]], fails: Sequence[Optional[str]]
 ) -> None:
     for text in (*holds, *fails):
-        found = differences({"tool_result": matcher}, replace(BASE, tool_result=text))
+        found = differences({"tool_result": matcher}, m.replace(BASE, tool_result=text))
         assert found == ([] if text in holds else ["tool_result"]), text
 
 
@@ -101,7 +100,7 @@ def test_a_text_matcher_holds_when_all_of_its_keys_do(
 def test_a_body_matches_if_it_contains_the_json(
     expected: Any, body: Any, path: Optional[str]
 ) -> None:
-    assert differences({"body": expected}, replace(BASE, body=body)) == ([path] if path else [])
+    assert differences({"body": expected}, m.replace(BASE, body=body)) == ([path] if path else [])
 
 
 @pytest.mark.parametrize(

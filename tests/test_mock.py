@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, Dict, List, Tuple
 
 import pytest
@@ -240,7 +239,7 @@ def test_the_index_finds_what_a_walk_over_all_mocks_finds() -> None:
     index = m.Index(mocks)
     calls = itertools.product(("openai", "gemini"), ("a", "b", "ab", ""), ("a", "b", "ba", ""))
     for provider, model, user in calls:
-        call = replace(BASE, provider=provider, model=model, user=user)
+        call = m.replace(BASE, provider=provider, model=model, user=user)
         found = [mock for mock in index.candidates(call) if mock.matches(call)]
         assert found == [mock for mock in mocks if mock.matches(call)]
 
@@ -250,7 +249,7 @@ def test_the_index_looks_only_at_mocks_that_may_match() -> None:
     for number in range(100):
         match = {"provider": "openai", "model": f"m{number}", "user": f"u{number}"}
         many.append(mock_of({"match": match, "response": {"text": "x"}}))
-    assert list(m.Index(many).candidates(replace(BASE, model="m7", user="u7"))) == [many[7]]
+    assert list(m.Index(many).candidates(m.replace(BASE, model="m7", user="u7"))) == [many[7]]
 
 
 # format: headers of an answer, and of a refusal

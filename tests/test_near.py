@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,7 +80,9 @@ def test_a_mock_that_only_can_not_answer_is_nearest() -> None:
     mocks.session("").add(
         [{"name": "right one", "match": {"user": "st2"}, "response": {"events": [{"a": 1}]}}]
     )
-    near = mocks.session("").near(replace(requested(session=""), user="st2"), wire_of(m.OpenAIChat))
+    near = mocks.session("").near(
+        m.replace(requested(session=""), user="st2"), wire_of(m.OpenAIChat)
+    )
     assert near[0].mock.name == "right one"
 
 

@@ -54,6 +54,24 @@ def test_the_file_and_the_package_give_the_same_names() -> None:
     assert file == package
 
 
+# What only some runs need, and what takes long to import; ssl is not here because Python's own
+# http.client brings it along.
+RARE = ["argparse", "ctypes", "dataclasses", "difflib", "inspect", "tempfile"]
+
+
+def test_what_is_rarely_needed_is_not_imported_at_start() -> None:
+    code = f"import sys, mock_server; print([name for name in {RARE} if name in sys.modules])"
+    # Without site: what is installed on this machine may import anything.
+    done = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", code],
+        cwd=str(ROOT / "src" if hasattr(m, "__path__") else ROOT),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 def test_a_name_that_no_room_defines_is_an_error_in_both_forms() -> None:
     with pytest.raises(
         AttributeError, match="module 'mock_server' has no attribute 'no_such_name'"

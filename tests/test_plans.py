@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from dataclasses import replace
 from typing import Any, List, Optional, Sequence
 
 import pytest
@@ -192,7 +191,7 @@ def test_a_plan_goes_with_pace_and_gate() -> None:
     made = ask(answerer({"response": mock}), m.OpenAIChat, True)
     waits = [step.seconds for step in steps_of(made) if isinstance(step, m.Wait)]
     assert waits == [3.0, 4.0, 4.0]
-    held = replace(made, delivery=replace(made.delivery, gate=True))
+    held = m.replace(made, delivery=m.replace(made.delivery, gate=True))
     assert sum(isinstance(step, m.Hold) for step in steps_of(held)) == 5
 
 

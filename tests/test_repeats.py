@@ -166,7 +166,7 @@ def test_a_repeated_answer_has_its_own_date_and_number_and_nothing_else_of_its_o
     repeat = m.repeat_of(written(m.MARKS), asked, answered)
     (step,) = written((("Date", "now"), ("X-Mock-Request-Id", "17")))
     assert repeat and isinstance(step, m.Send)
-    data = repeat.dated(b"now", "17")
+    data = repeat.dated(b"now", 17)
     assert data == step.data and repeat.step(data) == step
     assert (repeat.sent.bytes, repeat.sent.events) == (len(data) - step.head, len(step.ends))
 

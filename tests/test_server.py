@@ -313,3 +313,10 @@ def test_a_gate_goes_with_pace_and_gzip(server: MockServer, raw: Any, more: Any)
         body = gzip.decompress(body)
     assert body.endswith(b"data: [DONE]\n\n")
     assert server.wait_for({"stream": True}, ended="complete")
+
+
+def test_a_malformed_head_request_gets_no_body(server: MockServer, raw: Any) -> None:
+    client = raw().send(b"HEAD /v1/messages HTTP/1.1\r\nno colon\r\n\r\n")
+    status, headers = client.head()
+    assert (status, client.file.read()) == (400, b"") and int(headers["content-length"])
+    assert [entry["method"] for entry in server.requests] == ["HEAD"]

@@ -105,7 +105,6 @@ class Folder:
 
     def answer(self) -> Any:
         """What a request is answered that comes a moment later: the text, or the status."""
-        self.mocks.files.next_check = self.mocks.files.last_request = 0.0
         response = ask(self.answerer, m.OpenAIChat)
         if response.status != 200:
             return response.status

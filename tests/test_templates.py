@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from mocked import BASE, mock_of
 
 import mock_server as m
 
-TEMPLATED = replace(
+TEMPLATED = m.replace(
     BASE,
     body={"a": [{"b": "deep"}], "n": 1.5, "o": {"x": 1}, "t": True, "z": None},
     user="weather in Oslo {{model}}",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from samples import (
     call_of,
 )
@@ -17,7 +15,7 @@ def test_ids_depend_on_provider_model_and_body_but_not_on_streaming_headers_or_p
         call_of(m.OpenAIChat, True),
         call_of(m.OpenAIChat, more={"stream_options": {"include_usage": True}}),
         call_of(m.OpenAIChat, headers={"x-a": "b"}),
-        replace(base, request=replace(base.request, port=1)),
+        m.replace(base, request=m.replace(base.request, port=1)),
     ]
     other = [
         call_of(m.OpenAIChat, more={"temperature": 1}),

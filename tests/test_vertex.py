@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any, Dict
 
 import pytest
@@ -82,7 +81,7 @@ def test_a_stream_is_vertexs_byte_for_byte() -> None:
 def test_safety_ratings_come_from_older_models_only() -> None:
     newer = json.loads(said(m.VertexGenerate, NEUTRAL))["candidates"][0]
     assert "safetyRatings" not in newer
-    call = replace(call_of(m.VertexGenerate), model="gemini-1.5-flash-001")
+    call = m.replace(call_of(m.VertexGenerate), model="gemini-1.5-flash-001")
     reply = m.Reply((m.Text("x"),), "stop", m.Usage(1, 1), "gemini-1.5-flash-001")
     older = wire_of(m.VertexGenerate).whole(call, reply)["candidates"][0]
     names = {"category", "probability", "probabilityScore", "severity", "severityScore"}

@@ -237,7 +237,7 @@ func report(l *load) {
 		result["seconds"] = time.Since(l.start).Seconds()
 	}
 	if *apart > 0 {
-		want := strings.TrimSuffix(string(must(os.ReadFile(*text))), "\n")
+		want := strings.TrimSpace(string(must(os.ReadFile(*text))))
 		var begun time.Duration
 		var late []float64
 		intact := 0
@@ -248,7 +248,7 @@ func report(l *load) {
 			if len(s.arrivals) > 0 {
 				begun = max(begun, s.arrivals[0])
 			}
-			if len(s.arrivals) == *events && carried(s.kept) == want {
+			if len(s.arrivals) == *events && strings.TrimSpace(carried(s.kept)) == want {
 				intact++
 			}
 		}

@@ -17,5 +17,16 @@ def run_program() -> None:
     os._exit(status)  # threads may still be in a write that no client takes; nothing waits for them
 
 
+def run_script() -> None:
+    """Run the command line once the script has ended, as far as Python can tell.
+
+    Until then Python keeps the syntax tree that it compiled the script from, 20 MiB of this one.
+    What it calls after that, on an error that ends the script, may run for as long as it likes."""
+    sys.excepthook = lambda *_: run_program()
+    raise RuntimeError("the script is loaded")
+
+
 if __name__ == "__main__":
-    run_program()
+    if sys._getframe().f_back:  # a module, or under a debugger
+        run_program()
+    run_script()

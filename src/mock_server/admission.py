@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 
 from .errors import Refused, shown
+from .jsons import utf8
 from .options import Settings
-from .secrets import scheme_key
+from .secrets import scheme_key, unkeyed
 from .values import Request
 
 # An IPv4 address, or an IPv6 address in brackets, as a Host header has them (RFC 9110, 7.2).
@@ -29,6 +31,11 @@ def is_on_loopback(peer: str) -> bool:
     return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
 
 
+def is_token(key: str, token: str) -> bool:
+    """Whether a key is the token, if there is one; how long it takes to tell says nothing of it."""
+    return bool(token) and hmac.compare_digest(utf8(key), utf8(token))
+
+
 def admit(request: Request, settings: Settings) -> None:
     """Refuse who may not use the control API.
 
@@ -36,7 +43,7 @@ def admit(request: Request, settings: Settings) -> None:
     not the server's own is refused, so that no web page that somebody happens to look at can use
     it."""
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
-    has_token = bool(settings.control_token) and key == settings.control_token
+    has_token = is_token(key, settings.control_token)
     host = request.headers.get("host", "")
     if not has_token and not is_on_loopback(request.peer):
         raise Refused(
@@ -58,6 +65,6 @@ def admit(request: Request, settings: Settings) -> None:
     if origin is not None and origin.lower() not in own_origins:
         raise Refused(
             403,
-            f"Origin is {shown(origin)}; the control API answers no other origin",
+            f"Origin is {shown(unkeyed(origin))}; the control API answers no other origin",
             code="foreign_origin",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
 from .entries import Asked
@@ -13,6 +12,7 @@ from .http import Head
 from .jsons import compact, utf8
 from .limits import JOURNAL_BODY, Headers, Json
 from .mocks.mock import Uses
+from .records import record, replace
 from .sizes import json_size, strings_size, walked_size
 from .values import Call, Request, Response
 
@@ -21,7 +21,7 @@ TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
 ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
-@dataclass(frozen=True)
+@record
 class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 

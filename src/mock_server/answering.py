@@ -4,7 +4,6 @@ provider."""
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Optional
 
 from .answered import Answered, control_refusal
@@ -16,7 +15,7 @@ from .formats.base import WireFormat
 from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .journal import Journal
-from .jsons import compact, parse_json, utf8
+from .jsons import compact, parse_request, utf8
 from .limits import CONTROL_PREFIX, LONG, Headers, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
@@ -24,6 +23,7 @@ from .mocks.mock import Found
 from .mocks.near import explained
 from .mocks.sessions import Mocks, Session
 from .options import Settings
+from .records import replace
 from .routing import allow, route, shape_of
 from .schema import unfit
 from .values import Call, Delivery, Failure, Pace, Request, Response
@@ -42,12 +42,12 @@ class Answerer:
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
+        self.mocks.files.refresh()
         return done_here(self.answering(request))
 
     def answering(self, request: Request) -> Work[Answered]:
         """Work that gives the response to a request, whatever it is; from memory, if it came
-        before."""
-        self.mocks.files.refresh()
+        before.  The mocks are those that were read from files last."""
         if len(request.body) > LONG:
             yield ASIDE
         if request.path.startswith(CONTROL_PREFIX):
@@ -83,16 +83,16 @@ class Answerer:
             wire, params = route(request)
         except Refused as refused:
             return self.refuse(request, refused)
-        begun = wire.begun(request, params)
         try:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
-                return self.fail(wire, begun, wire.unauthorized(request))
+                failure = wire.unauthorized(request)
+                return self.fail(wire, wire.begun(request, params), failure)
             call = wire.read(request, params, self.body(wire, request))
             if takes_long(call):
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
         except BadField as wrong:
-            return self.fail(wire, begun, wire.complaint(wrong))
+            return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
             return self.refuse(request, refused)
 
@@ -102,7 +102,7 @@ class Answerer:
         if request.method != "POST":
             return None
         try:
-            return parse_json(request.body)
+            return parse_request(request.body)
         except ValueError as error:
             detail = str(error) if request.body else wire.no_body
             raise Refused(400, wire.bad_json.format(detail)) from None
@@ -200,6 +200,8 @@ class Answerer:
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
         """A delivery with the server's pace where it sets none, a seed of its own for each use, and
         its fault only if the draw for this use will have it."""
+        if not (delivery.pace or delivery.fault or self.settings.pace):
+            return delivery
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")

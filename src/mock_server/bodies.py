@@ -81,7 +81,8 @@ class ChunkedBody:
             return False
         match = CHUNK_SIZE.fullmatch(line)
         if not match:
-            text = shown(line.decode("latin-1"), room=40)
+            # Not all of it: it may be a header, or a body whose length was wrong.
+            text = shown(line.decode("latin-1"), room=18)
             raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
         self.need = int(match.group(1), 16)
         if len(self.pieces) + self.need > self.limit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Mapping, Optional, Tuple
 
 from .errors import BadMock, Refused
@@ -12,6 +11,7 @@ from .mocks.answer import Answer
 from .mocks.delivery import DELIVERY_KEYS, FAULT_KEYS, parse_delivery
 from .mocks.reading import parse_answer
 from .mocks.recordings import MockNode, Unreadable
+from .records import record, replace
 from .values import Call, Delivery
 
 HEADER = "X-Mock-Response"
@@ -25,7 +25,7 @@ DELIVERY_FIELDS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
+@record
 class Brought:
     """What a request brings along: an answer, or how the matching mock's is to travel."""
 

@@ -69,8 +69,8 @@ class ServerLike(Protocol):
     def date(self) -> str:
         """The Date header."""
 
-    def date_bytes(self) -> bytes:
-        """The same as bytes."""
+    def date_bytes(self, second: int) -> bytes:
+        """The Date header of a second that is now, as bytes."""
 
     def left(self, connection: Any) -> None:
         """Note that a connection has ended."""
@@ -172,7 +172,8 @@ class Channel(Member, BaseHTTPRequestHandler):
             self.close()
             return
         self.mark += 1
-        self.loop.watch(self, READABLE)
+        if self.interest != READABLE:
+            self.loop.watch(self, READABLE)
         self.loop.set_due(self, time.monotonic() + self.server.idle_seconds)
         if isinstance(self.connection, TLSConnection) and self.connection.pending():
             self.loop.call(self.next_request, self.mark)

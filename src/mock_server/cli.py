@@ -11,18 +11,26 @@ import select
 import signal
 import sys
 import threading
-from dataclasses import fields
+import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence
 
 from .core import Core
 from .errors import BadMock, nearest, shown
 from .limits import GRACE_SECONDS, __version__
+from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
+from .records import field_names
 from .server import MockServer
+from .trimming import give_back_memory
 
 if TYPE_CHECKING:
     import argparse
+
+SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+
+
+MOST_DESCRIPTORS = 65536  # that are asked of the system
 
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
@@ -127,7 +135,7 @@ def check_mocks(directories: Sequence[str]) -> int:
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
     """The servers that the options ask for, one a port, already listening."""
-    values = {field.name: options[field.name] for field in fields(Settings)}
+    values = {name: options[name] for name in field_names(Settings)}
     core = Core(Settings(**{**values, "data": data_directories(options)}))
     servers: List[MockServer] = []
     for port in options["port"]:
@@ -150,29 +158,54 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
+    raise_descriptor_limit()
     servers = serve(options)
     core = servers[0].core
 
-    def stop() -> None:
+    def stop(*signal_and_frame: Any) -> None:
         """Close all servers at the same time: one after the other would add up their grace."""
         for server in servers:
             core.loop.call(server.begin_to_close, GRACE_SECONDS)
+        if signal_and_frame:
+            WATCHDOG.interrupt()
 
+    WATCHDOG.watch(core.loop.call, core.log.say)
     # A signal that comes just before the loop waits is a byte that it finds there.
     signal.set_wakeup_fd(core.loop.bell.writer.fileno(), warn_on_full_buffer=False)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop())
+        signal.signal(number, stop)
     for server in servers:
         core.loop.call(server.listener.open)
     lines = [f"listening on {server.url}" for server in servers]
     # In a thread: a pipe that is full, and that nobody reads, must not keep it from serving.
     threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
+    core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)
     warn(core)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
-    core.run()
+    try:
+        core.run()
+    finally:
+        WATCHDOG.unwatch()
     return 0
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as may be had: each connection needs one, and 1,024 is the usual
+    limit."""
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MOST_DESCRIPTORS
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ImportError, OSError, ValueError):
+        pass  # Windows, or a system that says no
 
 
 def warn(core: Core) -> None:

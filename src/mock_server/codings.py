@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 import re
 import zlib
-from typing import Dict, Optional, Sequence
+from typing import Dict, Mapping, Optional, Sequence
 
 from .errors import Refused, shown
+from .limits import MOST_CODINGS
 
 MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
 KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
 GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
 
@@ -23,7 +25,13 @@ GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare def
 def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
     """A body of at most `limit` bytes with its content codings undone, the last one first.
 
-    Refused if a coding is unknown, or the data is not in it."""
+    Refused if a coding is unknown, there are too many, or the data is not in one."""
+    if len(codings) > MOST_CODINGS:
+        raise Refused(
+            415,
+            f"Content-Encoding names {len(codings)} codings; at most {MOST_CODINGS} are undone",
+            code="unsupported_encoding",
+        )
     for coding in reversed(codings):
         if coding in ("gzip", "x-gzip"):
             body = inflated(body, GZIP, coding, limit)
@@ -84,7 +92,8 @@ def bad_coding(message: str) -> Refused:
 ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 
 
-def qualities(accept: str) -> Dict[str, float]:
+@functools.lru_cache(maxsize=256)
+def qualities(accept: str) -> Mapping[str, float]:
     """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
     weights: Dict[str, float] = {}
     for item in accept.lower().split(","):
@@ -97,12 +106,11 @@ def qualities(accept: str) -> Dict[str, float]:
     return weights
 
 
-@functools.lru_cache(maxsize=16)
 def negotiated(accept: Optional[str]) -> Optional[str]:
     """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
     if accept is None:
         return "identity"
-    weights = qualities(accept)
+    weights = qualities(accept[:ACCEPT_ROOM])
     others = weights.get("*", 0.0)
     gzip = weights.get("gzip", others)
     if gzip and gzip >= weights.get("identity", others):
@@ -110,10 +118,9 @@ def negotiated(accept: Optional[str]) -> Optional[str]:
     return "identity" if takes_identity(accept) else None
 
 
-@functools.lru_cache(maxsize=16)
 def takes_identity(accept: Optional[str]) -> bool:
     """Whether a client takes a body without a coding, as all do that don't refuse it."""
-    weights = qualities(accept or "")
+    weights = qualities((accept or "")[:ACCEPT_ROOM])
     return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import functools
 import time
 from bisect import bisect_right
-from dataclasses import replace
 from typing import Iterable, Optional, Tuple, Union
 
 from .answered import Answered, asked_of
 from .bodies import ChunkedBody, body_reader
 from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
-from .entries import Asked, Entry, Sent
+from .entries import Asked, Entry, Sent, entry_of
 from .errors import Refused, line_of, shown
 from .gates import ASIDE, Gate, Wanting, Work
 from .handshake import sealed
-from .http import Head, check_partial, malformed, parse_head, request_line_of
+from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import JOINED, LONG, Headers
 from .loop import TURN
+from .records import replace
 from .repeats import MARKS, Repeat, repeat_of
-from .sockets import DONT_WAIT, Broke, Vanished, has_more
+from .sockets import DONT_WAIT, READABLE, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
 from .values import Hold, Request, Response
@@ -62,12 +62,12 @@ class Handler(Channel):
         if not data:
             self.close()
             return
-        core = self.server.core
-        core.mocks.files.refresh()
-        repeat = core.repeats.find(self.server.port, data, core.mocks.generation)
-        if repeat and not self.server.stopping:
-            self.repeat(repeat)
-            return
+        mocks = self.server.core.mocks
+        if mocks.files.is_current(self.loop.rounds):
+            repeat = self.server.core.repeats.find(self.server.port, data, mocks.generation)
+            if repeat and not self.server.stopping:
+                self.repeat(repeat)
+                return
         # RFC 9112, 2.2: empty lines before a request are ignored; they don't make it idle for
         # longer, either.
         self.buffer = data.lstrip(b"\r\n")
@@ -78,35 +78,39 @@ class Handler(Channel):
 
     def repeat(self, repeat: Repeat) -> None:
         """Answer a request that came before, byte by byte, as it was answered then."""
-        server = self.server
-        core, journal = server.core, server.core.journal
-        started = time.monotonic()
-        number = str(next(core.numbers))
-        entry = Entry(number, time.time(), repeat.asked, repeat.sent)
+        server, core = self.server, self.server.core
+        started, moment = time.monotonic(), time.time()
+        number = next(core.numbers)
+        data = repeat.dated(server.date_bytes(int(moment)), number)
         if repeat.uses:  # this is a use, too
             with repeat.uses.lock:
                 repeat.uses.count += 1
-        journal.add(entry)
-        data = repeat.dated(server.date_bytes(), number)
-        try:
-            taken = self.connection.send(data, DONT_WAIT)
-        except OSError:  # what it says is seen when the rest is written
-            taken = 0
+        with core.journal.lock:  # whoever has the answer finds it there, and ended
+            try:
+                taken = self.connection.send(data, DONT_WAIT)
+            except OSError:  # what it says is seen when the rest is written
+                taken = 0
+            now = time.monotonic()
+            again = (number, moment, repeat.asked, repeat.sent, now - started)
+            if taken == len(data):
+                core.journal.add_again(again)
         if taken != len(data):
-            self.begin(self.send_rest(repeat, entry, data, taken, started))
+            self.begin(self.send_rest(repeat, entry_of(again), data, taken, started))
             return
-        entry.duration = round(time.monotonic() - started, 6)
-        journal.end(entry, "complete")
-        core.log.request(entry)
-        if repeat.keep_alive:
-            self.rest()
-        else:
+        if core.log.mode != "off":
+            core.log.request(entry_of(again, "complete"))
+        if not repeat.keep_alive:
             self.begin(self.leave())
+        elif self.interest == READABLE and not server.core.tls:
+            self.due = now + server.idle_seconds  # the loop looks at it when it would have been due
+        else:
+            self.rest()
 
     def send_rest(
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
+        self.server.core.journal.add(entry)
         step = repeat.step(data)
         self.sent = entry.sent = Sent(taken - step.head)
         ended = "fault"
@@ -161,8 +165,8 @@ class Handler(Channel):
         head: Optional[Head] = None
         data: Optional[bytes] = None
         closes = False
+        generation = -1  # of the mocks, as long as none were asked
         started = time.monotonic()
-        generation = self.server.core.mocks.generation
         self.is_busy = True
         try:
             data = yield from self.read_head()
@@ -170,16 +174,16 @@ class Handler(Channel):
             head = parse_head(data)
             body = yield from self.read_body(head)
             request = self.request_of(head, head.session, body)
+            mocks = self.server.core.mocks
+            if not mocks.files.is_current(self.loop.rounds):
+                yield from self.aside(mocks.files.refresh)
+            generation = mocks.generation
             answered, coding = yield from self.answer(request)
         except Refused as refused:
             # What is not read of a request must never be taken for the next one.
             closes = refused.close or self.has_body
-            if head:
-                request = self.request_of(head)
-            else:
-                method, path = request_line_of(data or self.buffer)
-                request = Request(method, path, port=self.server.port)
-                head = Head("GET", "/", 1, {})
+            head = head or begun_head(data or self.buffer)
+            request = self.request_of(head)
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
@@ -190,6 +194,7 @@ class Handler(Channel):
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
+        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again
@@ -224,8 +229,9 @@ class Handler(Channel):
             return replace(answered, is_repeatable=False), coding
         # Uncoded, whatever the client takes: it has to be told.
         answered = answerer.refuse(request, refused)
-        answered = replace(answered, response=replace(answered.response, may_gzip=False))
-        return answered, "identity"
+        uncoded = replace(answered.response, may_gzip=False)
+        # Not remembered: a mock may have been used all the same, and counts it.
+        return replace(answered, response=uncoded, is_repeatable=False), "identity"
 
     def done(self, work: Work[Answered]) -> Waiting[Answered]:
         """What work gives, once it is done; it waits, or is done aside, where it wants to be."""

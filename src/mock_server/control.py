@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import asdict
 from typing import Callable, Dict, Generator, List, Mapping, NamedTuple, Pattern, Tuple, Union
 
 from .admission import admit
@@ -19,6 +18,7 @@ from .inspector import INSPECTOR
 from .journal import EVERY_SESSION, Journal
 from .jsons import utf8
 from .limits import CONTROL_PREFIX, WAIT_SECONDS, Json, __version__
+from .mocks.delivery import PLAN_KEYS
 from .mocks.match import Condition
 from .mocks.sessions import Mocks
 from .node import Node
@@ -137,11 +137,11 @@ class Control:
 
     def wire_plans(self, asked: ControlRequest) -> Response:
         """The named plans with what they change."""
-        usual = asdict(Plan())
+        usual = Plan()
         found = {}
         for name, plan in WIRE_PLANS.items():
-            changed = {key: value for key, value in asdict(plan).items() if value != usual[key]}
-            found[name] = changed
+            pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
+            found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
         return control_response(200, found)
 
     # --- the journal ---

@@ -64,8 +64,14 @@ class Core:
 
     def complain(self, error: Exception) -> None:
         """Say that something went wrong that should not."""
-        what = f"{type(error).__name__}: {error}"
-        self.log.say(f"internal error: {what} (line {line_of(error)}); please report it")
+        try:
+            if isinstance(error, MemoryError):
+                self.log.say("out of memory: a connection was given up")
+                return
+            what = f"{type(error).__name__}: {error}"
+            self.log.say(f"internal error: {what} (line {line_of(error)}); please report it")
+        except MemoryError:
+            pass  # there is not even enough for that
 
     def run(self) -> None:
         """Run the loop until the last port is closed."""

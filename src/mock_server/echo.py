@@ -21,7 +21,8 @@ def echoed(call: Call) -> Reply:
     part: Part = Text(text)
     if call.operation == "embed":
         size = dimensions(call)
-        part = Embedding(tuple(unit_vector(one, size) for one in call.inputs))
+        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
+        part = Embedding(tuple(vectors[one] for one in call.inputs))
     return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
 
 
@@ -29,7 +30,9 @@ def dimensions(call: Call) -> int:
     """How long a vector the request asks for, wherever its API says that, or the model's usual size
     (wire formats, 5.6)."""
     places: List[Json] = [call.body, call.body.get("parameters")]
-    places += (call.body.get("requests") or ())[:1]
+    requests = call.body.get("requests")
+    if isinstance(requests, list):
+        places += requests[:1]
     for place in places:
         if isinstance(place, dict):
             asked = place.get("dimensions") or pick(place, "outputDimensionality")

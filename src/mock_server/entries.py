@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from .gates import Gate
 from .jsons import copied, timestamp
 from .limits import JOURNAL_BODY, Json
 from .mocks.match import Condition
+from .records import replace
 from .values import Call, Request
 
+RequestKind = Tuple[Optional[str], Optional[str], int, bool]
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
 
 
@@ -22,7 +23,7 @@ class Asked:
 
     __slots__ = (
         *("method", "path", "port", "session", "masked", "body", "provider", "call", "size"),
-        *("status", "mock", "fault", "unmatched", "near", "note", "events_total"),
+        *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
     )
 
     def __init__(
@@ -51,14 +52,18 @@ class Asked:
         self.near: Tuple[Json, ...] = ()
         self.note = ""
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
+        self.known_kind: Optional[RequestKind] = None
 
     @property
-    def kind(self) -> Tuple[Optional[str], Optional[str], int, bool]:
-        """Provider, API, status, and whether a mock answered: what requests are counted by."""
-        api = None
-        if self.call:  # none if the request could not be read
-            api = self.call.api
-        return self.provider, api, self.status, bool(self.mock)
+    def kind(self) -> RequestKind:
+        """Provider, API, status, and whether a mock answered: what requests are counted by, once
+        all that is filled in."""
+        if self.known_kind is None:
+            api = None
+            if self.call:  # none if the request could not be read
+                api = self.call.api
+            self.known_kind = self.provider, api, self.status, bool(self.mock)
+        return self.known_kind
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -158,3 +163,17 @@ class Entry:
         if ended is not None and self.ended != ended:
             return False
         return not conditions or self.asked.matches(conditions)
+
+
+# A request that was answered at once as one before it was: number, moment, what was asked and sent,
+# and the duration.  A plain tuple: one is made for every such request, and an entry for few.
+Again = Tuple[int, float, Asked, Sent, float]
+
+
+def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
+    """The entry of a request that was answered at once."""
+    number, moment, asked, sent, duration = again
+    entry = Entry(str(number), moment, asked, sent)
+    entry.duration = round(duration, 6)
+    entry.ended = ended
+    return entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from http import HTTPStatus
 from typing import Any, Iterable, Optional, Tuple
@@ -98,13 +97,23 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
+LONG_NAME = 100  # characters of a name that are compared with known ones
+MANY_NAMES = 100  # known ones that it is compared with, and that are told
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or all there are."""
+    import difflib
+
     names = sorted(known)  # so that the hint is the same every time
-    near = difflib.get_close_matches(word, names, n=1)
+    # difflib takes time for each letter of each name, whoever chose them.
+    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
     if near:
         return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names)
+    more = ""
+    if len(names) > MANY_NAMES:
+        more = f" and {len(names) - MANY_NAMES} more"
+    return "known: " + ", ".join(names[:MANY_NAMES]) + more
 
 
 def shown(value: Json, around: int = 0, room: int = 160) -> str:

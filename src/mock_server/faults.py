@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
 from .plans import BREATHS, Group, gzip_groups
+from .records import replace
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .values import Breath, Fault, Response
 

@@ -10,7 +10,7 @@ import struct
 import zlib
 from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple, Union, cast
 
-from .jsons import compact, go_json, indented, parse_json, sorted_compact, spaced, utf8
+from .jsons import compact, go_json, indented, laid_out, parse_json, sorted_compact, spaced, utf8
 from .limits import Json
 
 
@@ -35,11 +35,17 @@ class SSE:
         return utf8(self.eol.join(lines) + self.eol * 2)
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events, (name, JSON value) or (name, text as it is), as frames."""
+        """Events, (name, JSON value), (name, its bytes) or (name, text as it is), as frames."""
+        end = utf8(self.eol * 2)
         for name, value in events:
-            if not isinstance(value, str):
-                value = self.layout(value)
-            yield self.frame(value, name)
+            if isinstance(value, str):
+                yield self.frame(value, name)
+                continue
+            # What is laid out has no line ends that would have to be cut at.
+            field = b"data: "
+            if name:
+                field = utf8(f"event: {name}{self.eol}data: ")
+            yield field + laid_out(value, self.layout) + end
 
     @classmethod
     def split(cls, data: bytes) -> List[bytes]:
@@ -81,7 +87,7 @@ class JsonArray:
         """Events as elements, one a frame, and the closing bracket as one more."""
         before = b"["
         for _, value in events:
-            yield before + utf8(indented(value)) + b"\n"
+            yield before + laid_out(value, indented) + b"\n"
             before = b",\r\n"  # CR LF before, a bare LF behind (7)
         if before == b"[":
             yield b"[]"
@@ -112,7 +118,7 @@ class NDJSON:
         """Events as lines; names are not sent."""
         for _, value in events:
             # No blank line: ollama-python breaks on one (13, verified).
-            yield utf8(self.layout(value) + "\n")
+            yield laid_out(value, self.layout) + b"\n"
 
     @staticmethod
     def tear(frame: bytes) -> bytes:
@@ -125,6 +131,9 @@ class NDJSON:
         return [parse_json(line) for line in data.split(b"\n") if line]
 
 
+LONGEST_NAME = 5000  # characters of a header in a message, whose length has two bytes
+
+
 class EventStream:
     """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
 
@@ -135,13 +144,28 @@ class EventStream:
     streams = True
 
     @staticmethod
-    def message(headers: Sequence[Tuple[str, str]], payload: bytes) -> bytes:
-        """One message; all header values are strings (type 7)."""
+    def headers_of(name: str) -> Tuple[Tuple[str, str], ...]:
+        """The headers of an event or an exception."""
+        kind = "exception" if name.endswith("Exception") else "event"
+        return (
+            (f":{kind}-type", name),
+            (":content-type", "application/json"),
+            (":message-type", kind),
+        )
+
+    @staticmethod
+    def packed(headers: Sequence[Tuple[str, str]]) -> bytes:
+        """Headers as bytes; all values are strings (type 7)."""
         packed = b""
         for header in headers:
-            name, value = map(utf8, header)
+            name, value = (utf8(text[:LONGEST_NAME]) for text in header)
             packed += struct.pack(">B", len(name)) + name
             packed += struct.pack(">BH", 7, len(value)) + value
+        return packed
+
+    @staticmethod
+    def message(packed: bytes, payload: bytes) -> bytes:
+        """One message with packed headers."""
         # The total counts all: two lengths and two CRCs make the 16 (10.1).
         prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
         data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
@@ -149,14 +173,11 @@ class EventStream:
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as messages: name and payload, its keys sorted."""
+        packed: Dict[str, bytes] = {}  # by name: a stream has many events of few names
         for name, value in events:
-            kind = "exception" if name.endswith("Exception") else "event"
-            headers = (
-                (f":{kind}-type", name),
-                (":content-type", "application/json"),
-                (":message-type", kind),
-            )
-            yield self.message(headers, utf8(sorted_compact(value)))
+            if name not in packed:
+                packed[name] = self.packed(self.headers_of(name))
+            yield self.message(packed[name], laid_out(value, sorted_compact))
 
     @classmethod
     def split(cls, data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
@@ -164,23 +185,26 @@ class EventStream:
 
         ValueError for a wrong checksum or a message cut off."""
         messages = []
-        while data:
-            if len(data) < 16 or len(data) < struct.unpack(">I", data[:4])[0]:
+        start = 0
+        while start < len(data):
+            # No slice of all that is left: there may be thousands of messages.
+            length = len(data) - start
+            if length < 16 or length < struct.unpack_from(">I", data, start)[0]:
                 raise ValueError("the last message is cut off")
-            total, length = struct.unpack(">II", data[:8])
-            end = total - 4  # of the payload, where the CRC of the message is
-            checksums = struct.pack(">II", zlib.crc32(data[:8]), zlib.crc32(data[:end]))
-            if checksums != data[8:12] + data[end:total]:
+            total, length = struct.unpack_from(">II", data, start)
+            message = data[start : start + total]
+            checksums = struct.pack(">II", zlib.crc32(message[:8]), zlib.crc32(message[:-4]))
+            if total < 16 or checksums != message[8:12] + message[-4:]:
                 raise ValueError("a checksum is wrong")
-            messages.append((cls.headers(data[12 : 12 + length]), data[12 + length : end]))
-            data = data[total:]
+            messages.append((cls.headers(message[12 : 12 + length]), message[12 + length : -4]))
+            start += total
         return messages
 
     @classmethod
     def tear(cls, frame: bytes) -> bytes:
         """The same message, in order but for its payload, whose JSON is cut off in the middle."""
         headers, payload = cls.split(frame)[0]
-        return cls.message(tuple(headers.items()), payload[: len(payload) // 2])
+        return cls.message(cls.packed(tuple(headers.items())), payload[: len(payload) // 2])
 
     @staticmethod
     def headers(data: bytes) -> Dict[str, str]:

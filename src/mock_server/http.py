@@ -8,12 +8,12 @@ from __future__ import annotations
 import binascii
 import functools
 import re
-from dataclasses import dataclass
-from typing import Dict, FrozenSet, List, Mapping, Set, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 from .errors import Refused, http_phrase, shown
-from .limits import HEAD_LIMIT, LINE_LIMIT, Headers
-from .secrets import masked
+from .limits import HEAD_LIMIT, LINE_LIMIT, MOST_FIELDS, Headers
+from .records import record
+from .secrets import masked, unkeyed
 from .sizes import pairs_size, strings_size
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -40,6 +40,11 @@ FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 
 
 FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+HEADER_NAME = re.compile(TOKEN.decode())
+is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
 
 
 BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -99,7 +104,7 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
 # --- request heads ---
 
 
-@dataclass(frozen=True)
+@record
 class Head:
     """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
 
@@ -209,8 +214,7 @@ def new_head(data: bytes) -> Head:
     line, _, rest = data.partition(b"\r\n")
     match = REQUEST_LINE.fullmatch(line)
     if not match:
-        begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-        raise malformed(f"malformed request line {shown(begun)}; expected METHOD /path HTTP/1.1")
+        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
     method, target, major, minor = [part.decode() for part in match.groups()]
     if major != "1":
         raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
@@ -218,6 +222,15 @@ def new_head(data: bytes) -> Head:
     head = Head(method, target, min(1, int(minor)), headers, repeated)
     check_head(head)
     return head
+
+
+def told(line: bytes) -> str:
+    """What may be said of a line that is no request line."""
+    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+    # It may be a header, Authorization even, or the rest of a body.
+    if begun.partition(" ")[0] not in METHODS:
+        return f" of {len(line)} bytes that begins with no known method"
+    return " " + shown(unkeyed(begun))
 
 
 # A client sends the same head over and over.
@@ -229,33 +242,35 @@ def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
     if not FIELDS.fullmatch(fields):
         raise malformed(bad_field(fields))
     headers: Dict[str, str] = {}
-    repeated: Set[str] = set()
-    for field_line in fields.decode("latin-1").split("\r\n")[:-1]:
+    repeated: Dict[str, List[str]] = {}
+    lines = fields.decode("latin-1").split("\r\n")[:-1]
+    if len(lines) > MOST_FIELDS:
+        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
+    for field_line in lines:
         name, _, value = field_line.partition(":")
         name = name.lower()
         value = value.strip(" \t")
         if name in headers:
-            repeated.add(name)
-            separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-            value = headers[name] + separator + value
-        headers[name] = value
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
     return headers, frozenset(repeated)
 
 
-def request_line_of(data: bytes) -> Tuple[str, str]:
-    """Method and path that the beginning of a malformed request seems to be for; GET and the root
-    where it has none.
+def begun_head(data: bytes) -> Head:
+    """The head that the beginning of a malformed request seems to be: its method and its path.
 
-    It is answered in the shape of the provider whose path that is, and noted as what it was."""
-    match = BEGUN_LINE.match(data[:LINE_LIMIT])
+    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
     if not match:
-        return "GET", "/"
-    method, target = match.group(1).decode(), match.group(2).decode()
-    path = parse_target(target)[0]
-    prefix = SESSION_PREFIX.match(path)
-    if prefix:
-        path = prefix.group(2) or "/"
-    return method, path
+        return Head("GET", "/", 1, {})
+    method, target = match.group(1).decode(), match.group(2) or b"/"
+    if method not in METHODS:
+        method = "GET"
+    return Head(method, parse_target(target.decode())[0], 1, {})
 
 
 def bad_field(fields: bytes) -> str:
@@ -284,9 +299,10 @@ def check_head(head: Head) -> None:
     if head.minor and "host" not in head.headers:
         raise malformed("the Host header is missing")
     if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        raise malformed(f"the Host header is malformed: {shown(head.headers.get('host'))}")
+        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
+        raise malformed(f"the Host header is malformed: {shown(host)}")
     if not good_target(head):
-        begun = shown(head.target.partition("?")[0])
+        begun = shown(unkeyed(head.target.partition("?")[0]))
         raise malformed(f"malformed request target {begun}; it begins with /")
     if head.method not in METHODS:
         known = ", ".join(METHODS)
@@ -330,9 +346,18 @@ def check_transfer(head: Head) -> None:
 # --- response heads ---
 
 
-@functools.lru_cache(maxsize=64)  # of headers that may be long: 8 MiB at most
+def field_lines(headers: Headers) -> bytes:
+    """Headers as the lines of a head: the one place where they become bytes.
+
+    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
+    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
+    question mark.  What is no name is no header."""
+    if not "".join([name + value for name, value in headers]).isprintable():  # most are
+        headers = tuple((name, NOT_IN_A_FIELD.sub(" ", value)) for name, value in headers)
+    lines = [f"{name}: {value}\r\n" for name, value in headers if is_header_name(name)]
+    return "".join(lines).encode("latin-1", "replace")
+
+
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
+    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .counters import Counters, Family, gauge
-from .entries import Entry
+from .entries import Again, Entry, entry_of
 from .framings import OPENAI_SSE
 from .gates import Feed, Gate, Wanting, Work
 from .jsons import compact
@@ -16,6 +16,7 @@ from .limits import JOURNAL, JOURNAL_ROOM
 from .mocks.match import Condition
 
 EVERY_SESSION = "*"
+MOST_UNMADE = 10_000  # entries that are not made yet
 ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
 
 
@@ -45,8 +46,11 @@ class Waiter(Gate):
         # Each is counted once: when it comes, or, if it matters how it ended, when it ends.
         if (entry.ended is None) != (wanted.ended is None):
             return
-        if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
-            self.found(1)
+        try:
+            if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
+                self.found(1)
+        except Exception:  # noqa: BLE001  it is not the fault of the request that is looked at
+            self.release()  # who waits looks again, and is told
 
     def found(self, more: int) -> None:
         """There are so many more of them."""
@@ -76,12 +80,15 @@ class Journal:
         self.closed = False
         self.started = time.monotonic()
         self.counters = Counters()
+        self.repeated: List[Again] = []  # requests whose entries are not made yet
 
     # --- what the server tells ---
 
     def add(self, entry: Entry) -> None:
         """Remember one request."""
         with self.lock:
+            if self.repeated:
+                self.make_entries()
             self.counters.running += 1
             if entry.gate:
                 self.gated[entry.number] = entry
@@ -89,6 +96,43 @@ class Journal:
                 self.remember(entry)
             if self.waiters or self.feeds:
                 self.tell(entry)
+
+    def add_again(self, again: Again) -> None:
+        """Remember one request that was answered at once as one before it was, for who holds the
+        lock: its entry is made when somebody looks, or never."""
+        self.repeated.append(again)
+        if self.waiters or self.feeds or len(self.repeated) >= MOST_UNMADE:
+            self.make_entries()
+
+    def make_entries(self) -> None:
+        """Make the entries of what was repeated, as if each had been made when it came."""
+        repeated, self.repeated = self.repeated, []
+        told = bool(self.waiters or self.feeds)
+        if not told and self.used + sum(asked.size for _, _, asked, _, _ in repeated) <= self.room:
+            repeated = self.lasting(repeated)
+        for again in repeated:
+            entry = entry_of(again)
+            self.counters.running += 1
+            if self.size:
+                self.remember(entry)
+            if told:
+                self.tell(entry)
+            self.end(entry, "complete")
+
+    def lasting(self, repeated: List[Again]) -> List[Again]:
+        """Those of them that their sessions remember in the end; the others are only counted."""
+        left: Dict[str, int] = {}
+        lasting = []
+        for again in reversed(repeated):
+            session = again[2].session
+            left.setdefault(session, self.size)
+            if left[session] > 0:
+                left[session] -= 1
+                lasting.append(again)
+            else:
+                self.counters.running += 1
+                self.counters.end(entry_of(again), "complete")
+        return lasting[::-1]
 
     def remember(self, entry: Entry) -> None:
         """Put an entry behind those of its session, and drop what is too much then."""
@@ -153,6 +197,7 @@ class Journal:
     def entries(self, session: str = "") -> List[Entry]:
         """Requests, oldest first."""
         with self.lock:
+            self.make_entries()
             if session == EVERY_SESSION:
                 return [entry for entry in self.order if entry.is_remembered]
             return list(self.sessions.get(session, ()))
@@ -164,6 +209,7 @@ class Journal:
     def find(self, number: str) -> Optional[Entry]:
         """A request of any session by its id."""
         with self.lock:
+            self.make_entries()
             # A gated stream is there even without a journal, or once that has dropped it.
             gated = self.gated.get(number)
             if gated:
@@ -176,6 +222,7 @@ class Journal:
     def clear(self, session: str = "") -> int:
         """Forget requests; how many there were."""
         with self.lock:
+            self.make_entries()
             names = [session]
             if session == EVERY_SESSION:
                 names = list(self.sessions)
@@ -223,6 +270,7 @@ class Journal:
         """A feed of what happens from now on."""
         feed = Feed()
         with self.lock:
+            self.make_entries()
             if self.closed:  # the feed ends at once
                 feed.put(None)
             self.feeds.append((session, feed))
@@ -236,6 +284,7 @@ class Journal:
     def families(self) -> List[Family]:
         """What Prometheus is told: counts of all requests, and how many are remembered."""
         with self.lock:
+            self.make_entries()
             kept = gauge("journal_entries", "Requests in the journal.", self.remembered)
             return [*self.counters.families(), kept]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
+import gc
 import hashlib
 import json
 import time
-from typing import Iterable, Mapping, NoReturn, Tuple
+from typing import Callable, Iterable, List, Mapping, NoReturn, Tuple
 
 from .limits import DEPTH_LIMIT, DIGIT_LIMIT, Json
 
@@ -20,11 +22,32 @@ BASE64URL = ALNUM + "-_"
 
 # --- layouts ---
 
-compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-sorted_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-loose = json.JSONEncoder(ensure_ascii=False).encode
-spaced = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 quoted = json.encoder.encode_basestring  # of one string
+
+NUMBERS = frozenset((int, float))  # types; no boolean is of either
+
+
+def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json], str]:
+    """A function that writes JSON, with these separators."""
+    usual = json.JSONEncoder(ensure_ascii=False, separators=(between, colon), sort_keys=sort_keys)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # a Python without json's C code
+        return usual.encode
+    # Made once: json.dumps makes one for every value, which takes longer than a small one does.
+    encode = make(None, usual.default, quoted, None, colon, between, sort_keys, False, True)
+
+    def write(value: Json) -> str:
+        if isinstance(value, str):
+            return quoted(value)
+        return "".join(encode(value, 0))
+
+    return write
+
+
+compact = layout(",", ":")
+sorted_compact = layout(",", ":", sort_keys=True)
+loose = layout(", ", ": ")
+spaced = layout(",", ": ")
 
 GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
@@ -35,29 +58,60 @@ def go_json(value: Json) -> str:
     return compact(value).translate(GO_ESCAPES)
 
 
+def by_rows(layout: Callable[[Json], str], sorts: bool = False) -> Callable[[Json], str]:
+    """A compact layout of a value with thousands of vectors in it, an array at a time.
+
+    json's C code lets no other thread go on until it is done, which takes half a second for
+    them all."""
+
+    def one_by_one(value: Json) -> str:
+        if isinstance(value, dict):
+            names = sorted(value) if sorts else value
+            members = [f"{layout(name)}:{one_by_one(value[name])}" for name in names]
+            return "{" + ",".join(members) + "}"
+        if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
+            return "[" + ",".join(map(one_by_one, value)) + "]"
+        return layout(value)
+
+    return one_by_one
+
+
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     """JSON laid out as json.dumps(indent=2) does it."""
     # Several times as fast as that, which indents in Python and yields every token.
-    if isinstance(value, str):
-        return quoted(value)
-    if value is None:
-        return "null"
-    if type(value) is int:  # with null most of what is no text
-        return str(value)
     if not value or not isinstance(value, (dict, list)):
         return compact(value)
     inner = line + step
     between = "," + inner
-    if isinstance(value, dict):
-        members = [f"{quoted(key)}: {indented(item, step, inner)}" for key, item in value.items()]
-        return "{" + inner + between.join(members) + line + "}"
-    items = [indented(item, step, inner) for item in value]
-    return "[" + inner + between.join(items) + line + "]"
+    if isinstance(value, list):
+        if NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
+            return "[" + inner + compact(value)[1:-1].replace(",", between) + line + "]"
+        items = [indented(item, step, inner) for item in value]
+        return "[" + inner + between.join(items) + line + "]"
+    members: List[str] = []
+    for key, item in value.items():
+        if isinstance(item, str):
+            text = quoted(item)
+        elif item is None:
+            text = "null"
+        elif type(item) is int:  # with text and null most of what there is
+            text = str(item)
+        else:
+            text = indented(item, step, inner)
+        members.append(f"{quoted(key)}: {text}")
+    return "{" + inner + between.join(members) + line + "}"
 
 
 def utf8(text: str) -> bytes:
     """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
+    """A value as UTF-8; bytes are JSON that is laid out already."""
+    if isinstance(value, bytes):
+        return value
+    return utf8(layout(value))
 
 
 # --- reading ---
@@ -68,6 +122,10 @@ def _integer(digits: str) -> int:
     if len(digits) > DIGIT_LIMIT:
         raise ValueError(f"an integer of {len(digits)} digits; at most {DIGIT_LIMIT} are read")
     return int(digits)
+
+
+LARGE_TEXT = 64 * 1024  # characters
+MOST_VALUES = 1_000_000  # in a request's body
 
 
 def _number(text: str) -> float:
@@ -88,12 +146,14 @@ DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_consta
 
 def parse_json(data: bytes) -> Json:
     """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column."""
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[3:]
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
     try:
-        value = DECODER.decode(text)
+        value = decoded_json(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -102,6 +162,38 @@ def parse_json(data: bytes) -> Json:
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
     return value
+
+
+def decoded_json(text: str) -> Json:
+    """The JSON value of a text."""
+    if len(text) < LARGE_TEXT or not gc.isenabled():
+        return DECODER.decode(text)
+    # The collector would go through millions of new objects again and again, of which none can be
+    # garbage yet, and nothing else runs meanwhile.
+    gc.disable()
+    try:
+        return DECODER.decode(text)
+    finally:
+        gc.enable()
+
+
+def parse_request(data: bytes) -> Json:
+    """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
+    provider answers so many, and to look at them takes seconds."""
+    value = parse_json(data)
+    commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if commas_and_brackets > MOST_VALUES and holds_more(value, MOST_VALUES):
+        raise ValueError(f"it holds more than {MOST_VALUES} values")
+    return value
+
+
+def holds_more(value: Json, most: int) -> bool:
+    """Whether more than so many values lie in a value."""
+    level = [value]
+    while level and most >= 0:
+        most -= len(level)
+        level = [inner for outer in level for inner in inner_values(outer)]
+    return most < 0
 
 
 def depth(value: Json) -> int:

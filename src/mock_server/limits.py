@@ -16,6 +16,9 @@ LINE_LIMIT = 16 * 1024  # bytes of its first line; above it 414
 MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
 DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
 DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
+MOST_INPUTS = 2048  # texts to embed or to judge, where the provider does not take fewer
+MOST_CODINGS = 4  # content codings of one body; above it 415
+MOST_FIELDS = 1000  # lines of headers; above it 431
 
 # --- how long a client may take ---
 
@@ -27,7 +30,7 @@ LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it rea
 
 # --- how much is done at once ---
 
-WORKERS = 8  # threads for what takes long
+WORKERS = 4  # threads for what takes long
 LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
 JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
 LOG_LINES = 10_000  # log lines that may wait for a slow standard error

@@ -58,6 +58,8 @@ class Listener(Member):
 
     def happened(self, events: int) -> None:
         """Connections are waiting."""
+        # What they ask may be asked after something that happened in this round.
+        self.loop.rounds += 1
         for _ in range(AT_ONCE):
             try:
                 connection, address = self.listening.accept()

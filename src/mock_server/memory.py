@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import Any, Dict, Hashable, Iterator, Mapping, Optional, Set, Tuple
 
 from .answered import Answered, body_size
+from .records import replace
 from .sizes import walked_size
 from .values import Request
 from .writing import ahead, frame_size

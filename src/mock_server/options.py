@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 from .errors import MISSING, WrongValue, shown
 from .limits import DEFAULT_PORT, JOURNAL, MAX_BODY
 from .node import Written
+from .records import record
 
 HOST_NAME = re.compile(
     r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
@@ -290,7 +290,7 @@ def keyword_default(name: str) -> Any:
     return BY_NAME[name].keyword_default
 
 
-@dataclass(frozen=True)
+@record
 class Settings:
     """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
 

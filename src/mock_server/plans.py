@@ -71,23 +71,27 @@ def relined_event(frame: bytes, plan: Plan) -> bytes:
 
 Group = Tuple[Frame, int]  # bytes, and how many events lie in them
 BREATHS = 64  # frames after which others have their turn
+GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
 
 
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
     """Frames, up to `most` of them joined into one; none waits for a gate."""
-    joined: List[bytes] = []
+    held: List[bytes] = []
+    size = 0
     for frame in frames:
         if isinstance(frame, bytes):
-            joined.append(frame)
-        if joined and (isinstance(frame, Hold) or len(joined) >= most):
-            yield b"".join(joined), len(joined)
-            joined = []
+            held.append(frame)
+            size += len(frame)
+        if held and (isinstance(frame, Hold) or len(held) >= most or size > GROUP_SIZE):
+            yield b"".join(held), len(held)
+            held = []
+            size = 0
         if not isinstance(frame, bytes):
             yield frame, 0
-        elif len(joined) % BREATHS == BREATHS - 1:
+        elif len(held) % BREATHS == BREATHS - 1:
             yield Breath(), 0
-    if joined:
-        yield b"".join(joined), len(joined)
+    if held:
+        yield b"".join(held), len(held)
 
 
 # --- gzip ---

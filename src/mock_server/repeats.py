@@ -42,9 +42,9 @@ class Repeat:
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 
-    def dated(self, date: bytes, number: str) -> bytes:
+    def dated(self, date: bytes, number: int) -> bytes:
         """The whole answer, with a date and an id of its own."""
-        return b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
+        return b"%b%b%b%d%b" % (self.before, date, BETWEEN, number, self.after)
 
     def step(self, data: bytes) -> Send:
         """The answer as one step, where its client does not take it at once."""

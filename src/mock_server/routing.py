@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
-from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Pattern, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Match, Optional, Pattern, Tuple
 
 from .errors import Refused, shown
 from .formats.all import DEFAULT_SHAPE
 from .formats.base import WIRE_FORMATS, WireFormat
 from .http import METHODS, unquote
+from .records import record
 from .values import Request
 
 # What a template is made of: a placeholder, the brackets of an optional part, or plain text.
 PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
 COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
+ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
+NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
 
 
 def placeholder(token: str, following: str) -> str:
@@ -56,7 +58,7 @@ def pattern_of(template: str) -> str:
 
 def readable(template: str) -> str:
     """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\]]*\]", "", template)
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
     return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
 
 
@@ -68,41 +70,56 @@ def readable_token(token: str) -> str:
     return "{" + choices.rstrip(":*") + "}"
 
 
-class Route(NamedTuple):
-    """One template, compiled; `anywhere` says that it takes any prefix."""
+@record
+class Route:
+    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
+    around its placeholders."""
 
     method: str
     template: str
     wire: WireFormat
-    pattern: Pattern[str]
     anywhere: bool
+    start: str
+    end: str
+
+    @functools.cached_property
+    def pattern(self) -> Pattern[str]:
+        """Its regular expression, compiled when it is first needed: most never are."""
+        return re.compile(pattern_of(self.template))
+
+    def match(self, path: str) -> Optional[Match[str]]:
+        """What its placeholders find in a path, if that is one of its own."""
+        if path.startswith(self.start) and path.endswith(self.end):
+            return self.pattern.fullmatch(path)
+        return None
 
     @property
     def rank(self) -> Tuple[bool, int]:
         """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\]]*\]|\{[^{}=|]*\}", "", self.template)
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
         return self.anywhere, -len(plain)
 
 
-def compiled_routes() -> Tuple[Route, ...]:
+def all_routes() -> Tuple[Route, ...]:
     """The routes of all wire formats, specific ones before catch-alls."""
     found = []
     for wire in WIRE_FORMATS:
         for route in wire.routes:
             method, _, template = route.partition(" ")
             anywhere = template.startswith("{prefix*}")
-            found.append(Route(method, template, wire, re.compile(pattern_of(template)), anywhere))
+            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
+            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
-NOBODY: FrozenSet[str] = frozenset()
 LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
-ROUTES = compiled_routes()
+ROUTES = all_routes()
 
 
+@functools.lru_cache(maxsize=None)
 def strangers(host: str) -> FrozenSet[str]:
     """The other providers whose APIs a provider has in forms of its own: in its area a path that
-    is like one of theirs is a wrong one of its own."""
+    is like one of theirs is a wrong one of its own.  Without a host there are none."""
     own = [wire for wire in WIRE_FORMATS if wire.provider == host]
     found = {
         other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
@@ -110,9 +127,10 @@ def strangers(host: str) -> FrozenSet[str]:
     return frozenset(found - {host})
 
 
-AREAS = {start: strangers(wire.provider) for wire in WIRE_FORMATS for start in wire.area}
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
 
 
+@functools.lru_cache(maxsize=None)
 def known_paths() -> Dict[str, WireFormat]:
     """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
     is."""
@@ -124,7 +142,18 @@ def known_paths() -> Dict[str, WireFormat]:
     return found
 
 
-PATHS = tuple(known_paths().items())
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
+
+
+@functools.lru_cache(maxsize=None)
+def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
+    """The same paths, with the letters that follow each other in each, but for its placeholders."""
+    return tuple(
+        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
+        for known, wire in known_paths().items()
+    )
+
 
 Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
 
@@ -141,12 +170,13 @@ def new_owners(method: str, path: str) -> Owners:
     """The same, looked for."""
     method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
     # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    barred = next((barred for start, barred in AREAS.items() if path.startswith(start)), NOBODY)
+    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
+    barred = strangers(host)
     found: List[Tuple[WireFormat, Mapping[str, str]]] = []
     for route in ROUTES:
         if route.method != method or (route.anywhere and route.wire.provider in barred):
             continue
-        match = route.pattern.fullmatch(path)
+        match = route.match(path)
         if match and route.wire not in (wire for wire, _ in found):
             given = {name: unquote(text) for name, text in match.groupdict().items() if text}
             found.append((route.wire, given))
@@ -192,15 +222,36 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
-    best = PATHS[0][0], PATHS[0][1], 0.0
-    for known, wire in PATHS:
-        asked = with_placeholders(f"{method} {path[:300]}", known)
-        alike = difflib.SequenceMatcher(None, known, asked)
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
+    import difflib
+
+    pairs, paths = pairs_of(asked), known_pairs()
+
+    def shared(at: int) -> float:
+        """The share of its pairs of letters that a known path has in common with what came."""
+        own = paths[at][2]
+        return len(pairs & own) / (len(own) + len(pairs))
+
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    best = paths[0][0], paths[0][1], 0.0
+    for known, wire, _ in [paths[at] for at in likely]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
         # The quick ratios are upper bounds, and cheap.
         bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
         if all(bound() > best[2] for bound in bounds):
             best = known, wire, alike.ratio()
     return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
 
 
 def with_placeholders(path: str, known: str) -> str:

@@ -19,6 +19,8 @@ LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
 SCHEMA_STEPS = 20_000
 REFERENCE_STEP = 64  # characters of a reference that are read in the time of a step
 
+COMPARE_STEP = 4096  # characters of two texts that are compared in the time of a step
+
 TYPES: Mapping[str, Callable[[Json], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
@@ -108,12 +110,15 @@ class SchemaCheck:
         """The type, and the values that are allowed."""
         value = node.value
         types = self.listed(schema, "type") or [schema.get("type")]
-        names = [str(name).lower() for name in types if name]
+        # No known name is longer than this: a long one may be looked at over and over.
+        names = [name[:8].lower() for name in types if isinstance(name, str)]
         if names and not any(name not in TYPES or TYPES[name](value) for name in names):
             raise Misfit(node, "is {}, expected " + " or ".join(names), value)
         if isinstance(value, (dict, list)) and ("enum" in schema or "const" in schema):
             self.steps_left -= len(compact(value))  # to compare it may take as long
         allowed = self.listed(schema, "enum")
+        if isinstance(value, str):
+            self.steps_left -= len(allowed) * len(value) // COMPARE_STEP
         if allowed and value not in allowed:
             raise Misfit(node, "is {}, expected one of {}", value, allowed)
         if value != schema.get("const", value):

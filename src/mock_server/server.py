@@ -153,9 +153,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             self.clock = (second, text, text.encode())
         return self.clock[1]
 
-    def date_bytes(self) -> bytes:
-        """The same as bytes."""
-        self.date()
+    def date_bytes(self, second: int) -> bytes:
+        """The Date header of a second that is now, as bytes."""
+        if self.clock[0] != second:
+            self.date()
         return self.clock[2]
 
     def close(self, grace: float = GRACE_SECONDS) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Tuple, Union
 
 from .limits import Headers
+from .records import record
 from .values import Breath, Hold
 
 
-@dataclass(frozen=True)
+@record
 class Send:
     """Bytes that go out in one write, `head` of them before the body.
 
@@ -23,19 +23,19 @@ class Send:
     alone: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Wait:
     """Seconds until the next step is due, counted from when this one was."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
+@record
 class Hang:
     """Nothing more, until the client leaves."""
 
 
-@dataclass(frozen=True)
+@record
 class Cut:
     """The answer ends here, before its end.
 
@@ -47,7 +47,7 @@ class Cut:
 Step = Union[Send, Wait, Hold, Breath, Hang, Cut]
 
 
-@dataclass(frozen=True)
+@record
 class Exchange:
     """What the connection and the request say about how a response is written.
 

@@ -12,7 +12,7 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 
 from .codings import negotiated, takes_identity
 from .faults import breaks, broken
-from .http import FRAMING_HEADERS, NO_BODY, head_bytes
+from .http import FRAMING_HEADERS, NO_BODY, field_lines, head_bytes
 from .limits import JOINED, Headers
 from .plans import TRAILER, USUAL_PLAN, Group, chunk, coalesced, cut_up, gzip_body, gzip_groups
 from .steps import Exchange, Send, Step, Wait
@@ -96,8 +96,7 @@ def complete_head(
         # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n"
-    return head_bytes(response.status, response.headers) + lines.encode("latin-1", "replace")
+    return head_bytes(response.status, response.headers) + field_lines(headers) + b"\r\n"
 
 
 # --- whole answers ---
@@ -157,10 +156,14 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
     # a thousand that run at once then take next to nothing.
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
-    if isinstance(frames, tuple) and pace.between and not unusual:
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-    else:
+    if not isinstance(frames, tuple) or unusual:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+    elif pace.between:
+        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
+    elif pace.first or delivery.fault:  # which may come between any two events
+        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+    else:
+        yield from unpaced_chunks(frames, chunked)
 
 
 def planned_chunks(
@@ -247,6 +250,31 @@ def prepared_chunks(
 ) -> Tuple[Step, ...]:
     """The steps of a recorded or remembered stream whose pauses are all known."""
     return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
+
+
+def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
+    """Events without pauses and their last chunk, as `paced_chunks` and `joined` would have them,
+    in a fraction of the time."""
+    ending = framed(b"", chunked, USUAL_PLAN)
+    room = JOINED - len(ending)
+    pieces: List[bytes] = []
+    ends: List[int] = []
+    size = 0
+    for frame in frames:
+        piece = b""
+        if isinstance(frame, bytes):
+            piece = chunk(frame, USUAL_PLAN) if chunked else frame
+        if pieces and (not piece or size + len(piece) > room):
+            yield Send(b"".join(pieces), tuple(ends))
+            pieces, ends, size = [], [], 0
+        if not isinstance(frame, bytes):
+            yield frame
+            continue
+        size += len(piece)
+        pieces.append(piece)
+        ends.append(size)
+    if pieces or chunked:
+        yield Send(b"".join(pieces) + ending, tuple(ends), last=chunked)
 
 
 def joined(steps: Iterable[Step]) -> Iterator[Step]:

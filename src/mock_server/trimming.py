@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
+LARGE = 64 * 1024  # bytes of what does not come back to the next small request
 TRIM_AT = 32 * 1024 * 1024  # bytes that were freed since it was last given back
 ARENA_MAX = -8  # of mallopt(3): glibc's malloc.h calls it M_ARENA_MAX
 
@@ -35,6 +36,8 @@ class Trimming:
 
     def freed(self, size: int) -> None:
         """Note that so many bytes are free, or are about to be."""
+        if size < LARGE:
+            return
         self.total += size
         if self.total >= TRIM_AT and not self.is_planned:
             self.is_planned = True

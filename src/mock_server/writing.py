@@ -6,16 +6,18 @@ import itertools
 from types import MappingProxyType
 from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
+from .errors import Refused
 from .faults import broken
 from .formats.base import WireFormat
 from .framings import SSE, Framing
 from .jsons import estimate, merged, parse_json
-from .limits import Headers, Json
+from .limits import MOST_INPUTS, Headers, Json
 from .plans import relined
 from .values import (
     Broken,
     Call,
     Delivery,
+    Embedding,
     Failure,
     Frame,
     Outcome,
@@ -28,6 +30,9 @@ from .values import (
 
 AHEAD = 256 * 1024  # bytes of a stream that are made before it begins
 EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
+# What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
+MOST_NUMBERS = MOST_INPUTS * 3072
+MOST_REPEATED = 32 * 1024 * 1024
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
 
 
@@ -45,7 +50,9 @@ def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
     for frame in rest:
         begun.append(frame)
         # With what it takes itself: a stream of empty events is bounded, too.
-        size += EMPTY_FRAME + frame_size(frame)
+        size += EMPTY_FRAME
+        if isinstance(frame, bytes):
+            size += len(frame)
         if size > AHEAD:
             return itertools.chain(begun, rest)
     return tuple(begun)
@@ -76,14 +83,33 @@ def written(
     if isinstance(outcome, Broken):
         return streamed(wire, call, outcome, status, delivery)
     if isinstance(outcome, Reply):
+        check_repeats(call, outcome)
         if call.stream:
             return streamed(wire, call, outcome, status, delivery)
-        body = wire.encode(merged(wire.whole(call, outcome), outcome.extra))
+        value = wire.whole(call, outcome)
+        if outcome.extra:
+            value = merged(value, outcome.extra)
+        body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
     if call.stream and (outcome.frames or outcome.values):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def check_repeats(call: Call, reply: Reply) -> None:
+    """Refuse an answer that says one thing so often that to write it would stop everybody else: a
+    vector for each input, a text for each choice."""
+    size, most, what = 0, MOST_NUMBERS, f"numbers in {len(call.inputs)} vectors"
+    for part in reply.parts:
+        if isinstance(part, Embedding):
+            size = sum(len(part.of(index)) for index in range(len(call.inputs)))
+        elif call.choices > 1:
+            most, what = MOST_REPEATED, f"characters in {call.choices} choices"
+            size += call.choices * len(getattr(part, "text", ""))
+    if size > most:
+        message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
+        raise Refused(400, message, code="answer_too_large")
 
 
 def is_filtered_answer(wire: WireFormat, failure: Failure) -> bool:

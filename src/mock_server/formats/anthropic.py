@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import replace
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import BadField, Refused
-from ..jsons import BASE58, HEX, compact, loose, rfc3339, within
+from ..jsons import BASE58, HEX, compact, laid_out, loose, rfc3339, within
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field
-from ..values import Call, ErrorBody, Failure, Limit, Refusal, Reply, Request, Turn, Usage, walk
+from ..records import replace
+from ..values import Call, ErrorBody, Failure, Limit, Refusal, Reply, Request, Turn, Usage
 from .anthropic_blocks import (
     anthropic_block,
     anthropic_block_start,
@@ -19,6 +18,7 @@ from .anthropic_blocks import (
 )
 from .base import WireFormat, caller, retry_after, uuid
 from .pydantic import location, pydantic_error
+from .runs import filled_in, walk
 from .shapes import named_by_type
 
 # Types of errors by status; any other is an api_error, or of the request.
@@ -189,7 +189,7 @@ class AnthropicRequest(Anthropic):
             if tool.value.get("type") in (None, "custom"):
                 name_kind = "a string!"
             tool.check({"name": name_kind, "type": "a string"})
-            yield tool.value.get("name") or tool.value["type"]
+            yield tool.value.get("name") or tool.value.get("type") or ""
 
     def schema(self, body: Field) -> Json:
         """`output_config.format.schema`, or the older `output_format.schema`."""
@@ -223,6 +223,11 @@ def anthropic_output_counts(usage: Usage) -> Dict[str, Json]:
     if usage.reasoning:
         counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
     return counts
+
+
+def typed(name: str, **members: Json) -> Tuple[str, Json]:
+    """An event whose name is its type."""
+    return name, {"type": name, **members}
 
 
 class AnthropicMessages(AnthropicRequest):
@@ -260,35 +265,37 @@ class AnthropicMessages(AnthropicRequest):
         content = [anthropic_block(call, part, index) for index, part in enumerate(reply.parts)]
         return self.message(call, reply, content, anthropic_stop_reason(reply), reply.usage)
 
-    def values(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+    def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
         # A small count comes first, the totals at the end; clients do not add them up.
         begun = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
-        yield {"type": "message_start", "message": self.message(call, reply, [], None, begun)}
-        for index, deltas in itertools.groupby(walk(reply, loose), key=lambda delta: delta.index):
-            part = reply.parts[index]
-            block = anthropic_block_start(call, part, index)
-            yield {"type": "content_block_start", "index": index, "content_block": block}
-            for delta in anthropic_deltas(call, part, index, deltas):
-                yield {"type": "content_block_delta", "index": index, "delta": delta}
-            yield {"type": "content_block_stop", "index": index}
+        message = self.message(call, reply, [], None, begun)
+        yield typed("message_start", message=message)
+        for run in walk(reply, loose):
+            block = anthropic_block_start(call, run.part, run.index)
+            yield typed("content_block_start", index=run.index, content_block=block)
+            for delta, texts in anthropic_deltas(call, run):
+                name, value = typed("content_block_delta", index=run.index, delta=delta)
+                yield from filled_in(name, value, texts)
+            yield typed("content_block_stop", index=run.index)
         stop = {
             "stop_reason": anthropic_stop_reason(reply),
             "stop_sequence": None,
             "stop_details": None,
         }
         usage = {**anthropic_input_counts(reply.usage), **anthropic_output_counts(reply.usage)}
-        yield {"type": "message_delta", "delta": stop, "usage": usage}
-        yield {"type": "message_stop"}
+        yield typed("message_delta", delta=stop, usage=usage)
+        yield typed("message_stop")
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events, padded by up to 15 spaces, and a ping after the first block's start."""
         # 77 of 85 recorded streams had exactly one ping.
         was_pinged = False
-        for number, value in enumerate(self.values(call, reply)):
-            spaces = ord(call.pads[number % 1024]) % 16
-            yield value["type"], compact(value)[:-1] + " " * spaces + "}"
-            if value["type"] == "content_block_start" and not was_pinged:
+        pads = call.pads
+        for number, (name, value) in enumerate(self.values(call, reply)):
+            spaces = ord(pads[number % 1024]) % 16
+            yield name, laid_out(value, compact)[:-1] + b" " * spaces + b"}"
+            if name == "content_block_start" and not was_pinged:
                 was_pinged = True
                 # Unlike the others it has a space, and no padding (recorded).
                 yield "ping", '{"type": "ping"}'

@@ -5,13 +5,14 @@ Pure."""
 from __future__ import annotations
 
 import base64
-from typing import Dict, Iterable, Iterator, List
+from typing import Dict, Iterator, List, Tuple
 
 from ..jsons import BASE58
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Delta, Part, Reasoning, ToolCall
+from ..values import Call, Part, Reasoning, ToolCall
 from .message_content import MessageContent
+from .runs import ONCE, Run, Texts, hole
 
 
 def anthropic_content(content: Field) -> MessageContent:
@@ -69,18 +70,18 @@ def anthropic_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
     return block
 
 
-def anthropic_deltas(
-    call: Call, part: Part, index: int, deltas: Iterable[Delta]
-) -> Iterator[Dict[str, Json]]:
-    """What a stream says of the block at `index` between its start and its stop."""
-    pieces = (delta.piece for delta in deltas if delta.piece)
-    if isinstance(part, ToolCall):
+def anthropic_deltas(call: Call, run: Run) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of a block between its start and its stop, and the texts that go into the
+    hole of each, an event a text."""
+    if isinstance(run.part, ToolCall):
+        texts: Texts = ONCE
         # The first one is empty, and the only one where there are no arguments (recorded).
-        yield {"type": "input_json_delta", "partial_json": ""}
-        if part.arguments:
-            yield from ({"type": "input_json_delta", "partial_json": piece} for piece in pieces)
-    elif isinstance(part, Reasoning):
-        yield from ({"type": "thinking_delta", "thinking": piece} for piece in pieces)
-        yield {"type": "signature_delta", "signature": thought_signature(call, index)}
+        if run.part.arguments:
+            texts = ["", *run.texts]
+        yield {"type": "input_json_delta", "partial_json": hole(0)}, texts
+    elif isinstance(run.part, Reasoning):
+        yield {"type": "thinking_delta", "thinking": hole(0)}, run.texts
+        signature = thought_signature(call, run.index)
+        yield {"type": "signature_delta", "signature": signature}, ONCE
     else:
-        yield from ({"type": "text_delta", "text": piece} for piece in pieces)
+        yield {"type": "text_delta", "text": hole(0)}, run.texts

@@ -3,8 +3,6 @@ data. Defining a class registers it.  Pure: no socket, clock, file or lock."""
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import replace
 from typing import (
     Any,
     Callable,
@@ -21,9 +19,10 @@ from typing import (
 
 from ..errors import BadField, http_phrase
 from ..framings import OPENAI_SSE, Framing
-from ..jsons import HEX, compact, utf8
-from ..limits import Headers, Json
+from ..jsons import HEX, compact, utf8, within
+from ..limits import MOST_INPUTS, Headers, Json
 from ..node import Field
+from ..records import replace
 from ..secrets import scheme_key
 from ..values import (
     ERROR_KINDS,
@@ -51,20 +50,27 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
     Only what came last counts: a tool result before the last user message is history.  Assistant
     messages that follow each other are one turn: google-genai's chats append a streamed answer
     as one `model` content a chunk."""
-    runs = [role for role, _ in itertools.groupby(turn.role for turn in turns)]
-    user = ""
-    tool_result = None
-    for turn in turns:
-        if turn.role == "user":
-            user, tool_result = turn.text, None
-        elif turn.role == "tool":
-            tool_result = turn.text
+    user, tool_result, turn, before = "", None, 0, ""
+    instructions: List[str] = []
+    texts: List[str] = []
+    for said in turns:
+        role, text = said.role, said.text
+        texts.append(text)
+        if role == "user":
+            user, tool_result = text, None
+        elif role == "tool":
+            tool_result = text
+        elif role == "system":
+            instructions.append(text)
+        elif role != before:
+            turn += 1
+        before = role
     return {
         "user": user,
-        "system": "\n".join(turn.text for turn in turns if turn.role == "system"),
+        "system": "\n".join(instructions),
         "tool_result": tool_result,
-        "turn": runs.count("assistant"),
-        "prompt": "\n".join(turn.text for turn in turns),
+        "turn": turn,
+        "prompt": "\n".join(texts),
     }
 
 
@@ -99,6 +105,8 @@ class WireFormat:
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
+    most_inputs = MOST_INPUTS
+    too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
@@ -145,7 +153,7 @@ class WireFormat:
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model or deployment that is asked."""
-        return params.get("model") or str(body.get("model").value or "")
+        return params.get("model") or str(within(body.value, "model") or "")
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Whether the answer is to be streamed."""
@@ -163,6 +171,14 @@ class WireFormat:
         """Texts that are answered one by one."""
         return ()
 
+    def counted(self, given: Field) -> Field:
+        """An array of inputs, if it has no more of them than the provider takes in one request."""
+        most, value = self.most_inputs, given.value
+        if isinstance(value, list) and len(value) > most:
+            sentence = self.too_many.format(path=given.path, most=most, found=len(value))
+            given.expected(f"an array of at most {most} items", sentence)
+        return given
+
     def choices(self, body: Field) -> int:
         """How many answers are asked for."""
         return 1
@@ -178,7 +194,8 @@ class WireFormat:
         raise NotImplementedError
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """The streamed answer: event names and JSON values (or text that is no JSON)."""
+        """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
+        that is laid out already."""
         raise NotImplementedError
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:

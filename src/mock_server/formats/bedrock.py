@@ -107,6 +107,8 @@ class Bedrock(WireFormat):
 
     def complaint(self, wrong: BadField) -> Failure:
         """AWS's way to name a field."""
+        if wrong.sentence:
+            return Failure(400, wrong.sentence)
         constraint = f"be {wrong.expected}, found {shown(wrong.found)}"
         if wrong.found is MISSING:
             constraint = "not be null"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from ..jsons import BASE64URL, compact, parse_json, utf8, within
+from ..jsons import BASE64URL, compact, parse_json, sorted_compact, utf8, within
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Delta, Part, Reasoning, Reply, ToolCall, Turn, Usage, walk
+from ..values import Call, Part, Reasoning, Reply, ToolCall, Turn, Usage
 from .anthropic_blocks import thought_signature
 from .bedrock import Bedrock, bedrock_padding
 from .message_content import MessageContent
+from .runs import ONCE, Run, Stencil, Texts, hole, walk
 from .shapes import stop_of
 
 # Stop reasons (section 10) by those of a reply.
@@ -33,6 +34,8 @@ CONVERSE_EVENT_OF = {
 }
 
 Event = Tuple[str, Dict[str, Json]]
+# Those that are alike but for the text in the hole of their value, an event a text.
+Events = Tuple[str, Dict[str, Json], Texts]
 
 
 # --- a request, read ---
@@ -157,20 +160,17 @@ def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
     return {"text": piece}
 
 
-def converse_block_events(
-    call: Call, part: Part, index: int, deltas: Iterable[Delta]
-) -> Iterator[Event]:
+def converse_block_events(call: Call, run: Run) -> Iterator[Events]:
     """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
+    part, place = run.part, {"contentBlockIndex": run.index}
     if isinstance(part, ToolCall):
-        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, index)}
-        yield "contentBlockStart", {"contentBlockIndex": index, "start": {"toolUse": use}}
-    for delta in deltas:
-        value = {"contentBlockIndex": index, "delta": converse_delta(part, delta.piece)}
-        yield "contentBlockDelta", value
+        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, run.index)}
+        yield "contentBlockStart", {**place, "start": {"toolUse": use}}, ONCE
+    yield "contentBlockDelta", {**place, "delta": converse_delta(part, hole(0))}, run.pieces
     if isinstance(part, Reasoning):
-        signed = {"reasoningContent": {"signature": thought_signature(call, index)}}
-        yield "contentBlockDelta", {"contentBlockIndex": index, "delta": signed}
-    yield "contentBlockStop", {"contentBlockIndex": index}
+        signed = {"reasoningContent": {"signature": thought_signature(call, run.index)}}
+        yield "contentBlockDelta", {**place, "delta": signed}, ONCE
+    yield "contentBlockStop", place, ONCE
 
 
 def converse_usage(usage: Usage) -> Dict[str, Json]:
@@ -220,21 +220,23 @@ class BedrockConverse(ConverseRequest):
             "usage": converse_usage(reply.usage),
         }
 
-    def values(self, call: Call, reply: Reply) -> Iterator[Event]:
+    def values(self, call: Call, reply: Reply) -> Iterator[Events]:
         """The events of a stream without their padding, in order (10.1, recorded)."""
-        yield "messageStart", {"role": "assistant"}
-        # walk() goes through the parts in order, so each index comes in one run.
-        for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            yield from converse_block_events(call, reply.parts[index], index, deltas)
-        yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}
+        yield "messageStart", {"role": "assistant"}, ONCE
+        for run in walk(reply):
+            yield from converse_block_events(call, run)
+        yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}, ONCE
         usage = converse_usage(reply.usage)
         # The counts have an event of their own, after the stop (10.1).
-        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}
+        yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}, ONCE
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their padding."""
-        for number, (name, value) in enumerate(self.values(call, reply)):
-            yield name, {**value, "p": bedrock_padding(call, number)}
+        numbers = itertools.count()
+        for name, value, texts in self.values(call, reply):
+            stencil = Stencil({**value, "p": hole(1)}, sorted_compact)
+            for text, number in zip(texts, numbers):
+                yield name, stencil.filled(text, bedrock_padding(call, number))
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is

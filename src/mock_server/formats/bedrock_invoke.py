@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Callable, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
-from ..jsons import compact, utf8, within
+from ..jsons import by_rows, compact, laid_out, utf8, within
 from ..limits import Headers, Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Request, Turn
@@ -14,6 +14,7 @@ from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
+from .runs import Stencil
 from .shapes import texts_of
 
 # Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an
@@ -22,9 +23,9 @@ OTHER_MAKER = re.compile(
     r"(?:.*[./])?(?:amazon|ai21|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|nvidia|"
     r"openai|qwen|stability|twelvelabs|writer|zai)\."
 )
+# Amazon's other Nova models make pictures, films, speech and vectors.
+OTHER_NOVA = re.compile(r"canvas|reel|sonic|.*embed")
 FAMILIES = (
-    # Amazon's other Nova models make pictures, films, speech and vectors.
-    ("nova", re.compile(r".*amazon\.nova-(?!canvas|reel|sonic|.*embed)")),
     ("titan-embed", re.compile(r".*amazon\.titan-embed")),
     ("cohere-embed", re.compile(r".*cohere\.embed")),
     ("other", OTHER_MAKER),
@@ -36,7 +37,10 @@ INVOKE_STREAM = "POST /model/{model}/{verb=invoke-with-response-stream}"
 
 
 def family_of(model: str) -> str:
-    """Whose bodies a model's InvokeModel takes: one of FAMILIES, or claude."""
+    """Whose bodies a model's InvokeModel takes: one of FAMILIES, nova or claude."""
+    _, nova, kind = model.rpartition("amazon.nova-")
+    if nova and not OTHER_NOVA.match(kind):
+        return "nova"
     return next((name for name, names in FAMILIES if names.match(model)), "claude")
 
 
@@ -68,15 +72,15 @@ def invoked_turn(message: Json) -> Turn:
 
 def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
     """One of the maker's events, as base64 of its JSON (10.1)."""
-    text = value if isinstance(value, str) else compact(value)
-    return "chunk", {"bytes": base64.b64encode(utf8(text)).decode(), "p": padding}
+    data = utf8(value) if isinstance(value, str) else laid_out(value, compact)
+    return "chunk", {"bytes": base64.b64encode(data).decode(), "p": padding}
 
 
 class BedrockInvoke(Bedrock):
     """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
 
     api = "invoke"
-    layout = staticmethod(compact)
+    layout: Callable[..., str] = staticmethod(compact)
     family = ""  # one of FAMILIES, or claude
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
@@ -134,8 +138,8 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
-        for value in self.values(call, reply):
-            if value["type"] == "message_stop":
+        for name, value in self.values(call, reply):
+            if name == "message_stop":
                 value = {**value, "amazon-bedrock-invocationMetrics": metrics}
             yield value
 
@@ -153,7 +157,12 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Converse's events in chunks."""
-        return self.chunks(({name: value} for name, value in self.values(call, reply)), call)
+        return self.chunks(self.named(call, reply), call)
+
+    def named(self, call: Call, reply: Reply) -> Iterator[Json]:
+        """Converse's events as members of objects."""
+        for name, value, texts in self.values(call, reply):
+            yield from map(Stencil({name: value}).filled, texts)
 
 
 class BedrockOther(BedrockInvoke):
@@ -173,6 +182,7 @@ class BedrockEmbed(BedrockInvoke):
 
     operation = "embed"
     speaks = frozenset((Embedding,))
+    layout = staticmethod(by_rows(compact))
 
 
 class BedrockTitanEmbed(BedrockEmbed):
@@ -202,10 +212,16 @@ class BedrockCohereEmbed(BedrockEmbed):
     family = "cohere-embed"
     routes = (INVOKE,)
     fields = {"texts": "an array", "input_type": "a string"}
+    most_inputs = 96
+    # As bodies are refused that do not fit the model's schema (10.2); this bound is unverified.
+    too_many = (
+        "Malformed input request: #/{path}: expected maximum item count: {most}, found: {found}, "
+        "please reformat your input and try again."
+    )
 
     def inputs(self, body: Field) -> List[str]:
         """The texts."""
-        return texts_of(body.get("texts"))
+        return texts_of(self.counted(body.get("texts")))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""

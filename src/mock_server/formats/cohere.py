@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
 from ..jsons import HEX, LOWER_ALNUM, compact, within
@@ -11,7 +11,6 @@ from ..limits import Headers, Json
 from ..node import Field
 from ..values import (
     Call,
-    Delta,
     ErrorBody,
     Failure,
     Limit,
@@ -22,10 +21,10 @@ from ..values import (
     Text,
     ToolCall,
     Usage,
-    walk,
 )
 from .base import WireFormat, retry_after, uuid
 from .openai_chat_reading import ChatRequest
+from .runs import Run, filled_in, hole, walk
 from .shapes import named_by_type, stop_of
 
 # Of the sentences only that of not_found was recorded; the statuses were verified with cohere-py.
@@ -110,6 +109,8 @@ class Cohere(WireFormat):
         """The field in a sentence."""
         if wrong.found is MISSING:
             return Failure(400, f"invalid request: {wrong.path}: a value is required")
+        if wrong.sentence:
+            return Failure(400, wrong.sentence)
         return Failure(
             400,
             f"invalid type: parameter {wrong.path or 'body'} is of type {kind_of(wrong.found)} "
@@ -153,7 +154,7 @@ def is_plan(reply: Reply, part: Part) -> bool:
 
 def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     """The assistant's message."""
-    plan = ""
+    plan: List[str] = []
     content: List[Json] = []
     calls: List[Json] = []
     for part in reply.parts:
@@ -161,15 +162,15 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
             arguments = compact(part.arguments)
             calls.append(cohere_tool_call(call, part, len(calls), arguments))
         elif is_plan(reply, part):
-            plan += getattr(part, "text", "")
+            plan.append(getattr(part, "text", ""))
         else:
             content.append(cohere_block(part, getattr(part, "text", "")))
     message: Dict[str, Json] = {"role": "assistant"}
     # Beside tool calls there is no empty content (section 11).
     if content or not calls:
         message["content"] = content
-    if plan:
-        message["tool_plan"] = plan
+    if any(plan):
+        message["tool_plan"] = "".join(plan)
     if calls:
         message["tool_calls"] = calls
     return message
@@ -177,7 +178,7 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
 
 # --- streamed ---
 
-CohereEvent = Tuple[str, Dict[str, Json]]
+CohereEvent = Tuple[str, Json]
 
 
 def cohere_event(name: str, number: int, message: Json) -> CohereEvent:
@@ -185,35 +186,30 @@ def cohere_event(name: str, number: int, message: Json) -> CohereEvent:
     return name, {"type": name, "index": number, "delta": {"message": message}}
 
 
-def cohere_plan_events(deltas: Iterable[Delta]) -> Iterator[CohereEvent]:
+def cohere_plan_events(run: Run) -> Iterator[CohereEvent]:
     """Text of the tool plan; it has no number, start or end."""
     name = "tool-plan-delta"
-    for delta in deltas:
-        if delta.piece:
-            yield name, {"type": name, "delta": {"message": {"tool_plan": delta.piece}}}
+    value = {"type": name, "delta": {"message": {"tool_plan": hole(0)}}}
+    return filled_in(name, value, run.texts)
 
 
-def cohere_tool_events(
-    call: Call, part: ToolCall, number: int, deltas: Iterable[Delta]
-) -> Iterator[CohereEvent]:
+def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Iterator[CohereEvent]:
     """A tool call: first without its arguments, then they."""
     start = cohere_tool_call(call, part, number, "")
     yield cohere_event("tool-call-start", number, {"tool_calls": start})
-    for delta in deltas:
-        function = {"arguments": delta.piece}
-        yield cohere_event("tool-call-delta", number, {"tool_calls": {"function": function}})
+    function = {"arguments": hole(0)}
+    delta = cohere_event("tool-call-delta", number, {"tool_calls": {"function": function}})
+    yield from filled_in(*delta, run.pieces)
     yield "tool-call-end", {"type": "tool-call-end", "index": number}
 
 
-def cohere_block_events(part: Part, number: int, deltas: Iterable[Delta]) -> Iterator[CohereEvent]:
+def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
     """A block of content: first empty, then its text."""
     # The name of a block's type is that of its text, too.
-    block = cohere_block(part, "")
+    block = cohere_block(run.part, "")
     yield cohere_event("content-start", number, {"content": block})
-    for delta in deltas:
-        if delta.piece:
-            content = {block["type"]: delta.piece}
-            yield cohere_event("content-delta", number, {"content": content})
+    delta = cohere_event("content-delta", number, {"content": {block["type"]: hole(0)}})
+    yield from filled_in(*delta, run.texts)
     yield "content-end", {"type": "content-end", "index": number}
 
 
@@ -221,14 +217,13 @@ def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
     """What lies between the start and the end of a message."""
     # Content blocks and tool calls are counted apart, each from 0.
     blocks, tools = itertools.count(), itertools.count()
-    for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-        part = reply.parts[index]
-        if isinstance(part, ToolCall):
-            yield from cohere_tool_events(call, part, next(tools), deltas)
-        elif is_plan(reply, part):
-            yield from cohere_plan_events(deltas)
+    for run in walk(reply):
+        if isinstance(run.part, ToolCall):
+            yield from cohere_tool_events(call, run.part, next(tools), run)
+        elif is_plan(reply, run.part):
+            yield from cohere_plan_events(run)
         else:
-            yield from cohere_block_events(part, next(blocks), deltas)
+            yield from cohere_block_events(next(blocks), run)
 
 
 class CohereChat(Cohere):

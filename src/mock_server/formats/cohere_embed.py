@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, List, Mapping, Sequence
 
+from ..jsons import by_rows, compact
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Turn
@@ -68,10 +69,15 @@ class CohereEmbed(Cohere):
         "output_dimension": "an integer",
     }
     speaks = frozenset((Embedding,))
+    # Quoted from misbahsy/RAGTune, issue 2, for `texts`; unverified for the others.
+    layout = staticmethod(by_rows(compact))
+    most_inputs = 96
+    too_many = "invalid request: total number of {path} must be at most {most} - received {found}"
 
     def inputs(self, body: Field) -> List[str]:
         """The texts; an image has none."""
-        texts, contents, images = body.get("texts"), body.get("inputs"), body.get("images")
+        names = ("texts", "inputs", "images")
+        texts, contents, images = [self.counted(body.get(name)) for name in names]
         if not texts.is_absent:
             return texts_of(texts)
         if not contents.is_absent:
@@ -91,7 +97,7 @@ class CohereEmbed(Cohere):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings by type; floats where none is asked for."""
         vectors = reply.vectors(len(call.inputs))
-        types = call.body.get("embedding_types") or ["float"]
+        types = dict.fromkeys(call.body.get("embedding_types") or ["float"])  # each once
         # The shape for typed embeddings, which every v2 answer has (section 11, verified).
         return {
             "id": reply.id or uuid(call, "id"),

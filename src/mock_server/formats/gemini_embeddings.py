@@ -39,11 +39,14 @@ class GeminiBatchEmbed(GeminiEmbed):
     api = "batchEmbedContents"
     routes: Tuple[str, ...] = (GEMINI_MODEL + "batchEmbedContents",)
     fields = {"requests": "an array!"}
+    most_inputs = 100
+    # Quoted, from many logs.
+    too_many = "* BatchEmbedContentsRequest.requests: at most {most} requests can be in one batch"
 
     def inputs(self, body: Field) -> List[str]:
         """A text a request."""
         # Each names a model too, but the path's is the one that is asked.
-        requests = body.get("requests")
+        requests = self.counted(body.get("requests"))
         if not requests.value:
             requests.expected("an array with at least one request")
         return [google_text(request.get("content")) for request in requests.objects()]

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import replace
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..framings import Framing
 from ..jsons import BASE64URL
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Part, Reasoning, Refusal, Reply, ToolCall, Turn, Usage, walk
+from ..records import replace
+from ..values import Call, Part, Reasoning, Refusal, Reply, ToolCall, Turn, Usage
 from .base import choices_of
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, pick_field
+from .runs import walk
 from .shapes import present
 
 # A function call has no reason of its own (recorded).
@@ -65,17 +66,13 @@ def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool)
 def google_answer_parts(call: Call, reply: Reply, joined: bool) -> List[Json]:
     """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
     parts: List[Json] = []
-    for delta in walk(reply):
-        is_whole = joined or isinstance(delta.part, ToolCall)
-        if is_whole and not delta.head:
-            continue
-        if isinstance(delta.part, ToolCall):
-            parts.append(google_function_call(call, delta.part, delta.index, delta.first))
-            continue
-        text = delta.piece
-        if joined:
-            text = getattr(delta.part, "text", "")
-        parts.append(google_text_part(delta.part, text))
+    for run in walk(reply):
+        if isinstance(run.part, ToolCall):
+            parts.append(google_function_call(call, run.part, run.index, run.first))
+        elif joined:
+            parts.append(google_text_part(run.part, run.text))
+        else:
+            parts += [google_text_part(run.part, piece) for piece in run.pieces]
     # An answer of nothing is an empty text, as the last event of recorded streams often is.
     return parts or [{"text": ""}]
 
@@ -124,7 +121,7 @@ def spent_tokens(usage: Usage, thoughts: Sequence[bool]) -> Iterator[Usage]:
         output = reasoning
         if other:
             output += max(1, (usage.output - usage.reasoning) * other // of_others)
-        yield replace(usage, output=min(output, usage.output), reasoning=reasoning)
+        yield Usage(usage.input, min(output, usage.output), reasoning, usage.cached)
     yield usage
 
 
@@ -271,6 +268,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
         thoughts = ["thought" in part for part in parts]
         stop: Optional[str] = None
+        shared = self.envelope(call, reply, [], {})
         for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
             last = number == len(parts)
             if last:
@@ -278,7 +276,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
             usage = self.usage(spent, last)
             for index in range(call.choices):
                 candidate = self.candidate(call, index, [part], stop, False)
-                yield "", self.envelope(call, reply, [candidate], usage)
+                yield "", {**shared, "candidates": [candidate], "usageMetadata": usage}
 
 
 class GeminiCountTokens(Gemini):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Dict, Mapping, Tuple, cast
+from typing import Callable, Dict, Mapping, Tuple, cast
 
-from ..jsons import BASE64URL, indented, merged, sorted_compact, sorted_keys
+from ..jsons import BASE64URL, by_rows, indented, merged, sorted_compact, sorted_keys
 from ..limits import Json
+from ..records import replace
 from ..values import Call, ErrorBody, Failure, Reply, Request
 from .gemini import RESOURCE, Gemini
 from .gemini_models import GeminiModels
@@ -24,11 +24,12 @@ class GoogleCompatible(Gemini):
     """What they share: Google's credentials and headers, and its errors in an array of one
     (section 7)."""
 
-    layout = staticmethod(sorted_compact)
+    layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
     # Recorded, other than Gemini's own type (section 7).
     json_type = "application/json"
     bad_json = OpenAI.bad_json
+    too_many = ""
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
@@ -59,7 +60,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
         """Nothing."""
         return {}
 
-    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
         """Keys in order, no padding."""
         return cast(Dict[str, Json], sorted_keys(chunk))
 
@@ -68,6 +69,7 @@ class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/embeddings",)
+    layout = staticmethod(by_rows(sorted_compact, sorts=True))
 
 
 class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
@@ -105,11 +107,11 @@ class VertexChat(Vertex, GeminiChat):
         """With the traffic type in its usage."""
         return merged(super().whole(call, reply), TRAFFIC)
 
-    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
         """The same on the chunk that has one."""
         if chunk.get("usage"):
             chunk = merged(chunk, TRAFFIC)
-        return super().padded(call, chunk, number)
+        return super().padded(call, chunk)
 
 
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):

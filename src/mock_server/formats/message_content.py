@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Iterator, Tuple
 
+from ..records import record
 from ..values import Turn
 
 
-@dataclass(frozen=True)
+@record
 class MessageContent:
     """The text of a message, the texts of its tool results, and whether they are all there is."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping
+from typing import Callable, Dict, Mapping
 
 from ..errors import BadField
-from ..jsons import HEX, compact
+from ..jsons import HEX, by_rows, compact
 from ..limits import Headers, Json
 from ..values import Call, ErrorBody, Failure, Limit, Reply, Request
 from .base import caller, retry_after, uuid
@@ -41,10 +41,11 @@ class Mistral(OpenAI):
     """What Mistral does in its own way, for clients that are known by their User-Agent."""
 
     # Compact, without a line end behind it (section 12).
-    layout = staticmethod(compact)
+    layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     bad_json = "Invalid JSON: {}"
+    too_many = "List should have at most {most} items after validation, not {found}"
     errors = MISTRAL_ERRORS
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
@@ -112,6 +113,7 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
     """Embeddings, with an id."""
 
     routes = OpenAIEmbeddings.routes
+    layout = staticmethod(by_rows(compact))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Dict, Iterator, Mapping, Sequence, Tuple
 
 from ..jsons import HEX, LOWER_ALNUM, compact
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Turn, walk
+from ..values import Call, Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Turn
 from .mistral import Mistral
 from .openai_chat import OpenAIChat
+from .runs import ONCE, Stencil, Texts, hole, walk
 from .shapes import present, stop_of
 
 # Finish reasons (section 12) by those of a reply; text that was stopped has none but `error`.
@@ -96,27 +98,31 @@ class MistralChat(Mistral, OpenAIChat):
         head = self.head(call, reply, "chat.completion.chunk")
         finish = self.finish_reason(reply)
         for index in range(call.choices):
-            deltas = list(self.deltas(call, reply, index))
-            for number, delta in enumerate(deltas):
+            numbers = itertools.count()
+            for delta, texts in self.deltas(call, reply, index):
                 choice = self.choice(call, index, {"delta": delta}, None)
                 chunk = {**head, "choices": [choice]}
-                if number:  # the first has no padding (recorded)
-                    chunk["p"] = mistral_padding(call, number)
-                yield "", chunk
+                if texts is not ONCE:  # the first has no padding (recorded)
+                    chunk["p"] = hole(1)
+                stencil = Stencil(chunk)
+                for text, number in zip(texts, numbers):
+                    yield "", stencil.filled(text, mistral_padding(call, number))
             # Whole, in the chunk that ends the choice (section 12, recorded).
             calls = self.tool_calls(call, reply, index)
             delta = {"content": "", **present(tool_calls=calls or None)}
             last = self.choice(call, index, {"delta": delta}, finish)
             ended = {"choices": [last], "usage": self.usage(reply)}
-            yield "", {**head, **ended, "p": mistral_padding(call, len(deltas))}
+            yield "", {**head, **ended, "p": mistral_padding(call, next(numbers))}
         yield "", "[DONE]"
 
-    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
+    def deltas(
+        self, call: Call, reply: Reply, choice: int
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """The message in pieces, without its tool calls."""
-        yield {"role": "assistant", "content": ""}
-        for delta in walk(reply):
-            if delta.piece and not isinstance(delta.part, ToolCall):
-                yield {"content": mistral_content([(delta.part, delta.piece)])}
+        yield {"role": "assistant", "content": ""}, ONCE
+        for run in walk(reply):
+            if not isinstance(run.part, ToolCall):
+                yield {"content": mistral_content([(run.part, hole(0))])}, run.texts
 
 
 class MistralFIM(MistralChat):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
 from ..framings import GO_LINES, Framing
-from ..jsons import HEX, LOWER_ALNUM, go_json, rfc3339, token
+from ..jsons import HEX, LOWER_ALNUM, by_rows, go_json, this_second, token
 from ..limits import Json
 from ..node import Field
 from ..values import (
@@ -22,10 +22,10 @@ from ..values import (
     ToolCall,
     Turn,
     Usage,
-    walk,
 )
 from .base import WireFormat
 from .openai_chat_reading import CHAT_ROLES, ChatRequest
+from .runs import ONCE, Stencil, Texts, hole, walk
 from .shapes import texts_of
 
 # Read from the server's source; the 404 was recorded (section 13).
@@ -80,7 +80,7 @@ def ollama_time(call: Call, number: int) -> str:
     nanoseconds = int(call.digest[:7], 16) + number * 21_345_678
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
     # Go's RFC3339Nano cuts trailing zeros, and the point if nothing is left behind it.
-    digits = f"{rfc3339(call.second + seconds)}.{fraction:09d}".rstrip("0")
+    digits = f"{this_second(call.second + seconds)}.{fraction:09d}".rstrip("0")
     return digits.rstrip(".") + "Z"
 
 
@@ -97,7 +97,7 @@ class Ollama(WireFormat):
 
     provider = "ollama"
     credentials = ()  # a Bearer may come, and is ignored (2.3)
-    layout = staticmethod(go_json)  # and no line end behind a whole answer
+    layout: Callable[..., str] = staticmethod(go_json)  # and no line end behind a whole answer
     no_body = "missing request body"
     json_type = "application/json; charset=utf-8"
     stream_type = "application/x-ndjson"
@@ -173,30 +173,28 @@ class OllamaAnswer(Ollama):
             **self.finished(call, reply),
         }
 
-    def spoken_pieces(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+    def spoken_pieces(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """What the lines say one after the other: a piece of text, or a whole tool call."""
         numbers = itertools.count()
-        for delta in walk(reply):
-            if isinstance(delta.part, ToolCall):
+        for run in walk(reply):
+            if isinstance(run.part, ToolCall):
                 # Arguments are an object, which can't be cut.
-                if delta.head:
-                    tool_call = ollama_tool_call(call, delta.part, next(numbers))
-                    yield self.spoken(calls=[tool_call])
-            elif not delta.piece:
-                continue
-            elif isinstance(delta.part, Reasoning):
-                yield self.spoken(thinking=delta.piece)
+                tool_call = ollama_tool_call(call, run.part, next(numbers))
+                yield self.spoken(calls=[tool_call]), ONCE
+            elif isinstance(run.part, Reasoning):
+                yield self.spoken(thinking=hole(0)), run.texts
             else:
-                yield self.spoken(delta.piece)
+                yield self.spoken(hole(0)), run.texts
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A line a piece, a tool call in one; the last has the counts."""
-        number = 0
-        for spoken in self.spoken_pieces(call, reply):
-            created = ollama_time(call, number)
-            yield "", {"model": reply.model, "created_at": created, **spoken, "done": False}
-            number += 1
-        last = {"model": reply.model, "created_at": ollama_time(call, number)}
+        numbers = itertools.count()
+        head = {"model": reply.model, "created_at": hole(1)}
+        for spoken, texts in self.spoken_pieces(call, reply):
+            stencil = Stencil({**head, **spoken, "done": False}, go_json)
+            for text, number in zip(texts, numbers):
+                yield "", stencil.filled(text, ollama_time(call, number))
+        last = {"model": reply.model, "created_at": ollama_time(call, next(numbers))}
         yield "", {**last, **self.spoken(), **self.finished(call, reply)}
 
 
@@ -279,6 +277,7 @@ class OllamaEmbed(Ollama):
     operation, api = "embed", "embed"
     routes: Tuple[str, ...] = ("POST /api/embed", "POST {prefix*}/api/embed")
     fields: Mapping[str, str] = {**Ollama.fields, "input": "a string or an array!"}
+    layout = staticmethod(by_rows(go_json))
     speaks = frozenset((Embedding,))
 
     def inputs(self, body: Field) -> List[str]:
@@ -286,7 +285,7 @@ class OllamaEmbed(Ollama):
         texts = body.get("input")
         if texts.is_a("a string"):
             return [texts.value]
-        return texts_of(texts)
+        return texts_of(self.counted(texts))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings with their times."""

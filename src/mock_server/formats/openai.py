@@ -156,9 +156,14 @@ def input_texts(value: Json) -> List[str]:
     Token numbers have no text; a list of them is one input, or one of several (2.2)."""
     if isinstance(value, str):
         return [value]
-    if value and isinstance(value[0], int):
+    if is_tokens(value):
         return [""]
     return plain_texts(value or ())
+
+
+def is_tokens(value: Json) -> bool:
+    """Whether an input is a list of token numbers."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], int)
 
 
 def wants_usage(body: Json) -> bool:
@@ -177,6 +182,8 @@ def openai_sentence(wrong: BadField) -> Tuple[str, str]:
     field, kind = wrong.path, kind_of(wrong.found)
     if not field:
         return f"Invalid body: expected {wrong.expected}, but got {kind} instead.", "invalid_body"
+    if wrong.sentence:
+        return wrong.sentence, "array_above_max_length"
     if wrong.found is MISSING:
         return f"Missing required parameter: '{field}'.", "missing_required_parameter"
     if wrong.found == [] and "array" in wrong.expected:
@@ -195,6 +202,10 @@ class OpenAI(WireFormat):
     provider = "openai"
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
+    too_many = (
+        "Invalid '{path}': array too long. Expected an array with maximum length {most}, but got "
+        "an array with length {found} instead."
+    )
     bad_json = (
         "We could not parse the JSON body of your request. (HINT: This likely means you aren't "
         "using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was "

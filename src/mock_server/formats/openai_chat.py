@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from ..jsons import HEX, compact, token, utf8
+from ..jsons import HEX, compact, quoted, token, utf8
 from ..limits import Json
-from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall, Usage, walk
+from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
 from .openai_chat_reading import ChatRequest
+from .runs import ONCE, Stencil, Texts, hole, walk
 from .shapes import present
 
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
@@ -33,9 +35,9 @@ def chat_usage(usage: Usage) -> Dict[str, Json]:
 
 def text_pieces(reply: Reply) -> Iterator[str]:
     """The pieces in which the text of an answer streams."""
-    for delta in walk(reply):
-        if isinstance(delta.part, Text):
-            yield delta.piece
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            yield from run.pieces
 
 
 def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
@@ -52,6 +54,13 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
     if not content:
         return None
     return {"content": content, "refusal": None}
+
+
+def padding(call: Call, number: int, length: int) -> str:
+    """What makes the length of a chunk, `length` without it, 1 modulo 16 (5.3, recorded)."""
+    room = (1 - length) % 16 or 16
+    start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+    return call.pads[start : start + room]
 
 
 def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
@@ -170,11 +179,20 @@ class OpenAIChat(ChatCompletion):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """`chat.completion.chunk` objects, then `[DONE]`."""
-        for number, chunk in enumerate(self.chunks(call, reply)):
-            yield "", self.padded(call, chunk, number)
+        numbers = itertools.count()
+        for chunk, texts in self.chunks(call, reply):
+            chunk = self.padded(call, chunk)
+            is_padded = "obfuscation" in chunk
+            stencil = Stencil(chunk)
+            length = len(stencil.filled("", "")) - len('""')
+            for text, number in zip(texts, numbers):
+                pad = ""
+                if is_padded:
+                    pad = padding(call, number, length + len(utf8(quoted(text))))
+                yield "", stencil.filled(text, pad)
         yield "", "[DONE]"
 
-    def chunks(self, call: Call, reply: Reply) -> Iterator[Dict[str, Json]]:
+    def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """The chunks of all choices, choice by choice, and of the token counts if asked for."""
         shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
         usage: Dict[str, Json] = {}
@@ -182,34 +200,45 @@ class OpenAIChat(ChatCompletion):
             # Every chunk has the key then, and without being asked none has it (5.3).
             usage["usage"] = None
         for index in range(call.choices):
-            for delta in self.deltas(call, reply, index):
+            for delta, texts in self.deltas(call, reply, index):
                 choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
-                yield {**shared, "choices": [choice], **usage}
+                yield {**shared, "choices": [choice], **usage}, texts
             # The finish reason comes alone (5.3).
             final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
-            yield {**shared, "choices": [final], **usage}
+            yield {**shared, "choices": [final], **usage}, ONCE
         # One chunk more, without choices (5.3).
         if usage:
-            yield {**shared, "choices": [], "usage": self.usage(reply)}
+            yield {**shared, "choices": [], "usage": self.usage(reply)}, ONCE
 
-    def deltas(self, call: Call, reply: Reply, choice: int) -> Iterator[Dict[str, Json]]:
+    def deltas(
+        self, call: Call, reply: Reply, choice: int
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """A message in pieces (5.3, recorded)."""
         heads = self.tool_heads(call, reply, choice)
         opening = opening_delta(reply, heads)
-        yield opening
+        yield opening, ONCE
         number = -1
-        for delta in walk(reply):
-            if not isinstance(delta.part, ToolCall):
-                if delta.piece:
-                    yield {DELTA_KEYS[type(delta.part)]: delta.piece}
+        for run in walk(reply):
+            if not isinstance(run.part, ToolCall):
+                yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
                 continue
             # A call is complete before the next one starts.  The index must be in every delta:
             # without it openai-py's helper dies (5.3, verified).
-            if delta.head:
-                number += 1
-            if delta.head and "tool_calls" not in opening:
-                yield {"tool_calls": [heads[number]]}
-            yield {"tool_calls": [{"index": number, "function": {"arguments": delta.piece}}]}
+            number += 1
+            if "tool_calls" not in opening:
+                yield {"tool_calls": [heads[number]]}, ONCE
+            function = {"arguments": hole(0)}
+            yield {"tool_calls": [{"index": number, "function": function}]}, run.pieces
+
+    def text_deltas(
+        self, call: Call, key: str, texts: List[str]
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """What is said, piece by piece."""
+        if call.body.get("logprobs") is not True:
+            yield {key: hole(0)}, texts
+            return
+        for text in texts:  # each has probabilities of its own
+            yield {key: text}, ONCE
 
     def tool_heads(self, call: Call, reply: Reply, choice: int) -> List[Json]:
         """What the tool calls begin with: all but their arguments."""
@@ -219,11 +248,8 @@ class OpenAIChat(ChatCompletion):
             heads.append({"index": number, **whole})
         return heads
 
-    def padded(self, call: Call, chunk: Dict[str, Json], number: int) -> Dict[str, Json]:
-        """A chunk with `obfuscation`, which makes its length 1 modulo 16 (5.3, recorded)."""
-        if not wants_obfuscation(call.body):
-            return self.arranged(chunk)
-        length = len(utf8(compact(chunk))) + len(',"obfuscation":""')
-        room = (1 - length) % 16 or 16
-        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-        return self.arranged({**chunk, "obfuscation": call.pads[start : start + room]})
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
+        """A chunk with a hole for its `obfuscation` (5.3, recorded)."""
+        if wants_obfuscation(call.body):
+            chunk = {**chunk, "obfuscation": hole(1)}
+        return self.arranged(chunk)

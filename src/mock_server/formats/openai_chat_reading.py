@@ -22,6 +22,8 @@ CHAT_ROLES = {
     "function": "tool",
 }
 
+MESSAGE_FIELDS = {"role": "a string!"}
+
 
 class ChatRequest(OpenAIGeneration):
     """A request in the form that most other providers understand, too."""
@@ -53,14 +55,20 @@ class ChatRequest(OpenAIGeneration):
         messages = body.get("messages")
         if not messages.value:
             messages.expected("an array")
-        for message in messages.objects():
-            role = message.check({"role": "a string!"}).get("role")
-            if role.value not in CHAT_ROLES:
-                role.expected("one from " + ", ".join(CHAT_ROLES))
-            yield Turn(CHAT_ROLES[role.value], openai_text(message.get("content")))
+        for message in messages.items():
+            value = message.check(MESSAGE_FIELDS).value
+            role = CHAT_ROLES.get(value["role"])
+            if role is None:
+                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+            text = value.get("content")
+            if not isinstance(text, str):
+                text = openai_text(message.get("content"))
+            yield Turn(role, text)
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
+        if body.value.keys().isdisjoint(("tools", "functions")):
+            return
         for tool in body.get("tools").objects():
             kind = tool.value.get("type")
             # Both lie under their kind; what other vendors add has no name to call it by.

@@ -6,9 +6,10 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Reasoning, Refusal, Reply, Text, pieces
+from ..values import Call, Reasoning, Refusal, Reply, Text
 from .base import choices_of
-from .openai import OpenAIGeneration, input_texts, wants_usage
+from .openai import OpenAIGeneration, input_texts, is_tokens, wants_usage
+from .runs import filled_in, hole, pieces
 from .shapes import stop_of
 
 # Answers that one request may ask for: 128 choices of 16 prompts.
@@ -52,6 +53,8 @@ class CompletionRequest(OpenAIGeneration):
         if isinstance(prompt.value, list) and not isinstance(prompt.value[0], int):
             for item in prompt.items():
                 item.a("a string or an array")
+        if not is_tokens(prompt.value):
+            self.counted(prompt)
         return input_texts(prompt.value)
 
     def choices(self, body: Field) -> int:
@@ -107,16 +110,17 @@ class OpenAICompletions(CompletionRequest):
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
         # Without a text there is still a piece, for the finish reason to ride on.
         *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
-        ends: List[Tuple[str, Optional[str]]] = [(text, None) for text in texts]
-        ends.append((last, COMPLETION_STOPS[stop_of(reply)]))
+        ends: List[Tuple[List[str], Optional[str]]] = [(texts, None)]
+        ends.append(([last], COMPLETION_STOPS[stop_of(reply)]))
         head, model = self.head(call, reply), {"model": reply.model}
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):
             usage["usage"] = None
         for index in range(call.choices):
-            for text, finish in ends:
-                choices = [self.choice(index, text, finish)]
-                yield "", self.arranged({**head, "choices": choices, **model, **usage})
+            for alike, finish in ends:
+                choices = [self.choice(index, hole(0), finish)]
+                chunk = self.arranged({**head, "choices": choices, **model, **usage})
+                yield from filled_in("", chunk, alike)
         if usage:
             # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}

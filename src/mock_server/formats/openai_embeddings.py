@@ -10,10 +10,8 @@ from ..jsons import parse_json
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Turn
-from .openai import OpenAI, input_texts
+from .openai import OpenAI, input_texts, is_tokens
 from .shapes import packed_floats
-
-MOST_INPUTS = 2048  # that OpenAI takes in one request
 
 
 def unpacked_floats(text: str) -> List[float]:
@@ -39,15 +37,16 @@ class OpenAIEmbeddings(OpenAI):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
-        return input_texts(body.get("input").value)
+        given = body.get("input")
+        if not is_tokens(given.value):
+            self.counted(given)
+        return input_texts(given.value)
 
     def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
         texts, encoding = body.get("input"), body.get("encoding_format")
         if texts.value == []:
             texts.expected("an array")
-        if isinstance(texts.value, list) and len(texts.value) > MOST_INPUTS:
-            texts.expected(f"an array of at most {MOST_INPUTS} items")
         if not encoding.is_absent and encoding.value not in ("float", "base64"):
             encoding.expected("one from float, base64")
         return [Turn("user", "\n".join(self.inputs(body)))]
@@ -90,6 +89,6 @@ class OpenAIEmbeddings(OpenAI):
                 if not isinstance(entry["embedding"], (str, list)):
                     return body  # no vector in either encoding
                 entry["embedding"] = convert(entry["embedding"])
-        except (ValueError, KeyError, TypeError, struct.error):
+        except (ValueError, KeyError, TypeError, OverflowError, struct.error):
             return body  # not an embeddings list: the recording is sent as it is
         return self.encode(value)

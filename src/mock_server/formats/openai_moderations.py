@@ -43,7 +43,7 @@ class OpenAIModerations(OpenAI):
             return [value]
         if value and isinstance(value[0], dict):
             return [openai_text(node)]
-        return plain_texts(value or ())
+        return plain_texts(self.counted(node).value or ())
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""

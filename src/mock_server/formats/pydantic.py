@@ -22,6 +22,8 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     """The type and the message of the error of a field."""
     if wrong.found is MISSING:
         return "missing", "Field required"
+    if wrong.sentence:  # of an array, whose length is all that is asked for in pydantic's words
+        return "too_long", wrong.sentence
     if wrong.expected in PYDANTIC_NAMES:
         kind, name = PYDANTIC_NAMES[wrong.expected]
         return f"{kind}_type", f"Input should be a valid {name}"

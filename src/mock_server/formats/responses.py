@@ -7,10 +7,11 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Failure, Reply, Usage, walk
-from .responses_events import ItemEvents, item_events
+from ..values import Call, Failure, Reply, Usage
+from .responses_events import ONE, ItemEvents, item_events
 from .responses_items import output_items, response_id
 from .responses_reading import ResponsesRequest
+from .runs import Stencil, hole, walk
 from .shapes import named_by_type
 
 # The members of a response in their order (5.5, recorded).  What stands here is sent unless the
@@ -124,21 +125,24 @@ class OpenAIResponses(ResponsesRequest):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
-        for number, (name, members) in enumerate(self.unnumbered(call, reply)):
+        numbers = itertools.count()
+        for name, members, texts in self.unnumbered(call, reply):
             # Recorded: the type, then all other keys in order.
-            rest = sorted({**members, "sequence_number": number}.items())
-            yield name, {"type": name, **dict(rest)}
+            rest = sorted({**members, "sequence_number": hole(2)}.items())
+            stencil = Stencil({"type": name, **dict(rest)})
+            for (text, pad), number in zip(texts, numbers):
+                yield name, stencil.filled(text, pad, number)
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
         begun = self.response(call, reply, [], "in_progress")
         ended = self.ended(call, reply)
         # The object is whole from the start, with all its keys (5.5, verified).
-        yield "response.created", {"response": begun}
-        yield "response.in_progress", {"response": begun}
-        for index, deltas in itertools.groupby(walk(reply), key=lambda delta: delta.index):
-            yield from item_events(call, list(deltas), ended["output"][index])
-        yield f"response.{ended['status']}", {"response": ended}
+        yield "response.created", {"response": begun}, ONE
+        yield "response.in_progress", {"response": begun}, ONE
+        for run in walk(reply):
+            yield from item_events(call, run, ended["output"][run.index])
+        yield f"response.{ended['status']}", {"response": ended}, ONE
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`, nested: the SDKs raise on that form only (5.5, verified)."""

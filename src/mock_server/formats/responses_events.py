@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Mapping, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ..limits import Json
-from ..values import Call, Delta, Reasoning, Refusal, Text, ToolCall
+from ..values import Call, Reasoning, Refusal, Text, ToolCall
 from .openai import wants_obfuscation
 from .responses_items import content_part, opened_item
+from .runs import Run, hole
 
-ItemEvents = Iterator[Tuple[str, Dict[str, Json]]]  # names and members, still without numbers
+# A piece of text and what pads it: what is filled into the holes of an event.
+TextAndPad = Tuple[str, str]
+ONE = (("", ""),)  # for an event without holes
+# Names and members, still without numbers, of events that are alike but for what is filled in.
+ItemEvents = Iterator[Tuple[str, Dict[str, Json], Sequence[TextAndPad]]]
 
 
 class PartNames(NamedTuple):
@@ -32,51 +37,55 @@ PART_NAMES: Mapping[type, PartNames] = {
 }
 
 
-def item_events(call: Call, deltas: Sequence[Delta], item: Mapping[str, Json]) -> ItemEvents:
+def item_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
     """The events of one output item, from added to done (5.5, recorded)."""
-    part, index = deltas[0].part, deltas[0].index
+    part, index = run.part, run.index
     opened = opened_item(call, part, index)
-    yield "response.output_item.added", {"item": opened, "output_index": index}
+    yield "response.output_item.added", {"item": opened, "output_index": index}, ONE
     if isinstance(part, ToolCall):
-        yield from argument_events(call, deltas, item)
+        yield from argument_events(call, run, item)
     elif not isinstance(part, Reasoning) or part.text:  # a thought without text has no parts
-        yield from part_events(call, deltas, item)
-    yield "response.output_item.done", {"item": item, "output_index": index}
+        yield from part_events(call, run, item)
+    yield "response.output_item.done", {"item": item, "output_index": index}, ONE
 
 
-def argument_events(call: Call, deltas: Sequence[Delta], item: Mapping[str, Json]) -> ItemEvents:
+def argument_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
     """The events of a tool call's arguments."""
-    place = {"item_id": item["id"], "output_index": deltas[0].index}
-    for number, delta in enumerate(deltas):
-        padding = obfuscation(call, delta, number)
-        members = {"delta": delta.piece, **place, **padding}
-        yield "response.function_call_arguments.delta", members
-    yield "response.function_call_arguments.done", {"arguments": item["arguments"], **place}
+    place = {"item_id": item["id"], "output_index": run.index}
+    members, filled = deltas(call, run, place)
+    yield "response.function_call_arguments.delta", members, filled
+    done = {"arguments": item["arguments"], **place}
+    yield "response.function_call_arguments.done", done, ONE
 
 
-def part_events(call: Call, deltas: Sequence[Delta], item: Mapping[str, Json]) -> ItemEvents:
+def part_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
     """The events of the one content or summary part of an item."""
-    part = deltas[0].part
-    text = "".join(delta.piece for delta in deltas)
+    part, text = run.part, run.text
     names = PART_NAMES[type(part)]
-    place = {names.place: 0, "item_id": item["id"], "output_index": deltas[0].index}
+    place = {names.place: 0, "item_id": item["id"], "output_index": run.index}
     shared = dict(place)
     if isinstance(part, Text):
         shared["logprobs"] = []
-    yield f"response.{names.holder}.added", {**place, "part": content_part(part, "")}
-    for number, delta in enumerate(deltas):
-        if delta.piece:
-            padding = obfuscation(call, delta, number)
-            yield f"response.{names.text}.delta", {**shared, "delta": delta.piece, **padding}
-    yield f"response.{names.text}.done", {**shared, names.key: text}
-    yield f"response.{names.holder}.done", {**place, "part": content_part(part, text)}
+    yield f"response.{names.holder}.added", {**place, "part": content_part(part, "")}, ONE
+    if text:
+        members, filled = deltas(call, run, shared)
+        yield f"response.{names.text}.delta", members, filled
+    yield f"response.{names.text}.done", {**shared, names.key: text}, ONE
+    yield f"response.{names.holder}.done", {**place, "part": content_part(part, text)}, ONE
 
 
-def obfuscation(call: Call, delta: Delta, number: int) -> Dict[str, Json]:
-    """Padding of a delta up to a multiple of 16 characters, unless the request wants none (5.5,
-    recorded)."""
+def deltas(
+    call: Call, run: Run, members: Mapping[str, Json]
+) -> Tuple[Dict[str, Json], Sequence[TextAndPad]]:
+    """The members of the deltas of a part, and what is filled into them."""
+    delta = {**members, "delta": hole(0)}
     if not wants_obfuscation(call.body):
-        return {}
-    # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
-    start = (delta.index + number) * 16 % 1008
-    return {"obfuscation": call.pads[start : start + (-len(delta.piece)) % 16]}
+        return delta, [(piece, "") for piece in run.pieces]
+    pads = call.pads
+    filled: List[TextAndPad] = []
+    for number, piece in enumerate(run.pieces, run.index):
+        # Up to a multiple of 16 characters (5.5, recorded).  1,008 is a multiple of 16 that leaves
+        # a whole padding of the 1,024 pads.
+        start = number * 16 % 1008
+        filled.append((piece, pads[start : start + (-len(piece)) % 16]))
+    return {**delta, "obfuscation": hole(1)}, filled

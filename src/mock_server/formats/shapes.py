@@ -6,6 +6,7 @@ import base64
 import struct
 from typing import Dict, Iterator, List, Sequence, Tuple
 
+from ..jsons import within
 from ..limits import Json
 from ..node import Field
 from ..values import Refusal, Reply
@@ -37,7 +38,8 @@ def packed_floats(vector: Sequence[float]) -> str:
 def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
     """Recorded values as events whose names are their types."""
     for value in values:
-        name = ""  # of what has no type: it is no event of the API, and passes as it is
-        if isinstance(value, dict):
-            name = value.get("type") or ""
+        name = within(value, "type")
+        # What has no type is no event of the API, and passes as it is; nor is what is none.
+        if not isinstance(name, str) or not name.isprintable():
+            name = ""
         yield name, value

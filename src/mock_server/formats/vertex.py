@@ -48,6 +48,11 @@ VERTEX_ERRORS = {
         "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details.",
     ),
 }
+MOST_EMBEDDED = 250  # texts that an embedding model takes in one request
+TOO_MANY_EMBEDDED = (
+    "Unable to submit request because it has a batchSize value of {} but the supported range is "
+    "from 1 (inclusive) to {} (exclusive)."
+)
 
 
 class Vertex(Gemini):
@@ -183,15 +188,23 @@ class VertexPredict(Vertex, GeminiEmbed):
     api = "predict"
     routes = tuple(place + "predict" for place in VERTEX_MODELS)
     fields = {"instances": "an array!"}
+    # Of the two bounds this one holds for any model, the other for those that embed texts; both are
+    # quoted from topoteretes/cognee, pull request 4856.
+    too_many = "{most} instance(s) is allowed per prediction. Actual: {found}"
 
     def inputs(self, body: Field) -> List[str]:
         """A text an instance; models of one's own take instances of any kind, which have none."""
-        texts = []
-        for instance in body.get("instances").items():
+        texts: List[str] = []
+        instances = self.counted(body.get("instances"))
+        for instance in instances.items():
             text = None
             if instance.is_a("an object"):
                 text = instance.check({"content": "a string"}).value.get("content")
             texts.append(text or "")
+        number = len([text for text in texts if text])
+        if number > MOST_EMBEDDED:
+            what = f"an array of at most {MOST_EMBEDDED} texts"
+            instances.expected(what, TOO_MANY_EMBEDDED.format(number, MOST_EMBEDDED + 1))
         return texts
 
     def whole(self, call: Call, reply: Reply) -> Json:

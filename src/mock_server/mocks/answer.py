@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field, replace
 from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import MISSING, Because
 from ..formats.base import WireFormat
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
+from ..records import record, replace
 from ..values import (
     Broken,
     Call,
@@ -27,20 +27,20 @@ from ..values import (
     Usage,
 )
 from .match import Groups
-from .templates import filled
+from .templates import Filling
 
 
-@dataclass(frozen=True)
+@record
 class Neutral:
     """A neutral answer before its templates are filled."""
 
     parts: Tuple[Part, ...]
     stop: str = "stop"
-    usage: Mapping[str, int] = field(default_factory=dict)
+    usage: Mapping[str, int] = {}
     model: str = ""
     id: str = ""
     chunk_size: int = 0
-    extra: Mapping[str, Json] = field(default_factory=dict)
+    extra: Mapping[str, Json] = {}
 
     @functools.cached_property
     def kinds(self) -> FrozenSet[Any]:
@@ -51,41 +51,67 @@ class Neutral:
             kinds = kinds - {Structure} | {Text}
         return frozenset(kinds)
 
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether its parts serve every call as they are: none has a template."""
+        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
+
+    @functools.cached_property
+    def plain_tokens(self) -> Tuple[int, int]:
+        """What its parts cost as they are."""
+        return tokens_of(self.parts)
+
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
-        parts = tuple(filled_part(part, call, groups) for part in self.parts)
+        if self.is_plain:
+            parts, tokens = self.parts, self.plain_tokens
+        else:
+            filling = Filling(call, groups)
+            parts = tuple(filled_part(part, filling) for part in self.parts)
+            tokens = tokens_of(parts)
         return Reply(
             parts,
             self.stop,
-            self.spent(call, parts),
+            self.spent(call, *tokens),
             self.model or call.model,
             self.id,
             self.chunk_size,
             self.extra,
         )
 
-    def spent(self, call: Call, parts: Sequence[Part]) -> Usage:
-        """Token counts: given, or estimated from the texts."""
+    def spent(self, call: Call, thought: int, told: int) -> Usage:
+        """Token counts: given, or what it took to think and to tell the answer."""
         given = self.usage
-        # Of the texts, not of events: a streamed answer has the counts of a whole one.
-        thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
-        told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
-        reasoning, cached = given.get("reasoning_tokens"), given.get("cached_tokens", 0)
-        if reasoning is None:
-            reasoning = estimate(thought) if thought else 0
-        output = given.get("output_tokens", reasoning + estimate(told))
+        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
+        output = given.get("output_tokens", reasoning + told)
         # What is estimated is never less than its share that is given, nor a share more than it.
         asked = given.get("input_tokens", max(estimate(call.prompt), cached))
         return Usage(asked, output, min(reasoning, output), cached)
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
-        if not self.kinds <= wire.speaks:
+        # An API without a form of its own can't even say nothing.
+        if not wire.speaks or not self.kinds <= wire.speaks:
             return "api", call.api, Because("one that can say what its response holds")
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
         return None
+
+
+def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
+    """About how many tokens thoughts have, which may be none, and all else."""
+    # Of the texts, not of events: a streamed answer has the counts of a whole one.
+    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
+    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
+    return estimate(thought) if thought else 0, estimate(told)
+
+
+def has_template(part: Part) -> bool:
+    """Whether there is something to fill in a part."""
+    if isinstance(part, ToolCall):
+        return "{{" in compact([part.name, part.id, part.arguments])
+    return "{{" in getattr(part, "text", "")
 
 
 def told_text(part: Part) -> str:
@@ -95,23 +121,22 @@ def told_text(part: Part) -> str:
     return getattr(part, "text", "")
 
 
-def filled_part(part: Part, call: Call, groups: Groups) -> Part:
+def filled_part(part: Part, filling: Filling) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        name, id_, arguments = filled([part.name, part.id, part.arguments], call, groups)
+        name, id_, arguments = filling.of([part.name, part.id, part.arguments])
         return ToolCall(name, arguments, id_)
     if isinstance(part, Structure):
-        return Text(compact(filled(part.value, call, groups)))
-    # Nothing to fill: the same part serves every call.
-    if isinstance(part, Embedding) or "{{" not in part.text:
+        return Text(compact(filling.of(part.value)))
+    if isinstance(part, Embedding) or not has_template(part):
         return part
-    return type(part)(filled(part.text, call, groups))
+    return type(part)(filling.of(part.text))
 
 
 Form = Union[Neutral, Recorded, Failure]
 
 
-@dataclass(frozen=True)
+@record
 class Answer:
     """One `response` of a mock: its form, status, and how it travels."""
 
@@ -158,4 +183,4 @@ class Answer:
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
     """An error with the templates in its message filled."""
-    return replace(failure, message=filled(failure.message, call, groups))
+    return replace(failure, message=Filling(call, groups).of(failure.message))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import fields
 from typing import Mapping, Optional, Tuple, cast
 
 from ..faults import FAULTS
-from ..http import FRAMING_HEADERS
+from ..http import FRAMING_HEADERS, HEADER_NAME
 from ..jsons import quoted
 from ..node import Node
 from ..plans import WIRE_PLANS
+from ..records import field_names
 from ..values import Delivery, Fault, Pace, Plan
 
 FAULT_KEYS = ("fault", "probability")
@@ -22,7 +22,7 @@ GZIP_CHOICES = ("auto", "always", "never")
 
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
 
-PLAN_KEYS = tuple(field.name for field in fields(Plan))
+PLAN_KEYS = field_names(Plan)
 
 # The words that a key of a wire plan takes.
 PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
@@ -32,8 +32,6 @@ PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
 }
 
 PLAN_FLAGS = ("comments", "no_space", "chunk_extensions", "trailers")
-
-HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 
 NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 

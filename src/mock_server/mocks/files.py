@@ -14,7 +14,8 @@ from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, 
 from ..errors import BadMock, shown
 from ..jsons import parse_json
 from ..limits import QUIET_SECONDS, Json
-from .mock import Index, Mock, parse_mock
+from .index import Index
+from .mock import Mock, parse_mock
 from .recordings import MockNode, ReadFile, Unreadable
 
 Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
@@ -277,16 +278,17 @@ class MockFiles:
         self.directories = tuple(directories)
         self.say, self.read_added = say, read_added
         self.lock = threading.RLock()
-        self.index = Index(())
+        self.index = Index()
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
         self.roots = self.real_directories()  # when they were read
         self.retry_at = math.inf  # of the monotonic clock
-        self.next_check = 0.0  # of the monotonic clock
+        self.loads = 0  # how often they were read
+        self.round = -1  # of the loop, in which they were looked at last
+        self.is_stale = False  # as it was seen then
+        self.next_look = 0.0  # of the monotonic clock
         self.last_request = 0.0
-        self.look_began = 0.0
-        self.look_seconds = 0.0  # what the last look for changes took
-        self.look_work = 0.0  # and of the processor
+        self.look_work = 0.0  # seconds of the processor that the last look for changes took
 
     def real_directories(self) -> List[str]:
         """Where the directories are: each may be a link."""
@@ -300,6 +302,7 @@ class MockFiles:
         """Read all files; what is wrong with them, if anything is, in which case the mocks stay as
         they were."""
         with self.lock:
+            self.loads += 1
             libraries = self.libraries()
             self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
@@ -323,58 +326,61 @@ class MockFiles:
                 self.retry_at = time.monotonic() + LACK_SECONDS
         return problems
 
-    def parsed(self, placed: Mapping[str, Json]) -> List[Mock]:
-        """Mocks of JSON, by place, whose files are looked at from now on; `lock` is held until they
-        are where `read_added` finds them.  BadMock if one is wrong."""
+    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
+        """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
+        one is wrong."""
         libraries = self.libraries()
         read = reader(libraries)
         mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
-        self.watch(libraries)
-        return mocks
+        return mocks, libraries
 
     def watch(self, libraries: Iterable[Library]) -> None:
         """Look at the files that these libraries have read, too."""
         for library in libraries:
             self.seen.update(library.seen)
 
-    def refresh(self) -> None:
-        """Read the files again if one has changed, at every request.  Looking costs a stat a file;
-        while requests come faster than a client can change a file between two of them, that is kept
-        to a tenth of the time."""
-        arrived = time.monotonic()
-        is_due = arrived >= self.next_check or self.is_quiet(arrived - self.last_request)
-        self.last_request = arrived
+    def is_current(self, round: int) -> bool:
+        """Whether no file has changed since all were read, for requests that came in before a round
+        of the loop began.  False where only `refresh()`, which may take long, can tell.
+
+        Looking costs a stat a file; while requests come faster than a client can change a file
+        between two of them, that is kept to a tenth of the time."""
+        if round == self.round or self.is_stale:
+            return not self.is_stale
+        now = time.monotonic()
+        pause, self.last_request = now - self.last_request, now
+        is_due = now >= self.next_look or pause > max(QUIET_SECONDS, self.look_work)
         if not self.seen or not is_due:
-            return
+            self.round = round
+            return True
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            self.is_stale = self.look()
+        finally:
+            self.lock.release()
+        self.next_look = now + min(0.5, LOOK_SHARE * self.look_work)
+        self.round = round
+        return not self.is_stale
+
+    def refresh(self) -> None:
+        """Read the files again if one has changed."""
         with self.lock:
-            # Of several threads that wait here one looks for all.
-            has_changed = self.look_began < arrived and self.look()
-            looked = time.monotonic()
-            self.look_seconds = looked - arrived  # with what waiting for a turn has cost
-            self.next_check = looked + min(0.5, LOOK_SHARE * self.look_seconds)
-            if has_changed:
+            if self.seen and self.look():
                 before = [mock.canonical for mock in self.index.mocks]
                 self.report(self.load(), before)
+            self.is_stale = False
 
     def look(self) -> bool:
         """Whether a file has changed."""
-        self.look_began, work = time.monotonic(), time.thread_time()
-        has_changed = self.look_began >= self.retry_at
+        # What another process has interrupted is no slow look: its own time counts.
+        began, work = time.monotonic(), time.thread_time()
+        has_changed = began >= self.retry_at
         # A directory that is a link may lead elsewhere now.
         has_changed = has_changed or self.roots != self.real_directories()
         has_changed = has_changed or any(one.has_changed(path) for path, one in self.seen.items())
         self.look_work = time.thread_time() - work
         return has_changed
-
-    def is_quiet(self, pause: float) -> bool:
-        """Whether so many seconds without a request are time enough to change a file, and to
-        look."""
-        if self.look_seconds < 10 * QUIET_SECONDS:
-            return pause > QUIET_SECONDS
-        # A look that another process has interrupted is no slow look: the request that waited for
-        # it took as long, and whoever sent that may have changed a file since.  Under load looks
-        # are slow because threads wait for each other, and pauses are short.
-        return pause > max(self.look_seconds, LOOK_SHARE * self.look_work)
 
     def report(self, problems: List[str], before: List[str]) -> None:
         """Tell how a reload went, once a change."""

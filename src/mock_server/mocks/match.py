@@ -5,15 +5,18 @@ from __future__ import annotations
 import fnmatch
 import re
 import warnings
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
-from ..errors import MISSING, shown
+from ..errors import MISSING, Because, shown
 from ..formats.all import APIS, OPERATIONS, PROVIDERS
 from ..limits import Difference, Json
 from ..node import Node
+from ..records import record, replace
+from ..secrets import SECRET, masked
 from ..values import Call
+from .expressions import Expression, Piece
+from .patterns import WATCHDOG
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
@@ -22,12 +25,15 @@ Verdict = Union[bool, Groups]  # whether a condition holds; if it does, perhaps 
 TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
 
 
-@dataclass(frozen=True)
+@record
 class TextMatcher:
     """Holds for a text that passes all tests; None is no text, which only `not` accepts."""
 
     tests: Tuple[TextTest, ...]
     group_names: Tuple[str, ...] = ()
+    pieces: Tuple[Piece, ...] = ()  # what such a text must contain
+    expressions: Tuple[Expression, ...] = ()  # the regular expressions in it
+    private: bool = False  # whether the text is a credential, and what groups find a piece of it
 
     def __call__(self, text: Optional[str]) -> Verdict:
         """Whether it holds, with what named groups found; one that took no part is empty."""
@@ -38,6 +44,8 @@ class TextMatcher:
                 return False
             if passed is not True:
                 groups.update(passed.groupdict(""))
+        if self.private:
+            groups = {name: masked("key", found) for name, found in groups.items()}
         return groups or True
 
 
@@ -45,7 +53,7 @@ def text_matcher(node: Node) -> TextMatcher:
     """A matcher from its JSON: a string, or an object with contains, regex, glob or not."""
     value = node.value
     if isinstance(value, str):
-        return TextMatcher((lambda text: text == value,))
+        return text_equal(value)
     if not isinstance(value, dict) or not value:
         node.expected("a string or an object with contains, regex, glob or not")
     node.only(TEXT_MATCHERS)
@@ -53,35 +61,44 @@ def text_matcher(node: Node) -> TextMatcher:
     return TextMatcher(
         tuple(test for matcher in matchers for test in matcher.tests),
         tuple(name for matcher in matchers for name in matcher.group_names),
+        tuple(piece for matcher in matchers for piece in matcher.pieces),
+        tuple(one for matcher in matchers for one in matcher.expressions),
     )
+
+
+def text_equal(wanted: str) -> TextMatcher:
+    """Holds for this text."""
+    return TextMatcher((lambda text: text == wanted,), pieces=(Piece(wanted, is_whole=True),))
 
 
 def text_contains(node: Node) -> TextMatcher:
     """Holds for a text with this in it."""
     wanted = pattern_text(node)
-    return TextMatcher((lambda text: text is not None and wanted in text,))
+    test = (lambda text: text is not None and wanted in text,)
+    return TextMatcher(test, pieces=(Piece(wanted),))
 
 
 def text_regex(node: Node) -> TextMatcher:
     """Holds for a text in which a regular expression finds something."""
     pattern = compiled(node, pattern_text(node))
-    search = pattern.search
-    return TextMatcher(
-        (lambda text: None if text is None else search(text),), tuple(pattern.groupindex)
-    )
+    expression = Expression(pattern, pattern.search, pattern.pattern)
+    test = (lambda text: None if text is None else WATCHDOG.search(expression, text),)
+    return TextMatcher(test, expression.groups, expression.pieces, (expression,))
 
 
 def text_glob(node: Node) -> TextMatcher:
     """Holds for a text that fits a shell pattern as a whole."""
-    whole = compiled(node, fnmatch.translate(pattern_text(node))).match
+    pattern = compiled(node, fnmatch.translate(pattern_text(node)))
+    expression = Expression(pattern, pattern.match, node.value)
     # Groups that fnmatch makes for itself are nobody's: only whether it holds is said.
-    return TextMatcher((lambda text: text is not None and whole(text) is not None,))
+    test = (lambda text: text is not None and bool(WATCHDOG.search(expression, text)),)
+    return TextMatcher(test, pieces=expression.pieces, expressions=(expression,))
 
 
 def text_not(node: Node) -> TextMatcher:
     """Holds where another matcher does not."""
     matcher = text_matcher(node)
-    return TextMatcher((lambda text: not matcher(text),))
+    return TextMatcher((lambda text: not matcher(text),), expressions=matcher.expressions)
 
 
 TEXT_MATCHERS: Mapping[str, Callable[[Node], TextMatcher]] = {
@@ -116,7 +133,7 @@ def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
         node.fail(f"too large a regular expression: {error}, found {shown(pattern)}")
 
 
-@dataclass(frozen=True)
+@record
 class Condition:
     """One thing that a mock asks of a call: `holds` of what `get` finds."""
 
@@ -132,6 +149,20 @@ class Condition:
             return self.holds.group_names
         return ()
 
+    @property
+    def pieces(self) -> Tuple[Piece, ...]:
+        """What the text that it looks at must contain."""
+        if isinstance(self.holds, TextMatcher):
+            return self.holds.pieces
+        return ()
+
+    @property
+    def expressions(self) -> Tuple[Expression, ...]:
+        """The regular expressions that it searches with."""
+        if isinstance(self.holds, TextMatcher):
+            return self.holds.expressions
+        return ()
+
     def difference(self, call: Call) -> Optional[Difference]:
         """What keeps the call from matching, if anything does."""
         got = self.get(call)
@@ -140,7 +171,14 @@ class Condition:
         # What is not there is told as missing, not as null.
         if got is None:
             got = MISSING
-        return self.key, got, self.expected
+        return self.key, got, self.wanted(got)
+
+    def wanted(self, got: Json) -> Json:
+        """What is expected, with the regular expression that was given up instead of finding it."""
+        for expression in self.expressions:
+            if isinstance(got, str) and WATCHDOG.has_given_up(expression, got):
+                return Because(f"{shown(self.expected)}; {WATCHDOG.sentence(expression)}")
+        return self.expected
 
 
 class BodyCondition(Condition):
@@ -193,7 +231,10 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
 
     if node.value is None:
         return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
-    return Condition(f"{key}.{name}", node.value, get, text_matcher(node))
+    matcher = text_matcher(node)
+    if SECRET.fullmatch(name):
+        matcher = replace(matcher, private=True)
+    return Condition(f"{key}.{name}", node.value, get, matcher)
 
 
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
@@ -205,7 +246,8 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
             nodes = node.items()
         names = [one.choice(known) for one in nodes]
         key = str(node.key)
-        return [Condition(key, node.value, attrgetter(key), names.__contains__)]
+        holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
+        return [Condition(key, node.value, attrgetter(key), holds)]
 
     return condition
 
@@ -243,9 +285,8 @@ def match_sha256(node: Node) -> List[Condition]:
     """SHA-256 of the body as canonical JSON."""
     if not isinstance(node.value, str) or not re.fullmatch("[0-9a-fA-F]{64}", node.value):
         node.expected("64 hex digits")
-    digest = node.value.lower()
     get = attrgetter("body_sha256")
-    return [Condition("body_sha256", node.value, get, lambda got: bool(got == digest))]
+    return [Condition("body_sha256", node.value, get, text_equal(node.value.lower()))]
 
 
 # In the order in which differences are told.

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import sys
 import threading
 import time
-from dataclasses import dataclass
-from operator import itemgetter
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from ..errors import Because
 from ..formats.base import WireFormat
 from ..jsons import sorted_compact
 from ..limits import Difference
 from ..node import Node
+from ..records import record
 from ..values import Call, Delivery, Failure, Limit
 from .answer import Answer
 from .match import Condition, Groups, Verdict, conditions
@@ -53,7 +51,7 @@ class Uses:
         return is_admitted, limit
 
 
-@dataclass(frozen=True)
+@record
 class Found:
     """The mock that answers a call, its answer, the number of this use, counted from 0, and what
     named groups of regular expressions found."""
@@ -66,7 +64,7 @@ class Found:
     limit: Optional[Limit] = None
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Mock:
     """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
     with sorted keys.  How often it was used is each session's own to know."""
@@ -79,6 +77,10 @@ class Mock:
     times: Optional[int] = None
     canonical: str = ""
     limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
+
+    # Two that say the same are still two mocks.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     @property
     def id(self) -> str:
@@ -149,20 +151,10 @@ class Mock:
             uses.count = used + 1
         return Found(self, answer, used, uses, groups, limit)
 
-    def index_keys(self) -> List[Tuple[Optional[str], ...]]:
-        """Where an index keeps it: exact provider (one key each), model and user text; None for
-        any."""
-        expected = {condition.key: condition.expected for condition in self.conditions}
-        # Only equal texts can be looked up; matchers must be tried.
-        model, user = expected.get("model"), expected.get("user")
-        if not isinstance(model, str):
-            model = None
-        if not isinstance(user, str):
-            user = None
-        providers = expected.get("provider")
-        if not isinstance(providers, list):
-            providers = [providers]
-        return [(provider, model, user) for provider in providers]
+
+def place_of(id: str) -> str:
+    """The place of a mock that was added at run time, by its id."""
+    return id.replace("added-", "added#")
 
 
 def parse_mock(node: MockNode) -> Mock:
@@ -209,28 +201,3 @@ def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
     above_0 = sys.float_info.min  # a window of no time would have no end
     per = node.get("per").number("seconds, above 0 and up to a day", above_0, 86400, 60)
     return requests, float(per)
-
-
-class Index:
-    """Mocks in matching order, found without a look at those that name another provider, model or
-    user text."""
-
-    def __init__(self, mocks: Sequence[Mock]) -> None:
-        self.mocks = tuple(mocks)
-        self.buckets: Dict[Tuple[Optional[str], ...], List[Tuple[int, Mock]]] = {}
-        for order, mock in enumerate(self.mocks):
-            for key in mock.index_keys():
-                self.buckets.setdefault(key, []).append((order, mock))
-        keys = {condition.key for mock in self.mocks for condition in mock.conditions}
-        names = [key.partition(".")[2] for key in keys if key.startswith("headers.")]
-        self.headers = tuple(sorted(names))
-
-    def candidates(self, call: Call) -> Iterable[Mock]:
-        """The mocks that may match, in order."""
-        keys = itertools.product((call.provider, None), (call.model, None), (call.user, None))
-        buckets = [self.buckets[key] for key in keys if key in self.buckets]
-        entries = [entry for bucket in buckets for entry in bucket]
-        if len(buckets) > 1:
-            # Sorting runs that are in order is cheaper than a merge in Python.
-            entries.sort(key=itemgetter(0))
-        return [mock for _, mock in entries]

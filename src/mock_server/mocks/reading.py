@@ -51,6 +51,8 @@ RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_
 # The keys of one form exclude those of the others.
 FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
 
+MOST_PARTS = 10_000  # a header has room for about half as many
+
 STOPS = ("stop", "length", "tool_calls", "content_filter")
 
 USAGE_KEYS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
@@ -144,6 +146,8 @@ def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
 def parse_neutral(response: Node) -> Neutral:
     """A neutral response."""
     parts = parse_parts(response)
+    if len(parts) > MOST_PARTS:
+        response.fail(f"has {len(parts)} parts, and an answer has at most {MOST_PARTS}")
     embedding = response.get("embedding")
     if not embedding.is_absent:
         if parts:

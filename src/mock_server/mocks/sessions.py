@@ -13,8 +13,9 @@ from ..limits import MOCKS_ROOM, SESSIONS, Json
 from ..sizes import object_size, walked_size
 from ..values import Call
 from .files import MockFiles
-from .mock import Found, Index, Mock, Uses, parse_mock
-from .near import NearMiss, explanation, near_misses
+from .index import Index
+from .mock import Found, Mock, Uses, parse_mock, place_of
+from .near import NearMiss, explanation, looked_at, near_misses
 from .recordings import MockNode, ReadFile
 
 MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
@@ -30,12 +31,16 @@ class Session:
 
     def __init__(self, name: str, mocks: Mocks) -> None:
         self.name, self.all_mocks = name, mocks
-        self.mocks: Tuple[Mock, ...] = ()  # added at run time, in matching order
+        self.index = Index()  # of mocks that were added at run time
         self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.known_index = Index(())
+
+    @property
+    def mocks(self) -> Tuple[Mock, ...]:
+        """The mocks that were added at run time, in matching order."""
+        return self.index.mocks
 
     def add(self, specs: Sequence[Json]) -> List[Mock]:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
@@ -44,31 +49,37 @@ class Session:
         # Their JSON is the least that they take: what is refused need not be read first.
         self.all_mocks.check_room(walked_size(list(specs)))
         placed = {f"added#{next(numbers)}": spec for spec in specs}
-        # No reload may come between reading a mock's files and the mock's being here.
-        with files.lock:
-            mocks = files.parsed(placed)
+        while True:
+            loads = files.loads
+            mocks, libraries = files.parsed(placed)
             naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
             sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
-            with self.all_mocks.lock:
-                self.all_mocks.check_room(sum(sizes.values()))
-                self.all_mocks.used += sum(sizes.values())
-                # It may have been reset or forgotten since it was looked up.
-                session = self.all_mocks.sessions.setdefault(self.name, self)
-                session.mocks = (*mocks, *session.mocks)
-                session.specs.update({place: placed[place] for place in naming_files})
-                session.sizes.update(sizes)
+            with files.lock:
+                # No reload may come between reading a mock's files and the mock's being here; but
+                # nobody is to wait until thousands of mocks are read.
+                if naming_files and files.loads != loads:
+                    continue
+                files.watch(libraries)
+                with self.all_mocks.lock:
+                    self.all_mocks.check_room(sum(sizes.values()))
+                    self.all_mocks.used += sum(sizes.values())
+                    # It may have been reset or forgotten since it was looked up.
+                    session = self.all_mocks.sessions.setdefault(self.name, self)
+                    session.index = session.index.preceded(mocks)
+                    session.specs.update({place: placed[place] for place in naming_files})
+                    session.sizes.update(sizes)
+            break
         self.all_mocks.has_changed()
         return mocks
 
     def remove(self, ids: Optional[Iterable[str]] = None) -> int:
         """Take away mocks that were added, all or those with these ids; how many there were."""
         with self.all_mocks.lock:
-            gone = self.mocks
+            gone = set(self.mocks)
             if ids is not None:
-                wanted = set(ids)
-                gone = tuple(mock for mock in self.mocks if mock.id in wanted)
-            places = {mock.place for mock in gone}
-            self.mocks = tuple(mock for mock in self.mocks if mock.place not in places)
+                places = {place_of(id) for id in ids if "#" not in id}
+                gone = {mock for mock in self.mocks if mock.place in places}
+            self.index = self.index.without(gone)
             for mock in gone:
                 self.specs.pop(mock.place, None)
                 self.uses.pop(mock.key, None)
@@ -80,7 +91,7 @@ class Session:
         """Forget its mocks, and how often it used any mock."""
         with self.all_mocks.lock:
             self.all_mocks.release(sum(self.sizes.values()))
-            self.mocks, self.known_index = (), Index(())
+            self.index = Index()
             self.specs, self.sizes, self.uses = {}, {}, {}
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
@@ -101,7 +112,7 @@ class Session:
         self.problems = problems
         with self.all_mocks.lock:
             if changed:
-                self.mocks = tuple(changed.get(mock.place, mock) for mock in self.mocks)
+                self.index = Index(changed.get(mock.place, mock) for mock in self.mocks)
             # What has grown stays: there is nobody to whom it could be refused.
             for place in self.sizes.keys() & changed.keys():
                 before, after = self.sizes[place], MOCK_SIZE + object_size(changed[place])
@@ -111,15 +122,6 @@ class Session:
             self.uses = {key: uses for key, uses in self.uses.items() if key in known}
 
     # --- looking ---
-
-    @property
-    def index(self) -> Index:
-        """Its own mocks, indexed when the first request after a change asks: a test may add
-        thousands one by one."""
-        index = self.known_index
-        if index.mocks is not self.mocks:
-            index = self.known_index = Index(self.mocks)
-        return index
 
     def in_order(self) -> List[Mock]:
         """Its mocks and those from files, in matching order."""
@@ -139,14 +141,15 @@ class Session:
         uses = self.uses.get(mock.key)
         return uses.count if uses else 0
 
+    def candidates(self, call: Call) -> List[Mock]:
+        """The mocks that may match, in order."""
+        return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
+
     def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
         the same."""
         is_repeatable = True
-        candidates = self.all_mocks.files.index.candidates(call)
-        if self.mocks:
-            candidates = itertools.chain(self.index.candidates(call), candidates)
-        for mock in candidates:
+        for mock in self.candidates(call):
             holds = mock.matches(call)
             if not holds:
                 continue
@@ -158,7 +161,8 @@ class Session:
 
     def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
         """The mocks that came nearest to matching."""
-        return near_misses(self.in_order(), call, wire, self.count_of)
+        mocks = looked_at(self.in_order(), self.candidates(call))
+        return near_misses(mocks, call, wire, self.count_of)
 
     def explain(self, near: Sequence[NearMiss]) -> str:
         """Why no mock matches: the closest one and the first thing that differs."""

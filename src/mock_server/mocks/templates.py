@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from typing import Iterable, Mapping
 
-from ..errors import nearest
+from ..errors import Refused, nearest
 from ..jsons import compact
 from ..limits import Json
 from ..node import Node
+from ..secrets import masked
 from ..values import Call
 
-TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
+
+MOST_FILLED = 32 * 1024 * 1024  # characters that the templates of one answer may ask for
 
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
@@ -36,23 +39,38 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
 
 def check_text(node: Node, known: Iterable[str]) -> None:
     """Raise BadMock if a text has a template of a name that is not known."""
-    for name in TEMPLATE.findall(node.value):
+    for name in map(str.strip, TEMPLATE.findall(node.value)):
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
 
 
-def filled(value: Json, call: Call, groups: Mapping[str, str]) -> Json:
-    """A JSON value with its templates filled, once: what comes in is not looked at again."""
-    if isinstance(value, str):
-        if "{{" not in value:
-            return value
-        return TEMPLATE.sub(lambda match: looked_up(match.group(1), call, groups), value)
-    if isinstance(value, dict):
-        return {key: filled(inner, call, groups) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [filled(inner, call, groups) for inner in value]
-    return value
+class Filling:
+    """Fills the templates of one answer, once: what comes in is not looked at again.
+
+    An answer may ask thousands of times for a text of megabytes, so that there is a bound."""
+
+    def __init__(self, call: Call, groups: Mapping[str, str]) -> None:
+        self.call, self.groups, self.left = call, groups, MOST_FILLED
+
+    def of(self, value: Json) -> Json:
+        """A JSON value with its templates filled."""
+        if isinstance(value, str):
+            return TEMPLATE.sub(self.found, value) if "{{" in value else value
+        if isinstance(value, dict):
+            return {key: self.of(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.of(inner) for inner in value]
+        return value
+
+    def found(self, match: "re.Match[str]") -> str:
+        """What stands in place of one template.  Refused if it is too much in all."""
+        text = looked_up(match.group(1).strip(), self.call, self.groups)
+        self.left -= len(text)
+        if self.left < 0:
+            message = f"the answer's templates ask for more than {MOST_FILLED} characters"
+            raise Refused(400, message, code="answer_too_large")
+        return text
 
 
 def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
@@ -63,7 +81,10 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
     kind, _, rest = name.partition(".")
     value: Json
     if kind == "header":
-        value = call.headers.get(rest.lower())  # names are kept in lower case
+        name = rest.lower()  # as they are kept
+        value = call.headers.get(name)
+        if value is not None:
+            value = masked(name, value)  # what is answered is noted, logged and shown
     elif kind == "body":
         value = walked(call.body, rest)
     else:

@@ -1,0 +1,114 @@
+"""Runs: how a reply streams, in pieces of its parts, and events that are alike but for a text.
+
+May touch os, for a mark that nobody knows.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
+
+from ..jsons import compact, utf8
+from ..limits import Json
+from ..records import record
+from ..values import Embedding, Part, Reply, ToolCall
+
+# --- pieces of a reply ---
+
+WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+ARGUMENT_PIECES = re.compile(r"\w+|\W+")
+
+
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text."""
+    if size:
+        return [text[at : at + size] for at in range(0, len(text), size)]
+    return words.findall(text)
+
+
+@record
+class Run:
+    """The part at `index` of a reply, as it streams: its `text`, or a tool call's arguments as JSON
+    text, in pieces of `size` characters.  `first` is true for the first part of its kind."""
+
+    index: int
+    part: Part
+    text: str
+    size: int
+    first: bool
+
+    @property
+    def texts(self) -> List[str]:
+        """The text in pieces, none of them empty."""
+        if isinstance(self.part, ToolCall):
+            return pieces(self.text, self.size, ARGUMENT_PIECES)
+        return pieces(self.text, self.size)
+
+    @property
+    def pieces(self) -> List[str]:
+        """The same, but for one empty piece where there is no text."""
+        return self.texts or [""]
+
+
+# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
+# it is zip(texts, numbers): the other way round each run would cost a number more.
+Texts = Sequence[str]
+ONCE = ("",)  # for an event without a hole
+
+
+def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
+    """A reply as a model streams it, part by part; `layout` writes arguments."""
+    kinds: List[type] = []  # a handful, however many parts there are
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, Embedding):
+            continue
+        if isinstance(part, ToolCall):
+            text = layout(part.arguments)
+        else:
+            text = getattr(part, "text", "")
+        first = type(part) not in kinds
+        if first:
+            kinds.append(type(part))
+        yield Run(index, part, text, reply.chunk_size, first)
+
+
+# --- filled in ---
+
+
+@functools.lru_cache(maxsize=None)
+def mark() -> str:
+    """What nobody else can write into a value."""
+    return os.urandom(16).hex()
+
+
+def hole(number: int) -> str:
+    """What stands in a value where a Stencil is filled with the value of this number, a digit."""
+    return f"{mark()}{number}"
+
+
+class Stencil:
+    """JSON that is laid out once and filled often: an event of a stream is like the one before but
+    for a piece of text."""
+
+    def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
+        self.layout = layout
+        self.begin, *rest = layout(value).split('"' + mark())
+        # Each begins with the digit and the quote that end a hole.
+        self.rest = [(int(part[0]), part[2:]) for part in rest]
+
+    def filled(self, *values: Json) -> bytes:
+        """The JSON with these values in its holes; one that it has no hole for is left out."""
+        text = self.begin
+        for number, after in self.rest:
+            text += self.layout(values[number]) + after
+        return utf8(text)
+
+
+def filled_in(
+    name: str, value: Json, texts: Iterable[str], layout: Callable[[Json], str] = compact
+) -> Iterator[Tuple[str, bytes]]:
+    """Events of one name that are alike but for the text in the one hole of `value`."""
+    stencil = Stencil(value, layout)
+    return ((name, stencil.filled(text)) for text in texts)

@@ -11715,6 +11715,8 @@ class Session:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
+        # Their JSON is the least that they take: what is refused need not be read first.
+        self.all_mocks.check_room(walked_size(list(specs)))
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         while True:
             loads = files.loads
@@ -11728,7 +11730,8 @@ class Session:
                     continue
                 files.watch(libraries)
                 with self.all_mocks.lock:
-                    self.all_mocks.take(sum(sizes.values()))
+                    self.all_mocks.check_room(sum(sizes.values()))
+                    self.all_mocks.used += sum(sizes.values())
                     # It may have been reset or forgotten since it was looked up.
                     session = self.all_mocks.sessions.setdefault(self.name, self)
                     session.index = session.index.preceded(mocks)
@@ -11885,8 +11888,8 @@ class Mocks:
             code="too_many_sessions",
         )
 
-    def take(self, size: int) -> None:
-        """Note that added mocks take so many bytes; NoRoom if that is too much.  `lock` is held."""
+    def check_room(self, size: int) -> None:
+        """NoRoom if mocks can't be added that take so many bytes."""
         if self.used + size > MOCKS_ROOM:
             raise NoRoom(
                 413,
@@ -11895,7 +11898,6 @@ class Mocks:
                 "/__mock__/reset, with ?session=* for all sessions, makes room",
                 code="too_many_mocks",
             )
-        self.used += size
 
     def release(self, size: int) -> None:
         """Note that added mocks that took so many bytes are gone."""
@@ -12032,7 +12034,10 @@ class Operations:
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
-        return self.journal.clear(self.session)
+        before = self.journal.used
+        count = self.journal.clear(self.session)
+        self.mocks.freed(before - self.journal.used)
+        return count
 
     def watch(self) -> Feed:
         """A feed of the requests that come and end from now on."""
@@ -12060,7 +12065,7 @@ class Operations:
     def reset(self) -> None:
         """Forget requests, mocks that were added, and how often mocks were used; let gated streams
         run to their end."""
-        self.journal.clear(self.session)
+        self.forget()
         # The mocks of these streams are about to go; nobody will know which gates were left shut.
         self.journal.open_gates(self.session)
         for session in self.sessions():
@@ -15738,6 +15743,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
+        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
         if asked and answered.is_repeatable and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.

@@ -145,7 +145,8 @@ def attacked(attack: Callable[[], Iterator[Asked]], script: Path) -> Dict[str, A
         time.sleep(2)
         after = server.status("VmRSS")
         server.ask(("POST", "/__mock__/reset?session=*", b"", {}))
-        time.sleep(1)
+        server.ask(("POST", PATH, chat_of("last"), {}))  # what was remembered goes at the next one
+        time.sleep(2)
         return {
             "attack": attack.__name__,
             "before": before,

@@ -184,6 +184,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
+        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
         if asked and answered.is_repeatable and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.

@@ -8093,7 +8093,7 @@ FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 HEADER_NAME = re.compile(TOKEN.decode())
-is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
 NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
 
 
@@ -8394,6 +8394,13 @@ def check_transfer(head: Head) -> None:
 
 
 # --- response heads ---
+
+
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
 
 
 def field_lines(headers: Headers) -> bytes:
@@ -8870,6 +8877,11 @@ def relined_event(frame: bytes, plan: Plan) -> bytes:
 Group = Tuple[Frame, int]  # bytes, and how many events lie in them
 BREATHS = 64  # frames after which others have their turn
 GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
+
+
+def frame_size(frame: Frame) -> int:
+    """The bytes of a frame; a place where the stream waits has none."""
+    return len(frame) if isinstance(frame, bytes) else 0
 
 
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
@@ -12728,11 +12740,6 @@ MOST_REPEATED = 32 * 1024 * 1024
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
 
 
-def frame_size(frame: Frame) -> int:
-    """The bytes of a frame; a place where the stream waits has none."""
-    return len(frame) if isinstance(frame, bytes) else 0
-
-
 def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
     """The frames in a tuple, if they are no more than AHEAD bytes; else those and, as they are
     asked for, the others."""
@@ -15363,9 +15370,9 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
     if not isinstance(frames, tuple) or unusual:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
-    elif pace.between:
+    elif pace.between and sum(map(frame_size, frames)) <= LONG:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-    elif pace.first or delivery.fault:  # which may come between any two events
+    elif pace.first or pace.between or delivery.fault:  # which may come between any two events
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
     else:
         yield from unpaced_chunks(frames, chunked)

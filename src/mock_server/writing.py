@@ -36,11 +36,6 @@ MOST_REPEATED = 32 * 1024 * 1024
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
 
 
-def frame_size(frame: Frame) -> int:
-    """The bytes of a frame; a place where the stream waits has none."""
-    return len(frame) if isinstance(frame, bytes) else 0
-
-
 def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
     """The frames in a tuple, if they are no more than AHEAD bytes; else those and, as they are
     asked for, the others."""

@@ -1457,14 +1457,38 @@ class MessageContent:
 # --- pieces of a reply ---
 
 WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+LONG_TEXT = 32 * 1024  # characters; its words take ten times as much memory
 ARGUMENT_PIECES = re.compile(r"\w+|\W+")
 
 
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text."""
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    return words.findall(text)
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Iterable[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text.
+
+    False where there are none.  Those of a long text are cut as they are asked for: a hundred
+    streams of it are not to hold a hundred times all its words."""
+    if len(text) > LONG_TEXT:
+        return CutText(text, size, words)
+    return known_pieces(text, size, words)
+
+
+class CutText:
+    """The pieces of a long text, cut as they are asked for."""
+
+    def __init__(self, text: str, size: int, words: "re.Pattern[str]") -> None:
+        self.text, self.size, self.words = text, size, words
+
+    def __iter__(self) -> Iterator[str]:
+        text, size = self.text, self.size
+        if size:
+            return (text[at : at + size] for at in range(0, len(text), size))
+        return (match.group() for match in self.words.finditer(text))
+
+
+# The same text of a mock streams over and over.
+@functools.lru_cache(maxsize=32)
+def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, ...]:
+    """The pieces of a text that is not long."""
+    return tuple(CutText(text, size, words))
 
 
 @record
@@ -1479,21 +1503,21 @@ class Run:
     first: bool
 
     @property
-    def texts(self) -> List[str]:
+    def texts(self) -> Iterable[str]:
         """The text in pieces, none of them empty."""
         if isinstance(self.part, ToolCall):
             return pieces(self.text, self.size, ARGUMENT_PIECES)
         return pieces(self.text, self.size)
 
     @property
-    def pieces(self) -> List[str]:
+    def pieces(self) -> Iterable[str]:
         """The same, but for one empty piece where there is no text."""
         return self.texts or [""]
 
 
 # What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
 # it is zip(texts, numbers): the other way round each run would cost a number more.
-Texts = Sequence[str]
+Texts = Iterable[str]
 ONCE = ("",)  # for an event without a hole
 
 
@@ -3762,7 +3786,7 @@ class OpenAIChat(ChatCompletion):
             yield {"tool_calls": [{"index": number, "function": function}]}, run.pieces
 
     def text_deltas(
-        self, call: Call, key: str, texts: List[str]
+        self, call: Call, key: str, texts: Texts
     ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """What is said, piece by piece."""
         if call.body.get("logprobs") is not True:
@@ -9947,6 +9971,13 @@ class Answered:
     feed: Optional[Feed] = None
     control: bool = False
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory are free again once it is sent."""
+        if self.response.frames is None or isinstance(self.response.frames, tuple):
+            return len(self.response.body)
+        return LONG  # a long stream, as much of it as was there at a time
+
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
     """JSON for a test."""
@@ -12732,7 +12763,7 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
 # An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
 
 
-AHEAD = 256 * 1024  # bytes of a stream that are made before it begins
+AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
 EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
@@ -15750,14 +15781,13 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
         if asked and answered.is_repeatable and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
-        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
+        self.server.core.trimming.freed(len(request.body) + answered.weight)
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again

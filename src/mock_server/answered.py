@@ -10,7 +10,7 @@ from .formats.base import WireFormat
 from .gates import Feed, Wanting, Work
 from .http import Head
 from .jsons import compact, utf8
-from .limits import JOURNAL_BODY, Headers, Json
+from .limits import JOURNAL_BODY, LONG, Headers, Json
 from .mocks.mock import Uses
 from .records import record, replace
 from .sizes import json_size, strings_size, walked_size
@@ -39,6 +39,13 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory are free again once it is sent."""
+        if self.response.frames is None or isinstance(self.response.frames, tuple):
+            return len(self.response.body)
+        return LONG  # a long stream, as much of it as was there at a time
 
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:

@@ -28,7 +28,7 @@ from .values import (
     Usage,
 )
 
-AHEAD = 256 * 1024  # bytes of a stream that are made before it begins
+AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
 EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072

@@ -18,7 +18,7 @@ from ..values import Embedding, Part, Reply, ToolCall
 # --- pieces of a reply ---
 
 WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
-LONG_TEXT = 32 * 1024  # characters; its words take ten times as much memory
+KEPT_TEXT = 32 * 1024  # characters; its words take ten times as much memory
 ARGUMENT_PIECES = re.compile(r"\w+|\W+")
 
 
@@ -27,7 +27,7 @@ def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Iterable[s
 
     False where there are none.  Those of a long text are cut as they are asked for: a hundred
     streams of it are not to hold a hundred times all its words."""
-    if len(text) > LONG_TEXT:
+    if len(text) > KEPT_TEXT:
         return CutText(text, size, words)
     return known_pieces(text, size, words)
 

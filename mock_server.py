@@ -13582,9 +13582,7 @@ class Log:
         self.dropped = 0
         self.lost = 0  # lines that could not be written
         self.output = Output(self.stream)
-        self.thread = threading.Thread(target=self.run, name="log", daemon=True)
-        if self.mode != "off":
-            self.thread.start()
+        self.thread: Optional[threading.Thread] = None
 
     def say(self, message: str) -> None:
         """A line that is about no request."""
@@ -13601,16 +13599,28 @@ class Log:
         size += LINE_SIZE
         with self.lock:
             is_full = self.waiting.qsize() >= LOG_LINES or self.used + size > LOG_ROOM
-            if is_full:
+            if is_full or not self.has_thread():
                 self.dropped += 1
                 return
             self.used += size
         self.waiting.put((line, size))
 
+    def has_thread(self) -> bool:
+        """Whether there is its thread, which begins with the first line if the system lets it."""
+        if self.thread:
+            return True
+        thread = threading.Thread(target=self.run, name="log", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):
+            return False
+        self.thread = thread
+        return True
+
     def close(self) -> None:
         """Write what is left, if that takes no longer than half a second."""
-        self.waiting.put(None)
-        if self.thread.is_alive():
+        if self.thread:
+            self.waiting.put(None)
             self.thread.join(0.5)
         self.output.is_closing = True
 
@@ -13889,17 +13899,24 @@ class TLSConnection:
             raise BlockingIOError("nothing has come") from None
 
     def shutdown(self, how: int) -> None:
-        """Say goodbye as TLS does it, if there is somebody to hear it, then end the connection."""
+        """Say goodbye as TLS does it, then end the connection."""
         if how == socket.SHUT_WR:
-            try:
-                self.sock.unwrap()
-            except (OSError, ValueError):
-                pass  # it wants the other side's answer, which nothing waits for
+            self.say_goodbye()
         socket.socket.shutdown(self.sock, how)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket; with a goodbye, without which the end may be an attacker's (RFC 8446,
+        6.1), unless it is to be reset."""
+        if not self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER):
+            self.say_goodbye()
         self.sock.close()
+
+    def say_goodbye(self) -> None:
+        """Tell the other side that no more comes, if there is somebody to hear it."""
+        try:
+            self.sock.unwrap()
+        except (OSError, ValueError):
+            pass  # it wants the other side's answer, which nothing waits for
 
 
 # === loop ====================================================================
@@ -13958,6 +13975,7 @@ class Selected:
 
         self.selector = selectors.DefaultSelector()
         self.events: Dict[int, int] = {}
+        self.turn = 0  # how many were too many so far
 
     def register(self, number: int, events: int) -> None:
         """Watch a socket."""
@@ -13987,7 +14005,13 @@ class Selected:
         """Numbers of sockets with the events that came in so many seconds."""
         found = []
         patience = None if timeout is None or timeout < 0 else timeout
-        for key, seen in self.selector.select(patience)[:maxevents]:
+        ready = self.selector.select(patience)
+        # It always begins with the same; those that are too many now are the first next time.
+        if len(ready) > maxevents:
+            self.turn += maxevents
+            at = self.turn % len(ready)
+            ready = [*ready[at:], *ready[:at]][:maxevents]
+        for key, seen in ready:
             number = int(key.fd)
             events = self.seen(number, seen)
             if events:
@@ -14132,10 +14156,11 @@ class Loop:
 
     def clear_heap(self) -> None:
         """Leave one time a member in the heap: of closed connections none is to stay."""
-        timed = [member for member in self.members if member.due < INFINITE]
-        for member in timed:
-            member.timer = member.due
-        self.heap = [(member.due, next(self.order), member) for member in timed]
+        self.heap = []
+        for member in self.members:
+            member.timer = member.due  # also of those that wait for no time: theirs has gone
+            if member.due < INFINITE:
+                self.heap.append((member.due, next(self.order), member))
         heapq.heapify(self.heap)
 
     def at(self, due: float, action: Callable[[], None]) -> None:
@@ -14496,17 +14521,18 @@ class Workers:
         self.jobs: "queue.SimpleQueue[Optional[Job]]" = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.started = 0
-        self.idle = 0
+        self.unfinished = 0  # of the work, what waits and what is being done
         self.has_complained = False
 
     def do(self, work: Callable[[], Any], report: Report) -> None:
         """Have something done, and its report told in whatever thread did it."""
         with self.lock:
-            is_needed = self.idle <= self.jobs.qsize() and self.started < self.most
+            self.unfinished += 1
+            is_needed = self.started < min(self.unfinished, self.most)
             if is_needed:
                 self.started += 1
         if is_needed and not self.start() and not self.started:
-            perform(work, report)
+            self.perform(work, report)
             return
         self.jobs.put((work, report))
 
@@ -14527,32 +14553,33 @@ class Workers:
     def run(self) -> None:
         """Do what comes, until it is over."""
         while True:
-            with self.lock:
-                self.idle += 1
             job = self.jobs.get()
-            with self.lock:
-                self.idle -= 1
             if job is None:
                 break
-            perform(*job)
+            self.perform(*job)
             del job  # what came of it is not to be kept until the next one
         with self.lock:
             self.started -= 1
+
+    def perform(self, work: Callable[[], Any], report: Report) -> None:
+        """Do something and tell what came of it."""
+        try:
+            value = work()
+        except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
+            self.tell(report, None, error)
+        else:
+            self.tell(report, value, None)
+
+    def tell(self, report: Report, value: Any, error: Optional[BaseException]) -> None:
+        """Tell what came of it; whoever is told may bring more."""
+        with self.lock:
+            self.unfinished -= 1
+        report(value, error)
 
     def close(self) -> None:
         """Have the threads end once nothing waits any more."""
         for _ in range(self.started):
             self.jobs.put(None)
-
-
-def perform(work: Callable[[], Any], report: Report) -> None:
-    """Do something and tell what came of it."""
-    try:
-        value = work()
-    except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
-        report(None, error)
-    else:
-        report(value, None)
 
 
 # === core ====================================================================
@@ -14561,7 +14588,8 @@ def perform(work: Callable[[], Any], report: Report) -> None:
 
 class Core:
     """What all ports of a process share: settings, mocks, answers, journal, log, TLS, the loop that
-    does it all and the threads for what takes long; `ports` counts those that are open.
+    does it all and the threads for what takes long; `ports` counts those that are open, `ending`
+    those that are closed, but have answers under way.
 
     Raises BadMock if a data directory holds a mock that can't be used, OSError if a certificate
     can't be read or made."""
@@ -14570,7 +14598,7 @@ class Core:
         self.settings = settings
         self.log = Log(settings.log)
         self.max_body = settings.max_body
-        self.ports = 0
+        self.ports = self.ending = 0
         self.mocks = Mocks(settings.data, self.log.say)
         problems = self.mocks.files.load()
         if problems:
@@ -14611,23 +14639,42 @@ class Core:
         try:
             self.loop.run()
         finally:
-            self.workers.close()
-            self.log.close()
-            self.loop.close()
+            self.close()
 
     def run_in_background(self) -> None:
         """Run the loop in a thread, unless it is running already."""
-        if not self.thread and not self.loop.thread:
+        if not self.is_running:
             self.thread = threading.Thread(target=self.run, name="loop", daemon=True)
             self.thread.start()
 
     def end(self) -> None:
-        """Have the loop end; all ports are closed."""
-        self.loop.stop()
+        """Have the loop end, if there is no port any more for which it runs."""
+        if self.is_needed:
+            return
+        if self.is_running:
+            self.loop.stop()
+        else:
+            self.close()
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is a port that is open, or has answers under way."""
+        return self.ports + self.ending > 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the loop runs, or is about to."""
+        return bool(self.loop.thread or self.thread)
+
+    def close(self) -> None:
+        """Give back what it holds of the system; the loop does not run any more."""
+        self.workers.close()
+        self.log.close()
+        self.loop.close()
 
     def wait_for_end(self) -> None:
-        """Wait until the loop has ended, if the last port is closed."""
-        if self.thread and not self.ports:
+        """Wait until the loop has ended, if it is not needed any more."""
+        if self.thread and not self.is_needed:
             self.thread.join(GRACE_SECONDS)
 
     def operations(self, session: str) -> Operations:
@@ -15052,7 +15099,7 @@ class Channel(Member, BaseHTTPRequestHandler):
     def happened(self, events: int) -> None:
         """Something has happened on the socket."""
         if self.task is None:
-            self.readable()
+            self.look()
         elif events & ((self.waits or 0) | OVER):
             self.go(events)
 
@@ -15069,6 +15116,14 @@ class Channel(Member, BaseHTTPRequestHandler):
             self.go(WOKEN)
 
     # --- the task ---
+
+    def look(self) -> None:
+        """Look at what has come while there is no task."""
+        try:
+            self.readable()
+        except Exception as error:  # noqa: BLE001  it costs one connection, not all of them
+            self.loop.complain(error)
+            self.close()
 
     def readable(self) -> None:
         """There is something to read, or the client has closed, while there is no task."""
@@ -15124,7 +15179,7 @@ class Channel(Member, BaseHTTPRequestHandler):
     def next_request(self, mark: int) -> None:
         """Go on with a request that was read by TLS already."""
         if self.task is None and self.mark == mark:
-            self.readable()
+            self.look()
 
     def close(self, how: str = "client_closed") -> None:
         """End the connection; a task that is under way is told how."""
@@ -15207,6 +15262,7 @@ class Channel(Member, BaseHTTPRequestHandler):
                 gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
         finally:
             gate.wake = lambda: None
+            self.mark += 1  # it may have opened meanwhile, which is not to end the next wait
 
     def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
         """Have something done in a thread of its own, for it takes long; the client's end is not
@@ -15221,10 +15277,14 @@ class Channel(Member, BaseHTTPRequestHandler):
         self.server.core.workers.do(work, tell)
         yield None, INFINITE
         value, error = outcome
-        if error is not None:
+        if error is None:
+            result: Value = value
+            return result
+        try:
             raise error
-        result: Value = value
-        return result
+        finally:
+            del error  # its traceback has this frame: neither is to keep the other
+            outcome.clear()
 
     def how_it_left(self) -> str:
         """What the journal says of a client that left in a pause."""
@@ -15636,7 +15696,7 @@ class Handler(Channel):
         if self.server.core.tls:
             self.begin(self.shake_hands())
         else:
-            self.readable()
+            self.look()
 
     def shake_hands(self) -> Waiting[bool]:
         """Begin TLS; whether the client did."""
@@ -15884,6 +15944,7 @@ class Handler(Channel):
             return b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
+            self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
         size = CHUNKS_SIZE if isinstance(reader, ChunkedBody) else READ_SIZE
@@ -16073,6 +16134,7 @@ class Listener(Member):
     def open(self) -> None:
         """Begin to accept."""
         self.is_open = True
+        self.listening.setblocking(False)
         self.hold_back()
         self.loop.members.add(self)
         self.loop.watch(self, READABLE)
@@ -16243,18 +16305,21 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     ) -> None:
         values = read_keywords(locals())  # all of the above, by the names that the table has
         port, host = values.pop("port"), values["host"]
-        if core is None:
-            core = Core(Settings(**values))
-        self.core = core
-        self.operations = core.operations("")
+        self.core = core or Core(Settings(**values))
+        self.operations = self.core.operations("")
         self.host = host
         self.stopped = threading.Event()
         self.connections: Set[Handler] = set()
-        self.address_family = first_family(host, port)
-        super().__init__((host, port), Handler)
-        self.listener = Listener(core.loop, self.socket, self.process_request, core.log.say)
+        try:
+            self.address_family = first_family(host, port)
+            super().__init__((host, port), Handler)
+        except (OSError, UnicodeError):  # UnicodeError: a host that is no name
+            if not core:
+                self.core.close()
+            raise
+        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
-        core.ports += 1
+        self.core.ports += 1
 
     @property
     def url(self) -> str:
@@ -16285,7 +16350,6 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         # Inherited by the connections, so that none needs a call of its own for it.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.bind(self.server_address)
-        self.socket.setblocking(False)
         self.server_address = self.socket.getsockname()
         # HTTPServer's own, for those who use it as one.
         self.server_name = str(self.server_address[0])
@@ -16309,7 +16373,13 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.stopped.wait()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection: what ThreadingHTTPServer starts a thread for, the loop does."""
+        """Serve one connection, as of `handle_request()`: what ThreadingHTTPServer starts a thread
+        for, the loop does."""
+        self.core.loop.call(self.serve, request, client_address)
+        self.core.run_in_background()
+
+    def serve(self, request: Any, client_address: Any) -> None:
+        """The same, in the loop's thread."""
         try:
             self.finish_request(request, client_address)
         except Exception as error:  # noqa: BLE001  it costs one connection
@@ -16335,9 +16405,8 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         loop = self.core.loop
         if self.stopped.is_set():
             return
-        if not loop.thread and not self.core.thread:  # it was never started
+        if not self.core.is_running:  # none of its ports was ever started
             self.begin_to_close(0.0)
-            loop.close()
             return
         loop.call(self.begin_to_close, grace)
         if loop.thread != threading.get_ident():
@@ -16350,10 +16419,11 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             return
         self.stopping = True
         self.core.ports -= 1
+        self.core.ending += 1
         if not self.core.ports:
             self.core.journal.close()
         self.listener.close()
-        self.server_close()
+        super().server_close()
         for connection in list(self.connections):
             if not connection.is_busy:
                 connection.close("shutdown")
@@ -16370,13 +16440,20 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.connections.discard(connection)
         if not self.stopping or self.connections or self.stopped.is_set():
             return
-        if not self.core.ports:
-            self.core.end()
+        self.core.ending -= 1
+        self.core.end()
         self.stopped.set()
 
     def shutdown(self) -> None:
         """The same as `close()`, under socketserver's name."""
         self.close()
+
+    def server_close(self) -> None:
+        """The same once more: the loop must not wait for a socket that is closed."""
+        if hasattr(self, "listener"):
+            self.close()
+        else:  # it could not listen
+            super().server_close()
 
 
 def first_family(host: str, port: int) -> socket.AddressFamily:

@@ -39,7 +39,7 @@ class Handler(Channel):
         if self.server.core.tls:
             self.begin(self.shake_hands())
         else:
-            self.readable()
+            self.look()
 
     def shake_hands(self) -> Waiting[bool]:
         """Begin TLS; whether the client did."""
@@ -287,6 +287,7 @@ class Handler(Channel):
             return b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
+            self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
         size = CHUNKS_SIZE if isinstance(reader, ChunkedBody) else READ_SIZE

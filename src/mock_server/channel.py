@@ -244,22 +244,17 @@ class Channel(Member, BaseHTTPRequestHandler):
             self.sent.bytes += taken
             left = left[taken:]
 
-    def send_step(self, step: Send) -> Waiting[None]:
+    def send_rest(self, step: Send, taken: int) -> Waiting[None]:
         """Write what the client did not take at once, and count the events that it has got."""
         sent = self.sent
-        sent.bytes -= step.head  # what is counted is the body
-        before = sent.bytes
+        before = sent.bytes - step.head  # what is counted is the body
+        sent.bytes = before + taken
         try:
-            yield from self.write(step.data)
+            yield from self.write(memoryview(step.data)[taken:])
         finally:
             sent.events += bisect_right(step.ends, sent.bytes - before)
 
     # --- waits ---
-
-    def pause(self, due: float) -> Waiting[None]:
-        """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        if (yield GONE, due) != TIME:
-            raise Vanished(self.how_it_left())
 
     def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[None]:
         """Wait until a gate opens, or for so many seconds, unless the client leaves first."""

@@ -13806,7 +13806,8 @@ DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 READABLE = getattr(select, "EPOLLIN", 1)
 WRITABLE = getattr(select, "EPOLLOUT", 4)
 GONE = getattr(select, "EPOLLRDHUP", 0x2000)  # the other side has closed
-OVER = getattr(select, "EPOLLHUP", 16) | getattr(select, "EPOLLERR", 8)  # watched for unasked
+FAILED = getattr(select, "EPOLLERR", 8)
+OVER = getattr(select, "EPOLLHUP", 16) | FAILED  # watched for unasked
 
 
 class Broke(Exception):
@@ -14036,8 +14037,9 @@ class Selected:
             return events
         if self.events[number] & READABLE:
             return events | READABLE
-        if at_end(number):
-            return events | GONE
+        end = end_of(number)
+        if end:
+            return events | end
         self.selector.unregister(number)  # there is something to read, later
         return events
 
@@ -14046,15 +14048,16 @@ class Selected:
         self.selector.close()
 
 
-def at_end(number: int) -> bool:
-    """Whether a socket that is readable has nothing but its end to be read."""
+def end_of(number: int) -> int:
+    """The events of a socket that is readable, but has nothing but its end to be read; 0 if there
+    is more."""
     watched = socket.socket(fileno=number)
     try:
-        return not watched.recv(1, socket.MSG_PEEK)
+        return 0 if watched.recv(1, socket.MSG_PEEK) else GONE
     except BlockingIOError:
-        return False
-    except OSError:
-        return True
+        return 0
+    except OSError:  # which the socket tells once
+        return GONE | FAILED
     finally:
         watched.detach()
 
@@ -15268,7 +15271,7 @@ class Channel(Member, BaseHTTPRequestHandler):
                 if found == TIME:
                     return
                 if found != WOKEN:
-                    raise Vanished(self.how_it_left())
+                    raise Vanished(self.how_it_left(found))
                 gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
         finally:
             gate.wake = lambda: None
@@ -15296,11 +15299,11 @@ class Channel(Member, BaseHTTPRequestHandler):
             del error  # its traceback has this frame: neither is to keep the other
             outcome.clear()
 
-    def how_it_left(self) -> str:
-        """What the journal says of a client that left in a pause."""
+    def how_it_left(self, found: int) -> str:
+        """What the journal says of a client that left in a pause, with these events."""
         if self.server.stopping:
             return "shutdown"
-        if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if found & FAILED or self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return "client_reset"
         return "client_closed"
 
@@ -16090,8 +16093,9 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                if (yield GONE, due) != TIME:
-                    raise Vanished(self.how_it_left())
+                found = yield GONE, due
+                if found != TIME:
+                    raise Vanished(self.how_it_left(found))
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.wait_for(self.gate)

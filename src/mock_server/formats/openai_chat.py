@@ -56,11 +56,12 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
     return {"content": content, "refusal": None}
 
 
-def padding(call: Call, number: int, length: int) -> str:
-    """What makes the length of a chunk, `length` without it, 1 modulo 16 (5.3, recorded)."""
+def padding(pads: bytes, number: int, length: int) -> bytes:
+    """A string that makes the length of a chunk, `length` with an empty one, 1 modulo 16 (5.3,
+    recorded)."""
     room = (1 - length) % 16 or 16
     start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-    return call.pads[start : start + room]
+    return b'"' + pads[start : start + room] + b'"'
 
 
 def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
@@ -180,16 +181,18 @@ class OpenAIChat(ChatCompletion):
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """`chat.completion.chunk` objects, then `[DONE]`."""
         numbers = itertools.count()
+        pads = utf8(call.pads)
         for chunk, texts in self.chunks(call, reply):
             chunk = self.padded(call, chunk)
             is_padded = "obfuscation" in chunk
             stencil = Stencil(chunk)
-            length = len(stencil.filled("", "")) - len('""')
+            length = len(stencil.joined(b'""', b'""')) - len('""')
             for text, number in zip(texts, numbers):
-                pad = ""
+                piece = utf8(quoted(text))
+                pad = b'""'
                 if is_padded:
-                    pad = padding(call, number, length + len(utf8(quoted(text))))
-                yield "", stencil.filled(text, pad)
+                    pad = padding(pads, number, length + len(piece))
+                yield "", stencil.joined(piece, pad)
         yield "", "[DONE]"
 
     def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:

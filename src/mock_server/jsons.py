@@ -121,7 +121,10 @@ def indent_members(
             write(f"{before}{quoted(key)}: null")
         else:
             write(f"{before}{quoted(key)}: ")
-            indent(item, step, inner, write)
+            if kind is dict and item:
+                indent_members(item, step, inner, write)
+            else:
+                indent(item, step, inner, write)
         before = between
     write(line + "}")
 

@@ -115,7 +115,7 @@ class Call:
         if body is MISSING:
             request = self.request
             return hashlib.sha256(request.path.encode() + request.body).hexdigest()
-        if isinstance(body, dict):
+        if isinstance(body, dict) and not body.keys().isdisjoint(STREAM_FIELDS):
             body = {name: body[name] for name in body if name not in STREAM_FIELDS}
         seed = sorted_compact([self.provider, self.api, self.model, body])
         return hashlib.sha256(utf8(seed)).hexdigest()

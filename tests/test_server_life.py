@@ -157,7 +157,7 @@ def test_what_is_said_before_an_answer_counts_for_no_other(server: MockServer, r
     head, _, body = post(ASK, headers=["Expect: 100-continue"]).partition(b"\r\n\r\n")
     assert client.send(head + b"\r\n\r\n").head()[0] == 100
     client.send(body).response()
-    first, second = server.requests
+    first, second = server.wait_for(count=2, ended="complete")
     assert first["bytes_sent"] == second["bytes_sent"]
 
 

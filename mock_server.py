@@ -67,7 +67,6 @@ import zlib
 from bisect import bisect_right
 from collections import OrderedDict, deque
 from email.utils import formatdate
-from functools import cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from operator import attrgetter, itemgetter
@@ -393,28 +392,55 @@ def by_rows(layout: Callable[[Json], str], sorts: bool = False) -> Callable[[Jso
 
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     """JSON laid out as json.dumps(indent=2) does it."""
-    # Several times as fast as that, which indents in Python and yields every token.
+    # Several times as fast as that, which yields every token.
+    written: List[str] = []
+    indent(value, step, line, written.append)
+    return "".join(written)
+
+
+def indent(value: Json, step: str, line: str, write: Callable[[str], None]) -> None:
+    """Write a value, indented, behind what is written already."""
     if not value or not isinstance(value, (dict, list)):
-        return compact(value)
+        write(compact(value))
+        return
     inner = line + step
     between = "," + inner
-    if isinstance(value, list):
-        if NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
-            return "[" + inner + compact(value)[1:-1].replace(",", between) + line + "]"
-        items = [indented(item, step, inner) for item in value]
-        return "[" + inner + between.join(items) + line + "]"
-    members: List[str] = []
+    if isinstance(value, dict):
+        indent_members(value, step, line, write)
+    elif NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
+        write("[" + inner + compact(value)[1:-1].replace(",", between) + line + "]")
+    else:
+        before = "[" + inner
+        for item in value:
+            write(before)
+            indent(item, step, inner, write)
+            before = between
+        write(line + "]")
+
+
+def indent_members(
+    value: Mapping[str, Json], step: str, line: str, write: Callable[[str], None]
+) -> None:
+    """Write an object that has members."""
+    inner = line + step
+    before = "{" + inner
+    between = "," + inner
     for key, item in value.items():
-        if isinstance(item, str):
-            text = quoted(item)
+        kind = type(item)
+        if kind is str:  # with numbers and null most of what there is
+            write(f"{before}{quoted(key)}: {quoted(item)}")
+        elif kind is int:
+            write(f"{before}{quoted(key)}: {item}")
         elif item is None:
-            text = "null"
-        elif type(item) is int:  # with text and null most of what there is
-            text = str(item)
+            write(f"{before}{quoted(key)}: null")
         else:
-            text = indented(item, step, inner)
-        members.append(f"{quoted(key)}: {text}")
-    return "{" + inner + between.join(members) + line + "}"
+            write(f"{before}{quoted(key)}: ")
+            if kind is dict and item:
+                indent_members(item, step, inner, write)
+            else:
+                indent(item, step, inner, write)
+        before = between
+    write(line + "}")
 
 
 def utf8(text: str) -> bytes:
@@ -673,6 +699,22 @@ class Record:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
 
 
+class KeptValue:
+    """What functools.cached_property is, without the lock that it takes before Python 3.12, which
+    is slower than most of what is kept: two threads may both find the same value."""
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self.find = find
+        self.name = find.__name__
+        self.__doc__ = find.__doc__
+
+    def __get__(self, record: Any, kind: type) -> Any:
+        if record is None:
+            return self
+        value = record.__dict__[self.name] = self.find(record)
+        return value
+
+
 def field_names(kind: type) -> Tuple[str, ...]:
     """The names of a record's fields, in order."""
     return kind._fields  # type: ignore[attr-defined, no-any-return]
@@ -693,7 +735,7 @@ def made_record(kind: Type[Made]) -> Type[Made]:
     exec(source, {}, attributes)
     attributes["__init__"].__defaults__ = tuple(defaults.values())
     attributes["_fields"] = attributes["__slots__"] = names
-    if any(isinstance(one, cached_property) for one in attributes.values()):
+    if any(isinstance(one, KeptValue) for one in attributes.values()):
         attributes["__slots__"] += ("__dict__",)  # where these keep what they found
     made: Any = type(kind.__name__, (Record,), attributes)
     return made  # type: ignore[no-any-return]
@@ -710,14 +752,17 @@ def changed_record(record: Made, **changes: Any) -> Made:
 if TYPE_CHECKING:
     # What type checkers know by heart.
     from dataclasses import replace as replace
+    from functools import cached_property
     from typing import dataclass_transform  # since Python 3.11
+
+    found_once = cached_property
 
     @dataclass_transform(frozen_default=True)
     def record(kind: Type[Made]) -> Type[Made]:
         """The class of records that a class describes."""
         ...
 else:
-    record, replace = made_record, changed_record
+    record, replace, found_once = made_record, changed_record, KeptValue
 
 
 # === values ==================================================================
@@ -822,29 +867,29 @@ class Call:
         """Whether the request could be read as far as its body."""
         return self.body is not MISSING
 
-    @functools.cached_property
+    @found_once
     def digest(self) -> str:
         """64 hex digits from provider, API, model and body, whether it streams or not."""
         body = self.body
         if body is MISSING:
             request = self.request
             return hashlib.sha256(request.path.encode() + request.body).hexdigest()
-        if isinstance(body, dict):
+        if isinstance(body, dict) and not body.keys().isdisjoint(STREAM_FIELDS):
             body = {name: body[name] for name in body if name not in STREAM_FIELDS}
         seed = sorted_compact([self.provider, self.api, self.model, body])
         return hashlib.sha256(utf8(seed)).hexdigest()
 
-    @functools.cached_property
+    @found_once
     def body_sha256(self) -> str:
         """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
         return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
 
-    @functools.cached_property
+    @found_once
     def second(self) -> int:
         """A Unix second between October 2025 and October 2026, derived from the request."""
         return 1_760_000_000 + int(self.digest[:8], 16) % 31_536_000
 
-    @functools.cached_property
+    @found_once
     def pads(self) -> str:
         """1,024 letters and digits to pad events with."""
         return self.token("pads", 1024)
@@ -949,7 +994,7 @@ class Reply:
         embedding = next(part for part in self.parts if isinstance(part, Embedding))
         return [list(embedding.of(index)) for index in range(number)]
 
-    @functools.cached_property
+    @found_once
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
         return [part for part in self.parts if isinstance(part, ToolCall)]
@@ -1225,6 +1270,26 @@ class Feed(Gate):
 Self = TypeVar("Self", bound="Node")
 
 
+class Kinds(Dict[str, str]):
+    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
+    of many members are there."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
+        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
+
+    def hold(self, value: Mapping[str, Json]) -> bool:
+        """Whether all members are as they must be."""
+        for name in self.needed:
+            if value.get(name) is None:
+                return False
+        for name, found in value.items():
+            if name in self.plain and found is not None and not fits(found, self.plain[name]):
+                return False
+        return True
+
+
 class Node:
     """A value, and the way to it from the whole that it lies in.
 
@@ -1382,7 +1447,11 @@ class Node:
     def check(self: Self, fields: Mapping[str, str]) -> Self:
         """This, if it is an object whose members are of their KINDS; `!` after a kind means that
         the member must be there."""
-        value = self.a("an object")
+        value = self.value
+        if not isinstance(value, dict):
+            self.expected("an object")
+        if isinstance(fields, Kinds) and fields.hold(value):
+            return self
         for name, kind in fields.items():
             found = value.get(name)
             if found is None:  # null is the same as none in a request
@@ -1557,16 +1626,21 @@ class Stencil:
 
     def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
         self.layout = layout
-        self.begin, *rest = layout(value).split('"' + mark())
+        begin, *rest = layout(value).split('"' + mark())
+        self.begin = utf8(begin)
         # Each begins with the digit and the quote that end a hole.
-        self.rest = [(int(part[0]), part[2:]) for part in rest]
+        self.rest = [(int(part[0]), utf8(part[2:])) for part in rest]
 
     def filled(self, *values: Json) -> bytes:
         """The JSON with these values in its holes; one that it has no hole for is left out."""
-        text = self.begin
+        return self.joined(*[utf8(self.layout(value)) for value in values])
+
+    def joined(self, *values: bytes) -> bytes:
+        """The same with values that are laid out already."""
+        data = self.begin
         for number, after in self.rest:
-            text += self.layout(values[number]) + after
-        return utf8(text)
+            data += values[number] + after
+        return data
 
 
 def filled_in(
@@ -1574,7 +1648,10 @@ def filled_in(
 ) -> Iterator[Tuple[str, bytes]]:
     """Events of one name that are alike but for the text in the one hole of `value`."""
     stencil = Stencil(value, layout)
-    return ((name, stencil.filled(text)) for text in texts)
+    if len(stencil.rest) != 1:
+        return ((name, stencil.filled(text)) for text in texts)
+    begin, end = stencil.begin, stencil.rest[0][1]
+    return ((name, begin + utf8(layout(text)) + end) for text in texts)
 
 
 # === formats/anthropic_blocks ================================================
@@ -1684,15 +1761,21 @@ class SSE:
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events, (name, JSON value), (name, its bytes) or (name, text as it is), as frames."""
         end = utf8(self.eol * 2)
+        named, field = "", b"data: "
         for name, value in events:
             if isinstance(value, str):
                 yield self.frame(value, name)
                 continue
+            # Most have the name of the one before.
+            if name != named:
+                named, field = name, b"data: "
+                if name:
+                    field = utf8(f"event: {name}{self.eol}data: ")
             # What is laid out has no line ends that would have to be cut at.
-            field = b"data: "
-            if name:
-                field = utf8(f"event: {name}{self.eol}data: ")
-            yield field + laid_out(value, self.layout) + end
+            data = value
+            if not isinstance(value, bytes):
+                data = utf8(self.layout(value))
+            yield field + data + end
 
     @classmethod
     def split(cls, data: bytes) -> List[bytes]:
@@ -2047,6 +2130,8 @@ class WireFormat:
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
     def __init_subclass__(cls) -> None:
+        if "fields" in cls.__dict__:
+            cls.fields = Kinds(cls.fields)
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 
@@ -2455,6 +2540,9 @@ class Anthropic(WireFormat):
         return Failure(400, f"{place}: {pydantic_error(wrong)[1]}", "invalid_request_error")
 
 
+ANTHROPIC_MESSAGE = Kinds({"role": "a string!", "content": "a string or an array!"})
+
+
 class AnthropicRequest(Anthropic):
     """How a messages request reads."""
 
@@ -2488,7 +2576,7 @@ class AnthropicRequest(Anthropic):
         if not messages.value:
             messages.expected("a list of at least one message")
         for message in messages.objects():
-            message.check({"role": "a string!", "content": "a string or an array!"})
+            message.check(ANTHROPIC_MESSAGE)
             content = anthropic_content(message.get("content"))
             role = message.get("role")
             if role.value not in ("user", "assistant", "system"):
@@ -3499,7 +3587,7 @@ CHAT_ROLES = {
     "function": "tool",
 }
 
-MESSAGE_FIELDS = {"role": "a string!"}
+MESSAGE_FIELDS = Kinds({"role": "a string!"})
 
 
 class ChatRequest(OpenAIGeneration):
@@ -3557,6 +3645,8 @@ class ChatRequest(OpenAIGeneration):
 
     def choices(self, body: Field) -> int:
         """`n`."""
+        if "n" not in body.value:
+            return 1
         return choices_of(body.get("n"), 128)  # the most that OpenAI takes
 
     def schema(self, body: Field) -> Json:
@@ -3611,11 +3701,24 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
     return {"content": content, "refusal": None}
 
 
-def padding(call: Call, number: int, length: int) -> str:
-    """What makes the length of a chunk, `length` without it, 1 modulo 16 (5.3, recorded)."""
-    room = (1 - length) % 16 or 16
-    start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-    return call.pads[start : start + room]
+def padded_events(
+    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
+) -> Iterator[Tuple[str, bytes]]:
+    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
+    modulo 16 (5.3, recorded)."""
+    pads = utf8(call.pads)
+    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
+    middle, end = b'"', b'"' + end
+    if of_text:
+        middle = of_text[0][1] + middle
+    length = len(begin + middle + end)
+    for text, number in zip(texts, numbers):
+        piece = b""
+        if of_text:
+            piece = utf8(quoted(text))
+        room = (1 - length - len(piece)) % 16 or 16
+        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
 
 
 def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
@@ -3737,14 +3840,10 @@ class OpenAIChat(ChatCompletion):
         numbers = itertools.count()
         for chunk, texts in self.chunks(call, reply):
             chunk = self.padded(call, chunk)
-            is_padded = "obfuscation" in chunk
-            stencil = Stencil(chunk)
-            length = len(stencil.filled("", "")) - len('""')
-            for text, number in zip(texts, numbers):
-                pad = ""
-                if is_padded:
-                    pad = padding(call, number, length + len(utf8(quoted(text))))
-                yield "", stencil.filled(text, pad)
+            if "obfuscation" in chunk:
+                yield from padded_events(call, Stencil(chunk), texts, numbers)
+            else:
+                yield from filled_in("", chunk, texts)
         yield "", "[DONE]"
 
     def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
@@ -5644,6 +5743,8 @@ class Gemini(WireFormat):
 
 # What the SDKs wrap the result of a function in, if it is no object.
 RESULT_WRAPPERS = (["result"], ["output"])
+CONTENT_FIELDS = Kinds({"role": "a string", "parts": "an array or an object"})
+PART_FIELDS = Kinds({"text": "a string"})
 # Who speaks, in no provider's terms; older clients send a function's result as its own role.
 GOOGLE_ROLES = {"user": "user", "model": "assistant", "function": "user"}
 
@@ -5666,9 +5767,9 @@ def one_or_more(node: Field) -> List[Field]:
 
 def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
     """The parts of a content."""
-    content.check({"role": "a string", "parts": "an array or an object"})
+    content.check(CONTENT_FIELDS)
     for part in one_or_more(content.get("parts")):
-        yield cast(Dict[str, Json], part.check({"text": "a string"}).value)
+        yield cast(Dict[str, Json], part.check(PART_FIELDS).value)
 
 
 def google_function_result(part: Mapping[str, Json]) -> Optional[str]:
@@ -8197,14 +8298,14 @@ class Head:
         items = [item.strip(" \t") for item in self.headers[name].split(",")]
         return [item.lower() for item in items if item]
 
-    @functools.cached_property
+    @found_once
     def keeps_alive(self) -> bool:
         """Whether the client wants the connection kept."""
         if self.minor:
             return "close" not in self.tokens("connection")
         return "keep-alive" in self.tokens("connection")
 
-    @functools.cached_property
+    @found_once
     def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
         """The session in the prefix /@NAME, the path without that, and the decoded query."""
         path, query = parse_target(self.target)
@@ -8223,7 +8324,7 @@ class Head:
         """The decoded query."""
         return self.parsed_target[2]
 
-    @functools.cached_property
+    @found_once
     def session(self) -> str:
         """The session: of the prefix /@NAME, else of the header X-Mock-Session.
 
@@ -8237,7 +8338,7 @@ class Head:
             raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
         return name
 
-    @functools.cached_property
+    @found_once
     def kept(self) -> Dict[str, Dict[str, str]]:
         """Query and headers as they may be kept, without credentials."""
         return {
@@ -8245,7 +8346,7 @@ class Head:
             "headers": {name: masked(name, value) for name, value in self.headers.items()},
         }
 
-    @functools.cached_property
+    @found_once
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
         size = strings_size((self.target, self.path))
@@ -8433,10 +8534,10 @@ def field_lines(headers: Headers) -> bytes:
     Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
     5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
     question mark.  What is no name is no header."""
-    if not "".join([name + value for name, value in headers]).isprintable():  # most are
-        headers = tuple((name, NOT_IN_A_FIELD.sub(" ", value)) for name, value in headers)
-    lines = [f"{name}: {value}\r\n" for name, value in headers if is_header_name(name)]
-    return "".join(lines).encode("latin-1", "replace")
+    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
+    if not "".join(lines).isprintable():  # most are
+        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
+    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
 
 
 def head_bytes(status: int, headers: Headers) -> bytes:
@@ -8558,7 +8659,7 @@ class Neutral:
     chunk_size: int = 0
     extra: Mapping[str, Json] = {}
 
-    @functools.cached_property
+    @found_once
     def kinds(self) -> FrozenSet[Any]:
         """The kinds of its parts, as an API has to be able to say them."""
         kinds = {type(part) for part in self.parts}
@@ -8567,12 +8668,12 @@ class Neutral:
             kinds = kinds - {Structure} | {Text}
         return frozenset(kinds)
 
-    @functools.cached_property
+    @found_once
     def is_plain(self) -> bool:
         """Whether its parts serve every call as they are: none has a template."""
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
-    @functools.cached_property
+    @found_once
     def plain_tokens(self) -> Tuple[int, int]:
         """What its parts cost as they are."""
         return tokens_of(self.parts)
@@ -9827,12 +9928,12 @@ class Mock:
         """What the control API calls it: its place, without a # if it was added at run time."""
         return self.place.replace("added#", "added-")
 
-    @functools.cached_property
+    @found_once
     def key(self) -> Tuple[str, str]:
         """What stays the same when it is read again and is as it was."""
         return self.place, self.canonical
 
-    @functools.cached_property
+    @found_once
     def is_repeatable(self) -> bool:
         """Whether equal calls get equal answers, however often and with whatever headers."""
         if self.limit or self.times or len(self.answers) > 1:
@@ -12208,7 +12309,7 @@ class Route:
     start: str
     end: str
 
-    @functools.cached_property
+    @found_once
     def pattern(self) -> Pattern[str]:
         """Its regular expression, compiled when it is first needed: most never are."""
         return re.compile(pattern_of(self.template))
@@ -15412,7 +15513,7 @@ def complete_head(
         # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    return head_bytes(response.status, response.headers) + field_lines(headers) + b"\r\n"
+    return head_bytes(response.status, response.headers + headers) + b"\r\n"
 
 
 # --- whole answers ---
@@ -15579,14 +15680,17 @@ def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
     for frame in frames:
         piece = b""
         if isinstance(frame, bytes):
-            piece = chunk(frame, USUAL_PLAN) if chunked else frame
-        if pieces and (not piece or size + len(piece) > room):
+            piece = frame
+            if chunked:  # as `chunk` has it
+                piece = b"%x\r\n%b\r\n" % (len(frame), frame)
+        more = size + len(piece)
+        if pieces and (not piece or more > room):
             yield Send(b"".join(pieces), tuple(ends))
-            pieces, ends, size = [], [], 0
+            pieces, ends, more = [], [], len(piece)
+        size = more
         if not isinstance(frame, bytes):
             yield frame
             continue
-        size += len(piece)
         pieces.append(piece)
         ends.append(size)
     if pieces or chunked:

@@ -12,7 +12,7 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 
 from .codings import negotiated, takes_identity
 from .faults import breaks, broken
-from .http import FRAMING_HEADERS, NO_BODY, field_lines, head_bytes
+from .http import FRAMING_HEADERS, NO_BODY, head_bytes
 from .limits import JOINED, LONG, Headers
 from .plans import (
     TRAILER,
@@ -106,7 +106,7 @@ def complete_head(
         # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    return head_bytes(response.status, response.headers) + field_lines(headers) + b"\r\n"
+    return head_bytes(response.status, response.headers + headers) + b"\r\n"
 
 
 # --- whole answers ---
@@ -273,14 +273,17 @@ def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
     for frame in frames:
         piece = b""
         if isinstance(frame, bytes):
-            piece = chunk(frame, USUAL_PLAN) if chunked else frame
-        if pieces and (not piece or size + len(piece) > room):
+            piece = frame
+            if chunked:  # as `chunk` has it
+                piece = b"%x\r\n%b\r\n" % (len(frame), frame)
+        more = size + len(piece)
+        if pieces and (not piece or more > room):
             yield Send(b"".join(pieces), tuple(ends))
-            pieces, ends, size = [], [], 0
+            pieces, ends, more = [], [], len(piece)
+        size = more
         if not isinstance(frame, bytes):
             yield frame
             continue
-        size += len(piece)
         pieces.append(piece)
         ends.append(size)
     if pieces or chunked:

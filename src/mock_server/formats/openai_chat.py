@@ -10,7 +10,7 @@ from ..limits import Json
 from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
 from .openai_chat_reading import ChatRequest
-from .runs import ONCE, Stencil, Texts, hole, walk
+from .runs import ONCE, Stencil, Texts, filled_in, hole, walk
 from .shapes import present
 
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
@@ -56,11 +56,24 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
     return {"content": content, "refusal": None}
 
 
-def padding(call: Call, number: int, length: int) -> str:
-    """What makes the length of a chunk, `length` without it, 1 modulo 16 (5.3, recorded)."""
-    room = (1 - length) % 16 or 16
-    start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-    return call.pads[start : start + room]
+def padded_events(
+    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
+) -> Iterator[Tuple[str, bytes]]:
+    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
+    modulo 16 (5.3, recorded)."""
+    pads = utf8(call.pads)
+    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
+    middle, end = b'"', b'"' + end
+    if of_text:
+        middle = of_text[0][1] + middle
+    length = len(begin + middle + end)
+    for text, number in zip(texts, numbers):
+        piece = b""
+        if of_text:
+            piece = utf8(quoted(text))
+        room = (1 - length - len(piece)) % 16 or 16
+        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
 
 
 def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
@@ -182,14 +195,10 @@ class OpenAIChat(ChatCompletion):
         numbers = itertools.count()
         for chunk, texts in self.chunks(call, reply):
             chunk = self.padded(call, chunk)
-            is_padded = "obfuscation" in chunk
-            stencil = Stencil(chunk)
-            length = len(stencil.filled("", "")) - len('""')
-            for text, number in zip(texts, numbers):
-                pad = ""
-                if is_padded:
-                    pad = padding(call, number, length + len(utf8(quoted(text))))
-                yield "", stencil.filled(text, pad)
+            if "obfuscation" in chunk:
+                yield from padded_events(call, Stencil(chunk), texts, numbers)
+            else:
+                yield from filled_in("", chunk, texts)
         yield "", "[DONE]"
 
     def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:

@@ -118,16 +118,21 @@ class Stencil:
 
     def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
         self.layout = layout
-        self.begin, *rest = layout(value).split('"' + mark())
+        begin, *rest = layout(value).split('"' + mark())
+        self.begin = utf8(begin)
         # Each begins with the digit and the quote that end a hole.
-        self.rest = [(int(part[0]), part[2:]) for part in rest]
+        self.rest = [(int(part[0]), utf8(part[2:])) for part in rest]
 
     def filled(self, *values: Json) -> bytes:
         """The JSON with these values in its holes; one that it has no hole for is left out."""
-        text = self.begin
+        return self.joined(*[utf8(self.layout(value)) for value in values])
+
+    def joined(self, *values: bytes) -> bytes:
+        """The same with values that are laid out already."""
+        data = self.begin
         for number, after in self.rest:
-            text += self.layout(values[number]) + after
-        return utf8(text)
+            data += values[number] + after
+        return data
 
 
 def filled_in(
@@ -135,4 +140,7 @@ def filled_in(
 ) -> Iterator[Tuple[str, bytes]]:
     """Events of one name that are alike but for the text in the one hole of `value`."""
     stencil = Stencil(value, layout)
-    return ((name, stencil.filled(text)) for text in texts)
+    if len(stencil.rest) != 1:
+        return ((name, stencil.filled(text)) for text in texts)
+    begin, end = stencil.begin, stencil.rest[0][1]
+    return ((name, begin + utf8(layout(text)) + end) for text in texts)

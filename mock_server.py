@@ -10073,9 +10073,19 @@ class Answered:
     control: bool = False
 
     @property
+    def is_lasting(self) -> bool:
+        """Whether it can be sent more than once: it is repeatable, and all of it is there."""
+        return self.is_repeatable and self.is_there
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is not made while it is sent."""
+        return self.response.frames is None or isinstance(self.response.frames, tuple)
+
+    @property
     def weight(self) -> int:
         """About how many bytes of memory are free again once it is sent."""
-        if self.response.frames is None or isinstance(self.response.frames, tuple):
+        if self.is_there:
             return len(self.response.body)
         return LONG  # a long stream, as much of it as was there at a time
 
@@ -13234,8 +13244,7 @@ class Memory:
 
     def keep(self, request: Request, generation: int, noted: Set[str], answered: Answered) -> None:
         """Remember an answer, if it can be."""
-        frames = answered.response.frames
-        if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
+        if not answered.is_lasting:
             return
         size = answer_size(request, answered)
         with self.lock:
@@ -13467,7 +13476,7 @@ class Answerer:
             return (yield from control.answering(request))
         session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
-            return (yield from self.fresh(request, session))
+            return written_out((yield from self.fresh(request, session)))
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)
@@ -13898,7 +13907,8 @@ DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 READABLE = getattr(select, "EPOLLIN", 1)
 WRITABLE = getattr(select, "EPOLLOUT", 4)
 GONE = getattr(select, "EPOLLRDHUP", 0x2000)  # the other side has closed
-OVER = getattr(select, "EPOLLHUP", 16) | getattr(select, "EPOLLERR", 8)  # watched for unasked
+FAILED = getattr(select, "EPOLLERR", 8)
+OVER = getattr(select, "EPOLLHUP", 16) | FAILED  # watched for unasked
 
 
 class Broke(Exception):
@@ -14128,8 +14138,9 @@ class Selected:
             return events
         if self.events[number] & READABLE:
             return events | READABLE
-        if at_end(number):
-            return events | GONE
+        end = end_of(number)
+        if end:
+            return events | end
         self.selector.unregister(number)  # there is something to read, later
         return events
 
@@ -14138,15 +14149,16 @@ class Selected:
         self.selector.close()
 
 
-def at_end(number: int) -> bool:
-    """Whether a socket that is readable has nothing but its end to be read."""
+def end_of(number: int) -> int:
+    """The events of a socket that is readable, but has nothing but its end to be read; 0 if there
+    is more."""
     watched = socket.socket(fileno=number)
     try:
-        return not watched.recv(1, socket.MSG_PEEK)
+        return 0 if watched.recv(1, socket.MSG_PEEK) else GONE
     except BlockingIOError:
-        return False
-    except OSError:
-        return True
+        return 0
+    except OSError:  # which the socket tells once
+        return GONE | FAILED
     finally:
         watched.detach()
 
@@ -15298,6 +15310,7 @@ class Channel(Member, BaseHTTPRequestHandler):
             except Exception as error:  # noqa: BLE001  the connection ends in any case
                 self.loop.complain(error)
             task.close()
+        self.gate = Gate()  # the loop's heap holds it for a while, but not what a feed holds
         try:
             self.connection.close()
         except OSError:
@@ -15359,7 +15372,7 @@ class Channel(Member, BaseHTTPRequestHandler):
                 if found == TIME:
                     return
                 if found != WOKEN:
-                    raise Vanished(self.how_it_left())
+                    raise Vanished(self.how_it_left(found))
                 gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
         finally:
             gate.wake = lambda: None
@@ -15387,11 +15400,11 @@ class Channel(Member, BaseHTTPRequestHandler):
             del error  # its traceback has this frame: neither is to keep the other
             outcome.clear()
 
-    def how_it_left(self) -> str:
-        """What the journal says of a client that left in a pause."""
+    def how_it_left(self, found: int) -> str:
+        """What the journal says of a client that left in a pause, with these events."""
         if self.server.stopping:
             return "shutdown"
-        if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if found & FAILED or self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return "client_reset"
         return "client_closed"
 
@@ -15914,6 +15927,8 @@ class Handler(Channel):
                 yield from self.end(str(broke))
             except (OSError, Vanished):
                 pass
+        finally:
+            self.raw = b""  # who idles, or has left and is still in the heap, keeps none
         return False
 
     # --- one request ---
@@ -15945,7 +15960,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        if asked and answered.is_repeatable and not closes and not self.buffer:
+        if asked and answered.is_lasting and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
@@ -16182,8 +16197,9 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                if (yield GONE, due) != TIME:
-                    raise Vanished(self.how_it_left())
+                found = yield GONE, due
+                if found != TIME:
+                    raise Vanished(self.how_it_left(found))
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.wait_for(self.gate)

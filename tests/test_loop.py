@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from typing import Any, Iterator, List
@@ -234,6 +235,15 @@ def test_without_epoll_it_notices_a_client_that_leaves_in_a_pause(
     client.head()
     client.close()
     assert selected.wait_for({"stream": True}, ended="client_closed", timeout=PATIENCE)
+
+
+def test_without_epoll_it_tells_a_reset_from_an_end(selected: MockServer) -> None:
+    selected.mock(response={"text": "a b", "gate": True})
+    client = Raw(selected).send(post(STREAMING))
+    client.head()
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    assert selected.wait_for(ended="client_reset", timeout=PATIENCE)
 
 
 def patient(server: MockServer, seconds: float) -> None:

@@ -41,9 +41,19 @@ class Answered:
     control: bool = False
 
     @property
+    def is_lasting(self) -> bool:
+        """Whether it can be sent more than once: it is repeatable, and all of it is there."""
+        return self.is_repeatable and self.is_there
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is not made while it is sent."""
+        return self.response.frames is None or isinstance(self.response.frames, tuple)
+
+    @property
     def weight(self) -> int:
         """About how many bytes of memory are free again once it is sent."""
-        if self.response.frames is None or isinstance(self.response.frames, tuple):
+        if self.is_there:
             return len(self.response.body)
         return LONG  # a long stream, as much of it as was there at a time
 

@@ -55,7 +55,7 @@ class Answerer:
             return (yield from control.answering(request))
         session = self.mocks.session(request.session)
         if "x-mock-response" in request.headers:
-            return (yield from self.fresh(request, session))
+            return written_out((yield from self.fresh(request, session)))
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)

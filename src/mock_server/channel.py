@@ -20,7 +20,7 @@ from .log import Log
 from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
 from .mocks.sessions import Mocks
 from .repeats import Repeats
-from .sockets import DONT_WAIT, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
+from .sockets import DONT_WAIT, FAILED, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
 from .steps import Send
 from .trimming import Trimming
 from .workers import Workers
@@ -207,6 +207,7 @@ class Channel(Member, BaseHTTPRequestHandler):
             except Exception as error:  # noqa: BLE001  the connection ends in any case
                 self.loop.complain(error)
             task.close()
+        self.gate = Gate()  # the loop's heap holds it for a while, but not what a feed holds
         try:
             self.connection.close()
         except OSError:
@@ -268,7 +269,7 @@ class Channel(Member, BaseHTTPRequestHandler):
                 if found == TIME:
                     return
                 if found != WOKEN:
-                    raise Vanished(self.how_it_left())
+                    raise Vanished(self.how_it_left(found))
                 gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
         finally:
             gate.wake = lambda: None
@@ -296,11 +297,11 @@ class Channel(Member, BaseHTTPRequestHandler):
             del error  # its traceback has this frame: neither is to keep the other
             outcome.clear()
 
-    def how_it_left(self) -> str:
-        """What the journal says of a client that left in a pause."""
+    def how_it_left(self, found: int) -> str:
+        """What the journal says of a client that left in a pause, with these events."""
         if self.server.stopping:
             return "shutdown"
-        if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if found & FAILED or self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return "client_reset"
         return "client_closed"
 

@@ -153,6 +153,8 @@ class Handler(Channel):
                 yield from self.end(str(broke))
             except (OSError, Vanished):
                 pass
+        finally:
+            self.raw = b""  # who idles, or has left and is still in the heap, keeps none
         return False
 
     # --- one request ---
@@ -184,7 +186,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        if asked and answered.is_repeatable and not closes and not self.buffer:
+        if asked and answered.is_lasting and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
@@ -421,8 +423,9 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                if (yield GONE, due) != TIME:
-                    raise Vanished(self.how_it_left())
+                found = yield GONE, due
+                if found != TIME:
+                    raise Vanished(self.how_it_left(found))
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.wait_for(self.gate)

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Generator, List, Optional, Protocol, Set, Tuple
 
-from .sockets import GONE, READABLE, WRITABLE, Bell
+from .sockets import FAILED, GONE, READABLE, WRITABLE, Bell
 
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
@@ -118,8 +118,9 @@ class Selected:
             return events
         if self.events[number] & READABLE:
             return events | READABLE
-        if at_end(number):
-            return events | GONE
+        end = end_of(number)
+        if end:
+            return events | end
         self.selector.unregister(number)  # there is something to read, later
         return events
 
@@ -128,15 +129,16 @@ class Selected:
         self.selector.close()
 
 
-def at_end(number: int) -> bool:
-    """Whether a socket that is readable has nothing but its end to be read."""
+def end_of(number: int) -> int:
+    """The events of a socket that is readable, but has nothing but its end to be read; 0 if there
+    is more."""
     watched = socket.socket(fileno=number)
     try:
-        return not watched.recv(1, socket.MSG_PEEK)
+        return 0 if watched.recv(1, socket.MSG_PEEK) else GONE
     except BlockingIOError:
-        return False
-    except OSError:
-        return True
+        return 0
+    except OSError:  # which the socket tells once
+        return GONE | FAILED
     finally:
         watched.detach()
 

@@ -152,8 +152,7 @@ class Memory:
 
     def keep(self, request: Request, generation: int, noted: Set[str], answered: Answered) -> None:
         """Remember an answer, if it can be."""
-        frames = answered.response.frames
-        if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
+        if not answered.is_lasting:
             return
         size = answer_size(request, answered)
         with self.lock:

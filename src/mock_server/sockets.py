@@ -18,7 +18,8 @@ DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 READABLE = getattr(select, "EPOLLIN", 1)
 WRITABLE = getattr(select, "EPOLLOUT", 4)
 GONE = getattr(select, "EPOLLRDHUP", 0x2000)  # the other side has closed
-OVER = getattr(select, "EPOLLHUP", 16) | getattr(select, "EPOLLERR", 8)  # watched for unasked
+FAILED = getattr(select, "EPOLLERR", 8)
+OVER = getattr(select, "EPOLLHUP", 16) | FAILED  # watched for unasked
 
 
 class Broke(Exception):

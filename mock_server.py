@@ -3721,6 +3721,17 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     return delta
 
 
+def new_fingerprint(model: str) -> Optional[str]:
+    """A model's fingerprint; reasoning models have none (2.4)."""
+    if is_reasoning_model(model):
+        return None
+    return "fp_" + token(model, 10, HEX)
+
+
+SHORT_NAME = 100  # characters of what is kept
+known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
+
+
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
@@ -3736,11 +3747,9 @@ class ChatCompletion(ChatRequest):
         }
 
     def tail(self, call: Call) -> Dict[str, Json]:
-        """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
-        fingerprint = None
-        if not is_reasoning_model(call.model):
-            fingerprint = "fp_" + token(call.model, 10, HEX)
-        return {"service_tier": "default", "system_fingerprint": fingerprint}
+        """Tier and fingerprint."""
+        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
+        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, of all choices together."""
@@ -6112,14 +6121,32 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         thoughts = ["thought" in part for part in parts]
         stop: Optional[str] = None
         shared = self.envelope(call, reply, [], {})
+        stencils = self.stencils(call, shared)
         for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
             last = number == len(parts)
             if last:
                 stop = google_finish_reason(reply)
             usage = self.usage(spent, last)
+            if not last and part.keys() == {"text"} and stencils:
+                for stencil in stencils:
+                    yield "", stencil.filled(part["text"], usage)
+                continue
             for index in range(call.choices):
                 candidate = self.candidate(call, index, [part], stop, False)
                 yield "", {**shared, "candidates": [candidate], "usageMetadata": usage}
+
+    def stencils(self, call: Call, shared: Dict[str, Json]) -> List[Stencil]:
+        """For each choice what its events are alike in, but for a text and the tokens spent; none
+        for an array, whose elements are indented."""
+        framing = self.framing(call)
+        if not isinstance(framing, SSE):
+            return []
+        made = []
+        for index in range(call.choices):
+            candidate = self.candidate(call, index, [{"text": hole(0)}], None, False)
+            event = {**shared, "candidates": [candidate], "usageMetadata": hole(1)}
+            made.append(Stencil(event, framing.layout))
+        return made
 
 
 class GeminiCountTokens(Gemini):
@@ -11075,6 +11102,8 @@ WINDOWS = 64  # of a long piece so many are looked at for the rarest
 
 WORTH = 5  # so many letters are looked at in the time that one mock takes
 
+FEW_MOCKS = 4  # are all tried in the time that the shelves take
+
 FEW_VALUES = ("provider", "operation", "api")  # by these is filed what asks for nothing else
 
 Filed = Tuple[int, Mock]  # with its place in the matching order
@@ -11221,6 +11250,8 @@ class Index:
 
     def candidates(self, call: Call) -> List[Mock]:
         """The mocks that may match, in order."""
+        if len(self.mocks) <= FEW_MOCKS:
+            return list(self.mocks)
         return [mock for _, mock in self.shelves.found(call)]
 
 

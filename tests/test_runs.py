@@ -47,3 +47,11 @@ def test_a_part_streams_in_pieces(part: Any, size: int, pieces: List[str]) -> No
     (run,) = m.walk(reply)
     assert run.pieces == pieces
     assert run.texts == [piece for piece in pieces if piece]
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "a", "a b", " a b", "a b ", "a  b", "a\nb c", "ü\u00a0b c"]
+)
+def test_words_are_cut_alike_whichever_spaces_are_between_them(text: str) -> None:
+    assert m.pieces(text, 0) == m.WORDS.findall(text)
+    assert "".join(m.pieces(text, 0)) == text

@@ -15062,7 +15062,7 @@ class Channel(Member, BaseHTTPRequestHandler):
 
     def write(self, data: Union[bytes, memoryview]) -> Waiting[None]:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        left = memoryview(data)
+        left = data
         while left:
             try:
                 taken = self.connection.send(left, DONT_WAIT)
@@ -15074,7 +15074,9 @@ class Channel(Member, BaseHTTPRequestHandler):
                     raise Vanished("client_closed") from None
                 continue
             self.sent.bytes += taken
-            left = left[taken:]
+            if taken == len(left):
+                return
+            left = memoryview(left)[taken:]
 
     def send_step(self, step: Send) -> Waiting[None]:
         """Write what the client did not take at once, and count the events that it has got."""
@@ -15200,7 +15202,7 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
     # The mock's own body is in that coding already.
-    if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
+    if "content-encoding" in [name.lower() for name, _ in delivery.headers]:
         return "identity"
     coding = negotiated(accept)
     if coding == "gzip" and response.frames is None and takes_identity(accept):

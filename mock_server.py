@@ -1526,20 +1526,38 @@ class MessageContent:
 # --- pieces of a reply ---
 
 WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+KEPT_TEXT = 32 * 1024  # characters; its words take ten times as much memory
 ARGUMENT_PIECES = re.compile(r"\w+|\W+")
 
 
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text."""
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    if words is WORDS:
-        # Most texts have single spaces, and are cut in a fraction of the time.
-        found = text.split()
-        spaced = [" " + word for word in found]
-        if "".join(spaced)[1:] == text:
-            return found[:1] + spaced[1:]
-    return words.findall(text)
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Iterable[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text.
+
+    False where there are none.  Those of a long text are cut as they are asked for: a hundred
+    streams of it are not to hold a hundred times all its words."""
+    if len(text) > KEPT_TEXT:
+        return CutText(text, size, words)
+    return known_pieces(text, size, words)
+
+
+class CutText:
+    """The pieces of a long text, cut as they are asked for."""
+
+    def __init__(self, text: str, size: int, words: "re.Pattern[str]") -> None:
+        self.text, self.size, self.words = text, size, words
+
+    def __iter__(self) -> Iterator[str]:
+        text, size = self.text, self.size
+        if size:
+            return (text[at : at + size] for at in range(0, len(text), size))
+        return (match.group() for match in self.words.finditer(text))
+
+
+# The same text of a mock streams over and over.
+@functools.lru_cache(maxsize=32)
+def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, ...]:
+    """The pieces of a text that is not long."""
+    return tuple(CutText(text, size, words))
 
 
 @record
@@ -1554,21 +1572,21 @@ class Run:
     first: bool
 
     @property
-    def texts(self) -> List[str]:
+    def texts(self) -> Iterable[str]:
         """The text in pieces, none of them empty."""
         if isinstance(self.part, ToolCall):
             return pieces(self.text, self.size, ARGUMENT_PIECES)
         return pieces(self.text, self.size)
 
     @property
-    def pieces(self) -> List[str]:
+    def pieces(self) -> Iterable[str]:
         """The same, but for one empty piece where there is no text."""
         return self.texts or [""]
 
 
 # What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
 # it is zip(texts, numbers): the other way round each run would cost a number more.
-Texts = Sequence[str]
+Texts = Iterable[str]
 ONCE = ("",)  # for an event without a hole
 
 
@@ -3876,7 +3894,7 @@ class OpenAIChat(ChatCompletion):
             yield {"tool_calls": [{"index": number, "function": function}]}, run.pieces
 
     def text_deltas(
-        self, call: Call, key: str, texts: List[str]
+        self, call: Call, key: str, texts: Texts
     ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """What is said, piece by piece."""
         if call.body.get("logprobs") is not True:
@@ -7319,7 +7337,7 @@ class Expression:
     whole), and in texts of what length that can't take long, whatever they are."""
 
     def __init__(self, pattern: "re.Pattern[str]", find: Callable[[str], Any], text: str) -> None:
-        self.find, self.text = find, text
+        self.pattern, self.find, self.text = pattern, find, text
         self.groups = tuple(pattern.groupindex)
         tree = parsed(pattern)
         self.pieces = required(tree, bool(pattern.flags & re.IGNORECASE))
@@ -7496,6 +7514,7 @@ class Watchdog:
         """Watch no more."""
         if self.main is not None:
             self.main = None
+            self.is_armed = False
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
 
@@ -8226,7 +8245,7 @@ FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 HEADER_NAME = re.compile(TOKEN.decode())
-is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
 NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
 
 
@@ -8527,6 +8546,13 @@ def check_transfer(head: Head) -> None:
 
 
 # --- response heads ---
+
+
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
 
 
 def field_lines(headers: Headers) -> bytes:
@@ -9003,6 +9029,11 @@ def relined_event(frame: bytes, plan: Plan) -> bytes:
 Group = Tuple[Frame, int]  # bytes, and how many events lie in them
 BREATHS = 64  # frames after which others have their turn
 GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
+
+
+def frame_size(frame: Frame) -> int:
+    """The bytes of a frame; a place where the stream waits has none."""
+    return len(frame) if isinstance(frame, bytes) else 0
 
 
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
@@ -10068,6 +10099,13 @@ class Answered:
     feed: Optional[Feed] = None
     control: bool = False
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory are free again once it is sent."""
+        if self.response.frames is None or isinstance(self.response.frames, tuple):
+            return len(self.response.body)
+        return LONG  # a long stream, as much of it as was there at a time
+
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
     """JSON for a test."""
@@ -10152,6 +10190,23 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
     )
+
+
+def own_headers(request: Request, answered: Answered) -> Headers:
+    """Headers for a page in a browser: it may call the providers' paths, but of the control API
+    none but its own."""
+    if "origin" not in request.headers or answered.control:
+        return ()
+    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+
+
+def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
+    """What work wants next, or what it gives in the end."""
+    try:
+        return next(work)
+    except StopIteration as stop:
+        answered: Answered = stop.value
+        return answered
 
 
 # === brought =================================================================
@@ -11835,6 +11890,8 @@ class Session:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
+        # Their JSON is the least that they take: what is refused need not be read first.
+        self.all_mocks.check_room(walked_size(list(specs)))
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         while True:
             loads = files.loads
@@ -11848,7 +11905,8 @@ class Session:
                     continue
                 files.watch(libraries)
                 with self.all_mocks.lock:
-                    self.all_mocks.take(sum(sizes.values()))
+                    self.all_mocks.check_room(sum(sizes.values()))
+                    self.all_mocks.used += sum(sizes.values())
                     # It may have been reset or forgotten since it was looked up.
                     session = self.all_mocks.sessions.setdefault(self.name, self)
                     session.index = session.index.preceded(mocks)
@@ -12005,8 +12063,8 @@ class Mocks:
             code="too_many_sessions",
         )
 
-    def take(self, size: int) -> None:
-        """Note that added mocks take so many bytes; NoRoom if that is too much.  `lock` is held."""
+    def check_room(self, size: int) -> None:
+        """NoRoom if mocks can't be added that take so many bytes."""
         if self.used + size > MOCKS_ROOM:
             raise NoRoom(
                 413,
@@ -12015,7 +12073,6 @@ class Mocks:
                 "/__mock__/reset, with ?session=* for all sessions, makes room",
                 code="too_many_mocks",
             )
-        self.used += size
 
     def release(self, size: int) -> None:
         """Note that added mocks that took so many bytes are gone."""
@@ -12152,7 +12209,10 @@ class Operations:
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
-        return self.journal.clear(self.session)
+        before = self.journal.used
+        count = self.journal.clear(self.session)
+        self.mocks.freed(before - self.journal.used)
+        return count
 
     def watch(self) -> Feed:
         """A feed of the requests that come and end from now on."""
@@ -12180,7 +12240,7 @@ class Operations:
     def reset(self) -> None:
         """Forget requests, mocks that were added, and how often mocks were used; let gated streams
         run to their end."""
-        self.journal.clear(self.session)
+        self.forget()
         # The mocks of these streams are about to go; nobody will know which gates were left shut.
         self.journal.open_gates(self.session)
         for session in self.sessions():
@@ -12835,17 +12895,12 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
 # An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
 
 
-AHEAD = 256 * 1024  # bytes of a stream that are made before it begins
+AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
 EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
 MOST_REPEATED = 32 * 1024 * 1024
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
-
-
-def frame_size(frame: Frame) -> int:
-    """The bytes of a frame; a place where the stream waits has none."""
-    return len(frame) if isinstance(frame, bytes) else 0
 
 
 def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
@@ -13659,9 +13714,7 @@ class Log:
         self.dropped = 0
         self.lost = 0  # lines that could not be written
         self.output = Output(self.stream)
-        self.thread = threading.Thread(target=self.run, name="log", daemon=True)
-        if self.mode != "off":
-            self.thread.start()
+        self.thread: Optional[threading.Thread] = None
 
     def say(self, message: str) -> None:
         """A line that is about no request."""
@@ -13678,16 +13731,28 @@ class Log:
         size += LINE_SIZE
         with self.lock:
             is_full = self.waiting.qsize() >= LOG_LINES or self.used + size > LOG_ROOM
-            if is_full:
+            if is_full or not self.has_thread():
                 self.dropped += 1
                 return
             self.used += size
         self.waiting.put((line, size))
 
+    def has_thread(self) -> bool:
+        """Whether there is its thread, which begins with the first line if the system lets it."""
+        if self.thread:
+            return True
+        thread = threading.Thread(target=self.run, name="log", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):
+            return False
+        self.thread = thread
+        return True
+
     def close(self) -> None:
         """Write what is left, if that takes no longer than half a second."""
-        self.waiting.put(None)
-        if self.thread.is_alive():
+        if self.thread:
+            self.waiting.put(None)
             self.thread.join(0.5)
         self.output.is_closing = True
 
@@ -13966,17 +14031,24 @@ class TLSConnection:
             raise BlockingIOError("nothing has come") from None
 
     def shutdown(self, how: int) -> None:
-        """Say goodbye as TLS does it, if there is somebody to hear it, then end the connection."""
+        """Say goodbye as TLS does it, then end the connection."""
         if how == socket.SHUT_WR:
-            try:
-                self.sock.unwrap()
-            except (OSError, ValueError):
-                pass  # it wants the other side's answer, which nothing waits for
+            self.say_goodbye()
         socket.socket.shutdown(self.sock, how)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket; with a goodbye, without which the end may be an attacker's (RFC 8446,
+        6.1), unless it is to be reset."""
+        if not self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER):
+            self.say_goodbye()
         self.sock.close()
+
+    def say_goodbye(self) -> None:
+        """Tell the other side that no more comes, if there is somebody to hear it."""
+        try:
+            self.sock.unwrap()
+        except (OSError, ValueError):
+            pass  # it wants the other side's answer, which nothing waits for
 
 
 # === loop ====================================================================
@@ -14035,6 +14107,7 @@ class Selected:
 
         self.selector = selectors.DefaultSelector()
         self.events: Dict[int, int] = {}
+        self.turn = 0  # how many were too many so far
 
     def register(self, number: int, events: int) -> None:
         """Watch a socket."""
@@ -14064,7 +14137,13 @@ class Selected:
         """Numbers of sockets with the events that came in so many seconds."""
         found = []
         patience = None if timeout is None or timeout < 0 else timeout
-        for key, seen in self.selector.select(patience)[:maxevents]:
+        ready = self.selector.select(patience)
+        # It always begins with the same; those that are too many now are the first next time.
+        if len(ready) > maxevents:
+            self.turn += maxevents
+            at = self.turn % len(ready)
+            ready = [*ready[at:], *ready[:at]][:maxevents]
+        for key, seen in ready:
             number = int(key.fd)
             events = self.seen(number, seen)
             if events:
@@ -14209,10 +14288,11 @@ class Loop:
 
     def clear_heap(self) -> None:
         """Leave one time a member in the heap: of closed connections none is to stay."""
-        timed = [member for member in self.members if member.due < INFINITE]
-        for member in timed:
-            member.timer = member.due
-        self.heap = [(member.due, next(self.order), member) for member in timed]
+        self.heap = []
+        for member in self.members:
+            member.timer = member.due  # also of those that wait for no time: theirs has gone
+            if member.due < INFINITE:
+                self.heap.append((member.due, next(self.order), member))
         heapq.heapify(self.heap)
 
     def at(self, due: float, action: Callable[[], None]) -> None:
@@ -14573,17 +14653,18 @@ class Workers:
         self.jobs: "queue.SimpleQueue[Optional[Job]]" = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.started = 0
-        self.idle = 0
+        self.unfinished = 0  # of the work, what waits and what is being done
         self.has_complained = False
 
     def do(self, work: Callable[[], Any], report: Report) -> None:
         """Have something done, and its report told in whatever thread did it."""
         with self.lock:
-            is_needed = self.idle <= self.jobs.qsize() and self.started < self.most
+            self.unfinished += 1
+            is_needed = self.started < min(self.unfinished, self.most)
             if is_needed:
                 self.started += 1
         if is_needed and not self.start() and not self.started:
-            perform(work, report)
+            self.perform(work, report)
             return
         self.jobs.put((work, report))
 
@@ -14604,32 +14685,33 @@ class Workers:
     def run(self) -> None:
         """Do what comes, until it is over."""
         while True:
-            with self.lock:
-                self.idle += 1
             job = self.jobs.get()
-            with self.lock:
-                self.idle -= 1
             if job is None:
                 break
-            perform(*job)
+            self.perform(*job)
             del job  # what came of it is not to be kept until the next one
         with self.lock:
             self.started -= 1
+
+    def perform(self, work: Callable[[], Any], report: Report) -> None:
+        """Do something and tell what came of it."""
+        try:
+            value = work()
+        except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
+            self.tell(report, None, error)
+        else:
+            self.tell(report, value, None)
+
+    def tell(self, report: Report, value: Any, error: Optional[BaseException]) -> None:
+        """Tell what came of it; whoever is told may bring more."""
+        with self.lock:
+            self.unfinished -= 1
+        report(value, error)
 
     def close(self) -> None:
         """Have the threads end once nothing waits any more."""
         for _ in range(self.started):
             self.jobs.put(None)
-
-
-def perform(work: Callable[[], Any], report: Report) -> None:
-    """Do something and tell what came of it."""
-    try:
-        value = work()
-    except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
-        report(None, error)
-    else:
-        report(value, None)
 
 
 # === core ====================================================================
@@ -14638,7 +14720,8 @@ def perform(work: Callable[[], Any], report: Report) -> None:
 
 class Core:
     """What all ports of a process share: settings, mocks, answers, journal, log, TLS, the loop that
-    does it all and the threads for what takes long; `ports` counts those that are open.
+    does it all and the threads for what takes long; `ports` counts those that are open, `ending`
+    those that are closed, but have answers under way.
 
     Raises BadMock if a data directory holds a mock that can't be used, OSError if a certificate
     can't be read or made."""
@@ -14647,7 +14730,7 @@ class Core:
         self.settings = settings
         self.log = Log(settings.log)
         self.max_body = settings.max_body
-        self.ports = 0
+        self.ports = self.ending = 0
         self.mocks = Mocks(settings.data, self.log.say)
         problems = self.mocks.files.load()
         if problems:
@@ -14688,23 +14771,42 @@ class Core:
         try:
             self.loop.run()
         finally:
-            self.workers.close()
-            self.log.close()
-            self.loop.close()
+            self.close()
 
     def run_in_background(self) -> None:
         """Run the loop in a thread, unless it is running already."""
-        if not self.thread and not self.loop.thread:
+        if not self.is_running:
             self.thread = threading.Thread(target=self.run, name="loop", daemon=True)
             self.thread.start()
 
     def end(self) -> None:
-        """Have the loop end; all ports are closed."""
-        self.loop.stop()
+        """Have the loop end, if there is no port any more for which it runs."""
+        if self.is_needed:
+            return
+        if self.is_running:
+            self.loop.stop()
+        else:
+            self.close()
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is a port that is open, or has answers under way."""
+        return self.ports + self.ending > 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the loop runs, or is about to."""
+        return bool(self.loop.thread or self.thread)
+
+    def close(self) -> None:
+        """Give back what it holds of the system; the loop does not run any more."""
+        self.workers.close()
+        self.log.close()
+        self.loop.close()
 
     def wait_for_end(self) -> None:
-        """Wait until the loop has ended, if the last port is closed."""
-        if self.thread and not self.ports:
+        """Wait until the loop has ended, if it is not needed any more."""
+        if self.thread and not self.is_needed:
             self.thread.join(GRACE_SECONDS)
 
     def operations(self, session: str) -> Operations:
@@ -14722,6 +14824,185 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
     # What a client on this machine calls it, and what it was told to listen on.
     names = ["localhost", "127.0.0.1", "::1", settings.host, *settings.tls_name]
     return self_signed(names, settings.tls_cert_out)
+
+
+# === mocks/explosive =========================================================
+# Which regular expressions may take for ever, seen without running them.  Pure.
+
+# Each place of a pattern that takes a letter is a state, each way from one to the next an arrow.
+# Where the same letters lead from a state back to itself in two ways, every letter may double what
+# the engine tries before it gives up (Weber and Seidl, "On the degree of ambiguity of finite
+# automata", 1991).
+
+
+MOST_STATES = 150  # of larger ones nothing is said: it would take too long
+MANY_TIMES = 10  # from so many repetitions on they count as any number
+USUAL = "aA0_- .\n\té"  # letters to try beside those of the pattern
+CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
+
+Ends = Tuple[bool, List[int], List[int]]  # whether it may be empty, its first and last states
+NOTHING_TO_READ: Ends = (True, [], [])
+
+
+class Automaton:
+    """The states of a regular expression, the letters that each takes, and its arrows; an arrow
+    that is there twice stands for two ways."""
+
+    def __init__(self, pattern: "re.Pattern[str]") -> None:
+        tree = PARSER.parse(pattern.pattern, pattern.flags)
+        self.flags = pattern.flags
+        self.letters = frozenset(USUAL) | frozenset(pattern.pattern)
+        self.taken: List[FrozenSet[str]] = []
+        self.arrows: List[List[int]] = []
+        self.last = self.sequence(tree)[2]
+
+    def state(self, taken: Iterable[str]) -> Ends:
+        """A new state, which takes these letters."""
+        self.taken.append(frozenset(taken))
+        self.arrows.append([])
+        number = len(self.taken) - 1
+        return False, [number], [number]
+
+    def join(self, sources: Iterable[int], targets: Iterable[int]) -> None:
+        """Arrows from all of some states to all of others."""
+        for source in sources:
+            self.arrows[source] += targets
+
+    def sequence(self, tree: Any) -> Ends:
+        """What follows each other."""
+        is_empty, first, last = NOTHING_TO_READ
+        for operation, value in tree:
+            may_miss, begins, ends = self.piece(operation.name, value)
+            self.join(last, begins)
+            if is_empty:
+                first = first + begins
+            if may_miss:
+                ends = last + ends
+            is_empty, last = is_empty and may_miss, ends
+        return is_empty, first, last
+
+    def piece(self, name: str, value: Any) -> Ends:
+        """One operation of a parsed regular expression."""
+        if name in REPEATS:
+            return self.repetition(*value)
+        if name == "SUBPATTERN":
+            return self.sequence(value[3])
+        if name == "BRANCH":
+            found = [self.sequence(one) for one in value[1]]
+            first = [state for one in found for state in one[1]]
+            return any(one[0] for one in found), first, [end for one in found for end in one[2]]
+        if name in ("ASSERT", "ASSERT_NOT"):
+            self.sequence(value[1])  # for itself: nothing follows what is looked at
+        if name == "AT" and "BEGINNING" not in value.name:
+            return self.state(())  # what takes no letter may still fail
+        if name in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
+            return self.state(letter for letter in self.letters if self.takes(name, value, letter))
+        return NOTHING_TO_READ
+
+    def repetition(self, least: int, most: int, tree: Any) -> Ends:
+        """Something repeated."""
+        is_empty, first, last = self.sequence(tree)
+        if most >= MANY_TIMES:
+            self.join(last, first)
+        return is_empty or not least, first, last
+
+    def takes(self, name: str, value: Any, letter: str) -> bool:
+        """Whether a piece that is one letter may be this one."""
+        if name == "ANY":
+            return letter != "\n" or bool(self.flags & re.DOTALL)
+        if name == "IN":
+            is_negated = bool(value[0][0].name == "NEGATE")
+            return is_negated != any(self.takes(one.name, more, letter) for one, more in value)
+        if name == "RANGE":
+            return bool(value[0] <= ord(letter) <= value[1])
+        if name == "CATEGORY":
+            kind, is_negated = value.name.split("_")[-1], "_NOT_" in value.name
+            return is_negated != bool(re.match(CATEGORIES[kind], letter))
+        is_equal = bool(value == ord(letter))
+        return name != "NEGATE" and is_equal == (name == "LITERAL")
+
+    # --- what it may take ---
+
+    def reached(self, starts: Iterable[int], letter: str = "") -> Set[int]:
+        """The states that arrows lead to; with a letter only by those that take it."""
+        found: Set[int] = set()
+        waiting = list(starts)
+        while waiting:
+            for target in self.arrows[waiting.pop()]:
+                if target not in found and (not letter or letter in self.taken[target]):
+                    found.add(target)
+                    waiting.append(target)
+        return found
+
+    def doubling(self) -> bool:
+        """Whether the same letters lead from a state to itself in two ways, and what comes behind
+        it may fail."""
+        after = [self.reached([state]) for state in range(len(self.taken))]
+        seen: Set[int] = set()
+        for state in range(len(self.taken)):
+            circle = {other for other in after[state] if state in after[other]}
+            is_new = state in circle and state not in seen
+            if is_new and not circle & set(self.last) and self.splits(circle):
+                return True
+            seen |= circle
+        return False
+
+    def chained(self) -> bool:
+        """Whether three repetitions that follow each other may share the same letters, and what
+        comes behind them may fail: the time grows with the cube of a text's length."""
+        for letter in self.letters:
+            beyond = {state: self.reached([state], letter) for state in range(len(self.taken))}
+            loops = [state for state in beyond if state in beyond[state]]
+            later = {
+                one: [two for two in loops if two in beyond[one] and one not in beyond[two]]
+                for one in loops
+            }
+            if any(set(later[two]) - set(self.last) for one in loops for two in later[one]):
+                return True
+        return False
+
+    def splits(self, circle: Set[int]) -> bool:
+        """Whether two ways part at a state of a circle and meet again."""
+        pairs: Dict[Tuple[int, int], Set[Tuple[int, int]]] = {}  # backwards
+        waiting = [(state, state) for state in circle]
+        known = set(waiting)
+        while waiting:
+            one, other = waiting.pop()
+            for pair in self.steps(one, other, circle):
+                pairs.setdefault(pair, set()).add((one, other))
+                if pair not in known:
+                    known.add(pair)
+                    waiting.append(pair)
+        if any(len(set(self.arrows[one]) & circle) < self.inside(one, circle) for one in circle):
+            return True
+        waiting = [(state, state) for state in circle]
+        back: Set[Tuple[int, int]] = set()
+        while waiting:
+            before = pairs.get(waiting.pop(), set()) - back
+            back |= before
+            waiting += before
+        return any(one != other for one, other in back)
+
+    def inside(self, state: int, circle: Set[int]) -> int:
+        """How many ways there are from a state to others of its circle."""
+        return sum(target in circle for target in self.arrows[state])
+
+    def steps(self, one: int, other: int, circle: Set[int]) -> List[Tuple[int, int]]:
+        """Where the same letter leads from two states."""
+        return [
+            (first, second)
+            for first in set(self.arrows[one]) & circle
+            for second in set(self.arrows[other]) & circle
+            if self.taken[first] & self.taken[second]
+        ]
+
+
+def may_explode(pattern: "re.Pattern[str]") -> bool:
+    """Whether there are texts on which it takes far longer than they are long."""
+    automaton = Automaton(pattern)
+    if len(automaton.taken) > MOST_STATES:
+        return False
+    return automaton.doubling() or automaton.chained()
 
 
 # === bodies ==================================================================
@@ -14950,7 +15231,7 @@ class Channel(Member, BaseHTTPRequestHandler):
     def happened(self, events: int) -> None:
         """Something has happened on the socket."""
         if self.task is None:
-            self.readable()
+            self.look()
         elif events & ((self.waits or 0) | OVER):
             self.go(events)
 
@@ -14967,6 +15248,14 @@ class Channel(Member, BaseHTTPRequestHandler):
             self.go(WOKEN)
 
     # --- the task ---
+
+    def look(self) -> None:
+        """Look at what has come while there is no task."""
+        try:
+            self.readable()
+        except Exception as error:  # noqa: BLE001  it costs one connection, not all of them
+            self.loop.complain(error)
+            self.close()
 
     def readable(self) -> None:
         """There is something to read, or the client has closed, while there is no task."""
@@ -15022,7 +15311,7 @@ class Channel(Member, BaseHTTPRequestHandler):
     def next_request(self, mark: int) -> None:
         """Go on with a request that was read by TLS already."""
         if self.task is None and self.mark == mark:
-            self.readable()
+            self.look()
 
     def close(self, how: str = "client_closed") -> None:
         """End the connection; a task that is under way is told how."""
@@ -15078,22 +15367,17 @@ class Channel(Member, BaseHTTPRequestHandler):
                 return
             left = memoryview(left)[taken:]
 
-    def send_step(self, step: Send) -> Waiting[None]:
+    def send_rest(self, step: Send, taken: int) -> Waiting[None]:
         """Write what the client did not take at once, and count the events that it has got."""
         sent = self.sent
-        sent.bytes -= step.head  # what is counted is the body
-        before = sent.bytes
+        before = sent.bytes - step.head  # what is counted is the body
+        sent.bytes = before + taken
         try:
-            yield from self.write(step.data)
+            yield from self.write(memoryview(step.data)[taken:])
         finally:
             sent.events += bisect_right(step.ends, sent.bytes - before)
 
     # --- waits ---
-
-    def pause(self, due: float) -> Waiting[None]:
-        """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        if (yield GONE, due) != TIME:
-            raise Vanished(self.how_it_left())
 
     def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[None]:
         """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
@@ -15112,6 +15396,7 @@ class Channel(Member, BaseHTTPRequestHandler):
                 gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
         finally:
             gate.wake = lambda: None
+            self.mark += 1  # it may have opened meanwhile, which is not to end the next wait
 
     def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
         """Have something done in a thread of its own, for it takes long; the client's end is not
@@ -15126,10 +15411,14 @@ class Channel(Member, BaseHTTPRequestHandler):
         self.server.core.workers.do(work, tell)
         yield None, INFINITE
         value, error = outcome
-        if error is not None:
+        if error is None:
+            result: Value = value
+            return result
+        try:
             raise error
-        result: Value = value
-        return result
+        finally:
+            del error  # its traceback has this frame: neither is to keep the other
+            outcome.clear()
 
     def how_it_left(self) -> str:
         """What the journal says of a client that left in a pause."""
@@ -15306,9 +15595,9 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
     if not isinstance(frames, tuple) or unusual:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
-    elif pace.between:
+    elif pace.between and sum(map(frame_size, frames)) <= LONG:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-    elif pace.first or delivery.fault:  # which may come between any two events
+    elif pace.first or pace.between or delivery.fault:  # which may come between any two events
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
     else:
         yield from unpaced_chunks(frames, chunked)
@@ -15544,7 +15833,7 @@ class Handler(Channel):
         if self.server.core.tls:
             self.begin(self.shake_hands())
         else:
-            self.readable()
+            self.look()
 
     def shake_hands(self) -> Waiting[bool]:
         """Begin TLS; whether the client did."""
@@ -15599,7 +15888,7 @@ class Handler(Channel):
             if taken == len(data):
                 core.journal.add_again(again)
         if taken != len(data):
-            self.begin(self.send_rest(repeat, entry_of(again), data, taken, started))
+            self.begin(self.finish_repeat(repeat, entry_of(again), data, taken, started))
             return
         if core.log.mode != "off":
             core.log.request(entry_of(again, "complete"))
@@ -15610,23 +15899,21 @@ class Handler(Channel):
         else:
             self.rest()
 
-    def send_rest(
+    def finish_repeat(
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
         self.server.core.journal.add(entry)
-        step = repeat.step(data)
-        self.sent = entry.sent = Sent(taken - step.head)
+        self.sent = entry.sent = Sent()
         ended = "fault"
         try:
-            yield from self.write(memoryview(data)[taken:])
+            yield from self.send_rest(repeat.step(data), taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
         except OSError:
             ended = "client_reset"
         finally:
-            entry.sent.events = bisect_right(step.ends, self.sent.bytes + step.head)
             self.note_end(entry, ended, started)
         if ended != "complete":
             return False
@@ -15697,7 +15984,7 @@ class Handler(Channel):
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
-        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
+        self.server.core.trimming.freed(len(request.body) + answered.weight)
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again
@@ -15794,6 +16081,7 @@ class Handler(Channel):
             return b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
+            self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
         size = CHUNKS_SIZE if isinstance(reader, ChunkedBody) else READ_SIZE
@@ -15905,11 +16193,20 @@ class Handler(Channel):
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
+        send, sent = self.connection.send, self.sent
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
-                yield from self.send_step(step)
+                try:
+                    taken = send(step.data, DONT_WAIT)
+                except BlockingIOError:
+                    taken = 0
+                if taken == len(step.data):
+                    sent.bytes += taken - step.head
+                    sent.events += len(step.ends)
+                else:
+                    yield from self.send_rest(step, taken)
                 since_turn += 1
                 is_much = len(step.data) > JOINED // 2 or since_turn >= SMALL_WRITES
                 if is_much and not step.last:
@@ -15918,7 +16215,8 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                yield from self.pause(due)
+                if (yield GONE, due) != TIME:
+                    raise Vanished(self.how_it_left())
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.wait_for(self.gate)
@@ -15931,23 +16229,6 @@ class Handler(Channel):
                 raise Broke(step.how)
             else:
                 yield TURN, 0.0
-
-
-def own_headers(request: Request, answered: Answered) -> Headers:
-    """Headers for a page in a browser: it may call the providers' paths, but of the control API
-    none but its own."""
-    if "origin" not in request.headers or answered.control:
-        return ()
-    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
-
-
-def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
-    """What work wants next, or what it gives in the end."""
-    try:
-        return next(work)
-    except StopIteration as stop:
-        answered: Answered = stop.value
-        return answered
 
 
 # === listener ================================================================
@@ -15990,6 +16271,7 @@ class Listener(Member):
     def open(self) -> None:
         """Begin to accept."""
         self.is_open = True
+        self.listening.setblocking(False)
         self.hold_back()
         self.loop.members.add(self)
         self.loop.watch(self, READABLE)
@@ -16160,18 +16442,21 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     ) -> None:
         values = read_keywords(locals())  # all of the above, by the names that the table has
         port, host = values.pop("port"), values["host"]
-        if core is None:
-            core = Core(Settings(**values))
-        self.core = core
-        self.operations = core.operations("")
+        self.core = core or Core(Settings(**values))
+        self.operations = self.core.operations("")
         self.host = host
         self.stopped = threading.Event()
         self.connections: Set[Handler] = set()
-        self.address_family = first_family(host, port)
-        super().__init__((host, port), Handler)
-        self.listener = Listener(core.loop, self.socket, self.process_request, core.log.say)
+        try:
+            self.address_family = first_family(host, port)
+            super().__init__((host, port), Handler)
+        except (OSError, UnicodeError):  # UnicodeError: a host that is no name
+            if not core:
+                self.core.close()
+            raise
+        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
-        core.ports += 1
+        self.core.ports += 1
 
     @property
     def url(self) -> str:
@@ -16202,7 +16487,6 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         # Inherited by the connections, so that none needs a call of its own for it.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.bind(self.server_address)
-        self.socket.setblocking(False)
         self.server_address = self.socket.getsockname()
         # HTTPServer's own, for those who use it as one.
         self.server_name = str(self.server_address[0])
@@ -16226,7 +16510,13 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.stopped.wait()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection: what ThreadingHTTPServer starts a thread for, the loop does."""
+        """Serve one connection, as of `handle_request()`: what ThreadingHTTPServer starts a thread
+        for, the loop does."""
+        self.core.loop.call(self.serve, request, client_address)
+        self.core.run_in_background()
+
+    def serve(self, request: Any, client_address: Any) -> None:
+        """The same, in the loop's thread."""
         try:
             self.finish_request(request, client_address)
         except Exception as error:  # noqa: BLE001  it costs one connection
@@ -16252,9 +16542,8 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         loop = self.core.loop
         if self.stopped.is_set():
             return
-        if not loop.thread and not self.core.thread:  # it was never started
+        if not self.core.is_running:  # none of its ports was ever started
             self.begin_to_close(0.0)
-            loop.close()
             return
         loop.call(self.begin_to_close, grace)
         if loop.thread != threading.get_ident():
@@ -16267,10 +16556,11 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             return
         self.stopping = True
         self.core.ports -= 1
+        self.core.ending += 1
         if not self.core.ports:
             self.core.journal.close()
         self.listener.close()
-        self.server_close()
+        super().server_close()
         for connection in list(self.connections):
             if not connection.is_busy:
                 connection.close("shutdown")
@@ -16287,13 +16577,20 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.connections.discard(connection)
         if not self.stopping or self.connections or self.stopped.is_set():
             return
-        if not self.core.ports:
-            self.core.end()
+        self.core.ending -= 1
+        self.core.end()
         self.stopped.set()
 
     def shutdown(self) -> None:
         """The same as `close()`, under socketserver's name."""
         self.close()
+
+    def server_close(self) -> None:
+        """The same once more: the loop must not wait for a socket that is closed."""
+        if hasattr(self, "listener"):
+            self.close()
+        else:  # it could not listen
+            super().server_close()
 
 
 def first_family(host: str, port: int) -> socket.AddressFamily:
@@ -16329,6 +16626,9 @@ class SessionView(SessionMethods):
 
 
 SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+
+
+MOST_DESCRIPTORS = 65536  # that are asked of the system
 
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
@@ -16426,9 +16726,25 @@ def check_mocks(directories: Sequence[str]) -> int:
     """Print what is wrong with the mocks; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
-    for problem in problems or [f"{len(mocks.from_files)} mocks, nothing wrong"]:
-        print(problem, file=sys.stderr)
+    doubtful = doubts(mocks.from_files)
+    summary = f"{len(mocks.from_files)} mocks, nothing wrong"
+    if doubtful:
+        summary = f"{len(mocks.from_files)} mocks, {len(doubtful)} doubtful"
+    for line in problems or [*doubtful, summary]:
+        print(line, file=sys.stderr)
     return 2 if problems else 0
+
+
+def doubts(mocks: Sequence[Mock]) -> List[str]:
+    """What of mocks that can be used may not do what is meant."""
+    return [
+        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
+        "on some texts; it is then given up"
+        for mock in mocks
+        for condition in mock.conditions
+        for expression in condition.expressions
+        if may_explode(expression.pattern)
+    ]
 
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
@@ -16456,6 +16772,7 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
+    raise_descriptor_limit()
     servers = serve(options)
     core = servers[0].core
 
@@ -16487,6 +16804,22 @@ def run(options: Mapping[str, Any]) -> int:
     finally:
         WATCHDOG.unwatch()
     return 0
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as may be had: each connection needs one, and 1,024 is the usual
+    limit."""
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MOST_DESCRIPTORS
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ImportError, OSError, ValueError):
+        pass  # Windows, or a system that says no
 
 
 def warn(core: Core) -> None:

@@ -78,6 +78,17 @@ def test_the_heap_holds_no_more_than_what_is_waited_for(loop: m.Loop) -> None:
     assert [(due, waiting) for due, _, waiting in loop.heap] == [(kept.due, kept)]
 
 
+def test_a_time_that_was_cleared_out_keeps_no_later_one_back(loop: m.Loop) -> None:
+    notes: List[Any] = []
+    now = time.monotonic()
+    waiting = member(loop, notes, "waiting", now - 1)
+    waiting.due = m.INFINITE  # it waits for no time, but for a gate
+    loop.clear_heap()
+    loop.set_due(waiting, now)
+    loop.do_due()
+    assert notes == ["waiting"]
+
+
 def test_an_alarm_goes_off_once(loop: m.Loop) -> None:
     notes: List[Any] = []
     loop.at(0.0, lambda: notes.append("rang"))
@@ -175,6 +186,20 @@ def test_bytes_are_no_end_where_only_the_end_is_waited_for(loop: m.Loop) -> None
         loop.go_round()
         assert notes[2:] == [("", m.WRITABLE)]
         loop.watch(watching, None)
+
+
+def test_without_epoll_each_of_many_has_its_turn() -> None:
+    poller = m.Selected()
+    pairs = [socket.socketpair() for _ in range(5)]
+    for near, far in pairs:
+        poller.register(near.fileno(), m.READABLE)
+        far.send(b"x")
+    told = {number for _ in range(5) for number, _ in poller.poll(0, 2)}
+    assert told == {near.fileno() for near, _ in pairs}
+    poller.close()
+    for pair in pairs:
+        for one in pair:
+            one.close()
 
 
 @pytest.fixture

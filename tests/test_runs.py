@@ -45,13 +45,14 @@ def test_events_are_alike_but_for_their_texts() -> None:
 def test_a_part_streams_in_pieces(part: Any, size: int, pieces: List[str]) -> None:
     reply = m.Reply((part,), "stop", m.Usage(1, 1), "model", chunk_size=size)
     (run,) = m.walk(reply)
-    assert run.pieces == pieces
-    assert run.texts == [piece for piece in pieces if piece]
+    assert list(run.pieces) == pieces
+    assert list(run.texts) == [piece for piece in pieces if piece]
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "a", "a b", " a b", "a b ", "a  b", "a\nb c", "ü\u00a0b c"]
-)
-def test_words_are_cut_alike_whichever_spaces_are_between_them(text: str) -> None:
-    assert m.pieces(text, 0) == m.WORDS.findall(text)
-    assert "".join(m.pieces(text, 0)) == text
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_long_text_is_cut_as_it_is_asked_for_and_a_short_one_once(size: int) -> None:
+    text = "one two " * 5000
+    cut = m.pieces(text, size)
+    assert isinstance(cut, m.CutText) and "".join(cut) == text
+    assert list(cut)[:3] == list(m.pieces(text[:100], size))[:3]
+    assert m.pieces(text[:100], size) is m.pieces(text[:100], size)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import functools
 import time
-from bisect import bisect_right
-from typing import Iterable, Optional, Tuple, Union
+from typing import Iterable, Optional, Tuple
 
-from .answered import Answered, asked_of
+from .answered import Answered, advanced, asked_of, own_headers
 from .bodies import ChunkedBody, body_reader
 from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
 from .entries import Asked, Entry, Sent, entry_of
 from .errors import Refused, line_of, shown
-from .gates import ASIDE, Gate, Wanting, Work
+from .gates import ASIDE, Gate, Work
 from .handshake import sealed
 from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import JOINED, LONG, Headers
-from .loop import TURN
+from .loop import TIME, TURN
 from .records import replace
 from .repeats import MARKS, Repeat, repeat_of
-from .sockets import DONT_WAIT, READABLE, Broke, Vanished, has_more
+from .sockets import DONT_WAIT, GONE, READABLE, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
 from .values import Hold, Request, Response
@@ -40,7 +39,7 @@ class Handler(Channel):
         if self.server.core.tls:
             self.begin(self.shake_hands())
         else:
-            self.readable()
+            self.look()
 
     def shake_hands(self) -> Waiting[bool]:
         """Begin TLS; whether the client did."""
@@ -95,7 +94,7 @@ class Handler(Channel):
             if taken == len(data):
                 core.journal.add_again(again)
         if taken != len(data):
-            self.begin(self.send_rest(repeat, entry_of(again), data, taken, started))
+            self.begin(self.finish_repeat(repeat, entry_of(again), data, taken, started))
             return
         if core.log.mode != "off":
             core.log.request(entry_of(again, "complete"))
@@ -106,23 +105,21 @@ class Handler(Channel):
         else:
             self.rest()
 
-    def send_rest(
+    def finish_repeat(
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
         self.server.core.journal.add(entry)
-        step = repeat.step(data)
-        self.sent = entry.sent = Sent(taken - step.head)
+        self.sent = entry.sent = Sent()
         ended = "fault"
         try:
-            yield from self.write(memoryview(data)[taken:])
+            yield from self.send_rest(repeat.step(data), taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
         except OSError:
             ended = "client_reset"
         finally:
-            entry.sent.events = bisect_right(step.ends, self.sent.bytes + step.head)
             self.note_end(entry, ended, started)
         if ended != "complete":
             return False
@@ -193,7 +190,7 @@ class Handler(Channel):
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
-        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
+        self.server.core.trimming.freed(len(request.body) + answered.weight)
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again
@@ -290,6 +287,7 @@ class Handler(Channel):
             return b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
+            self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
         size = CHUNKS_SIZE if isinstance(reader, ChunkedBody) else READ_SIZE
@@ -401,11 +399,20 @@ class Handler(Channel):
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
+        send, sent = self.connection.send, self.sent
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
-                yield from self.send_step(step)
+                try:
+                    taken = send(step.data, DONT_WAIT)
+                except BlockingIOError:
+                    taken = 0
+                if taken == len(step.data):
+                    sent.bytes += taken - step.head
+                    sent.events += len(step.ends)
+                else:
+                    yield from self.send_rest(step, taken)
                 since_turn += 1
                 is_much = len(step.data) > JOINED // 2 or since_turn >= SMALL_WRITES
                 if is_much and not step.last:
@@ -414,7 +421,8 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                yield from self.pause(due)
+                if (yield GONE, due) != TIME:
+                    raise Vanished(self.how_it_left())
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.wait_for(self.gate)
@@ -427,20 +435,3 @@ class Handler(Channel):
                 raise Broke(step.how)
             else:
                 yield TURN, 0.0
-
-
-def own_headers(request: Request, answered: Answered) -> Headers:
-    """Headers for a page in a browser: it may call the providers' paths, but of the control API
-    none but its own."""
-    if "origin" not in request.headers or answered.control:
-        return ()
-    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
-
-
-def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
-    """What work wants next, or what it gives in the end."""
-    try:
-        return next(work)
-    except StopIteration as stop:
-        answered: Answered = stop.value
-        return answered

@@ -43,7 +43,7 @@ FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 HEADER_NAME = re.compile(TOKEN.decode())
-is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
 NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
 
 
@@ -344,6 +344,13 @@ def check_transfer(head: Head) -> None:
 
 
 # --- response heads ---
+
+
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
 
 
 def field_lines(headers: Headers) -> bytes:

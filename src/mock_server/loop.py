@@ -66,6 +66,7 @@ class Selected:
 
         self.selector = selectors.DefaultSelector()
         self.events: Dict[int, int] = {}
+        self.turn = 0  # how many were too many so far
 
     def register(self, number: int, events: int) -> None:
         """Watch a socket."""
@@ -95,7 +96,13 @@ class Selected:
         """Numbers of sockets with the events that came in so many seconds."""
         found = []
         patience = None if timeout is None or timeout < 0 else timeout
-        for key, seen in self.selector.select(patience)[:maxevents]:
+        ready = self.selector.select(patience)
+        # It always begins with the same; those that are too many now are the first next time.
+        if len(ready) > maxevents:
+            self.turn += maxevents
+            at = self.turn % len(ready)
+            ready = [*ready[at:], *ready[:at]][:maxevents]
+        for key, seen in ready:
             number = int(key.fd)
             events = self.seen(number, seen)
             if events:
@@ -240,10 +247,11 @@ class Loop:
 
     def clear_heap(self) -> None:
         """Leave one time a member in the heap: of closed connections none is to stay."""
-        timed = [member for member in self.members if member.due < INFINITE]
-        for member in timed:
-            member.timer = member.due
-        self.heap = [(member.due, next(self.order), member) for member in timed]
+        self.heap = []
+        for member in self.members:
+            member.timer = member.due  # also of those that wait for no time: theirs has gone
+            if member.due < INFINITE:
+                self.heap.append((member.due, next(self.order), member))
         heapq.heapify(self.heap)
 
     def at(self, due: float, action: Callable[[], None]) -> None:

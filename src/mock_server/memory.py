@@ -6,10 +6,11 @@ import threading
 from typing import Any, Dict, Hashable, Iterator, Mapping, Optional, Set, Tuple
 
 from .answered import Answered, body_size
+from .plans import frame_size
 from .records import replace
 from .sizes import walked_size
 from .values import Request
-from .writing import ahead, frame_size
+from .writing import ahead
 
 MEMORY_ROOM = 8 * 1024 * 1024  # bytes of memory that answers of all sessions may take
 ANSWER_ROOM = 1024 * 1024  # and one of them

@@ -13,8 +13,18 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 from .codings import negotiated, takes_identity
 from .faults import breaks, broken
 from .http import FRAMING_HEADERS, NO_BODY, head_bytes
-from .limits import JOINED, Headers
-from .plans import TRAILER, USUAL_PLAN, Group, chunk, coalesced, cut_up, gzip_body, gzip_groups
+from .limits import JOINED, LONG, Headers
+from .plans import (
+    TRAILER,
+    USUAL_PLAN,
+    Group,
+    chunk,
+    coalesced,
+    cut_up,
+    frame_size,
+    gzip_body,
+    gzip_groups,
+)
 from .steps import Exchange, Send, Step, Wait
 from .values import Breath, Delivery, Frame, Hold, Pace, Plan, Response
 
@@ -158,9 +168,9 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
     if not isinstance(frames, tuple) or unusual:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
-    elif pace.between:
+    elif pace.between and sum(map(frame_size, frames)) <= LONG:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-    elif pace.first or delivery.fault:  # which may come between any two events
+    elif pace.first or pace.between or delivery.fault:  # which may come between any two events
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
     else:
         yield from unpaced_chunks(frames, chunked)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
+from typing import Callable, Iterable, Iterator, List, Tuple
 
 from ..jsons import compact, utf8
 from ..limits import Json
@@ -18,20 +18,38 @@ from ..values import Embedding, Part, Reply, ToolCall
 # --- pieces of a reply ---
 
 WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+KEPT_TEXT = 32 * 1024  # characters; its words take ten times as much memory
 ARGUMENT_PIECES = re.compile(r"\w+|\W+")
 
 
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text."""
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    if words is WORDS:
-        # Most texts have single spaces, and are cut in a fraction of the time.
-        found = text.split()
-        spaced = [" " + word for word in found]
-        if "".join(spaced)[1:] == text:
-            return found[:1] + spaced[1:]
-    return words.findall(text)
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Iterable[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text.
+
+    False where there are none.  Those of a long text are cut as they are asked for: a hundred
+    streams of it are not to hold a hundred times all its words."""
+    if len(text) > KEPT_TEXT:
+        return CutText(text, size, words)
+    return known_pieces(text, size, words)
+
+
+class CutText:
+    """The pieces of a long text, cut as they are asked for."""
+
+    def __init__(self, text: str, size: int, words: "re.Pattern[str]") -> None:
+        self.text, self.size, self.words = text, size, words
+
+    def __iter__(self) -> Iterator[str]:
+        text, size = self.text, self.size
+        if size:
+            return (text[at : at + size] for at in range(0, len(text), size))
+        return (match.group() for match in self.words.finditer(text))
+
+
+# The same text of a mock streams over and over.
+@functools.lru_cache(maxsize=32)
+def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, ...]:
+    """The pieces of a text that is not long."""
+    return tuple(CutText(text, size, words))
 
 
 @record
@@ -46,21 +64,21 @@ class Run:
     first: bool
 
     @property
-    def texts(self) -> List[str]:
+    def texts(self) -> Iterable[str]:
         """The text in pieces, none of them empty."""
         if isinstance(self.part, ToolCall):
             return pieces(self.text, self.size, ARGUMENT_PIECES)
         return pieces(self.text, self.size)
 
     @property
-    def pieces(self) -> List[str]:
+    def pieces(self) -> Iterable[str]:
         """The same, but for one empty piece where there is no text."""
         return self.texts or [""]
 
 
 # What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
 # it is zip(texts, numbers): the other way round each run would cost a number more.
-Texts = Sequence[str]
+Texts = Iterable[str]
 ONCE = ("",)  # for an event without a hole
 
 

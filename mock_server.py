@@ -3739,6 +3739,17 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     return delta
 
 
+def new_fingerprint(model: str) -> Optional[str]:
+    """A model's fingerprint; reasoning models have none (2.4)."""
+    if is_reasoning_model(model):
+        return None
+    return "fp_" + token(model, 10, HEX)
+
+
+SHORT_NAME = 100  # characters of what is kept
+known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
+
+
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
@@ -3754,11 +3765,9 @@ class ChatCompletion(ChatRequest):
         }
 
     def tail(self, call: Call) -> Dict[str, Json]:
-        """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
-        fingerprint = None
-        if not is_reasoning_model(call.model):
-            fingerprint = "fp_" + token(call.model, 10, HEX)
-        return {"service_tier": "default", "system_fingerprint": fingerprint}
+        """Tier and fingerprint."""
+        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
+        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, of all choices together."""
@@ -6130,14 +6139,32 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         thoughts = ["thought" in part for part in parts]
         stop: Optional[str] = None
         shared = self.envelope(call, reply, [], {})
+        stencils = self.stencils(call, shared)
         for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
             last = number == len(parts)
             if last:
                 stop = google_finish_reason(reply)
             usage = self.usage(spent, last)
+            if not last and part.keys() == {"text"} and stencils:
+                for stencil in stencils:
+                    yield "", stencil.filled(part["text"], usage)
+                continue
             for index in range(call.choices):
                 candidate = self.candidate(call, index, [part], stop, False)
                 yield "", {**shared, "candidates": [candidate], "usageMetadata": usage}
+
+    def stencils(self, call: Call, shared: Dict[str, Json]) -> List[Stencil]:
+        """For each choice what its events are alike in, but for a text and the tokens spent; none
+        for an array, whose elements are indented."""
+        framing = self.framing(call)
+        if not isinstance(framing, SSE):
+            return []
+        made = []
+        for index in range(call.choices):
+            candidate = self.candidate(call, index, [{"text": hole(0)}], None, False)
+            event = {**shared, "candidates": [candidate], "usageMetadata": hole(1)}
+            made.append(Stencil(event, framing.layout))
+        return made
 
 
 class GeminiCountTokens(Gemini):
@@ -11140,6 +11167,8 @@ WINDOWS = 64  # of a long piece so many are looked at for the rarest
 
 WORTH = 5  # so many letters are looked at in the time that one mock takes
 
+FEW_MOCKS = 4  # are all tried in the time that the shelves take
+
 FEW_VALUES = ("provider", "operation", "api")  # by these is filed what asks for nothing else
 
 Filed = Tuple[int, Mock]  # with its place in the matching order
@@ -11286,6 +11315,8 @@ class Index:
 
     def candidates(self, call: Call) -> List[Mock]:
         """The mocks that may match, in order."""
+        if len(self.mocks) <= FEW_MOCKS:
+            return list(self.mocks)
         return [mock for _, mock in self.shelves.found(call)]
 
 
@@ -15333,7 +15364,7 @@ class Channel(Member, BaseHTTPRequestHandler):
 
     def write(self, data: Union[bytes, memoryview]) -> Waiting[None]:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        left = memoryview(data)
+        left = data
         while left:
             try:
                 taken = self.connection.send(left, DONT_WAIT)
@@ -15345,7 +15376,9 @@ class Channel(Member, BaseHTTPRequestHandler):
                     raise Vanished("client_closed") from None
                 continue
             self.sent.bytes += taken
-            left = left[taken:]
+            if taken == len(left):
+                return
+            left = memoryview(left)[taken:]
 
     def send_rest(self, step: Send, taken: int) -> Waiting[None]:
         """Write what the client did not take at once, and count the events that it has got."""
@@ -15471,7 +15504,7 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
     # The mock's own body is in that coding already.
-    if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
+    if "content-encoding" in [name.lower() for name, _ in delivery.headers]:
         return "identity"
     coding = negotiated(accept)
     if coding == "gzip" and response.frames is None and takes_identity(accept):

@@ -230,7 +230,7 @@ class Channel(Member, BaseHTTPRequestHandler):
 
     def write(self, data: Union[bytes, memoryview]) -> Waiting[None]:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        left = memoryview(data)
+        left = data
         while left:
             try:
                 taken = self.connection.send(left, DONT_WAIT)
@@ -242,7 +242,9 @@ class Channel(Member, BaseHTTPRequestHandler):
                     raise Vanished("client_closed") from None
                 continue
             self.sent.bytes += taken
-            left = left[taken:]
+            if taken == len(left):
+                return
+            left = memoryview(left)[taken:]
 
     def send_rest(self, step: Send, taken: int) -> Waiting[None]:
         """Write what the client did not take at once, and count the events that it has got."""

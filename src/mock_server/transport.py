@@ -64,7 +64,7 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
     # The mock's own body is in that coding already.
-    if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
+    if "content-encoding" in [name.lower() for name, _ in delivery.headers]:
         return "identity"
     coding = negotiated(accept)
     if coding == "gzip" and response.frames is None and takes_identity(accept):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -94,6 +95,17 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     return delta
 
 
+def new_fingerprint(model: str) -> Optional[str]:
+    """A model's fingerprint; reasoning models have none (2.4)."""
+    if is_reasoning_model(model):
+        return None
+    return "fp_" + token(model, 10, HEX)
+
+
+SHORT_NAME = 100  # characters of what is kept
+known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
+
+
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
@@ -109,11 +121,9 @@ class ChatCompletion(ChatRequest):
         }
 
     def tail(self, call: Call) -> Dict[str, Json]:
-        """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
-        fingerprint = None
-        if not is_reasoning_model(call.model):
-            fingerprint = "fp_" + token(call.model, 10, HEX)
-        return {"service_tier": "default", "system_fingerprint": fingerprint}
+        """Tier and fingerprint."""
+        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
+        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, of all choices together."""

@@ -45,5 +45,18 @@ def test_events_are_alike_but_for_their_texts() -> None:
 def test_a_part_streams_in_pieces(part: Any, size: int, pieces: List[str]) -> None:
     reply = m.Reply((part,), "stop", m.Usage(1, 1), "model", chunk_size=size)
     (run,) = m.walk(reply)
-    assert run.pieces == pieces
+    assert list(run.pieces) == pieces
     assert run.texts == [piece for piece in pieces if piece]
+
+
+@pytest.mark.parametrize("size", [0, 1, 3])
+def test_the_pieces_of_a_long_text_are_made_one_by_one(size: int, monkeypatch: Any) -> None:
+    text = " one two\n three "
+    usual = list(m.pieces(text, size))
+    monkeypatch.setitem(m.pieces.__globals__, "ONE_BY_ONE", 3)
+    later = m.pieces(text, size)
+    assert iter(later) is later and list(later) == usual
+
+
+def test_the_last_text_is_known() -> None:
+    assert list(m.with_last("ab")) == [("a", False), ("b", True)]

@@ -109,7 +109,7 @@ class Channel(Member, BaseHTTPRequestHandler):
     def happened(self, events: int) -> None:
         """Something has happened on the socket."""
         if self.task is None:
-            self.readable()
+            self.wake()
         elif events & ((self.waits or 0) | OVER):
             self.go(events)
 
@@ -181,7 +181,15 @@ class Channel(Member, BaseHTTPRequestHandler):
     def next_request(self, mark: int) -> None:
         """Go on with a request that was read by TLS already."""
         if self.task is None and self.mark == mark:
+            self.wake()
+
+    def wake(self) -> None:
+        """Read what has come; what goes wrong costs this one connection."""
+        try:
             self.readable()
+        except Exception as error:  # noqa: BLE001  it would be told again and again, and go wrong
+            self.loop.complain(error)
+            self.close()
 
     def close(self, how: str = "client_closed") -> None:
         """End the connection; a task that is under way is told how."""

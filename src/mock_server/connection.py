@@ -8,7 +8,7 @@ from bisect import bisect_right
 from typing import Iterable, Optional, Tuple, Union
 
 from .answered import Answered, asked_of
-from .bodies import ChunkedBody, body_reader
+from .bodies import body_reader
 from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
 from .entries import Asked, Entry, Sent, entry_of
@@ -25,7 +25,6 @@ from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
 from .values import Hold, Request, Response
 
-CHUNKS_SIZE = 16 * 1024  # bytes of a chunked body that are read at once: chunks may be tiny
 SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
 
@@ -292,15 +291,20 @@ class Handler(Channel):
         if expects and head.minor and not self.buffer:
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
-        size = CHUNKS_SIZE if isinstance(reader, ChunkedBody) else READ_SIZE
         data = self.buffer
         self.buffer = b""
-        while not reader.feed(data):
-            data = yield from self.receive(deadline, size)
+        wanted = reader.wanted
+        while not reader.feed(data[:wanted]):
+            data = data[wanted:]
+            wanted = reader.wanted
+            if data:
+                yield TURN, 0.0
+                continue
+            data = yield from self.receive(deadline, wanted)
             if not data:
                 raise malformed("the connection was closed in the middle of the body")
             self.raw = b""  # it did not come at once, and will not the next time
-        self.buffer = reader.rest
+        self.buffer = reader.rest + data[wanted:]
         self.has_body = False
         body = bytes(reader.pieces)
         codings = head.tokens("content-encoding")

@@ -231,7 +231,7 @@ class OpenAIChat(ChatCompletion):
             yield {"tool_calls": [{"index": number, "function": function}]}, run.pieces
 
     def text_deltas(
-        self, call: Call, key: str, texts: List[str]
+        self, call: Call, key: str, texts: Texts
     ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """What is said, piece by piece."""
         if call.body.get("logprobs") is not True:

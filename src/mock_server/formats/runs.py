@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
+from typing import Callable, Iterable, Iterator, List, Tuple
 
 from ..jsons import compact, utf8
 from ..limits import Json
@@ -21,11 +21,42 @@ WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
 ARGUMENT_PIECES = re.compile(r"\w+|\W+")
 
 
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> List[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text."""
+# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
+# it is zip(texts, numbers): the other way round each run would cost a number more.
+Texts = Iterable[str]
+ONCE = ("",)  # for an event without a hole
+
+ONE_BY_ONE = 64 * 1024  # characters
+
+
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Texts:
+    """A text cut into `size` characters a piece, or into words; joined they are the text.
+
+    Those of a long text, of which there may be millions, are made one by one."""
+    if len(text) > ONE_BY_ONE:
+        return later_pieces(text, size, words)
     if size:
         return [text[at : at + size] for at in range(0, len(text), size)]
     return words.findall(text)
+
+
+def later_pieces(text: str, size: int, words: "re.Pattern[str]") -> Iterator[str]:
+    """The same, each when it is asked for."""
+    if not size:
+        yield from (word.group() for word in words.finditer(text))
+        return
+    for at in range(0, len(text), size):
+        yield text[at : at + size]
+
+
+def with_last(texts: Texts) -> Iterator[Tuple[str, bool]]:
+    """Texts, each with whether it is the last."""
+    rest = iter(texts)
+    text = next(rest)
+    for following in rest:
+        yield text, False
+        text = following
+    yield text, True
 
 
 @record
@@ -40,22 +71,18 @@ class Run:
     first: bool
 
     @property
-    def texts(self) -> List[str]:
+    def texts(self) -> Texts:
         """The text in pieces, none of them empty."""
         if isinstance(self.part, ToolCall):
             return pieces(self.text, self.size, ARGUMENT_PIECES)
         return pieces(self.text, self.size)
 
     @property
-    def pieces(self) -> List[str]:
+    def pieces(self) -> Texts:
         """The same, but for one empty piece where there is no text."""
-        return self.texts or [""]
-
-
-# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
-# it is zip(texts, numbers): the other way round each run would cost a number more.
-Texts = Sequence[str]
-ONCE = ("",)  # for an event without a hole
+        if not self.text:
+            return ONCE
+        return self.texts
 
 
 def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:

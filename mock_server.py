@@ -13673,8 +13673,13 @@ class Log:
         self.lost = 0  # lines that could not be written
         self.output = Output(self.stream)
         self.thread = threading.Thread(target=self.run, name="log", daemon=True)
-        if self.mode != "off":
+        if self.mode == "off":
+            return
+        try:
             self.thread.start()
+        except RuntimeError as error:  # none can be started: rather no log than no server
+            self.output.write(f"no log: {error}\n")
+            self.mode = "off"
 
     def say(self, message: str) -> None:
         """A line that is about no request."""
@@ -15724,7 +15729,6 @@ class Handler(Channel):
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
-        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again
@@ -15861,8 +15865,7 @@ class Handler(Channel):
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
         extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
-        self.gate = answered.feed or Gate()
-        self.sent = Sent()
+        self.gate, self.sent = answered.feed or Gate(), Sent()
         entry: Optional[Entry] = None
         if not answered.control:
             entry = self.noted(number, asked_of(request, head, answered), answered.response)
@@ -15884,6 +15887,7 @@ class Handler(Channel):
                 self.note_end(entry, ended, started)
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
+            core.trimming.freed(len(request.body) + len(answered.response.body))
         if entry and ended == "complete":
             return entry.asked
         return None
@@ -16510,7 +16514,10 @@ def run(options: Mapping[str, Any]) -> int:
         core.loop.call(server.listener.open)
     lines = [f"listening on {server.url}" for server in servers]
     # In a thread: a pipe that is full, and that nobody reads, must not keep it from serving.
-    threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    try:
+        threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    except RuntimeError:  # there are as many threads as there may be
+        announce(lines)
     sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)

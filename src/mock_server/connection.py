@@ -192,7 +192,6 @@ class Handler(Channel):
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
-        self.server.core.trimming.freed(len(request.body) + len(answered.response.body))
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again
@@ -329,8 +328,7 @@ class Handler(Channel):
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
         extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
-        self.gate = answered.feed or Gate()
-        self.sent = Sent()
+        self.gate, self.sent = answered.feed or Gate(), Sent()
         entry: Optional[Entry] = None
         if not answered.control:
             entry = self.noted(number, asked_of(request, head, answered), answered.response)
@@ -352,6 +350,7 @@ class Handler(Channel):
                 self.note_end(entry, ended, started)
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
+            core.trimming.freed(len(request.body) + len(answered.response.body))
         if entry and ended == "complete":
             return entry.asked
         return None

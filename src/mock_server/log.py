@@ -45,8 +45,13 @@ class Log:
         self.lost = 0  # lines that could not be written
         self.output = Output(self.stream)
         self.thread = threading.Thread(target=self.run, name="log", daemon=True)
-        if self.mode != "off":
+        if self.mode == "off":
+            return
+        try:
             self.thread.start()
+        except RuntimeError as error:  # none can be started: rather no log than no server
+            self.output.write(f"no log: {error}\n")
+            self.mode = "off"
 
     def say(self, message: str) -> None:
         """A line that is about no request."""

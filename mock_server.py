@@ -42,6 +42,7 @@ __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 import base64
 import binascii
 import codecs
+import contextlib
 import errno
 import fnmatch
 import functools
@@ -467,6 +468,9 @@ def _integer(digits: str) -> int:
 
 LARGE_TEXT = 64 * 1024  # characters
 MOST_VALUES = 1_000_000  # in a request's body
+BLOCK = 64 * 1024  # bytes of it that are looked through at once
+SHORT = 8 * 1024  # bytes of JSON that take no time worth mentioning, whatever it holds
+MANY_VALUES = 2000
 
 
 def _number(text: str) -> float:
@@ -521,11 +525,41 @@ def decoded_json(text: str) -> Json:
 def parse_request(data: bytes) -> Json:
     """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
     provider answers so many, and to look at them takes seconds."""
-    value = parse_json(data)
     commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
-    if commas_and_brackets > MOST_VALUES and holds_more(value, MOST_VALUES):
+    if commas_and_brackets <= MOST_VALUES:
+        return parse_json(data)
+    # To make millions of objects, and to free them, would stop everybody: they are counted before.
+    value = None
+    is_too_much = announces_more(data, MOST_VALUES)
+    if not is_too_much:
+        value = parse_json(data)
+        is_too_much = holds_more(value, MOST_VALUES)
+    if is_too_much:
         raise ValueError(f"it holds more than {MOST_VALUES} values")
     return value
+
+
+def takes_long(data: bytes) -> bool:
+    """Whether it takes long to read JSON: it is long, or holds many values."""
+    if not SHORT < len(data) <= LONG:
+        return len(data) > LONG
+    return data.count(b",") + data.count(b"[") + data.count(b"{") > MANY_VALUES
+
+
+def announces_more(data: bytes, most: int) -> bool:
+    """Whether more than so many values begin in JSON: as many arrays and objects, or commas, lie
+    outside of its strings."""
+    data = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # no quote ends a string but its last
+    commas = brackets = quotes = 0
+    for at in range(0, len(data), BLOCK):
+        pieces = data[at : at + BLOCK].split(b'"')
+        outside = b"".join(pieces[quotes % 2 :: 2])
+        quotes += len(pieces) - 1
+        commas += outside.count(b",")
+        brackets += outside.count(b"[") + outside.count(b"{")
+        if max(commas, brackets) > most:
+            return True
+    return False
 
 
 def holds_more(value: Json, most: int) -> bool:
@@ -1560,6 +1594,16 @@ def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, .
     return tuple(CutText(text, size, words))
 
 
+def with_last(texts: Texts) -> Iterator[Tuple[str, bool]]:
+    """Texts, each with whether it is the last."""
+    rest = iter(texts)
+    text = next(rest)
+    for following in rest:
+        yield text, False
+        text = following
+    yield text, True
+
+
 @record
 class Run:
     """The part at `index` of a reply, as it streams: its `text`, or a tool call's arguments as JSON
@@ -1581,7 +1625,9 @@ class Run:
     @property
     def pieces(self) -> Iterable[str]:
         """The same, but for one empty piece where there is no text."""
-        return self.texts or [""]
+        if not self.text:
+            return ONCE
+        return self.texts
 
 
 # What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
@@ -3158,19 +3204,20 @@ class OpenAICompletions(CompletionRequest):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
-        # Without a text there is still a piece, for the finish reason to ride on.
-        *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
-        ends: List[Tuple[List[str], Optional[str]]] = [(texts, None)]
-        ends.append(([last], COMPLETION_STOPS[stop_of(reply)]))
+        text, finishes = completion_text(reply), (None, COMPLETION_STOPS[stop_of(reply)])
         head, model = self.head(call, reply), {"model": reply.model}
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):
             usage["usage"] = None
         for index in range(call.choices):
-            for alike, finish in ends:
+            stencils = []
+            for finish in finishes:
                 choices = [self.choice(index, hole(0), finish)]
                 chunk = self.arranged({**head, "choices": choices, **model, **usage})
-                yield from filled_in("", chunk, alike)
+                stencils.append(Stencil(chunk))
+            # Without a text there is still a piece, for the finish reason to ride on.
+            for piece, is_last in with_last(pieces(text, reply.chunk_size) or ONCE):
+                yield "", stencils[is_last].filled(piece)
         if usage:
             # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}
@@ -4075,7 +4122,7 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
 TextAndPad = Tuple[str, str]
 ONE = (("", ""),)  # for an event without holes
 # Names and members, still without numbers, of events that are alike but for what is filled in.
-ItemEvents = Iterator[Tuple[str, Dict[str, Json], Sequence[TextAndPad]]]
+ItemEvents = Iterator[Tuple[str, Dict[str, Json], Iterable[TextAndPad]]]
 
 
 class PartNames(NamedTuple):
@@ -4137,19 +4184,22 @@ def part_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
 
 def deltas(
     call: Call, run: Run, members: Mapping[str, Json]
-) -> Tuple[Dict[str, Json], Sequence[TextAndPad]]:
+) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
     """The members of the deltas of a part, and what is filled into them."""
     delta = {**members, "delta": hole(0)}
     if not wants_obfuscation(call.body):
-        return delta, [(piece, "") for piece in run.pieces]
+        return delta, zip(run.pieces, itertools.repeat(""))
+    return {**delta, "obfuscation": hole(1)}, padded(call, run)
+
+
+def padded(call: Call, run: Run) -> Iterator[TextAndPad]:
+    """The pieces of a part, each with what makes it as long as a multiple of 16 characters (5.5,
+    recorded)."""
     pads = call.pads
-    filled: List[TextAndPad] = []
     for number, piece in enumerate(run.pieces, run.index):
-        # Up to a multiple of 16 characters (5.5, recorded).  1,008 is a multiple of 16 that leaves
-        # a whole padding of the 1,024 pads.
+        # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
         start = number * 16 % 1008
-        filled.append((piece, pads[start : start + (-len(piece)) % 16]))
-    return {**delta, "obfuscation": hole(1)}, filled
+        yield piece, pads[start : start + (-len(piece)) % 16]
 
 
 # === formats/responses_reading ===============================================
@@ -7482,6 +7532,10 @@ class GivenUp(BaseException):
     """Raised in the midst of a search by the handler of a signal."""
 
 
+class TooLong(Exception):
+    """A search takes longer than who asks for it can wait; another thread is to ask again."""
+
+
 class Watchdog:
     """Ends searches that take too long.
 
@@ -7497,6 +7551,7 @@ class Watchdog:
         self.is_armed = self.is_searching = self.is_stopping = False
         self.number = self.seen = 0  # of searches: all, and at the last tick
         self.ticks = self.limit = 0  # during this search, and when it is given up
+        self.is_hurried = self.is_late = False  # whether the main thread can't wait, or has enough
 
     # --- its life ---
 
@@ -7520,7 +7575,7 @@ class Watchdog:
 
     def interrupt(self) -> None:
         """The program is to end: called by the handler of a signal.  A search that is under way is
-        given up, later ones have little time."""
+        given up, later ones are not begun."""
         self.is_stopping = True
         self.give_up()
 
@@ -7545,6 +7600,19 @@ class Watchdog:
 
     # --- searching ---
 
+    @contextlib.contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Within it, a search that takes long in the main thread raises TooLong: others wait for
+        that thread, and for each other's searches only if it comes back in between."""
+        if threading.get_ident() != self.main:
+            yield
+            return
+        self.is_hurried, self.is_late = True, False
+        try:
+            yield
+        finally:
+            self.is_hurried = False
+
     def search(self, expression: Expression, text: str) -> Any:
         """What a regular expression finds in a text; None also if it takes too long."""
         if self.main is None or len(text) <= expression.safe_length:
@@ -7559,8 +7627,12 @@ class Watchdog:
 
     def search_here(self, expression: Expression, text: str) -> Any:
         """The same, in the main thread."""
+        if self.is_stopping:
+            return None  # nobody waits for it any more
+        if self.is_hurried and (self.is_late or expression.text in self.given_up):
+            raise TooLong
         is_known = expression.text in self.given_up or len(self.given_up) >= PATIENCE
-        self.limit = LATER_TICKS if is_known or self.is_stopping else FIRST_TICKS
+        self.limit = LATER_TICKS if is_known or self.is_hurried else FIRST_TICKS
         self.number += 1
         try:
             self.is_searching = True  # before it is wound up: a tick in between would stop it
@@ -7569,6 +7641,9 @@ class Watchdog:
                 signal.setitimer(signal.ITIMER_VIRTUAL, TICK, TICK)
             return expression.find(text)
         except GivenUp:
+            if self.is_hurried:
+                self.is_late = True
+                raise TooLong from None
             if not self.is_stopping:
                 self.note(expression, text)
             return None
@@ -9193,6 +9268,8 @@ class Exchange:
 # Faults: how an answer breaks, by the names that mocks give them.  Pure.
 
 
+MOST_COUNTED = 10_000  # frames of a stream that is made before its middle is known; else the first
+
 GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
 
 
@@ -9322,12 +9399,23 @@ def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) ->
     `tear` is how the stream's framing does that to a frame."""
     if response.frames is None:
         return replace(response, body=response.body[: len(response.body) // 2], twin=None)
-    frames = [frame for frame in response.frames if isinstance(frame, bytes)]
+    rest = (frame for frame in response.frames if isinstance(frame, bytes))
+    frames = list(itertools.islice(rest, MOST_COUNTED))
     at = fault.after
     if at is None:
         at = len(frames) // 2
-    frames[at : at + 1] = [tear(frame) for frame in frames[at : at + 1]]
-    return replace(response, frames=tuple(frames))
+    following = next(rest, None)
+    if following is not None:
+        return replace(response, frames=torn(itertools.chain(frames, [following], rest), at, tear))
+    return replace(response, frames=tuple(torn(frames, at, tear)))
+
+
+def torn(frames: Iterable[bytes], at: int, tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The same frames, the one at `at` torn."""
+    for number, frame in enumerate(frames):
+        if number == at:
+            frame = tear(frame)
+        yield frame
 
 
 @a_fault("garbage")
@@ -10773,6 +10861,8 @@ class Waiter(Gate):
         super().__init__()
         self.wanted = wanted
         self.missing = missing
+        self.has_failed = False
+        self.unsure: List[Entry] = []  # those of which it takes long to say whether they count
 
     def look(self, entry: Entry) -> None:
         """Look at a request that has just come, or ended."""
@@ -10783,8 +10873,24 @@ class Waiter(Gate):
         try:
             if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
                 self.found(1)
+        except TooLong:
+            self.unsure.append(entry)
+            self.release()
         except Exception:  # noqa: BLE001  it is not the fault of the request that is looked at
+            self.has_failed = True
             self.release()  # who waits looks again, and is told
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is still something to wait for."""
+        return self.missing > 0 and not self.has_failed
+
+    def look_closer(self) -> None:
+        """Look at those again, in a thread that has the time."""
+        unsure, self.unsure = self.unsure, []
+        for entry in unsure:
+            if self.wanted.holds(entry):
+                self.found(1)
 
     def found(self, more: int) -> None:
         """There are so many more of them."""
@@ -10815,6 +10921,7 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
+        self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
 
@@ -10916,8 +11023,9 @@ class Journal:
 
     def tell(self, entry: Entry) -> None:
         """Have those who wait look at an entry, and send it to those who watch."""
-        for waiter in self.waiters:
-            waiter.look(entry)
+        with WATCHDOG.hurried():
+            for waiter in self.waiters:
+                waiter.look(entry)
         sessions = (EVERY_SESSION, entry.asked.session)
         watching = [feed for session, feed in self.feeds if session in sessions]
         if watching:
@@ -10961,15 +11069,16 @@ class Journal:
             if session == EVERY_SESSION:
                 names = list(self.sessions)
             dropped = [entry for name in names for entry in self.sessions.pop(name, ())]
+            self.freed(sum(entry.asked.size for entry in dropped))
             for entry in dropped:
                 self.forget(entry)
         return len(dropped)
 
-    def is_awaited(self, session: str) -> bool:
-        """Whether somebody waits for requests of a session, or may release one of its streams."""
+    def awaited(self) -> Set[str]:
+        """The sessions of which somebody waits for requests, or may release a stream."""
         with self.lock:
-            waited = any(waiter.wanted.session == session for waiter in self.waiters)
-            return waited or any(entry.asked.session == session for entry in self.gated.values())
+            gated = {entry.asked.session for entry in self.gated.values()}
+            return gated.union(waiter.wanted.session for waiter in self.waiters)
 
     def open_gates(self, session: str) -> None:
         """Let the gated streams of a session, or of all for `*`, run to their end."""
@@ -10983,6 +11092,7 @@ class Journal:
         """Work that gives the requests that are wanted, and whether there were `count` of them in
         time."""
         waiter = Waiter(wanted, count)
+        deadline = time.monotonic() + timeout
         with self.lock:
             # Under one lock, so that each request is seen here or by the waiter, and not twice.
             entries = self.entries(wanted.session)
@@ -10993,8 +11103,11 @@ class Journal:
             present = [entry for entry in entries if wanted.holds(entry)]
             with self.lock:
                 waiter.found(len(present))
-            if waiter.missing > 0 and not self.closed:
-                yield Wanting(waiter, timeout)
+            while waiter.waits and not self.closed and time.monotonic() < deadline:
+                yield Wanting(waiter, deadline - time.monotonic())
+                if waiter.unsure:
+                    yield ASIDE
+                    waiter.look_closer()
         finally:
             with self.lock:
                 self.waiters.remove(waiter)
@@ -11189,10 +11302,10 @@ class Shelf:
         self.entries.setdefault(letters, []).append(entry)
         self.size += 1
 
-    def take(self, letters: str, mock: Mock) -> None:
-        """Take a mock away."""
-        left = [entry for entry in self.entries[letters] if entry[1] is not mock]
-        self.size -= 1
+    def take(self, letters: str, gone: Set[Mock]) -> None:
+        """Take mocks away that are filed under the same letters."""
+        left = [entry for entry in self.entries[letters] if entry[1] not in gone]
+        self.size -= len(self.entries[letters]) - len(left)
         if left:
             self.entries[letters] = left
         else:
@@ -11240,10 +11353,11 @@ class Shelves:
         shelf.put(letters, (order, mock))
         self.places[mock] = best
 
-    def take(self, mock: Mock) -> None:
-        """Take a mock away."""
-        shelf, letters = self.places.pop(mock)
-        shelf.take(letters, mock)
+    def take(self, gone: Set[Mock]) -> None:
+        """Take mocks away; thousands may lie in one place, which is looked through once."""
+        places = {self.places.pop(mock) for mock in gone}
+        for shelf, letters in places:
+            shelf.take(letters, gone)
 
     def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
         """Where a mock may be filed; whole texts first, as they are looked up at once."""
@@ -11308,8 +11422,7 @@ class Index:
 
     def without(self, gone: Set[Mock]) -> Index:
         """The same without some mocks."""
-        for mock in gone:
-            self.shelves.take(mock)
+        self.shelves.take(gone)
         left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
         return self.changed(left, self.first)
 
@@ -12034,8 +12147,8 @@ class Mocks:
         self.lock = threading.Lock()  # of the sessions and what they hold
         self.used = 0  # bytes of memory of mocks that were added
         self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
-        # Whether somebody waits for a session's requests, or holds one of its streams at a gate.
-        self.is_awaited: Callable[[str], bool] = lambda name: False
+        # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
+        self.awaited: Callable[[], Set[str]] = set
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
         self.generations = itertools.count(1)
@@ -12061,8 +12174,9 @@ class Mocks:
 
     def forget_one(self) -> None:
         """Forget the session that was unused for longest, of those with nothing of their own."""
+        kept = {"", *self.awaited()}
         for name, session in self.sessions.items():
-            if name and not session.mocks and not self.is_awaited(name):
+            if name not in kept and not session.mocks:
                 del self.sessions[name]
                 self.has_changed()
                 return
@@ -13483,6 +13597,8 @@ def unfit(call: Call, outcome: Outcome) -> str:
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
+HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
 class Answerer:
@@ -13500,14 +13616,19 @@ class Answerer:
     def answering(self, request: Request) -> Work[Answered]:
         """Work that gives the response to a request, whatever it is; from memory, if it came
         before.  The mocks are those that were read from files last."""
-        if len(request.body) > LONG:
+        if takes_long(request.body):
             yield ASIDE
         if request.path.startswith(CONTROL_PREFIX):
             control = Control(self.mocks, self.journal, self.settings)
             return (yield from control.answering(request))
         session = self.mocks.session(request.session)
-        if "x-mock-response" in request.headers:
-            return written_out((yield from self.fresh(request, session)))
+        brought = request.headers.get("x-mock-response")
+        if brought is not None:
+            is_heavy = heavy(brought, request)
+            if is_heavy:
+                yield ASIDE
+            answered = yield from self.fresh(request, session)
+            return written_out(answered) if is_heavy else answered
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)
@@ -13540,7 +13661,7 @@ class Answerer:
                 failure = wire.unauthorized(request)
                 return self.fail(wire, wire.begun(request, params), failure)
             call = wire.read(request, params, self.body(wire, request))
-            if takes_long(call):
+            if len(call.inputs) > MANY_INPUTS or call.schema is not None:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
         except BadField as wrong:
@@ -13583,16 +13704,23 @@ class Answerer:
         brought = brought_along(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
-        found, is_repeatable = session.find(call, wire)
+        try:
+            with WATCHDOG.hurried():
+                found, is_repeatable = session.find(call, wire)
+        except TooLong:
+            yield ASIDE
+            found, is_repeatable = session.find(call, wire)
         if found:
-            if len(found.mock.canonical) > LONG:
+            if heavy(found.mock.canonical, call.request):
                 yield ASIDE
             return self.mocked(wire, call, found, brought, is_repeatable)
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
-                return self.miss(wire, call, session, is_repeatable)
+                return (yield from self.miss(wire, call, session, is_repeatable))
+            if heavy(ECHO_TEMPLATE, call.request):
+                yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         response = respond(wire, call, echoed(call), 200, delivery)
         if call.operation == "models":
@@ -13629,10 +13757,17 @@ class Answerer:
         is_repeatable = is_repeatable and not brought.fields
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
-    def miss(self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool) -> Answered:
-        """A 404 that explains: its message names the closest mock, and beside the provider's
-        members lie the near misses."""
-        near = session.near(call, wire)
+    def miss(
+        self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool
+    ) -> Work[Answered]:
+        """Work that gives a 404 that explains: its message names the closest mock, and beside the
+        provider's members lie the near misses."""
+        try:
+            with WATCHDOG.hurried():
+                near = session.near(call, wire)
+        except TooLong:
+            yield ASIDE
+            near = session.near(call, wire)
         message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
         misses = [miss.json() for miss in near]
@@ -13665,9 +13800,10 @@ class Answerer:
         return replace(delivery, pace=pace, fault=fault)
 
 
-def takes_long(call: Call) -> bool:
-    """Whether it takes long to answer a call, whatever the mock is."""
-    return len(call.inputs) > MANY_INPUTS or call.schema is not None
+def heavy(answer: str, request: Request) -> bool:
+    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
+    or its templates may ask for much of the request."""
+    return len(answer) + answer.count("{{") * len(request.body) > HEAVY
 
 
 def health() -> Response:
@@ -14338,6 +14474,9 @@ class Loop:
                 member.happened(events)
             elif number == self.bell.number:
                 self.bell.silence()
+            # Each may take milliseconds, and what is due is to wait for one of them at most.
+            if self.heap and self.heap[0][0] <= time.monotonic():
+                self.do_due()
         if self.heap:
             self.do_due()
         if self.turns:
@@ -14748,7 +14887,7 @@ class Core:
         if problems:
             raise BadMock("\n".join(problems))
         self.journal = Journal(settings.journal)
-        self.mocks.is_awaited = self.journal.is_awaited
+        self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
@@ -14756,7 +14895,7 @@ class Core:
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
-        self.mocks.freed = self.trimming.freed
+        self.mocks.freed = self.journal.freed = self.trimming.freed
         self.thread: Optional[threading.Thread] = None  # that runs the loop in the background
 
     def when_quiet(self, action: Callable[[], None]) -> None:
@@ -15025,6 +15164,9 @@ def may_explode(pattern: "re.Pattern[str]") -> bool:
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 
+BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
+CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
+
 CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
 
 
@@ -15035,6 +15177,7 @@ class SizedBody:
         self.length = length
         self.pieces = bytearray()
         self.rest = b""
+        self.wanted = BODY_PIECE
 
     def feed(self, data: bytes) -> bool:
         """Take more bytes; whether the body is complete."""
@@ -15055,6 +15198,11 @@ class ChunkedBody:
         self.need = 0  # bytes left of a chunk
         self.trailers = 0  # bytes of trailers
         self.state = self.size
+
+    @property
+    def wanted(self) -> int:
+        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
+        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
 
     def feed(self, data: bytes) -> bool:
         """Take more bytes; whether the body is complete.
@@ -15831,7 +15979,6 @@ def ask_for_tls(channel: Channel) -> Waiting[None]:
 # One connection: reads requests, has them answered, performs the steps.
 
 
-CHUNKS_SIZE = 16 * 1024  # bytes of a chunked body that are read at once: chunks may be tiny
 SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
 
@@ -15999,7 +16146,6 @@ class Handler(Channel):
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
-        self.server.core.trimming.freed(len(request.body) + answered.weight)
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again
@@ -16099,15 +16245,20 @@ class Handler(Channel):
             self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
-        size = CHUNKS_SIZE if isinstance(reader, ChunkedBody) else READ_SIZE
         data = self.buffer
         self.buffer = b""
-        while not reader.feed(data):
-            data = yield from self.receive(deadline, size)
+        wanted = reader.wanted
+        while not reader.feed(data[:wanted]):
+            data = data[wanted:]
+            wanted = reader.wanted
+            if data:
+                yield TURN, 0.0
+                continue
+            data = yield from self.receive(deadline, wanted)
             if not data:
                 raise malformed("the connection was closed in the middle of the body")
             self.raw = b""  # it did not come at once, and will not the next time
-        self.buffer = reader.rest
+        self.buffer = reader.rest + data[wanted:]
         self.has_body = False
         body = bytes(reader.pieces)
         codings = head.tokens("content-encoding")
@@ -16132,8 +16283,7 @@ class Handler(Channel):
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
         extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
-        self.gate = answered.feed or Gate()
-        self.sent = Sent()
+        self.gate, self.sent = answered.feed or Gate(), Sent()
         entry: Optional[Entry] = None
         if not answered.control:
             entry = self.noted(number, asked_of(request, head, answered), answered.response)
@@ -16155,6 +16305,7 @@ class Handler(Channel):
                 self.note_end(entry, ended, started)
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
+            core.trimming.freed(len(request.body) + answered.weight)
         if entry and ended == "complete":
             return entry.asked
         return None
@@ -16302,7 +16453,10 @@ class Listener(Member):
         """Connections are waiting."""
         # What they ask may be asked after something that happened in this round.
         self.loop.rounds += 1
+        until = time.monotonic() + TURN_SECONDS
         for _ in range(AT_ONCE):
+            if time.monotonic() > until:
+                return  # what they ask is answered at once, and may have taken its time
             try:
                 connection, address = self.listening.accept()
             except BlockingIOError:
@@ -16808,7 +16962,10 @@ def run(options: Mapping[str, Any]) -> int:
         core.loop.call(server.listener.open)
     lines = [f"listening on {server.url}" for server in servers]
     # In a thread: a pipe that is full, and that nobody reads, must not keep it from serving.
-    threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    try:
+        threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    except RuntimeError:  # there are as many threads as there may be
+        announce(lines)
     sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)

@@ -184,3 +184,22 @@ def test_faults_come_from_responses_in_turn_and_from_a_header() -> None:
     header = {"x-mock-response": '{"fault": "hang"}'}
     assert kinds_of(answers, 1, headers=header) == ["hang"]
     assert kinds_of(answerer(), 1, headers=header) == ["hang"]
+
+
+@pytest.mark.parametrize("after", [None, 7])
+def test_of_a_long_stream_that_is_malformed_no_more_is_made_than_is_asked_for(
+    after: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(m.tearing.__globals__, "MOST_COUNTED", 4)
+    made: List[int] = []
+
+    def frames() -> Any:
+        for number in range(1000):
+            made.append(number)
+            yield b"%d" % number
+
+    fault = m.Fault("malformed", after)
+    torn = m.tearing(m.Response(200, (), frames=frames()), fault, lambda frame: b"torn")
+    assert len(made) == 5 and torn.frames
+    at = 2 if after is None else after
+    assert list(torn.frames) == [b"torn" if n == at else b"%d" % n for n in range(1000)]

@@ -8,7 +8,7 @@ from typing import Any, List, Tuple
 
 import pytest
 from clients import post
-from samples import answerer, ask, bytes_of, call_of, complaint_of, steps_of
+from samples import answerer, ask, bytes_of, call_of, complaint_of, request_of, steps_of
 
 import mock_server as m
 
@@ -328,3 +328,27 @@ def test_a_hint_compares_no_long_word_and_not_with_thousands_of_names(monkeypatc
 def test_a_mock_has_no_more_parts_than_it_takes_no_time_to_say() -> None:
     with pytest.raises(m.BadMock, match="has 10001 parts, and an answer has at most 10000"):
         m.parse_neutral(m.Node({"parts": [{"text": "a"}] * 10_001}))
+
+
+@pytest.mark.parametrize(
+    "header, user, is_aside",
+    [
+        ({"text": "x"}, "a" * 200_000, False),
+        ({"text": "{{user}}"}, "a" * 200_000, True),
+        ({"text": "x" * 20_000}, "a", True),
+        ({"text": "{{user}}"}, "a", False),
+    ],
+)
+def test_an_answer_that_may_be_long_is_written_aside(
+    header: Any, user: str, is_aside: bool
+) -> None:
+    more = {"messages": [{"role": "user", "content": user}]}
+    headers = {"x-mock-response": json.dumps(header)}
+    work = answerer().answering(request_of(m.OpenAIChat, more=more, headers=headers))
+    assert (next(work, None) is m.ASIDE) == is_aside
+
+
+def test_tiny_chunks_are_read_few_at_once_and_large_ones_many() -> None:
+    body = m.ChunkedBody(1_000_000)
+    assert not body.feed(b"1\r\na\r\n") and body.wanted == m.CHUNKS_PIECE
+    assert not body.feed(b"40000\r\n") and body.wanted == m.BODY_PIECE

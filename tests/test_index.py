@@ -143,3 +143,18 @@ def test_a_mock_among_many_is_explained_without_a_look_at_all(monkeypatch: Any) 
     )
     near = session.near(m.replace(BASE, user="u1400", model="other"), m.DEFAULT_SHAPE)
     assert near[0].mock.place == "added#1401" and len(looks) <= 2 * m.LOOKED_AT
+
+
+def test_many_mocks_in_one_place_go_at_once(monkeypatch: Any) -> None:
+    draw = random.Random(0)
+    mocks = [m.replace(mock(draw), conditions=()) for _ in range(50)]
+    index = m.Index(mocks)
+    taken: List[int] = []
+    take = m.Shelf.take
+
+    def counted(shelf: m.Shelf, letters: str, gone: Any) -> None:
+        taken.append(len(gone))
+        take(shelf, letters, gone)
+
+    monkeypatch.setattr(m.Shelf, "take", counted)
+    assert index.without(set(mocks[1:])).mocks == (mocks[0],) and taken == [49]

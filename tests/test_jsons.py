@@ -63,3 +63,43 @@ def test_an_array_at_a_time_is_laid_out_as_all_at_once(value: Any) -> None:
     assert m.by_rows(m.compact)(value) == m.compact(value)
     assert m.by_rows(m.go_json)(value) == m.go_json(value)
     assert m.by_rows(m.sorted_compact, sorts=True)(value) == m.sorted_compact(value)
+
+
+@pytest.mark.parametrize(
+    "text, is_more",
+    [
+        ("[" + "[],[" * 9 + "]" * 10, True),
+        ("[" + "1," * 11 + "1]", True),
+        ("[" + '"[,{",' * 9 + "1]", False),
+        ("[" + '"\\\\\\"[,{",' * 9 + "1]", False),
+        ("[" + '"\\\\",[],' * 6 + "1]", True),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_values_are_counted_before_they_are_made(
+    text: str, is_more: bool, block: int, monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(m.announces_more.__globals__, "BLOCK", block)
+    assert m.announces_more(text.encode(), 10) == is_more
+
+
+def test_a_body_of_too_many_values_makes_none_of_them(monkeypatch: Any) -> None:
+    monkeypatch.setitem(m.parse_request.__globals__, "MOST_VALUES", 10)
+    monkeypatch.setitem(m.parse_request.__globals__, "parse_json", None)
+    with pytest.raises(ValueError, match="more than 10 values"):
+        m.parse_request(b"[" + b"[]," * 20 + b"1]")
+
+
+@pytest.mark.parametrize(
+    "data, takes_long",
+    [
+        (b"[" * 5000, False),
+        (b"x" * 200_000, False),
+        (b"[]," * 60_000, True),
+        (b"x" * 300_000, True),
+    ],
+)
+def test_how_long_it_takes_to_read_is_told_by_size_and_values(
+    data: bytes, takes_long: bool
+) -> None:
+    assert m.takes_long(data) == takes_long

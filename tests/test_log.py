@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import re
@@ -174,3 +175,18 @@ def test_what_waits_for_a_slow_log_is_bounded_in_bytes(monkeypatch: Any) -> None
     for _ in range(100):
         log.put((0.0, ""), m.LOG_ROOM // 50)
     assert log.dropped == 51 and log.used <= m.LOG_ROOM
+
+
+def test_where_no_thread_can_be_started_lines_are_lost_and_counted(monkeypatch: Any) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    stream = io.StringIO()
+    log = m.Log("text", stream)
+    log.say("unheard")
+    monkeypatch.undo()
+    log.say("heard")
+    log.close()
+    assert "heard\n" in stream.getvalue() and "unheard" not in stream.getvalue()
+    assert "1 log lines dropped" in stream.getvalue()

@@ -129,6 +129,62 @@ def test_a_turn_that_took_long_lets_others_be_on_time(loop: m.Loop) -> None:
     assert notes == ["a", "due", "b"]
 
 
+class Ready:
+    """A poller to whose sockets something has happened already."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = numbers
+
+    def register(self, number: int, events: int) -> None:
+        pass
+
+    modify = register
+
+    def unregister(self, number: int) -> None:
+        pass
+
+    def poll(self, timeout: Any, maxevents: int) -> List[Any]:
+        return [(number, m.READABLE) for number in self.numbers]
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_is_due_waits_for_no_more_than_one_of_the_sockets() -> None:
+    notes: List[Any] = []
+    loop = m.Loop(Ready(-2, -3))
+
+    due = time.monotonic() + 0.001
+
+    class Slow(Noting):
+        def happened(self, events: int) -> None:
+            super().happened(events)
+            while time.monotonic() < due:
+                pass
+
+    for number in (-2, -3):
+        one = Slow(notes, str(number))
+        one.number = number
+        loop.watch(one, m.READABLE)
+    member(loop, notes, "due", due)
+    loop.go_round()
+    loop.close()
+    assert notes == [("-2", m.READABLE), "due", ("-3", m.READABLE)]
+
+
+def test_a_connection_on_which_reading_fails_is_closed(
+    server: MockServer, raw: Any, monkeypatch: Any
+) -> None:
+    def fail(handler: Any) -> None:
+        raise MemoryError
+
+    client = raw()
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").response()
+    monkeypatch.setattr(m.Handler, "readable", fail)
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    wait_until(lambda: not server.connections)
+
+
 def test_a_fault_is_told_and_ends_nothing_else() -> None:
     told: List[str] = []
     loop = m.Loop(complain=lambda error: told.append(str(error)))

@@ -14,9 +14,9 @@ from typing import Any, Iterator, List
 
 import pytest
 from clients import chat, control
-from mocked import requested
+from mocked import BASE, requested
 from program import PROGRAM
-from samples import wire_of
+from samples import answerer, request_of, wire_of
 
 import mock_server as m
 
@@ -160,3 +160,52 @@ def abandoned(port: int) -> None:
     """Ask what nobody answers any more."""
     with contextlib.suppress(OSError, http.client.HTTPException):
         chat(port, user=TEXT)
+
+
+@WATCHED
+def test_who_is_in_a_hurry_is_told_at_once_and_another_thread_finds_out(said: List[str]) -> None:
+    dog = dog_of(said)
+    with dog.hurried():
+        assert dog.search(expression("a+b$"), TEXT * 100)
+        for exploding in (EXPLODING, "^(a|a)+$"):
+            with pytest.raises(m.TooLong):
+                dog.search(expression(exploding), TEXT)
+        assert dog.number == 2  # after the first there is no time for another
+    assert not said and dog.search(expression(EXPLODING), TEXT) is None and len(said) == 1
+
+
+@WATCHED
+def test_a_search_is_not_begun_once_the_program_is_to_end(said: List[str]) -> None:
+    dog = dog_of(said)
+    dog.interrupt()
+    assert dog.search(expression("a+b$"), TEXT * 100) is None and dog.number == 0
+
+
+@WATCHED
+def test_a_request_leaves_what_takes_long_to_a_thread_that_has_the_time(said: List[str]) -> None:
+    answers = answerer({"match": {"user": {"regex": EXPLODING}}, "response": {"text": "x"}})
+    messages = [{"role": "user", "content": TEXT}]
+    work = answers.answering(request_of(m.OpenAIChat, more={"messages": messages}))
+    assert next(work) is m.ASIDE  # before the mocks are matched, or before a miss is explained
+    assert m.done_here(work).response.status == 404 and len(said) == 1
+
+
+def came(journal: m.Journal, user: str) -> None:
+    """A request with a text has come."""
+    masked: Any = {"query": {}, "headers": {}}
+    call = m.replace(BASE, user=user)
+    asked = m.Asked(m.Request("POST", "/"), masked, {}, "openai", call, 100)
+    journal.add(m.Entry("1", 0.0, asked, m.Sent()))
+
+
+@WATCHED
+def test_who_waits_has_a_regular_expression_that_takes_long_tried_aside(said: List[str]) -> None:
+    journal = m.Journal()
+    matched = m.conditions(m.Node({"user": {"regex": EXPLODING}}, "match"), "")
+    work = journal.waiting(m.Wanted("", matched), 1, 60)
+    assert next(work).gate
+    came(journal, TEXT)
+    assert next(work) is m.ASIDE and not said
+    assert next(work).gate and len(said) == 1
+    came(journal, "a" * 40)
+    assert m.done_here(work)[1]

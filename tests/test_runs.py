@@ -56,3 +56,7 @@ def test_a_long_text_is_cut_as_it_is_asked_for_and_a_short_one_once(size: int) -
     assert isinstance(cut, m.CutText) and "".join(cut) == text
     assert list(cut)[:3] == list(m.pieces(text[:100], size))[:3]
     assert m.pieces(text[:100], size) is m.pieces(text[:100], size)
+
+
+def test_the_last_text_is_known() -> None:
+    assert list(m.with_last("ab")) == [("a", False), ("b", True)]

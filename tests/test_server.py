@@ -320,3 +320,16 @@ def test_a_malformed_head_request_gets_no_body(server: MockServer, raw: Any) -> 
     status, headers = client.head()
     assert (status, client.file.read()) == (400, b"") and int(headers["content-length"])
     assert [entry["method"] for entry in server.requests] == ["HEAD"]
+
+
+def test_memory_is_given_back_of_an_answer_that_its_client_does_not_wait_for(
+    server: MockServer, raw: Any, monkeypatch: Any
+) -> None:
+    freed: List[int] = []
+    monkeypatch.setattr(server.core.trimming, "freed", freed.append)
+    server.mock(response={"text": "x" * 8_000_000})
+    client = raw()
+    client.send(post(body={"model": "m", "messages": [{"role": "user", "content": "a"}]}))
+    assert client.head()[0] == 200
+    client.close()
+    wait_until(lambda: any(size > 8_000_000 for size in freed))

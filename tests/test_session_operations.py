@@ -132,7 +132,7 @@ def test_waiting_ends_with_the_request_that_it_lacks_and_no_other(
     before = len(world.of(session).entries())
     work = world.of(session).waiting((), 1, "fault", 60)
     gate, timeout = next(work)
-    assert gate and timeout == 60
+    assert gate and 0 < timeout <= 60
     if session == "a":
         world.came("b2", "b", "fault")
     world.came("a2", "a", "complete")

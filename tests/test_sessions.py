@@ -130,7 +130,7 @@ def test_50_parallel_tests_share_a_server_without_seeing_each_other(server: Mock
 
 def test_of_sessions_with_nothing_of_their_own_the_one_unused_for_longest_is_forgotten() -> None:
     mocks = m.Mocks()
-    mocks.is_awaited = "awaited".__eq__
+    mocks.awaited = lambda: {"awaited"}
     for name in ("mocked", "awaited", "idle", "used"):
         mocks.session(name)
     mocks.session("mocked").add([{"response": {"text": "x"}}])

@@ -15,12 +15,13 @@ from .formats.base import WireFormat
 from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .journal import Journal
-from .jsons import compact, parse_request, utf8
-from .limits import CONTROL_PREFIX, LONG, Headers, Json
+from .jsons import compact, parse_request, takes_long, utf8
+from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
 from .mocks.mock import Found
 from .mocks.near import explained
+from .mocks.patterns import WATCHDOG, TooLong
 from .mocks.sessions import Mocks, Session
 from .options import Settings
 from .records import replace
@@ -31,6 +32,8 @@ from .writing import failed, laid_over, respond
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
+HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
 class Answerer:
@@ -48,14 +51,19 @@ class Answerer:
     def answering(self, request: Request) -> Work[Answered]:
         """Work that gives the response to a request, whatever it is; from memory, if it came
         before.  The mocks are those that were read from files last."""
-        if len(request.body) > LONG:
+        if takes_long(request.body):
             yield ASIDE
         if request.path.startswith(CONTROL_PREFIX):
             control = Control(self.mocks, self.journal, self.settings)
             return (yield from control.answering(request))
         session = self.mocks.session(request.session)
-        if "x-mock-response" in request.headers:
-            return written_out((yield from self.fresh(request, session)))
+        brought = request.headers.get("x-mock-response")
+        if brought is not None:
+            is_heavy = heavy(brought, request)
+            if is_heavy:
+                yield ASIDE
+            answered = yield from self.fresh(request, session)
+            return written_out(answered) if is_heavy else answered
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)
@@ -88,7 +96,7 @@ class Answerer:
                 failure = wire.unauthorized(request)
                 return self.fail(wire, wire.begun(request, params), failure)
             call = wire.read(request, params, self.body(wire, request))
-            if takes_long(call):
+            if len(call.inputs) > MANY_INPUTS or call.schema is not None:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
         except BadField as wrong:
@@ -131,16 +139,23 @@ class Answerer:
         brought = brought_along(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
-        found, is_repeatable = session.find(call, wire)
+        try:
+            with WATCHDOG.hurried():
+                found, is_repeatable = session.find(call, wire)
+        except TooLong:
+            yield ASIDE
+            found, is_repeatable = session.find(call, wire)
         if found:
-            if len(found.mock.canonical) > LONG:
+            if heavy(found.mock.canonical, call.request):
                 yield ASIDE
             return self.mocked(wire, call, found, brought, is_repeatable)
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
-                return self.miss(wire, call, session, is_repeatable)
+                return (yield from self.miss(wire, call, session, is_repeatable))
+            if heavy(ECHO_TEMPLATE, call.request):
+                yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         response = respond(wire, call, echoed(call), 200, delivery)
         if call.operation == "models":
@@ -177,10 +192,17 @@ class Answerer:
         is_repeatable = is_repeatable and not brought.fields
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
-    def miss(self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool) -> Answered:
-        """A 404 that explains: its message names the closest mock, and beside the provider's
-        members lie the near misses."""
-        near = session.near(call, wire)
+    def miss(
+        self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool
+    ) -> Work[Answered]:
+        """Work that gives a 404 that explains: its message names the closest mock, and beside the
+        provider's members lie the near misses."""
+        try:
+            with WATCHDOG.hurried():
+                near = session.near(call, wire)
+        except TooLong:
+            yield ASIDE
+            near = session.near(call, wire)
         message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
         misses = [miss.json() for miss in near]
@@ -213,9 +235,10 @@ class Answerer:
         return replace(delivery, pace=pace, fault=fault)
 
 
-def takes_long(call: Call) -> bool:
-    """Whether it takes long to answer a call, whatever the mock is."""
-    return len(call.inputs) > MANY_INPUTS or call.schema is not None
+def heavy(answer: str, request: Request) -> bool:
+    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
+    or its templates may ask for much of the request."""
+    return len(answer) + answer.count("{{") * len(request.body) > HEAVY
 
 
 def health() -> Response:

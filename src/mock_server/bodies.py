@@ -13,6 +13,9 @@ from .limits import HEAD_LIMIT
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 
+BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
+CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
+
 CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
 
 
@@ -23,6 +26,7 @@ class SizedBody:
         self.length = length
         self.pieces = bytearray()
         self.rest = b""
+        self.wanted = BODY_PIECE
 
     def feed(self, data: bytes) -> bool:
         """Take more bytes; whether the body is complete."""
@@ -43,6 +47,11 @@ class ChunkedBody:
         self.need = 0  # bytes left of a chunk
         self.trailers = 0  # bytes of trailers
         self.state = self.size
+
+    @property
+    def wanted(self) -> int:
+        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
+        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
 
     def feed(self, data: bytes) -> bool:
         """Take more bytes; whether the body is complete.

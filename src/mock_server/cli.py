@@ -196,7 +196,10 @@ def run(options: Mapping[str, Any]) -> int:
         core.loop.call(server.listener.open)
     lines = [f"listening on {server.url}" for server in servers]
     # In a thread: a pipe that is full, and that nobody reads, must not keep it from serving.
-    threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    try:
+        threading.Thread(target=announce, args=(lines,), daemon=True).start()
+    except RuntimeError:  # there are as many threads as there may be
+        announce(lines)
     sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)

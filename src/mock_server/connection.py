@@ -7,7 +7,7 @@ import time
 from typing import Iterable, Optional, Tuple
 
 from .answered import Answered, advanced, asked_of, own_headers
-from .bodies import ChunkedBody, body_reader
+from .bodies import body_reader
 from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
 from .entries import Asked, Entry, Sent, entry_of
@@ -24,7 +24,6 @@ from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
 from .values import Hold, Request, Response
 
-CHUNKS_SIZE = 16 * 1024  # bytes of a chunked body that are read at once: chunks may be tiny
 SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
 
@@ -192,7 +191,6 @@ class Handler(Channel):
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
         self.is_busy = False
-        self.server.core.trimming.freed(len(request.body) + answered.weight)
         if closes or (not again and (self.buffer or has_more(self.connection))):
             yield from self.linger()
         return again
@@ -292,15 +290,20 @@ class Handler(Channel):
             self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
-        size = CHUNKS_SIZE if isinstance(reader, ChunkedBody) else READ_SIZE
         data = self.buffer
         self.buffer = b""
-        while not reader.feed(data):
-            data = yield from self.receive(deadline, size)
+        wanted = reader.wanted
+        while not reader.feed(data[:wanted]):
+            data = data[wanted:]
+            wanted = reader.wanted
+            if data:
+                yield TURN, 0.0
+                continue
+            data = yield from self.receive(deadline, wanted)
             if not data:
                 raise malformed("the connection was closed in the middle of the body")
             self.raw = b""  # it did not come at once, and will not the next time
-        self.buffer = reader.rest
+        self.buffer = reader.rest + data[wanted:]
         self.has_body = False
         body = bytes(reader.pieces)
         codings = head.tokens("content-encoding")
@@ -325,8 +328,7 @@ class Handler(Channel):
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
         extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
-        self.gate = answered.feed or Gate()
-        self.sent = Sent()
+        self.gate, self.sent = answered.feed or Gate(), Sent()
         entry: Optional[Entry] = None
         if not answered.control:
             entry = self.noted(number, asked_of(request, head, answered), answered.response)
@@ -348,6 +350,7 @@ class Handler(Channel):
                 self.note_end(entry, ended, started)
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
+            core.trimming.freed(len(request.body) + answered.weight)
         if entry and ended == "complete":
             return entry.asked
         return None

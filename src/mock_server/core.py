@@ -44,7 +44,7 @@ class Core:
         if problems:
             raise BadMock("\n".join(problems))
         self.journal = Journal(settings.journal)
-        self.mocks.is_awaited = self.journal.is_awaited
+        self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
@@ -52,7 +52,7 @@ class Core:
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
-        self.mocks.freed = self.trimming.freed
+        self.mocks.freed = self.journal.freed = self.trimming.freed
         self.thread: Optional[threading.Thread] = None  # that runs the loop in the background
 
     def when_quiet(self, action: Callable[[], None]) -> None:

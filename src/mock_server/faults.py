@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
 from .plans import BREATHS, Group, gzip_groups
 from .records import replace
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .values import Breath, Fault, Response
+
+MOST_COUNTED = 10_000  # frames of a stream that is made before its middle is known; else the first
 
 GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
 
@@ -138,12 +141,23 @@ def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) ->
     `tear` is how the stream's framing does that to a frame."""
     if response.frames is None:
         return replace(response, body=response.body[: len(response.body) // 2], twin=None)
-    frames = [frame for frame in response.frames if isinstance(frame, bytes)]
+    rest = (frame for frame in response.frames if isinstance(frame, bytes))
+    frames = list(itertools.islice(rest, MOST_COUNTED))
     at = fault.after
     if at is None:
         at = len(frames) // 2
-    frames[at : at + 1] = [tear(frame) for frame in frames[at : at + 1]]
-    return replace(response, frames=tuple(frames))
+    following = next(rest, None)
+    if following is not None:
+        return replace(response, frames=torn(itertools.chain(frames, [following], rest), at, tear))
+    return replace(response, frames=tuple(torn(frames, at, tear)))
+
+
+def torn(frames: Iterable[bytes], at: int, tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The same frames, the one at `at` torn."""
+    for number, frame in enumerate(frames):
+        if number == at:
+            frame = tear(frame)
+        yield frame
 
 
 @a_fault("garbage")

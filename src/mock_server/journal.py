@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .counters import Counters, Family, gauge
 from .entries import Again, Entry, entry_of
 from .framings import OPENAI_SSE
-from .gates import Feed, Gate, Wanting, Work
+from .gates import ASIDE, Feed, Gate, Wanting, Work
 from .jsons import compact
 from .limits import JOURNAL, JOURNAL_ROOM
 from .mocks.match import Condition
+from .mocks.patterns import WATCHDOG, TooLong
 
 EVERY_SESSION = "*"
 MOST_UNMADE = 10_000  # entries that are not made yet
@@ -39,6 +40,8 @@ class Waiter(Gate):
         super().__init__()
         self.wanted = wanted
         self.missing = missing
+        self.has_failed = False
+        self.unsure: List[Entry] = []  # those of which it takes long to say whether they count
 
     def look(self, entry: Entry) -> None:
         """Look at a request that has just come, or ended."""
@@ -49,8 +52,24 @@ class Waiter(Gate):
         try:
             if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
                 self.found(1)
+        except TooLong:
+            self.unsure.append(entry)
+            self.release()
         except Exception:  # noqa: BLE001  it is not the fault of the request that is looked at
+            self.has_failed = True
             self.release()  # who waits looks again, and is told
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is still something to wait for."""
+        return self.missing > 0 and not self.has_failed
+
+    def look_closer(self) -> None:
+        """Look at those again, in a thread that has the time."""
+        unsure, self.unsure = self.unsure, []
+        for entry in unsure:
+            if self.wanted.holds(entry):
+                self.found(1)
 
     def found(self, more: int) -> None:
         """There are so many more of them."""
@@ -81,6 +100,7 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
+        self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
 
@@ -182,8 +202,9 @@ class Journal:
 
     def tell(self, entry: Entry) -> None:
         """Have those who wait look at an entry, and send it to those who watch."""
-        for waiter in self.waiters:
-            waiter.look(entry)
+        with WATCHDOG.hurried():
+            for waiter in self.waiters:
+                waiter.look(entry)
         sessions = (EVERY_SESSION, entry.asked.session)
         watching = [feed for session, feed in self.feeds if session in sessions]
         if watching:
@@ -227,15 +248,16 @@ class Journal:
             if session == EVERY_SESSION:
                 names = list(self.sessions)
             dropped = [entry for name in names for entry in self.sessions.pop(name, ())]
+            self.freed(sum(entry.asked.size for entry in dropped))
             for entry in dropped:
                 self.forget(entry)
         return len(dropped)
 
-    def is_awaited(self, session: str) -> bool:
-        """Whether somebody waits for requests of a session, or may release one of its streams."""
+    def awaited(self) -> Set[str]:
+        """The sessions of which somebody waits for requests, or may release a stream."""
         with self.lock:
-            waited = any(waiter.wanted.session == session for waiter in self.waiters)
-            return waited or any(entry.asked.session == session for entry in self.gated.values())
+            gated = {entry.asked.session for entry in self.gated.values()}
+            return gated.union(waiter.wanted.session for waiter in self.waiters)
 
     def open_gates(self, session: str) -> None:
         """Let the gated streams of a session, or of all for `*`, run to their end."""
@@ -249,6 +271,7 @@ class Journal:
         """Work that gives the requests that are wanted, and whether there were `count` of them in
         time."""
         waiter = Waiter(wanted, count)
+        deadline = time.monotonic() + timeout
         with self.lock:
             # Under one lock, so that each request is seen here or by the waiter, and not twice.
             entries = self.entries(wanted.session)
@@ -259,8 +282,11 @@ class Journal:
             present = [entry for entry in entries if wanted.holds(entry)]
             with self.lock:
                 waiter.found(len(present))
-            if waiter.missing > 0 and not self.closed:
-                yield Wanting(waiter, timeout)
+            while waiter.waits and not self.closed and time.monotonic() < deadline:
+                yield Wanting(waiter, deadline - time.monotonic())
+                if waiter.unsure:
+                    yield ASIDE
+                    waiter.look_closer()
         finally:
             with self.lock:
                 self.waiters.remove(waiter)

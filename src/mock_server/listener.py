@@ -7,7 +7,7 @@ import socket
 import time
 from typing import Any, Callable, Optional
 
-from .loop import Loop, Member
+from .loop import TURN_SECONDS, Loop, Member
 from .sockets import DONT_WAIT, READABLE
 
 AT_ONCE = 32  # connections that are accepted before it is another's turn
@@ -61,7 +61,10 @@ class Listener(Member):
         """Connections are waiting."""
         # What they ask may be asked after something that happened in this round.
         self.loop.rounds += 1
+        until = time.monotonic() + TURN_SECONDS
         for _ in range(AT_ONCE):
+            if time.monotonic() > until:
+                return  # what they ask is answered at once, and may have taken its time
             try:
                 connection, address = self.listening.accept()
             except BlockingIOError:

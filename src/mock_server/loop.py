@@ -287,6 +287,9 @@ class Loop:
                 member.happened(events)
             elif number == self.bell.number:
                 self.bell.silence()
+            # Each may take milliseconds, and what is due is to wait for one of them at most.
+            if self.heap and self.heap[0][0] <= time.monotonic():
+                self.do_due()
         if self.heap:
             self.do_due()
         if self.turns:

@@ -9,7 +9,7 @@ from ..node import Field
 from ..values import Call, Reasoning, Refusal, Reply, Text
 from .base import choices_of
 from .openai import OpenAIGeneration, input_texts, is_tokens, wants_usage
-from .runs import filled_in, hole, pieces
+from .runs import ONCE, Stencil, hole, pieces, with_last
 from .shapes import stop_of
 
 # Answers that one request may ask for: 128 choices of 16 prompts.
@@ -108,19 +108,20 @@ class OpenAICompletions(CompletionRequest):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
-        # Without a text there is still a piece, for the finish reason to ride on.
-        *texts, last = pieces(completion_text(reply), reply.chunk_size) or [""]
-        ends: List[Tuple[List[str], Optional[str]]] = [(texts, None)]
-        ends.append(([last], COMPLETION_STOPS[stop_of(reply)]))
+        text, finishes = completion_text(reply), (None, COMPLETION_STOPS[stop_of(reply)])
         head, model = self.head(call, reply), {"model": reply.model}
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):
             usage["usage"] = None
         for index in range(call.choices):
-            for alike, finish in ends:
+            stencils = []
+            for finish in finishes:
                 choices = [self.choice(index, hole(0), finish)]
                 chunk = self.arranged({**head, "choices": choices, **model, **usage})
-                yield from filled_in("", chunk, alike)
+                stencils.append(Stencil(chunk))
+            # Without a text there is still a piece, for the finish reason to ride on.
+            for piece, is_last in with_last(pieces(text, reply.chunk_size) or ONCE):
+                yield "", stencils[is_last].filled(piece)
         if usage:
             # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}

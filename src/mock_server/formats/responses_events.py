@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+import itertools
+from typing import Dict, Iterable, Iterator, Mapping, NamedTuple, Tuple
 
 from ..limits import Json
 from ..values import Call, Reasoning, Refusal, Text, ToolCall
@@ -14,7 +15,7 @@ from .runs import Run, hole
 TextAndPad = Tuple[str, str]
 ONE = (("", ""),)  # for an event without holes
 # Names and members, still without numbers, of events that are alike but for what is filled in.
-ItemEvents = Iterator[Tuple[str, Dict[str, Json], Sequence[TextAndPad]]]
+ItemEvents = Iterator[Tuple[str, Dict[str, Json], Iterable[TextAndPad]]]
 
 
 class PartNames(NamedTuple):
@@ -76,16 +77,19 @@ def part_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
 
 def deltas(
     call: Call, run: Run, members: Mapping[str, Json]
-) -> Tuple[Dict[str, Json], Sequence[TextAndPad]]:
+) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
     """The members of the deltas of a part, and what is filled into them."""
     delta = {**members, "delta": hole(0)}
     if not wants_obfuscation(call.body):
-        return delta, [(piece, "") for piece in run.pieces]
+        return delta, zip(run.pieces, itertools.repeat(""))
+    return {**delta, "obfuscation": hole(1)}, padded(call, run)
+
+
+def padded(call: Call, run: Run) -> Iterator[TextAndPad]:
+    """The pieces of a part, each with what makes it as long as a multiple of 16 characters (5.5,
+    recorded)."""
     pads = call.pads
-    filled: List[TextAndPad] = []
     for number, piece in enumerate(run.pieces, run.index):
-        # Up to a multiple of 16 characters (5.5, recorded).  1,008 is a multiple of 16 that leaves
-        # a whole padding of the 1,024 pads.
+        # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
         start = number * 16 % 1008
-        filled.append((piece, pads[start : start + (-len(piece)) % 16]))
-    return {**delta, "obfuscation": hole(1)}, filled
+        yield piece, pads[start : start + (-len(piece)) % 16]

@@ -52,6 +52,16 @@ def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, .
     return tuple(CutText(text, size, words))
 
 
+def with_last(texts: Texts) -> Iterator[Tuple[str, bool]]:
+    """Texts, each with whether it is the last."""
+    rest = iter(texts)
+    text = next(rest)
+    for following in rest:
+        yield text, False
+        text = following
+    yield text, True
+
+
 @record
 class Run:
     """The part at `index` of a reply, as it streams: its `text`, or a tool call's arguments as JSON
@@ -73,7 +83,9 @@ class Run:
     @property
     def pieces(self) -> Iterable[str]:
         """The same, but for one empty piece where there is no text."""
-        return self.texts or [""]
+        if not self.text:
+            return ONCE
+        return self.texts
 
 
 # What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,

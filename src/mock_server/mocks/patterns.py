@@ -5,10 +5,11 @@ May touch signal, threading and time.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
 from ..errors import shown
 from .expressions import Expression
@@ -28,6 +29,10 @@ class GivenUp(BaseException):
     """Raised in the midst of a search by the handler of a signal."""
 
 
+class TooLong(Exception):
+    """A search takes longer than who asks for it can wait; another thread is to ask again."""
+
+
 class Watchdog:
     """Ends searches that take too long.
 
@@ -43,6 +48,7 @@ class Watchdog:
         self.is_armed = self.is_searching = self.is_stopping = False
         self.number = self.seen = 0  # of searches: all, and at the last tick
         self.ticks = self.limit = 0  # during this search, and when it is given up
+        self.is_hurried = self.is_late = False  # whether the main thread can't wait, or has enough
 
     # --- its life ---
 
@@ -66,7 +72,7 @@ class Watchdog:
 
     def interrupt(self) -> None:
         """The program is to end: called by the handler of a signal.  A search that is under way is
-        given up, later ones have little time."""
+        given up, later ones are not begun."""
         self.is_stopping = True
         self.give_up()
 
@@ -91,6 +97,19 @@ class Watchdog:
 
     # --- searching ---
 
+    @contextlib.contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Within it, a search that takes long in the main thread raises TooLong: others wait for
+        that thread, and for each other's searches only if it comes back in between."""
+        if threading.get_ident() != self.main:
+            yield
+            return
+        self.is_hurried, self.is_late = True, False
+        try:
+            yield
+        finally:
+            self.is_hurried = False
+
     def search(self, expression: Expression, text: str) -> Any:
         """What a regular expression finds in a text; None also if it takes too long."""
         if self.main is None or len(text) <= expression.safe_length:
@@ -105,8 +124,12 @@ class Watchdog:
 
     def search_here(self, expression: Expression, text: str) -> Any:
         """The same, in the main thread."""
+        if self.is_stopping:
+            return None  # nobody waits for it any more
+        if self.is_hurried and (self.is_late or expression.text in self.given_up):
+            raise TooLong
         is_known = expression.text in self.given_up or len(self.given_up) >= PATIENCE
-        self.limit = LATER_TICKS if is_known or self.is_stopping else FIRST_TICKS
+        self.limit = LATER_TICKS if is_known or self.is_hurried else FIRST_TICKS
         self.number += 1
         try:
             self.is_searching = True  # before it is wound up: a tick in between would stop it
@@ -115,6 +138,9 @@ class Watchdog:
                 signal.setitimer(signal.ITIMER_VIRTUAL, TICK, TICK)
             return expression.find(text)
         except GivenUp:
+            if self.is_hurried:
+                self.is_late = True
+                raise TooLong from None
             if not self.is_stopping:
                 self.note(expression, text)
             return None

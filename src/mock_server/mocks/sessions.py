@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from ..errors import BadMock, Refused
 from ..formats.base import WireFormat
@@ -180,8 +180,8 @@ class Mocks:
         self.lock = threading.Lock()  # of the sessions and what they hold
         self.used = 0  # bytes of memory of mocks that were added
         self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
-        # Whether somebody waits for a session's requests, or holds one of its streams at a gate.
-        self.is_awaited: Callable[[str], bool] = lambda name: False
+        # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
+        self.awaited: Callable[[], Set[str]] = set
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
         self.generations = itertools.count(1)
@@ -207,8 +207,9 @@ class Mocks:
 
     def forget_one(self) -> None:
         """Forget the session that was unused for longest, of those with nothing of their own."""
+        kept = {"", *self.awaited()}
         for name, session in self.sessions.items():
-            if name and not session.mocks and not self.is_awaited(name):
+            if name not in kept and not session.mocks:
                 del self.sessions[name]
                 self.has_changed()
                 return

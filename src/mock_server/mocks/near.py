@@ -27,7 +27,7 @@ LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the 
 
 ALIKE = 0.6  # from here on one text is a typo in the other, not another text
 
-KEY_ORDER = {key: index for index, key in enumerate(MATCH_KEYS)}
+KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
 
 
 def explained(difference: Difference) -> str:

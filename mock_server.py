@@ -68,7 +68,6 @@ import zlib
 from bisect import bisect_right
 from collections import OrderedDict, deque
 from email.utils import formatdate
-from functools import cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from operator import attrgetter, itemgetter
@@ -394,28 +393,55 @@ def by_rows(layout: Callable[[Json], str], sorts: bool = False) -> Callable[[Jso
 
 def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
     """JSON laid out as json.dumps(indent=2) does it."""
-    # Several times as fast as that, which indents in Python and yields every token.
+    # Several times as fast as that, which yields every token.
+    written: List[str] = []
+    indent(value, step, line, written.append)
+    return "".join(written)
+
+
+def indent(value: Json, step: str, line: str, write: Callable[[str], None]) -> None:
+    """Write a value, indented, behind what is written already."""
     if not value or not isinstance(value, (dict, list)):
-        return compact(value)
+        write(compact(value))
+        return
     inner = line + step
     between = "," + inner
-    if isinstance(value, list):
-        if NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
-            return "[" + inner + compact(value)[1:-1].replace(",", between) + line + "]"
-        items = [indented(item, step, inner) for item in value]
-        return "[" + inner + between.join(items) + line + "]"
-    members: List[str] = []
+    if isinstance(value, dict):
+        indent_members(value, step, line, write)
+    elif NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
+        write("[" + inner + compact(value)[1:-1].replace(",", between) + line + "]")
+    else:
+        before = "[" + inner
+        for item in value:
+            write(before)
+            indent(item, step, inner, write)
+            before = between
+        write(line + "]")
+
+
+def indent_members(
+    value: Mapping[str, Json], step: str, line: str, write: Callable[[str], None]
+) -> None:
+    """Write an object that has members."""
+    inner = line + step
+    before = "{" + inner
+    between = "," + inner
     for key, item in value.items():
-        if isinstance(item, str):
-            text = quoted(item)
+        kind = type(item)
+        if kind is str:  # with numbers and null most of what there is
+            write(f"{before}{quoted(key)}: {quoted(item)}")
+        elif kind is int:
+            write(f"{before}{quoted(key)}: {item}")
         elif item is None:
-            text = "null"
-        elif type(item) is int:  # with text and null most of what there is
-            text = str(item)
+            write(f"{before}{quoted(key)}: null")
         else:
-            text = indented(item, step, inner)
-        members.append(f"{quoted(key)}: {text}")
-    return "{" + inner + between.join(members) + line + "}"
+            write(f"{before}{quoted(key)}: ")
+            if kind is dict and item:
+                indent_members(item, step, inner, write)
+            else:
+                indent(item, step, inner, write)
+        before = between
+    write(line + "}")
 
 
 def utf8(text: str) -> bytes:
@@ -707,6 +733,22 @@ class Record:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
 
 
+class KeptValue:
+    """What functools.cached_property is, without the lock that it takes before Python 3.12, which
+    is slower than most of what is kept: two threads may both find the same value."""
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self.find = find
+        self.name = find.__name__
+        self.__doc__ = find.__doc__
+
+    def __get__(self, record: Any, kind: type) -> Any:
+        if record is None:
+            return self
+        value = record.__dict__[self.name] = self.find(record)
+        return value
+
+
 def field_names(kind: type) -> Tuple[str, ...]:
     """The names of a record's fields, in order."""
     return kind._fields  # type: ignore[attr-defined, no-any-return]
@@ -727,7 +769,7 @@ def made_record(kind: Type[Made]) -> Type[Made]:
     exec(source, {}, attributes)
     attributes["__init__"].__defaults__ = tuple(defaults.values())
     attributes["_fields"] = attributes["__slots__"] = names
-    if any(isinstance(one, cached_property) for one in attributes.values()):
+    if any(isinstance(one, KeptValue) for one in attributes.values()):
         attributes["__slots__"] += ("__dict__",)  # where these keep what they found
     made: Any = type(kind.__name__, (Record,), attributes)
     return made  # type: ignore[no-any-return]
@@ -744,14 +786,17 @@ def changed_record(record: Made, **changes: Any) -> Made:
 if TYPE_CHECKING:
     # What type checkers know by heart.
     from dataclasses import replace as replace
+    from functools import cached_property
     from typing import dataclass_transform  # since Python 3.11
+
+    found_once = cached_property
 
     @dataclass_transform(frozen_default=True)
     def record(kind: Type[Made]) -> Type[Made]:
         """The class of records that a class describes."""
         ...
 else:
-    record, replace = made_record, changed_record
+    record, replace, found_once = made_record, changed_record, KeptValue
 
 
 # === values ==================================================================
@@ -856,29 +901,29 @@ class Call:
         """Whether the request could be read as far as its body."""
         return self.body is not MISSING
 
-    @functools.cached_property
+    @found_once
     def digest(self) -> str:
         """64 hex digits from provider, API, model and body, whether it streams or not."""
         body = self.body
         if body is MISSING:
             request = self.request
             return hashlib.sha256(request.path.encode() + request.body).hexdigest()
-        if isinstance(body, dict):
+        if isinstance(body, dict) and not body.keys().isdisjoint(STREAM_FIELDS):
             body = {name: body[name] for name in body if name not in STREAM_FIELDS}
         seed = sorted_compact([self.provider, self.api, self.model, body])
         return hashlib.sha256(utf8(seed)).hexdigest()
 
-    @functools.cached_property
+    @found_once
     def body_sha256(self) -> str:
         """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
         return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
 
-    @functools.cached_property
+    @found_once
     def second(self) -> int:
         """A Unix second between October 2025 and October 2026, derived from the request."""
         return 1_760_000_000 + int(self.digest[:8], 16) % 31_536_000
 
-    @functools.cached_property
+    @found_once
     def pads(self) -> str:
         """1,024 letters and digits to pad events with."""
         return self.token("pads", 1024)
@@ -983,7 +1028,7 @@ class Reply:
         embedding = next(part for part in self.parts if isinstance(part, Embedding))
         return [list(embedding.of(index)) for index in range(number)]
 
-    @functools.cached_property
+    @found_once
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
         return [part for part in self.parts if isinstance(part, ToolCall)]
@@ -1259,6 +1304,26 @@ class Feed(Gate):
 Self = TypeVar("Self", bound="Node")
 
 
+class Kinds(Dict[str, str]):
+    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
+    of many members are there."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
+        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
+
+    def hold(self, value: Mapping[str, Json]) -> bool:
+        """Whether all members are as they must be."""
+        for name in self.needed:
+            if value.get(name) is None:
+                return False
+        for name, found in value.items():
+            if name in self.plain and found is not None and not fits(found, self.plain[name]):
+                return False
+        return True
+
+
 class Node:
     """A value, and the way to it from the whole that it lies in.
 
@@ -1416,7 +1481,11 @@ class Node:
     def check(self: Self, fields: Mapping[str, str]) -> Self:
         """This, if it is an object whose members are of their KINDS; `!` after a kind means that
         the member must be there."""
-        value = self.a("an object")
+        value = self.value
+        if not isinstance(value, dict):
+            self.expected("an object")
+        if isinstance(fields, Kinds) and fields.hold(value):
+            return self
         for name, kind in fields.items():
             found = value.get(name)
             if found is None:  # null is the same as none in a request
@@ -1491,45 +1560,38 @@ class MessageContent:
 # --- pieces of a reply ---
 
 WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+KEPT_TEXT = 32 * 1024  # characters; its words take ten times as much memory
 ARGUMENT_PIECES = re.compile(r"\w+|\W+")
 
 
-# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
-# it is zip(texts, numbers): the other way round each run would cost a number more.
-Texts = Iterable[str]
-ONCE = ("",)  # for an event without a hole
-
-ONE_BY_ONE = 64 * 1024  # characters
-
-
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Texts:
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Iterable[str]:
     """A text cut into `size` characters a piece, or into words; joined they are the text.
 
-    Those of a long text, of which there may be millions, are made one by one."""
-    if len(text) > ONE_BY_ONE:
-        return later_pieces(text, size, words)
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    return words.findall(text)
+    False where there are none.  Those of a long text are cut as they are asked for: a hundred
+    streams of it are not to hold a hundred times all its words."""
+    if len(text) > KEPT_TEXT:
+        return CutText(text, size, words)
+    return known_pieces(text, size, words)
 
 
-def later_pieces(text: str, size: int, words: "re.Pattern[str]") -> Iterator[str]:
-    """The same, each when it is asked for."""
-    if not size:
-        yield from (word.group() for word in words.finditer(text))
-        return
-    for at in range(0, len(text), size):
-        yield text[at : at + size]
+class CutText:
+    """The pieces of a long text, cut as they are asked for."""
+
+    def __init__(self, text: str, size: int, words: "re.Pattern[str]") -> None:
+        self.text, self.size, self.words = text, size, words
+
+    def __iter__(self) -> Iterator[str]:
+        text, size = self.text, self.size
+        if size:
+            return (text[at : at + size] for at in range(0, len(text), size))
+        return (match.group() for match in self.words.finditer(text))
 
 
-def with_last(texts: Texts) -> Iterator[Tuple[str, bool]]:
-    """Texts, each with whether it is the last."""
-    rest = iter(texts)
-    text = next(rest)
-    for following in rest:
-        yield text, False
-        text = following
-    yield text, True
+# The same text of a mock streams over and over.
+@functools.lru_cache(maxsize=32)
+def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, ...]:
+    """The pieces of a text that is not long."""
+    return tuple(CutText(text, size, words))
 
 
 @record
@@ -1544,18 +1606,22 @@ class Run:
     first: bool
 
     @property
-    def texts(self) -> Texts:
+    def texts(self) -> Iterable[str]:
         """The text in pieces, none of them empty."""
         if isinstance(self.part, ToolCall):
             return pieces(self.text, self.size, ARGUMENT_PIECES)
         return pieces(self.text, self.size)
 
     @property
-    def pieces(self) -> Texts:
+    def pieces(self) -> Iterable[str]:
         """The same, but for one empty piece where there is no text."""
-        if not self.text:
-            return ONCE
-        return self.texts
+        return self.texts or [""]
+
+
+# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
+# it is zip(texts, numbers): the other way round each run would cost a number more.
+Texts = Iterable[str]
+ONCE = ("",)  # for an event without a hole
 
 
 def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
@@ -1572,6 +1638,16 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
         if first:
             kinds.append(type(part))
         yield Run(index, part, text, reply.chunk_size, first)
+
+
+def with_last(texts: Texts) -> Iterator[Tuple[str, bool]]:
+    """Texts, each with whether it is the last."""
+    rest = iter(texts)
+    text = next(rest)
+    for following in rest:
+        yield text, False
+        text = following
+    yield text, True
 
 
 # --- filled in ---
@@ -1594,16 +1670,21 @@ class Stencil:
 
     def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
         self.layout = layout
-        self.begin, *rest = layout(value).split('"' + mark())
+        begin, *rest = layout(value).split('"' + mark())
+        self.begin = utf8(begin)
         # Each begins with the digit and the quote that end a hole.
-        self.rest = [(int(part[0]), part[2:]) for part in rest]
+        self.rest = [(int(part[0]), utf8(part[2:])) for part in rest]
 
     def filled(self, *values: Json) -> bytes:
         """The JSON with these values in its holes; one that it has no hole for is left out."""
-        text = self.begin
+        return self.joined(*[utf8(self.layout(value)) for value in values])
+
+    def joined(self, *values: bytes) -> bytes:
+        """The same with values that are laid out already."""
+        data = self.begin
         for number, after in self.rest:
-            text += self.layout(values[number]) + after
-        return utf8(text)
+            data += values[number] + after
+        return data
 
 
 def filled_in(
@@ -1611,7 +1692,10 @@ def filled_in(
 ) -> Iterator[Tuple[str, bytes]]:
     """Events of one name that are alike but for the text in the one hole of `value`."""
     stencil = Stencil(value, layout)
-    return ((name, stencil.filled(text)) for text in texts)
+    if len(stencil.rest) != 1:
+        return ((name, stencil.filled(text)) for text in texts)
+    begin, end = stencil.begin, stencil.rest[0][1]
+    return ((name, begin + utf8(layout(text)) + end) for text in texts)
 
 
 # === formats/anthropic_blocks ================================================
@@ -1721,15 +1805,21 @@ class SSE:
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events, (name, JSON value), (name, its bytes) or (name, text as it is), as frames."""
         end = utf8(self.eol * 2)
+        named, field = "", b"data: "
         for name, value in events:
             if isinstance(value, str):
                 yield self.frame(value, name)
                 continue
+            # Most have the name of the one before.
+            if name != named:
+                named, field = name, b"data: "
+                if name:
+                    field = utf8(f"event: {name}{self.eol}data: ")
             # What is laid out has no line ends that would have to be cut at.
-            field = b"data: "
-            if name:
-                field = utf8(f"event: {name}{self.eol}data: ")
-            yield field + laid_out(value, self.layout) + end
+            data = value
+            if not isinstance(value, bytes):
+                data = utf8(self.layout(value))
+            yield field + data + end
 
     @classmethod
     def split(cls, data: bytes) -> List[bytes]:
@@ -2084,6 +2174,8 @@ class WireFormat:
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
     def __init_subclass__(cls) -> None:
+        if "fields" in cls.__dict__:
+            cls.fields = Kinds(cls.fields)
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 
@@ -2492,6 +2584,9 @@ class Anthropic(WireFormat):
         return Failure(400, f"{place}: {pydantic_error(wrong)[1]}", "invalid_request_error")
 
 
+ANTHROPIC_MESSAGE = Kinds({"role": "a string!", "content": "a string or an array!"})
+
+
 class AnthropicRequest(Anthropic):
     """How a messages request reads."""
 
@@ -2525,7 +2620,7 @@ class AnthropicRequest(Anthropic):
         if not messages.value:
             messages.expected("a list of at least one message")
         for message in messages.objects():
-            message.check({"role": "a string!", "content": "a string or an array!"})
+            message.check(ANTHROPIC_MESSAGE)
             content = anthropic_content(message.get("content"))
             role = message.get("role")
             if role.value not in ("user", "assistant", "system"):
@@ -3537,7 +3632,7 @@ CHAT_ROLES = {
     "function": "tool",
 }
 
-MESSAGE_FIELDS = {"role": "a string!"}
+MESSAGE_FIELDS = Kinds({"role": "a string!"})
 
 
 class ChatRequest(OpenAIGeneration):
@@ -3595,6 +3690,8 @@ class ChatRequest(OpenAIGeneration):
 
     def choices(self, body: Field) -> int:
         """`n`."""
+        if "n" not in body.value:
+            return 1
         return choices_of(body.get("n"), 128)  # the most that OpenAI takes
 
     def schema(self, body: Field) -> Json:
@@ -3649,11 +3746,24 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
     return {"content": content, "refusal": None}
 
 
-def padding(call: Call, number: int, length: int) -> str:
-    """What makes the length of a chunk, `length` without it, 1 modulo 16 (5.3, recorded)."""
-    room = (1 - length) % 16 or 16
-    start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-    return call.pads[start : start + room]
+def padded_events(
+    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
+) -> Iterator[Tuple[str, bytes]]:
+    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
+    modulo 16 (5.3, recorded)."""
+    pads = utf8(call.pads)
+    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
+    middle, end = b'"', b'"' + end
+    if of_text:
+        middle = of_text[0][1] + middle
+    length = len(begin + middle + end)
+    for text, number in zip(texts, numbers):
+        piece = b""
+        if of_text:
+            piece = utf8(quoted(text))
+        room = (1 - length - len(piece)) % 16 or 16
+        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
 
 
 def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
@@ -3674,6 +3784,17 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     return delta
 
 
+def new_fingerprint(model: str) -> Optional[str]:
+    """A model's fingerprint; reasoning models have none (2.4)."""
+    if is_reasoning_model(model):
+        return None
+    return "fp_" + token(model, 10, HEX)
+
+
+SHORT_NAME = 100  # characters of what is kept
+known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
+
+
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
@@ -3689,11 +3810,9 @@ class ChatCompletion(ChatRequest):
         }
 
     def tail(self, call: Call) -> Dict[str, Json]:
-        """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
-        fingerprint = None
-        if not is_reasoning_model(call.model):
-            fingerprint = "fp_" + token(call.model, 10, HEX)
-        return {"service_tier": "default", "system_fingerprint": fingerprint}
+        """Tier and fingerprint."""
+        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
+        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, of all choices together."""
@@ -3775,14 +3894,10 @@ class OpenAIChat(ChatCompletion):
         numbers = itertools.count()
         for chunk, texts in self.chunks(call, reply):
             chunk = self.padded(call, chunk)
-            is_padded = "obfuscation" in chunk
-            stencil = Stencil(chunk)
-            length = len(stencil.filled("", "")) - len('""')
-            for text, number in zip(texts, numbers):
-                pad = ""
-                if is_padded:
-                    pad = padding(call, number, length + len(utf8(quoted(text))))
-                yield "", stencil.filled(text, pad)
+            if "obfuscation" in chunk:
+                yield from padded_events(call, Stencil(chunk), texts, numbers)
+            else:
+                yield from filled_in("", chunk, texts)
         yield "", "[DONE]"
 
     def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
@@ -5685,6 +5800,8 @@ class Gemini(WireFormat):
 
 # What the SDKs wrap the result of a function in, if it is no object.
 RESULT_WRAPPERS = (["result"], ["output"])
+CONTENT_FIELDS = Kinds({"role": "a string", "parts": "an array or an object"})
+PART_FIELDS = Kinds({"text": "a string"})
 # Who speaks, in no provider's terms; older clients send a function's result as its own role.
 GOOGLE_ROLES = {"user": "user", "model": "assistant", "function": "user"}
 
@@ -5707,9 +5824,9 @@ def one_or_more(node: Field) -> List[Field]:
 
 def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
     """The parts of a content."""
-    content.check({"role": "a string", "parts": "an array or an object"})
+    content.check(CONTENT_FIELDS)
     for part in one_or_more(content.get("parts")):
-        yield cast(Dict[str, Json], part.check({"text": "a string"}).value)
+        yield cast(Dict[str, Json], part.check(PART_FIELDS).value)
 
 
 def google_function_result(part: Mapping[str, Json]) -> Optional[str]:
@@ -6070,14 +6187,32 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         thoughts = ["thought" in part for part in parts]
         stop: Optional[str] = None
         shared = self.envelope(call, reply, [], {})
+        stencils = self.stencils(call, shared)
         for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
             last = number == len(parts)
             if last:
                 stop = google_finish_reason(reply)
             usage = self.usage(spent, last)
+            if not last and part.keys() == {"text"} and stencils:
+                for stencil in stencils:
+                    yield "", stencil.filled(part["text"], usage)
+                continue
             for index in range(call.choices):
                 candidate = self.candidate(call, index, [part], stop, False)
                 yield "", {**shared, "candidates": [candidate], "usageMetadata": usage}
+
+    def stencils(self, call: Call, shared: Dict[str, Json]) -> List[Stencil]:
+        """For each choice what its events are alike in, but for a text and the tokens spent; none
+        for an array, whose elements are indented."""
+        framing = self.framing(call)
+        if not isinstance(framing, SSE):
+            return []
+        made = []
+        for index in range(call.choices):
+            candidate = self.candidate(call, index, [{"text": hole(0)}], None, False)
+            event = {**shared, "candidates": [candidate], "usageMetadata": hole(1)}
+            made.append(Stencil(event, framing.layout))
+        return made
 
 
 class GeminiCountTokens(Gemini):
@@ -7250,7 +7385,7 @@ class Expression:
     whole), and in texts of what length that can't take long, whatever they are."""
 
     def __init__(self, pattern: "re.Pattern[str]", find: Callable[[str], Any], text: str) -> None:
-        self.find, self.text = find, text
+        self.pattern, self.find, self.text = pattern, find, text
         self.groups = tuple(pattern.groupindex)
         tree = parsed(pattern)
         self.pieces = required(tree, bool(pattern.flags & re.IGNORECASE))
@@ -7432,6 +7567,7 @@ class Watchdog:
         """Watch no more."""
         if self.main is not None:
             self.main = None
+            self.is_armed = False
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
 
@@ -8182,7 +8318,7 @@ FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 HEADER_NAME = re.compile(TOKEN.decode())
-is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
 NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
 
 
@@ -8262,14 +8398,14 @@ class Head:
         items = [item.strip(" \t") for item in self.headers[name].split(",")]
         return [item.lower() for item in items if item]
 
-    @functools.cached_property
+    @found_once
     def keeps_alive(self) -> bool:
         """Whether the client wants the connection kept."""
         if self.minor:
             return "close" not in self.tokens("connection")
         return "keep-alive" in self.tokens("connection")
 
-    @functools.cached_property
+    @found_once
     def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
         """The session in the prefix /@NAME, the path without that, and the decoded query."""
         path, query = parse_target(self.target)
@@ -8288,7 +8424,7 @@ class Head:
         """The decoded query."""
         return self.parsed_target[2]
 
-    @functools.cached_property
+    @found_once
     def session(self) -> str:
         """The session: of the prefix /@NAME, else of the header X-Mock-Session.
 
@@ -8302,7 +8438,7 @@ class Head:
             raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
         return name
 
-    @functools.cached_property
+    @found_once
     def kept(self) -> Dict[str, Dict[str, str]]:
         """Query and headers as they may be kept, without credentials."""
         return {
@@ -8310,7 +8446,7 @@ class Head:
             "headers": {name: masked(name, value) for name, value in self.headers.items()},
         }
 
-    @functools.cached_property
+    @found_once
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
         size = strings_size((self.target, self.path))
@@ -8485,16 +8621,23 @@ def check_transfer(head: Head) -> None:
 # --- response heads ---
 
 
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
+
+
 def field_lines(headers: Headers) -> bytes:
     """Headers as the lines of a head: the one place where they become bytes.
 
     Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
     5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
     question mark.  What is no name is no header."""
-    if not "".join([name + value for name, value in headers]).isprintable():  # most are
-        headers = tuple((name, NOT_IN_A_FIELD.sub(" ", value)) for name, value in headers)
-    lines = [f"{name}: {value}\r\n" for name, value in headers if is_header_name(name)]
-    return "".join(lines).encode("latin-1", "replace")
+    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
+    if not "".join(lines).isprintable():  # most are
+        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
+    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
 
 
 def head_bytes(status: int, headers: Headers) -> bytes:
@@ -8616,7 +8759,7 @@ class Neutral:
     chunk_size: int = 0
     extra: Mapping[str, Json] = {}
 
-    @functools.cached_property
+    @found_once
     def kinds(self) -> FrozenSet[Any]:
         """The kinds of its parts, as an API has to be able to say them."""
         kinds = {type(part) for part in self.parts}
@@ -8625,12 +8768,12 @@ class Neutral:
             kinds = kinds - {Structure} | {Text}
         return frozenset(kinds)
 
-    @functools.cached_property
+    @found_once
     def is_plain(self) -> bool:
         """Whether its parts serve every call as they are: none has a template."""
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
-    @functools.cached_property
+    @found_once
     def plain_tokens(self) -> Tuple[int, int]:
         """What its parts cost as they are."""
         return tokens_of(self.parts)
@@ -8959,6 +9102,11 @@ def relined_event(frame: bytes, plan: Plan) -> bytes:
 Group = Tuple[Frame, int]  # bytes, and how many events lie in them
 BREATHS = 64  # frames after which others have their turn
 GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
+
+
+def frame_size(frame: Frame) -> int:
+    """The bytes of a frame; a place where the stream waits has none."""
+    return len(frame) if isinstance(frame, bytes) else 0
 
 
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
@@ -9893,12 +10041,12 @@ class Mock:
         """What the control API calls it: its place, without a # if it was added at run time."""
         return self.place.replace("added#", "added-")
 
-    @functools.cached_property
+    @found_once
     def key(self) -> Tuple[str, str]:
         """What stays the same when it is read again and is as it was."""
         return self.place, self.canonical
 
-    @functools.cached_property
+    @found_once
     def is_repeatable(self) -> bool:
         """Whether equal calls get equal answers, however often and with whatever headers."""
         if self.limit or self.times or len(self.answers) > 1:
@@ -10037,6 +10185,23 @@ class Answered:
     feed: Optional[Feed] = None
     control: bool = False
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it can be sent more than once: it is repeatable, and all of it is there."""
+        return self.is_repeatable and self.is_there
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is not made while it is sent."""
+        return self.response.frames is None or isinstance(self.response.frames, tuple)
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory are free again once it is sent."""
+        if self.is_there:
+            return len(self.response.body)
+        return LONG  # a long stream, as much of it as was there at a time
+
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
     """JSON for a test."""
@@ -10121,6 +10286,23 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
     )
+
+
+def own_headers(request: Request, answered: Answered) -> Headers:
+    """Headers for a page in a browser: it may call the providers' paths, but of the control API
+    none but its own."""
+    if "origin" not in request.headers or answered.control:
+        return ()
+    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+
+
+def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
+    """What work wants next, or what it gives in the end."""
+    try:
+        return next(work)
+    except StopIteration as stop:
+        answered: Answered = stop.value
+        return answered
 
 
 # === brought =================================================================
@@ -11096,6 +11278,8 @@ WINDOWS = 64  # of a long piece so many are looked at for the rarest
 
 WORTH = 5  # so many letters are looked at in the time that one mock takes
 
+FEW_MOCKS = 4  # are all tried in the time that the shelves take
+
 FEW_VALUES = ("provider", "operation", "api")  # by these is filed what asks for nothing else
 
 Filed = Tuple[int, Mock]  # with its place in the matching order
@@ -11242,6 +11426,8 @@ class Index:
 
     def candidates(self, call: Call) -> List[Mock]:
         """The mocks that may match, in order."""
+        if len(self.mocks) <= FEW_MOCKS:
+            return list(self.mocks)
         return [mock for _, mock in self.shelves.found(call)]
 
 
@@ -11825,6 +12011,8 @@ class Session:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
+        # Their JSON is the least that they take: what is refused need not be read first.
+        self.all_mocks.check_room(walked_size(list(specs)))
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         while True:
             loads = files.loads
@@ -11838,7 +12026,8 @@ class Session:
                     continue
                 files.watch(libraries)
                 with self.all_mocks.lock:
-                    self.all_mocks.take(sum(sizes.values()))
+                    self.all_mocks.check_room(sum(sizes.values()))
+                    self.all_mocks.used += sum(sizes.values())
                     # It may have been reset or forgotten since it was looked up.
                     session = self.all_mocks.sessions.setdefault(self.name, self)
                     session.index = session.index.preceded(mocks)
@@ -11996,8 +12185,8 @@ class Mocks:
             code="too_many_sessions",
         )
 
-    def take(self, size: int) -> None:
-        """Note that added mocks take so many bytes; NoRoom if that is too much.  `lock` is held."""
+    def check_room(self, size: int) -> None:
+        """NoRoom if mocks can't be added that take so many bytes."""
         if self.used + size > MOCKS_ROOM:
             raise NoRoom(
                 413,
@@ -12006,7 +12195,6 @@ class Mocks:
                 "/__mock__/reset, with ?session=* for all sessions, makes room",
                 code="too_many_mocks",
             )
-        self.used += size
 
     def release(self, size: int) -> None:
         """Note that added mocks that took so many bytes are gone."""
@@ -12143,7 +12331,10 @@ class Operations:
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
-        return self.journal.clear(self.session)
+        before = self.journal.used
+        count = self.journal.clear(self.session)
+        self.mocks.freed(before - self.journal.used)
+        return count
 
     def watch(self) -> Feed:
         """A feed of the requests that come and end from now on."""
@@ -12171,7 +12362,7 @@ class Operations:
     def reset(self) -> None:
         """Forget requests, mocks that were added, and how often mocks were used; let gated streams
         run to their end."""
-        self.journal.clear(self.session)
+        self.forget()
         # The mocks of these streams are about to go; nobody will know which gates were left shut.
         self.journal.open_gates(self.session)
         for session in self.sessions():
@@ -12261,7 +12452,7 @@ class Route:
     start: str
     end: str
 
-    @functools.cached_property
+    @found_once
     def pattern(self) -> Pattern[str]:
         """Its regular expression, compiled when it is first needed: most never are."""
         return re.compile(pattern_of(self.template))
@@ -12826,17 +13017,12 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
 # An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
 
 
-AHEAD = 256 * 1024  # bytes of a stream that are made before it begins
+AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
 EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
 MOST_REPEATED = 32 * 1024 * 1024
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
-
-
-def frame_size(frame: Frame) -> int:
-    """The bytes of a frame; a place where the stream waits has none."""
-    return len(frame) if isinstance(frame, bytes) else 0
 
 
 def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
@@ -13201,8 +13387,7 @@ class Memory:
 
     def keep(self, request: Request, generation: int, noted: Set[str], answered: Answered) -> None:
         """Remember an answer, if it can be."""
-        frames = answered.response.frames
-        if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
+        if not answered.is_lasting:
             return
         size = answer_size(request, answered)
         with self.lock:
@@ -13437,11 +13622,9 @@ class Answerer:
         session = self.mocks.session(request.session)
         brought = request.headers.get("x-mock-response")
         if brought is not None:
-            is_heavy = heavy(brought, request)
-            if is_heavy:
+            if heavy(brought, request):
                 yield ASIDE
-            answered = yield from self.fresh(request, session)
-            return written_out(answered) if is_heavy else answered
+            return written_out((yield from self.fresh(request, session)))
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)
@@ -13672,14 +13855,7 @@ class Log:
         self.dropped = 0
         self.lost = 0  # lines that could not be written
         self.output = Output(self.stream)
-        self.thread = threading.Thread(target=self.run, name="log", daemon=True)
-        if self.mode == "off":
-            return
-        try:
-            self.thread.start()
-        except RuntimeError as error:  # none can be started: rather no log than no server
-            self.output.write(f"no log: {error}\n")
-            self.mode = "off"
+        self.thread: Optional[threading.Thread] = None
 
     def say(self, message: str) -> None:
         """A line that is about no request."""
@@ -13696,16 +13872,28 @@ class Log:
         size += LINE_SIZE
         with self.lock:
             is_full = self.waiting.qsize() >= LOG_LINES or self.used + size > LOG_ROOM
-            if is_full:
+            if is_full or not self.has_thread():
                 self.dropped += 1
                 return
             self.used += size
         self.waiting.put((line, size))
 
+    def has_thread(self) -> bool:
+        """Whether there is its thread, which begins with the first line if the system lets it."""
+        if self.thread:
+            return True
+        thread = threading.Thread(target=self.run, name="log", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):
+            return False
+        self.thread = thread
+        return True
+
     def close(self) -> None:
         """Write what is left, if that takes no longer than half a second."""
-        self.waiting.put(None)
-        if self.thread.is_alive():
+        if self.thread:
+            self.waiting.put(None)
             self.thread.join(0.5)
         self.output.is_closing = True
 
@@ -13882,7 +14070,8 @@ DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 READABLE = getattr(select, "EPOLLIN", 1)
 WRITABLE = getattr(select, "EPOLLOUT", 4)
 GONE = getattr(select, "EPOLLRDHUP", 0x2000)  # the other side has closed
-OVER = getattr(select, "EPOLLHUP", 16) | getattr(select, "EPOLLERR", 8)  # watched for unasked
+FAILED = getattr(select, "EPOLLERR", 8)
+OVER = getattr(select, "EPOLLHUP", 16) | FAILED  # watched for unasked
 
 
 class Broke(Exception):
@@ -13984,17 +14173,24 @@ class TLSConnection:
             raise BlockingIOError("nothing has come") from None
 
     def shutdown(self, how: int) -> None:
-        """Say goodbye as TLS does it, if there is somebody to hear it, then end the connection."""
+        """Say goodbye as TLS does it, then end the connection."""
         if how == socket.SHUT_WR:
-            try:
-                self.sock.unwrap()
-            except (OSError, ValueError):
-                pass  # it wants the other side's answer, which nothing waits for
+            self.say_goodbye()
         socket.socket.shutdown(self.sock, how)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket; with a goodbye, without which the end may be an attacker's (RFC 8446,
+        6.1), unless it is to be reset."""
+        if not self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER):
+            self.say_goodbye()
         self.sock.close()
+
+    def say_goodbye(self) -> None:
+        """Tell the other side that no more comes, if there is somebody to hear it."""
+        try:
+            self.sock.unwrap()
+        except (OSError, ValueError):
+            pass  # it wants the other side's answer, which nothing waits for
 
 
 # === loop ====================================================================
@@ -14053,6 +14249,7 @@ class Selected:
 
         self.selector = selectors.DefaultSelector()
         self.events: Dict[int, int] = {}
+        self.turn = 0  # how many were too many so far
 
     def register(self, number: int, events: int) -> None:
         """Watch a socket."""
@@ -14082,7 +14279,13 @@ class Selected:
         """Numbers of sockets with the events that came in so many seconds."""
         found = []
         patience = None if timeout is None or timeout < 0 else timeout
-        for key, seen in self.selector.select(patience)[:maxevents]:
+        ready = self.selector.select(patience)
+        # It always begins with the same; those that are too many now are the first next time.
+        if len(ready) > maxevents:
+            self.turn += maxevents
+            at = self.turn % len(ready)
+            ready = [*ready[at:], *ready[:at]][:maxevents]
+        for key, seen in ready:
             number = int(key.fd)
             events = self.seen(number, seen)
             if events:
@@ -14098,8 +14301,9 @@ class Selected:
             return events
         if self.events[number] & READABLE:
             return events | READABLE
-        if at_end(number):
-            return events | GONE
+        end = end_of(number)
+        if end:
+            return events | end
         self.selector.unregister(number)  # there is something to read, later
         return events
 
@@ -14108,15 +14312,16 @@ class Selected:
         self.selector.close()
 
 
-def at_end(number: int) -> bool:
-    """Whether a socket that is readable has nothing but its end to be read."""
+def end_of(number: int) -> int:
+    """The events of a socket that is readable, but has nothing but its end to be read; 0 if there
+    is more."""
     watched = socket.socket(fileno=number)
     try:
-        return not watched.recv(1, socket.MSG_PEEK)
+        return 0 if watched.recv(1, socket.MSG_PEEK) else GONE
     except BlockingIOError:
-        return False
-    except OSError:
-        return True
+        return 0
+    except OSError:  # which the socket tells once
+        return GONE | FAILED
     finally:
         watched.detach()
 
@@ -14227,10 +14432,11 @@ class Loop:
 
     def clear_heap(self) -> None:
         """Leave one time a member in the heap: of closed connections none is to stay."""
-        timed = [member for member in self.members if member.due < INFINITE]
-        for member in timed:
-            member.timer = member.due
-        self.heap = [(member.due, next(self.order), member) for member in timed]
+        self.heap = []
+        for member in self.members:
+            member.timer = member.due  # also of those that wait for no time: theirs has gone
+            if member.due < INFINITE:
+                self.heap.append((member.due, next(self.order), member))
         heapq.heapify(self.heap)
 
     def at(self, due: float, action: Callable[[], None]) -> None:
@@ -14594,17 +14800,18 @@ class Workers:
         self.jobs: "queue.SimpleQueue[Optional[Job]]" = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.started = 0
-        self.idle = 0
+        self.unfinished = 0  # of the work, what waits and what is being done
         self.has_complained = False
 
     def do(self, work: Callable[[], Any], report: Report) -> None:
         """Have something done, and its report told in whatever thread did it."""
         with self.lock:
-            is_needed = self.idle <= self.jobs.qsize() and self.started < self.most
+            self.unfinished += 1
+            is_needed = self.started < min(self.unfinished, self.most)
             if is_needed:
                 self.started += 1
         if is_needed and not self.start() and not self.started:
-            perform(work, report)
+            self.perform(work, report)
             return
         self.jobs.put((work, report))
 
@@ -14625,32 +14832,33 @@ class Workers:
     def run(self) -> None:
         """Do what comes, until it is over."""
         while True:
-            with self.lock:
-                self.idle += 1
             job = self.jobs.get()
-            with self.lock:
-                self.idle -= 1
             if job is None:
                 break
-            perform(*job)
+            self.perform(*job)
             del job  # what came of it is not to be kept until the next one
         with self.lock:
             self.started -= 1
+
+    def perform(self, work: Callable[[], Any], report: Report) -> None:
+        """Do something and tell what came of it."""
+        try:
+            value = work()
+        except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
+            self.tell(report, None, error)
+        else:
+            self.tell(report, value, None)
+
+    def tell(self, report: Report, value: Any, error: Optional[BaseException]) -> None:
+        """Tell what came of it; whoever is told may bring more."""
+        with self.lock:
+            self.unfinished -= 1
+        report(value, error)
 
     def close(self) -> None:
         """Have the threads end once nothing waits any more."""
         for _ in range(self.started):
             self.jobs.put(None)
-
-
-def perform(work: Callable[[], Any], report: Report) -> None:
-    """Do something and tell what came of it."""
-    try:
-        value = work()
-    except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
-        report(None, error)
-    else:
-        report(value, None)
 
 
 # === core ====================================================================
@@ -14659,7 +14867,8 @@ def perform(work: Callable[[], Any], report: Report) -> None:
 
 class Core:
     """What all ports of a process share: settings, mocks, answers, journal, log, TLS, the loop that
-    does it all and the threads for what takes long; `ports` counts those that are open.
+    does it all and the threads for what takes long; `ports` counts those that are open, `ending`
+    those that are closed, but have answers under way.
 
     Raises BadMock if a data directory holds a mock that can't be used, OSError if a certificate
     can't be read or made."""
@@ -14668,7 +14877,7 @@ class Core:
         self.settings = settings
         self.log = Log(settings.log)
         self.max_body = settings.max_body
-        self.ports = 0
+        self.ports = self.ending = 0
         self.mocks = Mocks(settings.data, self.log.say)
         problems = self.mocks.files.load()
         if problems:
@@ -14709,23 +14918,42 @@ class Core:
         try:
             self.loop.run()
         finally:
-            self.workers.close()
-            self.log.close()
-            self.loop.close()
+            self.close()
 
     def run_in_background(self) -> None:
         """Run the loop in a thread, unless it is running already."""
-        if not self.thread and not self.loop.thread:
+        if not self.is_running:
             self.thread = threading.Thread(target=self.run, name="loop", daemon=True)
             self.thread.start()
 
     def end(self) -> None:
-        """Have the loop end; all ports are closed."""
-        self.loop.stop()
+        """Have the loop end, if there is no port any more for which it runs."""
+        if self.is_needed:
+            return
+        if self.is_running:
+            self.loop.stop()
+        else:
+            self.close()
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is a port that is open, or has answers under way."""
+        return self.ports + self.ending > 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the loop runs, or is about to."""
+        return bool(self.loop.thread or self.thread)
+
+    def close(self) -> None:
+        """Give back what it holds of the system; the loop does not run any more."""
+        self.workers.close()
+        self.log.close()
+        self.loop.close()
 
     def wait_for_end(self) -> None:
-        """Wait until the loop has ended, if the last port is closed."""
-        if self.thread and not self.ports:
+        """Wait until the loop has ended, if it is not needed any more."""
+        if self.thread and not self.is_needed:
             self.thread.join(GRACE_SECONDS)
 
     def operations(self, session: str) -> Operations:
@@ -14743,6 +14971,185 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
     # What a client on this machine calls it, and what it was told to listen on.
     names = ["localhost", "127.0.0.1", "::1", settings.host, *settings.tls_name]
     return self_signed(names, settings.tls_cert_out)
+
+
+# === mocks/explosive =========================================================
+# Which regular expressions may take for ever, seen without running them.  Pure.
+
+# Each place of a pattern that takes a letter is a state, each way from one to the next an arrow.
+# Where the same letters lead from a state back to itself in two ways, every letter may double what
+# the engine tries before it gives up (Weber and Seidl, "On the degree of ambiguity of finite
+# automata", 1991).
+
+
+MOST_STATES = 150  # of larger ones nothing is said: it would take too long
+MANY_TIMES = 10  # from so many repetitions on they count as any number
+USUAL = "aA0_- .\n\té"  # letters to try beside those of the pattern
+CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
+
+Ends = Tuple[bool, List[int], List[int]]  # whether it may be empty, its first and last states
+NOTHING_TO_READ: Ends = (True, [], [])
+
+
+class Automaton:
+    """The states of a regular expression, the letters that each takes, and its arrows; an arrow
+    that is there twice stands for two ways."""
+
+    def __init__(self, pattern: "re.Pattern[str]") -> None:
+        tree = PARSER.parse(pattern.pattern, pattern.flags)
+        self.flags = pattern.flags
+        self.letters = frozenset(USUAL) | frozenset(pattern.pattern)
+        self.taken: List[FrozenSet[str]] = []
+        self.arrows: List[List[int]] = []
+        self.last = self.sequence(tree)[2]
+
+    def state(self, taken: Iterable[str]) -> Ends:
+        """A new state, which takes these letters."""
+        self.taken.append(frozenset(taken))
+        self.arrows.append([])
+        number = len(self.taken) - 1
+        return False, [number], [number]
+
+    def join(self, sources: Iterable[int], targets: Iterable[int]) -> None:
+        """Arrows from all of some states to all of others."""
+        for source in sources:
+            self.arrows[source] += targets
+
+    def sequence(self, tree: Any) -> Ends:
+        """What follows each other."""
+        is_empty, first, last = NOTHING_TO_READ
+        for operation, value in tree:
+            may_miss, begins, ends = self.piece(operation.name, value)
+            self.join(last, begins)
+            if is_empty:
+                first = first + begins
+            if may_miss:
+                ends = last + ends
+            is_empty, last = is_empty and may_miss, ends
+        return is_empty, first, last
+
+    def piece(self, name: str, value: Any) -> Ends:
+        """One operation of a parsed regular expression."""
+        if name in REPEATS:
+            return self.repetition(*value)
+        if name == "SUBPATTERN":
+            return self.sequence(value[3])
+        if name == "BRANCH":
+            found = [self.sequence(one) for one in value[1]]
+            first = [state for one in found for state in one[1]]
+            return any(one[0] for one in found), first, [end for one in found for end in one[2]]
+        if name in ("ASSERT", "ASSERT_NOT"):
+            self.sequence(value[1])  # for itself: nothing follows what is looked at
+        if name == "AT" and "BEGINNING" not in value.name:
+            return self.state(())  # what takes no letter may still fail
+        if name in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
+            return self.state(letter for letter in self.letters if self.takes(name, value, letter))
+        return NOTHING_TO_READ
+
+    def repetition(self, least: int, most: int, tree: Any) -> Ends:
+        """Something repeated."""
+        is_empty, first, last = self.sequence(tree)
+        if most >= MANY_TIMES:
+            self.join(last, first)
+        return is_empty or not least, first, last
+
+    def takes(self, name: str, value: Any, letter: str) -> bool:
+        """Whether a piece that is one letter may be this one."""
+        if name == "ANY":
+            return letter != "\n" or bool(self.flags & re.DOTALL)
+        if name == "IN":
+            is_negated = bool(value[0][0].name == "NEGATE")
+            return is_negated != any(self.takes(one.name, more, letter) for one, more in value)
+        if name == "RANGE":
+            return bool(value[0] <= ord(letter) <= value[1])
+        if name == "CATEGORY":
+            kind, is_negated = value.name.split("_")[-1], "_NOT_" in value.name
+            return is_negated != bool(re.match(CATEGORIES[kind], letter))
+        is_equal = bool(value == ord(letter))
+        return name != "NEGATE" and is_equal == (name == "LITERAL")
+
+    # --- what it may take ---
+
+    def reached(self, starts: Iterable[int], letter: str = "") -> Set[int]:
+        """The states that arrows lead to; with a letter only by those that take it."""
+        found: Set[int] = set()
+        waiting = list(starts)
+        while waiting:
+            for target in self.arrows[waiting.pop()]:
+                if target not in found and (not letter or letter in self.taken[target]):
+                    found.add(target)
+                    waiting.append(target)
+        return found
+
+    def doubling(self) -> bool:
+        """Whether the same letters lead from a state to itself in two ways, and what comes behind
+        it may fail."""
+        after = [self.reached([state]) for state in range(len(self.taken))]
+        seen: Set[int] = set()
+        for state in range(len(self.taken)):
+            circle = {other for other in after[state] if state in after[other]}
+            is_new = state in circle and state not in seen
+            if is_new and not circle & set(self.last) and self.splits(circle):
+                return True
+            seen |= circle
+        return False
+
+    def chained(self) -> bool:
+        """Whether three repetitions that follow each other may share the same letters, and what
+        comes behind them may fail: the time grows with the cube of a text's length."""
+        for letter in self.letters:
+            beyond = {state: self.reached([state], letter) for state in range(len(self.taken))}
+            loops = [state for state in beyond if state in beyond[state]]
+            later = {
+                one: [two for two in loops if two in beyond[one] and one not in beyond[two]]
+                for one in loops
+            }
+            if any(set(later[two]) - set(self.last) for one in loops for two in later[one]):
+                return True
+        return False
+
+    def splits(self, circle: Set[int]) -> bool:
+        """Whether two ways part at a state of a circle and meet again."""
+        pairs: Dict[Tuple[int, int], Set[Tuple[int, int]]] = {}  # backwards
+        waiting = [(state, state) for state in circle]
+        known = set(waiting)
+        while waiting:
+            one, other = waiting.pop()
+            for pair in self.steps(one, other, circle):
+                pairs.setdefault(pair, set()).add((one, other))
+                if pair not in known:
+                    known.add(pair)
+                    waiting.append(pair)
+        if any(len(set(self.arrows[one]) & circle) < self.inside(one, circle) for one in circle):
+            return True
+        waiting = [(state, state) for state in circle]
+        back: Set[Tuple[int, int]] = set()
+        while waiting:
+            before = pairs.get(waiting.pop(), set()) - back
+            back |= before
+            waiting += before
+        return any(one != other for one, other in back)
+
+    def inside(self, state: int, circle: Set[int]) -> int:
+        """How many ways there are from a state to others of its circle."""
+        return sum(target in circle for target in self.arrows[state])
+
+    def steps(self, one: int, other: int, circle: Set[int]) -> List[Tuple[int, int]]:
+        """Where the same letter leads from two states."""
+        return [
+            (first, second)
+            for first in set(self.arrows[one]) & circle
+            for second in set(self.arrows[other]) & circle
+            if self.taken[first] & self.taken[second]
+        ]
+
+
+def may_explode(pattern: "re.Pattern[str]") -> bool:
+    """Whether there are texts on which it takes far longer than they are long."""
+    automaton = Automaton(pattern)
+    if len(automaton.taken) > MOST_STATES:
+        return False
+    return automaton.doubling() or automaton.chained()
 
 
 # === bodies ==================================================================
@@ -14980,7 +15387,7 @@ class Channel(Member, BaseHTTPRequestHandler):
     def happened(self, events: int) -> None:
         """Something has happened on the socket."""
         if self.task is None:
-            self.wake()
+            self.look()
         elif events & ((self.waits or 0) | OVER):
             self.go(events)
 
@@ -14997,6 +15404,14 @@ class Channel(Member, BaseHTTPRequestHandler):
             self.go(WOKEN)
 
     # --- the task ---
+
+    def look(self) -> None:
+        """Look at what has come while there is no task."""
+        try:
+            self.readable()
+        except Exception as error:  # noqa: BLE001  it costs one connection, not all of them
+            self.loop.complain(error)
+            self.close()
 
     def readable(self) -> None:
         """There is something to read, or the client has closed, while there is no task."""
@@ -15052,15 +15467,7 @@ class Channel(Member, BaseHTTPRequestHandler):
     def next_request(self, mark: int) -> None:
         """Go on with a request that was read by TLS already."""
         if self.task is None and self.mark == mark:
-            self.wake()
-
-    def wake(self) -> None:
-        """Read what has come; what goes wrong costs this one connection."""
-        try:
-            self.readable()
-        except Exception as error:  # noqa: BLE001  it would be told again and again, and go wrong
-            self.loop.complain(error)
-            self.close()
+            self.look()
 
     def close(self, how: str = "client_closed") -> None:
         """End the connection; a task that is under way is told how."""
@@ -15078,6 +15485,7 @@ class Channel(Member, BaseHTTPRequestHandler):
             except Exception as error:  # noqa: BLE001  the connection ends in any case
                 self.loop.complain(error)
             task.close()
+        self.gate = Gate()  # the loop's heap holds it for a while, but not what a feed holds
         try:
             self.connection.close()
         except OSError:
@@ -15100,7 +15508,7 @@ class Channel(Member, BaseHTTPRequestHandler):
 
     def write(self, data: Union[bytes, memoryview]) -> Waiting[None]:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        left = memoryview(data)
+        left = data
         while left:
             try:
                 taken = self.connection.send(left, DONT_WAIT)
@@ -15112,24 +15520,21 @@ class Channel(Member, BaseHTTPRequestHandler):
                     raise Vanished("client_closed") from None
                 continue
             self.sent.bytes += taken
-            left = left[taken:]
+            if taken == len(left):
+                return
+            left = memoryview(left)[taken:]
 
-    def send_step(self, step: Send) -> Waiting[None]:
+    def send_rest(self, step: Send, taken: int) -> Waiting[None]:
         """Write what the client did not take at once, and count the events that it has got."""
         sent = self.sent
-        sent.bytes -= step.head  # what is counted is the body
-        before = sent.bytes
+        before = sent.bytes - step.head  # what is counted is the body
+        sent.bytes = before + taken
         try:
-            yield from self.write(step.data)
+            yield from self.write(memoryview(step.data)[taken:])
         finally:
             sent.events += bisect_right(step.ends, sent.bytes - before)
 
     # --- waits ---
-
-    def pause(self, due: float) -> Waiting[None]:
-        """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        if (yield GONE, due) != TIME:
-            raise Vanished(self.how_it_left())
 
     def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[None]:
         """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
@@ -15144,10 +15549,11 @@ class Channel(Member, BaseHTTPRequestHandler):
                 if found == TIME:
                     return
                 if found != WOKEN:
-                    raise Vanished(self.how_it_left())
+                    raise Vanished(self.how_it_left(found))
                 gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
         finally:
             gate.wake = lambda: None
+            self.mark += 1  # it may have opened meanwhile, which is not to end the next wait
 
     def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
         """Have something done in a thread of its own, for it takes long; the client's end is not
@@ -15162,16 +15568,20 @@ class Channel(Member, BaseHTTPRequestHandler):
         self.server.core.workers.do(work, tell)
         yield None, INFINITE
         value, error = outcome
-        if error is not None:
+        if error is None:
+            result: Value = value
+            return result
+        try:
             raise error
-        result: Value = value
-        return result
+        finally:
+            del error  # its traceback has this frame: neither is to keep the other
+            outcome.clear()
 
-    def how_it_left(self) -> str:
-        """What the journal says of a client that left in a pause."""
+    def how_it_left(self, found: int) -> str:
+        """What the journal says of a client that left in a pause, with these events."""
         if self.server.stopping:
             return "shutdown"
-        if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if found & FAILED or self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return "client_reset"
         return "client_closed"
 
@@ -15238,7 +15648,7 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
     # The mock's own body is in that coding already.
-    if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
+    if "content-encoding" in [name.lower() for name, _ in delivery.headers]:
         return "identity"
     coding = negotiated(accept)
     if coding == "gzip" and response.frames is None and takes_identity(accept):
@@ -15280,7 +15690,7 @@ def complete_head(
         # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    return head_bytes(response.status, response.headers) + field_lines(headers) + b"\r\n"
+    return head_bytes(response.status, response.headers + headers) + b"\r\n"
 
 
 # --- whole answers ---
@@ -15342,9 +15752,9 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
     if not isinstance(frames, tuple) or unusual:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
-    elif pace.between:
+    elif pace.between and sum(map(frame_size, frames)) <= LONG:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-    elif pace.first or delivery.fault:  # which may come between any two events
+    elif pace.first or pace.between or delivery.fault:  # which may come between any two events
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
     else:
         yield from unpaced_chunks(frames, chunked)
@@ -15447,14 +15857,17 @@ def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
     for frame in frames:
         piece = b""
         if isinstance(frame, bytes):
-            piece = chunk(frame, USUAL_PLAN) if chunked else frame
-        if pieces and (not piece or size + len(piece) > room):
+            piece = frame
+            if chunked:  # as `chunk` has it
+                piece = b"%x\r\n%b\r\n" % (len(frame), frame)
+        more = size + len(piece)
+        if pieces and (not piece or more > room):
             yield Send(b"".join(pieces), tuple(ends))
-            pieces, ends, size = [], [], 0
+            pieces, ends, more = [], [], len(piece)
+        size = more
         if not isinstance(frame, bytes):
             yield frame
             continue
-        size += len(piece)
         pieces.append(piece)
         ends.append(size)
     if pieces or chunked:
@@ -15576,7 +15989,7 @@ class Handler(Channel):
         if self.server.core.tls:
             self.begin(self.shake_hands())
         else:
-            self.readable()
+            self.look()
 
     def shake_hands(self) -> Waiting[bool]:
         """Begin TLS; whether the client did."""
@@ -15631,7 +16044,7 @@ class Handler(Channel):
             if taken == len(data):
                 core.journal.add_again(again)
         if taken != len(data):
-            self.begin(self.send_rest(repeat, entry_of(again), data, taken, started))
+            self.begin(self.finish_repeat(repeat, entry_of(again), data, taken, started))
             return
         if core.log.mode != "off":
             core.log.request(entry_of(again, "complete"))
@@ -15642,23 +16055,21 @@ class Handler(Channel):
         else:
             self.rest()
 
-    def send_rest(
+    def finish_repeat(
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
         self.server.core.journal.add(entry)
-        step = repeat.step(data)
-        self.sent = entry.sent = Sent(taken - step.head)
+        self.sent = entry.sent = Sent()
         ended = "fault"
         try:
-            yield from self.write(memoryview(data)[taken:])
+            yield from self.send_rest(repeat.step(data), taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
         except OSError:
             ended = "client_reset"
         finally:
-            entry.sent.events = bisect_right(step.ends, self.sent.bytes + step.head)
             self.note_end(entry, ended, started)
         if ended != "complete":
             return False
@@ -15692,6 +16103,8 @@ class Handler(Channel):
                 yield from self.end(str(broke))
             except (OSError, Vanished):
                 pass
+        finally:
+            self.raw = b""  # who idles, or has left and is still in the heap, keeps none
         return False
 
     # --- one request ---
@@ -15723,7 +16136,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        if asked and answered.is_repeatable and not closes and not self.buffer:
+        if asked and answered.is_lasting and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
@@ -15825,6 +16238,7 @@ class Handler(Channel):
             return b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
+            self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
         data = self.buffer
@@ -15887,7 +16301,7 @@ class Handler(Channel):
                 self.note_end(entry, ended, started)
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
-            core.trimming.freed(len(request.body) + len(answered.response.body))
+            core.trimming.freed(len(request.body) + answered.weight)
         if entry and ended == "complete":
             return entry.asked
         return None
@@ -15941,11 +16355,20 @@ class Handler(Channel):
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
+        send, sent = self.connection.send, self.sent
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
-                yield from self.send_step(step)
+                try:
+                    taken = send(step.data, DONT_WAIT)
+                except BlockingIOError:
+                    taken = 0
+                if taken == len(step.data):
+                    sent.bytes += taken - step.head
+                    sent.events += len(step.ends)
+                else:
+                    yield from self.send_rest(step, taken)
                 since_turn += 1
                 is_much = len(step.data) > JOINED // 2 or since_turn >= SMALL_WRITES
                 if is_much and not step.last:
@@ -15954,7 +16377,9 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                yield from self.pause(due)
+                found = yield GONE, due
+                if found != TIME:
+                    raise Vanished(self.how_it_left(found))
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.wait_for(self.gate)
@@ -15967,23 +16392,6 @@ class Handler(Channel):
                 raise Broke(step.how)
             else:
                 yield TURN, 0.0
-
-
-def own_headers(request: Request, answered: Answered) -> Headers:
-    """Headers for a page in a browser: it may call the providers' paths, but of the control API
-    none but its own."""
-    if "origin" not in request.headers or answered.control:
-        return ()
-    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
-
-
-def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
-    """What work wants next, or what it gives in the end."""
-    try:
-        return next(work)
-    except StopIteration as stop:
-        answered: Answered = stop.value
-        return answered
 
 
 # === listener ================================================================
@@ -16026,6 +16434,7 @@ class Listener(Member):
     def open(self) -> None:
         """Begin to accept."""
         self.is_open = True
+        self.listening.setblocking(False)
         self.hold_back()
         self.loop.members.add(self)
         self.loop.watch(self, READABLE)
@@ -16199,18 +16608,21 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     ) -> None:
         values = read_keywords(locals())  # all of the above, by the names that the table has
         port, host = values.pop("port"), values["host"]
-        if core is None:
-            core = Core(Settings(**values))
-        self.core = core
-        self.operations = core.operations("")
+        self.core = core or Core(Settings(**values))
+        self.operations = self.core.operations("")
         self.host = host
         self.stopped = threading.Event()
         self.connections: Set[Handler] = set()
-        self.address_family = first_family(host, port)
-        super().__init__((host, port), Handler)
-        self.listener = Listener(core.loop, self.socket, self.process_request, core.log.say)
+        try:
+            self.address_family = first_family(host, port)
+            super().__init__((host, port), Handler)
+        except (OSError, UnicodeError):  # UnicodeError: a host that is no name
+            if not core:
+                self.core.close()
+            raise
+        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
-        core.ports += 1
+        self.core.ports += 1
 
     @property
     def url(self) -> str:
@@ -16241,7 +16653,6 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         # Inherited by the connections, so that none needs a call of its own for it.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.bind(self.server_address)
-        self.socket.setblocking(False)
         self.server_address = self.socket.getsockname()
         # HTTPServer's own, for those who use it as one.
         self.server_name = str(self.server_address[0])
@@ -16265,7 +16676,13 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.stopped.wait()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection: what ThreadingHTTPServer starts a thread for, the loop does."""
+        """Serve one connection, as of `handle_request()`: what ThreadingHTTPServer starts a thread
+        for, the loop does."""
+        self.core.loop.call(self.serve, request, client_address)
+        self.core.run_in_background()
+
+    def serve(self, request: Any, client_address: Any) -> None:
+        """The same, in the loop's thread."""
         try:
             self.finish_request(request, client_address)
         except Exception as error:  # noqa: BLE001  it costs one connection
@@ -16291,9 +16708,8 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         loop = self.core.loop
         if self.stopped.is_set():
             return
-        if not loop.thread and not self.core.thread:  # it was never started
+        if not self.core.is_running:  # none of its ports was ever started
             self.begin_to_close(0.0)
-            loop.close()
             return
         loop.call(self.begin_to_close, grace)
         if loop.thread != threading.get_ident():
@@ -16306,10 +16722,11 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             return
         self.stopping = True
         self.core.ports -= 1
+        self.core.ending += 1
         if not self.core.ports:
             self.core.journal.close()
         self.listener.close()
-        self.server_close()
+        super().server_close()
         for connection in list(self.connections):
             if not connection.is_busy:
                 connection.close("shutdown")
@@ -16326,13 +16743,20 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.connections.discard(connection)
         if not self.stopping or self.connections or self.stopped.is_set():
             return
-        if not self.core.ports:
-            self.core.end()
+        self.core.ending -= 1
+        self.core.end()
         self.stopped.set()
 
     def shutdown(self) -> None:
         """The same as `close()`, under socketserver's name."""
         self.close()
+
+    def server_close(self) -> None:
+        """The same once more: the loop must not wait for a socket that is closed."""
+        if hasattr(self, "listener"):
+            self.close()
+        else:  # it could not listen
+            super().server_close()
 
 
 def first_family(host: str, port: int) -> socket.AddressFamily:
@@ -16368,6 +16792,9 @@ class SessionView(SessionMethods):
 
 
 SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+
+
+MOST_DESCRIPTORS = 65536  # that are asked of the system
 
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
@@ -16465,9 +16892,25 @@ def check_mocks(directories: Sequence[str]) -> int:
     """Print what is wrong with the mocks; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
-    for problem in problems or [f"{len(mocks.from_files)} mocks, nothing wrong"]:
-        print(problem, file=sys.stderr)
+    doubtful = doubts(mocks.from_files)
+    summary = f"{len(mocks.from_files)} mocks, nothing wrong"
+    if doubtful:
+        summary = f"{len(mocks.from_files)} mocks, {len(doubtful)} doubtful"
+    for line in problems or [*doubtful, summary]:
+        print(line, file=sys.stderr)
     return 2 if problems else 0
+
+
+def doubts(mocks: Sequence[Mock]) -> List[str]:
+    """What of mocks that can be used may not do what is meant."""
+    return [
+        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
+        "on some texts; it is then given up"
+        for mock in mocks
+        for condition in mock.conditions
+        for expression in condition.expressions
+        if may_explode(expression.pattern)
+    ]
 
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
@@ -16495,6 +16938,7 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
+    raise_descriptor_limit()
     servers = serve(options)
     core = servers[0].core
 
@@ -16529,6 +16973,22 @@ def run(options: Mapping[str, Any]) -> int:
     finally:
         WATCHDOG.unwatch()
     return 0
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as may be had: each connection needs one, and 1,024 is the usual
+    limit."""
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MOST_DESCRIPTORS
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ImportError, OSError, ValueError):
+        pass  # Windows, or a system that says no
 
 
 def warn(core: Core) -> None:

@@ -41,8 +41,8 @@ def sessions() -> Iterator[Asked]:
 
 
 def heads() -> Iterator[Asked]:
-    """1,000 requests with 60 KB of short headers, no two alike."""
-    headers = {f"a{number}": "b" for number in range(6300)}
+    """1,000 requests with 60 KB of headers, as many as there may be, no two alike."""
+    headers = {f"a{number}": "b" * 50 for number in range(980)}
     for number in range(1000):
         yield "POST", PATH, chat_of(str(number)), headers
 
@@ -70,8 +70,8 @@ def texts() -> Iterator[Asked]:
 
 
 def lists() -> Iterator[Asked]:
-    """20 bodies of 4 MiB, of empty lists."""
-    filled = b"[" + b"[]," * (4 * MIB // 3) + b"[]]"
+    """20 bodies of empty lists, as many as there may be."""
+    filled = b"[" + b"[]," * 990_000 + b"[]]"
     for number in range(20):
         yield "POST", PATH, chat_of(str(number), metadata="?").replace(b'"?"', filled), {}
 
@@ -145,7 +145,8 @@ def attacked(attack: Callable[[], Iterator[Asked]], script: Path) -> Dict[str, A
         time.sleep(2)
         after = server.status("VmRSS")
         server.ask(("POST", "/__mock__/reset?session=*", b"", {}))
-        time.sleep(1)
+        server.ask(("POST", PATH, chat_of("last"), {}))  # what was remembered goes at the next one
+        time.sleep(2)
         return {
             "attack": attack.__name__,
             "before": before,

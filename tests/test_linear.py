@@ -92,7 +92,10 @@ CASES: Dict[str, Callable[[], Any]] = {
 def test_no_input_takes_more_than_linear_time() -> None:
     script = "import sys, test_linear as t\nfor name, run in t.CASES.items():\n"
     script += "    print(name, flush=True)\n    run()\nprint('all')"
-    folders = [str(Path(m.__file__).resolve().parent), str(Path(__file__).resolve().parent)]
+    at = Path(m.__file__).resolve().parent
+    if hasattr(m, "__path__"):
+        at = at.parent
+    folders = [str(at), str(Path(__file__).resolve().parent)]
     paths = f"import sys; sys.path[:0] = {folders!r}\n"
     try:
         done = subprocess.run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import re
@@ -175,15 +174,3 @@ def test_what_waits_for_a_slow_log_is_bounded_in_bytes(monkeypatch: Any) -> None
     for _ in range(100):
         log.put((0.0, ""), m.LOG_ROOM // 50)
     assert log.dropped == 51 and log.used <= m.LOG_ROOM
-
-
-def test_where_no_thread_can_be_started_there_is_no_log_but_a_server(monkeypatch: Any) -> None:
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    stream = io.StringIO()
-    log = m.Log("text", stream)
-    log.say("unheard")
-    log.close()
-    assert (log.mode, stream.getvalue()) == ("off", "no log: can't start new thread\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from typing import Any, Iterator, List
@@ -76,6 +77,17 @@ def test_the_heap_holds_no_more_than_what_is_waited_for(loop: m.Loop) -> None:
         assert len(loop.heap) <= m.SPARE_TIMERS + 3
     loop.clear_heap()
     assert [(due, waiting) for due, _, waiting in loop.heap] == [(kept.due, kept)]
+
+
+def test_a_time_that_was_cleared_out_keeps_no_later_one_back(loop: m.Loop) -> None:
+    notes: List[Any] = []
+    now = time.monotonic()
+    waiting = member(loop, notes, "waiting", now - 1)
+    waiting.due = m.INFINITE  # it waits for no time, but for a gate
+    loop.clear_heap()
+    loop.set_due(waiting, now)
+    loop.do_due()
+    assert notes == ["waiting"]
 
 
 def test_an_alarm_goes_off_once(loop: m.Loop) -> None:
@@ -233,6 +245,20 @@ def test_bytes_are_no_end_where_only_the_end_is_waited_for(loop: m.Loop) -> None
         loop.watch(watching, None)
 
 
+def test_without_epoll_each_of_many_has_its_turn() -> None:
+    poller = m.Selected()
+    pairs = [socket.socketpair() for _ in range(5)]
+    for near, far in pairs:
+        poller.register(near.fileno(), m.READABLE)
+        far.send(b"x")
+    told = {number for _ in range(5) for number, _ in poller.poll(0, 2)}
+    assert told == {near.fileno() for near, _ in pairs}
+    poller.close()
+    for pair in pairs:
+        for one in pair:
+            one.close()
+
+
 @pytest.fixture
 def selected() -> Iterator[MockServer]:
     """A server as it runs where there is no epoll."""
@@ -265,6 +291,15 @@ def test_without_epoll_it_notices_a_client_that_leaves_in_a_pause(
     client.head()
     client.close()
     assert selected.wait_for({"stream": True}, ended="client_closed", timeout=PATIENCE)
+
+
+def test_without_epoll_it_tells_a_reset_from_an_end(selected: MockServer) -> None:
+    selected.mock(response={"text": "a b", "gate": True})
+    client = Raw(selected).send(post(STREAMING))
+    client.head()
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    assert selected.wait_for(ended="client_reset", timeout=PATIENCE)
 
 
 def patient(server: MockServer, seconds: float) -> None:

@@ -55,6 +55,9 @@ def test_a_search_that_takes_too_long_finds_nothing_and_is_named_once(said: List
     assert len(said) == 1 and said[0].startswith(f'regex "{EXPLODING}" was given up after')
     assert dog.search(expression(EXPLODING), "a" * 40)
     assert dog.search(expression("a+b$"), TEXT * 100)
+    dog.unwatch()
+    dog.watch(None, said.append)
+    assert dog.search(expression("^(aa?)+$"), TEXT) is None and len(said) == 2
 
 
 @WATCHED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from typing import Any, Mapping
 
 import pytest
@@ -21,7 +20,7 @@ class Point:
 
     dimensions = 2  # no annotation, no field
 
-    @functools.cached_property
+    @m.found_once
     def calls(self) -> list:
         return []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
-from clients import Raw, post, wait_until
+from clients import STREAMING, Raw, post, wait_until
 from samples import CHAT, STREAMED, answerer, call_of
 
 import mock_server as m
@@ -33,6 +33,7 @@ REQUESTS = [
     post(chat_of("Hi"), headers=['X-Mock-Response: {"text": "own"}']),
     post(chat_of("Hi"), headers=['X-Mock-Response: {"status": 429, "error": "slow down"}']),
     post(chat_of("Hi", True), headers=['X-Mock-Response: {"wire": "event"}']),
+    post(chat_of("Hi", True), headers=['X-Mock-Response: {"text": "a b"}']),
     post(chat_of("Hi", True), headers=['X-Mock-Response: {"fault": "truncate"}']),
     post({"model": "m"}),
     post(b"not JSON"),
@@ -109,6 +110,19 @@ def pair(tmp_path: Path) -> Iterator[Tuple[Client, Client, Path]]:
         yield (*clients, tmp_path)
         for client in clients:
             client.raw.close()
+
+
+@pytest.mark.parametrize("more", [{}, {"gzip": "always"}, {"text": "long " * 1000}])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_stream_is_all_there_each_time(
+    server: MockServer, raw: Any, more: Dict[str, Any], is_own: bool
+) -> None:
+    response = {"text": "a b", **more}
+    server.mock(response=response)
+    headers = [f"X-Mock-Response: {json.dumps(response)}"] * is_own
+    client = raw()
+    found = {client.send(post(STREAMING, headers=headers)).response()[2] for _ in range(4)}
+    assert len(found) == 1 and found != {b""}
 
 
 def edits(number: int, draw: random.Random, folder: Path) -> Callable[[MockServer], object]:

@@ -46,16 +46,16 @@ def test_a_part_streams_in_pieces(part: Any, size: int, pieces: List[str]) -> No
     reply = m.Reply((part,), "stop", m.Usage(1, 1), "model", chunk_size=size)
     (run,) = m.walk(reply)
     assert list(run.pieces) == pieces
-    assert run.texts == [piece for piece in pieces if piece]
+    assert list(run.texts) == [piece for piece in pieces if piece]
 
 
-@pytest.mark.parametrize("size", [0, 1, 3])
-def test_the_pieces_of_a_long_text_are_made_one_by_one(size: int, monkeypatch: Any) -> None:
-    text = " one two\n three "
-    usual = list(m.pieces(text, size))
-    monkeypatch.setitem(m.pieces.__globals__, "ONE_BY_ONE", 3)
-    later = m.pieces(text, size)
-    assert iter(later) is later and list(later) == usual
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_long_text_is_cut_as_it_is_asked_for_and_a_short_one_once(size: int) -> None:
+    text = "one two " * 5000
+    cut = m.pieces(text, size)
+    assert isinstance(cut, m.CutText) and "".join(cut) == text
+    assert list(cut)[:3] == list(m.pieces(text[:100], size))[:3]
+    assert m.pieces(text[:100], size) is m.pieces(text[:100], size)
 
 
 def test_the_last_text_is_known() -> None:

@@ -156,7 +156,7 @@ def test_a_session_that_there_is_no_room_for_is_refused_with_what_makes_room(
 
 
 def test_mocks_that_there_is_no_room_for_are_refused_until_others_go(monkeypatch: Any) -> None:
-    monkeypatch.setitem(m.Mocks.take.__globals__, "MOCKS_ROOM", 500_000)
+    monkeypatch.setitem(m.Mocks.check_room.__globals__, "MOCKS_ROOM", 500_000)
     big = {"response": {"text": "x" * 150_000}}
     with MockServer() as server:
         (number,) = control(server.port, "POST", "mocks", big)[1]["ids"]

@@ -47,6 +47,17 @@ def sealed() -> Iterator[MockServer]:
 
 
 @needs_openssl
+@pytest.mark.parametrize("ending", ["HTTP/1.0\r\n", "HTTP/1.1\r\nConnection: close\r\n"])
+def test_a_connection_ends_with_a_goodbye(sealed: MockServer, ending: str) -> None:
+    trusting = ssl.create_default_context(cadata=sealed.tls_cert)
+    plain = socket.create_connection(("127.0.0.1", sealed.port), PATIENCE)
+    with trusting.wrap_socket(plain, False, True, False, "localhost") as client:
+        client.sendall(f"GET / {ending}Host: x\r\n\r\n".encode())
+        while client.recv(4096):  # which raises SSLEOFError where there is none
+            pass
+
+
+@needs_openssl
 def test_a_handshake_that_never_ends_blocks_no_one_and_plain_http_is_told(
     sealed: MockServer,
 ) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Optional, Tuple, Union
 
 from .entries import Asked
 from .errors import Refused
 from .formats.base import WireFormat
-from .gates import Feed
+from .gates import Feed, Wanting, Work
 from .http import Head
 from .jsons import compact, utf8
-from .limits import JOURNAL_BODY, Headers, Json
+from .limits import JOURNAL_BODY, LONG, Headers, Json
 from .mocks.mock import Uses
 from .records import record, replace
 from .sizes import json_size, strings_size, walked_size
@@ -39,6 +39,23 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it can be sent more than once: it is repeatable, and all of it is there."""
+        return self.is_repeatable and self.is_there
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is not made while it is sent."""
+        return self.response.frames is None or isinstance(self.response.frames, tuple)
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory are free again once it is sent."""
+        if self.is_there:
+            return len(self.response.body)
+        return LONG  # a long stream, as much of it as was there at a time
 
 
 def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
@@ -124,3 +141,20 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
     )
+
+
+def own_headers(request: Request, answered: Answered) -> Headers:
+    """Headers for a page in a browser: it may call the providers' paths, but of the control API
+    none but its own."""
+    if "origin" not in request.headers or answered.control:
+        return ()
+    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+
+
+def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
+    """What work wants next, or what it gives in the end."""
+    try:
+        return next(work)
+    except StopIteration as stop:
+        answered: Answered = stop.value
+        return answered

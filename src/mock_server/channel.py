@@ -20,7 +20,7 @@ from .log import Log
 from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
 from .mocks.sessions import Mocks
 from .repeats import Repeats
-from .sockets import DONT_WAIT, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
+from .sockets import DONT_WAIT, FAILED, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
 from .steps import Send
 from .trimming import Trimming
 from .workers import Workers
@@ -109,7 +109,7 @@ class Channel(Member, BaseHTTPRequestHandler):
     def happened(self, events: int) -> None:
         """Something has happened on the socket."""
         if self.task is None:
-            self.wake()
+            self.look()
         elif events & ((self.waits or 0) | OVER):
             self.go(events)
 
@@ -126,6 +126,14 @@ class Channel(Member, BaseHTTPRequestHandler):
             self.go(WOKEN)
 
     # --- the task ---
+
+    def look(self) -> None:
+        """Look at what has come while there is no task."""
+        try:
+            self.readable()
+        except Exception as error:  # noqa: BLE001  it costs one connection, not all of them
+            self.loop.complain(error)
+            self.close()
 
     def readable(self) -> None:
         """There is something to read, or the client has closed, while there is no task."""
@@ -181,15 +189,7 @@ class Channel(Member, BaseHTTPRequestHandler):
     def next_request(self, mark: int) -> None:
         """Go on with a request that was read by TLS already."""
         if self.task is None and self.mark == mark:
-            self.wake()
-
-    def wake(self) -> None:
-        """Read what has come; what goes wrong costs this one connection."""
-        try:
-            self.readable()
-        except Exception as error:  # noqa: BLE001  it would be told again and again, and go wrong
-            self.loop.complain(error)
-            self.close()
+            self.look()
 
     def close(self, how: str = "client_closed") -> None:
         """End the connection; a task that is under way is told how."""
@@ -207,6 +207,7 @@ class Channel(Member, BaseHTTPRequestHandler):
             except Exception as error:  # noqa: BLE001  the connection ends in any case
                 self.loop.complain(error)
             task.close()
+        self.gate = Gate()  # the loop's heap holds it for a while, but not what a feed holds
         try:
             self.connection.close()
         except OSError:
@@ -229,7 +230,7 @@ class Channel(Member, BaseHTTPRequestHandler):
 
     def write(self, data: Union[bytes, memoryview]) -> Waiting[None]:
         """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        left = memoryview(data)
+        left = data
         while left:
             try:
                 taken = self.connection.send(left, DONT_WAIT)
@@ -241,24 +242,21 @@ class Channel(Member, BaseHTTPRequestHandler):
                     raise Vanished("client_closed") from None
                 continue
             self.sent.bytes += taken
-            left = left[taken:]
+            if taken == len(left):
+                return
+            left = memoryview(left)[taken:]
 
-    def send_step(self, step: Send) -> Waiting[None]:
+    def send_rest(self, step: Send, taken: int) -> Waiting[None]:
         """Write what the client did not take at once, and count the events that it has got."""
         sent = self.sent
-        sent.bytes -= step.head  # what is counted is the body
-        before = sent.bytes
+        before = sent.bytes - step.head  # what is counted is the body
+        sent.bytes = before + taken
         try:
-            yield from self.write(step.data)
+            yield from self.write(memoryview(step.data)[taken:])
         finally:
             sent.events += bisect_right(step.ends, sent.bytes - before)
 
     # --- waits ---
-
-    def pause(self, due: float) -> Waiting[None]:
-        """Wait until a moment of the monotonic clock, unless the client leaves first."""
-        if (yield GONE, due) != TIME:
-            raise Vanished(self.how_it_left())
 
     def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[None]:
         """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
@@ -273,10 +271,11 @@ class Channel(Member, BaseHTTPRequestHandler):
                 if found == TIME:
                     return
                 if found != WOKEN:
-                    raise Vanished(self.how_it_left())
+                    raise Vanished(self.how_it_left(found))
                 gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
         finally:
             gate.wake = lambda: None
+            self.mark += 1  # it may have opened meanwhile, which is not to end the next wait
 
     def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
         """Have something done in a thread of its own, for it takes long; the client's end is not
@@ -291,16 +290,20 @@ class Channel(Member, BaseHTTPRequestHandler):
         self.server.core.workers.do(work, tell)
         yield None, INFINITE
         value, error = outcome
-        if error is not None:
+        if error is None:
+            result: Value = value
+            return result
+        try:
             raise error
-        result: Value = value
-        return result
+        finally:
+            del error  # its traceback has this frame: neither is to keep the other
+            outcome.clear()
 
-    def how_it_left(self) -> str:
-        """What the journal says of a client that left in a pause."""
+    def how_it_left(self, found: int) -> str:
+        """What the journal says of a client that left in a pause, with these events."""
         if self.server.stopping:
             return "shutdown"
-        if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if found & FAILED or self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return "client_reset"
         return "client_closed"
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, 
 from .core import Core
 from .errors import BadMock, nearest, shown
 from .limits import GRACE_SECONDS, __version__
+from .mocks.explosive import may_explode
+from .mocks.mock import Mock
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     import argparse
 
 SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+
+
+MOST_DESCRIPTORS = 65536  # that are asked of the system
 
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
@@ -125,9 +130,25 @@ def check_mocks(directories: Sequence[str]) -> int:
     """Print what is wrong with the mocks; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
-    for problem in problems or [f"{len(mocks.from_files)} mocks, nothing wrong"]:
-        print(problem, file=sys.stderr)
+    doubtful = doubts(mocks.from_files)
+    summary = f"{len(mocks.from_files)} mocks, nothing wrong"
+    if doubtful:
+        summary = f"{len(mocks.from_files)} mocks, {len(doubtful)} doubtful"
+    for line in problems or [*doubtful, summary]:
+        print(line, file=sys.stderr)
     return 2 if problems else 0
+
+
+def doubts(mocks: Sequence[Mock]) -> List[str]:
+    """What of mocks that can be used may not do what is meant."""
+    return [
+        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
+        "on some texts; it is then given up"
+        for mock in mocks
+        for condition in mock.conditions
+        for expression in condition.expressions
+        if may_explode(expression.pattern)
+    ]
 
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
@@ -155,6 +176,7 @@ def announce(lines: Sequence[str]) -> None:
 
 def run(options: Mapping[str, Any]) -> int:
     """Serve until a signal, or the end of standard input if that is asked for."""
+    raise_descriptor_limit()
     servers = serve(options)
     core = servers[0].core
 
@@ -189,6 +211,22 @@ def run(options: Mapping[str, Any]) -> int:
     finally:
         WATCHDOG.unwatch()
     return 0
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as may be had: each connection needs one, and 1,024 is the usual
+    limit."""
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MOST_DESCRIPTORS
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ImportError, OSError, ValueError):
+        pass  # Windows, or a system that says no
 
 
 def warn(core: Core) -> None:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import functools
 import time
-from bisect import bisect_right
-from typing import Iterable, Optional, Tuple, Union
+from typing import Iterable, Optional, Tuple
 
-from .answered import Answered, asked_of
+from .answered import Answered, advanced, asked_of, own_headers
 from .bodies import body_reader
 from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
 from .entries import Asked, Entry, Sent, entry_of
 from .errors import Refused, line_of, shown
-from .gates import ASIDE, Gate, Wanting, Work
+from .gates import ASIDE, Gate, Work
 from .handshake import sealed
 from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import JOINED, LONG, Headers
-from .loop import TURN
+from .loop import TIME, TURN
 from .records import replace
 from .repeats import MARKS, Repeat, repeat_of
-from .sockets import DONT_WAIT, READABLE, Broke, Vanished, has_more
+from .sockets import DONT_WAIT, GONE, READABLE, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
 from .values import Hold, Request, Response
@@ -39,7 +38,7 @@ class Handler(Channel):
         if self.server.core.tls:
             self.begin(self.shake_hands())
         else:
-            self.readable()
+            self.look()
 
     def shake_hands(self) -> Waiting[bool]:
         """Begin TLS; whether the client did."""
@@ -94,7 +93,7 @@ class Handler(Channel):
             if taken == len(data):
                 core.journal.add_again(again)
         if taken != len(data):
-            self.begin(self.send_rest(repeat, entry_of(again), data, taken, started))
+            self.begin(self.finish_repeat(repeat, entry_of(again), data, taken, started))
             return
         if core.log.mode != "off":
             core.log.request(entry_of(again, "complete"))
@@ -105,23 +104,21 @@ class Handler(Channel):
         else:
             self.rest()
 
-    def send_rest(
+    def finish_repeat(
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
         self.server.core.journal.add(entry)
-        step = repeat.step(data)
-        self.sent = entry.sent = Sent(taken - step.head)
+        self.sent = entry.sent = Sent()
         ended = "fault"
         try:
-            yield from self.write(memoryview(data)[taken:])
+            yield from self.send_rest(repeat.step(data), taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
         except OSError:
             ended = "client_reset"
         finally:
-            entry.sent.events = bisect_right(step.ends, self.sent.bytes + step.head)
             self.note_end(entry, ended, started)
         if ended != "complete":
             return False
@@ -155,6 +152,8 @@ class Handler(Channel):
                 yield from self.end(str(broke))
             except (OSError, Vanished):
                 pass
+        finally:
+            self.raw = b""  # who idles, or has left and is still in the heap, keeps none
         return False
 
     # --- one request ---
@@ -186,7 +185,7 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        if asked and answered.is_repeatable and not closes and not self.buffer:
+        if asked and answered.is_lasting and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
@@ -288,6 +287,7 @@ class Handler(Channel):
             return b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
+            self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
         data = self.buffer
@@ -350,7 +350,7 @@ class Handler(Channel):
                 self.note_end(entry, ended, started)
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
-            core.trimming.freed(len(request.body) + len(answered.response.body))
+            core.trimming.freed(len(request.body) + answered.weight)
         if entry and ended == "complete":
             return entry.asked
         return None
@@ -404,11 +404,20 @@ class Handler(Channel):
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
+        send, sent = self.connection.send, self.sent
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
-                yield from self.send_step(step)
+                try:
+                    taken = send(step.data, DONT_WAIT)
+                except BlockingIOError:
+                    taken = 0
+                if taken == len(step.data):
+                    sent.bytes += taken - step.head
+                    sent.events += len(step.ends)
+                else:
+                    yield from self.send_rest(step, taken)
                 since_turn += 1
                 is_much = len(step.data) > JOINED // 2 or since_turn >= SMALL_WRITES
                 if is_much and not step.last:
@@ -417,7 +426,9 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                yield from self.pause(due)
+                found = yield GONE, due
+                if found != TIME:
+                    raise Vanished(self.how_it_left(found))
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.wait_for(self.gate)
@@ -430,20 +441,3 @@ class Handler(Channel):
                 raise Broke(step.how)
             else:
                 yield TURN, 0.0
-
-
-def own_headers(request: Request, answered: Answered) -> Headers:
-    """Headers for a page in a browser: it may call the providers' paths, but of the control API
-    none but its own."""
-    if "origin" not in request.headers or answered.control:
-        return ()
-    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
-
-
-def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
-    """What work wants next, or what it gives in the end."""
-    try:
-        return next(work)
-    except StopIteration as stop:
-        answered: Answered = stop.value
-        return answered

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 class Core:
     """What all ports of a process share: settings, mocks, answers, journal, log, TLS, the loop that
-    does it all and the threads for what takes long; `ports` counts those that are open.
+    does it all and the threads for what takes long; `ports` counts those that are open, `ending`
+    those that are closed, but have answers under way.
 
     Raises BadMock if a data directory holds a mock that can't be used, OSError if a certificate
     can't be read or made."""
@@ -37,7 +38,7 @@ class Core:
         self.settings = settings
         self.log = Log(settings.log)
         self.max_body = settings.max_body
-        self.ports = 0
+        self.ports = self.ending = 0
         self.mocks = Mocks(settings.data, self.log.say)
         problems = self.mocks.files.load()
         if problems:
@@ -78,23 +79,42 @@ class Core:
         try:
             self.loop.run()
         finally:
-            self.workers.close()
-            self.log.close()
-            self.loop.close()
+            self.close()
 
     def run_in_background(self) -> None:
         """Run the loop in a thread, unless it is running already."""
-        if not self.thread and not self.loop.thread:
+        if not self.is_running:
             self.thread = threading.Thread(target=self.run, name="loop", daemon=True)
             self.thread.start()
 
     def end(self) -> None:
-        """Have the loop end; all ports are closed."""
-        self.loop.stop()
+        """Have the loop end, if there is no port any more for which it runs."""
+        if self.is_needed:
+            return
+        if self.is_running:
+            self.loop.stop()
+        else:
+            self.close()
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is a port that is open, or has answers under way."""
+        return self.ports + self.ending > 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the loop runs, or is about to."""
+        return bool(self.loop.thread or self.thread)
+
+    def close(self) -> None:
+        """Give back what it holds of the system; the loop does not run any more."""
+        self.workers.close()
+        self.log.close()
+        self.loop.close()
 
     def wait_for_end(self) -> None:
-        """Wait until the loop has ended, if the last port is closed."""
-        if self.thread and not self.ports:
+        """Wait until the loop has ended, if it is not needed any more."""
+        if self.thread and not self.is_needed:
             self.thread.join(GRACE_SECONDS)
 
     def operations(self, session: str) -> Operations:

@@ -37,15 +37,21 @@ class SSE:
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events, (name, JSON value), (name, its bytes) or (name, text as it is), as frames."""
         end = utf8(self.eol * 2)
+        named, field = "", b"data: "
         for name, value in events:
             if isinstance(value, str):
                 yield self.frame(value, name)
                 continue
+            # Most have the name of the one before.
+            if name != named:
+                named, field = name, b"data: "
+                if name:
+                    field = utf8(f"event: {name}{self.eol}data: ")
             # What is laid out has no line ends that would have to be cut at.
-            field = b"data: "
-            if name:
-                field = utf8(f"event: {name}{self.eol}data: ")
-            yield field + laid_out(value, self.layout) + end
+            data = value
+            if not isinstance(value, bytes):
+                data = utf8(self.layout(value))
+            yield field + data + end
 
     @classmethod
     def split(cls, data: bytes) -> List[bytes]:

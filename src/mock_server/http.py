@@ -12,7 +12,7 @@ from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 from .errors import Refused, http_phrase, shown
 from .limits import HEAD_LIMIT, LINE_LIMIT, MOST_FIELDS, Headers
-from .records import record
+from .records import found_once, record
 from .secrets import masked, unkeyed
 from .sizes import pairs_size, strings_size
 
@@ -43,7 +43,7 @@ FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 HEADER_NAME = re.compile(TOKEN.decode())
-is_header_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
 NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
 
 
@@ -123,14 +123,14 @@ class Head:
         items = [item.strip(" \t") for item in self.headers[name].split(",")]
         return [item.lower() for item in items if item]
 
-    @functools.cached_property
+    @found_once
     def keeps_alive(self) -> bool:
         """Whether the client wants the connection kept."""
         if self.minor:
             return "close" not in self.tokens("connection")
         return "keep-alive" in self.tokens("connection")
 
-    @functools.cached_property
+    @found_once
     def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
         """The session in the prefix /@NAME, the path without that, and the decoded query."""
         path, query = parse_target(self.target)
@@ -149,7 +149,7 @@ class Head:
         """The decoded query."""
         return self.parsed_target[2]
 
-    @functools.cached_property
+    @found_once
     def session(self) -> str:
         """The session: of the prefix /@NAME, else of the header X-Mock-Session.
 
@@ -163,7 +163,7 @@ class Head:
             raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
         return name
 
-    @functools.cached_property
+    @found_once
     def kept(self) -> Dict[str, Dict[str, str]]:
         """Query and headers as they may be kept, without credentials."""
         return {
@@ -171,7 +171,7 @@ class Head:
             "headers": {name: masked(name, value) for name, value in self.headers.items()},
         }
 
-    @functools.cached_property
+    @found_once
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
         size = strings_size((self.target, self.path))
@@ -346,16 +346,23 @@ def check_transfer(head: Head) -> None:
 # --- response heads ---
 
 
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
+
+
 def field_lines(headers: Headers) -> bytes:
     """Headers as the lines of a head: the one place where they become bytes.
 
     Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
     5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
     question mark.  What is no name is no header."""
-    if not "".join([name + value for name, value in headers]).isprintable():  # most are
-        headers = tuple((name, NOT_IN_A_FIELD.sub(" ", value)) for name, value in headers)
-    lines = [f"{name}: {value}\r\n" for name, value in headers if is_header_name(name)]
-    return "".join(lines).encode("latin-1", "replace")
+    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
+    if not "".join(lines).isprintable():  # most are
+        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
+    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
 
 
 def head_bytes(status: int, headers: Headers) -> bytes:

@@ -46,6 +46,7 @@ class Listener(Member):
     def open(self) -> None:
         """Begin to accept."""
         self.is_open = True
+        self.listening.setblocking(False)
         self.hold_back()
         self.loop.members.add(self)
         self.loop.watch(self, READABLE)

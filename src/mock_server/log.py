@@ -44,14 +44,7 @@ class Log:
         self.dropped = 0
         self.lost = 0  # lines that could not be written
         self.output = Output(self.stream)
-        self.thread = threading.Thread(target=self.run, name="log", daemon=True)
-        if self.mode == "off":
-            return
-        try:
-            self.thread.start()
-        except RuntimeError as error:  # none can be started: rather no log than no server
-            self.output.write(f"no log: {error}\n")
-            self.mode = "off"
+        self.thread: Optional[threading.Thread] = None
 
     def say(self, message: str) -> None:
         """A line that is about no request."""
@@ -68,16 +61,28 @@ class Log:
         size += LINE_SIZE
         with self.lock:
             is_full = self.waiting.qsize() >= LOG_LINES or self.used + size > LOG_ROOM
-            if is_full:
+            if is_full or not self.has_thread():
                 self.dropped += 1
                 return
             self.used += size
         self.waiting.put((line, size))
 
+    def has_thread(self) -> bool:
+        """Whether there is its thread, which begins with the first line if the system lets it."""
+        if self.thread:
+            return True
+        thread = threading.Thread(target=self.run, name="log", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):
+            return False
+        self.thread = thread
+        return True
+
     def close(self) -> None:
         """Write what is left, if that takes no longer than half a second."""
-        self.waiting.put(None)
-        if self.thread.is_alive():
+        if self.thread:
+            self.waiting.put(None)
             self.thread.join(0.5)
         self.output.is_closing = True
 

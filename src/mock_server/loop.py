@@ -14,7 +14,7 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Generator, List, Optional, Protocol, Set, Tuple
 
-from .sockets import GONE, READABLE, WRITABLE, Bell
+from .sockets import FAILED, GONE, READABLE, WRITABLE, Bell
 
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
@@ -66,6 +66,7 @@ class Selected:
 
         self.selector = selectors.DefaultSelector()
         self.events: Dict[int, int] = {}
+        self.turn = 0  # how many were too many so far
 
     def register(self, number: int, events: int) -> None:
         """Watch a socket."""
@@ -95,7 +96,13 @@ class Selected:
         """Numbers of sockets with the events that came in so many seconds."""
         found = []
         patience = None if timeout is None or timeout < 0 else timeout
-        for key, seen in self.selector.select(patience)[:maxevents]:
+        ready = self.selector.select(patience)
+        # It always begins with the same; those that are too many now are the first next time.
+        if len(ready) > maxevents:
+            self.turn += maxevents
+            at = self.turn % len(ready)
+            ready = [*ready[at:], *ready[:at]][:maxevents]
+        for key, seen in ready:
             number = int(key.fd)
             events = self.seen(number, seen)
             if events:
@@ -111,8 +118,9 @@ class Selected:
             return events
         if self.events[number] & READABLE:
             return events | READABLE
-        if at_end(number):
-            return events | GONE
+        end = end_of(number)
+        if end:
+            return events | end
         self.selector.unregister(number)  # there is something to read, later
         return events
 
@@ -121,15 +129,16 @@ class Selected:
         self.selector.close()
 
 
-def at_end(number: int) -> bool:
-    """Whether a socket that is readable has nothing but its end to be read."""
+def end_of(number: int) -> int:
+    """The events of a socket that is readable, but has nothing but its end to be read; 0 if there
+    is more."""
     watched = socket.socket(fileno=number)
     try:
-        return not watched.recv(1, socket.MSG_PEEK)
+        return 0 if watched.recv(1, socket.MSG_PEEK) else GONE
     except BlockingIOError:
-        return False
-    except OSError:
-        return True
+        return 0
+    except OSError:  # which the socket tells once
+        return GONE | FAILED
     finally:
         watched.detach()
 
@@ -240,10 +249,11 @@ class Loop:
 
     def clear_heap(self) -> None:
         """Leave one time a member in the heap: of closed connections none is to stay."""
-        timed = [member for member in self.members if member.due < INFINITE]
-        for member in timed:
-            member.timer = member.due
-        self.heap = [(member.due, next(self.order), member) for member in timed]
+        self.heap = []
+        for member in self.members:
+            member.timer = member.due  # also of those that wait for no time: theirs has gone
+            if member.due < INFINITE:
+                self.heap.append((member.due, next(self.order), member))
         heapq.heapify(self.heap)
 
     def at(self, due: float, action: Callable[[], None]) -> None:

@@ -6,10 +6,11 @@ import threading
 from typing import Any, Dict, Hashable, Iterator, Mapping, Optional, Set, Tuple
 
 from .answered import Answered, body_size
+from .plans import frame_size
 from .records import replace
 from .sizes import walked_size
 from .values import Request
-from .writing import ahead, frame_size
+from .writing import ahead
 
 MEMORY_ROOM = 8 * 1024 * 1024  # bytes of memory that answers of all sessions may take
 ANSWER_ROOM = 1024 * 1024  # and one of them
@@ -151,8 +152,7 @@ class Memory:
 
     def keep(self, request: Request, generation: int, noted: Set[str], answered: Answered) -> None:
         """Remember an answer, if it can be."""
-        frames = answered.response.frames
-        if not answered.is_repeatable or not (frames is None or isinstance(frames, tuple)):
+        if not answered.is_lasting:
             return
         size = answer_size(request, answered)
         with self.lock:

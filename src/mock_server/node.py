@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import (
     Any,
+    Dict,
     Iterable,
     Iterator,
     List,
@@ -24,6 +25,26 @@ from .jsons import fits
 from .limits import Json
 
 Self = TypeVar("Self", bound="Node")
+
+
+class Kinds(Dict[str, str]):
+    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
+    of many members are there."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
+        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
+
+    def hold(self, value: Mapping[str, Json]) -> bool:
+        """Whether all members are as they must be."""
+        for name in self.needed:
+            if value.get(name) is None:
+                return False
+        for name, found in value.items():
+            if name in self.plain and found is not None and not fits(found, self.plain[name]):
+                return False
+        return True
 
 
 class Node:
@@ -183,7 +204,11 @@ class Node:
     def check(self: Self, fields: Mapping[str, str]) -> Self:
         """This, if it is an object whose members are of their KINDS; `!` after a kind means that
         the member must be there."""
-        value = self.a("an object")
+        value = self.value
+        if not isinstance(value, dict):
+            self.expected("an object")
+        if isinstance(fields, Kinds) and fields.hold(value):
+            return self
         for name, kind in fields.items():
             found = value.get(name)
             if found is None:  # null is the same as none in a request

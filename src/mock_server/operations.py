@@ -124,7 +124,10 @@ class Operations:
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
-        return self.journal.clear(self.session)
+        before = self.journal.used
+        count = self.journal.clear(self.session)
+        self.mocks.freed(before - self.journal.used)
+        return count
 
     def watch(self) -> Feed:
         """A feed of the requests that come and end from now on."""
@@ -152,7 +155,7 @@ class Operations:
     def reset(self) -> None:
         """Forget requests, mocks that were added, and how often mocks were used; let gated streams
         run to their end."""
-        self.journal.clear(self.session)
+        self.forget()
         # The mocks of these streams are about to go; nobody will know which gates were left shut.
         self.journal.open_gates(self.session)
         for session in self.sessions():

@@ -74,6 +74,11 @@ BREATHS = 64  # frames after which others have their turn
 GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
 
 
+def frame_size(frame: Frame) -> int:
+    """The bytes of a frame; a place where the stream waits has none."""
+    return len(frame) if isinstance(frame, bytes) else 0
+
+
 def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
     """Frames, up to `most` of them joined into one; none waits for a gate."""
     held: List[bytes] = []

@@ -12,8 +12,7 @@ too: the dataclasses module takes ten times as long for each class.
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Dict, Tuple, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple, Type, TypeVar
 
 Made = TypeVar("Made")
 
@@ -49,6 +48,22 @@ class Record:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
 
 
+class KeptValue:
+    """What functools.cached_property is, without the lock that it takes before Python 3.12, which
+    is slower than most of what is kept: two threads may both find the same value."""
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self.find = find
+        self.name = find.__name__
+        self.__doc__ = find.__doc__
+
+    def __get__(self, record: Any, kind: type) -> Any:
+        if record is None:
+            return self
+        value = record.__dict__[self.name] = self.find(record)
+        return value
+
+
 def field_names(kind: type) -> Tuple[str, ...]:
     """The names of a record's fields, in order."""
     return kind._fields  # type: ignore[attr-defined, no-any-return]
@@ -69,7 +84,7 @@ def made_record(kind: Type[Made]) -> Type[Made]:
     exec(source, {}, attributes)
     attributes["__init__"].__defaults__ = tuple(defaults.values())
     attributes["_fields"] = attributes["__slots__"] = names
-    if any(isinstance(one, cached_property) for one in attributes.values()):
+    if any(isinstance(one, KeptValue) for one in attributes.values()):
         attributes["__slots__"] += ("__dict__",)  # where these keep what they found
     made: Any = type(kind.__name__, (Record,), attributes)
     return made  # type: ignore[no-any-return]
@@ -86,11 +101,14 @@ def changed_record(record: Made, **changes: Any) -> Made:
 if TYPE_CHECKING:
     # What type checkers know by heart.
     from dataclasses import replace as replace
+    from functools import cached_property
     from typing import dataclass_transform  # since Python 3.11
+
+    found_once = cached_property
 
     @dataclass_transform(frozen_default=True)
     def record(kind: Type[Made]) -> Type[Made]:
         """The class of records that a class describes."""
         ...
 else:
-    record, replace = made_record, changed_record
+    record, replace, found_once = made_record, changed_record, KeptValue

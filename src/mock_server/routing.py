@@ -10,7 +10,7 @@ from .errors import Refused, shown
 from .formats.all import DEFAULT_SHAPE
 from .formats.base import WIRE_FORMATS, WireFormat
 from .http import METHODS, unquote
-from .records import record
+from .records import found_once, record
 from .values import Request
 
 # What a template is made of: a placeholder, the brackets of an optional part, or plain text.
@@ -82,7 +82,7 @@ class Route:
     start: str
     end: str
 
-    @functools.cached_property
+    @found_once
     def pattern(self) -> Pattern[str]:
         """Its regular expression, compiled when it is first needed: most never are."""
         return re.compile(pattern_of(self.template))

@@ -72,18 +72,21 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     ) -> None:
         values = read_keywords(locals())  # all of the above, by the names that the table has
         port, host = values.pop("port"), values["host"]
-        if core is None:
-            core = Core(Settings(**values))
-        self.core = core
-        self.operations = core.operations("")
+        self.core = core or Core(Settings(**values))
+        self.operations = self.core.operations("")
         self.host = host
         self.stopped = threading.Event()
         self.connections: Set[Handler] = set()
-        self.address_family = first_family(host, port)
-        super().__init__((host, port), Handler)
-        self.listener = Listener(core.loop, self.socket, self.process_request, core.log.say)
+        try:
+            self.address_family = first_family(host, port)
+            super().__init__((host, port), Handler)
+        except (OSError, UnicodeError):  # UnicodeError: a host that is no name
+            if not core:
+                self.core.close()
+            raise
+        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
-        core.ports += 1
+        self.core.ports += 1
 
     @property
     def url(self) -> str:
@@ -114,7 +117,6 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         # Inherited by the connections, so that none needs a call of its own for it.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.bind(self.server_address)
-        self.socket.setblocking(False)
         self.server_address = self.socket.getsockname()
         # HTTPServer's own, for those who use it as one.
         self.server_name = str(self.server_address[0])
@@ -138,7 +140,13 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.stopped.wait()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection: what ThreadingHTTPServer starts a thread for, the loop does."""
+        """Serve one connection, as of `handle_request()`: what ThreadingHTTPServer starts a thread
+        for, the loop does."""
+        self.core.loop.call(self.serve, request, client_address)
+        self.core.run_in_background()
+
+    def serve(self, request: Any, client_address: Any) -> None:
+        """The same, in the loop's thread."""
         try:
             self.finish_request(request, client_address)
         except Exception as error:  # noqa: BLE001  it costs one connection
@@ -164,9 +172,8 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         loop = self.core.loop
         if self.stopped.is_set():
             return
-        if not loop.thread and not self.core.thread:  # it was never started
+        if not self.core.is_running:  # none of its ports was ever started
             self.begin_to_close(0.0)
-            loop.close()
             return
         loop.call(self.begin_to_close, grace)
         if loop.thread != threading.get_ident():
@@ -179,10 +186,11 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             return
         self.stopping = True
         self.core.ports -= 1
+        self.core.ending += 1
         if not self.core.ports:
             self.core.journal.close()
         self.listener.close()
-        self.server_close()
+        super().server_close()
         for connection in list(self.connections):
             if not connection.is_busy:
                 connection.close("shutdown")
@@ -199,13 +207,20 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.connections.discard(connection)
         if not self.stopping or self.connections or self.stopped.is_set():
             return
-        if not self.core.ports:
-            self.core.end()
+        self.core.ending -= 1
+        self.core.end()
         self.stopped.set()
 
     def shutdown(self) -> None:
         """The same as `close()`, under socketserver's name."""
         self.close()
+
+    def server_close(self) -> None:
+        """The same once more: the loop must not wait for a socket that is closed."""
+        if hasattr(self, "listener"):
+            self.close()
+        else:  # it could not listen
+            super().server_close()
 
 
 def first_family(host: str, port: int) -> socket.AddressFamily:

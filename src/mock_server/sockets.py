@@ -18,7 +18,8 @@ DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 READABLE = getattr(select, "EPOLLIN", 1)
 WRITABLE = getattr(select, "EPOLLOUT", 4)
 GONE = getattr(select, "EPOLLRDHUP", 0x2000)  # the other side has closed
-OVER = getattr(select, "EPOLLHUP", 16) | getattr(select, "EPOLLERR", 8)  # watched for unasked
+FAILED = getattr(select, "EPOLLERR", 8)
+OVER = getattr(select, "EPOLLHUP", 16) | FAILED  # watched for unasked
 
 
 class Broke(Exception):
@@ -120,14 +121,21 @@ class TLSConnection:
             raise BlockingIOError("nothing has come") from None
 
     def shutdown(self, how: int) -> None:
-        """Say goodbye as TLS does it, if there is somebody to hear it, then end the connection."""
+        """Say goodbye as TLS does it, then end the connection."""
         if how == socket.SHUT_WR:
-            try:
-                self.sock.unwrap()
-            except (OSError, ValueError):
-                pass  # it wants the other side's answer, which nothing waits for
+            self.say_goodbye()
         socket.socket.shutdown(self.sock, how)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket; with a goodbye, without which the end may be an attacker's (RFC 8446,
+        6.1), unless it is to be reset."""
+        if not self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER):
+            self.say_goodbye()
         self.sock.close()
+
+    def say_goodbye(self) -> None:
+        """Tell the other side that no more comes, if there is somebody to hear it."""
+        try:
+            self.sock.unwrap()
+        except (OSError, ValueError):
+            pass  # it wants the other side's answer, which nothing waits for

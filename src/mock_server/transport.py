@@ -12,9 +12,19 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 
 from .codings import negotiated, takes_identity
 from .faults import breaks, broken
-from .http import FRAMING_HEADERS, NO_BODY, field_lines, head_bytes
-from .limits import JOINED, Headers
-from .plans import TRAILER, USUAL_PLAN, Group, chunk, coalesced, cut_up, gzip_body, gzip_groups
+from .http import FRAMING_HEADERS, NO_BODY, head_bytes
+from .limits import JOINED, LONG, Headers
+from .plans import (
+    TRAILER,
+    USUAL_PLAN,
+    Group,
+    chunk,
+    coalesced,
+    cut_up,
+    frame_size,
+    gzip_body,
+    gzip_groups,
+)
 from .steps import Exchange, Send, Step, Wait
 from .values import Breath, Delivery, Frame, Hold, Pace, Plan, Response
 
@@ -54,7 +64,7 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
         return negotiated(accept)
     # The mock's own body is in that coding already.
-    if any(name.lower() == "content-encoding" for name, _ in delivery.headers):
+    if "content-encoding" in [name.lower() for name, _ in delivery.headers]:
         return "identity"
     coding = negotiated(accept)
     if coding == "gzip" and response.frames is None and takes_identity(accept):
@@ -96,7 +106,7 @@ def complete_head(
         # These are true of this one answer, whatever a mock says.
         replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
         headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    return head_bytes(response.status, response.headers) + field_lines(headers) + b"\r\n"
+    return head_bytes(response.status, response.headers + headers) + b"\r\n"
 
 
 # --- whole answers ---
@@ -158,9 +168,9 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
     if not isinstance(frames, tuple) or unusual:
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
-    elif pace.between:
+    elif pace.between and sum(map(frame_size, frames)) <= LONG:
         yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-    elif pace.first or delivery.fault:  # which may come between any two events
+    elif pace.first or pace.between or delivery.fault:  # which may come between any two events
         yield from planned_chunks(delivery, exchange.coding, frames, chunked)
     else:
         yield from unpaced_chunks(frames, chunked)
@@ -263,14 +273,17 @@ def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
     for frame in frames:
         piece = b""
         if isinstance(frame, bytes):
-            piece = chunk(frame, USUAL_PLAN) if chunked else frame
-        if pieces and (not piece or size + len(piece) > room):
+            piece = frame
+            if chunked:  # as `chunk` has it
+                piece = b"%x\r\n%b\r\n" % (len(frame), frame)
+        more = size + len(piece)
+        if pieces and (not piece or more > room):
             yield Send(b"".join(pieces), tuple(ends))
-            pieces, ends, size = [], [], 0
+            pieces, ends, more = [], [], len(piece)
+        size = more
         if not isinstance(frame, bytes):
             yield frame
             continue
-        size += len(piece)
         pieces.append(piece)
         ends.append(size)
     if pieces or chunked:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type, Union
 
 from .errors import MISSING
 from .jsons import ALNUM, compact, sorted_compact, token, utf8
 from .limits import RETRY_SECONDS, Headers, Json
-from .records import record
+from .records import found_once, record
 
 # --- what is asked ---
 
@@ -109,29 +108,29 @@ class Call:
         """Whether the request could be read as far as its body."""
         return self.body is not MISSING
 
-    @functools.cached_property
+    @found_once
     def digest(self) -> str:
         """64 hex digits from provider, API, model and body, whether it streams or not."""
         body = self.body
         if body is MISSING:
             request = self.request
             return hashlib.sha256(request.path.encode() + request.body).hexdigest()
-        if isinstance(body, dict):
+        if isinstance(body, dict) and not body.keys().isdisjoint(STREAM_FIELDS):
             body = {name: body[name] for name in body if name not in STREAM_FIELDS}
         seed = sorted_compact([self.provider, self.api, self.model, body])
         return hashlib.sha256(utf8(seed)).hexdigest()
 
-    @functools.cached_property
+    @found_once
     def body_sha256(self) -> str:
         """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
         return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
 
-    @functools.cached_property
+    @found_once
     def second(self) -> int:
         """A Unix second between October 2025 and October 2026, derived from the request."""
         return 1_760_000_000 + int(self.digest[:8], 16) % 31_536_000
 
-    @functools.cached_property
+    @found_once
     def pads(self) -> str:
         """1,024 letters and digits to pad events with."""
         return self.token("pads", 1024)
@@ -236,7 +235,7 @@ class Reply:
         embedding = next(part for part in self.parts if isinstance(part, Embedding))
         return [list(embedding.of(index)) for index in range(number)]
 
-    @functools.cached_property
+    @found_once
     def tool_calls(self) -> List[ToolCall]:
         """The tool calls, in order."""
         return [part for part in self.parts if isinstance(part, ToolCall)]

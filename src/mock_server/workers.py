@@ -25,17 +25,18 @@ class Workers:
         self.jobs: "queue.SimpleQueue[Optional[Job]]" = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.started = 0
-        self.idle = 0
+        self.unfinished = 0  # of the work, what waits and what is being done
         self.has_complained = False
 
     def do(self, work: Callable[[], Any], report: Report) -> None:
         """Have something done, and its report told in whatever thread did it."""
         with self.lock:
-            is_needed = self.idle <= self.jobs.qsize() and self.started < self.most
+            self.unfinished += 1
+            is_needed = self.started < min(self.unfinished, self.most)
             if is_needed:
                 self.started += 1
         if is_needed and not self.start() and not self.started:
-            perform(work, report)
+            self.perform(work, report)
             return
         self.jobs.put((work, report))
 
@@ -56,29 +57,30 @@ class Workers:
     def run(self) -> None:
         """Do what comes, until it is over."""
         while True:
-            with self.lock:
-                self.idle += 1
             job = self.jobs.get()
-            with self.lock:
-                self.idle -= 1
             if job is None:
                 break
-            perform(*job)
+            self.perform(*job)
             del job  # what came of it is not to be kept until the next one
         with self.lock:
             self.started -= 1
+
+    def perform(self, work: Callable[[], Any], report: Report) -> None:
+        """Do something and tell what came of it."""
+        try:
+            value = work()
+        except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
+            self.tell(report, None, error)
+        else:
+            self.tell(report, value, None)
+
+    def tell(self, report: Report, value: Any, error: Optional[BaseException]) -> None:
+        """Tell what came of it; whoever is told may bring more."""
+        with self.lock:
+            self.unfinished -= 1
+        report(value, error)
 
     def close(self) -> None:
         """Have the threads end once nothing waits any more."""
         for _ in range(self.started):
             self.jobs.put(None)
-
-
-def perform(work: Callable[[], Any], report: Report) -> None:
-    """Do something and tell what came of it."""
-    try:
-        value = work()
-    except BaseException as error:  # noqa: BLE001  it is for whoever brought the work
-        report(None, error)
-    else:
-        report(value, None)

@@ -28,17 +28,12 @@ from .values import (
     Usage,
 )
 
-AHEAD = 256 * 1024  # bytes of a stream that are made before it begins
+AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
 EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
 MOST_REPEATED = 32 * 1024 * 1024
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
-
-
-def frame_size(frame: Frame) -> int:
-    """The bytes of a frame; a place where the stream waits has none."""
-    return len(frame) if isinstance(frame, bytes) else 0
 
 
 def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:

@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from ..errors import BadField, Refused
 from ..jsons import BASE58, HEX, compact, laid_out, loose, rfc3339, within
 from ..limits import RETRY_SECONDS, Headers, Json
-from ..node import Field
+from ..node import Field, Kinds
 from ..records import replace
 from ..values import Call, ErrorBody, Failure, Limit, Refusal, Reply, Request, Turn, Usage
 from .anthropic_blocks import (
@@ -141,6 +141,9 @@ class Anthropic(WireFormat):
         return Failure(400, f"{place}: {pydantic_error(wrong)[1]}", "invalid_request_error")
 
 
+ANTHROPIC_MESSAGE = Kinds({"role": "a string!", "content": "a string or an array!"})
+
+
 class AnthropicRequest(Anthropic):
     """How a messages request reads."""
 
@@ -174,7 +177,7 @@ class AnthropicRequest(Anthropic):
         if not messages.value:
             messages.expected("a list of at least one message")
         for message in messages.objects():
-            message.check({"role": "a string!", "content": "a string or an array!"})
+            message.check(ANTHROPIC_MESSAGE)
             content = anthropic_content(message.get("content"))
             role = message.get("role")
             if role.value not in ("user", "assistant", "system"):

@@ -21,7 +21,7 @@ from ..errors import BadField, http_phrase
 from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8, within
 from ..limits import MOST_INPUTS, Headers, Json
-from ..node import Field
+from ..node import Field, Kinds
 from ..records import replace
 from ..secrets import scheme_key
 from ..values import (
@@ -111,6 +111,8 @@ class WireFormat:
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
 
     def __init_subclass__(cls) -> None:
+        if "fields" in cls.__dict__:
+            cls.fields = Kinds(cls.fields)
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 

@@ -6,13 +6,15 @@ from typing import Dict, Iterator, List, Mapping, Optional, cast
 
 from ..jsons import compact
 from ..limits import Json
-from ..node import Field
+from ..node import Field, Kinds
 from ..values import Turn
 from .gemini import pick
 from .message_content import MessageContent
 
 # What the SDKs wrap the result of a function in, if it is no object.
 RESULT_WRAPPERS = (["result"], ["output"])
+CONTENT_FIELDS = Kinds({"role": "a string", "parts": "an array or an object"})
+PART_FIELDS = Kinds({"text": "a string"})
 # Who speaks, in no provider's terms; older clients send a function's result as its own role.
 GOOGLE_ROLES = {"user": "user", "model": "assistant", "function": "user"}
 
@@ -35,9 +37,9 @@ def one_or_more(node: Field) -> List[Field]:
 
 def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
     """The parts of a content."""
-    content.check({"role": "a string", "parts": "an array or an object"})
+    content.check(CONTENT_FIELDS)
     for part in one_or_more(content.get("parts")):
-        yield cast(Dict[str, Json], part.check({"text": "a string"}).value)
+        yield cast(Dict[str, Json], part.check(PART_FIELDS).value)
 
 
 def google_function_result(part: Mapping[str, Json]) -> Optional[str]:

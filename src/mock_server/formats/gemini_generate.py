@@ -8,7 +8,7 @@ import base64
 import re
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ..framings import Framing
+from ..framings import SSE, Framing
 from ..jsons import BASE64URL
 from ..limits import Json
 from ..node import Field
@@ -17,7 +17,7 @@ from ..values import Call, Part, Reasoning, Refusal, Reply, ToolCall, Turn, Usag
 from .base import choices_of
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, pick_field
-from .runs import walk
+from .runs import Stencil, hole, walk
 from .shapes import present
 
 # A function call has no reason of its own (recorded).
@@ -269,14 +269,32 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         thoughts = ["thought" in part for part in parts]
         stop: Optional[str] = None
         shared = self.envelope(call, reply, [], {})
+        stencils = self.stencils(call, shared)
         for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
             last = number == len(parts)
             if last:
                 stop = google_finish_reason(reply)
             usage = self.usage(spent, last)
+            if not last and part.keys() == {"text"} and stencils:
+                for stencil in stencils:
+                    yield "", stencil.filled(part["text"], usage)
+                continue
             for index in range(call.choices):
                 candidate = self.candidate(call, index, [part], stop, False)
                 yield "", {**shared, "candidates": [candidate], "usageMetadata": usage}
+
+    def stencils(self, call: Call, shared: Dict[str, Json]) -> List[Stencil]:
+        """For each choice what its events are alike in, but for a text and the tokens spent; none
+        for an array, whose elements are indented."""
+        framing = self.framing(call)
+        if not isinstance(framing, SSE):
+            return []
+        made = []
+        for index in range(call.choices):
+            candidate = self.candidate(call, index, [{"text": hole(0)}], None, False)
+            event = {**shared, "candidates": [candidate], "usageMetadata": hole(1)}
+            made.append(Stencil(event, framing.layout))
+        return made
 
 
 class GeminiCountTokens(Gemini):

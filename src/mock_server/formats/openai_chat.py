@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -10,7 +11,7 @@ from ..limits import Json
 from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
 from .openai_chat_reading import ChatRequest
-from .runs import ONCE, Stencil, Texts, hole, walk
+from .runs import ONCE, Stencil, Texts, filled_in, hole, walk
 from .shapes import present
 
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
@@ -56,11 +57,24 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
     return {"content": content, "refusal": None}
 
 
-def padding(call: Call, number: int, length: int) -> str:
-    """What makes the length of a chunk, `length` without it, 1 modulo 16 (5.3, recorded)."""
-    room = (1 - length) % 16 or 16
-    start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-    return call.pads[start : start + room]
+def padded_events(
+    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
+) -> Iterator[Tuple[str, bytes]]:
+    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
+    modulo 16 (5.3, recorded)."""
+    pads = utf8(call.pads)
+    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
+    middle, end = b'"', b'"' + end
+    if of_text:
+        middle = of_text[0][1] + middle
+    length = len(begin + middle + end)
+    for text, number in zip(texts, numbers):
+        piece = b""
+        if of_text:
+            piece = utf8(quoted(text))
+        room = (1 - length - len(piece)) % 16 or 16
+        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
 
 
 def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
@@ -81,6 +95,17 @@ def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
     return delta
 
 
+def new_fingerprint(model: str) -> Optional[str]:
+    """A model's fingerprint; reasoning models have none (2.4)."""
+    if is_reasoning_model(model):
+        return None
+    return "fp_" + token(model, 10, HEX)
+
+
+SHORT_NAME = 100  # characters of what is kept
+known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
+
+
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
@@ -96,11 +121,9 @@ class ChatCompletion(ChatRequest):
         }
 
     def tail(self, call: Call) -> Dict[str, Json]:
-        """Tier and fingerprint; reasoning models have none of the latter (2.4)."""
-        fingerprint = None
-        if not is_reasoning_model(call.model):
-            fingerprint = "fp_" + token(call.model, 10, HEX)
-        return {"service_tier": "default", "system_fingerprint": fingerprint}
+        """Tier and fingerprint."""
+        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
+        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, of all choices together."""
@@ -182,14 +205,10 @@ class OpenAIChat(ChatCompletion):
         numbers = itertools.count()
         for chunk, texts in self.chunks(call, reply):
             chunk = self.padded(call, chunk)
-            is_padded = "obfuscation" in chunk
-            stencil = Stencil(chunk)
-            length = len(stencil.filled("", "")) - len('""')
-            for text, number in zip(texts, numbers):
-                pad = ""
-                if is_padded:
-                    pad = padding(call, number, length + len(utf8(quoted(text))))
-                yield "", stencil.filled(text, pad)
+            if "obfuscation" in chunk:
+                yield from padded_events(call, Stencil(chunk), texts, numbers)
+            else:
+                yield from filled_in("", chunk, texts)
         yield "", "[DONE]"
 
     def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:

@@ -6,7 +6,7 @@ from typing import Iterator
 
 from ..jsons import within
 from ..limits import Json
-from ..node import Field
+from ..node import Field, Kinds
 from ..values import Turn
 from .base import choices_of
 from .openai import OpenAIGeneration, openai_text
@@ -22,7 +22,7 @@ CHAT_ROLES = {
     "function": "tool",
 }
 
-MESSAGE_FIELDS = {"role": "a string!"}
+MESSAGE_FIELDS = Kinds({"role": "a string!"})
 
 
 class ChatRequest(OpenAIGeneration):
@@ -80,6 +80,8 @@ class ChatRequest(OpenAIGeneration):
 
     def choices(self, body: Field) -> int:
         """`n`."""
+        if "n" not in body.value:
+            return 1
         return choices_of(body.get("n"), 128)  # the most that OpenAI takes
 
     def schema(self, body: Field) -> Json:

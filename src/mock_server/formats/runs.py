@@ -18,45 +18,38 @@ from ..values import Embedding, Part, Reply, ToolCall
 # --- pieces of a reply ---
 
 WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+KEPT_TEXT = 32 * 1024  # characters; its words take ten times as much memory
 ARGUMENT_PIECES = re.compile(r"\w+|\W+")
 
 
-# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
-# it is zip(texts, numbers): the other way round each run would cost a number more.
-Texts = Iterable[str]
-ONCE = ("",)  # for an event without a hole
-
-ONE_BY_ONE = 64 * 1024  # characters
-
-
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Texts:
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Iterable[str]:
     """A text cut into `size` characters a piece, or into words; joined they are the text.
 
-    Those of a long text, of which there may be millions, are made one by one."""
-    if len(text) > ONE_BY_ONE:
-        return later_pieces(text, size, words)
-    if size:
-        return [text[at : at + size] for at in range(0, len(text), size)]
-    return words.findall(text)
+    False where there are none.  Those of a long text are cut as they are asked for: a hundred
+    streams of it are not to hold a hundred times all its words."""
+    if len(text) > KEPT_TEXT:
+        return CutText(text, size, words)
+    return known_pieces(text, size, words)
 
 
-def later_pieces(text: str, size: int, words: "re.Pattern[str]") -> Iterator[str]:
-    """The same, each when it is asked for."""
-    if not size:
-        yield from (word.group() for word in words.finditer(text))
-        return
-    for at in range(0, len(text), size):
-        yield text[at : at + size]
+class CutText:
+    """The pieces of a long text, cut as they are asked for."""
+
+    def __init__(self, text: str, size: int, words: "re.Pattern[str]") -> None:
+        self.text, self.size, self.words = text, size, words
+
+    def __iter__(self) -> Iterator[str]:
+        text, size = self.text, self.size
+        if size:
+            return (text[at : at + size] for at in range(0, len(text), size))
+        return (match.group() for match in self.words.finditer(text))
 
 
-def with_last(texts: Texts) -> Iterator[Tuple[str, bool]]:
-    """Texts, each with whether it is the last."""
-    rest = iter(texts)
-    text = next(rest)
-    for following in rest:
-        yield text, False
-        text = following
-    yield text, True
+# The same text of a mock streams over and over.
+@functools.lru_cache(maxsize=32)
+def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, ...]:
+    """The pieces of a text that is not long."""
+    return tuple(CutText(text, size, words))
 
 
 @record
@@ -71,18 +64,22 @@ class Run:
     first: bool
 
     @property
-    def texts(self) -> Texts:
+    def texts(self) -> Iterable[str]:
         """The text in pieces, none of them empty."""
         if isinstance(self.part, ToolCall):
             return pieces(self.text, self.size, ARGUMENT_PIECES)
         return pieces(self.text, self.size)
 
     @property
-    def pieces(self) -> Texts:
+    def pieces(self) -> Iterable[str]:
         """The same, but for one empty piece where there is no text."""
-        if not self.text:
-            return ONCE
-        return self.texts
+        return self.texts or [""]
+
+
+# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
+# it is zip(texts, numbers): the other way round each run would cost a number more.
+Texts = Iterable[str]
+ONCE = ("",)  # for an event without a hole
 
 
 def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
@@ -99,6 +96,16 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
         if first:
             kinds.append(type(part))
         yield Run(index, part, text, reply.chunk_size, first)
+
+
+def with_last(texts: Texts) -> Iterator[Tuple[str, bool]]:
+    """Texts, each with whether it is the last."""
+    rest = iter(texts)
+    text = next(rest)
+    for following in rest:
+        yield text, False
+        text = following
+    yield text, True
 
 
 # --- filled in ---
@@ -121,16 +128,21 @@ class Stencil:
 
     def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
         self.layout = layout
-        self.begin, *rest = layout(value).split('"' + mark())
+        begin, *rest = layout(value).split('"' + mark())
+        self.begin = utf8(begin)
         # Each begins with the digit and the quote that end a hole.
-        self.rest = [(int(part[0]), part[2:]) for part in rest]
+        self.rest = [(int(part[0]), utf8(part[2:])) for part in rest]
 
     def filled(self, *values: Json) -> bytes:
         """The JSON with these values in its holes; one that it has no hole for is left out."""
-        text = self.begin
+        return self.joined(*[utf8(self.layout(value)) for value in values])
+
+    def joined(self, *values: bytes) -> bytes:
+        """The same with values that are laid out already."""
+        data = self.begin
         for number, after in self.rest:
-            text += self.layout(values[number]) + after
-        return utf8(text)
+            data += values[number] + after
+        return data
 
 
 def filled_in(
@@ -138,4 +150,7 @@ def filled_in(
 ) -> Iterator[Tuple[str, bytes]]:
     """Events of one name that are alike but for the text in the one hole of `value`."""
     stencil = Stencil(value, layout)
-    return ((name, stencil.filled(text)) for text in texts)
+    if len(stencil.rest) != 1:
+        return ((name, stencil.filled(text)) for text in texts)
+    begin, end = stencil.begin, stencil.rest[0][1]
+    return ((name, begin + utf8(layout(text)) + end) for text in texts)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import MISSING, Because
 from ..formats.base import WireFormat
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
-from ..records import record, replace
+from ..records import found_once, record, replace
 from ..values import (
     Broken,
     Call,
@@ -42,7 +41,7 @@ class Neutral:
     chunk_size: int = 0
     extra: Mapping[str, Json] = {}
 
-    @functools.cached_property
+    @found_once
     def kinds(self) -> FrozenSet[Any]:
         """The kinds of its parts, as an API has to be able to say them."""
         kinds = {type(part) for part in self.parts}
@@ -51,12 +50,12 @@ class Neutral:
             kinds = kinds - {Structure} | {Text}
         return frozenset(kinds)
 
-    @functools.cached_property
+    @found_once
     def is_plain(self) -> bool:
         """Whether its parts serve every call as they are: none has a template."""
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
-    @functools.cached_property
+    @found_once
     def plain_tokens(self) -> Tuple[int, int]:
         """What its parts cost as they are."""
         return tokens_of(self.parts)

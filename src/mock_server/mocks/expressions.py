@@ -35,7 +35,7 @@ class Expression:
     whole), and in texts of what length that can't take long, whatever they are."""
 
     def __init__(self, pattern: "re.Pattern[str]", find: Callable[[str], Any], text: str) -> None:
-        self.find, self.text = find, text
+        self.pattern, self.find, self.text = pattern, find, text
         self.groups = tuple(pattern.groupindex)
         tree = parsed(pattern)
         self.pieces = required(tree, bool(pattern.flags & re.IGNORECASE))

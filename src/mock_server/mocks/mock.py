@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import sys
 import threading
@@ -14,7 +13,7 @@ from ..formats.base import WireFormat
 from ..jsons import sorted_compact
 from ..limits import Difference
 from ..node import Node
-from ..records import record
+from ..records import found_once, record
 from ..values import Call, Delivery, Failure, Limit
 from .answer import Answer
 from .match import Condition, Groups, Verdict, conditions
@@ -87,12 +86,12 @@ class Mock:
         """What the control API calls it: its place, without a # if it was added at run time."""
         return self.place.replace("added#", "added-")
 
-    @functools.cached_property
+    @found_once
     def key(self) -> Tuple[str, str]:
         """What stays the same when it is read again and is as it was."""
         return self.place, self.canonical
 
-    @functools.cached_property
+    @found_once
     def is_repeatable(self) -> bool:
         """Whether equal calls get equal answers, however often and with whatever headers."""
         if self.limit or self.times or len(self.answers) > 1:

@@ -66,6 +66,7 @@ class Watchdog:
         """Watch no more."""
         if self.main is not None:
             self.main = None
+            self.is_armed = False
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
 

@@ -10,7 +10,7 @@ from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tupl
 from ..errors import BadMock, Refused
 from ..formats.base import WireFormat
 from ..limits import MOCKS_ROOM, SESSIONS, Json
-from ..sizes import object_size
+from ..sizes import object_size, walked_size
 from ..values import Call
 from .files import MockFiles
 from .index import Index
@@ -46,6 +46,8 @@ class Session:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
+        # Their JSON is the least that they take: what is refused need not be read first.
+        self.all_mocks.check_room(walked_size(list(specs)))
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         while True:
             loads = files.loads
@@ -59,7 +61,8 @@ class Session:
                     continue
                 files.watch(libraries)
                 with self.all_mocks.lock:
-                    self.all_mocks.take(sum(sizes.values()))
+                    self.all_mocks.check_room(sum(sizes.values()))
+                    self.all_mocks.used += sum(sizes.values())
                     # It may have been reset or forgotten since it was looked up.
                     session = self.all_mocks.sessions.setdefault(self.name, self)
                     session.index = session.index.preceded(mocks)
@@ -217,8 +220,8 @@ class Mocks:
             code="too_many_sessions",
         )
 
-    def take(self, size: int) -> None:
-        """Note that added mocks take so many bytes; NoRoom if that is too much.  `lock` is held."""
+    def check_room(self, size: int) -> None:
+        """NoRoom if mocks can't be added that take so many bytes."""
         if self.used + size > MOCKS_ROOM:
             raise NoRoom(
                 413,
@@ -227,7 +230,6 @@ class Mocks:
                 "/__mock__/reset, with ?session=* for all sessions, makes room",
                 code="too_many_mocks",
             )
-        self.used += size
 
     def release(self, size: int) -> None:
         """Note that added mocks that took so many bytes are gone."""

@@ -1,0 +1,178 @@
+"""A server's life: beginning, ending, beside others, and as the class that it comes from."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+from http.server import ThreadingHTTPServer
+from typing import Any, Callable, List, Tuple
+
+import pytest
+from clients import ASK, PATIENCE, STREAMING, Raw, chat, is_closing, post, wait_until
+
+import mock_server as m
+from mock_server import MockServer
+
+
+def held() -> Tuple[int, int]:
+    """Descriptors and threads of this process."""
+    return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+
+
+def never_started() -> None:
+    MockServer(log="text").close()
+
+
+def closed_as_socketserver_does() -> None:
+    server = MockServer()
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    wait_until(lambda: server.listener.is_open)
+    server.server_close()
+    serving.join(PATIENCE)
+    assert not serving.is_alive()
+
+
+def on_a_port_that_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OSError):
+            MockServer(taken.getsockname()[1], log="text")
+
+
+def with_mocks_that_can_not_be_used(folder: str) -> None:
+    with pytest.raises(m.BadMock):
+        MockServer(data=folder, log="text")
+
+
+def closed_by_many() -> None:
+    server = MockServer().start()
+    closing = [threading.Thread(target=server.close) for _ in range(4)]
+    for thread in closing:
+        thread.start()
+    for thread in closing:
+        thread.join(PATIENCE)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+@pytest.mark.parametrize(
+    "live",
+    [
+        never_started,
+        closed_as_socketserver_does,
+        on_a_port_that_is_taken,
+        with_mocks_that_can_not_be_used,
+        closed_by_many,
+    ],
+)
+def test_no_life_leaves_a_descriptor_or_a_thread_behind(
+    live: Callable[..., None], folder: Any
+) -> None:
+    arguments = [folder({"mocks/a.json": "{"})] * live.__code__.co_argcount
+    gc.collect()
+    gc.disable()  # what is only found by looking for cycles is left behind
+    try:
+        before = held()
+        live(*arguments)
+        wait_until(lambda: all(now <= then for now, then in zip(held(), before)))
+    finally:
+        gc.enable()
+
+
+def test_a_port_that_was_never_opened_ends_no_other() -> None:
+    with MockServer() as server:
+        server.mock(response={"text": "pong"})
+        MockServer(core=server.core).close()
+        assert chat(server.port) == (200, "pong")
+    first = MockServer()
+    MockServer(core=first.core).close()
+    with first:
+        assert chat(first.port, headers={"X-Mock-Response": '{"text": "pong"}'}) == (200, "pong")
+
+
+def test_the_last_port_that_closes_leaves_the_others_their_time() -> None:
+    with MockServer() as server, MockServer(core=server.core) as other:
+        server.mock(response={"text": "a b c", "gate": True})
+        client = Raw(server).send(post(STREAMING)).until_event()
+        for one in (server, other):
+            server.core.loop.call(one.begin_to_close, PATIENCE)
+        other.close()
+        wait_until(lambda: is_closing(server) and other.stopped.is_set())
+        server.release(server.requests[0]["id"], 9)
+        assert client.file.read().endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+        client.close()
+        server.close(PATIENCE)
+        assert server.requests[0]["ended"] == "complete"
+
+
+def test_it_handles_one_request_as_the_class_does_that_it_comes_from() -> None:
+    server: ThreadingHTTPServer = MockServer(fallback="echo")
+    found: List[Any] = []
+    asking = threading.Thread(target=lambda: found.append(chat(server.server_address[1])[0]))
+    asking.start()
+    server.timeout = PATIENCE
+    server.handle_request()
+    asking.join(PATIENCE)
+    server.shutdown()
+    server.server_close()
+    assert found == [200]
+
+
+def test_a_bug_where_a_request_begins_costs_one_connection(
+    server: MockServer, raw: Any, monkeypatch: Any
+) -> None:
+    broken = raw().send(post(ASK))
+    assert broken.response()[0] == 200
+    monkeypatch.setattr(server.core.repeats, "find", lambda *request: 1 / 0)
+    assert broken.send(post(ASK)).file.read() == b""
+    assert raw().send(post(ASK)).file.read() == b""  # when it is accepted, too
+    monkeypatch.undo()
+    wait_until(lambda: not server.connections)
+    assert raw().send(post(ASK)).response()[0] == 200
+
+
+def test_a_gate_that_is_opened_while_it_is_looked_at_ends_no_pause(
+    server: MockServer, raw: Any, monkeypatch: Any
+) -> None:
+    take = m.Gate.take
+
+    def opened_meanwhile(gate: m.Gate) -> bool:
+        gate.release()  # as another thread may
+        return take(gate)
+
+    monkeypatch.setattr(m.Gate, "take", opened_meanwhile)
+    server.mock(response={"text": "a b c", "gate": True, "pace": 0.001})
+    assert raw().send(post(STREAMING)).response()[2].endswith(b"data: [DONE]\n\n")
+    monkeypatch.undo()
+    assert server.wait_for(ended="complete")
+
+
+def test_what_is_said_before_an_answer_counts_for_no_other(server: MockServer, raw: Any) -> None:
+    server.mock(response={"text": "pong"})
+    client = raw().send(post(ASK))
+    client.response()
+    head, _, body = post(ASK, headers=["Expect: 100-continue"]).partition(b"\r\n\r\n")
+    assert client.send(head + b"\r\n\r\n").head()[0] == 100
+    client.send(body).response()
+    first, second = server.wait_for(count=2, ended="complete")
+    assert first["bytes_sent"] == second["bytes_sent"]
+
+
+def test_a_request_that_is_refused_aside_leaves_nothing_to_the_collector(raw: Any) -> None:
+    def refusals() -> int:
+        return sum(isinstance(one, m.Refused) for one in gc.get_objects())
+
+    client = raw()
+    gc.collect()
+    gc.disable()
+    try:
+        before = refusals()
+        for _ in range(3):
+            client.send(post(b"no gzip", headers=["Content-Encoding: gzip"]))
+            assert client.response()[0] == 400
+        wait_until(lambda: refusals() == before)
+    finally:
+        gc.enable()

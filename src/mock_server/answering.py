@@ -59,11 +59,9 @@ class Answerer:
         session = self.mocks.session(request.session)
         brought = request.headers.get("x-mock-response")
         if brought is not None:
-            is_heavy = heavy(brought, request)
-            if is_heavy:
+            if heavy(brought, request):
                 yield ASIDE
-            answered = yield from self.fresh(request, session)
-            return written_out(answered) if is_heavy else answered
+            return written_out((yield from self.fresh(request, session)))
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)

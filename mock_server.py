@@ -11992,6 +11992,11 @@ class NoRoom(Refused, ValueError):
     """What would take more memory, or sessions, than there may be."""
 
 
+def names_files(mock: Mock) -> bool:
+    """Whether a mock may name files, and is read again when they change."""
+    return '"@' in mock.canonical
+
+
 class Session:
     """What one session has of its own, mocks added at run time and how often each mock was used,
     and all that can be done with its mocks."""
@@ -12016,28 +12021,30 @@ class Session:
         # Their JSON is the least that they take: what is refused need not be read first.
         self.all_mocks.check_room(walked_size(list(specs)))
         placed = {f"added#{next(numbers)}": spec for spec in specs}
-        while True:
-            loads = files.loads
-            mocks, libraries = files.parsed(placed)
-            naming_files = {mock.place for mock in mocks if '"@' in mock.canonical}
-            sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
-            with files.lock:
-                # No reload may come between reading a mock's files and the mock's being here; but
-                # nobody is to wait until thousands of mocks are read.
-                if naming_files and files.loads != loads:
-                    continue
-                files.watch(libraries)
-                with self.all_mocks.lock:
-                    self.all_mocks.check_room(sum(sizes.values()))
-                    self.all_mocks.used += sum(sizes.values())
-                    # It may have been reset or forgotten since it was looked up.
-                    session = self.all_mocks.sessions.setdefault(self.name, self)
-                    session.index = session.index.preceded(mocks)
-                    session.specs.update({place: placed[place] for place in naming_files})
-                    session.sizes.update(sizes)
-            break
+        loads = files.loads
+        mocks, libraries = files.parsed(placed)
+        with files.lock:
+            # No reload may come between reading a mock's files and the mock's being here.  Nobody
+            # is to wait for thousands of mocks, which are read before, and seldom again.
+            if files.loads != loads and any(names_files(mock) for mock in mocks):
+                mocks, libraries = files.parsed(placed)
+            files.watch(libraries)
+            self.hold(mocks, placed)
         self.all_mocks.has_changed()
         return mocks
+
+    def hold(self, mocks: List[Mock], placed: Mapping[str, Json]) -> None:
+        """Have mocks in front of all others, which were read from JSON by their places."""
+        sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
+        with self.all_mocks.lock:
+            self.all_mocks.check_room(sum(sizes.values()))
+            self.all_mocks.used += sum(sizes.values())
+            # It may have been reset or forgotten since it was looked up.
+            session = self.all_mocks.sessions.setdefault(self.name, self)
+            session.index = session.index.preceded(mocks)
+            naming_files = [mock.place for mock in mocks if names_files(mock)]
+            session.specs.update({place: placed[place] for place in naming_files})
+            session.sizes.update(sizes)
 
     def remove(self, ids: Optional[Iterable[str]] = None) -> int:
         """Take away mocks that were added, all or those with these ids; how many there were."""

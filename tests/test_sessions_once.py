@@ -227,6 +227,7 @@ def test_what_is_added_while_files_are_read_is_there_afterwards(
     def reload() -> None:
         while not stop.is_set():
             folder.mocks.files.load()
+            time.sleep(0)  # others have their turn between two reloads
 
     reloading = in_thread(reload)
     session = folder.mocks.session("s")

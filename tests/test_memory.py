@@ -70,21 +70,21 @@ def test_what_is_remembered_and_journalled_of_dense_bodies_stays_within_its_room
 ) -> None:
     """Bodies of short lists take 27 bytes of memory a byte."""
     answers = answerer(fallback="echo")
-    answers.memory.room = 2_000_000
-    journal = m.Journal(room=2_000_000)
+    answers.memory.room = 1_000_000
+    journal = m.Journal(room=1_000_000)
     head = m.parse_head(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n\r\n")
     lists = {"role": "user", "content": "x"}
     tracemalloc.start()
     try:
         for number in range(20):
             for _ in range(2):
-                body = {**CHAT, "seed": number, "messages": [lists], "metadata": [[]] * 5000}
+                body = {**CHAT, "seed": number, "messages": [lists], "metadata": [[]] * 2500}
                 session = str(number) if prefix else ""
                 request = m.Request(
                     "POST", "/v1/chat/completions", {}, {}, json.dumps(body).encode(), 0, session
                 )
                 asked = m.asked_of(request, head, answers.answer(request))
                 journal.add(m.Entry(str(number), 0.0, asked, m.Sent()))
-        assert tracemalloc.get_traced_memory()[0] < 5_500_000
+        assert tracemalloc.get_traced_memory()[0] < 3_500_000
     finally:
         tracemalloc.stop()

@@ -8653,7 +8653,7 @@ def head_bytes(status: int, headers: Headers) -> bytes:
 
 TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
 
-MOST_FILLED = 32 * 1024 * 1024  # characters that the templates of one answer may ask for
+MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
 
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 
@@ -14210,6 +14210,7 @@ class TLSConnection:
 
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
+MOST_FAULTS = 100  # one after the other, before it takes its time
 TURN_SECONDS = (
     0.002  # how long what only waits for its turn may keep what is due from being on time
 )
@@ -14463,22 +14464,29 @@ class Loop:
     def run(self) -> None:
         """Go on until it is stopped."""
         self.thread = threading.get_ident()
+        faults = 0  # one after the other
         while not self.is_ended:
             try:
                 self.go_round()
+                faults = 0
             except Exception as error:  # noqa: BLE001  one fault must not end all connections
+                faults += 1
                 self.complain(error)
+                if faults > MOST_FAULTS:
+                    time.sleep(0.1)  # nothing works: at least the processor is free for others
         self.thread = 0
 
     def go_round(self) -> None:
         """Do what there is to do, or wait for it."""
         self.rounds += 1
-        for number, events in self.poller.poll(self.patience(), MOST_EVENTS):
-            member = self.watched.get(number)
-            if member:
-                member.happened(events)
-            elif number == self.bell.number:
+        came = self.poller.poll(self.patience(), MOST_EVENTS)
+        # Whose they are is looked up before any is told: a connection that ends meanwhile may leave
+        # its number to a new one, which is not to be told of the other's end.
+        for member, number, events in [(self.watched.get(one), one, what) for one, what in came]:
+            if member is None:
                 self.bell.silence()
+            elif member.number == number:
+                member.happened(events)
             # Each may take milliseconds, and what is due is to wait for one of them at most.
             if self.heap and self.heap[0][0] <= time.monotonic():
                 self.do_due()
@@ -14915,7 +14923,7 @@ class Core:
         """Say that something went wrong that should not."""
         try:
             if isinstance(error, MemoryError):
-                self.log.say("out of memory: a connection was given up")
+                self.log.say("out of memory: a request was given up")
                 return
             what = f"{type(error).__name__}: {error}"
             self.log.say(f"internal error: {what} (line {line_of(error)}); please report it")
@@ -16178,6 +16186,9 @@ class Handler(Channel):
             refused = error
         except Vanished:
             raise
+        except MemoryError as error:
+            self.loop.complain(error)
+            refused = Refused(503, "the server is out of memory", code="out_of_memory")
         except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
             reason = f"internal error: {type(error).__name__}: {error}"
             self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")

@@ -210,6 +210,46 @@ def test_another_thread_can_have_something_called(loop: m.Loop) -> None:
     assert not running.is_alive()
 
 
+def test_the_end_of_a_connection_is_never_told_to_the_next_one_with_its_number() -> None:
+    notes: List[Any] = []
+
+    class Batch:
+        """A poller that has seen something on two sockets at once."""
+
+        def register(self, number: int, events: int) -> None:
+            pass
+
+        modify = register
+
+        def unregister(self, number: int) -> None:
+            pass
+
+        def poll(self, timeout: Any, maxevents: int) -> List[Any]:
+            return [(71, m.READABLE), (72, m.GONE)]
+
+        def close(self) -> None:
+            pass
+
+    loop = m.Loop(Batch())
+    first, second, third = (Noting(notes, name) for name in ("first", "second", "third"))
+    first.number, second.number, third.number = 71, 72, 72
+
+    def replaced(events: int) -> None:
+        loop.forget(second)
+        second.number = -1
+        loop.watch(third, m.READABLE)
+
+    first.happened = replaced  # type: ignore[method-assign]
+    loop.watch(first, m.READABLE)
+    loop.watch(second, m.GONE)
+    loop.go_round()
+    assert notes == []
+    first.happened = lambda events: None  # type: ignore[method-assign]
+    loop.go_round()
+    assert notes == [("third", m.GONE)]
+    loop.close()
+
+
 @pytest.mark.parametrize("events", [m.READABLE, m.GONE, m.READABLE | m.GONE])
 def test_a_client_that_has_left_is_noticed(loop: m.Loop, events: int) -> None:
     near, far = socket.socketpair()

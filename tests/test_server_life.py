@@ -176,3 +176,16 @@ def test_a_request_that_is_refused_aside_leaves_nothing_to_the_collector(raw: An
         wait_until(lambda: refusals() == before)
     finally:
         gc.enable()
+
+
+def test_an_answer_that_there_is_no_memory_for_is_refused_and_costs_nobody_else(
+    server: MockServer, monkeypatch: Any
+) -> None:
+    def too_much(answers: Any, request: Any) -> Any:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(m.Answerer, "answering", too_much)
+        status, answer = chat(server.port)
+    assert status == 503 and b"the server is out of memory" in answer
+    assert chat(server.port) == (200, "pong")

@@ -218,6 +218,9 @@ class Handler(Channel):
             refused = error
         except Vanished:
             raise
+        except MemoryError as error:
+            self.loop.complain(error)
+            refused = Refused(503, "the server is out of memory", code="out_of_memory")
         except Exception as error:  # noqa: BLE001  a bug must cost one answer, not the test run
             reason = f"internal error: {type(error).__name__}: {error}"
             self.server.core.log.say(f"{reason} (line {line_of(error)}); please report it")

@@ -67,7 +67,7 @@ class Core:
         """Say that something went wrong that should not."""
         try:
             if isinstance(error, MemoryError):
-                self.log.say("out of memory: a connection was given up")
+                self.log.say("out of memory: a request was given up")
                 return
             what = f"{type(error).__name__}: {error}"
             self.log.say(f"internal error: {what} (line {line_of(error)}); please report it")

@@ -18,6 +18,7 @@ from .sockets import FAILED, GONE, READABLE, WRITABLE, Bell
 
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
+MOST_FAULTS = 100  # one after the other, before it takes its time
 TURN_SECONDS = (
     0.002  # how long what only waits for its turn may keep what is due from being on time
 )
@@ -271,22 +272,29 @@ class Loop:
     def run(self) -> None:
         """Go on until it is stopped."""
         self.thread = threading.get_ident()
+        faults = 0  # one after the other
         while not self.is_ended:
             try:
                 self.go_round()
+                faults = 0
             except Exception as error:  # noqa: BLE001  one fault must not end all connections
+                faults += 1
                 self.complain(error)
+                if faults > MOST_FAULTS:
+                    time.sleep(0.1)  # nothing works: at least the processor is free for others
         self.thread = 0
 
     def go_round(self) -> None:
         """Do what there is to do, or wait for it."""
         self.rounds += 1
-        for number, events in self.poller.poll(self.patience(), MOST_EVENTS):
-            member = self.watched.get(number)
-            if member:
-                member.happened(events)
-            elif number == self.bell.number:
+        came = self.poller.poll(self.patience(), MOST_EVENTS)
+        # Whose they are is looked up before any is told: a connection that ends meanwhile may leave
+        # its number to a new one, which is not to be told of the other's end.
+        for member, number, events in [(self.watched.get(one), one, what) for one, what in came]:
+            if member is None:
                 self.bell.silence()
+            elif member.number == number:
+                member.happened(events)
             # Each may take milliseconds, and what is due is to wait for one of them at most.
             if self.heap and self.heap[0][0] <= time.monotonic():
                 self.do_due()

@@ -14,7 +14,7 @@ from ..values import Call
 
 TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
 
-MOST_FILLED = 32 * 1024 * 1024  # characters that the templates of one answer may ask for
+MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
 
 TEMPLATE_NAMES = ("user", "model", "system", "turn")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import Any, List, Optional, Sequence
 
@@ -47,13 +46,14 @@ def test_every_match_key_has_a_variant() -> None:
     assert set(VARIANTS) == set(m.MATCH_KEYS)
 
 
-@pytest.mark.parametrize("changed, matched", list(itertools.product(VARIANTS, VARIANTS)))
-def test_a_matcher_sees_only_its_own_key(changed: str, matched: str) -> None:
+@pytest.mark.parametrize("matched", VARIANTS)
+def test_a_matcher_sees_only_its_own_key(matched: str) -> None:
     seen_by = {key: {key} for key in VARIANTS}
     seen_by["body"] = seen_by["body_sha256"] = {"body", "body_sha256"}
     match = {"operation": sorted(m.OPERATIONS), matched: MATCHES[matched]}
-    found = [re.split(r"[.\[]", key)[0] for key in differences(match, VARIANTS[changed])]
-    assert found == ([matched] if matched in seen_by[changed] else [])
+    for changed in VARIANTS:
+        found = [re.split(r"[.\[]", key)[0] for key in differences(match, VARIANTS[changed])]
+        assert found == ([matched] if matched in seen_by[changed] else []), changed
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_no_body_makes_the_server_fail(cases: Cases) -> None:
     def make(random: Random) -> Any:
         return {**asked(random), "answers": random.randrange(len(ANSWERERS))}
 
-    cases.check("bodies", 400, make, check_body)
+    cases.check("bodies", 300, make, check_body)
 
 
 # --- heads ---
@@ -220,7 +220,7 @@ def check_head_case(case: Any) -> None:
 
 
 def test_no_path_makes_the_server_fail(cases: Cases) -> None:
-    cases.check("heads", 150, head_case, check_head_case)
+    cases.check("heads", 120, head_case, check_head_case)
 
 
 # --- mocks ---
@@ -277,7 +277,7 @@ def test_no_mock_makes_the_server_fail(cases: Cases) -> None:
         kinds = [random.choice(POSTS).__name__ for _ in range(4)]
         return {"mock": mock_spec(random), "kinds": ["OpenAIChat", *kinds]}
 
-    cases.check("mocks", 150, make, holds)
+    cases.check("mocks", 120, make, holds)
 
 
 def test_no_answer_that_a_request_brings_makes_the_server_fail(cases: Cases) -> None:
@@ -297,7 +297,7 @@ def test_no_answer_that_a_request_brings_makes_the_server_fail(cases: Cases) -> 
         brings = spoiled_json(random, response_spec(random))
         return {"kind": kind.__name__, "stream": stream, "brings": brings}
 
-    cases.check("brought", 200, make, holds)
+    cases.check("brought", 120, make, holds)
 
 
 def test_no_mock_file_makes_the_server_fail(cases: Cases, folder: Callable[..., str]) -> None:
@@ -444,4 +444,4 @@ def test_no_control_request_makes_the_server_fail(cases: Cases, capfd: Any) -> N
     with hasty(capfd) as server:
         server.idle_seconds = PATIENCE
         check = partial(check_control, server)
-        cases.check("control", 200, control_case, check, jobs=4)
+        cases.check("control", 150, control_case, check, jobs=4)

@@ -58,7 +58,7 @@ def call(draw: random.Random) -> m.Call:
     return m.replace(request, provider=provider, tool_result=tool_result, **texts)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_index_finds_what_a_walk_finds_whatever_is_added_and_removed(seed: int) -> None:
     draw = random.Random(seed)
     mocks = [mock(draw) for _ in range(60)]
@@ -120,13 +120,13 @@ MANY = [
 @pytest.mark.parametrize("match", MANY)
 def test_of_many_mocks_few_are_tried(match: Any) -> None:
     spec = repr({"match": match, "response": {"text": "x"}})
-    mocks = [mock_of(eval(spec.replace("%d", str(number)))) for number in range(1000)]
+    mocks = [mock_of(eval(spec.replace("%d", str(number)))) for number in range(300)]
     index = m.Index()
     for one in mocks:
         index = index.preceded([one])
-    said = "Please answer question 777 about cats."
+    said = "Please answer question 277 about cats."
     asked = m.replace(requested(headers={"x-tenant": said}), user=said, system=said)
-    assert mocks[777] in index.candidates(asked) and len(index.candidates(asked)) < 40
+    assert mocks[277] in index.candidates(asked) and len(index.candidates(asked)) < 40
 
 
 def test_a_mock_among_many_is_explained_without_a_look_at_all(monkeypatch: Any) -> None:

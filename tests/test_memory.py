@@ -56,8 +56,8 @@ def test_memory_stays_within_its_room() -> None:
     text = "x" * 500_000
     tracemalloc.start()
     try:
-        for number in range(60):
-            more = {"seed": number, "messages": [{"role": "user", "content": text}]}
+        for number in range(48):  # each twice: what comes once is not kept
+            more = {"seed": number // 2, "messages": [{"role": "user", "content": text}]}
             assert ask(answers, m.OpenAIChat, more=more).status == 200
         assert tracemalloc.get_traced_memory()[0] < 20_000_000
     finally:

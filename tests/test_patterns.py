@@ -8,6 +8,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any, Iterator, List
@@ -34,10 +35,11 @@ def expression(text: str) -> m.Expression:
 def said(monkeypatch: Any) -> Iterator[List[str]]:
     """What a watchdog that has little patience says; it is m.WATCHDOG meanwhile."""
     lines: List[str] = []
-    dog = m.Watchdog()
+    usual, dog = m.WATCHDOG, m.Watchdog()
     monkeypatch.setitem(m.Watchdog.search_here.__globals__, "FIRST_TICKS", 2)
-    monkeypatch.setitem(m.Watchdog.search_here.__globals__, "WATCHDOG", dog)
-    monkeypatch.setitem(m.Condition.wanted.__globals__, "WATCHDOG", dog)
+    for module in list(sys.modules.values()):  # in the one file it is one, in the package several
+        if getattr(module, "WATCHDOG", None) is usual:
+            monkeypatch.setitem(vars(module), "WATCHDOG", dog)
     dog.watch(None, lines.append)
     yield lines
     dog.unwatch()

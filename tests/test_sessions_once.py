@@ -225,9 +225,8 @@ def test_what_is_added_while_files_are_read_is_there_afterwards(
     stop = threading.Event()
 
     def reload() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.001):  # so that others have their turn between two reloads
             folder.mocks.files.load()
-            time.sleep(0)  # others have their turn between two reloads
 
     reloading = in_thread(reload)
     session = folder.mocks.session("s")

@@ -8308,10 +8308,6 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
 
 
-# Of methods those alone that are known: anything else may be a header, or a body.
-BEGUN_LINE = re.compile(rb"(" + "|".join(METHODS).encode() + rb") (/[\x21-\x7e]*)")
-
-
 # RFC 9110, 5.5: of all control characters only a tab may be in a value.
 FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 
@@ -12340,10 +12336,7 @@ class Operations:
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
-        before = self.journal.used
-        count = self.journal.clear(self.session)
-        self.mocks.freed(before - self.journal.used)
-        return count
+        return self.journal.clear(self.session)
 
     def watch(self) -> Feed:
         """A feed of the requests that come and end from now on."""
@@ -12694,7 +12687,7 @@ Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
 class ControlRoute(NamedTuple):
     """One thing that can be done: its template below /__mock__, who does it, and what it is.
 
-    What is `long` goes through all requests or all mocks."""
+    What `is_long` goes through all requests or all mocks."""
 
     template: str
     action: Action
@@ -14211,12 +14204,8 @@ class TLSConnection:
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
 MOST_FAULTS = 100  # one after the other, before it takes its time
-TURN_SECONDS = (
-    0.002  # how long what only waits for its turn may keep what is due from being on time
-)
-SPARE_TIMERS = (
-    1000  # times in the heap that nothing waits for any more, before they are cleared out
-)
+TURN_SECONDS = 0.002  # that what only waits for its turn may take from what is due
+SPARE_TIMERS = 1000  # times in the heap that nothing waits for, before they are cleared out
 
 # What a wait may be for beside events of the socket, and how it may have ended.
 TURN = -1
@@ -16679,7 +16668,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.server_port = int(self.server_address[1])
 
     def start(self) -> "MockServer":
-        """Serve in the background."""
+        """Serve in the background.  RuntimeError for a server that is closed, or one more port of
+        servers that all are."""
+        if self.stopping or self.core.loop.is_ended:
+            raise RuntimeError("the server is closed; a new MockServer can be started")
         self.core.loop.call(self.listener.open)
         self.core.run_in_background()
         return self

@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 import time
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Tuple
 
 import pytest
 from clients import PATIENCE, STREAMING, Raw, chat, post, wait_until
@@ -130,10 +130,10 @@ def test_a_turn_that_took_long_lets_others_be_on_time(loop: m.Loop) -> None:
 
 
 class Ready:
-    """A poller to whose sockets something has happened already."""
+    """A poller on whose sockets these events have happened, each time that it is asked."""
 
-    def __init__(self, *numbers: int) -> None:
-        self.numbers = numbers
+    def __init__(self, *events: Tuple[int, int]) -> None:
+        self.events = list(events)
 
     def register(self, number: int, events: int) -> None:
         pass
@@ -144,7 +144,7 @@ class Ready:
         pass
 
     def poll(self, timeout: Any, maxevents: int) -> List[Any]:
-        return [(number, m.READABLE) for number in self.numbers]
+        return self.events
 
     def close(self) -> None:
         pass
@@ -152,7 +152,7 @@ class Ready:
 
 def test_what_is_due_waits_for_no_more_than_one_of_the_sockets() -> None:
     notes: List[Any] = []
-    loop = m.Loop(Ready(-2, -3))
+    loop = m.Loop(Ready((-2, m.READABLE), (-3, m.READABLE)))
 
     due = time.monotonic() + 0.001
 
@@ -213,24 +213,7 @@ def test_another_thread_can_have_something_called(loop: m.Loop) -> None:
 def test_the_end_of_a_connection_is_never_told_to_the_next_one_with_its_number() -> None:
     notes: List[Any] = []
 
-    class Batch:
-        """A poller that has seen something on two sockets at once."""
-
-        def register(self, number: int, events: int) -> None:
-            pass
-
-        modify = register
-
-        def unregister(self, number: int) -> None:
-            pass
-
-        def poll(self, timeout: Any, maxevents: int) -> List[Any]:
-            return [(71, m.READABLE), (72, m.GONE)]
-
-        def close(self) -> None:
-            pass
-
-    loop = m.Loop(Batch())
+    loop = m.Loop(Ready((71, m.READABLE), (72, m.GONE)))
     first, second, third = (Noting(notes, name) for name in ("first", "second", "third"))
     first.number, second.number, third.number = 71, 72, 72
 

@@ -189,3 +189,15 @@ def test_an_answer_that_there_is_no_memory_for_is_refused_and_costs_nobody_else(
         status, answer = chat(server.port)
     assert status == 503 and b"the server is out of memory" in answer
     assert chat(server.port) == (200, "pong")
+
+
+def test_a_server_that_is_closed_says_that_it_starts_no_more() -> None:
+    core = m.Core(m.Settings())
+    with MockServer(core=core) as server:
+        pass
+    with pytest.raises(RuntimeError, match="the server is closed; a new MockServer"):
+        server.start()
+    late = MockServer(core=core)
+    with pytest.raises(RuntimeError, match="the server is closed"):
+        late.start()
+    late.server_close()

@@ -50,7 +50,7 @@ Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
 class ControlRoute(NamedTuple):
     """One thing that can be done: its template below /__mock__, who does it, and what it is.
 
-    What is `long` goes through all requests or all mocks."""
+    What `is_long` goes through all requests or all mocks."""
 
     template: str
     action: Action

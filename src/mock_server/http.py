@@ -31,10 +31,6 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
 
 
-# Of methods those alone that are known: anything else may be a header, or a body.
-BEGUN_LINE = re.compile(rb"(" + "|".join(METHODS).encode() + rb") (/[\x21-\x7e]*)")
-
-
 # RFC 9110, 5.5: of all control characters only a tab may be in a value.
 FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 

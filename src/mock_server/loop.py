@@ -19,12 +19,8 @@ from .sockets import FAILED, GONE, READABLE, WRITABLE, Bell
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
 MOST_FAULTS = 100  # one after the other, before it takes its time
-TURN_SECONDS = (
-    0.002  # how long what only waits for its turn may keep what is due from being on time
-)
-SPARE_TIMERS = (
-    1000  # times in the heap that nothing waits for any more, before they are cleared out
-)
+TURN_SECONDS = 0.002  # that what only waits for its turn may take from what is due
+SPARE_TIMERS = 1000  # times in the heap that nothing waits for, before they are cleared out
 
 # What a wait may be for beside events of the socket, and how it may have ended.
 TURN = -1

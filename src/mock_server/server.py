@@ -123,7 +123,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.server_port = int(self.server_address[1])
 
     def start(self) -> "MockServer":
-        """Serve in the background."""
+        """Serve in the background.  RuntimeError for a server that is closed, or one more port of
+        servers that all are."""
+        if self.stopping or self.core.loop.is_ended:
+            raise RuntimeError("the server is closed; a new MockServer can be started")
         self.core.loop.call(self.listener.open)
         self.core.run_in_background()
         return self

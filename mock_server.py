@@ -1594,14 +1594,17 @@ def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, .
     return tuple(CutText(text, size, words))
 
 
-def with_last(texts: Texts) -> Iterator[Tuple[str, bool]]:
-    """Texts, each with whether it is the last."""
-    rest = iter(texts)
-    text = next(rest)
+Item = TypeVar("Item")
+
+
+def with_last(items: Iterable[Item]) -> Iterator[Tuple[Item, bool]]:
+    """Items, of which there is one at least, each with whether it is the last."""
+    rest = iter(items)
+    item = next(rest)
     for following in rest:
-        yield text, False
-        text = following
-    yield text, True
+        yield item, False
+        item = following
+    yield item, True
 
 
 @record
@@ -3708,6 +3711,8 @@ class ChatRequest(OpenAIGeneration):
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
 DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
 
+MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+
 
 def chat_usage(usage: Usage) -> Dict[str, Json]:
     """Token counts with their details."""
@@ -3736,8 +3741,11 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
     """Log probabilities, if the request asks for them and a piece has text (5.2)."""
     if body.get("logprobs") is not True:
         return None
-    content = []
+    content: List[Json] = []
     for piece in filter(None, pieces):
+        if len(content) >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
         entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
         alternatives = []
         if body.get("top_logprobs"):
@@ -5983,18 +5991,26 @@ def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool)
     return part
 
 
-def google_answer_parts(call: Call, reply: Reply, joined: bool) -> List[Json]:
+def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Dict[str, Json]]:
     """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
-    parts: List[Json] = []
+    run = None
     for run in walk(reply):
         if isinstance(run.part, ToolCall):
-            parts.append(google_function_call(call, run.part, run.index, run.first))
+            yield google_function_call(call, run.part, run.index, run.first)
         elif joined:
-            parts.append(google_text_part(run.part, run.text))
+            yield google_text_part(run.part, run.text)
         else:
-            parts += [google_text_part(run.part, piece) for piece in run.pieces]
+            yield from (google_text_part(run.part, piece) for piece in run.pieces)
     # An answer of nothing is an empty text, as the last event of recorded streams often is.
-    return parts or [{"text": ""}]
+    if run is None:
+        yield {"text": ""}
+
+
+def part_count(run: Run) -> int:
+    """In how many parts it streams."""
+    if isinstance(run.part, ToolCall):
+        return 1
+    return sum(1 for _ in run.pieces)
 
 
 def google_finish_reason(reply: Reply) -> str:
@@ -6025,14 +6041,16 @@ def google_cached_tokens(usage: Usage) -> Dict[str, Json]:
     }
 
 
-def spent_tokens(usage: Usage, thoughts: Sequence[bool]) -> Iterator[Usage]:
-    """The tokens spent up to each part of a stream, where `thoughts` says which parts are thoughts.
-
-    Both kinds grow evenly from part to part; the last part has spent all."""
-    of_thoughts = sum(thoughts)
-    of_others = len(thoughts) - of_thoughts
+def spent_tokens(reply: Reply, thoughts: Iterable[bool]) -> Iterator[Usage]:
+    """The tokens spent up to each part of a stream but the last, which has spent all; `thoughts`
+    says which parts are thoughts.  Both kinds grow evenly from part to part."""
+    usage = reply.usage
+    # Counted first: a stream may be longer than what is to be held of it at once.
+    runs = [(isinstance(run.part, Reasoning), part_count(run)) for run in walk(reply)]
+    of_thoughts = sum(count for is_thought, count in runs if is_thought)
+    of_others = sum(count for is_thought, count in runs if not is_thought)
     thought = other = 0
-    for is_thought in thoughts[:-1]:
+    for is_thought in thoughts:
         if is_thought:
             thought += 1
         else:
@@ -6040,9 +6058,8 @@ def spent_tokens(usage: Usage, thoughts: Sequence[bool]) -> Iterator[Usage]:
         reasoning = usage.reasoning * thought // max(1, of_thoughts)
         output = reasoning
         if other:
-            output += max(1, (usage.output - usage.reasoning) * other // of_others)
+            output += max(1, (usage.output - usage.reasoning) * other // max(1, of_others))
         yield Usage(usage.input, min(output, usage.output), reasoning, usage.cached)
-    yield usage
 
 
 class GeminiRequest(Gemini):
@@ -6163,7 +6180,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         """The GenerateContentResponse."""
         if is_blocked_prompt(reply):
             return self.blocked(call, reply)
-        parts = google_answer_parts(call, reply, joined=True)
+        parts = list(google_answer_parts(call, reply, joined=True))
         stop = google_finish_reason(reply)
         # Every candidate is the same answer.
         candidates = [
@@ -6184,16 +6201,17 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         if is_blocked_prompt(reply):
             yield "", self.blocked(call, reply)
             return
-        parts = google_answer_parts(call, reply, joined=False)
         # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
-        thoughts = ["thought" in part for part in parts]
         stop: Optional[str] = None
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
-        for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
-            last = number == len(parts)
+        thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
+        spending = spent_tokens(reply, ("thought" in part for part in thoughts))
+        for part, last in with_last(parts):
+            spent = next(spending)
             if last:
                 stop = google_finish_reason(reply)
+                spent = reply.usage
             usage = self.usage(spent, last)
             if not last and part.keys() == {"text"} and stencils:
                 for stencil in stencils:
@@ -9308,6 +9326,11 @@ def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> 
 # --- over steps ---
 
 
+# How a stream ends cleanly: with its last chunk; of HTTP/1.0 with the connection alone, which is
+# no bytes.  None is for a whole answer.
+Ending = Optional[bytes]
+
+
 def is_whole(step: Send) -> bool:
     """Whether head and body of a whole answer are in one write."""
     return 0 < step.head < len(step.data)
@@ -9331,61 +9354,72 @@ def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
 
 
 @a_fault("reset")
-def resetting(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def resetting(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The connection is reset."""
     yield from steps_until(steps, fault.after)
     yield Cut("reset")
 
 
 @a_fault("close")
-def closing(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def closing(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The connection is closed, in a stream without the last chunk."""
     yield from steps_until(steps, fault.after)
     yield Cut("close")
 
 
 @a_fault("hang")
-def hanging(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def hanging(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Nothing more comes, until the client leaves."""
     yield from steps_until(steps, fault.after)
     yield Hang()
 
 
 @a_fault("truncate")
-def truncating(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def truncating(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Of a whole answer half of the bytes that it promised; of a stream half of its events.
 
     A stream, of which `after` may say how many events, ends cleanly, only without the provider's
     last events."""
-    steps, known = [], steps
-    for step in known:
-        steps.append(step)
-        if len(steps) % BREATHS == 0:  # of a long stream all is made before any of it is sent
-            yield Breath()
-    sends = [step for step in steps if isinstance(step, Send)]
-    events = sum(len(step.ends) for step in sends)
-    streams = events > 0 or any(step.last for step in sends)
-    if not streams or any(map(is_whole, sends)):
-        yield from (step for step in steps if isinstance(step, Wait))
-        yield half_of(sends)
+    if ending is None:
+        yield from half_of(steps)
         yield Cut("close")
         return
     after = fault.after
+    steps = iter(steps)
     if after is None:
+        begun: List[Step] = []
+        events = 0
+        for step in steps:
+            begun.append(step)
+            if isinstance(step, Send):
+                events += len(step.ends)
+            if len(begun) % BREATHS == 0:  # all of this is made before any of it is sent
+                yield Breath()
+            if events >= MOST_COUNTED:
+                break
         after = events // 2
+        steps = itertools.chain(begun, steps)
     yield from steps_until(steps, after)
-    if not exchange.minor:  # HTTP/1.0 has no chunks: its stream ends with the connection
+    if not ending:
         yield Cut("close")
         return
-    yield Send(b"0\r\n\r\n", last=True)
+    yield Send(ending, last=True)
     yield Cut("kept")
 
 
-def half_of(sends: List[Send]) -> Send:
+def half_of(steps: Iterable[Step]) -> Iterator[Step]:
     """The head of a whole answer and half of its body, in one write."""
-    data = b"".join(step.data for step in sends)
-    head = sum(step.head for step in sends)
-    return Send(data[: head + (len(data) - head) // 2], head=head)
+    data = bytearray()
+    head = 0
+    for number, step in enumerate(steps, 1):
+        if isinstance(step, Wait):
+            yield step
+        elif isinstance(step, Send):
+            data += step.data
+            head += step.head
+        if number % BREATHS == 0:  # a plan may cut it into millions
+            yield Breath()
+    yield Send(bytes(data[: head + (len(data) - head) // 2]), head=head)
 
 
 @a_fault("malformed", "content")
@@ -9415,7 +9449,7 @@ def torn(frames: Iterable[bytes], at: int, tear: Callable[[bytes], bytes]) -> It
 
 
 @a_fault("garbage")
-def garbling(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def garbling(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Bytes that are no HTTP, then the end of the connection."""
     yield from steps_until(steps, fault.after)
     yield Send(GARBAGE)
@@ -9429,7 +9463,7 @@ def dishonest(groups: Iterable[Group], fault: Fault) -> Iterator[Group]:
 
 
 @a_fault("drip")
-def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def dripping(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The same bytes, one a write."""
     for step in steps:
         if not isinstance(step, Send):
@@ -15624,7 +15658,11 @@ def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     intact = intact_steps(response, exchange)
     if response.delivery.fault is None and isinstance(intact, list):
         return intact  # a whole answer: there is nothing to join
-    return joined(broken(response.delivery.fault, "steps", intact, exchange))
+    ending: Optional[bytes] = None
+    streams = response.frames is not None and response.status not in NO_BODY
+    if streams and not exchange.head_only:
+        ending = b"0\r\n\r\n" if exchange.minor else b""
+    return joined(broken(response.delivery.fault, "steps", intact, ending))
 
 
 def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:

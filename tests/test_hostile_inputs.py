@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from typing import Any, List, Tuple
 
 import pytest
 from clients import post
-from samples import answerer, ask, bytes_of, call_of, complaint_of, request_of, steps_of
+from samples import (
+    STREAMED,
+    answerer,
+    ask,
+    bytes_of,
+    call_of,
+    complaint_of,
+    request_of,
+    steps_of,
+    wire_of,
+)
 
 import mock_server as m
 
@@ -352,3 +363,42 @@ def test_tiny_chunks_are_read_few_at_once_and_large_ones_many() -> None:
     body = m.ChunkedBody(1_000_000)
     assert not body.feed(b"1\r\na\r\n") and body.wanted == m.CHUNKS_PIECE
     assert not body.feed(b"40000\r\n") and body.wanted == m.BODY_PIECE
+
+
+def test_of_a_long_stream_no_more_is_made_than_is_sent() -> None:
+    made = []
+
+    class Counting(str):
+        """A text that counts how often it is cut."""
+
+        def __getitem__(self, at: Any) -> str:
+            made.append(at)
+            return str.__getitem__(self, at)
+
+    text = Counting("x" * 100_000)
+    reply = m.Reply((m.Text(text),), "stop", m.Usage(1, 1), "m", chunk_size=1)
+    for kind in STREAMED:
+        made.clear()
+        wire = wire_of(kind)
+        if m.Text in wire.speaks:
+            events = wire.events(call_of(kind, True), reply)
+            assert len(list(itertools.islice(events, 20))) == 20
+            counted = len(text) if kind in COUNTING else 0  # how many there are is counted first
+            assert len(made) - counted < 50, kind
+
+
+COUNTING = [m.GeminiGenerate, m.VertexGenerate]
+
+
+def test_of_a_truncated_long_stream_the_middle_of_its_first_10_000_events_is_the_end() -> None:
+    frames = (b"x" for _ in range(10**9))
+    response = m.Response(200, (), frames=frames, delivery=m.Delivery(fault=m.Fault("truncate")))
+    sends = [step for step in m.answer_steps(response, m.Exchange()) if isinstance(step, m.Send)]
+    assert sum(len(step.ends) for step in sends) == 5000 and sends[-1].last
+
+
+def test_logprobs_are_bounded() -> None:
+    spec = {"response": {"text": "x" * 60_000, "chunk_size": 1}}
+    refused = ask(answerer(spec), m.OpenAIChat, more={"logprobs": True})
+    assert refused.status == 400 and "logprobs for at most 50000" in complaint_of(refused.body)
+    assert ask(answerer(spec), m.OpenAIChat).status == 200

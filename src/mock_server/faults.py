@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optio
 
 from .plans import BREATHS, Group, gzip_groups
 from .records import replace
-from .steps import Cut, Exchange, Hang, Send, Step, Wait
+from .steps import Cut, Hang, Send, Step, Wait
 from .values import Breath, Fault, Response
 
 MOST_COUNTED = 10_000  # frames of a stream that is made before its middle is known; else the first
@@ -54,6 +54,11 @@ def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> 
 # --- over steps ---
 
 
+# How a stream ends cleanly: with its last chunk; of HTTP/1.0 with the connection alone, which is
+# no bytes.  None is for a whole answer.
+Ending = Optional[bytes]
+
+
 def is_whole(step: Send) -> bool:
     """Whether head and body of a whole answer are in one write."""
     return 0 < step.head < len(step.data)
@@ -77,61 +82,72 @@ def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
 
 
 @a_fault("reset")
-def resetting(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def resetting(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The connection is reset."""
     yield from steps_until(steps, fault.after)
     yield Cut("reset")
 
 
 @a_fault("close")
-def closing(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def closing(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The connection is closed, in a stream without the last chunk."""
     yield from steps_until(steps, fault.after)
     yield Cut("close")
 
 
 @a_fault("hang")
-def hanging(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def hanging(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Nothing more comes, until the client leaves."""
     yield from steps_until(steps, fault.after)
     yield Hang()
 
 
 @a_fault("truncate")
-def truncating(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def truncating(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Of a whole answer half of the bytes that it promised; of a stream half of its events.
 
     A stream, of which `after` may say how many events, ends cleanly, only without the provider's
     last events."""
-    steps, known = [], steps
-    for step in known:
-        steps.append(step)
-        if len(steps) % BREATHS == 0:  # of a long stream all is made before any of it is sent
-            yield Breath()
-    sends = [step for step in steps if isinstance(step, Send)]
-    events = sum(len(step.ends) for step in sends)
-    streams = events > 0 or any(step.last for step in sends)
-    if not streams or any(map(is_whole, sends)):
-        yield from (step for step in steps if isinstance(step, Wait))
-        yield half_of(sends)
+    if ending is None:
+        yield from half_of(steps)
         yield Cut("close")
         return
     after = fault.after
+    steps = iter(steps)
     if after is None:
+        begun: List[Step] = []
+        events = 0
+        for step in steps:
+            begun.append(step)
+            if isinstance(step, Send):
+                events += len(step.ends)
+            if len(begun) % BREATHS == 0:  # all of this is made before any of it is sent
+                yield Breath()
+            if events >= MOST_COUNTED:
+                break
         after = events // 2
+        steps = itertools.chain(begun, steps)
     yield from steps_until(steps, after)
-    if not exchange.minor:  # HTTP/1.0 has no chunks: its stream ends with the connection
+    if not ending:
         yield Cut("close")
         return
-    yield Send(b"0\r\n\r\n", last=True)
+    yield Send(ending, last=True)
     yield Cut("kept")
 
 
-def half_of(sends: List[Send]) -> Send:
+def half_of(steps: Iterable[Step]) -> Iterator[Step]:
     """The head of a whole answer and half of its body, in one write."""
-    data = b"".join(step.data for step in sends)
-    head = sum(step.head for step in sends)
-    return Send(data[: head + (len(data) - head) // 2], head=head)
+    data = bytearray()
+    head = 0
+    for number, step in enumerate(steps, 1):
+        if isinstance(step, Wait):
+            yield step
+        elif isinstance(step, Send):
+            data += step.data
+            head += step.head
+        if number % BREATHS == 0:  # a plan may cut it into millions
+            yield Breath()
+    yield Send(bytes(data[: head + (len(data) - head) // 2]), head=head)
 
 
 @a_fault("malformed", "content")
@@ -161,7 +177,7 @@ def torn(frames: Iterable[bytes], at: int, tear: Callable[[bytes], bytes]) -> It
 
 
 @a_fault("garbage")
-def garbling(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def garbling(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Bytes that are no HTTP, then the end of the connection."""
     yield from steps_until(steps, fault.after)
     yield Send(GARBAGE)
@@ -175,7 +191,7 @@ def dishonest(groups: Iterable[Group], fault: Fault) -> Iterator[Group]:
 
 
 @a_fault("drip")
-def dripping(steps: Iterable[Step], fault: Fault, exchange: Exchange) -> Iterator[Step]:
+def dripping(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The same bytes, one a write."""
     for step in steps:
         if not isinstance(step, Send):

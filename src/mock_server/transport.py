@@ -34,7 +34,11 @@ def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     intact = intact_steps(response, exchange)
     if response.delivery.fault is None and isinstance(intact, list):
         return intact  # a whole answer: there is nothing to join
-    return joined(broken(response.delivery.fault, "steps", intact, exchange))
+    ending: Optional[bytes] = None
+    streams = response.frames is not None and response.status not in NO_BODY
+    if streams and not exchange.head_only:
+        ending = b"0\r\n\r\n" if exchange.minor else b""
+    return joined(broken(response.delivery.fault, "steps", intact, ending))
 
 
 def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:

@@ -5,8 +5,9 @@ Pure."""
 from __future__ import annotations
 
 import base64
+import itertools
 import re
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from ..framings import SSE, Framing
 from ..jsons import BASE64URL
@@ -17,7 +18,7 @@ from ..values import Call, Part, Reasoning, Refusal, Reply, ToolCall, Turn, Usag
 from .base import choices_of
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, pick_field
-from .runs import Stencil, hole, walk
+from .runs import Run, Stencil, hole, walk, with_last
 from .shapes import present
 
 # A function call has no reason of its own (recorded).
@@ -63,18 +64,26 @@ def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool)
     return part
 
 
-def google_answer_parts(call: Call, reply: Reply, joined: bool) -> List[Json]:
+def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Dict[str, Json]]:
     """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
-    parts: List[Json] = []
+    run = None
     for run in walk(reply):
         if isinstance(run.part, ToolCall):
-            parts.append(google_function_call(call, run.part, run.index, run.first))
+            yield google_function_call(call, run.part, run.index, run.first)
         elif joined:
-            parts.append(google_text_part(run.part, run.text))
+            yield google_text_part(run.part, run.text)
         else:
-            parts += [google_text_part(run.part, piece) for piece in run.pieces]
+            yield from (google_text_part(run.part, piece) for piece in run.pieces)
     # An answer of nothing is an empty text, as the last event of recorded streams often is.
-    return parts or [{"text": ""}]
+    if run is None:
+        yield {"text": ""}
+
+
+def part_count(run: Run) -> int:
+    """In how many parts it streams."""
+    if isinstance(run.part, ToolCall):
+        return 1
+    return sum(1 for _ in run.pieces)
 
 
 def google_finish_reason(reply: Reply) -> str:
@@ -105,14 +114,16 @@ def google_cached_tokens(usage: Usage) -> Dict[str, Json]:
     }
 
 
-def spent_tokens(usage: Usage, thoughts: Sequence[bool]) -> Iterator[Usage]:
-    """The tokens spent up to each part of a stream, where `thoughts` says which parts are thoughts.
-
-    Both kinds grow evenly from part to part; the last part has spent all."""
-    of_thoughts = sum(thoughts)
-    of_others = len(thoughts) - of_thoughts
+def spent_tokens(reply: Reply, thoughts: Iterable[bool]) -> Iterator[Usage]:
+    """The tokens spent up to each part of a stream but the last, which has spent all; `thoughts`
+    says which parts are thoughts.  Both kinds grow evenly from part to part."""
+    usage = reply.usage
+    # Counted first: a stream may be longer than what is to be held of it at once.
+    runs = [(isinstance(run.part, Reasoning), part_count(run)) for run in walk(reply)]
+    of_thoughts = sum(count for is_thought, count in runs if is_thought)
+    of_others = sum(count for is_thought, count in runs if not is_thought)
     thought = other = 0
-    for is_thought in thoughts[:-1]:
+    for is_thought in thoughts:
         if is_thought:
             thought += 1
         else:
@@ -120,9 +131,8 @@ def spent_tokens(usage: Usage, thoughts: Sequence[bool]) -> Iterator[Usage]:
         reasoning = usage.reasoning * thought // max(1, of_thoughts)
         output = reasoning
         if other:
-            output += max(1, (usage.output - usage.reasoning) * other // of_others)
+            output += max(1, (usage.output - usage.reasoning) * other // max(1, of_others))
         yield Usage(usage.input, min(output, usage.output), reasoning, usage.cached)
-    yield usage
 
 
 class GeminiRequest(Gemini):
@@ -243,7 +253,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         """The GenerateContentResponse."""
         if is_blocked_prompt(reply):
             return self.blocked(call, reply)
-        parts = google_answer_parts(call, reply, joined=True)
+        parts = list(google_answer_parts(call, reply, joined=True))
         stop = google_finish_reason(reply)
         # Every candidate is the same answer.
         candidates = [
@@ -264,16 +274,17 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         if is_blocked_prompt(reply):
             yield "", self.blocked(call, reply)
             return
-        parts = google_answer_parts(call, reply, joined=False)
         # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
-        thoughts = ["thought" in part for part in parts]
         stop: Optional[str] = None
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
-        for number, (part, spent) in enumerate(zip(parts, spent_tokens(reply.usage, thoughts)), 1):
-            last = number == len(parts)
+        thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
+        spending = spent_tokens(reply, ("thought" in part for part in thoughts))
+        for part, last in with_last(parts):
+            spent = next(spending)
             if last:
                 stop = google_finish_reason(reply)
+                spent = reply.usage
             usage = self.usage(spent, last)
             if not last and part.keys() == {"text"} and stencils:
                 for stencil in stencils:

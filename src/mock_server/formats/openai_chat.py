@@ -6,6 +6,7 @@ import functools
 import itertools
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
+from ..errors import Refused
 from ..jsons import HEX, compact, quoted, token, utf8
 from ..limits import Json
 from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall, Usage
@@ -16,6 +17,8 @@ from .shapes import present
 
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
 DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
+
+MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
 
 
 def chat_usage(usage: Usage) -> Dict[str, Json]:
@@ -45,8 +48,11 @@ def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, 
     """Log probabilities, if the request asks for them and a piece has text (5.2)."""
     if body.get("logprobs") is not True:
         return None
-    content = []
+    content: List[Json] = []
     for piece in filter(None, pieces):
+        if len(content) >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
         entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
         alternatives = []
         if body.get("top_logprobs"):

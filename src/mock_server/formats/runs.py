@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from typing import Callable, Iterable, Iterator, List, Tuple
+from typing import Callable, Iterable, Iterator, List, Tuple, TypeVar
 
 from ..jsons import compact, utf8
 from ..limits import Json
@@ -52,14 +52,17 @@ def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, .
     return tuple(CutText(text, size, words))
 
 
-def with_last(texts: Texts) -> Iterator[Tuple[str, bool]]:
-    """Texts, each with whether it is the last."""
-    rest = iter(texts)
-    text = next(rest)
+Item = TypeVar("Item")
+
+
+def with_last(items: Iterable[Item]) -> Iterator[Tuple[Item, bool]]:
+    """Items, of which there is one at least, each with whether it is the last."""
+    rest = iter(items)
+    item = next(rest)
     for following in rest:
-        yield text, False
-        text = following
-    yield text, True
+        yield item, False
+        item = following
+    yield item, True
 
 
 @record

@@ -2033,6 +2033,7 @@ SECRET = re.compile(
 )
 USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
 PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
+BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
 SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
 
 
@@ -2078,11 +2079,13 @@ def masked(name: str, value: str) -> str:
 
 
 def unkeyed(text: str) -> str:
-    """A text with the users and keys masked that are in its URLs."""
+    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
     if "@" in text:
         text = USER.sub(r"\1***@", text)
     if "?" in text:
         text = PARAMETER.sub(masked_parameter, text)
+    if "earer" in text or "EARER" in text:  # few have it
+        text = BEARER.sub(r"\1 ***", text)
     return text
 
 
@@ -7538,7 +7541,7 @@ def certain(name: str, value: Any) -> Iterator[Any]:
 TICK = 0.02  # seconds of the processor between two looks at the search under way
 FIRST_TICKS = 25  # looks that a regular expression is given
 LATER_TICKS = 2  # once it was given up, or others were
-PATIENCE = 10  # regular expressions that are given the full time
+PATIENCE = 3  # regular expressions that are given the full time
 TRIES = 20  # texts on which one is given up; then it is not tried any more
 KNOWN = 1000  # regular expressions of which is known that they were given up
 HANDED_OVER = 10.0  # seconds that another thread waits for the main thread
@@ -7706,10 +7709,15 @@ class Watchdog:
             self.say(f"{self.sentence(expression)} on a text of {len(text)} characters")
         self.given_up.setdefault(expression.text, set()).add(hash(text))
 
-    @staticmethod
-    def sentence(expression: Expression) -> str:
+    def sentence(self, expression: Expression) -> str:
         """What is said of a regular expression that was given up."""
-        return f"regex {shown(expression.text)} was given up after {TICK * FIRST_TICKS:g} s"
+        tries = len(self.given_up.get(expression.text, ()))
+        what = f"was given up after {TICK * FIRST_TICKS:g} s"
+        if tries >= TRIES:
+            what = f"is not tried any more: it was given up on {TRIES} texts"
+        elif tries > 1 or len(self.given_up) > PATIENCE:
+            what = "was given up, for it takes too long"
+        return f"regex {shown(expression.text)} {what}"
 
 
 WATCHDOG = Watchdog()
@@ -12022,6 +12030,9 @@ class NoRoom(Refused, ValueError):
     """What would take more memory, or sessions, than there may be."""
 
 
+MIB = 1024 * 1024
+
+
 def names_files(mock: Mock) -> bool:
     """Whether a mock may name files, and is read again when they change."""
     return '"@' in mock.canonical
@@ -12229,9 +12240,9 @@ class Mocks:
         if self.used + size > MOCKS_ROOM:
             raise NoRoom(
                 413,
-                f"these mocks take {size >> 20} MiB of memory, and those added before have "
-                f"{self.used >> 20} of {MOCKS_ROOM >> 20} MiB; DELETE /__mock__/mocks, or POST "
-                "/__mock__/reset, with ?session=* for all sessions, makes room",
+                f"these mocks take {size / MIB:.1f} MiB of memory, and those added before have "
+                f"{self.used / MIB:.1f} of {MOCKS_ROOM / MIB:g} MiB; DELETE /__mock__/mocks, or "
+                "POST /__mock__/reset, with ?session=* for all sessions, makes room",
                 code="too_many_mocks",
             )
 

@@ -66,6 +66,7 @@ KEPT = [
     ("origin", "http://user:SECRET@a", r"http://\*\*\*@a"),
     ("x-forwarded-host", "user:SECRET@a", r"\*\*\*@a"),
     ("x-upstream", "Bearer SECRET", r"Bearer \*\*\* .*"),
+    ("x-note", "see Bearer SECRET, or bearer  SECRET", r"see Bearer \*\*\*, or bearer \*\*\*"),
     ("x-tenant", "team@eu", "team@eu"),
     ("x-contact", "see http://a/ or joe@a: thanks?", "see http://a/ or joe@a: thanks\\?"),
 ]

@@ -21,6 +21,7 @@ SECRET = re.compile(
 )
 USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
 PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
+BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
 SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
 
 
@@ -66,11 +67,13 @@ def masked(name: str, value: str) -> str:
 
 
 def unkeyed(text: str) -> str:
-    """A text with the users and keys masked that are in its URLs."""
+    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
     if "@" in text:
         text = USER.sub(r"\1***@", text)
     if "?" in text:
         text = PARAMETER.sub(masked_parameter, text)
+    if "earer" in text or "EARER" in text:  # few have it
+        text = BEARER.sub(r"\1 ***", text)
     return text
 
 

@@ -17,7 +17,7 @@ from .expressions import Expression
 TICK = 0.02  # seconds of the processor between two looks at the search under way
 FIRST_TICKS = 25  # looks that a regular expression is given
 LATER_TICKS = 2  # once it was given up, or others were
-PATIENCE = 10  # regular expressions that are given the full time
+PATIENCE = 3  # regular expressions that are given the full time
 TRIES = 20  # texts on which one is given up; then it is not tried any more
 KNOWN = 1000  # regular expressions of which is known that they were given up
 HANDED_OVER = 10.0  # seconds that another thread waits for the main thread
@@ -185,10 +185,15 @@ class Watchdog:
             self.say(f"{self.sentence(expression)} on a text of {len(text)} characters")
         self.given_up.setdefault(expression.text, set()).add(hash(text))
 
-    @staticmethod
-    def sentence(expression: Expression) -> str:
+    def sentence(self, expression: Expression) -> str:
         """What is said of a regular expression that was given up."""
-        return f"regex {shown(expression.text)} was given up after {TICK * FIRST_TICKS:g} s"
+        tries = len(self.given_up.get(expression.text, ()))
+        what = f"was given up after {TICK * FIRST_TICKS:g} s"
+        if tries >= TRIES:
+            what = f"is not tried any more: it was given up on {TRIES} texts"
+        elif tries > 1 or len(self.given_up) > PATIENCE:
+            what = "was given up, for it takes too long"
+        return f"regex {shown(expression.text)} {what}"
 
 
 WATCHDOG = Watchdog()

@@ -25,6 +25,9 @@ class NoRoom(Refused, ValueError):
     """What would take more memory, or sessions, than there may be."""
 
 
+MIB = 1024 * 1024
+
+
 def names_files(mock: Mock) -> bool:
     """Whether a mock may name files, and is read again when they change."""
     return '"@' in mock.canonical
@@ -232,9 +235,9 @@ class Mocks:
         if self.used + size > MOCKS_ROOM:
             raise NoRoom(
                 413,
-                f"these mocks take {size >> 20} MiB of memory, and those added before have "
-                f"{self.used >> 20} of {MOCKS_ROOM >> 20} MiB; DELETE /__mock__/mocks, or POST "
-                "/__mock__/reset, with ?session=* for all sessions, makes room",
+                f"these mocks take {size / MIB:.1f} MiB of memory, and those added before have "
+                f"{self.used / MIB:.1f} of {MOCKS_ROOM / MIB:g} MiB; DELETE /__mock__/mocks, or "
+                "POST /__mock__/reset, with ?session=* for all sessions, makes room",
                 code="too_many_mocks",
             )
 

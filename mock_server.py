@@ -8039,7 +8039,7 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 
 
 # === entries =================================================================
-# Entries: what the journal says of one request.  Touches nothing.
+# Entries: what the journal says of one request.  May ask the clock.
 
 
 RequestKind = Tuple[Optional[str], Optional[str], int, bool]
@@ -8125,12 +8125,19 @@ class Sent:
     """How far an answer has come: bytes of its body, framing included, events, and seconds for
     which the client took nothing."""
 
-    __slots__ = ("bytes", "events", "blocked")
+    __slots__ = ("bytes", "events", "blocked", "blocked_since")
 
     def __init__(self, bytes: int = 0, events: int = 0) -> None:
         self.bytes = bytes
         self.events = events
         self.blocked = 0.0
+        self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
+
+    def blocked_for(self, now: float) -> float:
+        """The seconds for which the client took nothing, until now."""
+        if self.blocked_since is None:
+            return self.blocked
+        return self.blocked + now - self.blocked_since
 
 
 class Entry:
@@ -8185,7 +8192,7 @@ class Entry:
             "bytes_sent": max(0, sent.bytes),
             "events_sent": sent.events,
             "events_total": self.events_total,
-            "blocked": round(sent.blocked, 6),
+            "blocked": round(sent.blocked_for(time.monotonic()), 6),
             "ended": self.ended,
         }
 
@@ -13065,7 +13072,7 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
 
 
 AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
-EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
+EMPTY_FRAME = 256  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
 MOST_REPEATED = 32 * 1024 * 1024
@@ -14994,7 +15001,7 @@ class Core:
     @property
     def is_running(self) -> bool:
         """Whether the loop runs, or is about to."""
-        return bool(self.loop.thread or self.thread)
+        return bool(self.loop.thread or (self.thread and not self.loop.is_ended))
 
     def close(self) -> None:
         """Give back what it holds of the system; the loop does not run any more."""
@@ -15557,33 +15564,36 @@ class Channel(Member, BaseHTTPRequestHandler):
 
     # --- bytes out ---
 
-    def write(self, data: Union[bytes, memoryview]) -> Waiting[None]:
-        """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        left = data
-        while left:
-            try:
-                taken = self.connection.send(left, DONT_WAIT)
-            except BlockingIOError:
-                since = time.monotonic()
-                found = yield WRITABLE, since + self.server.stall_seconds
-                self.sent.blocked += time.monotonic() - since
-                if found == TIME:
-                    raise Vanished("client_closed") from None
-                continue
-            self.sent.bytes += taken
-            if taken == len(left):
-                return
-            left = memoryview(left)[taken:]
+    def write(self, data: bytes) -> Waiting[None]:
+        """Write bytes that are no step of an answer."""
+        yield from self.send_rest(Send(data), 0)
 
     def send_rest(self, step: Send, taken: int) -> Waiting[None]:
-        """Write what the client did not take at once, and count the events that it has got."""
+        """Write what the client did not take at once, as it takes it, and count the events that it
+        has got; one that takes nothing for too long has vanished."""
         sent = self.sent
-        before = sent.bytes - step.head  # what is counted is the body
-        sent.bytes = before + taken
+        before, events = sent.bytes - step.head, sent.events  # what is counted is the body
+        while True:
+            sent.bytes = before + taken
+            sent.events = events + bisect_right(step.ends, taken)
+            if taken == len(step.data):
+                return
+            try:
+                taken += self.connection.send(memoryview(step.data)[taken:], DONT_WAIT)
+            except BlockingIOError:
+                yield from self.wait_for_room()
+
+    def wait_for_room(self) -> Waiting[None]:
+        """Wait until the client takes more."""
+        sent = self.sent
+        since = sent.blocked_since = time.monotonic()
         try:
-            yield from self.write(memoryview(step.data)[taken:])
+            found = yield WRITABLE, since + self.server.stall_seconds
         finally:
-            sent.events += bisect_right(step.ends, sent.bytes - before)
+            sent.blocked += time.monotonic() - since
+            sent.blocked_since = None
+        if found == TIME:
+            raise Vanished("client_closed")
 
     # --- waits ---
 
@@ -16116,6 +16126,7 @@ class Handler(Channel):
         """Write what a client did not take at once of a repeated answer."""
         self.server.core.journal.add(entry)
         self.sent = entry.sent = Sent()
+        self.is_busy = True
         ended = "fault"
         try:
             yield from self.send_rest(repeat.step(data), taken)
@@ -16125,11 +16136,12 @@ class Handler(Channel):
         except OSError:
             ended = "client_reset"
         finally:
+            self.is_busy = False
             self.note_end(entry, ended, started)
         if ended != "complete":
             return False
         if repeat.keep_alive:
-            return True
+            return not self.server.stopping
         return (yield from self.leave())
 
     def leave(self) -> Waiting[bool]:

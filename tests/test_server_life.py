@@ -201,3 +201,50 @@ def test_a_server_that_is_closed_says_that_it_starts_no_more() -> None:
     with pytest.raises(RuntimeError, match="the server is closed"):
         late.start()
     late.server_close()
+
+
+def stuck(server: MockServer) -> Raw:
+    """A client that takes no more of the answer to a request that came before, byte by byte."""
+    words = " ".join(f"word{number}" for number in range(200))
+    server.mock(match={"stream": True}, response={"text": words})
+    client = Raw(server)
+    for _ in range(3):
+        client.send(post(STREAMING)).response()
+    (connection,) = server.connections
+    connection.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    assert server.core.repeats.known
+    client.send(post(STREAMING))
+    wait_until(lambda: server.requests[-1]["ended"] is None and server.requests[-1]["blocked"])
+    return client
+
+
+def go_on(server: MockServer, client: Raw) -> bytes:
+    """The rest of the answer, which the client takes now."""
+    for connection in server.connections:
+        connection.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1_000_000)
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
+    return client.response()[2]
+
+
+def test_what_a_slow_client_has_got_so_far_is_in_the_journal(server: MockServer) -> None:
+    client = stuck(server)
+    first, second = (server.requests[-1] for _ in range(2))
+    assert first["ended"] is None and 0 < first["events_sent"] < first["events_total"]
+    assert 0 < first["bytes_sent"] < server.requests[0]["bytes_sent"]
+    assert 0 < first["blocked"] < second["blocked"]
+    assert b"[DONE]" in go_on(server, client)
+    last = server.wait_for(count=4, ended="complete")[-1]
+    assert last["events_sent"] == last["events_total"] and last["blocked"] > first["blocked"]
+    client.close()
+
+
+def test_a_repeated_answer_under_way_may_end_when_the_server_closes(server: MockServer) -> None:
+    client = stuck(server)
+    closing = threading.Thread(target=server.close, args=(PATIENCE,))
+    closing.start()
+    wait_until(lambda: is_closing(server))
+    assert b"[DONE]" in go_on(server, client)
+    closing.join(PATIENCE)
+    assert server.requests[-1]["ended"] == "complete"
+    client.close()

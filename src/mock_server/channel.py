@@ -228,33 +228,36 @@ class Channel(Member, BaseHTTPRequestHandler):
 
     # --- bytes out ---
 
-    def write(self, data: Union[bytes, memoryview]) -> Waiting[None]:
-        """Write bytes as the client takes them; one that takes none for too long has vanished."""
-        left = data
-        while left:
-            try:
-                taken = self.connection.send(left, DONT_WAIT)
-            except BlockingIOError:
-                since = time.monotonic()
-                found = yield WRITABLE, since + self.server.stall_seconds
-                self.sent.blocked += time.monotonic() - since
-                if found == TIME:
-                    raise Vanished("client_closed") from None
-                continue
-            self.sent.bytes += taken
-            if taken == len(left):
-                return
-            left = memoryview(left)[taken:]
+    def write(self, data: bytes) -> Waiting[None]:
+        """Write bytes that are no step of an answer."""
+        yield from self.send_rest(Send(data), 0)
 
     def send_rest(self, step: Send, taken: int) -> Waiting[None]:
-        """Write what the client did not take at once, and count the events that it has got."""
+        """Write what the client did not take at once, as it takes it, and count the events that it
+        has got; one that takes nothing for too long has vanished."""
         sent = self.sent
-        before = sent.bytes - step.head  # what is counted is the body
-        sent.bytes = before + taken
+        before, events = sent.bytes - step.head, sent.events  # what is counted is the body
+        while True:
+            sent.bytes = before + taken
+            sent.events = events + bisect_right(step.ends, taken)
+            if taken == len(step.data):
+                return
+            try:
+                taken += self.connection.send(memoryview(step.data)[taken:], DONT_WAIT)
+            except BlockingIOError:
+                yield from self.wait_for_room()
+
+    def wait_for_room(self) -> Waiting[None]:
+        """Wait until the client takes more."""
+        sent = self.sent
+        since = sent.blocked_since = time.monotonic()
         try:
-            yield from self.write(memoryview(step.data)[taken:])
+            found = yield WRITABLE, since + self.server.stall_seconds
         finally:
-            sent.events += bisect_right(step.ends, sent.bytes - before)
+            sent.blocked += time.monotonic() - since
+            sent.blocked_since = None
+        if found == TIME:
+            raise Vanished("client_closed")
 
     # --- waits ---
 

@@ -110,6 +110,7 @@ class Handler(Channel):
         """Write what a client did not take at once of a repeated answer."""
         self.server.core.journal.add(entry)
         self.sent = entry.sent = Sent()
+        self.is_busy = True
         ended = "fault"
         try:
             yield from self.send_rest(repeat.step(data), taken)
@@ -119,11 +120,12 @@ class Handler(Channel):
         except OSError:
             ended = "client_reset"
         finally:
+            self.is_busy = False
             self.note_end(entry, ended, started)
         if ended != "complete":
             return False
         if repeat.keep_alive:
-            return True
+            return not self.server.stopping
         return (yield from self.leave())
 
     def leave(self) -> Waiting[bool]:

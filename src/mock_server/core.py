@@ -104,7 +104,7 @@ class Core:
     @property
     def is_running(self) -> bool:
         """Whether the loop runs, or is about to."""
-        return bool(self.loop.thread or self.thread)
+        return bool(self.loop.thread or (self.thread and not self.loop.is_ended))
 
     def close(self) -> None:
         """Give back what it holds of the system; the loop does not run any more."""

@@ -1,7 +1,8 @@
-"""Entries: what the journal says of one request.  Touches nothing."""
+"""Entries: what the journal says of one request.  May ask the clock."""
 
 from __future__ import annotations
 
+import time
 from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from .gates import Gate
@@ -94,12 +95,19 @@ class Sent:
     """How far an answer has come: bytes of its body, framing included, events, and seconds for
     which the client took nothing."""
 
-    __slots__ = ("bytes", "events", "blocked")
+    __slots__ = ("bytes", "events", "blocked", "blocked_since")
 
     def __init__(self, bytes: int = 0, events: int = 0) -> None:
         self.bytes = bytes
         self.events = events
         self.blocked = 0.0
+        self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
+
+    def blocked_for(self, now: float) -> float:
+        """The seconds for which the client took nothing, until now."""
+        if self.blocked_since is None:
+            return self.blocked
+        return self.blocked + now - self.blocked_since
 
 
 class Entry:
@@ -154,7 +162,7 @@ class Entry:
             "bytes_sent": max(0, sent.bytes),
             "events_sent": sent.events,
             "events_total": self.events_total,
-            "blocked": round(sent.blocked, 6),
+            "blocked": round(sent.blocked_for(time.monotonic()), 6),
             "ended": self.ended,
         }
 

@@ -29,7 +29,7 @@ from .values import (
 )
 
 AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
-EMPTY_FRAME = 512  # bytes that it takes to make even an empty event
+EMPTY_FRAME = 256  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
 MOST_REPEATED = 32 * 1024 * 1024

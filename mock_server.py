@@ -864,6 +864,7 @@ class Call:
     tool_result: Optional[str] = None
     turn: int = 0
     tools: Tuple[str, ...] = ()
+    custom_tools: Tuple[str, ...] = ()  # those of them that take plain text
     inputs: Tuple[str, ...] = ()  # what is embedded, completed or moderated, one by one
     schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
@@ -960,11 +961,22 @@ class Refusal:
 @record
 class ToolCall:
     """A tool that the model wants called; without `id` the wire format makes one in its
-    provider's shape."""
+    provider's shape.
+
+    `input` is what a custom tool is called with where that is no JSON object; there are then no
+    `arguments`, and only an API that has custom tools can say it."""
 
     name: str
     arguments: Mapping[str, Json]
     id: str = ""
+    input: Optional[str] = None
+
+
+@record
+class Block:
+    """A content block, part or item in its provider's own form, sent as it is."""
+
+    value: Mapping[str, Json]
 
 
 @record
@@ -985,17 +997,19 @@ class Structure:
     value: Json
 
 
-Part = Union[Text, Reasoning, Refusal, ToolCall, Embedding, Structure]
+Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
 
 
 @record
 class Usage:
-    """Tokens; `reasoning` is a share of `output`, `cached` a share of `input`."""
+    """Tokens; `reasoning` is a share of `output`, `cached` (read from a cache) and `cache_write`
+    (written to it) are shares of `input`."""
 
     input: int
     output: int
     reasoning: int = 0
     cached: int = 0
+    cache_write: int = 0
 
     @property
     def total(self) -> int:
@@ -1003,10 +1017,13 @@ class Usage:
         return self.input + self.output
 
 
+STOPS = ("stop", "length", "tool_calls", "content_filter")  # why an answer ends, for anybody
+
+
 @record
 class Reply:
-    """An answer in no provider's form.  `stop` is stop, length, tool_calls or content_filter;
-    `chunk_size` is characters an event, 0 for a word."""
+    """An answer in no provider's form.  `stop` is one of STOPS, or a provider's own word,
+    which is sent as it is; `chunk_size` is characters an event, 0 for a word."""
 
     parts: Tuple[Part, ...]
     stop: str
@@ -2453,6 +2470,11 @@ def stop_of(reply: Reply) -> str:
     return reply.stop
 
 
+def said_stop(words: Mapping[str, str], stop: str) -> str:
+    """A provider's word for why an answer stopped; one of its own is said as it is."""
+    return words.get(stop, stop)
+
+
 def packed_floats(vector: Sequence[float]) -> str:
     """A vector in base64 of little-endian float32."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
@@ -2659,7 +2681,7 @@ def anthropic_stop_reason(reply: Reply) -> str:
     """Why a message ends; a refusal has a reason of its own."""
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return ANTHROPIC_STOPS["content_filter"]
-    return ANTHROPIC_STOPS[reply.stop]
+    return said_stop(ANTHROPIC_STOPS, reply.stop)
 
 
 def anthropic_input_counts(usage: Usage) -> Dict[str, Json]:
@@ -3197,7 +3219,7 @@ class OpenAICompletions(CompletionRequest):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `text_completion` object."""
-        text, finish = completion_text(reply), COMPLETION_STOPS[stop_of(reply)]
+        text, finish = completion_text(reply), said_stop(COMPLETION_STOPS, stop_of(reply))
         choices = [self.choice(index, text, finish) for index in range(call.choices)]
         return self.arranged(
             {
@@ -3210,7 +3232,7 @@ class OpenAICompletions(CompletionRequest):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
-        text, finishes = completion_text(reply), (None, COMPLETION_STOPS[stop_of(reply)])
+        text, finishes = completion_text(reply), (None, said_stop(COMPLETION_STOPS, stop_of(reply)))
         head, model = self.head(call, reply), {"model": reply.model}
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):
@@ -4416,6 +4438,11 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
 }
 
 
+def response_outcome(reply: Reply) -> Tuple[str, Optional[str]]:
+    """How a response ends, and why it is incomplete if it is; another word is why, too."""
+    return RESPONSE_OUTCOMES.get(reply.stop, ("incomplete", reply.stop))
+
+
 def response_usage(usage: Usage) -> Dict[str, Json]:
     """Token counts with their details."""
     # `cache_write_tokens` came in mid 2026; openai-py's strict validation needs it (5.5).
@@ -4462,12 +4489,12 @@ class OpenAIResponses(ResponsesRequest):
         elif status == "completed":
             members["completed_at"] = call.second + 1
         else:
-            members["incomplete_details"] = {"reason": RESPONSE_OUTCOMES[reply.stop][1]}
+            members["incomplete_details"] = {"reason": response_outcome(reply)[1]}
         return members
 
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
-        status = RESPONSE_OUTCOMES[reply.stop][0]
+        status = response_outcome(reply)[0]
         output = output_items(call, reply, status)
         return self.response(call, reply, output, status, response_usage(reply.usage))
 
@@ -4899,7 +4926,7 @@ class BedrockConverse(ConverseRequest):
         return {
             "metrics": {"latencyMs": 408},
             "output": {"message": {"content": content, "role": "assistant"}},
-            "stopReason": CONVERSE_STOPS[stop_of(reply)],
+            "stopReason": said_stop(CONVERSE_STOPS, stop_of(reply)),
             "usage": converse_usage(reply.usage),
         }
 
@@ -4908,7 +4935,7 @@ class BedrockConverse(ConverseRequest):
         yield "messageStart", {"role": "assistant"}, ONCE
         for run in walk(reply):
             yield from converse_block_events(call, run)
-        yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}, ONCE
+        yield "messageStop", {"stopReason": said_stop(CONVERSE_STOPS, stop_of(reply))}, ONCE
         usage = converse_usage(reply.usage)
         # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}, ONCE
@@ -5416,7 +5443,7 @@ class CohereChat(Cohere):
         return {
             "id": reply.id or uuid(call, "id"),
             "message": cohere_message(call, reply),
-            "finish_reason": COHERE_STOPS[stop_of(reply)],
+            "finish_reason": said_stop(COHERE_STOPS, stop_of(reply)),
             "usage": cohere_usage(reply.usage),
         }
 
@@ -5437,7 +5464,7 @@ class CohereChat(Cohere):
         }
         yield "message-start", start
         yield from cohere_message_events(call, reply)
-        reason, usage = COHERE_STOPS[stop_of(reply)], cohere_usage(reply.usage)
+        reason, usage = said_stop(COHERE_STOPS, stop_of(reply)), cohere_usage(reply.usage)
         end = {"finish_reason": reason, "usage": usage}
         yield "message-end", {"type": "message-end", "delta": end}
         yield "", "[DONE]"  # without a name, as the only one
@@ -6020,7 +6047,7 @@ def google_finish_reason(reply: Reply) -> str:
     """Why the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return GOOGLE_STOPS["content_filter"]
-    return GOOGLE_STOPS[reply.stop]
+    return said_stop(GOOGLE_STOPS, reply.stop)
 
 
 def is_blocked_prompt(reply: Reply) -> bool:
@@ -6888,7 +6915,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     def finish_reason(self, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
-        return MISTRAL_STOPS[stop_of(reply)]
+        return said_stop(MISTRAL_STOPS, stop_of(reply))
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A tool call; its id has 9 characters, as Mistral demands of clients too."""
@@ -8805,6 +8832,12 @@ class Neutral:
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
     @found_once
+    def custom_calls(self) -> Tuple[str, ...]:
+        """The names of the tools that only custom ones can be, for what they are called with."""
+        calls = [part for part in self.parts if isinstance(part, ToolCall)]
+        return tuple(call.name for call in calls if call.input is not None)
+
+    @found_once
     def plain_tokens(self) -> Tuple[int, int]:
         """What its parts cost as they are."""
         return tokens_of(self.parts)
@@ -8833,8 +8866,9 @@ class Neutral:
         reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
         output = given.get("output_tokens", reasoning + told)
         # What is estimated is never less than its share that is given, nor a share more than it.
-        asked = given.get("input_tokens", max(estimate(call.prompt), cached))
-        return Usage(asked, output, min(reasoning, output), cached)
+        written = given.get("cache_write_tokens", 0)
+        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
+        return Usage(asked, output, min(reasoning, output), cached, written)
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
@@ -8844,6 +8878,10 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
+        for name in self.custom_calls:
+            if name not in call.custom_tools:
+                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
+                return "tools", list(call.tools), Because(expected)
         return None
 
 
@@ -8858,22 +8896,28 @@ def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
 def has_template(part: Part) -> bool:
     """Whether there is something to fill in a part."""
     if isinstance(part, ToolCall):
-        return "{{" in compact([part.name, part.id, part.arguments])
+        return "{{" in compact([part.name, part.id, part.arguments, part.input])
+    if isinstance(part, Block):
+        return "{{" in compact(part.value)
     return "{{" in getattr(part, "text", "")
 
 
 def told_text(part: Part) -> str:
     """What a part costs tokens for; vectors cost none."""
     if isinstance(part, ToolCall):
-        return compact(part.arguments) + part.name
+        return (part.input or compact(part.arguments)) + part.name
+    if isinstance(part, Block):
+        return compact(part.value)
     return getattr(part, "text", "")
 
 
 def filled_part(part: Part, filling: Filling) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        name, id_, arguments = filling.of([part.name, part.id, part.arguments])
-        return ToolCall(name, arguments, id_)
+        filled = filling.of([part.name, part.arguments, part.id, part.input])
+        return ToolCall(*filled)
+    if isinstance(part, Block):
+        return Block(filling.of(part.value))
     if isinstance(part, Structure):
         return Text(compact(filling.of(part.value)))
     if isinstance(part, Embedding) or not has_template(part):
@@ -9768,6 +9812,8 @@ PART_KINDS: Mapping[str, Callable[[str], Part]] = {
 
 PART_KEYS = ("text", "reasoning", "refusal", "tool_calls")
 
+LISTED_KEYS = (*PART_KEYS, "block")  # of an item of `parts`
+
 NEUTRAL_KEYS = (
     *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding"),
     *("finish_reason", "usage", "model", "id", "chunk_size", "extra"),
@@ -9788,9 +9834,13 @@ FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
 
 MOST_PARTS = 10_000  # a header has room for about half as many
 
-STOPS = ("stop", "length", "tool_calls", "content_filter")
+USAGE_SHARES: Mapping[str, str] = {
+    "reasoning_tokens": "output_tokens",
+    "cached_tokens": "input_tokens",
+    "cache_write_tokens": "input_tokens",
+}
 
-USAGE_KEYS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
+USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
 
 ERROR_TEXTS = ("message", "type", "param", "kind")
 
@@ -9895,13 +9945,21 @@ def parse_neutral(response: Node) -> Neutral:
         stop = "tool_calls"
     return Neutral(
         tuple(parts),
-        response.get("finish_reason").choice(STOPS, stop),
+        parse_stop(response.get("finish_reason"), stop),
         parse_usage(response.get("usage")),
         response.get("model").text(""),
         response.get("id").text(""),
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
         response.get("extra").a("an object", {}),
     )
+
+
+def parse_stop(node: Node, usual: str) -> str:
+    """Why an answer ends: one of the neutral words, or a provider's own."""
+    reason: str = node.text(usual)
+    if not reason:
+        node.expected(", ".join(STOPS) + ", or the provider's own word")
+    return reason
 
 
 def parse_parts(response: Node) -> List[Part]:
@@ -9916,9 +9974,9 @@ def parse_parts(response: Node) -> List[Part]:
         listed.fail(f'stands instead of "{beside[0]}", not beside it; move that into parts')
     parts: List[Part] = []
     for item in listed.items():
-        item.only(PART_KEYS)
+        item.only(LISTED_KEYS)
         if len(item.value) != 1:
-            item.expected(f"one of {', '.join(PART_KEYS)}")
+            item.expected(f"one of {', '.join(LISTED_KEYS)}")
         for _, inner in item.members():
             parts += parse_part(inner)
     return parts
@@ -9931,6 +9989,10 @@ def parse_part(node: Node) -> List[Part]:
         return []
     if key == "tool_calls":
         return [parse_tool_call(call) for call in node.items()]
+    if key == "block":
+        if not node.a("an object"):
+            node.fail("says nothing; it is the provider's own content block, part or item")
+        return [Block(node.value)]
     if key == "text":
         # Structured output: JSON text, written so that people can read it.
         if isinstance(node.value, (dict, list)):
@@ -9940,18 +10002,21 @@ def parse_part(node: Node) -> List[Part]:
 
 
 def parse_tool_call(node: Node) -> ToolCall:
-    """A tool call; arguments may be an object or its JSON text."""
+    """A tool call; arguments may be an object or its JSON text, or what a custom tool takes."""
     node.only(("name", "arguments", "id"))
-    name, arguments = node.get("name"), node.get("arguments")
+    name, arguments, id_ = (node.get(key) for key in ("name", "arguments", "id"))
     if not isinstance(name.value, str) or not name.value:
         name.expected("the tool's name")
+    if not isinstance(arguments.value, str):
+        return ToolCall(name.value, arguments.a("an object", {}), id_.text(""))
     # As OpenAI's answers have them (wire formats, 5.2): a mock may be copied from one.
-    if isinstance(arguments.value, str):
-        try:
-            arguments = arguments.replaced(parse_json(arguments.value.encode()))
-        except ValueError as error:
-            arguments.fail(f"not JSON: {error}")
-    return ToolCall(name.value, arguments.a("an object", {}), node.get("id").text(""))
+    try:
+        value = parse_json(arguments.value.encode())
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        return ToolCall(name.value, value, id_.text(""))
+    return ToolCall(name.value, {}, id_.text(""), arguments.value)
 
 
 def parse_embedding(node: Node) -> Embedding:
@@ -9982,9 +10047,14 @@ def parse_usage(node: Node) -> Mapping[str, int]:
     for _, number in node.members():
         # JSON readers that have doubles alone are exact up to here (RFC 8259, 6).
         number.integer("a number of tokens", 0, 2**53 - 1)
-    for share, total in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
-        if share in counts and total in counts and counts[share] > counts[total]:
+    taken = dict.fromkeys(USAGE_SHARES.values(), 0)
+    for share, total in USAGE_SHARES.items():
+        # What is read from a cache is not written to it: together they are no more than the whole.
+        taken[total] += counts.get(share, 0)
+        if share in counts and total in counts and taken[total] > counts[total]:
             problem = f"is a share of {total} ({counts[total]}), found {counts[share]}"
+            if taken[total] > counts[share]:
+                problem += f", with others {taken[total]}"
             node.get(share).fail(problem)
     return cast(Mapping[str, int], counts)
 

@@ -95,8 +95,9 @@ BAD_MOCKS = [
         "response.status: expected a status from 200 to 599, found 99",
     ),
     (
-        {"response": {"text": "x", "finish_reason": "end"}},
-        'response.finish_reason: found "end"; known: content_filter',
+        {"response": {"text": "x", "finish_reason": ""}},
+        "response.finish_reason: expected stop, length, tool_calls, content_filter, or the "
+        'provider\'s own word, found ""',
     ),
     (
         {"response": {"text": "x", "gzip": "allways"}},
@@ -140,10 +141,6 @@ BAD_MOCKS = [
     ),
     ({"response": {"tool_calls": {"name": "f"}}}, "response.tool_calls: expected an array"),
     ({"response": {"tool_calls": [{}]}}, "response.tool_calls[0].name: expected the tool's name"),
-    (
-        {"response": {"tool_calls": [{"name": "f", "arguments": "{"}]}},
-        "response.tool_calls[0].arguments: not JSON",
-    ),
     (
         {"response": {"parts": [{"text": "a", "refusal": "b"}]}},
         "response.parts[0]: expected one of text, reasoning, refusal, tool_calls",
@@ -321,3 +318,12 @@ def test_a_limit_counts_per_session_and_what_exceeds_it_is_no_use(server: MockSe
     listed = control(server.port, "GET", "mocks")[1]["mocks"][0]
     last = server.requests[-1]
     assert (listed["uses"], last["mock"], last["status"]) == (1, listed["name"], 429)
+
+
+def test_plain_arguments_are_for_a_tool_that_the_request_declares_as_custom() -> None:
+    (answer,) = mock_of({"response": {"tool_calls": [{"name": "f", "arguments": "1 + 1"}]}}).answers
+    wire = m.WIRE_FORMATS[0]
+    key, found, expected = answer.lacks(wire, BASE)
+    assert (key, found) == ("tools", ["f", "g"])
+    assert str(expected) == '"f" as a custom one, for its arguments are no JSON object'
+    assert answer.lacks(wire, m.replace(BASE, custom_tools=("f",))) is None

@@ -71,6 +71,7 @@ class Call:
     tool_result: Optional[str] = None
     turn: int = 0
     tools: Tuple[str, ...] = ()
+    custom_tools: Tuple[str, ...] = ()  # those of them that take plain text
     inputs: Tuple[str, ...] = ()  # what is embedded, completed or moderated, one by one
     schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
@@ -167,11 +168,22 @@ class Refusal:
 @record
 class ToolCall:
     """A tool that the model wants called; without `id` the wire format makes one in its
-    provider's shape."""
+    provider's shape.
+
+    `input` is what a custom tool is called with where that is no JSON object; there are then no
+    `arguments`, and only an API that has custom tools can say it."""
 
     name: str
     arguments: Mapping[str, Json]
     id: str = ""
+    input: Optional[str] = None
+
+
+@record
+class Block:
+    """A content block, part or item in its provider's own form, sent as it is."""
+
+    value: Mapping[str, Json]
 
 
 @record
@@ -192,17 +204,19 @@ class Structure:
     value: Json
 
 
-Part = Union[Text, Reasoning, Refusal, ToolCall, Embedding, Structure]
+Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
 
 
 @record
 class Usage:
-    """Tokens; `reasoning` is a share of `output`, `cached` a share of `input`."""
+    """Tokens; `reasoning` is a share of `output`, `cached` (read from a cache) and `cache_write`
+    (written to it) are shares of `input`."""
 
     input: int
     output: int
     reasoning: int = 0
     cached: int = 0
+    cache_write: int = 0
 
     @property
     def total(self) -> int:
@@ -210,10 +224,13 @@ class Usage:
         return self.input + self.output
 
 
+STOPS = ("stop", "length", "tool_calls", "content_filter")  # why an answer ends, for anybody
+
+
 @record
 class Reply:
-    """An answer in no provider's form.  `stop` is stop, length, tool_calls or content_filter;
-    `chunk_size` is characters an event, 0 for a word."""
+    """An answer in no provider's form.  `stop` is one of STOPS, or a provider's own word,
+    which is sent as it is; `chunk_size` is characters an event, 0 for a word."""
 
     parts: Tuple[Part, ...]
     stop: str

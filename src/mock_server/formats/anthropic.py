@@ -19,7 +19,7 @@ from .anthropic_blocks import (
 from .base import WireFormat, caller, retry_after, uuid
 from .pydantic import location, pydantic_error
 from .runs import filled_in, walk
-from .shapes import named_by_type
+from .shapes import named_by_type, said_stop
 
 # Types of errors by status; any other is an api_error, or of the request.
 ANTHROPIC_TYPES = {
@@ -208,7 +208,7 @@ def anthropic_stop_reason(reply: Reply) -> str:
     """Why a message ends; a refusal has a reason of its own."""
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return ANTHROPIC_STOPS["content_filter"]
-    return ANTHROPIC_STOPS[reply.stop]
+    return said_stop(ANTHROPIC_STOPS, reply.stop)
 
 
 def anthropic_input_counts(usage: Usage) -> Dict[str, Json]:

@@ -13,7 +13,7 @@ from .anthropic_blocks import thought_signature
 from .bedrock import Bedrock, bedrock_padding
 from .message_content import MessageContent
 from .runs import ONCE, Run, Stencil, Texts, hole, walk
-from .shapes import stop_of
+from .shapes import said_stop, stop_of
 
 # Stop reasons (section 10) by those of a reply.
 CONVERSE_STOPS = {
@@ -216,7 +216,7 @@ class BedrockConverse(ConverseRequest):
         return {
             "metrics": {"latencyMs": 408},
             "output": {"message": {"content": content, "role": "assistant"}},
-            "stopReason": CONVERSE_STOPS[stop_of(reply)],
+            "stopReason": said_stop(CONVERSE_STOPS, stop_of(reply)),
             "usage": converse_usage(reply.usage),
         }
 
@@ -225,7 +225,7 @@ class BedrockConverse(ConverseRequest):
         yield "messageStart", {"role": "assistant"}, ONCE
         for run in walk(reply):
             yield from converse_block_events(call, run)
-        yield "messageStop", {"stopReason": CONVERSE_STOPS[stop_of(reply)]}, ONCE
+        yield "messageStop", {"stopReason": said_stop(CONVERSE_STOPS, stop_of(reply))}, ONCE
         usage = converse_usage(reply.usage)
         # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}, ONCE

@@ -25,7 +25,7 @@ from ..values import (
 from .base import WireFormat, retry_after, uuid
 from .openai_chat_reading import ChatRequest
 from .runs import Run, filled_in, hole, walk
-from .shapes import named_by_type, stop_of
+from .shapes import named_by_type, said_stop, stop_of
 
 # Of the sentences only that of not_found was recorded; the statuses were verified with cohere-py.
 COHERE_ERRORS = {
@@ -256,7 +256,7 @@ class CohereChat(Cohere):
         return {
             "id": reply.id or uuid(call, "id"),
             "message": cohere_message(call, reply),
-            "finish_reason": COHERE_STOPS[stop_of(reply)],
+            "finish_reason": said_stop(COHERE_STOPS, stop_of(reply)),
             "usage": cohere_usage(reply.usage),
         }
 
@@ -277,7 +277,7 @@ class CohereChat(Cohere):
         }
         yield "message-start", start
         yield from cohere_message_events(call, reply)
-        reason, usage = COHERE_STOPS[stop_of(reply)], cohere_usage(reply.usage)
+        reason, usage = said_stop(COHERE_STOPS, stop_of(reply)), cohere_usage(reply.usage)
         end = {"finish_reason": reason, "usage": usage}
         yield "message-end", {"type": "message-end", "delta": end}
         yield "", "[DONE]"  # without a name, as the only one

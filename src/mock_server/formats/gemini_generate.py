@@ -19,7 +19,7 @@ from .base import choices_of
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, pick_field
 from .runs import Run, Stencil, hole, walk, with_last
-from .shapes import present
+from .shapes import present, said_stop
 
 # A function call has no reason of its own (recorded).
 GOOGLE_STOPS = {
@@ -90,7 +90,7 @@ def google_finish_reason(reply: Reply) -> str:
     """Why the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return GOOGLE_STOPS["content_filter"]
-    return GOOGLE_STOPS[reply.stop]
+    return said_stop(GOOGLE_STOPS, reply.stop)
 
 
 def is_blocked_prompt(reply: Reply) -> bool:

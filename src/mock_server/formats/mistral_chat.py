@@ -12,7 +12,7 @@ from ..values import Call, Part, Reasoning, Refusal, Reply, Request, Text, ToolC
 from .mistral import Mistral
 from .openai_chat import OpenAIChat
 from .runs import ONCE, Stencil, Texts, hole, walk
-from .shapes import present, stop_of
+from .shapes import present, said_stop, stop_of
 
 # Finish reasons (section 12) by those of a reply; text that was stopped has none but `error`.
 MISTRAL_STOPS = {
@@ -69,7 +69,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     def finish_reason(self, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
-        return MISTRAL_STOPS[stop_of(reply)]
+        return said_stop(MISTRAL_STOPS, stop_of(reply))
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A tool call; its id has 9 characters, as Mistral demands of clients too."""

@@ -10,7 +10,7 @@ from ..values import Call, Reasoning, Refusal, Reply, Text
 from .base import choices_of
 from .openai import OpenAIGeneration, input_texts, is_tokens, wants_usage
 from .runs import ONCE, Stencil, hole, pieces, with_last
-from .shapes import stop_of
+from .shapes import said_stop, stop_of
 
 # Answers that one request may ask for: 128 choices of 16 prompts.
 MOST_COMPLETIONS = 2048
@@ -95,7 +95,7 @@ class OpenAICompletions(CompletionRequest):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `text_completion` object."""
-        text, finish = completion_text(reply), COMPLETION_STOPS[stop_of(reply)]
+        text, finish = completion_text(reply), said_stop(COMPLETION_STOPS, stop_of(reply))
         choices = [self.choice(index, text, finish) for index in range(call.choices)]
         return self.arranged(
             {
@@ -108,7 +108,7 @@ class OpenAICompletions(CompletionRequest):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
-        text, finishes = completion_text(reply), (None, COMPLETION_STOPS[stop_of(reply)])
+        text, finishes = completion_text(reply), (None, said_stop(COMPLETION_STOPS, stop_of(reply)))
         head, model = self.head(call, reply), {"model": reply.model}
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):

@@ -64,6 +64,11 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
 }
 
 
+def response_outcome(reply: Reply) -> Tuple[str, Optional[str]]:
+    """How a response ends, and why it is incomplete if it is; another word is why, too."""
+    return RESPONSE_OUTCOMES.get(reply.stop, ("incomplete", reply.stop))
+
+
 def response_usage(usage: Usage) -> Dict[str, Json]:
     """Token counts with their details."""
     # `cache_write_tokens` came in mid 2026; openai-py's strict validation needs it (5.5).
@@ -110,12 +115,12 @@ class OpenAIResponses(ResponsesRequest):
         elif status == "completed":
             members["completed_at"] = call.second + 1
         else:
-            members["incomplete_details"] = {"reason": RESPONSE_OUTCOMES[reply.stop][1]}
+            members["incomplete_details"] = {"reason": response_outcome(reply)[1]}
         return members
 
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
-        status = RESPONSE_OUTCOMES[reply.stop][0]
+        status = response_outcome(reply)[0]
         output = output_items(call, reply, status)
         return self.response(call, reply, output, status, response_usage(reply.usage))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ..jsons import within
 from ..limits import Json
@@ -28,6 +28,11 @@ def stop_of(reply: Reply) -> str:
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return "content_filter"
     return reply.stop
+
+
+def said_stop(words: Mapping[str, str], stop: str) -> str:
+    """A provider's word for why an answer stopped; one of its own is said as it is."""
+    return words.get(stop, stop)
 
 
 def packed_floats(vector: Sequence[float]) -> str:

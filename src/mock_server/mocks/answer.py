@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
-from ..errors import MISSING, Because
+from ..errors import MISSING, Because, shown
 from ..formats.base import WireFormat
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
 from ..records import found_once, record, replace
 from ..values import (
+    Block,
     Broken,
     Call,
     Delivery,
@@ -56,6 +57,12 @@ class Neutral:
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
     @found_once
+    def custom_calls(self) -> Tuple[str, ...]:
+        """The names of the tools that only custom ones can be, for what they are called with."""
+        calls = [part for part in self.parts if isinstance(part, ToolCall)]
+        return tuple(call.name for call in calls if call.input is not None)
+
+    @found_once
     def plain_tokens(self) -> Tuple[int, int]:
         """What its parts cost as they are."""
         return tokens_of(self.parts)
@@ -84,8 +91,9 @@ class Neutral:
         reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
         output = given.get("output_tokens", reasoning + told)
         # What is estimated is never less than its share that is given, nor a share more than it.
-        asked = given.get("input_tokens", max(estimate(call.prompt), cached))
-        return Usage(asked, output, min(reasoning, output), cached)
+        written = given.get("cache_write_tokens", 0)
+        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
+        return Usage(asked, output, min(reasoning, output), cached, written)
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
@@ -95,6 +103,10 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
+        for name in self.custom_calls:
+            if name not in call.custom_tools:
+                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
+                return "tools", list(call.tools), Because(expected)
         return None
 
 
@@ -109,22 +121,28 @@ def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
 def has_template(part: Part) -> bool:
     """Whether there is something to fill in a part."""
     if isinstance(part, ToolCall):
-        return "{{" in compact([part.name, part.id, part.arguments])
+        return "{{" in compact([part.name, part.id, part.arguments, part.input])
+    if isinstance(part, Block):
+        return "{{" in compact(part.value)
     return "{{" in getattr(part, "text", "")
 
 
 def told_text(part: Part) -> str:
     """What a part costs tokens for; vectors cost none."""
     if isinstance(part, ToolCall):
-        return compact(part.arguments) + part.name
+        return (part.input or compact(part.arguments)) + part.name
+    if isinstance(part, Block):
+        return compact(part.value)
     return getattr(part, "text", "")
 
 
 def filled_part(part: Part, filling: Filling) -> Part:
     """A part with its templates filled."""
     if isinstance(part, ToolCall):
-        name, id_, arguments = filling.of([part.name, part.id, part.arguments])
-        return ToolCall(name, arguments, id_)
+        filled = filling.of([part.name, part.arguments, part.id, part.input])
+        return ToolCall(*filled)
+    if isinstance(part, Block):
+        return Block(filling.of(part.value))
     if isinstance(part, Structure):
         return Text(compact(filling.of(part.value)))
     if isinstance(part, Embedding) or not has_template(part):

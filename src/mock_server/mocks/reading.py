@@ -10,6 +10,8 @@ from ..limits import Json
 from ..node import Node
 from ..values import (
     ERROR_KINDS,
+    STOPS,
+    Block,
     Delivery,
     Embedding,
     Failure,
@@ -33,6 +35,8 @@ PART_KINDS: Mapping[str, Callable[[str], Part]] = {
 
 PART_KEYS = ("text", "reasoning", "refusal", "tool_calls")
 
+LISTED_KEYS = (*PART_KEYS, "block")  # of an item of `parts`
+
 NEUTRAL_KEYS = (
     *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding"),
     *("finish_reason", "usage", "model", "id", "chunk_size", "extra"),
@@ -53,9 +57,13 @@ FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
 
 MOST_PARTS = 10_000  # a header has room for about half as many
 
-STOPS = ("stop", "length", "tool_calls", "content_filter")
+USAGE_SHARES: Mapping[str, str] = {
+    "reasoning_tokens": "output_tokens",
+    "cached_tokens": "input_tokens",
+    "cache_write_tokens": "input_tokens",
+}
 
-USAGE_KEYS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
+USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
 
 ERROR_TEXTS = ("message", "type", "param", "kind")
 
@@ -160,13 +168,21 @@ def parse_neutral(response: Node) -> Neutral:
         stop = "tool_calls"
     return Neutral(
         tuple(parts),
-        response.get("finish_reason").choice(STOPS, stop),
+        parse_stop(response.get("finish_reason"), stop),
         parse_usage(response.get("usage")),
         response.get("model").text(""),
         response.get("id").text(""),
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
         response.get("extra").a("an object", {}),
     )
+
+
+def parse_stop(node: Node, usual: str) -> str:
+    """Why an answer ends: one of the neutral words, or a provider's own."""
+    reason: str = node.text(usual)
+    if not reason:
+        node.expected(", ".join(STOPS) + ", or the provider's own word")
+    return reason
 
 
 def parse_parts(response: Node) -> List[Part]:
@@ -181,9 +197,9 @@ def parse_parts(response: Node) -> List[Part]:
         listed.fail(f'stands instead of "{beside[0]}", not beside it; move that into parts')
     parts: List[Part] = []
     for item in listed.items():
-        item.only(PART_KEYS)
+        item.only(LISTED_KEYS)
         if len(item.value) != 1:
-            item.expected(f"one of {', '.join(PART_KEYS)}")
+            item.expected(f"one of {', '.join(LISTED_KEYS)}")
         for _, inner in item.members():
             parts += parse_part(inner)
     return parts
@@ -196,6 +212,10 @@ def parse_part(node: Node) -> List[Part]:
         return []
     if key == "tool_calls":
         return [parse_tool_call(call) for call in node.items()]
+    if key == "block":
+        if not node.a("an object"):
+            node.fail("says nothing; it is the provider's own content block, part or item")
+        return [Block(node.value)]
     if key == "text":
         # Structured output: JSON text, written so that people can read it.
         if isinstance(node.value, (dict, list)):
@@ -205,18 +225,21 @@ def parse_part(node: Node) -> List[Part]:
 
 
 def parse_tool_call(node: Node) -> ToolCall:
-    """A tool call; arguments may be an object or its JSON text."""
+    """A tool call; arguments may be an object or its JSON text, or what a custom tool takes."""
     node.only(("name", "arguments", "id"))
-    name, arguments = node.get("name"), node.get("arguments")
+    name, arguments, id_ = (node.get(key) for key in ("name", "arguments", "id"))
     if not isinstance(name.value, str) or not name.value:
         name.expected("the tool's name")
+    if not isinstance(arguments.value, str):
+        return ToolCall(name.value, arguments.a("an object", {}), id_.text(""))
     # As OpenAI's answers have them (wire formats, 5.2): a mock may be copied from one.
-    if isinstance(arguments.value, str):
-        try:
-            arguments = arguments.replaced(parse_json(arguments.value.encode()))
-        except ValueError as error:
-            arguments.fail(f"not JSON: {error}")
-    return ToolCall(name.value, arguments.a("an object", {}), node.get("id").text(""))
+    try:
+        value = parse_json(arguments.value.encode())
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        return ToolCall(name.value, value, id_.text(""))
+    return ToolCall(name.value, {}, id_.text(""), arguments.value)
 
 
 def parse_embedding(node: Node) -> Embedding:
@@ -247,9 +270,14 @@ def parse_usage(node: Node) -> Mapping[str, int]:
     for _, number in node.members():
         # JSON readers that have doubles alone are exact up to here (RFC 8259, 6).
         number.integer("a number of tokens", 0, 2**53 - 1)
-    for share, total in (("reasoning_tokens", "output_tokens"), ("cached_tokens", "input_tokens")):
-        if share in counts and total in counts and counts[share] > counts[total]:
+    taken = dict.fromkeys(USAGE_SHARES.values(), 0)
+    for share, total in USAGE_SHARES.items():
+        # What is read from a cache is not written to it: together they are no more than the whole.
+        taken[total] += counts.get(share, 0)
+        if share in counts and total in counts and taken[total] > counts[total]:
             problem = f"is a share of {total} ({counts[total]}), found {counts[share]}"
+            if taken[total] > counts[share]:
+                problem += f", with others {taken[total]}"
             node.get(share).fail(problem)
     return cast(Mapping[str, int], counts)
 

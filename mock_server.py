@@ -166,161 +166,346 @@ Headers = Tuple[Tuple[str, str], ...]
 Difference = Tuple[str, Any, Any]  # key, got, expected
 
 
-# === errors ==================================================================
-# Whose fault it is, what differed, what to do next.  Touches nothing.
+# === records =================================================================
+# Records: classes of values, as dataclasses are, but quick to define and to make.  Touch nothing.
+
+#     @record
+#     class Usage:
+#         input: int
+#         cached: int = 0
+
+# mypy holds a record to be frozen and checks what is made of it.  The program does not: attributes
+# that are set the plain way take a quarter of the time, and requests make many.  It starts sooner,
+# too: the dataclasses module takes ten times as long for each class.
 
 
-class Missing:
-    """What stands where there is no value: it is false, and shown as `absent`."""
+Made = TypeVar("Made")
+
+METHODS_OF_A_RECORD = """\
+def __init__(self, {parameters}):
+    {assignments}
+
+def _values(self):
+    return ({values})
+"""
+
+
+class Record:
+    """What all records share: equal, and hashed, by kind and values."""
+
+    __slots__ = ()
+    _fields: Tuple[str, ...] = ()
+
+    def _values(self) -> Tuple[Any, ...]:
+        """The values of all fields, in order; each kind has its own."""
+        return ()
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
 
     def __repr__(self) -> str:
-        return "absent"
-
-    def __bool__(self) -> bool:
-        return False
+        pairs = zip(self._fields, self._values())
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
 
 
-MISSING = Missing()  # None can't stand for it: null is a JSON value
+class KeptValue:
+    """What functools.cached_property is, without the lock that it takes before Python 3.12, which
+    is slower than most of what is kept: two threads may both find the same value."""
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self.find = find
+        self.name = find.__name__
+        self.__doc__ = find.__doc__
+
+    def __get__(self, record: Any, kind: type) -> Any:
+        if record is None:
+            return self
+        value = record.__dict__[self.name] = self.find(record)
+        return value
 
 
-class WrongValue(ValueError):
-    """A value that can't be used; its message says where it stands, and what would do.
-
-    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found`
-    what is there, and `sentence` what the provider itself says of it, where it has words of its
-    own."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: str = "",
-        expected: str = "",
-        found: Json = MISSING,
-        sentence: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
+def field_names(kind: type) -> Tuple[str, ...]:
+    """The names of a record's fields, in order."""
+    return kind._fields  # type: ignore[attr-defined, no-any-return]
 
 
-class BadMock(WrongValue):
-    """A mock that can't be used."""
+def made_record(kind: Type[Made]) -> Type[Made]:
+    """The class of records that a class describes by its annotations; its own values are defaults,
+    which all records share."""
+    names = tuple(getattr(kind, "__annotations__", ()))
+    attributes: Dict[str, Any] = dict(vars(kind))
+    del attributes["__dict__"], attributes["__weakref__"]
+    defaults = {name: attributes.pop(name) for name in names if name in attributes}
+    source = METHODS_OF_A_RECORD.format(
+        parameters=", ".join(name + "=None" * (name in defaults) for name in names),
+        assignments="; ".join(f"self.{name} = {name}" for name in names) or "pass",
+        values="".join(f"self.{name}, " for name in names),
+    )
+    exec(source, {}, attributes)
+    attributes["__init__"].__defaults__ = tuple(defaults.values())
+    attributes["_fields"] = attributes["__slots__"] = names
+    if any(isinstance(one, KeptValue) for one in attributes.values()):
+        attributes["__slots__"] += ("__dict__",)  # where these keep what they found
+    made: Any = type(kind.__name__, (Record,), attributes)
+    return made  # type: ignore[no-any-return]
 
 
-class BadField(WrongValue):
-    """A field of a request's body with the wrong type or value, or none where one is needed."""
+def changed_record(record: Made, **changes: Any) -> Made:
+    """The same record with other values of some fields."""
+    changed = type(record)(*record._values())  # type: ignore[attr-defined]
+    for name, value in changes.items():
+        setattr(changed, name, value)
+    return changed
 
 
-class Refused(Exception):
-    """A request that the server itself answers with an error.
+if TYPE_CHECKING:
+    # What type checkers know by heart.
+    from dataclasses import replace as replace
+    from functools import cached_property
+    from typing import dataclass_transform  # since Python 3.11
 
-    `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
-    at fault; `headers` go out with the answer; `close` says that the connection can't be used
-    any further, because what follows on it can't be told apart from this request."""
+    found_once = cached_property
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        code: Optional[str] = None,
-        param: Optional[str] = None,
-        headers: Headers = (),
-        close: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.code, self.param = status, message, code, param
-        self.headers, self.close = headers, close
+    @dataclass_transform(frozen_default=True)
+    def record(kind: Type[Made]) -> Type[Made]:
+        """The class of records that a class describes."""
+        ...
+else:
+    record, replace, found_once = made_record, changed_record, KeptValue
 
 
-class Because(str):
-    """An expectation that is a sentence, not a value."""
+# === places ==================================================================
+# Places in a stream, at which it waits, breaks or gives way, and how they are found.  Pure.
 
 
-# In this order: to Python a boolean is an integer.
-KIND_NAMES: Tuple[Tuple[Any, str], ...] = (
-    (bool, "a boolean"),
-    (int, "an integer"),
-    (float, "a number"),
-    (str, "a string"),
-    (list, "an array"),
-    (dict, "an object"),
-)
+Thing = TypeVar("Thing")
 
 
-def kind_of(value: Json) -> str:
-    """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
-    if value is None:
-        return "null"
-    if value is MISSING:
-        return "nothing"
-    names = (name for kind, name in KIND_NAMES if isinstance(value, kind))
-    return next(names, type(value).__name__)
+@record
+class After:
+    """A place in a stream: after so many of its events, or of its pieces of content."""
+
+    count: int
+    pieces: bool = False
 
 
-LONG_NAME = 100  # characters of a name that are compared with known ones
-MANY_NAMES = 100  # known ones that it is compared with, and that are told
+class Hold:
+    """A place in a stream that is passed only when its gate lets it.
+
+    With a number of `seconds` it is left after so many: whoever made it sees then whether it was
+    `passed`, and after how long, and makes another one if not."""
+
+    __slots__ = ("seconds", "passed", "waited")
+
+    def __init__(self, seconds: Optional[float] = None) -> None:
+        self.seconds = seconds
+        self.passed = True
+        self.waited = 0.0
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint: the known word that was probably meant, or all there are."""
-    import difflib
-
-    names = sorted(known)  # so that the hint is the same every time
-    # difflib takes time for each letter of each name, whoever chose them.
-    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
-    if near:
-        return f'did you mean "{near[0]}"?'
-    more = ""
-    if len(names) > MANY_NAMES:
-        more = f" and {len(names) - MANY_NAMES} more"
-    return "known: " + ", ".join(names[:MANY_NAMES]) + more
+class Breath:
+    """A place in what takes long to make, at which others have their turn."""
 
 
-def shown(value: Json, around: int = 0, room: int = 160) -> str:
-    """A value as JSON for a message; a long one is cut to `room` characters near `around`."""
-    if value is MISSING or isinstance(value, Because):
-        return str(value)
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    # The window lies around the place, but does not reach over either end.
-    start = max(0, min(around - room // 2, len(text) - room))
-    end = start + room
-    piece = text[start:end]
-    if start:
-        piece = "…" + piece
-    if end < len(text):
-        piece += "…"
-    return piece
+class Mark:
+    """The place that a fault, a gate or an error is meant for."""
 
 
-# Where Python's versions differ, as in RFC 9110; and 529, which is not in it (wire formats, 9).
-PHRASES = {
-    413: "Content Too Large",
-    414: "URI Too Long",
-    416: "Range Not Satisfiable",
-    422: "Unprocessable Content",
-    529: "Overloaded",
-}
+Frame = Union[bytes, Hold, Breath, Mark]
+NOTHING_SENT = (Hold, Breath, Mark)  # in a stream, beside its events
 
 
-def http_phrase(status: int) -> str:
-    """The standard reason phrase of a status."""
-    if status in PHRASES:
-        return PHRASES[status]
+def always(item: object) -> bool:
+    """Yes."""
+    return True
+
+
+def marked(
+    items: Iterable[Thing],
+    after: After,
+    is_piece: Callable[[Any], bool],
+    leaves_one: bool = False,
+) -> Iterator[Union[Thing, Mark]]:
+    """A stream with a mark at a place, just before what comes there.
+
+    After no piece at all is before the first.  In a stream that has fewer of them than were asked
+    for it is after the last, so that it is always somewhere; with `leaves_one` an event follows."""
+    counts: Callable[[Any], bool] = always
+    if after.pieces:
+        counts = is_piece
+    elif not after.count:
+        yield Mark()
+        yield from items
+        return
+    rest = with_ends(items)
+    waiting: List[Thing] = []  # since the last that counts: the mark may belong before them
+    found = 0
+    for item, is_last in rest:
+        if isinstance(item, NOTHING_SENT) or not counts(item):
+            waiting.append(item)
+            continue
+        yield from waiting
+        waiting = []
+        if found == after.count or (leaves_one and is_last):  # the first piece, or the last event
+            yield Mark()
+            yield item
+            break
+        yield item
+        found += 1
+        if found == after.count:
+            yield from before_next(rest)
+            break
+    else:
+        rest = iter([(item, False) for item in waiting])
+        yield from before_next(rest)
+    for item, _ in rest:
+        yield item
+
+
+def before_next(items: Iterator[Tuple[Thing, bool]]) -> Iterator[Union[Thing, Mark]]:
+    """A mark before the next event, or at the end; of the stream as much as that takes."""
+    for item, _ in items:
+        if not isinstance(item, NOTHING_SENT):
+            yield Mark()
+            yield item
+            return
+        yield item
+    yield Mark()
+
+
+def with_ends(items: Iterable[Thing]) -> Iterator[Tuple[Thing, bool]]:
+    """What is in a stream, each with whether it is the last event."""
+    held: List[Thing] = []
+    for item in items:
+        if held and not isinstance(item, NOTHING_SENT):
+            yield from ((one, False) for one in held)
+            held = []
+        held.append(item)
+    yield from ((one, not isinstance(one, NOTHING_SENT)) for one in held)
+
+
+def until(items: Iterable[Thing], after: After, is_piece: Callable[[Any], bool]) -> Iterator[Thing]:
+    """What comes before a place in a stream."""
+    for item in marked(items, after, is_piece):
+        if isinstance(item, Mark):
+            return
+        yield item
+
+
+def gated(
+    frames: Iterable[Frame], after: After, is_piece: Callable[[Any], bool]
+) -> Iterator[Frame]:
+    """Frames of which each behind a place waits to be released."""
+    is_open = True
+    for frame in marked(frames, after, is_piece):
+        if isinstance(frame, Mark):
+            is_open = False
+            continue
+        if not is_open:
+            yield Hold()
+        yield frame
+
+
+# === gates ===================================================================
+# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
+
+# May touch threading.
+
+
+class Gate:
+    """Lets as many events of a stream out as were released; `wake` is called for more."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.free = 0  # events that may go out
+        self.wake: Callable[[], None] = lambda: None
+
+    def release(self, events: int = 1) -> None:
+        """Let more events out."""
+        with self.lock:
+            self.free += events
+        self.wake()
+
+    def take(self) -> bool:
+        """Let one event out, if one more may go."""
+        with self.lock:
+            if not self.free:
+                return False
+            self.free -= 1
+            return True
+
+
+class Wanting(NamedTuple):
+    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
+    what comes next, which takes long, is done where it delays nobody."""
+
+    gate: Optional[Gate] = None
+    timeout: float = 0.0
+
+
+ASIDE = Wanting()
+Result = TypeVar("Result")
+Work = Generator[Wanting, None, Result]  # it yields what it waits for
+
+
+def done_here(work: Work[Result]) -> Result:
+    """Do all of some work in this thread, which waits where the work does."""
     try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+        while True:
+            wanting = next(work)
+            if wanting.gate:
+                wait_here(wanting.gate, wanting.timeout)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
 
 
-def line_of(error: Exception) -> int:
-    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
-    innermost = error.__traceback__
-    while innermost and innermost.tb_next:
-        innermost = innermost.tb_next
-    if not innermost:
-        return 0
-    return innermost.tb_lineno
+def wait_here(gate: Gate, timeout: float) -> None:
+    """Wait in this thread until a gate opens, for so many seconds."""
+    opened = threading.Event()
+    gate.wake = opened.set
+    if not gate.take():
+        opened.wait(timeout)
+
+
+class Feed(Gate):
+    """A stream that somebody fills while it runs: what is put in goes out in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: Deque[Optional[bytes]] = deque()
+        self.size = 0  # bytes that wait
+        self.dropped = 0
+
+    def put(self, frame: Optional[bytes]) -> None:
+        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
+        past a bound."""
+        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
+            self.dropped += 1
+            return
+        self.size += len(frame or b"")
+        self.waiting.append(frame)
+        self.release()
+
+    def frames(self) -> Iterator[Frame]:
+        """A comment at once, then each frame as it is put in."""
+        yield b": live\n\n"
+        while True:
+            yield Hold()
+            frame = self.waiting.popleft()
+            if frame is None:
+                return
+            self.size -= len(frame)
+            if self.dropped:
+                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
+                frame = notice.encode() + frame
+                self.dropped = 0
+            yield frame
 
 
 # === jsons ===================================================================
@@ -686,117 +871,397 @@ def estimate(text: str) -> int:
     return max(1, (len(text) + 3) // 4)
 
 
-# === records =================================================================
-# Records: classes of values, as dataclasses are, but quick to define and to make.  Touch nothing.
-
-#     @record
-#     class Usage:
-#         input: int
-#         cached: int = 0
-
-# mypy holds a record to be frozen and checks what is made of it.  The program does not: attributes
-# that are set the plain way take a quarter of the time, and requests make many.  It starts sooner,
-# too: the dataclasses module takes ten times as long for each class.
+# === errors ==================================================================
+# Whose fault it is, what differed, what to do next.  Touches nothing.
 
 
-Made = TypeVar("Made")
-
-METHODS_OF_A_RECORD = """\
-def __init__(self, {parameters}):
-    {assignments}
-
-def _values(self):
-    return ({values})
-"""
-
-
-class Record:
-    """What all records share: equal, and hashed, by kind and values."""
-
-    __slots__ = ()
-    _fields: Tuple[str, ...] = ()
-
-    def _values(self) -> Tuple[Any, ...]:
-        """The values of all fields, in order; each kind has its own."""
-        return ()
-
-    def __eq__(self, other: object) -> bool:
-        if other.__class__ is not self.__class__:
-            return NotImplemented
-        return self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(self._values())
+class Missing:
+    """What stands where there is no value: it is false, and shown as `absent`."""
 
     def __repr__(self) -> str:
-        pairs = zip(self._fields, self._values())
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
 
 
-class KeptValue:
-    """What functools.cached_property is, without the lock that it takes before Python 3.12, which
-    is slower than most of what is kept: two threads may both find the same value."""
+MISSING = Missing()  # None can't stand for it: null is a JSON value
 
-    def __init__(self, find: Callable[[Any], Any]) -> None:
-        self.find = find
-        self.name = find.__name__
-        self.__doc__ = find.__doc__
 
-    def __get__(self, record: Any, kind: type) -> Any:
-        if record is None:
+class WrongValue(ValueError):
+    """A value that can't be used; its message says where it stands, and what would do.
+
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found`
+    what is there, and `sentence` what the provider itself says of it, where it has words of its
+    own."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        expected: str = "",
+        found: Json = MISSING,
+        sentence: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
+
+
+class BadMock(WrongValue):
+    """A mock that can't be used."""
+
+
+class BadField(WrongValue):
+    """A field of a request's body with the wrong type or value, or none where one is needed."""
+
+
+class Refused(Exception):
+    """A request that the server itself answers with an error.
+
+    `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
+    at fault; `headers` go out with the answer; `close` says that the connection can't be used
+    any further, because what follows on it can't be told apart from this request."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: Optional[str] = None,
+        param: Optional[str] = None,
+        headers: Headers = (),
+        close: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+        self.headers, self.close = headers, close
+
+
+class Because(str):
+    """An expectation that is a sentence, not a value."""
+
+
+# In this order: to Python a boolean is an integer.
+KIND_NAMES: Tuple[Tuple[Any, str], ...] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a number"),
+    (str, "a string"),
+    (list, "an array"),
+    (dict, "an object"),
+)
+
+
+def kind_of(value: Json) -> str:
+    """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
+    if value is None:
+        return "null"
+    if value is MISSING:
+        return "nothing"
+    names = (name for kind, name in KIND_NAMES if isinstance(value, kind))
+    return next(names, type(value).__name__)
+
+
+LONG_NAME = 100  # characters of a name that are compared with known ones
+MANY_NAMES = 100  # known ones that it is compared with, and that are told
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint: the known word that was probably meant, or all there are."""
+    import difflib
+
+    names = sorted(known)  # so that the hint is the same every time
+    # difflib takes time for each letter of each name, whoever chose them.
+    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    more = ""
+    if len(names) > MANY_NAMES:
+        more = f" and {len(names) - MANY_NAMES} more"
+    return "known: " + ", ".join(names[:MANY_NAMES]) + more
+
+
+def shown(value: Json, around: int = 0, room: int = 160) -> str:
+    """A value as JSON for a message; a long one is cut to `room` characters near `around`."""
+    if value is MISSING or isinstance(value, Because):
+        return str(value)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    # The window lies around the place, but does not reach over either end.
+    start = max(0, min(around - room // 2, len(text) - room))
+    end = start + room
+    piece = text[start:end]
+    if start:
+        piece = "…" + piece
+    if end < len(text):
+        piece += "…"
+    return piece
+
+
+# Where Python's versions differ, as in RFC 9110; and 529, which is not in it (wire formats, 9).
+PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+    529: "Overloaded",
+}
+
+
+def http_phrase(status: int) -> str:
+    """The standard reason phrase of a status."""
+    if status in PHRASES:
+        return PHRASES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def line_of(error: Exception) -> int:
+    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno
+
+
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+class Kinds(Dict[str, str]):
+    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
+    of many members are there."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
+        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
+
+    def hold(self, value: Mapping[str, Json]) -> bool:
+        """Whether all members are as they must be."""
+        for name in self.needed:
+            if value.get(name) is None:
+                return False
+        for name, found in value.items():
+            if name in self.plain and found is not None and not fits(found, self.plain[name]):
+                return False
+        return True
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
+        """Raise the error: source, path and problem."""
+        # The path is made only here, as most values are as they must be.
+        path, found = self.path, self.value
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
+    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        known = list(names)
+        if not isinstance(self.value, str) or self.value not in known:
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
+        return self.value
+
+    # --- whole objects ---
+
+    def only(self: Self, names: Iterable[str]) -> Self:
+        """This, if it is an object without other members than those named."""
+        known = list(names)
+        for name in self.a("an object"):
+            if name not in known:
+                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
+        value = self.value
+        if not isinstance(value, dict):
+            self.expected("an object")
+        if isinstance(fields, Kinds) and fields.hold(value):
             return self
-        value = record.__dict__[self.name] = self.find(record)
-        return value
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:  # null is the same as none in a request
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
 
 
-def field_names(kind: type) -> Tuple[str, ...]:
-    """The names of a record's fields, in order."""
-    return kind._fields  # type: ignore[attr-defined, no-any-return]
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
 
 
-def made_record(kind: Type[Made]) -> Type[Made]:
-    """The class of records that a class describes by its annotations; its own values are defaults,
-    which all records share."""
-    names = tuple(getattr(kind, "__annotations__", ()))
-    attributes: Dict[str, Any] = dict(vars(kind))
-    del attributes["__dict__"], attributes["__weakref__"]
-    defaults = {name: attributes.pop(name) for name in names if name in attributes}
-    source = METHODS_OF_A_RECORD.format(
-        parameters=", ".join(name + "=None" * (name in defaults) for name in names),
-        assignments="; ".join(f"self.{name} = {name}" for name in names) or "pass",
-        values="".join(f"self.{name}, " for name in names),
-    )
-    exec(source, {}, attributes)
-    attributes["__init__"].__defaults__ = tuple(defaults.values())
-    attributes["_fields"] = attributes["__slots__"] = names
-    if any(isinstance(one, KeptValue) for one in attributes.values()):
-        attributes["__slots__"] += ("__dict__",)  # where these keep what they found
-    made: Any = type(kind.__name__, (Record,), attributes)
-    return made  # type: ignore[no-any-return]
+class Written(Node):
+    """A value that may have been read from a text; messages show it as it was `written`."""
 
+    __slots__ = ("written",)
 
-def changed_record(record: Made, **changes: Any) -> Made:
-    """The same record with other values of some fields."""
-    changed = type(record)(*record._values())  # type: ignore[attr-defined]
-    for name, value in changes.items():
-        setattr(changed, name, value)
-    return changed
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
 
-
-if TYPE_CHECKING:
-    # What type checkers know by heart.
-    from dataclasses import replace as replace
-    from functools import cached_property
-    from typing import dataclass_transform  # since Python 3.11
-
-    found_once = cached_property
-
-    @dataclass_transform(frozen_default=True)
-    def record(kind: Type[Made]) -> Type[Made]:
-        """The class of records that a class describes."""
-        ...
-else:
-    record, replace, found_once = made_record, changed_record, KeptValue
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
 
 
 # === values ==================================================================
@@ -1124,12 +1589,12 @@ class Recorded:
 
 @record
 class Broken:
-    """A stream that ends with an error after some events of its content; a whole answer is the
-    error alone."""
+    """A stream that ends with an error somewhere in its content; a whole answer is the error
+    alone."""
 
     content: Union[Reply, Recorded]
     failure: Failure
-    after: int
+    after: After
 
 
 Outcome = Union[Reply, Recorded, Failure, Broken]
@@ -1141,22 +1606,34 @@ Outcome = Union[Reply, Recorded, Failure, Broken]
 @record
 class Pace:
     """Seconds before the first event and between events, and how far a gap may stray (0.5: by
-    half), drawn from `seed`."""
+    half), drawn from `seed`.
+
+    `gaps` are the seconds after the first event, the second and so on, in place of `between`."""
 
     first: float = 0.0
     between: float = 0.0
     jitter: float = 0.0
     seed: str = ""
+    gaps: Tuple[float, ...] = ()
+
+
+@record
+class Keepalive:
+    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
+    what the provider sends."""
+
+    every: float
+    comment: Optional[str] = None
 
 
 @record
 class Fault:
-    """How an answer breaks: a fault's name, after how many events, and how likely.
+    """How an answer breaks: a fault's name, where in a stream, and how likely.
 
-    Without a number of events it is where the fault would have it."""
+    Without a place it is where the fault would have it."""
 
     kind: str
-    after: Optional[int] = None
+    after: Optional[After] = None
     probability: float = 1.0
 
 
@@ -1167,44 +1644,39 @@ class Plan:
     split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
     coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
     eol: str = ""  # line ends of an event stream
-    comments: bool = False  # before each of its events
+    comments: Optional[str] = None  # before each of its events
     no_space: bool = False  # after its field names
     chunk_extensions: bool = False
     trailers: bool = False
     gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
+    chunked: bool = False  # a whole body, too
+    close: bool = False  # the connection, with the answer
 
 
 @record
 class Delivery:
     """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
-    (auto, always, never), headers that replace the server's own (None removes one), whether a test
-    releases each event after the first, how it is cut on the wire, and how it breaks."""
+    (auto, always, never), headers that replace the server's own (None removes one), where a gate
+    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
+    is sent while it waits."""
 
     delay: float = 0.0
     pace: Optional[Pace] = None
     gzip: str = "auto"
     headers: Tuple[Tuple[str, Optional[str]], ...] = ()
-    gate: bool = False
+    gate: Optional[After] = None
     plan: Plan = Plan()
     fault: Optional[Fault] = None
-
-
-@record
-class Hold:
-    """A place in a stream that is passed only when its gate lets it."""
-
-
-class Breath:
-    """A place in what takes long to make, at which others have their turn."""
-
-
-Frame = Union[bytes, Hold, Breath]
+    keepalive: Optional[Keepalive] = None
 
 
 @record
 class Response:
     """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
-    Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
+    Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked.
+
+    `ping` is what keeps the stream alive, with %d for a number among its events, or nothing;
+    `is_piece` tells which frames hold content, where a place in the stream is counted by them."""
 
     status: int
     headers: Headers
@@ -1213,339 +1685,8 @@ class Response:
     twin: Optional[bytes] = None
     may_gzip: bool = True
     delivery: Delivery = Delivery()
-
-
-# === gates ===================================================================
-# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
-
-# May touch threading.
-
-
-class Gate:
-    """Lets as many events of a stream out as were released; `wake` is called for more."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.free = 0  # events that may go out
-        self.wake: Callable[[], None] = lambda: None
-
-    def release(self, events: int = 1) -> None:
-        """Let more events out."""
-        with self.lock:
-            self.free += events
-        self.wake()
-
-    def take(self) -> bool:
-        """Let one event out, if one more may go."""
-        with self.lock:
-            if not self.free:
-                return False
-            self.free -= 1
-            return True
-
-
-class Wanting(NamedTuple):
-    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
-    what comes next, which takes long, is done where it delays nobody."""
-
-    gate: Optional[Gate] = None
-    timeout: float = 0.0
-
-
-ASIDE = Wanting()
-Result = TypeVar("Result")
-Work = Generator[Wanting, None, Result]  # it yields what it waits for
-
-
-def done_here(work: Work[Result]) -> Result:
-    """Do all of some work in this thread, which waits where the work does."""
-    try:
-        while True:
-            wanting = next(work)
-            if wanting.gate:
-                wait_here(wanting.gate, wanting.timeout)
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
-
-
-def wait_here(gate: Gate, timeout: float) -> None:
-    """Wait in this thread until a gate opens, for so many seconds."""
-    opened = threading.Event()
-    gate.wake = opened.set
-    if not gate.take():
-        opened.wait(timeout)
-
-
-class Feed(Gate):
-    """A stream that somebody fills while it runs: what is put in goes out in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: Deque[Optional[bytes]] = deque()
-        self.size = 0  # bytes that wait
-        self.dropped = 0
-
-    def put(self, frame: Optional[bytes]) -> None:
-        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
-        past a bound."""
-        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
-            self.dropped += 1
-            return
-        self.size += len(frame or b"")
-        self.waiting.append(frame)
-        self.release()
-
-    def frames(self) -> Iterator[Frame]:
-        """A comment at once, then each frame as it is put in."""
-        yield b": live\n\n"
-        while True:
-            yield Hold()
-            frame = self.waiting.popleft()
-            if frame is None:
-                return
-            self.size -= len(frame)
-            if self.dropped:
-                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
-                frame = notice.encode() + frame
-                self.dropped = 0
-            yield frame
-
-
-# === node ====================================================================
-# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-
-# Pure.
-
-
-Self = TypeVar("Self", bound="Node")
-
-
-class Kinds(Dict[str, str]):
-    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
-    of many members are there."""
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(fields)
-        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
-        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
-
-    def hold(self, value: Mapping[str, Json]) -> bool:
-        """Whether all members are as they must be."""
-        for name in self.needed:
-            if value.get(name) is None:
-                return False
-        for name, found in value.items():
-            if name in self.plain and found is not None and not fits(found, self.plain[name]):
-                return False
-        return True
-
-
-class Node:
-    """A value, and the way to it from the whole that it lies in.
-
-    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
-    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
-    none, and else raises `error` with a message such as
-    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
-    """
-
-    __slots__ = ("value", "source", "parent", "key")
-    error: Type[WrongValue] = BadMock
-
-    def __init__(
-        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
-    ) -> None:
-        self.value, self.source, self.parent, self.key = value, source, parent, key
-
-    @property
-    def path(self) -> str:
-        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
-        if self.parent is None:
-            return ""
-        before = cast(str, self.parent.path)
-        if isinstance(self.key, int):
-            return f"{before}[{self.key}]"
-        return f"{before}.{self.key}" if before else self.key
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value."""
-        return self.value is MISSING
-
-    @property
-    def is_null(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-    def is_a(self, kind: str) -> bool:
-        """Whether the value is of one of the KINDS, `a string` and so on."""
-        return fits(self.value, kind)
-
-    # --- what is wrong ---
-
-    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
-        """Raise the error: source, path and problem."""
-        # The path is made only here, as most values are as they must be.
-        path, found = self.path, self.value
-        message = ": ".join(part for part in (self.source, path, problem) if part)
-        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
-
-    def missing(self, what: str) -> NoReturn:
-        """Raise the error of a value that must be there, and `what` it must be; null is none."""
-        self.replaced(MISSING).expected(what)
-
-    # --- what lies inside ---
-
-    def get(self: Self, key: str) -> Self:
-        """A member of an object; absent, too, where this is none."""
-        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
-        return type(self)(value, self.source, self, key)
-
-    def within(self: Self, *keys: str) -> Self:
-        """What lies inside nested objects."""
-        found = self
-        for key in keys:
-            found = found.get(key)
-        return found
-
-    def replaced(self: Self, value: Json) -> Self:
-        """Another value in the same place: what a text there holds, or stands for."""
-        return type(self)(value, self.source, self.parent, self.key)
-
-    def items(self: Self) -> List[Self]:
-        """The items of an array; none where there is no value."""
-        if self.is_absent:
-            return []
-        if not isinstance(self.value, list):
-            self.expected("an array")
-        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
-
-    def objects(self: Self) -> Iterator[Self]:
-        """The items of an array, each of which must be an object."""
-        for item in self.items():
-            item.a("an object")
-            yield item
-
-    def members(self: Self) -> Iterator[Tuple[str, Self]]:
-        """The members of an object with their names; none where there is no value."""
-        for name in self.a("an object", {}):
-            yield name, self.get(name)
-
-    # --- plain values ---
-
-    def a(self, kind: str, default: Json = MISSING) -> Any:
-        """The value, if it is of one of the KINDS."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind):
-            self.expected(kind)
-        return self.value
-
-    def text(self, default: Json = MISSING) -> Any:
-        """A string."""
-        return self.a("a string", default)
-
-    def flag(self, default: bool) -> bool:
-        """True or false."""
-        return cast(bool, self.a("a boolean", default))
-
-    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
-        """A whole number from `least` to `most`; `what` says so in words."""
-        return self.number(what, least, most, default, "an integer")
-
-    def number(
-        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
-    ) -> Any:
-        """A number from `least` to `most`; `what` says so in words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind) or not least <= self.value <= most:
-            self.expected(what)
-        return self.value
-
-    def seconds(self, default: Json = MISSING) -> float:
-        """A pause from 0 to an hour."""
-        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
-
-    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
-        """One of some words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        known = list(names)
-        if not isinstance(self.value, str) or self.value not in known:
-            # Nobody meant one of the words by a number or an object.
-            word = ""
-            if isinstance(self.value, str):
-                word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
-        return self.value
-
-    # --- whole objects ---
-
-    def only(self: Self, names: Iterable[str]) -> Self:
-        """This, if it is an object without other members than those named."""
-        known = list(names)
-        for name in self.a("an object"):
-            if name not in known:
-                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
-        return self
-
-    def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
-        the member must be there."""
-        value = self.value
-        if not isinstance(value, dict):
-            self.expected("an object")
-        if isinstance(fields, Kinds) and fields.hold(value):
-            return self
-        for name, kind in fields.items():
-            found = value.get(name)
-            if found is None:  # null is the same as none in a request
-                if kind[-1] == "!":
-                    self.get(name).expected(kind[:-1])
-            elif not fits(found, kind.rstrip("!")):
-                self.get(name).expected(kind.rstrip("!"))
-        return self
-
-
-class Field(Node):
-    """A value in the body of a request, where null is the same as none."""
-
-    __slots__ = ()
-    error = BadField
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-
-class Written(Node):
-    """A value that may have been read from a text; messages show it as it was `written`."""
-
-    __slots__ = ("written",)
-
-    def __init__(
-        self,
-        value: Json,
-        source: str = "",
-        parent: Any = None,
-        key: Union[str, int] = "",
-        written: Json = MISSING,
-    ) -> None:
-        super().__init__(value, source, parent, key)
-        self.written = written
-        if written is MISSING:
-            self.written = value
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
+    ping: bytes = b""
+    is_piece: Callable[[Any], bool] = bool
 
 
 # === formats/message_content =================================================
@@ -1804,6 +1945,14 @@ def anthropic_deltas(call: Call, run: Run) -> Iterator[Tuple[Dict[str, Json], Te
 # May touch struct and zlib.
 
 
+def read_data(text: str) -> Json:
+    """The JSON value of an event's data, or the text itself if it is none, such as [DONE]."""
+    try:
+        return parse_json(utf8(text))
+    except ValueError:
+        return text
+
+
 class SSE:
     """Server-sent events: `eol` ends each line, an empty line each event."""
 
@@ -1860,15 +2009,23 @@ class SSE:
     @classmethod
     def data(cls, frame: bytes) -> str:
         """The data of one frame: its `data` fields joined with newlines."""
-        values = []
+        return "\n".join(value for name, value in cls.fields(frame) if name == "data")
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Tuple[str, Json]:
+        """The name of the event in a frame, and the value of its data."""
+        names = [value for name, value in cls.fields(frame) if name == "event"]
+        return "".join(names[-1:]), read_data(cls.data(frame))
+
+    @staticmethod
+    def fields(frame: bytes) -> Iterator[Tuple[str, str]]:
+        """The fields of one frame, in order; a comment is one without a name."""
         for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
             name, _, value = line.partition(":")
             # One leading space is no part of the value (3.1).
             if value.startswith(" "):
                 value = value[1:]
-            if name == "data":
-                values.append(value)
-        return "\n".join(values)
+            yield name, value
 
 
 class JsonArray:
@@ -1896,6 +2053,14 @@ class JsonArray:
         return frame[: len(frame) // 2] + b"\n"
 
     @staticmethod
+    def decoded(frame: bytes) -> Tuple[str, Json]:
+        """The element in a frame, which has no name."""
+        text = frame.decode("utf-8", "replace").strip()
+        if text[:1] in ("[", ","):
+            text = text[1:]
+        return "", read_data(text)
+
+    @staticmethod
     def split(data: bytes) -> List[Json]:
         """The elements of such a stream."""
         return cast(List[Json], parse_json(data))
@@ -1920,6 +2085,11 @@ class NDJSON:
     def tear(frame: bytes) -> bytes:
         """The same line, cut off in the middle."""
         return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def decoded(frame: bytes) -> Tuple[str, Json]:
+        """The value in a line, which has no name."""
+        return "", read_data(frame.decode("utf-8", "replace").strip())
 
     @staticmethod
     def split(data: bytes) -> List[Json]:
@@ -2001,6 +2171,15 @@ class EventStream:
         """The same message, in order but for its payload, whose JSON is cut off in the middle."""
         headers, payload = cls.split(frame)[0]
         return cls.message(cls.packed(tuple(headers.items())), payload[: len(payload) // 2])
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Tuple[str, Json]:
+        """The name of an event and its payload; nothing of what is no message."""
+        try:
+            headers, payload = cls.split(frame)[0]
+        except (ValueError, IndexError):
+            return "", ""
+        return headers.get(":event-type", ""), read_data(payload.decode("utf-8", "replace"))
 
     @staticmethod
     def headers(data: bytes) -> Dict[str, str]:
@@ -2123,6 +2302,66 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
     return key.strip()
 
 
+# === formats/shapes ==========================================================
+# Small shapes that several formats share.  Pure.
+
+
+def present(**members: Json) -> Dict[str, Json]:
+    """The members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def texts_of(texts: Field) -> List[str]:
+    """An array of strings; BadField for anything else in it."""
+    return [item.text() for item in texts.items()]
+
+
+def stop_of(reply: Reply) -> str:
+    """Why an answer stopped, where a refusal is text that a filter stopped."""
+    # These formats have no field for a refusal.
+    if reply.stop == "stop" and reply.text(Refusal) is not None:
+        return "content_filter"
+    return reply.stop
+
+
+def said_stop(words: Mapping[str, str], stop: str) -> str:
+    """A provider's word for why an answer stopped; one of its own is said as it is."""
+    return words.get(stop, stop)
+
+
+def packed_floats(vector: Sequence[float]) -> str:
+    """A vector in base64 of little-endian float32."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+# Members that say what a piece is, and nothing that could be passed on.
+MUTE_MEMBERS = frozenset(
+    (
+        *("type", "role", "index", "id", "thought", "thoughtSignature", "signature"),
+        *("finish_reason", "stop_reason"),
+    )
+)
+
+
+def has_words(value: Json) -> bool:
+    """Whether there is something to pass on in a piece of an answer: text, or a tool's name."""
+    if isinstance(value, dict):
+        return any(has_words(value[key]) for key in value if key not in MUTE_MEMBERS)
+    if isinstance(value, list):
+        return any(map(has_words, value))
+    return bool(value)
+
+
+def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+    """Recorded values as events whose names are their types."""
+    for value in values:
+        name = within(value, "type")
+        # What has no type is no event of the API, and passes as it is; nor is what is none.
+        if not isinstance(name, str) or not name.isprintable():
+            name = ""
+        yield name, value
+
+
 # === formats/base ============================================================
 # What all wire formats share: one class an API; a dialect is a subclass whose differences are
 # data. Defining a class registers it.  Pure: no socket, clock, file or lock.
@@ -2193,6 +2432,9 @@ class WireFormat:
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
+    # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
+    # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
+    ping = b": keep-alive\n\n"
     most_inputs = MOST_INPUTS
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
@@ -2295,6 +2537,11 @@ class WireFormat:
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Recorded JSON values as events, completed with what ends every stream of this API."""
         return (("", value) for value in values)
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """Whether an event of a stream says something of the answer itself, and not only that it
+        begins, goes on or ends."""
+        return value != "[DONE]" and has_words(value)
 
     def adapted(self, call: Call, body: bytes) -> bytes:
         """A recorded body in the encoding that this request asks for."""
@@ -2446,48 +2693,6 @@ def location(path: str) -> List[Union[str, int]]:
         else:
             steps.append(name)
     return steps
-
-
-# === formats/shapes ==========================================================
-# Small shapes that several formats share.  Pure.
-
-
-def present(**members: Json) -> Dict[str, Json]:
-    """The members that are not None."""
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def texts_of(texts: Field) -> List[str]:
-    """An array of strings; BadField for anything else in it."""
-    return [item.text() for item in texts.items()]
-
-
-def stop_of(reply: Reply) -> str:
-    """Why an answer stopped, where a refusal is text that a filter stopped."""
-    # These formats have no field for a refusal.
-    if reply.stop == "stop" and reply.text(Refusal) is not None:
-        return "content_filter"
-    return reply.stop
-
-
-def said_stop(words: Mapping[str, str], stop: str) -> str:
-    """A provider's word for why an answer stopped; one of its own is said as it is."""
-    return words.get(stop, stop)
-
-
-def packed_floats(vector: Sequence[float]) -> str:
-    """A vector in base64 of little-endian float32."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-
-
-def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-    """Recorded values as events whose names are their types."""
-    for value in values:
-        name = within(value, "type")
-        # What has no type is no event of the API, and passes as it is; nor is what is none.
-        if not isinstance(name, str) or not name.isprintable():
-            name = ""
-        yield name, value
 
 
 # === formats/anthropic =======================================================
@@ -2711,6 +2916,8 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
+    # As it comes of its own accord (section 9, recorded).
+    ping = b'event: ping\ndata: {"type": "ping"}\n\n'
     prefix = "msg_01"
 
     def message(
@@ -2775,6 +2982,13 @@ class AnthropicMessages(AnthropicRequest):
                 was_pinged = True
                 # Unlike the others it has a space, and no padding (recorded).
                 yield "ping", '{"type": "ping"}'
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta of a block, or a block that comes whole."""
+        kind, block = within(value, "type"), within(value, "content_block")
+        if kind == "content_block_start":
+            return bool(within(block, "data") or within(block, "content"))
+        return kind == "content_block_delta" and has_words(within(value, "delta"))
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`."""
@@ -3229,6 +3443,10 @@ class OpenAICompletions(CompletionRequest):
                 "usage": self.usage(reply),
             }
         )
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A text."""
+        return any(within(choice, "text") for choice in within(value, "choices") or ())
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""
@@ -3924,6 +4142,11 @@ class OpenAIChat(ChatCompletion):
             }
         )
 
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta that holds more than the role."""
+        choices = within(value, "choices") or ()
+        return any(has_words(within(choice, "delta")) for choice in choices)
+
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """`chat.completion.chunk` objects, then `[DONE]`."""
         numbers = itertools.count()
@@ -4455,12 +4678,18 @@ def response_usage(usage: Usage) -> Dict[str, Json]:
     }
 
 
+# Items of which everything comes in deltas.
+STREAMED_ITEMS = ("message", "reasoning", "function_call", "custom_tool_call")
+
+
 class OpenAIResponses(ResponsesRequest):
     """The Responses API."""
 
     routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    # Reported by the SDKs' users since 2026, and documented nowhere; it is numbered as all events.
+    ping = b'event: keepalive\ndata: {"type":"keepalive","sequence_number":%d}\n\n'
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -4522,6 +4751,13 @@ class OpenAIResponses(ResponsesRequest):
         for run in walk(reply):
             yield from item_events(call, run, ended["output"][run.index])
         yield f"response.{ended['status']}", {"response": ended}, ONE
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta, a picture so far, or an item that has none of them and is done."""
+        kind = str(within(value, "type"))
+        if kind == "response.output_item.done":
+            return within(value, "item", "type") not in STREAMED_ITEMS
+        return kind.endswith(".partial_image") or bool(within(value, "delta"))
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`, nested: the SDKs raise on that form only (5.5, verified)."""
@@ -4684,6 +4920,7 @@ class Bedrock(WireFormat):
     # Compact, keys sorted, no line end (section 10).
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
+    ping = b""  # Claude's are left out there (10.1), and there are no others
     bad_json = "Unable to parse the request body as JSON: {}"
 
     def framing(self, call: Call) -> Framing:
@@ -4948,6 +5185,12 @@ class BedrockConverse(ConverseRequest):
             for text, number in zip(texts, numbers):
                 yield name, stencil.filled(text, bedrock_padding(call, number))
 
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta of a block."""
+        if name == "contentBlockDelta":
+            return has_words(within(value, "delta"))
+        return has_words(within(value, "contentBlockDelta", "delta"))
+
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is
         in them."""
@@ -5056,6 +5299,19 @@ class BedrockInvoke(Bedrock):
         for number, value in enumerate(values):
             yield chunk_event(value, bedrock_padding(call, number))
 
+    def is_content(self, name: str, value: Json) -> bool:
+        """Whether the maker's event is, in its chunk."""
+        data = str(within(value, "bytes") or "")
+        try:
+            inside = parse_json(base64.b64decode(data))
+        except ValueError:
+            return False
+        return self.makes_content(inside)
+
+    def makes_content(self, inside: Json) -> bool:
+        """Whether an event of the maker is content."""
+        return super().is_content("", inside)
+
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """The maker's events."""
         for value in values:
@@ -5116,6 +5372,12 @@ class BedrockOther(BedrockInvoke):
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
     speaks = frozenset()  # nothing: the shape of an answer is not known
+    # Where the makers have their texts: Llama, Titan, Mistral and Jamba, old Claude and Cohere.
+    texts = ("generation", "outputText", "outputs", "choices", "completion", "text")
+
+    def makes_content(self, inside: Json) -> bool:
+        """A text, wherever the maker has it."""
+        return any(has_words(within(inside, key)) for key in self.texts)
 
     def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""
@@ -5469,6 +5731,11 @@ class CohereChat(Cohere):
         yield "message-end", {"type": "message-end", "delta": end}
         yield "", "[DONE]"  # without a name, as the only one
 
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta of the text, of a thought, of the plan or of a tool's arguments."""
+        kind = str(within(value, "type"))
+        return kind.endswith("-delta") and has_words(within(value, "delta"))
+
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The end of the message, with the error in it."""
         end = {"error": failure.message, "finish_reason": "ERROR"}
@@ -5753,6 +6020,7 @@ class Gemini(WireFormat):
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     json_type = "application/json; charset=UTF-8"
+    ping = b""  # none was seen, and genai-py breaks on a comment (3.2, 3.3)
     always_details = False  # whether an error without details has an empty array of them
     service = "generativelanguage.googleapis.com"
     bad_json = "Invalid JSON payload received. {}."
@@ -6226,6 +6494,11 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         del response["candidates"]
         return {"promptFeedback": {"blockReason": "SAFETY"}, **response}
 
+    def is_content(self, name: str, value: Json) -> bool:
+        """A part that holds more than a signature."""
+        candidates = within(value, "candidates") or ()
+        return any(has_words(within(one, "content", "parts")) for one in candidates)
+
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A GenerateContentResponse a piece and choice, with the tokens spent so far."""
         if is_blocked_prompt(reply):
@@ -6617,6 +6890,7 @@ class GoogleCompatible(Gemini):
     json_type = "application/json"
     bad_json = OpenAI.bad_json
     too_many = ""
+    ping = OpenAI.ping
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
@@ -7069,6 +7343,7 @@ class Ollama(WireFormat):
     no_body = "missing request body"
     json_type = "application/json; charset=utf-8"
     stream_type = "application/x-ndjson"
+    ping = b""  # there are none, and its client breaks on an empty line (section 13, verified)
     errors = OLLAMA_ERRORS
     fields: Mapping[str, str] = {
         "model": "a string!",
@@ -7115,6 +7390,11 @@ class OllamaAnswer(Ollama):
         """Yes, unless `stream` is false."""
         # Absent means yes, unlike everywhere else (2.2).
         return body.value.get("stream") is not False
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """What `spoken` gives, and not only counts."""
+        said = ("message", "response", "thinking")
+        return any(has_words(within(value, key)) for key in said)
 
     def spoken(
         self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
@@ -8936,7 +9216,7 @@ class Answer:
     status: int
     delivery: Delivery
     failure: Optional[Failure] = None  # what breaks its stream off
-    after_events: int = 0
+    after: Optional[After] = None  # where
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why this answer can't be given to this call, if it can't."""
@@ -8968,9 +9248,9 @@ class Answer:
             content = self.form.reply(call, groups)
         else:
             content = self.form
-        if self.failure is None:
+        if self.failure is None or self.after is None:
             return content
-        return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
+        return Broken(content, filled_failure(self.failure, call, groups), self.after)
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
@@ -9111,12 +9391,70 @@ def new_gzip(body: bytes) -> bytes:
 known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
+# === steps ===================================================================
+# Steps: what happens on the socket, as values.  Touch nothing.
+
+
+@record
+class Send:
+    """Bytes that go out in one write, `head` of them before the body.
+
+    `ends` says where in them events of a stream end, and `last` that the stream does.  What is
+    `alone` is joined with nothing that is due at the same moment."""
+
+    data: bytes
+    ends: Tuple[int, ...] = ()
+    head: int = 0
+    last: bool = False
+    alone: bool = False
+
+
+@record
+class Wait:
+    """Seconds until the next step is due, counted from when this one was."""
+
+    seconds: float
+
+
+@record
+class Hang:
+    """Nothing more, until the client leaves, or for so many seconds."""
+
+    seconds: Optional[float] = None
+
+
+@record
+class Cut:
+    """The answer ends here, before its end.
+
+    `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+
+    how: str
+
+
+Step = Union[Send, Wait, Hold, Breath, Mark, Hang, Cut]
+
+
+@record
+class Exchange:
+    """What the connection and the request say about how a response is written.
+
+    `coding` is identity, gzip, or smaller: gzip where that is smaller."""
+
+    minor: int = 1
+    keep_alive: bool = True
+    head_only: bool = False
+    coding: str = "identity"
+    extra: Headers = ()  # headers of this one response: its date and id
+
+
 # === plans ===================================================================
 # Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
 
 # May touch zlib.
 
 
+USUAL_COMMENT = "comment"
 WIRE_PLANS: Mapping[str, Plan] = {
     "whole": Plan(coalesce=1_000_000),
     "event": Plan(coalesce=1),
@@ -9125,7 +9463,7 @@ WIRE_PLANS: Mapping[str, Plan] = {
     "eol": Plan(split="eol"),
     "crlf": Plan(eol="\r\n"),
     "cr": Plan(eol="\r"),
-    "comments": Plan(comments=True),
+    "comments": Plan(comments=USUAL_COMMENT),
     "no_space": Plan(no_space=True),
     "extensions": Plan(chunk_extensions=True),
     "trailers": Plan(trailers=True),
@@ -9133,6 +9471,8 @@ WIRE_PLANS: Mapping[str, Plan] = {
     "gzip-block": Plan(gzip="block"),
     "gzip-members": Plan(gzip="members"),
     "coalesce": Plan(coalesce=3),
+    "chunked": Plan(chunked=True),
+    "close": Plan(close=True),
 }
 
 
@@ -9147,7 +9487,7 @@ FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
-    if not (plan.eol or plan.comments or plan.no_space):
+    if not (plan.eol or plan.no_space or plan.comments is not None):
         return frames
     changed = (relined_event(frame, plan) for frame in frames)
     if isinstance(frames, tuple):
@@ -9157,24 +9497,35 @@ def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
 
 def relined_event(frame: bytes, plan: Plan) -> bytes:
     """The same event with other line ends, a comment before it, or no space after field names."""
+    if plan.comments is not None:
+        frame = comment(plan.comments, line_end(frame)) + frame
     eol = plan.eol.encode()
-    if not eol:
-        first = LINE_END.search(frame)
-        eol = first.group() if first else b"\n"
-    if plan.eol:
+    if eol:
         frame = LINE_END.sub(b"\n", frame)
     if plan.no_space:
         frame = FIELD_SPACE.sub(rb"\1:", frame)
-    if plan.eol:
+    if eol:
         frame = LINE_END.sub(eol, frame)
-    if plan.comments:
-        frame = b": comment" + eol * 2 + frame
     return frame
+
+
+def line_end(frame: bytes) -> bytes:
+    """How lines end in an event."""
+    first = LINE_END.search(frame)
+    if first:
+        return first.group()
+    return b"\n"
+
+
+def comment(text: str, eol: bytes) -> bytes:
+    """A comment of an event stream, a line of it for each line of a text; readers pass over it."""
+    lines = [b":" + b" " * bool(line) + line for line in LINE_END.split(utf8(text))]
+    return eol.join([*lines, b"", b""])
 
 
 # --- events a write ---
 
-Group = Tuple[Frame, int]  # bytes, and how many events lie in them
+Group = Tuple[Union[Frame, Wait, Hang], int]  # bytes, and how many events lie in them
 BREATHS = 64  # frames after which others have their turn
 GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
 
@@ -9192,7 +9543,8 @@ def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
         if isinstance(frame, bytes):
             held.append(frame)
             size += len(frame)
-        if held and (isinstance(frame, Hold) or len(held) >= most or size > GROUP_SIZE):
+        ends = isinstance(frame, (Hold, Mark)) or len(held) >= most or size > GROUP_SIZE
+        if held and ends:
             yield b"".join(held), len(held)
             held = []
             size = 0
@@ -9216,33 +9568,36 @@ def gzip_body(body: bytes, mode: str) -> bytes:
 
 
 def gzip_groups(
-    groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None
+    groups: Iterable[Group], mode: str = "event", is_honest: bool = True
 ) -> Iterator[Group]:
     """Groups as gzip, whose trailer is a group without events.
 
     Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
-    own (`members`).  After `honest` events it is gzip no more, and has no trailer."""
+    own (`members`).  If it is not honest, it is gzip up to a mark alone, and has no trailer."""
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = seen = 0  # events in zlib's buffer, and all so far
-    for frame, events in groups:
+    waiting = 0  # events in zlib's buffer
+    rest = iter(groups)
+    for frame, events in rest:
+        if isinstance(frame, Mark) and waiting:  # what is before the mark is sent before it
+            yield packer.flush(zlib.Z_SYNC_FLUSH), waiting
+            waiting = 0
+        if isinstance(frame, Mark) and not is_honest:
+            break
         if not isinstance(frame, bytes):
             yield frame, 0
             continue
-        if honest is not None and seen + events > honest:
-            yield frame, events
-            continue
-        seen += events
         waiting += events
         data = new_gzip(frame) if mode == "members" else packer.compress(frame)
-        if mode == "event":
+        if mode == "event" or (mode == "block" and not events):
             # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
             # reads the stream sees nothing (zlib manual, deflate()).
             data += packer.flush(zlib.Z_SYNC_FLUSH)
         if data:
             yield data, waiting
             waiting = 0
-    if mode != "members" and honest is None:
+    if mode != "members" and is_honest:
         yield packer.flush(), waiting
+    yield from rest
 
 
 # --- bytes a write, and chunks ---
@@ -9280,61 +9635,6 @@ def chunk(data: bytes, plan: Plan) -> bytes:
     if data or not plan.trailers:
         return b"%b\r\n%b\r\n" % (size, data)
     return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])
-
-
-# === steps ===================================================================
-# Steps: what happens on the socket, as values.  Touch nothing.
-
-
-@record
-class Send:
-    """Bytes that go out in one write, `head` of them before the body.
-
-    `ends` says where in them events of a stream end, and `last` that the stream does.  What is
-    `alone` is joined with nothing that is due at the same moment."""
-
-    data: bytes
-    ends: Tuple[int, ...] = ()
-    head: int = 0
-    last: bool = False
-    alone: bool = False
-
-
-@record
-class Wait:
-    """Seconds until the next step is due, counted from when this one was."""
-
-    seconds: float
-
-
-@record
-class Hang:
-    """Nothing more, until the client leaves."""
-
-
-@record
-class Cut:
-    """The answer ends here, before its end.
-
-    `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
-
-    how: str
-
-
-Step = Union[Send, Wait, Hold, Breath, Hang, Cut]
-
-
-@record
-class Exchange:
-    """What the connection and the request say about how a response is written.
-
-    `coding` is identity, gzip, or smaller: gzip where that is smaller."""
-
-    minor: int = 1
-    keep_alive: bool = True
-    head_only: bool = False
-    coding: str = "identity"
-    extra: Headers = ()  # headers of this one response: its date and id
 
 
 # === faults ==================================================================
@@ -9382,6 +9682,47 @@ def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> 
     return FAULTS[fault.kind][1](intact, fault, *context)
 
 
+# --- where ---
+
+AT_THE_END = ("reset", "close", "hang", "garbage")  # faults that may come behind the last event
+
+
+def place_of_fault(
+    fault: Optional[Fault], frames: Iterable[Frame], is_piece: Callable[[Any], bool]
+) -> Iterable[Frame]:
+    """The frames of a stream, marked where its fault comes, if that is not before all of it."""
+    if fault is None or breaks(fault, "content"):
+        return frames
+    if fault.after is not None:
+        return marked(frames, fault.after, is_piece, fault.kind not in AT_THE_END)
+    if fault.kind == "truncate":
+        return halved(frames)
+    return frames
+
+
+def halved(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames of a stream, marked in the middle; of a long one in the middle of its beginning,
+    for all of that is made before any of it is sent."""
+    begun: List[Frame] = []
+    places: List[int] = []
+    rest = iter(frames)
+    for frame in rest:
+        if isinstance(frame, bytes):
+            places.append(len(begun))
+        begun.append(frame)
+        if len(begun) % BREATHS == 0:
+            yield Breath()
+        if len(places) == MOST_COUNTED:
+            break
+    middle = len(begun)
+    if places:
+        middle = places[len(places) // 2]
+    yield from begun[:middle]
+    yield Mark()
+    yield from begun[middle:]
+    yield from rest
+
+
 # --- over steps ---
 
 
@@ -9390,46 +9731,39 @@ def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> 
 Ending = Optional[bytes]
 
 
-def is_whole(step: Send) -> bool:
-    """Whether head and body of a whole answer are in one write."""
-    return 0 < step.head < len(step.data)
-
-
-def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
-    """The steps up to so many events.
-
-    None at all without a number, or for a whole answer, which has no events."""
-    if after is None:
+def steps_until(steps: Iterable[Step], fault: Fault) -> Iterator[Step]:
+    """The steps up to the mark of a fault; none at all if it has no place."""
+    if fault.after is None:
         return
-    sent = 0
+    yield from steps_to_mark(steps)
+
+
+def steps_to_mark(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps up to a mark."""
     for step in steps:
-        if isinstance(step, Send):
-            if step.last or is_whole(step):
-                return
-            sent += len(step.ends)
-            if step.ends and sent > after:
-                return
+        if isinstance(step, Mark):
+            return
         yield step
 
 
 @a_fault("reset")
 def resetting(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The connection is reset."""
-    yield from steps_until(steps, fault.after)
+    yield from steps_until(steps, fault)
     yield Cut("reset")
 
 
 @a_fault("close")
 def closing(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The connection is closed, in a stream without the last chunk."""
-    yield from steps_until(steps, fault.after)
+    yield from steps_until(steps, fault)
     yield Cut("close")
 
 
 @a_fault("hang")
 def hanging(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """Nothing more comes, until the client leaves."""
-    yield from steps_until(steps, fault.after)
+    """Nothing more comes, until the client leaves, but for what keeps a stream alive."""
+    yield from steps_until(steps, fault)
     yield Hang()
 
 
@@ -9437,28 +9771,13 @@ def hanging(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Ste
 def truncating(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Of a whole answer half of the bytes that it promised; of a stream half of its events.
 
-    A stream, of which `after` may say how many events, ends cleanly, only without the provider's
-    last events."""
+    A stream, of which `after` may say where, ends cleanly, only without the provider's last
+    events."""
     if ending is None:
         yield from half_of(steps)
         yield Cut("close")
         return
-    after = fault.after
-    steps = iter(steps)
-    if after is None:
-        begun: List[Step] = []
-        events = 0
-        for step in steps:
-            begun.append(step)
-            if isinstance(step, Send):
-                events += len(step.ends)
-            if len(begun) % BREATHS == 0:  # all of this is made before any of it is sent
-                yield Breath()
-            if events >= MOST_COUNTED:
-                break
-        after = events // 2
-        steps = itertools.chain(begun, steps)
-    yield from steps_until(steps, after)
+    yield from steps_to_mark(steps)
     if not ending:
         yield Cut("close")
         return
@@ -9467,7 +9786,7 @@ def truncating(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[
 
 
 def half_of(steps: Iterable[Step]) -> Iterator[Step]:
-    """The head of a whole answer and half of its body, in one write."""
+    """The head of a whole answer and half of its body, or what is before a mark, in one write."""
     data = bytearray()
     head = 0
     for number, step in enumerate(steps, 1):
@@ -9476,6 +9795,9 @@ def half_of(steps: Iterable[Step]) -> Iterator[Step]:
         elif isinstance(step, Send):
             data += step.data
             head += step.head
+        elif isinstance(step, Mark):
+            yield Send(bytes(data), head=head)
+            return
         if number % BREATHS == 0:  # a plan may cut it into millions
             yield Breath()
     yield Send(bytes(data[: head + (len(data) - head) // 2]), head=head)
@@ -9488,51 +9810,63 @@ def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) ->
     `tear` is how the stream's framing does that to a frame."""
     if response.frames is None:
         return replace(response, body=response.body[: len(response.body) // 2], twin=None)
-    rest = (frame for frame in response.frames if isinstance(frame, bytes))
-    frames = list(itertools.islice(rest, MOST_COUNTED))
-    at = fault.after
-    if at is None:
-        at = len(frames) // 2
-    following = next(rest, None)
-    if following is not None:
-        return replace(response, frames=torn(itertools.chain(frames, [following], rest), at, tear))
-    return replace(response, frames=tuple(torn(frames, at, tear)))
+    frames: Iterable[Frame]
+    if fault.after is None:
+        frames = halved(response.frames)
+    else:
+        frames = marked(response.frames, fault.after, response.is_piece, leaves_one=True)
+    return replace(response, frames=torn(frames, tear))
 
 
-def torn(frames: Iterable[bytes], at: int, tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    """The same frames, the one at `at` torn."""
-    for number, frame in enumerate(frames):
-        if number == at:
-            frame = tear(frame)
-        yield frame
+def torn(frames: Iterable[Frame], tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The same frames, the one behind the mark torn."""
+    is_next = False
+    for frame in frames:
+        if isinstance(frame, bytes) and is_next:
+            yield tear(frame)
+            is_next = False
+        elif isinstance(frame, bytes):
+            yield frame
+        elif isinstance(frame, Mark):
+            is_next = True
 
 
 @a_fault("garbage")
 def garbling(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Bytes that are no HTTP, then the end of the connection."""
-    yield from steps_until(steps, fault.after)
+    yield from steps_until(steps, fault)
     yield Send(GARBAGE)
     yield Cut("close")
 
 
 @a_fault("bad_gzip", "coding")
-def dishonest(groups: Iterable[Group], fault: Fault) -> Iterator[Group]:
-    """Events that say they are gzip, and after so many are not."""
-    return gzip_groups(groups, honest=fault.after or 0)
+def dishonest(groups: Iterable[Group], fault: Fault) -> Iterable[Group]:
+    """Events that say they are gzip, and behind their mark are not."""
+    if fault.after is None:
+        return groups
+    return gzip_groups(groups, is_honest=False)
 
 
 @a_fault("drip")
 def dripping(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """The same bytes, one a write."""
+    """The same bytes, one a write; in a stream behind its mark."""
+    drips = fault.after is None
     for step in steps:
-        if not isinstance(step, Send):
+        if isinstance(step, Mark):
+            drips = True
+        elif isinstance(step, Send) and drips:
+            yield from drops(step)
+        else:
             yield step
-            continue
-        last = len(step.data) - 1
-        for at in range(len(step.data)):
-            ends = tuple([1 for end in step.ends if end == at + 1])
-            in_head = int(at < step.head)
-            yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
+
+
+def drops(step: Send) -> Iterator[Step]:
+    """A write, a byte each."""
+    last = len(step.data) - 1
+    for at in range(len(step.data)):
+        ends = tuple([1 for end in step.ends if end == at + 1])
+        in_head = int(at < step.head)
+        yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
 
 
 # === mocks/delivery ==========================================================
@@ -9541,7 +9875,11 @@ def dripping(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[St
 
 FAULT_KEYS = ("fault", "probability")
 
-DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate")
+AFTER_KEYS = ("after_events", "after_pieces")  # of a fault, or an error
+
+DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive")
+
+MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
 
 GZIP_CHOICES = ("auto", "always", "never")
 
@@ -9556,7 +9894,13 @@ PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
     "gzip": ("event", "block", "members"),
 }
 
-PLAN_FLAGS = ("comments", "no_space", "chunk_extensions", "trailers")
+PLAN_FLAGS = ("no_space", "chunk_extensions", "trailers", "chunked", "close")
+
+# How headers that only the server sets are set all the same.
+INSTEAD: Mapping[str, str] = {
+    "connection": ' ("wire": "close" ends the connection, and says so)',
+    "transfer-encoding": ' ("wire": "chunked" sends a whole body in chunks)',
+}
 
 NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 
@@ -9564,23 +9908,28 @@ NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 def parse_delivery(response: Node) -> Delivery:
     """How a response travels."""
     # Most responses say nothing of it: thousands of them are read at start.
-    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS)):
+    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS)):
         return Delivery()
     return Delivery(
         response.get("delay").seconds(0),
         parse_pace(response.get("pace")),
         response.get("gzip").choice(GZIP_CHOICES, "auto"),
         parse_headers(response.get("headers")),
-        response.get("gate").flag(False),
+        parse_gate(response.get("gate")),
         parse_plan(response.get("wire")),
         parse_fault(response),
+        parse_keepalive(response.get("keepalive")),
     )
 
 
 def parse_pace(node: Node) -> Optional[Pace]:
-    """A pace: seconds between events, or an object."""
+    """A pace: seconds between events, a list of gaps, or an object."""
     if node.is_null:
         return None
+    if isinstance(node.value, list):
+        if not node.value:
+            node.fail("has no gap; the first is the one after the first event")
+        return Pace(gaps=tuple(gap.seconds() for gap in node.items()))
     if not isinstance(node.value, dict):
         return Pace(between=node.seconds())
     node.only(PACE_KEYS)
@@ -9593,13 +9942,27 @@ def parse_pace(node: Node) -> Optional[Pace]:
         # A token is an event.
         between = 1 / rate.number("a number, at least one an hour", 1 / 3600, 1e9)
     jitter = node.get("jitter").number("a share of the pause from 0 to 1", 0, 1, 0)
+    if jitter and not between:
+        node.get("jitter").fail("is a share of the pauses between events, and there are none")
     return Pace(node.get("first").seconds(0), between, float(jitter))
 
 
 def parse_headers(node: Node) -> Tuple[Tuple[str, Optional[str]], ...]:
-    """Response headers: text, numbers, or null for "leave it out"."""
+    """Response headers: text, numbers, a list of those for several lines, or null for "leave it
+    out"."""
     # A mock may even take out what the provider always sends.
-    return tuple((name, parse_header(name, value)) for name, value in node.members())
+    headers = []
+    for name, value in node.members():
+        if value.value == []:
+            value.fail("has no value; null leaves the header out")
+        lines = [value]
+        if isinstance(value.value, list):
+            lines = value.items()
+        for line in lines:
+            if line.value is None and line is not value:
+                line.expected("a string or a number")
+            headers.append((name, parse_header(name, line)))
+    return tuple(headers)
 
 
 def parse_header(name: str, node: Node) -> Optional[str]:
@@ -9607,11 +9970,12 @@ def parse_header(name: str, node: Node) -> Optional[str]:
     if not HEADER_NAME.fullmatch(name):
         node.fail("is not a header name")
     if name.lower() in FRAMING_HEADERS:
-        node.fail("is set by the server, because it must be true of what is sent")
+        instead = INSTEAD.get(name.lower(), "")
+        node.fail("is set by the server, because it must be true of what is sent" + instead)
     if node.value is None:
         return None
     if not node.is_a("a string") and not node.is_a("a number"):
-        node.expected("a string, a number or null")
+        node.expected("a string, a number, a list of those, or null")
     text = str(node.value)
     if NOT_IN_A_HEADER.search(text):
         node.fail("holds a character that no header can carry")
@@ -9630,7 +9994,19 @@ def parse_plan(node: Node) -> Plan:
     for key in PLAN_FLAGS:
         node.get(key).flag(False)
     node.get("coalesce").integer("a number of events", 1, math.inf, 0)
-    return Plan(**node.value)
+    comments = parse_comments(node.get("comments"))
+    return Plan(**{**node.value, "comments": comments})
+
+
+def parse_comments(node: Node) -> Optional[str]:
+    """A comment before each event: true for the usual one, or a text of one's own."""
+    if isinstance(node.value, str):
+        return node.value
+    if not node.is_absent and not node.is_a("a boolean"):
+        node.expected("true, false, or the text of the comment")
+    if node.flag(False):
+        return USUAL_COMMENT
+    return None
 
 
 def check_word(node: Node, words: Tuple[str, ...]) -> None:
@@ -9645,24 +10021,54 @@ def check_word(node: Node, words: Tuple[str, ...]) -> None:
     node.expected(what)
 
 
+def parse_gate(node: Node) -> Optional[After]:
+    """Where a gate begins: with the second event, or behind so many pieces of content."""
+    if node.is_absent or node.value is False:
+        return None
+    if node.value is True:
+        return After(1)
+    what = "true, or how many pieces of content go out at once, at least 1"
+    return After(node.integer(what, 1, MOST_COUNTED_ON), pieces=True)
+
+
+def parse_keepalive(node: Node) -> Optional[Keepalive]:
+    """What is sent while nothing else is."""
+    if node.is_null:
+        return None
+    node.only(("every", "comment"))
+    every = node.get("every").number("seconds from 0.001 to 3600", 0.001, 3600)
+    return Keepalive(float(every), node.get("comment").text(None))
+
+
 def parse_fault(response: Node) -> Optional[Fault]:
     """How a response breaks."""
     fault, probability = response.get("fault"), response.get("probability")
+    after = parse_after(response)
     if fault.is_absent:
         if not probability.is_absent:
             probability.fail('is how likely a fault is, but there is no "fault"')
+        if after and "error" not in response.value:
+            key = next(key for key in AFTER_KEYS if key in response.value)
+            problem = 'is when an error or a fault comes, but there is neither "error" nor "fault"'
+            response.get(key).fail(problem)
         return None
     kind = fault.choice(FAULTS)
-    after = None
-    if not response.get("after_events").is_absent:
-        after = parse_after(response)
-    return Fault(kind, after, float(probability.number("a number from 0 to 1", 0, 1, 1)))
+    share = float(probability.number("a number from 0 to 1", 0, 1, 1))
+    if not share:
+        probability.fail("is 0, so that the fault never comes; leave both out")
+    return Fault(kind, after, share)
 
 
-def parse_after(response: Node) -> int:
-    """After how many events something happens."""
-    after = response.get("after_events").integer("a number of events", 0, 999_999)
-    return cast(int, after)
+def parse_after(response: Node) -> Optional[After]:
+    """Where in a stream something happens: after so many events, or pieces of content."""
+    events, pieces = (response.get(key) for key in AFTER_KEYS)
+    if not pieces.is_absent:
+        if not events.is_absent:
+            pieces.fail('says where, and so does "after_events"; keep one')
+        return After(pieces.integer("a number of pieces of content", 0, MOST_COUNTED_ON), True)
+    if events.is_absent:
+        return None
+    return After(events.integer("a number of events", 0, MOST_COUNTED_ON))
 
 
 # === mocks/recordings ========================================================
@@ -9823,7 +10229,7 @@ MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone say
 
 RECORDED_KEYS = ("body", "events")
 
-ERROR_KEYS = ("error", "after_events")
+ERROR_KEYS = ("error", *AFTER_KEYS)
 
 COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
@@ -9877,7 +10283,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
 def is_broken_off(response: Node) -> bool:
     """Whether its error comes in mid-stream; a fault beside it has the events for itself."""
     spec = response.value
-    return "after_events" in spec and "error" in spec and "fault" not in spec
+    has_place = not spec.keys().isdisjoint(AFTER_KEYS)
+    return has_place and "error" in spec and "fault" not in spec
 
 
 def forms_of(response: Node) -> List[Tuple[str, ...]]:
@@ -9891,10 +10298,6 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
         if "error" in spec and not breaks_off:
             hint = '; with "after_events" the error comes in mid-stream'
         response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
-    if "after_events" in spec and not breaks_off and "fault" not in spec:
-        response.get("after_events").fail(
-            'is when an error or a fault comes, but there is neither "error" nor "fault"'
-        )
     return forms
 
 
@@ -10313,6 +10716,11 @@ class Answered:
         return self.response.frames is None or isinstance(self.response.frames, tuple)
 
     @property
+    def keeps_alive(self) -> bool:
+        """Whether the connection may live on behind it."""
+        return not self.response.delivery.plan.close
+
+    @property
     def weight(self) -> int:
         """About how many bytes of memory are free again once it is sent."""
         if self.is_there:
@@ -10427,13 +10835,14 @@ def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
 
 
 HEADER = "X-Mock-Response"
-TRAVEL_KEYS = frozenset((*DELIVERY_KEYS, *FAULT_KEYS, "after_events"))
+TRAVEL_KEYS = frozenset((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS))
 # The fields of a Delivery that keys of a response stand for, where they are called otherwise; what
 # belongs to a fault is part of it.
 DELIVERY_FIELDS: Mapping[str, str] = {
     "wire": "plan",
     "probability": "fault",
     "after_events": "fault",
+    "after_pieces": "fault",
 }
 
 
@@ -13146,6 +13555,8 @@ EMPTY_FRAME = 256  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
 MOST_REPEATED = 32 * 1024 * 1024
+DONE = "[DONE]"  # the data of the last event, where a provider has one for that
+NamedValue = Tuple[str, Json]  # a name and a value, text that is no JSON, or bytes of JSON
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
 
 
@@ -13261,15 +13672,41 @@ def streamed(
         frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
+    ping = b""
     if isinstance(framing, SSE):
         frames = relined(frames, delivery.plan)
+        if delivery.keepalive:
+            ping = ping_of(wire, framing, delivery.keepalive, delivery.plan)
     return Response(
         status,
         laid_over(headers, delivery.headers),
         frames=frames,
         may_gzip=framing.negotiated,
         delivery=delivery,
+        ping=ping,
+        is_piece=piece_of(wire, framing, delivery),
     )
+
+
+def ping_of(wire: WireFormat, framing: SSE, keepalive: Keepalive, plan: Plan) -> bytes:
+    """What keeps a stream alive, as its plan writes it; the text of one's own has no number."""
+    ping = wire.ping
+    if keepalive.comment is not None:
+        ping = comment(keepalive.comment, utf8(framing.eol)).replace(b"%", b"%%")
+    return relined_event(ping, replace(plan, comments=None))
+
+
+def piece_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> Callable[[bytes], bool]:
+    """What tells whether a frame holds a piece of content, if anything is counted by them."""
+    gate, fault = delivery.gate, delivery.fault
+    if (gate and gate.pieces) or (fault and fault.after and fault.after.pieces):
+        return functools.partial(is_piece, wire, framing)
+    return bool
+
+
+def is_piece(wire: WireFormat, framing: Framing, frame: bytes) -> bool:
+    """Whether a frame holds a piece of content."""
+    return wire.is_content(*framing.decoded(frame))
 
 
 def recorded_frames(
@@ -13282,8 +13719,9 @@ def recorded_frames(
     """A recorded stream byte for byte, as far as it goes."""
     if not isinstance(outcome, Broken):
         return frames
-    error = framing.stream(interruption(wire, call, outcome, len(frames)))
-    return (*frames[: outcome.after], *error)
+    honest = itertools.takewhile(lambda frame: SSE.data(frame) != DONE, frames)
+    begun = tuple(until(honest, outcome.after, functools.partial(is_piece, wire, framing)))
+    return (*begun, *framing.stream(interruption(wire, call, outcome, len(begun))))
 
 
 def events_of_outcome(
@@ -13299,17 +13737,33 @@ def events_of_outcome(
         events = wire.recorded_events(recorded_values(content))
     if not isinstance(outcome, Broken):
         return events
-    begun = tuple(itertools.islice(events, outcome.after))
+    honest = itertools.takewhile(lambda event: not is_done(event), events)
+    begun = tuple(until(honest, outcome.after, functools.partial(says_something, wire)))
     return itertools.chain(begun, interruption(wire, call, outcome, len(begun)))
+
+
+def is_done(event: NamedValue) -> bool:
+    """Whether an event says that nothing follows: no client reads an error behind it."""
+    value = event[1]
+    return isinstance(value, str) and value == DONE
+
+
+def says_something(wire: WireFormat, event: NamedValue) -> bool:
+    """Whether an event holds a piece of content, however far it was laid out already."""
+    name, value = event
+    if isinstance(value, bytes):
+        value = value.decode()
+    if isinstance(value, str):
+        value = read_data(value)
+    return wire.is_content(name, value)
 
 
 def interruption(
     wire: WireFormat, call: Call, outcome: Broken, events: int
 ) -> Iterator[Tuple[str, Json]]:
-    """The events that break a stream off after as many as there are, but no more than were asked
-    for."""
+    """The events that break a stream off after so many."""
     failure = wire.completed(call, outcome.failure)
-    return wire.interruption(call, failure, min(outcome.after, events))
+    return wire.interruption(call, failure, events)
 
 
 def whole_response(
@@ -13345,16 +13799,7 @@ def recorded_values(recorded: Recorded) -> Sequence[Json]:
     if recorded.values:
         return recorded.values
     texts = [SSE.data(frame) for frame in recorded.frames]
-    return tuple(recorded_value(text) for text in texts if text)
-
-
-def recorded_value(data: str) -> Json:
-    """The JSON value of a recorded event's data, or the text itself if it is none, such as
-    [DONE]."""
-    try:
-        return parse_json(data.encode())
-    except ValueError:
-        return data
+    return tuple(read_data(text) for text in texts if text)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:
@@ -15667,8 +16112,9 @@ class Channel(Member, BaseHTTPRequestHandler):
 
     # --- waits ---
 
-    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[None]:
-        """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
+    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[bool]:
+        """Wait until a gate opens, or for so many seconds, unless the client leaves first; whether
+        it has opened."""
         deadline = INFINITE
         if timeout is not None:
             deadline = time.monotonic() + timeout
@@ -15678,13 +16124,20 @@ class Channel(Member, BaseHTTPRequestHandler):
             while not gate.take():
                 found = yield GONE, deadline
                 if found == TIME:
-                    return
+                    return False
                 if found != WOKEN:
                     raise Vanished(self.how_it_left(found))
                 gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
+            return True
         finally:
             gate.wake = lambda: None
             self.mark += 1  # it may have opened meanwhile, which is not to end the next wait
+
+    def hold(self, hold: Hold) -> Waiting[None]:
+        """Wait at a gate, as long as is wanted, and say how that went."""
+        since = time.monotonic()
+        hold.passed = yield from self.wait_for(self.gate, hold.seconds)
+        hold.waited = time.monotonic() - since
 
     def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
         """Have something done in a thread of its own, for it takes long; the client's end is not
@@ -15738,6 +16191,124 @@ class Channel(Member, BaseHTTPRequestHandler):
                 pass
 
 
+# === pacing ==================================================================
+# Pacing: the pauses between events, and what keeps a stream alive meanwhile.  Pure.
+
+
+NO_PACE = Pace()
+
+
+def gaps(pace: Pace) -> Iterator[float]:
+    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
+    yield pace.first
+    if pace.gaps:
+        yield from pace.gaps
+        yield from itertools.repeat(0.0)
+    for number in itertools.count():
+        if not pace.jitter:
+            yield pace.between
+            continue
+        digest = hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()
+        drawn = int.from_bytes(digest[:4], "big") / 2**32  # from 0 to 1
+        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
+
+
+def paced(groups: Iterable[Group], pace: Pace) -> Iterator[Group]:
+    """Groups of events, and before each the pause until it is due."""
+    pauses = gaps(pace)
+    marks: List[Group] = []
+    for frame, events in groups:
+        if isinstance(frame, Mark):  # what comes in place of an event comes when it would have come
+            marks.append((frame, 0))
+            continue
+        if isinstance(frame, bytes):
+            pause = sum(itertools.islice(pauses, events))
+            if pause:
+                yield Wait(pause), 0
+            yield from marks
+            marks = []
+        yield frame, events
+    yield from marks
+
+
+# --- kept alive ---
+
+NUMBERED = re.compile(rb'("sequence_number": ?)([0-9]+)')
+
+
+def kept_alive(
+    groups: Iterable[Group], every: float, ping: bytes, hangs: bool = False
+) -> Iterator[Group]:
+    """Groups of events, and a ping whenever there was nothing else for so many seconds.
+
+    A ping counts as no event.  Behind the mark of a fault that `hangs` there is nothing else."""
+    pinged = Pinged(ping)
+    quiet = 0.0  # seconds for which nothing was sent
+    for frame, events in groups:
+        if isinstance(frame, Wait):
+            left = frame.seconds
+            while quiet + left > every:  # what is due at the same moment makes it needless
+                yield Wait(every - quiet), 0
+                yield pinged.ping(), 0
+                left -= every - quiet
+                quiet = 0.0
+            quiet += left
+            yield Wait(left), 0
+        elif isinstance(frame, Hold):
+            quiet = yield from held(every, quiet, pinged)
+        elif isinstance(frame, Mark) and hangs:
+            while True:
+                yield Hang(every - quiet), 0
+                yield pinged.ping(), 0
+                quiet = 0.0
+        elif isinstance(frame, bytes):
+            yield pinged.behind(frame, events), events
+            quiet = 0.0
+        else:
+            yield frame, events
+
+
+def held(every: float, quiet: float, pinged: Pinged) -> Generator[Group, None, float]:
+    """A place that is passed when its gate lets it, and pings until then; how long ago the last
+    one was."""
+    hold = Hold(every - quiet)
+    yield hold, 0
+    while not hold.passed:
+        yield pinged.ping(), 0
+        hold = Hold(every)
+        quiet = 0.0
+        yield hold, 0
+    return min(every, quiet + hold.waited)
+
+
+class Pinged:
+    """The pings of a stream.  One that has a number takes it from the events behind it: such are
+    OpenAI's (reported by SDKs: its `keepalive` is an event among the others)."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.has_number = b"%d" in data
+        self.events = self.pings = 0  # so far
+
+    def ping(self) -> bytes:
+        """The next ping."""
+        if not self.has_number:
+            return self.data
+        self.pings += 1
+        return self.data % (self.events + self.pings - 1)
+
+    def behind(self, frame: bytes, events: int) -> bytes:
+        """Events with the numbers that they have behind the pings so far."""
+        self.events += events
+        if not self.has_number or not self.pings:
+            return frame
+        return NUMBERED.sub(self.moved, frame)
+
+    def moved(self, number: "re.Match[bytes]") -> bytes:
+        """A number that comes later by the pings so far."""
+        return b"%b%d" % (number.group(1), int(number.group(2)) + self.pings)
+
+
 # === transport ===============================================================
 # Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
 
@@ -15747,13 +16318,16 @@ class Channel(Member, BaseHTTPRequestHandler):
 def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
-    if response.delivery.fault is None and isinstance(intact, list):
+    fault = response.delivery.fault
+    if fault is None and isinstance(intact, list):
         return intact  # a whole answer: there is nothing to join
     ending: Optional[bytes] = None
     streams = response.frames is not None and response.status not in NO_BODY
     if streams and not exchange.head_only:
         ending = b"0\r\n\r\n" if exchange.minor else b""
-    return joined(broken(response.delivery.fault, "steps", intact, ending))
+    elif fault and not may_break_inside(fault, response, exchange):
+        fault = replace(fault, after=None)
+    return joined(broken(fault, "steps", intact, ending))
 
 
 def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
@@ -15763,6 +16337,8 @@ def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
         answer = whole_steps(response, exchange)  # made now: nothing is left to do after a pause
     else:
         answer = stream_steps(response, exchange, response.frames)
+        if response.ping:  # which goes out while it waits, and so does the head
+            return answer
     if response.delivery.delay:
         return itertools.chain([Wait(response.delivery.delay)], answer)
     return answer
@@ -15811,11 +16387,19 @@ def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
 # --- heads ---
 
 
+def chunked_headers(plan: Plan) -> Headers:
+    """What the head says of a body in chunks."""
+    headers: Headers = (("Transfer-Encoding", "chunked"),)
+    if plan.trailers:
+        headers += (("Trailer", TRAILER[0]),)
+    return headers
+
+
 def complete_head(
     response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
 ) -> bytes:
     """The head of a response; `headers` are those that are only true of this one."""
-    if not keep_alive:
+    if not keep_alive or response.delivery.plan.close:
         headers += (("Connection", "close"),)
     # HTTP/1.0 closes unless both sides say otherwise (RFC 9112, 9.3).
     elif not exchange.minor:
@@ -15834,17 +16418,50 @@ def complete_head(
 def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
+    plan = response.delivery.plan
+    chunked = goes_chunked(response, exchange)
     headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
-    if response.status not in NO_BODY:
+    if chunked:
+        headers += chunked_headers(plan)
+    elif response.status not in NO_BODY:
         headers += (("Content-Length", str(len(body))),)
     head = complete_head(response, exchange, headers, exchange.keep_alive)
-    split = response.delivery.plan.split
     if exchange.head_only:
         return [Send(head, head=len(head))]
-    if not split or not body:
+    if not chunked and not (plan.split and body):
         return [Send(head + body, head=len(head))]
-    pieces = (Send(piece, alone=True) for piece in cut_up(body, split))
-    return itertools.chain([Send(head, head=len(head), alone=True)], pieces)
+    pieces: Iterable[Frame] = cut_up(body, plan.split)
+    fault = response.delivery.fault
+    if fault and fault.after and may_break_inside(fault, response, exchange):
+        pieces = marked(pieces, fault.after, bool, leaves_one=not chunked)
+    return itertools.chain(
+        [Send(head, head=len(head), alone=bool(plan.split))], body_steps(pieces, plan, chunked)
+    )
+
+
+def goes_chunked(response: Response, exchange: Exchange) -> bool:
+    """Whether a whole body is sent in chunks."""
+    # Where there can be none it is sent as it always is (RFC 9112, 6.1).
+    return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
+
+
+def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
+    """Whether a fault has a place inside a whole answer: one in a single write has none."""
+    if fault.after is None or fault.after.pieces or exchange.head_only:
+        return False
+    return goes_chunked(response, exchange) or bool(response.delivery.plan.split)
+
+
+def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[Step]:
+    """The pieces of a whole body, each a chunk or only a write."""
+    alone = bool(plan.split)
+    for piece in pieces:
+        if not isinstance(piece, bytes):
+            yield piece
+        elif piece:
+            yield Send(framed(piece, chunked, plan), alone=alone)
+    if chunked:
+        yield Send(chunk(b"", plan), last=True, alone=alone)
 
 
 def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
@@ -15874,75 +16491,56 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     chunked = exchange.minor > 0
     headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
     if chunked:
-        headers += (("Transfer-Encoding", "chunked"),)
-        if delivery.plan.trailers:
-            headers += (("Trailer", TRAILER[0]),)
+        headers += chunked_headers(delivery.plan)
     head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
     yield Send(head, head=len(head))
     if exchange.head_only:
         return
-    pace = delivery.pace or Pace()
+    pace = delivery.pace or NO_PACE
     # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
     # a thousand that run at once then take next to nothing.
-    unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
-    if not isinstance(frames, tuple) or unusual:
-        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
-    elif pace.between and sum(map(frame_size, frames)) <= LONG:
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-    elif pace.first or pace.between or delivery.fault:  # which may come between any two events
-        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+    unusual = says_gzip or pace.jitter or delivery.gate or delivery.fault or response.ping
+    if not isinstance(frames, tuple) or unusual or delivery.plan != USUAL_PLAN:
+        yield from planned_chunks(response, exchange.coding, frames, chunked)
+    elif (pace.between or pace.gaps) and sum(map(frame_size, frames)) <= LONG:
+        yield from prepared_chunks(frames, pace, chunked)
+    elif pace.first or pace.between or pace.gaps:
+        yield from planned_chunks(response, exchange.coding, frames, chunked)
     else:
         yield from unpaced_chunks(frames, chunked)
 
 
 def planned_chunks(
-    delivery: Delivery, coding: str, frames: Iterable[Frame], chunked: bool
+    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
 ) -> Iterator[Step]:
-    """The events of a stream as gate, plan, coding and pace will have them."""
-    plan, pace = delivery.plan, delivery.pace or Pace()
+    """The events of a stream as gate, fault, plan, pace and coding will have them."""
+    delivery = response.delivery
+    plan, pace, fault = delivery.plan, delivery.pace or NO_PACE, delivery.fault
     if delivery.gate:
-        frames = gated(frames)
+        frames = gated(frames, delivery.gate, response.is_piece)
+    frames = place_of_fault(fault, frames, response.is_piece)
+    if response.ping and delivery.delay:
+        pace = replace(pace, first=delivery.delay + pace.first)
     groups: Iterable[Group] = coalesced(frames, plan.coalesce)
+    if pace.first or pace.between or pace.gaps:
+        groups = paced(groups, pace)
+    if response.ping and delivery.keepalive:
+        hangs = fault is not None and fault.kind == "hang"
+        groups = kept_alive(groups, delivery.keepalive.every, response.ping, hangs)
     gzip = coding != "identity"
-    if breaks(delivery.fault, "coding"):
-        groups = broken(delivery.fault, "coding", groups)
+    if breaks(fault, "coding"):
+        groups = broken(fault, "coding", groups)
     elif gzip:
         groups = gzip_groups(groups, plan.gzip or "event")
-    return paced_chunks(groups, pace, chunked, plan, gzip)
+    return sent_chunks(groups, chunked, plan, gzip)
 
 
-def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Frames that wait to be released, each but the first."""
-    for number, frame in enumerate(frames):
-        if number:
-            yield Hold()
-        yield frame
-
-
-def gaps(pace: Pace) -> Iterator[float]:
-    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
-    yield pace.first
-    for number in itertools.count():
-        if not pace.jitter:
-            yield pace.between
-            continue
-        digest = hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()
-        drawn = int.from_bytes(digest[:4], "big") / 2**32  # from 0 to 1
-        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
-
-
-def paced_chunks(
-    groups: Iterable[Group],
-    pace: Pace,
-    chunked: bool,
-    plan: Plan = USUAL_PLAN,
-    gzip: bool = False,
+def sent_chunks(
+    groups: Iterable[Group], chunked: bool, plan: Plan = USUAL_PLAN, gzip: bool = False
 ) -> Iterator[Step]:
-    """Groups of events, due when the pace says, then the last chunk.
+    """Groups of events, then the last chunk.
 
     Each group is a chunk and a write, or several where the plan cuts it."""
-    pauses = gaps(pace)
-    paced = bool(pace.first or pace.between)
     alone = plan != USUAL_PLAN
     split = plan.split
     if gzip and isinstance(split, str):
@@ -15951,10 +16549,6 @@ def paced_chunks(
         if not isinstance(frame, bytes):
             yield frame
             continue
-        if paced:
-            pause = sum(itertools.islice(pauses, events))
-            if pause:
-                yield Wait(pause)
         pieces = cut_up(frame, split)
         last = next(pieces)
         for piece in pieces:
@@ -15974,11 +16568,9 @@ def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
 
 
 @functools.lru_cache(maxsize=16)
-def prepared_chunks(
-    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool
-) -> Tuple[Step, ...]:
+def prepared_chunks(frames: Tuple[Frame, ...], pace: Pace, chunked: bool) -> Tuple[Step, ...]:
     """The steps of a recorded or remembered stream whose pauses are all known."""
-    return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
+    return tuple(sent_chunks(paced(coalesced(frames, 1), pace), chunked))
 
 
 def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
@@ -16271,7 +16863,8 @@ class Handler(Channel):
             head = head or begun_head(data or self.buffer)
             request = self.request_of(head)
             answered, coding = self.refuse(request, refused)
-        keep_alive = head.keeps_alive and not closes and not self.server.stopping
+        wanted = head.keeps_alive and answered.keeps_alive
+        keep_alive = wanted and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
         if asked and answered.is_lasting and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
@@ -16476,7 +17069,7 @@ class Handler(Channel):
         )
         repeat = repeat_of(answer_steps(answered.response, exchange), asked, answered)
         if repeat:
-            repeat.keep_alive = head.keeps_alive
+            repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
     def noted(self, number: str, asked: Asked, response: Response) -> Entry:
@@ -16522,12 +17115,12 @@ class Handler(Channel):
                     raise Vanished(self.how_it_left(found))
                 since_turn = 0
             elif isinstance(step, Hold):
-                yield from self.wait_for(self.gate)
+                yield from self.hold(step)
                 due = 0.0
             elif isinstance(step, Hang):
-                self.gate = Gate()
                 self.is_busy = False  # a shutdown need not wait for it
-                yield from self.wait_for(self.gate)
+                yield from self.wait_for(Gate(), step.seconds)
+                due = 0.0
             elif isinstance(step, Cut):
                 raise Broke(step.how)
             else:

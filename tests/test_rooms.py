@@ -29,9 +29,11 @@ LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "node", "sizes"],
     "options": ["options"],
-    "values": ["values"],
+    "values": ["places", "values"],
     "framings": ["framings"],
-    "HTTP as values": ["http", "bodies", "codings", "steps", "plans", "faults", "transport"],
+    "HTTP as values": [
+        *("http", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),
+    ],
     "wire formats": ["formats/*"],
     "mocks": ["mocks/*"],
     "what was asked": ["gates", "entries", "counters", "journal"],

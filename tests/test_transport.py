@@ -185,5 +185,5 @@ def test_event_streams_are_compressed_only_when_told_and_json_arrays_when_asked(
 @pytest.mark.parametrize("sizes", [[], [1], [5, 300, 2], [m.JOINED, 10], [30_000] * 5])
 def test_events_without_pauses_are_joined_as_others_are(sizes: List[int], chunked: bool) -> None:
     frames = tuple(b"x" * size for size in sizes)
-    usual = m.joined(m.paced_chunks(m.coalesced(frames, 1), m.Pace(), chunked))
+    usual = m.joined(m.sent_chunks(m.coalesced(frames, 1), chunked))
     assert list(m.unpaced_chunks(frames, chunked)) == list(usual)

@@ -51,6 +51,11 @@ class Answered:
         return self.response.frames is None or isinstance(self.response.frames, tuple)
 
     @property
+    def keeps_alive(self) -> bool:
+        """Whether the connection may live on behind it."""
+        return not self.response.delivery.plan.close
+
+    @property
     def weight(self) -> int:
         """About how many bytes of memory are free again once it is sent."""
         if self.is_there:

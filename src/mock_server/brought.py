@@ -8,20 +8,21 @@ from .errors import BadMock, Refused
 from .jsons import parse_json
 from .limits import Json
 from .mocks.answer import Answer
-from .mocks.delivery import DELIVERY_KEYS, FAULT_KEYS, parse_delivery
+from .mocks.delivery import AFTER_KEYS, DELIVERY_KEYS, FAULT_KEYS, parse_delivery
 from .mocks.reading import parse_answer
 from .mocks.recordings import MockNode, Unreadable
 from .records import record, replace
 from .values import Call, Delivery
 
 HEADER = "X-Mock-Response"
-TRAVEL_KEYS = frozenset((*DELIVERY_KEYS, *FAULT_KEYS, "after_events"))
+TRAVEL_KEYS = frozenset((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS))
 # The fields of a Delivery that keys of a response stand for, where they are called otherwise; what
 # belongs to a fault is part of it.
 DELIVERY_FIELDS: Mapping[str, str] = {
     "wire": "plan",
     "probability": "fault",
     "after_events": "fault",
+    "after_pieces": "fault",
 }
 
 

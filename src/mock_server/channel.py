@@ -19,6 +19,7 @@ from .journal import Journal
 from .log import Log
 from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
 from .mocks.sessions import Mocks
+from .places import Hold
 from .repeats import Repeats
 from .sockets import DONT_WAIT, FAILED, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
 from .steps import Send
@@ -261,8 +262,9 @@ class Channel(Member, BaseHTTPRequestHandler):
 
     # --- waits ---
 
-    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[None]:
-        """Wait until a gate opens, or for so many seconds, unless the client leaves first."""
+    def wait_for(self, gate: Gate, timeout: Optional[float] = None) -> Waiting[bool]:
+        """Wait until a gate opens, or for so many seconds, unless the client leaves first; whether
+        it has opened."""
         deadline = INFINITE
         if timeout is not None:
             deadline = time.monotonic() + timeout
@@ -272,13 +274,20 @@ class Channel(Member, BaseHTTPRequestHandler):
             while not gate.take():
                 found = yield GONE, deadline
                 if found == TIME:
-                    return
+                    return False
                 if found != WOKEN:
                     raise Vanished(self.how_it_left(found))
                 gate.wake = functools.partial(self.loop.call, self.woken, self.mark + 1)
+            return True
         finally:
             gate.wake = lambda: None
             self.mark += 1  # it may have opened meanwhile, which is not to end the next wait
+
+    def hold(self, hold: Hold) -> Waiting[None]:
+        """Wait at a gate, as long as is wanted, and say how that went."""
+        since = time.monotonic()
+        hold.passed = yield from self.wait_for(self.gate, hold.seconds)
+        hold.waited = time.monotonic() - since
 
     def aside(self, work: Callable[[], Value]) -> Waiting[Value]:
         """Have something done in a thread of its own, for it takes long; the client's end is not

@@ -17,12 +17,13 @@ from .handshake import sealed
 from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import JOINED, LONG, Headers
 from .loop import TIME, TURN
+from .places import Hold
 from .records import replace
 from .repeats import MARKS, Repeat, repeat_of
 from .sockets import DONT_WAIT, GONE, READABLE, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
-from .values import Hold, Request, Response
+from .values import Request, Response
 
 SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
@@ -185,7 +186,8 @@ class Handler(Channel):
             head = head or begun_head(data or self.buffer)
             request = self.request_of(head)
             answered, coding = self.refuse(request, refused)
-        keep_alive = head.keeps_alive and not closes and not self.server.stopping
+        wanted = head.keeps_alive and answered.keeps_alive
+        keep_alive = wanted and not closes and not self.server.stopping
         asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
         if asked and answered.is_lasting and not closes and not self.buffer:
             self.remember(generation, request, head, answered, coding, asked)
@@ -390,7 +392,7 @@ class Handler(Channel):
         )
         repeat = repeat_of(answer_steps(answered.response, exchange), asked, answered)
         if repeat:
-            repeat.keep_alive = head.keeps_alive
+            repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
     def noted(self, number: str, asked: Asked, response: Response) -> Entry:
@@ -436,12 +438,12 @@ class Handler(Channel):
                     raise Vanished(self.how_it_left(found))
                 since_turn = 0
             elif isinstance(step, Hold):
-                yield from self.wait_for(self.gate)
+                yield from self.hold(step)
                 due = 0.0
             elif isinstance(step, Hang):
-                self.gate = Gate()
                 self.is_busy = False  # a shutdown need not wait for it
-                yield from self.wait_for(self.gate)
+                yield from self.wait_for(Gate(), step.seconds)
+                due = 0.0
             elif isinstance(step, Cut):
                 raise Broke(step.how)
             else:

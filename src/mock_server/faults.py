@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
+from .places import Breath, Frame, Mark, marked
 from .plans import BREATHS, Group, gzip_groups
 from .records import replace
 from .steps import Cut, Hang, Send, Step, Wait
-from .values import Breath, Fault, Response
+from .values import Fault, Response
 
 MOST_COUNTED = 10_000  # frames of a stream that is made before its middle is known; else the first
 
@@ -51,6 +51,47 @@ def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> 
     return FAULTS[fault.kind][1](intact, fault, *context)
 
 
+# --- where ---
+
+AT_THE_END = ("reset", "close", "hang", "garbage")  # faults that may come behind the last event
+
+
+def place_of_fault(
+    fault: Optional[Fault], frames: Iterable[Frame], is_piece: Callable[[Any], bool]
+) -> Iterable[Frame]:
+    """The frames of a stream, marked where its fault comes, if that is not before all of it."""
+    if fault is None or breaks(fault, "content"):
+        return frames
+    if fault.after is not None:
+        return marked(frames, fault.after, is_piece, fault.kind not in AT_THE_END)
+    if fault.kind == "truncate":
+        return halved(frames)
+    return frames
+
+
+def halved(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames of a stream, marked in the middle; of a long one in the middle of its beginning,
+    for all of that is made before any of it is sent."""
+    begun: List[Frame] = []
+    places: List[int] = []
+    rest = iter(frames)
+    for frame in rest:
+        if isinstance(frame, bytes):
+            places.append(len(begun))
+        begun.append(frame)
+        if len(begun) % BREATHS == 0:
+            yield Breath()
+        if len(places) == MOST_COUNTED:
+            break
+    middle = len(begun)
+    if places:
+        middle = places[len(places) // 2]
+    yield from begun[:middle]
+    yield Mark()
+    yield from begun[middle:]
+    yield from rest
+
+
 # --- over steps ---
 
 
@@ -59,46 +100,39 @@ def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> 
 Ending = Optional[bytes]
 
 
-def is_whole(step: Send) -> bool:
-    """Whether head and body of a whole answer are in one write."""
-    return 0 < step.head < len(step.data)
-
-
-def steps_until(steps: Iterable[Step], after: Optional[int]) -> Iterator[Step]:
-    """The steps up to so many events.
-
-    None at all without a number, or for a whole answer, which has no events."""
-    if after is None:
+def steps_until(steps: Iterable[Step], fault: Fault) -> Iterator[Step]:
+    """The steps up to the mark of a fault; none at all if it has no place."""
+    if fault.after is None:
         return
-    sent = 0
+    yield from steps_to_mark(steps)
+
+
+def steps_to_mark(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps up to a mark."""
     for step in steps:
-        if isinstance(step, Send):
-            if step.last or is_whole(step):
-                return
-            sent += len(step.ends)
-            if step.ends and sent > after:
-                return
+        if isinstance(step, Mark):
+            return
         yield step
 
 
 @a_fault("reset")
 def resetting(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The connection is reset."""
-    yield from steps_until(steps, fault.after)
+    yield from steps_until(steps, fault)
     yield Cut("reset")
 
 
 @a_fault("close")
 def closing(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """The connection is closed, in a stream without the last chunk."""
-    yield from steps_until(steps, fault.after)
+    yield from steps_until(steps, fault)
     yield Cut("close")
 
 
 @a_fault("hang")
 def hanging(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """Nothing more comes, until the client leaves."""
-    yield from steps_until(steps, fault.after)
+    """Nothing more comes, until the client leaves, but for what keeps a stream alive."""
+    yield from steps_until(steps, fault)
     yield Hang()
 
 
@@ -106,28 +140,13 @@ def hanging(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Ste
 def truncating(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Of a whole answer half of the bytes that it promised; of a stream half of its events.
 
-    A stream, of which `after` may say how many events, ends cleanly, only without the provider's
-    last events."""
+    A stream, of which `after` may say where, ends cleanly, only without the provider's last
+    events."""
     if ending is None:
         yield from half_of(steps)
         yield Cut("close")
         return
-    after = fault.after
-    steps = iter(steps)
-    if after is None:
-        begun: List[Step] = []
-        events = 0
-        for step in steps:
-            begun.append(step)
-            if isinstance(step, Send):
-                events += len(step.ends)
-            if len(begun) % BREATHS == 0:  # all of this is made before any of it is sent
-                yield Breath()
-            if events >= MOST_COUNTED:
-                break
-        after = events // 2
-        steps = itertools.chain(begun, steps)
-    yield from steps_until(steps, after)
+    yield from steps_to_mark(steps)
     if not ending:
         yield Cut("close")
         return
@@ -136,7 +155,7 @@ def truncating(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[
 
 
 def half_of(steps: Iterable[Step]) -> Iterator[Step]:
-    """The head of a whole answer and half of its body, in one write."""
+    """The head of a whole answer and half of its body, or what is before a mark, in one write."""
     data = bytearray()
     head = 0
     for number, step in enumerate(steps, 1):
@@ -145,6 +164,9 @@ def half_of(steps: Iterable[Step]) -> Iterator[Step]:
         elif isinstance(step, Send):
             data += step.data
             head += step.head
+        elif isinstance(step, Mark):
+            yield Send(bytes(data), head=head)
+            return
         if number % BREATHS == 0:  # a plan may cut it into millions
             yield Breath()
     yield Send(bytes(data[: head + (len(data) - head) // 2]), head=head)
@@ -157,48 +179,60 @@ def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) ->
     `tear` is how the stream's framing does that to a frame."""
     if response.frames is None:
         return replace(response, body=response.body[: len(response.body) // 2], twin=None)
-    rest = (frame for frame in response.frames if isinstance(frame, bytes))
-    frames = list(itertools.islice(rest, MOST_COUNTED))
-    at = fault.after
-    if at is None:
-        at = len(frames) // 2
-    following = next(rest, None)
-    if following is not None:
-        return replace(response, frames=torn(itertools.chain(frames, [following], rest), at, tear))
-    return replace(response, frames=tuple(torn(frames, at, tear)))
+    frames: Iterable[Frame]
+    if fault.after is None:
+        frames = halved(response.frames)
+    else:
+        frames = marked(response.frames, fault.after, response.is_piece, leaves_one=True)
+    return replace(response, frames=torn(frames, tear))
 
 
-def torn(frames: Iterable[bytes], at: int, tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    """The same frames, the one at `at` torn."""
-    for number, frame in enumerate(frames):
-        if number == at:
-            frame = tear(frame)
-        yield frame
+def torn(frames: Iterable[Frame], tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The same frames, the one behind the mark torn."""
+    is_next = False
+    for frame in frames:
+        if isinstance(frame, bytes) and is_next:
+            yield tear(frame)
+            is_next = False
+        elif isinstance(frame, bytes):
+            yield frame
+        elif isinstance(frame, Mark):
+            is_next = True
 
 
 @a_fault("garbage")
 def garbling(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
     """Bytes that are no HTTP, then the end of the connection."""
-    yield from steps_until(steps, fault.after)
+    yield from steps_until(steps, fault)
     yield Send(GARBAGE)
     yield Cut("close")
 
 
 @a_fault("bad_gzip", "coding")
-def dishonest(groups: Iterable[Group], fault: Fault) -> Iterator[Group]:
-    """Events that say they are gzip, and after so many are not."""
-    return gzip_groups(groups, honest=fault.after or 0)
+def dishonest(groups: Iterable[Group], fault: Fault) -> Iterable[Group]:
+    """Events that say they are gzip, and behind their mark are not."""
+    if fault.after is None:
+        return groups
+    return gzip_groups(groups, is_honest=False)
 
 
 @a_fault("drip")
 def dripping(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """The same bytes, one a write."""
+    """The same bytes, one a write; in a stream behind its mark."""
+    drips = fault.after is None
     for step in steps:
-        if not isinstance(step, Send):
+        if isinstance(step, Mark):
+            drips = True
+        elif isinstance(step, Send) and drips:
+            yield from drops(step)
+        else:
             yield step
-            continue
-        last = len(step.data) - 1
-        for at in range(len(step.data)):
-            ends = tuple([1 for end in step.ends if end == at + 1])
-            in_head = int(at < step.head)
-            yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
+
+
+def drops(step: Send) -> Iterator[Step]:
+    """A write, a byte each."""
+    last = len(step.data) - 1
+    for at in range(len(step.data)):
+        ends = tuple([1 for end in step.ends if end == at + 1])
+        in_head = int(at < step.head)
+        yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)

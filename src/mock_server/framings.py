@@ -14,6 +14,14 @@ from .jsons import compact, go_json, indented, laid_out, parse_json, sorted_comp
 from .limits import Json
 
 
+def read_data(text: str) -> Json:
+    """The JSON value of an event's data, or the text itself if it is none, such as [DONE]."""
+    try:
+        return parse_json(utf8(text))
+    except ValueError:
+        return text
+
+
 class SSE:
     """Server-sent events: `eol` ends each line, an empty line each event."""
 
@@ -70,15 +78,23 @@ class SSE:
     @classmethod
     def data(cls, frame: bytes) -> str:
         """The data of one frame: its `data` fields joined with newlines."""
-        values = []
+        return "\n".join(value for name, value in cls.fields(frame) if name == "data")
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Tuple[str, Json]:
+        """The name of the event in a frame, and the value of its data."""
+        names = [value for name, value in cls.fields(frame) if name == "event"]
+        return "".join(names[-1:]), read_data(cls.data(frame))
+
+    @staticmethod
+    def fields(frame: bytes) -> Iterator[Tuple[str, str]]:
+        """The fields of one frame, in order; a comment is one without a name."""
         for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
             name, _, value = line.partition(":")
             # One leading space is no part of the value (3.1).
             if value.startswith(" "):
                 value = value[1:]
-            if name == "data":
-                values.append(value)
-        return "\n".join(values)
+            yield name, value
 
 
 class JsonArray:
@@ -106,6 +122,14 @@ class JsonArray:
         return frame[: len(frame) // 2] + b"\n"
 
     @staticmethod
+    def decoded(frame: bytes) -> Tuple[str, Json]:
+        """The element in a frame, which has no name."""
+        text = frame.decode("utf-8", "replace").strip()
+        if text[:1] in ("[", ","):
+            text = text[1:]
+        return "", read_data(text)
+
+    @staticmethod
     def split(data: bytes) -> List[Json]:
         """The elements of such a stream."""
         return cast(List[Json], parse_json(data))
@@ -130,6 +154,11 @@ class NDJSON:
     def tear(frame: bytes) -> bytes:
         """The same line, cut off in the middle."""
         return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def decoded(frame: bytes) -> Tuple[str, Json]:
+        """The value in a line, which has no name."""
+        return "", read_data(frame.decode("utf-8", "replace").strip())
 
     @staticmethod
     def split(data: bytes) -> List[Json]:
@@ -211,6 +240,15 @@ class EventStream:
         """The same message, in order but for its payload, whose JSON is cut off in the middle."""
         headers, payload = cls.split(frame)[0]
         return cls.message(cls.packed(tuple(headers.items())), payload[: len(payload) // 2])
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Tuple[str, Json]:
+        """The name of an event and its payload; nothing of what is no message."""
+        try:
+            headers, payload = cls.split(frame)[0]
+        except (ValueError, IndexError):
+            return "", ""
+        return headers.get(":event-type", ""), read_data(payload.decode("utf-8", "replace"))
 
     @staticmethod
     def headers(data: bytes) -> Dict[str, str]:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Iterable, Iterator, List, Mapping, Tuple, Union
 
 from .codings import gzipped, new_gzip
-from .values import Breath, Frame, Hold, Plan
+from .jsons import utf8
+from .places import Breath, Frame, Hold, Mark
+from .steps import Hang, Wait
+from .values import Plan
 
+USUAL_COMMENT = "comment"
 WIRE_PLANS: Mapping[str, Plan] = {
     "whole": Plan(coalesce=1_000_000),
     "event": Plan(coalesce=1),
@@ -20,7 +24,7 @@ WIRE_PLANS: Mapping[str, Plan] = {
     "eol": Plan(split="eol"),
     "crlf": Plan(eol="\r\n"),
     "cr": Plan(eol="\r"),
-    "comments": Plan(comments=True),
+    "comments": Plan(comments=USUAL_COMMENT),
     "no_space": Plan(no_space=True),
     "extensions": Plan(chunk_extensions=True),
     "trailers": Plan(trailers=True),
@@ -28,6 +32,8 @@ WIRE_PLANS: Mapping[str, Plan] = {
     "gzip-block": Plan(gzip="block"),
     "gzip-members": Plan(gzip="members"),
     "coalesce": Plan(coalesce=3),
+    "chunked": Plan(chunked=True),
+    "close": Plan(close=True),
 }
 
 
@@ -42,7 +48,7 @@ FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
-    if not (plan.eol or plan.comments or plan.no_space):
+    if not (plan.eol or plan.no_space or plan.comments is not None):
         return frames
     changed = (relined_event(frame, plan) for frame in frames)
     if isinstance(frames, tuple):
@@ -52,24 +58,35 @@ def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
 
 def relined_event(frame: bytes, plan: Plan) -> bytes:
     """The same event with other line ends, a comment before it, or no space after field names."""
+    if plan.comments is not None:
+        frame = comment(plan.comments, line_end(frame)) + frame
     eol = plan.eol.encode()
-    if not eol:
-        first = LINE_END.search(frame)
-        eol = first.group() if first else b"\n"
-    if plan.eol:
+    if eol:
         frame = LINE_END.sub(b"\n", frame)
     if plan.no_space:
         frame = FIELD_SPACE.sub(rb"\1:", frame)
-    if plan.eol:
+    if eol:
         frame = LINE_END.sub(eol, frame)
-    if plan.comments:
-        frame = b": comment" + eol * 2 + frame
     return frame
+
+
+def line_end(frame: bytes) -> bytes:
+    """How lines end in an event."""
+    first = LINE_END.search(frame)
+    if first:
+        return first.group()
+    return b"\n"
+
+
+def comment(text: str, eol: bytes) -> bytes:
+    """A comment of an event stream, a line of it for each line of a text; readers pass over it."""
+    lines = [b":" + b" " * bool(line) + line for line in LINE_END.split(utf8(text))]
+    return eol.join([*lines, b"", b""])
 
 
 # --- events a write ---
 
-Group = Tuple[Frame, int]  # bytes, and how many events lie in them
+Group = Tuple[Union[Frame, Wait, Hang], int]  # bytes, and how many events lie in them
 BREATHS = 64  # frames after which others have their turn
 GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
 
@@ -87,7 +104,8 @@ def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
         if isinstance(frame, bytes):
             held.append(frame)
             size += len(frame)
-        if held and (isinstance(frame, Hold) or len(held) >= most or size > GROUP_SIZE):
+        ends = isinstance(frame, (Hold, Mark)) or len(held) >= most or size > GROUP_SIZE
+        if held and ends:
             yield b"".join(held), len(held)
             held = []
             size = 0
@@ -111,33 +129,36 @@ def gzip_body(body: bytes, mode: str) -> bytes:
 
 
 def gzip_groups(
-    groups: Iterable[Group], mode: str = "event", honest: Optional[int] = None
+    groups: Iterable[Group], mode: str = "event", is_honest: bool = True
 ) -> Iterator[Group]:
     """Groups as gzip, whose trailer is a group without events.
 
     Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
-    own (`members`).  After `honest` events it is gzip no more, and has no trailer."""
+    own (`members`).  If it is not honest, it is gzip up to a mark alone, and has no trailer."""
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = seen = 0  # events in zlib's buffer, and all so far
-    for frame, events in groups:
+    waiting = 0  # events in zlib's buffer
+    rest = iter(groups)
+    for frame, events in rest:
+        if isinstance(frame, Mark) and waiting:  # what is before the mark is sent before it
+            yield packer.flush(zlib.Z_SYNC_FLUSH), waiting
+            waiting = 0
+        if isinstance(frame, Mark) and not is_honest:
+            break
         if not isinstance(frame, bytes):
             yield frame, 0
             continue
-        if honest is not None and seen + events > honest:
-            yield frame, events
-            continue
-        seen += events
         waiting += events
         data = new_gzip(frame) if mode == "members" else packer.compress(frame)
-        if mode == "event":
+        if mode == "event" or (mode == "block" and not events):
             # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
             # reads the stream sees nothing (zlib manual, deflate()).
             data += packer.flush(zlib.Z_SYNC_FLUSH)
         if data:
             yield data, waiting
             waiting = 0
-    if mode != "members" and honest is None:
+    if mode != "members" and is_honest:
         yield packer.flush(), waiting
+    yield from rest
 
 
 # --- bytes a write, and chunks ---

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Tuple, Union
+from typing import Optional, Tuple, Union
 
 from .limits import Headers
+from .places import Breath, Hold, Mark
 from .records import record
-from .values import Breath, Hold
 
 
 @record
@@ -32,7 +32,9 @@ class Wait:
 
 @record
 class Hang:
-    """Nothing more, until the client leaves."""
+    """Nothing more, until the client leaves, or for so many seconds."""
+
+    seconds: Optional[float] = None
 
 
 @record
@@ -44,7 +46,7 @@ class Cut:
     how: str
 
 
-Step = Union[Send, Wait, Hold, Breath, Hang, Cut]
+Step = Union[Send, Wait, Hold, Breath, Mark, Hang, Cut]
 
 
 @record

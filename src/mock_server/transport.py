@@ -6,14 +6,15 @@ Knows no provider, no socket and no clock.
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
 from typing import Iterable, Iterator, List, Optional, Tuple
 
 from .codings import negotiated, takes_identity
-from .faults import breaks, broken
+from .faults import breaks, broken, place_of_fault
 from .http import FRAMING_HEADERS, NO_BODY, head_bytes
 from .limits import JOINED, LONG, Headers
+from .pacing import NO_PACE, kept_alive, paced
+from .places import Breath, Frame, gated, marked
 from .plans import (
     TRAILER,
     USUAL_PLAN,
@@ -25,20 +26,24 @@ from .plans import (
     gzip_body,
     gzip_groups,
 )
+from .records import replace
 from .steps import Exchange, Send, Step, Wait
-from .values import Breath, Delivery, Frame, Hold, Pace, Plan, Response
+from .values import Fault, Pace, Plan, Response
 
 
 def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
-    if response.delivery.fault is None and isinstance(intact, list):
+    fault = response.delivery.fault
+    if fault is None and isinstance(intact, list):
         return intact  # a whole answer: there is nothing to join
     ending: Optional[bytes] = None
     streams = response.frames is not None and response.status not in NO_BODY
     if streams and not exchange.head_only:
         ending = b"0\r\n\r\n" if exchange.minor else b""
-    return joined(broken(response.delivery.fault, "steps", intact, ending))
+    elif fault and not may_break_inside(fault, response, exchange):
+        fault = replace(fault, after=None)
+    return joined(broken(fault, "steps", intact, ending))
 
 
 def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
@@ -48,6 +53,8 @@ def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
         answer = whole_steps(response, exchange)  # made now: nothing is left to do after a pause
     else:
         answer = stream_steps(response, exchange, response.frames)
+        if response.ping:  # which goes out while it waits, and so does the head
+            return answer
     if response.delivery.delay:
         return itertools.chain([Wait(response.delivery.delay)], answer)
     return answer
@@ -96,11 +103,19 @@ def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
 # --- heads ---
 
 
+def chunked_headers(plan: Plan) -> Headers:
+    """What the head says of a body in chunks."""
+    headers: Headers = (("Transfer-Encoding", "chunked"),)
+    if plan.trailers:
+        headers += (("Trailer", TRAILER[0]),)
+    return headers
+
+
 def complete_head(
     response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
 ) -> bytes:
     """The head of a response; `headers` are those that are only true of this one."""
-    if not keep_alive:
+    if not keep_alive or response.delivery.plan.close:
         headers += (("Connection", "close"),)
     # HTTP/1.0 closes unless both sides say otherwise (RFC 9112, 9.3).
     elif not exchange.minor:
@@ -119,17 +134,50 @@ def complete_head(
 def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
+    plan = response.delivery.plan
+    chunked = goes_chunked(response, exchange)
     headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
-    if response.status not in NO_BODY:
+    if chunked:
+        headers += chunked_headers(plan)
+    elif response.status not in NO_BODY:
         headers += (("Content-Length", str(len(body))),)
     head = complete_head(response, exchange, headers, exchange.keep_alive)
-    split = response.delivery.plan.split
     if exchange.head_only:
         return [Send(head, head=len(head))]
-    if not split or not body:
+    if not chunked and not (plan.split and body):
         return [Send(head + body, head=len(head))]
-    pieces = (Send(piece, alone=True) for piece in cut_up(body, split))
-    return itertools.chain([Send(head, head=len(head), alone=True)], pieces)
+    pieces: Iterable[Frame] = cut_up(body, plan.split)
+    fault = response.delivery.fault
+    if fault and fault.after and may_break_inside(fault, response, exchange):
+        pieces = marked(pieces, fault.after, bool, leaves_one=not chunked)
+    return itertools.chain(
+        [Send(head, head=len(head), alone=bool(plan.split))], body_steps(pieces, plan, chunked)
+    )
+
+
+def goes_chunked(response: Response, exchange: Exchange) -> bool:
+    """Whether a whole body is sent in chunks."""
+    # Where there can be none it is sent as it always is (RFC 9112, 6.1).
+    return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
+
+
+def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
+    """Whether a fault has a place inside a whole answer: one in a single write has none."""
+    if fault.after is None or fault.after.pieces or exchange.head_only:
+        return False
+    return goes_chunked(response, exchange) or bool(response.delivery.plan.split)
+
+
+def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[Step]:
+    """The pieces of a whole body, each a chunk or only a write."""
+    alone = bool(plan.split)
+    for piece in pieces:
+        if not isinstance(piece, bytes):
+            yield piece
+        elif piece:
+            yield Send(framed(piece, chunked, plan), alone=alone)
+    if chunked:
+        yield Send(chunk(b"", plan), last=True, alone=alone)
 
 
 def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
@@ -159,75 +207,56 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
     chunked = exchange.minor > 0
     headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
     if chunked:
-        headers += (("Transfer-Encoding", "chunked"),)
-        if delivery.plan.trailers:
-            headers += (("Trailer", TRAILER[0]),)
+        headers += chunked_headers(delivery.plan)
     head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
     yield Send(head, head=len(head))
     if exchange.head_only:
         return
-    pace = delivery.pace or Pace()
+    pace = delivery.pace or NO_PACE
     # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
     # a thousand that run at once then take next to nothing.
-    unusual = says_gzip or pace.jitter or delivery.gate or delivery.plan != USUAL_PLAN
-    if not isinstance(frames, tuple) or unusual:
-        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
-    elif pace.between and sum(map(frame_size, frames)) <= LONG:
-        yield from prepared_chunks(frames, pace.first, pace.between, chunked)
-    elif pace.first or pace.between or delivery.fault:  # which may come between any two events
-        yield from planned_chunks(delivery, exchange.coding, frames, chunked)
+    unusual = says_gzip or pace.jitter or delivery.gate or delivery.fault or response.ping
+    if not isinstance(frames, tuple) or unusual or delivery.plan != USUAL_PLAN:
+        yield from planned_chunks(response, exchange.coding, frames, chunked)
+    elif (pace.between or pace.gaps) and sum(map(frame_size, frames)) <= LONG:
+        yield from prepared_chunks(frames, pace, chunked)
+    elif pace.first or pace.between or pace.gaps:
+        yield from planned_chunks(response, exchange.coding, frames, chunked)
     else:
         yield from unpaced_chunks(frames, chunked)
 
 
 def planned_chunks(
-    delivery: Delivery, coding: str, frames: Iterable[Frame], chunked: bool
+    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
 ) -> Iterator[Step]:
-    """The events of a stream as gate, plan, coding and pace will have them."""
-    plan, pace = delivery.plan, delivery.pace or Pace()
+    """The events of a stream as gate, fault, plan, pace and coding will have them."""
+    delivery = response.delivery
+    plan, pace, fault = delivery.plan, delivery.pace or NO_PACE, delivery.fault
     if delivery.gate:
-        frames = gated(frames)
+        frames = gated(frames, delivery.gate, response.is_piece)
+    frames = place_of_fault(fault, frames, response.is_piece)
+    if response.ping and delivery.delay:
+        pace = replace(pace, first=delivery.delay + pace.first)
     groups: Iterable[Group] = coalesced(frames, plan.coalesce)
+    if pace.first or pace.between or pace.gaps:
+        groups = paced(groups, pace)
+    if response.ping and delivery.keepalive:
+        hangs = fault is not None and fault.kind == "hang"
+        groups = kept_alive(groups, delivery.keepalive.every, response.ping, hangs)
     gzip = coding != "identity"
-    if breaks(delivery.fault, "coding"):
-        groups = broken(delivery.fault, "coding", groups)
+    if breaks(fault, "coding"):
+        groups = broken(fault, "coding", groups)
     elif gzip:
         groups = gzip_groups(groups, plan.gzip or "event")
-    return paced_chunks(groups, pace, chunked, plan, gzip)
+    return sent_chunks(groups, chunked, plan, gzip)
 
 
-def gated(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Frames that wait to be released, each but the first."""
-    for number, frame in enumerate(frames):
-        if number:
-            yield Hold()
-        yield frame
-
-
-def gaps(pace: Pace) -> Iterator[float]:
-    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
-    yield pace.first
-    for number in itertools.count():
-        if not pace.jitter:
-            yield pace.between
-            continue
-        digest = hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()
-        drawn = int.from_bytes(digest[:4], "big") / 2**32  # from 0 to 1
-        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
-
-
-def paced_chunks(
-    groups: Iterable[Group],
-    pace: Pace,
-    chunked: bool,
-    plan: Plan = USUAL_PLAN,
-    gzip: bool = False,
+def sent_chunks(
+    groups: Iterable[Group], chunked: bool, plan: Plan = USUAL_PLAN, gzip: bool = False
 ) -> Iterator[Step]:
-    """Groups of events, due when the pace says, then the last chunk.
+    """Groups of events, then the last chunk.
 
     Each group is a chunk and a write, or several where the plan cuts it."""
-    pauses = gaps(pace)
-    paced = bool(pace.first or pace.between)
     alone = plan != USUAL_PLAN
     split = plan.split
     if gzip and isinstance(split, str):
@@ -236,10 +265,6 @@ def paced_chunks(
         if not isinstance(frame, bytes):
             yield frame
             continue
-        if paced:
-            pause = sum(itertools.islice(pauses, events))
-            if pause:
-                yield Wait(pause)
         pieces = cut_up(frame, split)
         last = next(pieces)
         for piece in pieces:
@@ -259,11 +284,9 @@ def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
 
 
 @functools.lru_cache(maxsize=16)
-def prepared_chunks(
-    frames: Tuple[Frame, ...], first: float, between: float, chunked: bool
-) -> Tuple[Step, ...]:
+def prepared_chunks(frames: Tuple[Frame, ...], pace: Pace, chunked: bool) -> Tuple[Step, ...]:
     """The steps of a recorded or remembered stream whose pauses are all known."""
-    return tuple(paced_chunks(coalesced(frames, 1), Pace(first, between), chunked))
+    return tuple(sent_chunks(paced(coalesced(frames, 1), pace), chunked))
 
 
 def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:

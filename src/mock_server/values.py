@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type
 from .errors import MISSING
 from .jsons import ALNUM, compact, sorted_compact, token, utf8
 from .limits import RETRY_SECONDS, Headers, Json
+from .places import After, Frame
 from .records import found_once, record
 
 # --- what is asked ---
@@ -331,12 +332,12 @@ class Recorded:
 
 @record
 class Broken:
-    """A stream that ends with an error after some events of its content; a whole answer is the
-    error alone."""
+    """A stream that ends with an error somewhere in its content; a whole answer is the error
+    alone."""
 
     content: Union[Reply, Recorded]
     failure: Failure
-    after: int
+    after: After
 
 
 Outcome = Union[Reply, Recorded, Failure, Broken]
@@ -348,22 +349,34 @@ Outcome = Union[Reply, Recorded, Failure, Broken]
 @record
 class Pace:
     """Seconds before the first event and between events, and how far a gap may stray (0.5: by
-    half), drawn from `seed`."""
+    half), drawn from `seed`.
+
+    `gaps` are the seconds after the first event, the second and so on, in place of `between`."""
 
     first: float = 0.0
     between: float = 0.0
     jitter: float = 0.0
     seed: str = ""
+    gaps: Tuple[float, ...] = ()
+
+
+@record
+class Keepalive:
+    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
+    what the provider sends."""
+
+    every: float
+    comment: Optional[str] = None
 
 
 @record
 class Fault:
-    """How an answer breaks: a fault's name, after how many events, and how likely.
+    """How an answer breaks: a fault's name, where in a stream, and how likely.
 
-    Without a number of events it is where the fault would have it."""
+    Without a place it is where the fault would have it."""
 
     kind: str
-    after: Optional[int] = None
+    after: Optional[After] = None
     probability: float = 1.0
 
 
@@ -374,44 +387,39 @@ class Plan:
     split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
     coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
     eol: str = ""  # line ends of an event stream
-    comments: bool = False  # before each of its events
+    comments: Optional[str] = None  # before each of its events
     no_space: bool = False  # after its field names
     chunk_extensions: bool = False
     trailers: bool = False
     gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
+    chunked: bool = False  # a whole body, too
+    close: bool = False  # the connection, with the answer
 
 
 @record
 class Delivery:
     """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
-    (auto, always, never), headers that replace the server's own (None removes one), whether a test
-    releases each event after the first, how it is cut on the wire, and how it breaks."""
+    (auto, always, never), headers that replace the server's own (None removes one), where a gate
+    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
+    is sent while it waits."""
 
     delay: float = 0.0
     pace: Optional[Pace] = None
     gzip: str = "auto"
     headers: Tuple[Tuple[str, Optional[str]], ...] = ()
-    gate: bool = False
+    gate: Optional[After] = None
     plan: Plan = Plan()
     fault: Optional[Fault] = None
-
-
-@record
-class Hold:
-    """A place in a stream that is passed only when its gate lets it."""
-
-
-class Breath:
-    """A place in what takes long to make, at which others have their turn."""
-
-
-Frame = Union[bytes, Hold, Breath]
+    keepalive: Optional[Keepalive] = None
 
 
 @record
 class Response:
     """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
-    Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked."""
+    Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked.
+
+    `ping` is what keeps the stream alive, with %d for a number among its events, or nothing;
+    `is_piece` tells which frames hold content, where a place in the stream is counted by them."""
 
     status: int
     headers: Headers
@@ -420,3 +428,5 @@ class Response:
     twin: Optional[bytes] = None
     may_gzip: bool = True
     delivery: Delivery = Delivery()
+    ping: bytes = b""
+    is_piece: Callable[[Any], bool] = bool

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from types import MappingProxyType
-from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from .errors import Refused
 from .faults import broken
 from .formats.base import WireFormat
-from .framings import SSE, Framing
-from .jsons import estimate, merged, parse_json
+from .framings import SSE, Framing, read_data
+from .jsons import estimate, merged, utf8
 from .limits import MOST_INPUTS, Headers, Json
-from .plans import relined
+from .places import Frame, until
+from .plans import comment, relined, relined_event
+from .records import replace
 from .values import (
     Broken,
     Call,
     Delivery,
     Embedding,
     Failure,
-    Frame,
+    Keepalive,
     Outcome,
+    Plan,
     Recorded,
     Reply,
     Response,
@@ -33,6 +37,8 @@ EMPTY_FRAME = 256  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
 MOST_REPEATED = 32 * 1024 * 1024
+DONE = "[DONE]"  # the data of the last event, where a provider has one for that
+NamedValue = Tuple[str, Json]  # a name and a value, text that is no JSON, or bytes of JSON
 NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
 
 
@@ -148,15 +154,41 @@ def streamed(
         frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
+    ping = b""
     if isinstance(framing, SSE):
         frames = relined(frames, delivery.plan)
+        if delivery.keepalive:
+            ping = ping_of(wire, framing, delivery.keepalive, delivery.plan)
     return Response(
         status,
         laid_over(headers, delivery.headers),
         frames=frames,
         may_gzip=framing.negotiated,
         delivery=delivery,
+        ping=ping,
+        is_piece=piece_of(wire, framing, delivery),
     )
+
+
+def ping_of(wire: WireFormat, framing: SSE, keepalive: Keepalive, plan: Plan) -> bytes:
+    """What keeps a stream alive, as its plan writes it; the text of one's own has no number."""
+    ping = wire.ping
+    if keepalive.comment is not None:
+        ping = comment(keepalive.comment, utf8(framing.eol)).replace(b"%", b"%%")
+    return relined_event(ping, replace(plan, comments=None))
+
+
+def piece_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> Callable[[bytes], bool]:
+    """What tells whether a frame holds a piece of content, if anything is counted by them."""
+    gate, fault = delivery.gate, delivery.fault
+    if (gate and gate.pieces) or (fault and fault.after and fault.after.pieces):
+        return functools.partial(is_piece, wire, framing)
+    return bool
+
+
+def is_piece(wire: WireFormat, framing: Framing, frame: bytes) -> bool:
+    """Whether a frame holds a piece of content."""
+    return wire.is_content(*framing.decoded(frame))
 
 
 def recorded_frames(
@@ -169,8 +201,9 @@ def recorded_frames(
     """A recorded stream byte for byte, as far as it goes."""
     if not isinstance(outcome, Broken):
         return frames
-    error = framing.stream(interruption(wire, call, outcome, len(frames)))
-    return (*frames[: outcome.after], *error)
+    honest = itertools.takewhile(lambda frame: SSE.data(frame) != DONE, frames)
+    begun = tuple(until(honest, outcome.after, functools.partial(is_piece, wire, framing)))
+    return (*begun, *framing.stream(interruption(wire, call, outcome, len(begun))))
 
 
 def events_of_outcome(
@@ -186,17 +219,33 @@ def events_of_outcome(
         events = wire.recorded_events(recorded_values(content))
     if not isinstance(outcome, Broken):
         return events
-    begun = tuple(itertools.islice(events, outcome.after))
+    honest = itertools.takewhile(lambda event: not is_done(event), events)
+    begun = tuple(until(honest, outcome.after, functools.partial(says_something, wire)))
     return itertools.chain(begun, interruption(wire, call, outcome, len(begun)))
+
+
+def is_done(event: NamedValue) -> bool:
+    """Whether an event says that nothing follows: no client reads an error behind it."""
+    value = event[1]
+    return isinstance(value, str) and value == DONE
+
+
+def says_something(wire: WireFormat, event: NamedValue) -> bool:
+    """Whether an event holds a piece of content, however far it was laid out already."""
+    name, value = event
+    if isinstance(value, bytes):
+        value = value.decode()
+    if isinstance(value, str):
+        value = read_data(value)
+    return wire.is_content(name, value)
 
 
 def interruption(
     wire: WireFormat, call: Call, outcome: Broken, events: int
 ) -> Iterator[Tuple[str, Json]]:
-    """The events that break a stream off after as many as there are, but no more than were asked
-    for."""
+    """The events that break a stream off after so many."""
     failure = wire.completed(call, outcome.failure)
-    return wire.interruption(call, failure, min(outcome.after, events))
+    return wire.interruption(call, failure, events)
 
 
 def whole_response(
@@ -232,16 +281,7 @@ def recorded_values(recorded: Recorded) -> Sequence[Json]:
     if recorded.values:
         return recorded.values
     texts = [SSE.data(frame) for frame in recorded.frames]
-    return tuple(recorded_value(text) for text in texts if text)
-
-
-def recorded_value(data: str) -> Json:
-    """The JSON value of a recorded event's data, or the text itself if it is none, such as
-    [DONE]."""
-    try:
-        return parse_json(data.encode())
-    except ValueError:
-        return data
+    return tuple(read_data(text) for text in texts if text)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:

@@ -19,7 +19,7 @@ from .anthropic_blocks import (
 from .base import WireFormat, caller, retry_after, uuid
 from .pydantic import location, pydantic_error
 from .runs import filled_in, walk
-from .shapes import named_by_type, said_stop
+from .shapes import has_words, named_by_type, said_stop
 
 # Types of errors by status; any other is an api_error, or of the request.
 ANTHROPIC_TYPES = {
@@ -238,6 +238,8 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
+    # As it comes of its own accord (section 9, recorded).
+    ping = b'event: ping\ndata: {"type": "ping"}\n\n'
     prefix = "msg_01"
 
     def message(
@@ -302,6 +304,13 @@ class AnthropicMessages(AnthropicRequest):
                 was_pinged = True
                 # Unlike the others it has a space, and no padding (recorded).
                 yield "ping", '{"type": "ping"}'
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta of a block, or a block that comes whole."""
+        kind, block = within(value, "type"), within(value, "content_block")
+        if kind == "content_block_start":
+            return bool(within(block, "data") or within(block, "content"))
+        return kind == "content_block_delta" and has_words(within(value, "delta"))
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`."""

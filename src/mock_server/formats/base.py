@@ -39,6 +39,7 @@ from ..values import (
     ToolCall,
     Turn,
 )
+from .shapes import has_words
 
 WIRE_FORMATS: List["WireFormat"] = []
 
@@ -105,6 +106,9 @@ class WireFormat:
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
+    # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
+    # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
+    ping = b": keep-alive\n\n"
     most_inputs = MOST_INPUTS
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
@@ -207,6 +211,11 @@ class WireFormat:
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Recorded JSON values as events, completed with what ends every stream of this API."""
         return (("", value) for value in values)
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """Whether an event of a stream says something of the answer itself, and not only that it
+        begins, goes on or ends."""
+        return value != "[DONE]" and has_words(value)
 
     def adapted(self, call: Call, body: bytes) -> bytes:
         """A recorded body in the encoding that this request asks for."""

@@ -82,6 +82,7 @@ class Bedrock(WireFormat):
     # Compact, keys sorted, no line end (section 10).
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
+    ping = b""  # Claude's are left out there (10.1), and there are no others
     bad_json = "Unable to parse the request body as JSON: {}"
 
     def framing(self, call: Call) -> Framing:

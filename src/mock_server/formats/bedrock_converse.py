@@ -13,7 +13,7 @@ from .anthropic_blocks import thought_signature
 from .bedrock import Bedrock, bedrock_padding
 from .message_content import MessageContent
 from .runs import ONCE, Run, Stencil, Texts, hole, walk
-from .shapes import said_stop, stop_of
+from .shapes import has_words, said_stop, stop_of
 
 # Stop reasons (section 10) by those of a reply.
 CONVERSE_STOPS = {
@@ -237,6 +237,12 @@ class BedrockConverse(ConverseRequest):
             stencil = Stencil({**value, "p": hole(1)}, sorted_compact)
             for text, number in zip(texts, numbers):
                 yield name, stencil.filled(text, bedrock_padding(call, number))
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta of a block."""
+        if name == "contentBlockDelta":
+            return has_words(within(value, "delta"))
+        return has_words(within(value, "contentBlockDelta", "delta"))
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Events as boto3 gives them, `{"messageStart": {…}}`, or bare payloads, known by what is

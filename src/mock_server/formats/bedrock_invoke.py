@@ -6,7 +6,7 @@ import base64
 import re
 from typing import Callable, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
-from ..jsons import by_rows, compact, laid_out, utf8, within
+from ..jsons import by_rows, compact, laid_out, parse_json, utf8, within
 from ..limits import Headers, Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Request, Turn
@@ -15,7 +15,7 @@ from .base import uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
 from .runs import Stencil
-from .shapes import texts_of
+from .shapes import has_words, texts_of
 
 # Makers of models whose InvokeModel bodies are not Anthropic's; what names none of them, such as an
 # ARN, is taken for Claude.
@@ -111,6 +111,19 @@ class BedrockInvoke(Bedrock):
         for number, value in enumerate(values):
             yield chunk_event(value, bedrock_padding(call, number))
 
+    def is_content(self, name: str, value: Json) -> bool:
+        """Whether the maker's event is, in its chunk."""
+        data = str(within(value, "bytes") or "")
+        try:
+            inside = parse_json(base64.b64decode(data))
+        except ValueError:
+            return False
+        return self.makes_content(inside)
+
+    def makes_content(self, inside: Json) -> bool:
+        """Whether an event of the maker is content."""
+        return super().is_content("", inside)
+
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """The maker's events."""
         for value in values:
@@ -171,6 +184,12 @@ class BedrockOther(BedrockInvoke):
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
     speaks = frozenset()  # nothing: the shape of an answer is not known
+    # Where the makers have their texts: Llama, Titan, Mistral and Jamba, old Claude and Cohere.
+    texts = ("generation", "outputText", "outputs", "choices", "completion", "text")
+
+    def makes_content(self, inside: Json) -> bool:
+        """A text, wherever the maker has it."""
+        return any(has_words(within(inside, key)) for key in self.texts)
 
     def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""

@@ -25,7 +25,7 @@ from ..values import (
 from .base import WireFormat, retry_after, uuid
 from .openai_chat_reading import ChatRequest
 from .runs import Run, filled_in, hole, walk
-from .shapes import named_by_type, said_stop, stop_of
+from .shapes import has_words, named_by_type, said_stop, stop_of
 
 # Of the sentences only that of not_found was recorded; the statuses were verified with cohere-py.
 COHERE_ERRORS = {
@@ -281,6 +281,11 @@ class CohereChat(Cohere):
         end = {"finish_reason": reason, "usage": usage}
         yield "message-end", {"type": "message-end", "delta": end}
         yield "", "[DONE]"  # without a name, as the only one
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta of the text, of a thought, of the plan or of a tool's arguments."""
+        kind = str(within(value, "type"))
+        return kind.endswith("-delta") and has_words(within(value, "delta"))
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The end of the message, with the error in it."""

@@ -105,6 +105,7 @@ class Gemini(WireFormat):
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     json_type = "application/json; charset=UTF-8"
+    ping = b""  # none was seen, and genai-py breaks on a comment (3.2, 3.3)
     always_details = False  # whether an error without details has an empty array of them
     service = "generativelanguage.googleapis.com"
     bad_json = "Invalid JSON payload received. {}."

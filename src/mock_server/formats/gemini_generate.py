@@ -10,7 +10,7 @@ import re
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from ..framings import SSE, Framing
-from ..jsons import BASE64URL
+from ..jsons import BASE64URL, within
 from ..limits import Json
 from ..node import Field
 from ..records import replace
@@ -19,7 +19,7 @@ from .base import choices_of
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, pick_field
 from .runs import Run, Stencil, hole, walk, with_last
-from .shapes import present, said_stop
+from .shapes import has_words, present, said_stop
 
 # A function call has no reason of its own (recorded).
 GOOGLE_STOPS = {
@@ -268,6 +268,11 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         response = self.envelope(call, reply, [], usage)
         del response["candidates"]
         return {"promptFeedback": {"blockReason": "SAFETY"}, **response}
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A part that holds more than a signature."""
+        candidates = within(value, "candidates") or ()
+        return any(has_words(within(one, "content", "parts")) for one in candidates)
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A GenerateContentResponse a piece and choice, with the tokens spent so far."""

@@ -30,6 +30,7 @@ class GoogleCompatible(Gemini):
     json_type = "application/json"
     bad_json = OpenAI.bad_json
     too_many = ""
+    ping = OpenAI.ping
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""

@@ -7,7 +7,7 @@ from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
 from ..framings import GO_LINES, Framing
-from ..jsons import HEX, LOWER_ALNUM, by_rows, go_json, this_second, token
+from ..jsons import HEX, LOWER_ALNUM, by_rows, go_json, this_second, token, within
 from ..limits import Json
 from ..node import Field
 from ..values import (
@@ -26,7 +26,7 @@ from ..values import (
 from .base import WireFormat
 from .openai_chat_reading import CHAT_ROLES, ChatRequest
 from .runs import ONCE, Stencil, Texts, hole, walk
-from .shapes import texts_of
+from .shapes import has_words, texts_of
 
 # Read from the server's source; the 404 was recorded (section 13).
 OLLAMA_ERRORS = {
@@ -101,6 +101,7 @@ class Ollama(WireFormat):
     no_body = "missing request body"
     json_type = "application/json; charset=utf-8"
     stream_type = "application/x-ndjson"
+    ping = b""  # there are none, and its client breaks on an empty line (section 13, verified)
     errors = OLLAMA_ERRORS
     fields: Mapping[str, str] = {
         "model": "a string!",
@@ -147,6 +148,11 @@ class OllamaAnswer(Ollama):
         """Yes, unless `stream` is false."""
         # Absent means yes, unlike everywhere else (2.2).
         return body.value.get("stream") is not False
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """What `spoken` gives, and not only counts."""
+        said = ("message", "response", "thinking")
+        return any(has_words(within(value, key)) for key in said)
 
     def spoken(
         self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()

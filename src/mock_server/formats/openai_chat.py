@@ -7,13 +7,13 @@ import itertools
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ..errors import Refused
-from ..jsons import HEX, compact, quoted, token, utf8
+from ..jsons import HEX, compact, quoted, token, utf8, within
 from ..limits import Json
 from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
 from .openai_chat_reading import ChatRequest
 from .runs import ONCE, Stencil, Texts, filled_in, hole, walk
-from .shapes import present
+from .shapes import has_words, present
 
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
 DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
@@ -205,6 +205,11 @@ class OpenAIChat(ChatCompletion):
                 **self.tail(call),
             }
         )
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta that holds more than the role."""
+        choices = within(value, "choices") or ()
+        return any(has_words(within(choice, "delta")) for choice in choices)
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """`chat.completion.chunk` objects, then `[DONE]`."""

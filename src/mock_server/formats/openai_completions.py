@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from ..jsons import within
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Reasoning, Refusal, Reply, Text
@@ -105,6 +106,10 @@ class OpenAICompletions(CompletionRequest):
                 "usage": self.usage(reply),
             }
         )
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A text."""
+        return any(within(choice, "text") for choice in within(value, "choices") or ())
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; the finish reason rides on a choice's last text (5.4, recorded)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from ..jsons import within
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Failure, Reply, Usage
@@ -81,12 +82,18 @@ def response_usage(usage: Usage) -> Dict[str, Json]:
     }
 
 
+# Items of which everything comes in deltas.
+STREAMED_ITEMS = ("message", "reasoning", "function_call", "custom_tool_call")
+
+
 class OpenAIResponses(ResponsesRequest):
     """The Responses API."""
 
     routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    # Reported by the SDKs' users since 2026, and documented nowhere; it is numbered as all events.
+    ping = b'event: keepalive\ndata: {"type":"keepalive","sequence_number":%d}\n\n'
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -148,6 +155,13 @@ class OpenAIResponses(ResponsesRequest):
         for run in walk(reply):
             yield from item_events(call, run, ended["output"][run.index])
         yield f"response.{ended['status']}", {"response": ended}, ONE
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta, a picture so far, or an item that has none of them and is done."""
+        kind = str(within(value, "type"))
+        if kind == "response.output_item.done":
+            return within(value, "item", "type") not in STREAMED_ITEMS
+        return kind.endswith(".partial_image") or bool(within(value, "delta"))
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`, nested: the SDKs raise on that form only (5.5, verified)."""

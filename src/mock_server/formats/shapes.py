@@ -40,6 +40,24 @@ def packed_floats(vector: Sequence[float]) -> str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
+# Members that say what a piece is, and nothing that could be passed on.
+MUTE_MEMBERS = frozenset(
+    (
+        *("type", "role", "index", "id", "thought", "thoughtSignature", "signature"),
+        *("finish_reason", "stop_reason"),
+    )
+)
+
+
+def has_words(value: Json) -> bool:
+    """Whether there is something to pass on in a piece of an answer: text, or a tool's name."""
+    if isinstance(value, dict):
+        return any(has_words(value[key]) for key in value if key not in MUTE_MEMBERS)
+    if isinstance(value, list):
+        return any(map(has_words, value))
+    return bool(value)
+
+
 def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
     """Recorded values as events whose names are their types."""
     for value in values:

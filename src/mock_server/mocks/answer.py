@@ -8,6 +8,7 @@ from ..errors import MISSING, Because, shown
 from ..formats.base import WireFormat
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
+from ..places import After
 from ..records import found_once, record, replace
 from ..values import (
     Block,
@@ -161,7 +162,7 @@ class Answer:
     status: int
     delivery: Delivery
     failure: Optional[Failure] = None  # what breaks its stream off
-    after_events: int = 0
+    after: Optional[After] = None  # where
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why this answer can't be given to this call, if it can't."""
@@ -193,9 +194,9 @@ class Answer:
             content = self.form.reply(call, groups)
         else:
             content = self.form
-        if self.failure is None:
+        if self.failure is None or self.after is None:
             return content
-        return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
+        return Broken(content, filled_failure(self.failure, call, groups), self.after)
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Mapping, Optional, Tuple, cast
+from typing import Mapping, Optional, Tuple
 
 from ..faults import FAULTS
 from ..http import FRAMING_HEADERS, HEADER_NAME
 from ..jsons import quoted
 from ..node import Node
-from ..plans import WIRE_PLANS
+from ..places import After
+from ..plans import USUAL_COMMENT, WIRE_PLANS
 from ..records import field_names
-from ..values import Delivery, Fault, Pace, Plan
+from ..values import Delivery, Fault, Keepalive, Pace, Plan
 
 FAULT_KEYS = ("fault", "probability")
 
-DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate")
+AFTER_KEYS = ("after_events", "after_pieces")  # of a fault, or an error
+
+DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive")
+
+MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
 
 GZIP_CHOICES = ("auto", "always", "never")
 
@@ -31,7 +36,13 @@ PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
     "gzip": ("event", "block", "members"),
 }
 
-PLAN_FLAGS = ("comments", "no_space", "chunk_extensions", "trailers")
+PLAN_FLAGS = ("no_space", "chunk_extensions", "trailers", "chunked", "close")
+
+# How headers that only the server sets are set all the same.
+INSTEAD: Mapping[str, str] = {
+    "connection": ' ("wire": "close" ends the connection, and says so)',
+    "transfer-encoding": ' ("wire": "chunked" sends a whole body in chunks)',
+}
 
 NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 
@@ -39,23 +50,28 @@ NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
 def parse_delivery(response: Node) -> Delivery:
     """How a response travels."""
     # Most responses say nothing of it: thousands of them are read at start.
-    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS)):
+    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS)):
         return Delivery()
     return Delivery(
         response.get("delay").seconds(0),
         parse_pace(response.get("pace")),
         response.get("gzip").choice(GZIP_CHOICES, "auto"),
         parse_headers(response.get("headers")),
-        response.get("gate").flag(False),
+        parse_gate(response.get("gate")),
         parse_plan(response.get("wire")),
         parse_fault(response),
+        parse_keepalive(response.get("keepalive")),
     )
 
 
 def parse_pace(node: Node) -> Optional[Pace]:
-    """A pace: seconds between events, or an object."""
+    """A pace: seconds between events, a list of gaps, or an object."""
     if node.is_null:
         return None
+    if isinstance(node.value, list):
+        if not node.value:
+            node.fail("has no gap; the first is the one after the first event")
+        return Pace(gaps=tuple(gap.seconds() for gap in node.items()))
     if not isinstance(node.value, dict):
         return Pace(between=node.seconds())
     node.only(PACE_KEYS)
@@ -68,13 +84,27 @@ def parse_pace(node: Node) -> Optional[Pace]:
         # A token is an event.
         between = 1 / rate.number("a number, at least one an hour", 1 / 3600, 1e9)
     jitter = node.get("jitter").number("a share of the pause from 0 to 1", 0, 1, 0)
+    if jitter and not between:
+        node.get("jitter").fail("is a share of the pauses between events, and there are none")
     return Pace(node.get("first").seconds(0), between, float(jitter))
 
 
 def parse_headers(node: Node) -> Tuple[Tuple[str, Optional[str]], ...]:
-    """Response headers: text, numbers, or null for "leave it out"."""
+    """Response headers: text, numbers, a list of those for several lines, or null for "leave it
+    out"."""
     # A mock may even take out what the provider always sends.
-    return tuple((name, parse_header(name, value)) for name, value in node.members())
+    headers = []
+    for name, value in node.members():
+        if value.value == []:
+            value.fail("has no value; null leaves the header out")
+        lines = [value]
+        if isinstance(value.value, list):
+            lines = value.items()
+        for line in lines:
+            if line.value is None and line is not value:
+                line.expected("a string or a number")
+            headers.append((name, parse_header(name, line)))
+    return tuple(headers)
 
 
 def parse_header(name: str, node: Node) -> Optional[str]:
@@ -82,11 +112,12 @@ def parse_header(name: str, node: Node) -> Optional[str]:
     if not HEADER_NAME.fullmatch(name):
         node.fail("is not a header name")
     if name.lower() in FRAMING_HEADERS:
-        node.fail("is set by the server, because it must be true of what is sent")
+        instead = INSTEAD.get(name.lower(), "")
+        node.fail("is set by the server, because it must be true of what is sent" + instead)
     if node.value is None:
         return None
     if not node.is_a("a string") and not node.is_a("a number"):
-        node.expected("a string, a number or null")
+        node.expected("a string, a number, a list of those, or null")
     text = str(node.value)
     if NOT_IN_A_HEADER.search(text):
         node.fail("holds a character that no header can carry")
@@ -105,7 +136,19 @@ def parse_plan(node: Node) -> Plan:
     for key in PLAN_FLAGS:
         node.get(key).flag(False)
     node.get("coalesce").integer("a number of events", 1, math.inf, 0)
-    return Plan(**node.value)
+    comments = parse_comments(node.get("comments"))
+    return Plan(**{**node.value, "comments": comments})
+
+
+def parse_comments(node: Node) -> Optional[str]:
+    """A comment before each event: true for the usual one, or a text of one's own."""
+    if isinstance(node.value, str):
+        return node.value
+    if not node.is_absent and not node.is_a("a boolean"):
+        node.expected("true, false, or the text of the comment")
+    if node.flag(False):
+        return USUAL_COMMENT
+    return None
 
 
 def check_word(node: Node, words: Tuple[str, ...]) -> None:
@@ -120,21 +163,51 @@ def check_word(node: Node, words: Tuple[str, ...]) -> None:
     node.expected(what)
 
 
+def parse_gate(node: Node) -> Optional[After]:
+    """Where a gate begins: with the second event, or behind so many pieces of content."""
+    if node.is_absent or node.value is False:
+        return None
+    if node.value is True:
+        return After(1)
+    what = "true, or how many pieces of content go out at once, at least 1"
+    return After(node.integer(what, 1, MOST_COUNTED_ON), pieces=True)
+
+
+def parse_keepalive(node: Node) -> Optional[Keepalive]:
+    """What is sent while nothing else is."""
+    if node.is_null:
+        return None
+    node.only(("every", "comment"))
+    every = node.get("every").number("seconds from 0.001 to 3600", 0.001, 3600)
+    return Keepalive(float(every), node.get("comment").text(None))
+
+
 def parse_fault(response: Node) -> Optional[Fault]:
     """How a response breaks."""
     fault, probability = response.get("fault"), response.get("probability")
+    after = parse_after(response)
     if fault.is_absent:
         if not probability.is_absent:
             probability.fail('is how likely a fault is, but there is no "fault"')
+        if after and "error" not in response.value:
+            key = next(key for key in AFTER_KEYS if key in response.value)
+            problem = 'is when an error or a fault comes, but there is neither "error" nor "fault"'
+            response.get(key).fail(problem)
         return None
     kind = fault.choice(FAULTS)
-    after = None
-    if not response.get("after_events").is_absent:
-        after = parse_after(response)
-    return Fault(kind, after, float(probability.number("a number from 0 to 1", 0, 1, 1)))
+    share = float(probability.number("a number from 0 to 1", 0, 1, 1))
+    if not share:
+        probability.fail("is 0, so that the fault never comes; leave both out")
+    return Fault(kind, after, share)
 
 
-def parse_after(response: Node) -> int:
-    """After how many events something happens."""
-    after = response.get("after_events").integer("a number of events", 0, 999_999)
-    return cast(int, after)
+def parse_after(response: Node) -> Optional[After]:
+    """Where in a stream something happens: after so many events, or pieces of content."""
+    events, pieces = (response.get(key) for key in AFTER_KEYS)
+    if not pieces.is_absent:
+        if not events.is_absent:
+            pieces.fail('says where, and so does "after_events"; keep one')
+        return After(pieces.integer("a number of pieces of content", 0, MOST_COUNTED_ON), True)
+    if events.is_absent:
+        return None
+    return After(events.integer("a number of events", 0, MOST_COUNTED_ON))

@@ -9732,10 +9732,11 @@ Ending = Optional[bytes]
 
 
 def steps_until(steps: Iterable[Step], fault: Fault) -> Iterator[Step]:
-    """The steps up to the mark of a fault; none at all if it has no place."""
+    """The steps up to the mark of a fault; if it has no place, no more than a delay."""
     if fault.after is None:
-        return
-    yield from steps_to_mark(steps)
+        yield from itertools.takewhile(lambda step: isinstance(step, Wait), steps)
+    else:
+        yield from steps_to_mark(steps)
 
 
 def steps_to_mark(steps: Iterable[Step]) -> Iterator[Step]:
@@ -9879,6 +9880,8 @@ AFTER_KEYS = ("after_events", "after_pieces")  # of a fault, or an error
 
 DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive")
 
+SENDS_NOTHING = ("reset", "close", "hang", "garbage")  # faults, unless it is said where they come
+
 MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
 
 GZIP_CHOICES = ("auto", "always", "never")
@@ -9910,7 +9913,7 @@ def parse_delivery(response: Node) -> Delivery:
     # Most responses say nothing of it: thousands of them are read at start.
     if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS)):
         return Delivery()
-    return Delivery(
+    delivery = Delivery(
         response.get("delay").seconds(0),
         parse_pace(response.get("pace")),
         response.get("gzip").choice(GZIP_CHOICES, "auto"),
@@ -9920,6 +9923,21 @@ def parse_delivery(response: Node) -> Delivery:
         parse_fault(response),
         parse_keepalive(response.get("keepalive")),
     )
+    check_pairs(response, delivery)
+    return delivery
+
+
+def check_pairs(response: Node, delivery: Delivery) -> None:
+    """Raise BadMock for keys that leave each other without an effect, whatever the answer is."""
+    fault = delivery.fault
+    if delivery.plan.gzip and delivery.gzip == "never":
+        response.get("gzip").fail('has the last word, so that "wire" would compress nothing')
+    if not fault or fault.after or fault.probability < 1 or fault.kind not in SENDS_NOTHING:
+        return
+    for key in DELIVERY_KEYS:
+        if key in response.value and key != "delay":
+            after = '"after_events" says when it comes'
+            response.get(key).fail(f"has no effect: a {fault.kind} sends nothing before; {after}")
 
 
 def parse_pace(node: Node) -> Optional[Pace]:
@@ -10206,6 +10224,118 @@ def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
     return values
 
 
+# === mocks/vain ==============================================================
+# Keys of a delivery that would be in vain: they change nothing of some kind of answer.  Pure.
+
+
+# What answers a mock can give: how their events are framed, None for a whole one, and what the
+# provider keeps a stream alive with.
+Reached = Tuple[Optional[Framing], bytes]
+
+WHOLE_ALONE: Tuple[Reached, ...] = ((None, b""),)  # the only answer of an error
+
+LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
+
+NO_EVENTS = "a whole answer has no events"
+
+
+def refuse_vain(response: Node, delivery: Delivery, reached: Iterable[Reached]) -> None:
+    """Raise BadMock for a key that is in vain in all answers that a mock can give."""
+    found: List[Dict[str, str]] = []
+    for framing, ping in reached:
+        found.append(vain(response.value, delivery, framing, ping))
+        if not found[-1]:
+            return
+    for key, reason in (found or [{}])[0].items():
+        if not all(key in others for others in found):
+            continue
+        node = response.within(*key.split("."))
+        if node.is_absent:  # it stands in a plan that is called by its name
+            node = response.get("wire")
+        node.fail(f"has no effect: {reason}")
+
+
+def vain(
+    spec: Mapping[str, Json], delivery: Delivery, framing: Optional[Framing], ping: bytes = b""
+) -> Dict[str, str]:
+    """The keys of a response that change nothing of its answers with this framing, None for whole
+    ones, each with the reason; `ping` is what the provider keeps a stream alive with.
+
+    Keys of a wire plan are called `wire.eol` and so on."""
+    if framing is None:
+        return dict(vain_in_whole(spec, delivery))
+    return dict(vain_in_stream(delivery, framing, ping))
+
+
+def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tuple[str, str]]:
+    """What changes nothing of a whole answer."""
+    plan = delivery.plan
+    if spec.get("pace") is not None:
+        yield "pace", NO_EVENTS
+    if delivery.gate:
+        yield "gate", NO_EVENTS
+    if delivery.keepalive:
+        yield "keepalive", "nothing comes before a whole answer"
+    if plan.coalesce:
+        yield "wire.coalesce", NO_EVENTS
+    yield from vain_lines(delivery)
+    if not plan.chunked:
+        for key in ("chunk_extensions", "trailers"):
+            if getattr(plan, key):
+                yield (
+                    f"wire.{key}",
+                    'a whole answer has no chunks, unless "chunked" stands beside it',
+                )
+    # A body that is cut may break between its pieces, if that is what its fault does.
+    is_cut = plan.chunked or plan.split
+    breaks = delivery.fault and delivery.fault.kind not in ("malformed", "bad_gzip")
+    for key in AFTER_KEYS:
+        if key in spec and not (is_cut and breaks and key == "after_events"):
+            yield key, NO_EVENTS
+
+
+def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterable[Tuple[str, str]]:
+    """What changes nothing of a stream."""
+    plan, keepalive = delivery.plan, delivery.keepalive
+    if plan.chunked:
+        yield "wire.chunked", "a stream goes in chunks without it"
+    is_sse = isinstance(framing, SSE)
+    if not is_sse:
+        yield from vain_lines(delivery)
+    if plan.split == "eol" and not isinstance(framing, (SSE, JsonArray)):
+        yield "wire.split", "no line ends in several bytes"
+    if not keepalive:
+        return
+    if not is_sse:
+        yield "keepalive", "only event streams have comments and pings"
+    elif keepalive.comment is None and not ping:
+        yield "keepalive", 'the provider sends no pings; give the text of a "comment"'
+    elif longest_wait(delivery) <= keepalive.every:
+        yield (
+            "keepalive",
+            'nothing waits for longer; it goes with delay, pace, gate, or a late "hang"',
+        )
+
+
+def vain_lines(delivery: Delivery) -> Iterable[Tuple[str, str]]:
+    """The keys of a plan that change the lines of an event stream."""
+    for key in LINE_KEYS:
+        if getattr(delivery.plan, key) not in ("", None, False):
+            yield f"wire.{key}", "only event streams have such lines"
+
+
+def longest_wait(delivery: Delivery) -> float:
+    """The longest time for which a stream may send nothing, by what is said of it."""
+    fault, pace = delivery.fault, delivery.pace or Pace()
+    if delivery.gate or (fault and fault.kind == "hang" and fault.after is not None):
+        return float("inf")
+    first = delivery.delay + pace.first
+    between = pace.between * (1 + pace.jitter)
+    if delivery.plan.coalesce > 1:  # all of them in one pause
+        return first + sum(pace.gaps) + between * delivery.plan.coalesce
+    return max(first, between, *pace.gaps)
+
+
 # === mocks/reading ===========================================================
 # A `response` of a mock from its JSON: the neutral form, errors, and which form it has.  Pure.
 
@@ -10275,6 +10405,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
         answer = Answer(ECHO, status, delivery)
     else:
         failure = parse_error(response)
+        if failure.kind != "content_filter":  # which most say in a stream, too
+            refuse_vain(response, delivery, WHOLE_ALONE)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
 from .places import Breath, Frame, Mark, marked
@@ -101,10 +102,11 @@ Ending = Optional[bytes]
 
 
 def steps_until(steps: Iterable[Step], fault: Fault) -> Iterator[Step]:
-    """The steps up to the mark of a fault; none at all if it has no place."""
+    """The steps up to the mark of a fault; if it has no place, no more than a delay."""
     if fault.after is None:
-        return
-    yield from steps_to_mark(steps)
+        yield from itertools.takewhile(lambda step: isinstance(step, Wait), steps)
+    else:
+        yield from steps_to_mark(steps)
 
 
 def steps_to_mark(steps: Iterable[Step]) -> Iterator[Step]:

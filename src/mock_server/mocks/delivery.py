@@ -21,6 +21,8 @@ AFTER_KEYS = ("after_events", "after_pieces")  # of a fault, or an error
 
 DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive")
 
+SENDS_NOTHING = ("reset", "close", "hang", "garbage")  # faults, unless it is said where they come
+
 MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
 
 GZIP_CHOICES = ("auto", "always", "never")
@@ -52,7 +54,7 @@ def parse_delivery(response: Node) -> Delivery:
     # Most responses say nothing of it: thousands of them are read at start.
     if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS)):
         return Delivery()
-    return Delivery(
+    delivery = Delivery(
         response.get("delay").seconds(0),
         parse_pace(response.get("pace")),
         response.get("gzip").choice(GZIP_CHOICES, "auto"),
@@ -62,6 +64,21 @@ def parse_delivery(response: Node) -> Delivery:
         parse_fault(response),
         parse_keepalive(response.get("keepalive")),
     )
+    check_pairs(response, delivery)
+    return delivery
+
+
+def check_pairs(response: Node, delivery: Delivery) -> None:
+    """Raise BadMock for keys that leave each other without an effect, whatever the answer is."""
+    fault = delivery.fault
+    if delivery.plan.gzip and delivery.gzip == "never":
+        response.get("gzip").fail('has the last word, so that "wire" would compress nothing')
+    if not fault or fault.after or fault.probability < 1 or fault.kind not in SENDS_NOTHING:
+        return
+    for key in DELIVERY_KEYS:
+        if key in response.value and key != "delay":
+            after = '"after_events" says when it comes'
+            response.get(key).fail(f"has no effect: a {fault.kind} sends nothing before; {after}")
 
 
 def parse_pace(node: Node) -> Optional[Pace]:

@@ -26,6 +26,7 @@ from .answer import Answer, Form, Neutral
 from .delivery import AFTER_KEYS, DELIVERY_KEYS, FAULT_KEYS, parse_after, parse_delivery
 from .recordings import MockNode, parse_recorded
 from .templates import check_templates
+from .vain import WHOLE_ALONE, refuse_vain
 
 PART_KINDS: Mapping[str, Callable[[str], Part]] = {
     "text": Text,
@@ -92,6 +93,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
         answer = Answer(ECHO, status, delivery)
     else:
         failure = parse_error(response)
+        if failure.kind != "content_filter":  # which most say in a stream, too
+            refuse_vain(response, delivery, WHOLE_ALONE)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
     return answer

@@ -10089,6 +10089,118 @@ def parse_after(response: Node) -> Optional[After]:
     return After(events.integer("a number of events", 0, MOST_COUNTED_ON))
 
 
+# === mocks/needless ==========================================================
+# Keys of a delivery that would be in vain: they change nothing of some kind of answer.  Pure.
+
+
+# What answers a mock can give: how their events are framed, None for a whole one, and what the
+# provider keeps a stream alive with.
+Reached = Tuple[Optional[Framing], bytes]
+
+WHOLE_ALONE: Tuple[Reached, ...] = ((None, b""),)  # the only answer of an error
+
+LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
+
+NO_EVENTS = "a whole answer has no events"
+
+
+def refuse_vain(response: Node, delivery: Delivery, reached: Iterable[Reached]) -> None:
+    """Raise BadMock for a key that is in vain in all answers that a mock can give."""
+    found: List[Dict[str, str]] = []
+    for framing, ping in reached:
+        found.append(vain(response.value, delivery, framing, ping))
+        if not found[-1]:
+            return
+    for key, reason in (found or [{}])[0].items():
+        if not all(key in others for others in found):
+            continue
+        node = response.within(*key.split("."))
+        if node.is_absent:  # it stands in a plan that is called by its name
+            node = response.get("wire")
+        node.fail(f"has no effect: {reason}")
+
+
+def vain(
+    spec: Mapping[str, Json], delivery: Delivery, framing: Optional[Framing], ping: bytes = b""
+) -> Dict[str, str]:
+    """The keys of a response that change nothing of its answers with this framing, None for whole
+    ones, each with the reason; `ping` is what the provider keeps a stream alive with.
+
+    Keys of a wire plan are called `wire.eol` and so on."""
+    if framing is None:
+        return dict(vain_in_whole(spec, delivery))
+    return dict(vain_in_stream(delivery, framing, ping))
+
+
+def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tuple[str, str]]:
+    """What changes nothing of a whole answer."""
+    plan = delivery.plan
+    if spec.get("pace") is not None:
+        yield "pace", NO_EVENTS
+    if delivery.gate:
+        yield "gate", NO_EVENTS
+    if delivery.keepalive:
+        yield "keepalive", "nothing comes before a whole answer"
+    if plan.coalesce:
+        yield "wire.coalesce", NO_EVENTS
+    yield from vain_lines(delivery)
+    if not plan.chunked:
+        for key in ("chunk_extensions", "trailers"):
+            if getattr(plan, key):
+                yield (
+                    f"wire.{key}",
+                    'a whole answer has no chunks, unless "chunked" stands beside it',
+                )
+    # A body that is cut may break between its pieces, if that is what its fault does.
+    is_cut = plan.chunked or plan.split
+    breaks = delivery.fault and delivery.fault.kind not in ("malformed", "bad_gzip")
+    for key in AFTER_KEYS:
+        if key in spec and not (is_cut and breaks and key == "after_events"):
+            yield key, NO_EVENTS
+
+
+def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterable[Tuple[str, str]]:
+    """What changes nothing of a stream."""
+    plan, keepalive = delivery.plan, delivery.keepalive
+    if plan.chunked:
+        yield "wire.chunked", "a stream goes in chunks without it"
+    is_sse = isinstance(framing, SSE)
+    if not is_sse:
+        yield from vain_lines(delivery)
+    if plan.split == "eol" and not isinstance(framing, (SSE, JsonArray)):
+        yield "wire.split", "no line ends in several bytes"
+    if not keepalive:
+        return
+    if not is_sse:
+        yield "keepalive", "only event streams have comments and pings"
+    elif keepalive.comment is None and not ping:
+        yield "keepalive", 'the provider sends no pings; give the text of a "comment"'
+    elif longest_wait(delivery) <= keepalive.every:
+        yield (
+            "keepalive",
+            'nothing waits for longer; it goes with delay, pace, gate, or a late "hang"',
+        )
+
+
+def vain_lines(delivery: Delivery) -> Iterable[Tuple[str, str]]:
+    """The keys of a plan that change the lines of an event stream."""
+    for key in LINE_KEYS:
+        if getattr(delivery.plan, key) != getattr(USUAL_PLAN, key):
+            yield f"wire.{key}", "only event streams have such lines"
+
+
+def longest_wait(delivery: Delivery) -> float:
+    """The longest time for which a stream may send nothing, by what is said of it."""
+    fault, pace = delivery.fault, delivery.pace or Pace()
+    if delivery.gate or (fault and fault.kind == "hang" and fault.after is not None):
+        return float("inf")
+    first = delivery.delay + pace.first
+    between = pace.between * (1 + pace.jitter)
+    if delivery.plan.coalesce > 1:  # all of them in one pause
+        return first + sum(pace.gaps) + between * delivery.plan.coalesce
+    return max(first, between, *pace.gaps)
+
+
 # === mocks/recordings ========================================================
 # Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
 
@@ -10222,118 +10334,6 @@ def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
             except ValueError as error:
                 node.fail(f"{name}, line {number}: {error}")
     return values
-
-
-# === mocks/vain ==============================================================
-# Keys of a delivery that would be in vain: they change nothing of some kind of answer.  Pure.
-
-
-# What answers a mock can give: how their events are framed, None for a whole one, and what the
-# provider keeps a stream alive with.
-Reached = Tuple[Optional[Framing], bytes]
-
-WHOLE_ALONE: Tuple[Reached, ...] = ((None, b""),)  # the only answer of an error
-
-LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
-
-NO_EVENTS = "a whole answer has no events"
-
-
-def refuse_vain(response: Node, delivery: Delivery, reached: Iterable[Reached]) -> None:
-    """Raise BadMock for a key that is in vain in all answers that a mock can give."""
-    found: List[Dict[str, str]] = []
-    for framing, ping in reached:
-        found.append(vain(response.value, delivery, framing, ping))
-        if not found[-1]:
-            return
-    for key, reason in (found or [{}])[0].items():
-        if not all(key in others for others in found):
-            continue
-        node = response.within(*key.split("."))
-        if node.is_absent:  # it stands in a plan that is called by its name
-            node = response.get("wire")
-        node.fail(f"has no effect: {reason}")
-
-
-def vain(
-    spec: Mapping[str, Json], delivery: Delivery, framing: Optional[Framing], ping: bytes = b""
-) -> Dict[str, str]:
-    """The keys of a response that change nothing of its answers with this framing, None for whole
-    ones, each with the reason; `ping` is what the provider keeps a stream alive with.
-
-    Keys of a wire plan are called `wire.eol` and so on."""
-    if framing is None:
-        return dict(vain_in_whole(spec, delivery))
-    return dict(vain_in_stream(delivery, framing, ping))
-
-
-def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tuple[str, str]]:
-    """What changes nothing of a whole answer."""
-    plan = delivery.plan
-    if spec.get("pace") is not None:
-        yield "pace", NO_EVENTS
-    if delivery.gate:
-        yield "gate", NO_EVENTS
-    if delivery.keepalive:
-        yield "keepalive", "nothing comes before a whole answer"
-    if plan.coalesce:
-        yield "wire.coalesce", NO_EVENTS
-    yield from vain_lines(delivery)
-    if not plan.chunked:
-        for key in ("chunk_extensions", "trailers"):
-            if getattr(plan, key):
-                yield (
-                    f"wire.{key}",
-                    'a whole answer has no chunks, unless "chunked" stands beside it',
-                )
-    # A body that is cut may break between its pieces, if that is what its fault does.
-    is_cut = plan.chunked or plan.split
-    breaks = delivery.fault and delivery.fault.kind not in ("malformed", "bad_gzip")
-    for key in AFTER_KEYS:
-        if key in spec and not (is_cut and breaks and key == "after_events"):
-            yield key, NO_EVENTS
-
-
-def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterable[Tuple[str, str]]:
-    """What changes nothing of a stream."""
-    plan, keepalive = delivery.plan, delivery.keepalive
-    if plan.chunked:
-        yield "wire.chunked", "a stream goes in chunks without it"
-    is_sse = isinstance(framing, SSE)
-    if not is_sse:
-        yield from vain_lines(delivery)
-    if plan.split == "eol" and not isinstance(framing, (SSE, JsonArray)):
-        yield "wire.split", "no line ends in several bytes"
-    if not keepalive:
-        return
-    if not is_sse:
-        yield "keepalive", "only event streams have comments and pings"
-    elif keepalive.comment is None and not ping:
-        yield "keepalive", 'the provider sends no pings; give the text of a "comment"'
-    elif longest_wait(delivery) <= keepalive.every:
-        yield (
-            "keepalive",
-            'nothing waits for longer; it goes with delay, pace, gate, or a late "hang"',
-        )
-
-
-def vain_lines(delivery: Delivery) -> Iterable[Tuple[str, str]]:
-    """The keys of a plan that change the lines of an event stream."""
-    for key in LINE_KEYS:
-        if getattr(delivery.plan, key) not in ("", None, False):
-            yield f"wire.{key}", "only event streams have such lines"
-
-
-def longest_wait(delivery: Delivery) -> float:
-    """The longest time for which a stream may send nothing, by what is said of it."""
-    fault, pace = delivery.fault, delivery.pace or Pace()
-    if delivery.gate or (fault and fault.kind == "hang" and fault.after is not None):
-        return float("inf")
-    first = delivery.delay + pace.first
-    between = pace.between * (1 + pace.jitter)
-    if delivery.plan.coalesce > 1:  # all of them in one pause
-        return first + sum(pace.gaps) + between * delivery.plan.coalesce
-    return max(first, between, *pace.gaps)
 
 
 # === mocks/reading ===========================================================
@@ -13821,10 +13821,10 @@ def streamed(
 
 
 def ping_of(wire: WireFormat, framing: SSE, keepalive: Keepalive, plan: Plan) -> bytes:
-    """What keeps a stream alive, as its plan writes it; the text of one's own has no number."""
+    """What keeps a stream alive, as its plan writes it."""
     ping = wire.ping
     if keepalive.comment is not None:
-        ping = comment(keepalive.comment, utf8(framing.eol)).replace(b"%", b"%%")
+        ping = comment(keepalive.comment, utf8(framing.eol))
     return relined_event(ping, replace(plan, comments=None))
 
 
@@ -16419,7 +16419,7 @@ class Pinged:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.has_number = b"%d" in data
+        self.has_number = b"%d" in data and not data.startswith(b":")  # a comment is as it is
         self.events = self.pings = 0  # so far
 
     def ping(self) -> bytes:

@@ -394,6 +394,12 @@ RESPONSES: List[Tuple[str, Any]] = [
     ("wire", "gzip-members"),
     ("wire", {"split": 7, "coalesce": 2, "eol": "\r\n", "comments": True, "trailers": True}),
     ("gate", True),
+    ("gate", 2),
+    ("after_pieces", 1),
+    ("pace", [0.1, 0]),
+    ("keepalive", {"every": 0.5, "comment": "a"}),
+    ("wire", {"chunked": True, "split": 9, "close": True, "comments": "a\nb"}),
+    ("headers", {"set-cookie": ["a=1", "b=2"]}),
 ]
 MOCK_KEYS: List[Tuple[str, Any]] = [
     ("name", "n"),

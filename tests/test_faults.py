@@ -90,6 +90,64 @@ def test_a_fault_sends_exactly_these_bytes_and_ends_the_connection_like_this(
     assert ends == ([end] if end else [])
 
 
+CUT_UP = {"chunked": True, "split": 300}
+CUT_OFF: List[Tuple[Any, int, Any]] = [  # how many writes of a whole body in chunks are sent
+    ({"fault": "reset", "after_events": 2}, 3, RESET),
+    ({"fault": "close", "after_events": 0}, 1, CUT),
+    ({"fault": "close", "after_events": 99}, 4, CUT),
+    ({"fault": "hang", "after_events": 1}, 2, HANG),
+    ({"fault": "truncate", "after_events": 1}, 2, CUT),
+    ({"fault": "garbage", "after_events": 1}, 2, CUT),
+    ({"fault": "close", "after_pieces": 1}, 0, CUT),
+]
+
+
+def test_a_whole_body_in_chunks_is_cut_off_between_them() -> None:
+    usual = [step.data for step in made_of({"wire": CUT_UP}, False)]
+    assert len(usual) == 5 and usual[-1] == LAST
+    for fault, count, end in CUT_OFF:
+        made = made_of({**fault, "wire": CUT_UP}, False)
+        data = data_of(made)
+        if fault["fault"] == "garbage":
+            data = data[: -len(m.GARBAGE)]
+        assert data == b"".join(usual[:count]) and made[-1] == end, fault
+    head, _, body = data_of(made_of({"fault": "truncate", "wire": "chunked"}, False)).partition(
+        b"\r\n\r\n"
+    )
+    assert b"chunked" in head and not m.ChunkedBody(10**9).feed(body) and len(body) > 100
+    split = made_of({"fault": "close", "after_events": 2, "wire": {"split": 300}}, False)
+    assert len(data_of(split).partition(b"\r\n\r\n")[2]) == 600
+    whole = made_of({"fault": "close", "after_events": 2}, False)
+    assert whole == [CUT], "one write has no place inside it"
+
+
+PAST_THE_END: List[Tuple[Any, Expect]] = [  # of six events
+    ({"fault": "truncate"}, events(5, LAST)),
+    ({"fault": "hang"}, events(-1)),
+    ({"fault": "garbage"}, events(-1, m.GARBAGE)),
+    (
+        {"fault": "malformed"},
+        lambda head, pieces: events(5)(head, pieces) + b"b\r\ndata: [DO\n\n" + b"\r\n" + LAST,
+    ),
+]
+
+
+def test_a_fault_behind_the_end_of_a_stream_is_seen_at_its_end() -> None:
+    head, *pieces = [step.data for step in made_of(EACH, True)]
+    assert len(pieces) == 7
+    for fault, expected in PAST_THE_END:
+        for after in (6, 7, 99):
+            made = made_of({**EACH, **fault, "after_events": after}, True)
+            found = data_of(made)
+            assert found == expected(head, pieces), (fault, after)
+    sends = made_of({**EACH, "fault": "drip", "after_events": 99}, True)
+    assert data_of(sends) == head + b"".join(pieces)
+    assert [len(step.data) for step in sends[:6]] == [len(data) for data in [head, *pieces[:5]]]
+    assert {len(step.data) for step in sends[6:]} == {1}
+    _, *sends = made_of({**EACH, "fault": "bad_gzip", "after_events": 99}, True, minor=0)
+    assert sends[-1].data == b"data: [DONE]\n\n"
+
+
 def test_a_dripping_answer_comes_a_byte_a_write() -> None:
     made = m.Response(200, (), b"hello")
     (whole,) = steps_of(made)

@@ -159,6 +159,9 @@ def test_a_plan_cuts_the_stream_like_this(plan: Any, frames: Any, expected: Any)
         ({"no_space": True}, b'event: x\ndata: {"a": 1}\n\n', b'event:x\ndata:{"a": 1}\n\n'),
         ({"no_space": True}, b"data: a\r\n\r\n", b"data:a\r\n\r\n"),
         ({"comments": True}, b"data: a\r\n\r\n", b": comment\r\n\r\ndata: a\r\n\r\n"),
+        ({"comments": False}, b"data: a\n\n", b"data: a\n\n"),
+        ({"comments": "x: y\nü \n"}, b"data: a\n\n", b": x: y\n: \xc3\xbc \n:\n\ndata: a\n\n"),
+        ({"comments": ""}, b"data: a\n\n", b":\n\ndata: a\n\n"),
         (
             {"comments": True, "eol": "\r", "no_space": True},
             b"event: x\ndata: a\n\n",
@@ -207,3 +210,57 @@ def test_a_request_may_ask_for_a_plan() -> None:
         answerer({"response": SHORT}), m.OpenAIChat, headers={"x-mock-response": '{"wire": "byte"}'}
     )
     assert len(sends_of(found)) > 100 and found.delivery.plan == m.WIRE_PLANS["byte"]
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+CHUNKED: List[Any] = [  # what a whole body of `hello` is sent as
+    ("chunked", {}, [HEAD + b"\r\n5\r\nhello\r\n0\r\n\r\n"]),
+    (
+        {"chunked": True, "split": 3},
+        {},
+        [HEAD + b"\r\n", b"3\r\nhel\r\n", b"2\r\nlo\r\n", b"0\r\n\r\n"],
+    ),
+    (
+        {"chunked": True, "trailers": True, "chunk_extensions": True},
+        {},
+        [
+            HEAD + b'Trailer: X-Mock-Trailer\r\n\r\n5;wire="plan"\r\nhello\r\n0;wire="plan"\r\n'
+            b"X-Mock-Trailer: the end\r\n\r\n"
+        ],
+    ),
+    ("chunked", {"head_only": True}, [HEAD + b"\r\n"]),
+    (
+        "chunked",
+        {"minor": 0},
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello"],
+    ),
+    (
+        "close",
+        {},
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"],
+    ),
+    (
+        "close",
+        {"minor": 0},
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"],
+    ),
+]
+
+
+def test_a_whole_body_may_go_in_chunks_and_end_the_connection() -> None:
+    for plan, exchange, expected in CHUNKED:
+        delivery = m.Delivery(plan=m.parse_plan(m.Node(plan)))
+        made = m.Response(200, (), b"hello", delivery=delivery, may_gzip=False)
+        sends = [step.data for step in steps_of(made, **exchange) if isinstance(step, m.Send)]
+        assert sends == expected, (plan, exchange)
+        for status in (204, 304):
+            (head,) = steps_of(m.replace(made, status=status), **exchange)
+            assert isinstance(head, m.Send) and b"chunked" not in head.data
+            assert b"hello" not in head.data and b"Length" not in head.data
+        empty = b"".join(step.data for step in steps_of(m.replace(made, body=b""), **exchange))
+        assert empty.count(b"0\r\n") <= 1 or b"Length" in empty
+    zipped = ask(
+        answerer({"response": {**SHORT, "wire": "chunked", "gzip": "always"}}), m.OpenAIChat
+    )
+    usual = ask(answerer({"response": SHORT}), m.OpenAIChat)
+    assert unplanned(sends_of(zipped)) == usual.body

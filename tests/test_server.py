@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+import zlib
 from typing import Any, List, Tuple
 
 import pytest
@@ -313,6 +314,57 @@ def test_a_gate_goes_with_pace_and_gzip(server: MockServer, raw: Any, more: Any)
         body = gzip.decompress(body)
     assert body.endswith(b"data: [DONE]\n\n")
     assert server.wait_for({"stream": True}, ended="complete")
+
+
+@pytest.mark.parametrize("more", [{}, {"gzip": "always"}])
+def test_a_stream_is_kept_alive_at_its_gate_and_goes_on(
+    server: MockServer, raw: Any, more: Any
+) -> None:
+    alive = {"gate": 1, "keepalive": {"every": 0.01, "comment": "wait"}, **more}
+    server.mock(response={"text": "one two", **alive})
+    client = raw().send(post(STREAMING))
+    client.head()
+    unpacker = zlib.decompressobj(31)
+
+    def plain(chunk: bytes) -> bytes:
+        return unpacker.decompress(chunk) if more else chunk
+
+    chunks = client.chunks()
+    pings = 0
+    body = b""
+    while pings < 3:
+        piece = plain(next(chunks))
+        pings += piece == b": wait\n\n"
+        body += piece
+    assert b'"one"' in body and b'" two"' not in body
+    server.release(server.wait_for({"stream": True})[0]["id"], 9)
+    body += b"".join(map(plain, chunks))
+    assert body.endswith(b"data: [DONE]\n\n")
+    entry = server.wait_for({"stream": True}, ended="complete")[0]
+    assert entry["events_sent"] == entry["events_total"] == 5
+
+
+def test_a_hanging_stream_is_kept_alive_until_its_client_leaves(
+    server: MockServer, raw: Any
+) -> None:
+    hang = {"fault": "hang", "after_pieces": 1, "keepalive": {"every": 0.01}}
+    server.mock(response={"text": "one two", **hang})
+    client = raw().send(post({**STREAMING, "max_tokens": 9}, "/v1/messages"))
+    pings = 0
+    while pings < 3:  # the first is among the events
+        pings += client.file.readline() == b"event: ping\n"
+    client.sock.shutdown(socket.SHUT_RDWR)
+    assert server.wait_for({"stream": True}, ended="client_closed")
+
+
+def test_a_connection_ends_with_its_answer_if_a_mock_will_have_it(
+    server: MockServer, raw: Any
+) -> None:
+    server.mock(response={"text": "x", "wire": "close"})
+    for body in [ASK] * 4 + [STREAMING] * 4:  # answered anew, from memory, and byte by byte
+        client = raw().send(post(body))
+        _, headers, _ = client.response()
+        assert headers["connection"] == "close" and client.file.read() == b""
 
 
 def test_a_malformed_head_request_gets_no_body(server: MockServer, raw: Any) -> None:

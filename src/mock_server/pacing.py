@@ -104,7 +104,7 @@ class Pinged:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.has_number = b"%d" in data
+        self.has_number = b"%d" in data and not data.startswith(b":")  # a comment is as it is
         self.events = self.pings = 0  # so far
 
     def ping(self) -> bytes:

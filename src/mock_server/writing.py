@@ -171,10 +171,10 @@ def streamed(
 
 
 def ping_of(wire: WireFormat, framing: SSE, keepalive: Keepalive, plan: Plan) -> bytes:
-    """What keeps a stream alive, as its plan writes it; the text of one's own has no number."""
+    """What keeps a stream alive, as its plan writes it."""
     ping = wire.ping
     if keepalive.comment is not None:
-        ping = comment(keepalive.comment, utf8(framing.eol)).replace(b"%", b"%%")
+        ping = comment(keepalive.comment, utf8(framing.eol))
     return relined_event(ping, replace(plan, comments=None))
 
 

@@ -24,9 +24,9 @@ from ..values import (
 )
 from .answer import Answer, Form, Neutral
 from .delivery import AFTER_KEYS, DELIVERY_KEYS, FAULT_KEYS, parse_after, parse_delivery
+from .needless import WHOLE_ALONE, refuse_vain
 from .recordings import MockNode, parse_recorded
 from .templates import check_templates
-from .vain import WHOLE_ALONE, refuse_vain
 
 PART_KINDS: Mapping[str, Callable[[str], Part]] = {
     "text": Text,

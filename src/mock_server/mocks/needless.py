@@ -7,6 +7,7 @@ from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 from ..framings import SSE, Framing, JsonArray
 from ..limits import Json
 from ..node import Node
+from ..plans import USUAL_PLAN
 from ..values import Delivery, Pace
 from .delivery import AFTER_KEYS
 
@@ -102,7 +103,7 @@ def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterabl
 def vain_lines(delivery: Delivery) -> Iterable[Tuple[str, str]]:
     """The keys of a plan that change the lines of an event stream."""
     for key in LINE_KEYS:
-        if getattr(delivery.plan, key) not in ("", None, False):
+        if getattr(delivery.plan, key) != getattr(USUAL_PLAN, key):
             yield f"wire.{key}", "only event streams have such lines"
 
 

@@ -9684,7 +9684,9 @@ def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> 
 
 # --- where ---
 
-AT_THE_END = ("reset", "close", "hang", "garbage")  # faults that may come behind the last event
+# Faults that end an answer: before all of it, unless it is said where, and at the latest behind the
+# last event.
+FINAL_FAULTS = ("reset", "close", "hang", "garbage")
 
 
 def place_of_fault(
@@ -9694,7 +9696,7 @@ def place_of_fault(
     if fault is None or breaks(fault, "content"):
         return frames
     if fault.after is not None:
-        return marked(frames, fault.after, is_piece, fault.kind not in AT_THE_END)
+        return marked(frames, fault.after, is_piece, fault.kind not in FINAL_FAULTS)
     if fault.kind == "truncate":
         return halved(frames)
     return frames
@@ -9880,8 +9882,6 @@ AFTER_KEYS = ("after_events", "after_pieces")  # of a fault, or an error
 
 DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive")
 
-SENDS_NOTHING = ("reset", "close", "hang", "garbage")  # faults, unless it is said where they come
-
 MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
 
 GZIP_CHOICES = ("auto", "always", "never")
@@ -9932,7 +9932,7 @@ def check_pairs(response: Node, delivery: Delivery) -> None:
     fault = delivery.fault
     if delivery.plan.gzip and delivery.gzip == "never":
         response.get("gzip").fail('has the last word, so that "wire" would compress nothing')
-    if not fault or fault.after or fault.probability < 1 or fault.kind not in SENDS_NOTHING:
+    if not fault or fault.after or fault.probability < 1 or fault.kind not in FINAL_FAULTS:
         return
     for key in DELIVERY_KEYS:
         if key in response.value and key != "delay":

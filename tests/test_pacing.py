@@ -61,6 +61,15 @@ def test_whenever_nothing_else_is_sent_a_ping_is() -> None:
         assert drawn(steps(kind, {**TEXT, **more})) == expected, more
 
 
+def test_a_request_may_ask_to_be_kept_alive() -> None:
+    header = {"x-mock-response": '{"keepalive": {"every": 1}}'}
+    mock = {"response": {**TEXT, "delay": 1.5}}
+    made = ask(answerer(mock), m.OpenAIChat, True, headers=header)
+    assert drawn(iter(m.answer_steps(made, m.Exchange()))) == [0, 1, OURS, 0.5, 6]
+    whole = ask(answerer(mock), m.OpenAIChat, headers=header)
+    assert drawn(iter(m.answer_steps(whole, m.Exchange())))[0] == 1.5
+
+
 def test_a_ping_of_openais_responses_is_numbered_among_the_events() -> None:
     response = {**TEXT, "pace": [0, 2.5], "keepalive": {"every": 1}, "wire": "event"}
     sent = [step.data for step in steps(m.OpenAIResponses, response) if isinstance(step, m.Send)]

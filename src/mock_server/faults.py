@@ -54,7 +54,9 @@ def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> 
 
 # --- where ---
 
-AT_THE_END = ("reset", "close", "hang", "garbage")  # faults that may come behind the last event
+# Faults that end an answer: before all of it, unless it is said where, and at the latest behind the
+# last event.
+FINAL_FAULTS = ("reset", "close", "hang", "garbage")
 
 
 def place_of_fault(
@@ -64,7 +66,7 @@ def place_of_fault(
     if fault is None or breaks(fault, "content"):
         return frames
     if fault.after is not None:
-        return marked(frames, fault.after, is_piece, fault.kind not in AT_THE_END)
+        return marked(frames, fault.after, is_piece, fault.kind not in FINAL_FAULTS)
     if fault.kind == "truncate":
         return halved(frames)
     return frames

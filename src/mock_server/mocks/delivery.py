@@ -6,7 +6,7 @@ import math
 import re
 from typing import Mapping, Optional, Tuple
 
-from ..faults import FAULTS
+from ..faults import FAULTS, FINAL_FAULTS
 from ..http import FRAMING_HEADERS, HEADER_NAME
 from ..jsons import quoted
 from ..node import Node
@@ -20,8 +20,6 @@ FAULT_KEYS = ("fault", "probability")
 AFTER_KEYS = ("after_events", "after_pieces")  # of a fault, or an error
 
 DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive")
-
-SENDS_NOTHING = ("reset", "close", "hang", "garbage")  # faults, unless it is said where they come
 
 MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
 
@@ -73,7 +71,7 @@ def check_pairs(response: Node, delivery: Delivery) -> None:
     fault = delivery.fault
     if delivery.plan.gzip and delivery.gzip == "never":
         response.get("gzip").fail('has the last word, so that "wire" would compress nothing')
-    if not fault or fault.after or fault.probability < 1 or fault.kind not in SENDS_NOTHING:
+    if not fault or fault.after or fault.probability < 1 or fault.kind not in FINAL_FAULTS:
         return
     for key in DELIVERY_KEYS:
         if key in response.value and key != "delay":

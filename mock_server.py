@@ -279,7 +279,7 @@ else:
     record, replace, found_once = made_record, changed_record, KeptValue
 
 
-# === places ==================================================================
+# === marks ===================================================================
 # Places in a stream, at which it waits, breaks or gives way, and how they are found.  Pure.
 
 

@@ -29,7 +29,7 @@ LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "node", "sizes"],
     "options": ["options"],
-    "values": ["places", "values"],
+    "values": ["marks", "values"],
     "framings": ["framings"],
     "HTTP as values": [
         *("http", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),

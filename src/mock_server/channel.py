@@ -18,8 +18,8 @@ from .http import malformed
 from .journal import Journal
 from .log import Log
 from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
+from .marks import Hold
 from .mocks.sessions import Mocks
-from .places import Hold
 from .repeats import Repeats
 from .sockets import DONT_WAIT, FAILED, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
 from .steps import Send

@@ -17,7 +17,7 @@ from .handshake import sealed
 from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import JOINED, LONG, Headers
 from .loop import TIME, TURN
-from .places import Hold
+from .marks import Hold
 from .records import replace
 from .repeats import MARKS, Repeat, repeat_of
 from .sockets import DONT_WAIT, GONE, READABLE, Broke, Vanished, has_more

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
-from .places import Breath, Frame, Mark, marked
+from .marks import Breath, Frame, Mark, marked
 from .plans import BREATHS, Group, gzip_groups
 from .records import replace
 from .steps import Cut, Hang, Send, Step, Wait

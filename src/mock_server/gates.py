@@ -10,7 +10,7 @@ from collections import deque
 from typing import Callable, Deque, Generator, Iterator, NamedTuple, Optional, TypeVar
 
 from .limits import LIVE_BACKLOG
-from .places import Frame, Hold
+from .marks import Frame, Hold
 
 
 class Gate:

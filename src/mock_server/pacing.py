@@ -7,7 +7,7 @@ import itertools
 import re
 from typing import Generator, Iterable, Iterator, List
 
-from .places import Hold, Mark
+from .marks import Hold, Mark
 from .plans import Group
 from .steps import Hang, Wait
 from .values import Pace

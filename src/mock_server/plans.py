@@ -11,7 +11,7 @@ from typing import Iterable, Iterator, List, Mapping, Tuple, Union
 
 from .codings import gzipped, new_gzip
 from .jsons import utf8
-from .places import Breath, Frame, Hold, Mark
+from .marks import Breath, Frame, Hold, Mark
 from .steps import Hang, Wait
 from .values import Plan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional, Tuple, Union
 
 from .limits import Headers
-from .places import Breath, Hold, Mark
+from .marks import Breath, Hold, Mark
 from .records import record
 
 

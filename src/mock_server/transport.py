@@ -13,8 +13,8 @@ from .codings import negotiated, takes_identity
 from .faults import breaks, broken, place_of_fault
 from .http import FRAMING_HEADERS, NO_BODY, head_bytes
 from .limits import JOINED, LONG, Headers
+from .marks import Breath, Frame, gated, marked
 from .pacing import NO_PACE, kept_alive, paced
-from .places import Breath, Frame, gated, marked
 from .plans import (
     TRAILER,
     USUAL_PLAN,

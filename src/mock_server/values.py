@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type
 from .errors import MISSING
 from .jsons import ALNUM, compact, sorted_compact, token, utf8
 from .limits import RETRY_SECONDS, Headers, Json
-from .places import After, Frame
+from .marks import After, Frame
 from .records import found_once, record
 
 # --- what is asked ---

@@ -13,7 +13,7 @@ from .formats.base import WireFormat
 from .framings import SSE, Framing, read_data
 from .jsons import estimate, merged, utf8
 from .limits import MOST_INPUTS, Headers, Json
-from .places import Frame, until
+from .marks import Frame, until
 from .plans import comment, relined, relined_event
 from .records import replace
 from .values import (

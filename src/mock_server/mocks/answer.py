@@ -8,7 +8,7 @@ from ..errors import MISSING, Because, shown
 from ..formats.base import WireFormat
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
-from ..places import After
+from ..marks import After
 from ..records import found_once, record, replace
 from ..values import (
     Block,

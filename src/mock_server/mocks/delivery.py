@@ -9,8 +9,8 @@ from typing import Mapping, Optional, Tuple
 from ..faults import FAULTS, FINAL_FAULTS
 from ..http import FRAMING_HEADERS, HEADER_NAME
 from ..jsons import quoted
+from ..marks import After
 from ..node import Node
-from ..places import After
 from ..plans import USUAL_COMMENT, WIRE_PLANS
 from ..records import field_names
 from ..values import Delivery, Fault, Keepalive, Pace, Plan

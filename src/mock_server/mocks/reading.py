@@ -21,6 +21,7 @@ from ..values import (
     Structure,
     Text,
     ToolCall,
+    Usual,
 )
 from .answer import Answer, Form, Neutral
 from .delivery import DELIVERY_KEYS, FAULT_KEYS, parse_after, parse_delivery
@@ -67,8 +68,6 @@ USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
 
 ERROR_TEXTS = ("message", "type", "param", "kind")
 
-ECHO = Neutral((Text("{{user}}"),))  # what is said where a response says only how it breaks
-
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
@@ -89,7 +88,7 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
     elif "error" not in response.value and status < 400:
-        answer = Answer(ECHO, status, delivery)
+        answer = Answer(Usual(), status, delivery)
     else:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
@@ -129,7 +128,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
             "a filter ends a stream with a finish reason: "
             '"finish_reason": "content_filter" beside text'
         )
-    form: Form = ECHO
+    form: Form = Usual()
     if not response.value.keys().isdisjoint(RECORDED_KEYS):
         form = parse_recorded(response)
     elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):

@@ -657,6 +657,13 @@ def copied(value: Json) -> Json:
 # --- ids, times, counts ---
 
 
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
 def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
     """`length` characters of `alphabet` that depend on nothing but `seed`."""
     return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
@@ -9392,7 +9399,8 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
 
-TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
+# Two braces that are meant, or a name with spaces around it.
+TEMPLATE = re.compile(r"\{\{\{\{|\{\{([^{}]*)\}\}")
 
 MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
 
@@ -9419,7 +9427,10 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
 
 def check_text(node: Node, known: Iterable[str]) -> None:
     """Raise BadMock if a text has a template of a name that is not known."""
-    for name in map(str.strip, TEMPLATE.findall(node.value)):
+    for name in (found.group(1) for found in TEMPLATE.finditer(node.value)):
+        if name is None:
+            continue
+        name = name.strip()
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
@@ -9445,6 +9456,8 @@ class Filling:
 
     def found(self, match: "re.Match[str]") -> str:
         """What stands in place of one template.  Refused if it is too much in all."""
+        if match.group(1) is None:
+            return "{{"
         text = looked_up(match.group(1).strip(), self.call, self.groups)
         self.left -= len(text)
         if self.left < 0:
@@ -9625,6 +9638,11 @@ class Answer:
     delivery: Delivery
     failure: Optional[Failure] = None  # what breaks its stream off
     after_events: int = 0
+    probability: float = 1.0  # of an error, that it is the answer at all
+
+    def wins(self, seed: str) -> bool:
+        """Whether it is the answer, as far as that is drawn."""
+        return self.probability >= 1 or share(f"{seed}/error") < self.probability
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why this answer can't be given to this call, if it can't."""
@@ -9797,14 +9815,20 @@ def parse_fault(response: Node) -> Optional[Fault]:
     """How a response breaks."""
     fault, probability = response.get("fault"), response.get("probability")
     if fault.is_absent:
-        if not probability.is_absent:
-            probability.fail('is how likely a fault is, but there is no "fault"')
+        is_error = "error" in response.value or response.value.get("status", 200) >= 400
+        if not probability.is_absent and not is_error:
+            probability.fail("is how likely a fault or an error is, but there is neither")
         return None
     kind = fault.choice(FAULTS)
     after = None
     if not response.get("after_events").is_absent:
         after = parse_after(response)
-    return Fault(kind, after, float(probability.number("a number from 0 to 1", 0, 1, 1)))
+    return Fault(kind, after, parse_probability(response))
+
+
+def parse_probability(response: Node) -> float:
+    """How likely the fault of a response is, or its error."""
+    return float(response.get("probability").number("a number from 0 to 1", 0, 1, 1))
 
 
 def parse_after(response: Node) -> int:
@@ -10005,6 +10029,10 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
             "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
         )
     delivery = parse_delivery(response)
+    # Beside a fault it is how likely that is.
+    probability = 1.0
+    if not is_faulty:
+        probability = parse_probability(response)
     if is_broken_off(response):
         answer = parse_broken(response, delivery)
     elif NEUTRAL_KEYS in forms:
@@ -10017,6 +10045,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
+    if probability < 1:
+        answer = replace(answer, probability=probability)
     return answer
 
 
@@ -10248,6 +10278,7 @@ class Uses:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
+        self.draws = 0
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
@@ -10316,6 +10347,8 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
+        if self.answers[0].probability < 1:
+            return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
         return not has_jitter and not delivery.fault
@@ -10347,11 +10380,18 @@ class Mock:
         if self.is_spent(used):
             differences.append(("times", used, Because(f"fewer than {self.times} uses")))
         differences.append(self.answer(used).lacks(wire, call))
-        return [difference for difference in differences if difference]
+        lacking = [difference for difference in differences if difference]
+        chance = self.answer(used).probability
+        if chance < 1 and not lacking:
+            lacking.append(("probability", chance, Because("a draw that it wins")))
+        return lacking
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict) -> Optional[Found]:
-        """Its answer to a call that matches, which uses it; None if it has none for that call.
-        What exceeds its limit is answered with an error, and is no use."""
+    def claim(
+        self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict, seed: int
+    ) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call, or
+        an error that loses its draw.  What exceeds its limit is answered with an error, and is no
+        use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
         # Two requests at once must not both get the last use.
@@ -10360,6 +10400,10 @@ class Mock:
             answer = self.answer(used)
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if answer.probability < 1:
+                uses.draws += 1
+                if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
+                    return None
             if self.limit:
                 is_admitted, limit = uses.admit(*self.limit)
                 if not is_admitted:
@@ -10846,7 +10890,7 @@ OPTIONS = (
         None,
         "where to write that certificate, so that clients can trust it",
     ),
-    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
+    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
         "--control-token",
         "TOKEN",
@@ -12383,16 +12427,16 @@ class Session:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
-    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
+    def find(self, call: Call, wire: WireFormat, seed: int = 0) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
-        the same."""
+        the same.  `seed` is that of draws."""
         is_repeatable = True
         for mock in self.candidates(call):
             holds = mock.matches(call)
             if not holds:
                 continue
             is_repeatable = is_repeatable and mock.is_repeatable
-            found = mock.claim(call, wire, self.uses_of(mock), holds)
+            found = mock.claim(call, wire, self.uses_of(mock), holds, seed)
             if found:
                 return found, is_repeatable
         return None, is_repeatable
@@ -13903,7 +13947,7 @@ class Answerer:
         wire = other_like(shape_of(request))
         call = wire.read(request, {}, wire.body(request))
         try:
-            brought = brought_along(call)
+            brought = self.brought(call)
             if brought.answer:
                 return self.own_answer(wire, call, brought.answer)
             found, is_repeatable = yield from self.found(wire, call, session)
@@ -13958,7 +14002,7 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
-        brought = brought_along(call)
+        brought = self.brought(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
         found, is_repeatable = yield from self.found(wire, call, session)
@@ -13979,16 +14023,26 @@ class Answerer:
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
 
-    @staticmethod
-    def found(wire: WireFormat, call: Call, session: Session) -> Work[Tuple[Optional[Found], bool]]:
+    def brought(self, call: Call) -> Brought:
+        """What the request brings along; an answer that loses its draw is as if it were not there.
+        The same header draws the same, so that the same request gets the same."""
+        brought = brought_along(call)
+        answer = brought.answer
+        if answer and not answer.wins(f"{self.settings.seed}/header/0"):
+            return NOTHING
+        return brought
+
+    def found(
+        self, wire: WireFormat, call: Call, session: Session
+    ) -> Work[Tuple[Optional[Found], bool]]:
         """Work that gives the mock that answers, if there is one, and whether an equal call will
         find the same."""
         try:
             with WATCHDOG.hurried():
-                found, is_repeatable = session.find(call, wire)
+                found, is_repeatable = session.find(call, wire, self.settings.seed)
         except TooLong:
             yield ASIDE
-            found, is_repeatable = session.find(call, wire)
+            found, is_repeatable = session.find(call, wire, self.settings.seed)
         if found and heavy(found.mock.canonical, call.request):
             yield ASIDE
         return found, is_repeatable
@@ -14061,11 +14115,8 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
-        # A digest, not random: the same seed and use draw the same on every machine.
-        if fault and fault.probability < 1:
-            digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
-            if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
-                fault = None
+        if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
+            fault = None
         return replace(delivery, pace=pace, fault=fault)
 
 

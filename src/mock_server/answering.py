@@ -3,11 +3,10 @@ provider."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import List, Optional, Sequence, Tuple
 
 from .answered import Answered, control_refusal
-from .brought import HEADER, Brought, brought_along
+from .brought import HEADER, NOTHING, Brought, brought_along
 from .control import Control
 from .errors import BadField, Refused
 from .formats.base import WireFormat
@@ -15,7 +14,7 @@ from .formats.echo import echoed
 from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .journal import Journal
-from .jsons import compact, parse_request, takes_long, utf8
+from .jsons import compact, parse_request, share, takes_long, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
@@ -107,7 +106,7 @@ class Answerer:
         wire = other_like(shape_of(request))
         call = wire.read(request, {}, wire.body(request))
         try:
-            brought = brought_along(call)
+            brought = self.brought(call)
             if brought.answer:
                 return self.own_answer(wire, call, brought.answer)
             found, is_repeatable = yield from self.found(wire, call, session)
@@ -162,7 +161,7 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
-        brought = brought_along(call)
+        brought = self.brought(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
         found, is_repeatable = yield from self.found(wire, call, session)
@@ -183,16 +182,26 @@ class Answerer:
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
 
-    @staticmethod
-    def found(wire: WireFormat, call: Call, session: Session) -> Work[Tuple[Optional[Found], bool]]:
+    def brought(self, call: Call) -> Brought:
+        """What the request brings along; an answer that loses its draw is as if it were not there.
+        The same header draws the same, so that the same request gets the same."""
+        brought = brought_along(call)
+        answer = brought.answer
+        if answer and not answer.wins(f"{self.settings.seed}/header/0"):
+            return NOTHING
+        return brought
+
+    def found(
+        self, wire: WireFormat, call: Call, session: Session
+    ) -> Work[Tuple[Optional[Found], bool]]:
         """Work that gives the mock that answers, if there is one, and whether an equal call will
         find the same."""
         try:
             with WATCHDOG.hurried():
-                found, is_repeatable = session.find(call, wire)
+                found, is_repeatable = session.find(call, wire, self.settings.seed)
         except TooLong:
             yield ASIDE
-            found, is_repeatable = session.find(call, wire)
+            found, is_repeatable = session.find(call, wire, self.settings.seed)
         if found and heavy(found.mock.canonical, call.request):
             yield ASIDE
         return found, is_repeatable
@@ -265,11 +274,8 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
-        # A digest, not random: the same seed and use draw the same on every machine.
-        if fault and fault.probability < 1:
-            digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
-            if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
-                fault = None
+        if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
+            fault = None
         return replace(delivery, pace=pace, fault=fault)
 
 

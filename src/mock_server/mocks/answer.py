@@ -9,7 +9,7 @@ from ..faults import is_before_all
 from ..formats.all import OTHER
 from ..formats.base import WireFormat
 from ..formats.echo import echoed
-from ..jsons import compact, estimate
+from ..jsons import compact, estimate, share
 from ..limits import Difference, Json
 from ..records import found_once, record, replace
 from ..values import (
@@ -169,6 +169,11 @@ class Answer:
     delivery: Delivery
     failure: Optional[Failure] = None  # what breaks its stream off
     after_events: int = 0
+    probability: float = 1.0  # of an error, that it is the answer at all
+
+    def wins(self, seed: str) -> bool:
+        """Whether it is the answer, as far as that is drawn."""
+        return self.probability >= 1 or share(f"{seed}/error") < self.probability
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why this answer can't be given to this call, if it can't."""

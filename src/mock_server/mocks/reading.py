@@ -8,6 +8,7 @@ from typing import Callable, Iterable, List, Mapping, Tuple, cast
 from ..jsons import fits, parse_json
 from ..limits import Json
 from ..node import Node
+from ..records import replace
 from ..values import (
     ERROR_KINDS,
     STOPS,
@@ -24,7 +25,13 @@ from ..values import (
     Usual,
 )
 from .answer import Answer, Form, Neutral
-from .delivery import DELIVERY_KEYS, FAULT_KEYS, parse_after, parse_delivery
+from .delivery import (
+    DELIVERY_KEYS,
+    FAULT_KEYS,
+    parse_after,
+    parse_delivery,
+    parse_probability,
+)
 from .recordings import MockNode, parse_recorded
 from .templates import check_templates
 
@@ -81,6 +88,10 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
             "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
         )
     delivery = parse_delivery(response)
+    # Beside a fault it is how likely that is.
+    probability = 1.0
+    if not is_faulty:
+        probability = parse_probability(response)
     if is_broken_off(response):
         answer = parse_broken(response, delivery)
     elif NEUTRAL_KEYS in forms:
@@ -93,6 +104,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
+    if probability < 1:
+        answer = replace(answer, probability=probability)
     return answer
 
 

@@ -2196,6 +2196,7 @@ class WireFormat:
     area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
+    has_custom_tools = False  # whether a request may declare tools that take plain text
     # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
@@ -3918,6 +3919,7 @@ class OpenAIChat(ChatCompletion):
 
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
+    has_custom_tools = True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
@@ -4473,6 +4475,7 @@ class OpenAIResponses(ResponsesRequest):
     routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    has_custom_tools = True
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -6647,6 +6650,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
     # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
     has_logprobs = False
+    has_custom_tools = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -6907,6 +6911,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     routes: Tuple[str, ...] = OpenAIChat.routes
     has_logprobs = False
+    has_custom_tools = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -9701,6 +9706,663 @@ def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
     return replace(failure, message=Filling(call, groups).of(failure.message))
 
 
+# === routing =================================================================
+# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
+
+
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
+ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
+NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
+
+
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
+
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
+    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
+
+
+def readable_token(token: str) -> str:
+    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    name, _, choices = token[1:-1].rpartition("=")
+    if name or "|" in choices:
+        return choices.split("|")[0]
+    return "{" + choices.rstrip(":*") + "}"
+
+
+@record
+class Route:
+    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
+    around its placeholders."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    anywhere: bool
+    start: str
+    end: str
+
+    @found_once
+    def pattern(self) -> Pattern[str]:
+        """Its regular expression, compiled when it is first needed: most never are."""
+        return re.compile(pattern_of(self.template))
+
+    def match(self, path: str) -> Optional[Match[str]]:
+        """What its placeholders find in a path, if that is one of its own."""
+        if path.startswith(self.start) and path.endswith(self.end):
+            return self.pattern.fullmatch(path)
+        return None
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def all_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
+            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
+ROUTES = all_routes()
+
+
+@functools.lru_cache(maxsize=None)
+def strangers(host: str) -> FrozenSet[str]:
+    """The other providers whose APIs a provider has in forms of its own: in its area a path that
+    is like one of theirs is a wrong one of its own.  Without a host there are none."""
+    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
+    found = {
+        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
+    }
+    return frozenset(found - {host})
+
+
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+@functools.lru_cache(maxsize=None)
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
+    is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            if "{prefix*}" not in route:
+                found.setdefault(readable(route), wire)
+    return found
+
+
+NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
+
+
+@functools.lru_cache(maxsize=None)
+def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
+    """The same paths, with the letters that follow each other in each, but for its placeholders."""
+    return tuple(
+        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
+        for known, wire in known_paths().items()
+    )
+
+
+Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
+
+
+def owners(method: str, path: str) -> Owners:
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
+    if len(path) < LONG_PATH:
+        return known_owners(method, path)
+    return new_owners(method, path)
+
+
+def new_owners(method: str, path: str) -> Owners:
+    """The same, looked for."""
+    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
+    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
+    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
+    barred = strangers(host)
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and route.wire.provider in barred):
+            continue
+        match = route.match(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
+
+
+known_owners = functools.lru_cache(maxsize=1024)(new_owners)
+
+
+def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest
+    path, or the methods that this one takes."""
+    found = owners(request.method, request.path)
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire, params
+    allowed = allow(request.path)
+    if allowed and not found:
+        raise Refused(
+            405,
+            f"{shown(request.path)} takes {allowed}, not {request.method}",
+            headers=(("Allow", allowed),),
+            code="method_not_allowed",
+        )
+    near, _, alike = nearest_path(request.path, request.method)
+    hint = "a mock whose match names this path would answer"
+    if alike > NEAR_PATH:
+        hint = f"the nearest known one is {near}"
+    message = f"unknown path {shown(request.path)}; {hint}"
+    raise Refused(404, message, code="unknown_path")
+
+
+@functools.lru_cache(maxsize=None)
+def other_like(shape: WireFormat) -> Other:
+    """What a mock says on a path of no provider, with errors in this shape."""
+    return Other(shape)
+
+
+def allow(path: str) -> str:
+    """The methods that a path takes, for an Allow header; empty for an unknown path."""
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
+    if not found:
+        return ""
+    return ", ".join([*found, "OPTIONS"])
+
+
+def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
+    import difflib
+
+    pairs, paths = pairs_of(asked), known_pairs()
+
+    def shared(at: int) -> float:
+        """The share of its pairs of letters that a known path has in common with what came."""
+        own = paths[at][2]
+        return len(pairs & own) / (len(own) + len(pairs))
+
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    best = paths[0][0], paths[0][1], 0.0
+    for known, wire, _ in [paths[at] for at in likely]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
+        if all(bound() > best[2] for bound in bounds):
+            best = known, wire, alike.ratio()
+    return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
+
+
+def with_placeholders(path: str, known: str) -> str:
+    """A path with {model} and the like where a known path of as many segments has them."""
+    segments = path.replace("%3A", ":").split("/")
+    known_segments = known.split("/")
+    if len(segments) != len(known_segments):
+        return path
+    found = []
+    for segment, known_segment in zip(segments, known_segments):
+        if known_segment.startswith("{"):
+            holder, colon, _ = known_segment.partition(":")
+            if colon:
+                holder += colon + segment.rpartition(":")[2]
+            segment = holder
+        found.append(segment)
+    return "/".join(found)
+
+
+def shape_of(request: Request) -> WireFormat:
+    """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    if request.path in ("", "/", "*"):
+        return DEFAULT_SHAPE
+    # Whatever the method is: it may be the wrong one.
+    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
+    if found:
+        return found[0][0]
+    _, wire, alike = nearest_path(request.path, request.method)
+    # A typo in a path gets the shape of the provider that was meant.
+    if alike > 0.75:
+        return wire
+    return DEFAULT_SHAPE
+
+
+# === mocks/differences =======================================================
+# Differences in words: what keeps a call from being answered.  Pure.
+
+
+def explained(difference: Difference) -> str:
+    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
+    key, got, expected = unsecret(*difference)
+    parting = 0
+    if isinstance(got, str) and isinstance(expected, str):
+        parting = parting_of(got, expected, 0)
+    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
+
+
+# === mocks/effects ===========================================================
+# What an API shows of an answer: found out by writing two answers that differ in that alone.
+
+# Pure.
+
+
+USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
+USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
+
+# Values in which an answer may differ from the usual one, by the keys of a mock.
+CHANGES: Mapping[str, Tuple[Mapping[str, Any], ...]] = {
+    "text": ({"parts": (Text("three"),)},),
+    "reasoning": ({"parts": (Reasoning("three"), Text("one two"))},),
+    "refusal": ({"parts": (Refusal("three"),)},),
+    "tool_calls": ({"parts": (ToolCall("f", {}),)},),
+    "finish_reason": ({"stop": "length"}, {"stop": "content_filter"}),
+    "model": ({"model": "another"},),
+    "id": ({"id": "another"},),
+    "input_tokens": ({"usage": Usage(7, 100)},),
+    "output_tokens": ({"usage": Usage(100, 7)},),
+    "reasoning_tokens": ({"usage": Usage(100, 100, reasoning=7)},),
+    "cached_tokens": ({"usage": Usage(100, 100, cached=7)},),
+    "cache_write_tokens": ({"usage": Usage(100, 100, cache_write=7)},),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def shows(wire: WireFormat, stream: bool, key: str) -> bool:
+    """Whether an API's answer is another one for what a key of a neutral response says."""
+    usual = USUAL_REPLY
+    if Embedding in wire.speaks:
+        usual = replace(usual, parts=(Embedding(((0.5, 0.25),)),))
+    call = asking(wire, stream)
+    before = said(wire, call, usual)
+    return any(said(wire, call, replace(usual, **change)) != before for change in CHANGES[key])
+
+
+def asking(wire: WireFormat, stream: bool) -> Call:
+    """A request that asks for all that it can be told."""
+    return Call(
+        Request("POST", "/"),
+        wire.provider,
+        wire.operation,
+        wire.api,
+        "model",
+        stream,
+        "hi",
+        inputs=("hi",),
+        prompt="hi",
+        body={"stream_options": {"include_usage": True}},
+    )
+
+
+def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
+    """All that an answer says, in its headers and its body or its events."""
+    if not call.stream:
+        return [wire.whole(call, reply), wire.usage_headers(reply)]
+    return list(wire.events(call, reply))
+
+
+@functools.lru_cache(maxsize=None)
+def shows_in_error(wire: WireFormat, key: str) -> bool:
+    """Whether an API's error is another one for what a key of an error says."""
+    call = asking(wire, False)
+    nothing: Mapping[str, Any] = {key: None}
+    changed = replace(USUAL_FAILURE, **nothing)
+    before = wire.failed(call, USUAL_FAILURE, {})
+    return wire.failed(call, changed, {}) != before
+
+
+# === mocks/reach =============================================================
+# Reach: which answers a mock can give, and whether each of its keys shows in one of them.
+
+# Pure.
+
+
+ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
+
+
+@record
+class Way:
+    """A way to be answered: the API that is asked, and whether it streams."""
+
+    wire: WireFormat
+    stream: bool
+
+    @property
+    def api(self) -> str:
+        """The API in words: `openai chat`."""
+        if self.wire is ELSEWHERE:
+            return "paths of no provider"
+        return f"{self.wire.provider} {self.wire.api}"
+
+
+def all_ways() -> Tuple[Way, ...]:
+    """All ways, the most common API first."""
+    wires = [DEFAULT_SHAPE, *WIRE_FORMATS, ELSEWHERE]
+    found: Dict[Way, None] = {}  # a set in order
+    for wire in wires:
+        found[Way(wire, False)] = None
+        if wire.operation in ("generate", OTHER):
+            found[Way(wire, True)] = None
+    return tuple(found)
+
+
+WAYS = all_ways()
+
+
+@functools.lru_cache(maxsize=None)
+def methods_of(wire: WireFormat) -> Tuple[str, ...]:
+    """The methods in which an API is asked."""
+    if wire is ELSEWHERE:
+        return METHODS
+    methods = {route.partition(" ")[0] for route in wire.routes}
+    if "GET" in methods:
+        methods.add("HEAD")  # RFC 9110, 9.3.2
+    return tuple(methods)
+
+
+# What a condition looks at that is the same for all requests of an API.
+PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
+    "provider": lambda way: [way.wire.provider],
+    "operation": lambda way: [way.wire.operation],
+    "api": lambda way: [way.wire.api],
+    "stream": lambda way: [way.stream],
+    "method": lambda way: methods_of(way.wire),
+}
+
+# What no request of an operation says, and so is always as in a Call that says nothing.
+UNSAID: Mapping[str, FrozenSet[str]] = {
+    "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+}
+SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
+
+
+@functools.lru_cache(maxsize=1024)
+def homes(path: str) -> FrozenSet[WireFormat]:
+    """The APIs that have a path, and what answers there in other methods."""
+    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    return frozenset([ELSEWHERE, *found])
+
+
+placed_before: Dict[
+    str, Tuple[Way, ...]
+] = {}  # ways by the conditions that thousands of mocks share
+
+
+def placed(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which all conditions on PLACES hold."""
+    key = compact([[condition.key, condition.expected] for condition in conditions])
+    known = placed_before.get(key)
+    if known is None:
+        known = tuple(way for way in WAYS if all(may_hold(one, way) for one in conditions))
+        if len(placed_before) > 1000:
+            placed_before.clear()
+        placed_before[key] = known
+    return known
+
+
+def may_hold(condition: Condition, way: Way) -> bool:
+    """Whether a condition on one of PLACES holds for a request that comes this way."""
+    return any(condition.holds(value) for value in PLACES[condition.key](way))
+
+
+def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which a request can come that fulfils all conditions, as far as can be told."""
+    ways = placed([one for one in conditions if one.key in PLACES])
+    for condition in conditions:
+        if condition.key == "path" and isinstance(condition.expected, str):
+            at_home = homes(condition.expected)
+            ways = tuple(way for way in ways if way.wire in at_home)
+    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    for condition in conditions:
+        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        if mute and not condition.holds(condition.get(SILENT)):
+            ways = tuple(way for way in ways if way.wire.operation not in mute)
+    return ways
+
+
+# --- whether a mock can answer ---
+
+
+def check_reach(
+    node: Node,
+    conditions: Sequence[Condition],
+    responses: Sequence[Node],
+    answers: Sequence[Answer],
+) -> None:
+    """Raise BadMock for a mock that can never answer, or of which a part shows in no answer that it
+    can give."""
+    check_path([condition for condition in conditions if condition.key == "path"], node)
+    ways = ways_of(conditions)
+    if not ways:
+        node.get("match").fail(f"no request can fulfil it: {contradiction(conditions)}")
+    for response, answer in zip(responses, answers):
+        check_answer(response, answer, ways)
+
+
+def check_path(asked_for: Sequence[Condition], node: Node) -> None:
+    """Raise BadMock for a path that no request has."""
+    for condition in asked_for:
+        text = condition.expected
+        path = node.within("match", "path")
+        if not isinstance(text, str):
+            continue
+        if not text.startswith("/"):
+            path.expected('a path, which begins with "/"')
+        if "?" in text:
+            path.fail('has a query, which is matched by "query"')
+        if text.startswith(CONTROL_PREFIX):
+            path.fail("is one of the control API, which no mock answers")
+
+
+def contradiction(conditions: Sequence[Condition]) -> str:
+    """Which condition leaves none of the ways that those before it leave, and what would do."""
+    for number, condition in enumerate(conditions, 1):
+        if ways_of(conditions[:number]):
+            continue
+        before = ways_of(conditions[: number - 1])
+        known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
+        hint = ""
+        if known:
+            hint = f", only {', '.join(known)}"
+        apis = sorted({way.api for way in before})
+        return (
+            f"{condition.key} {compact(condition.expected)} is nothing that {some(apis)} has{hint}"
+        )
+    return "its conditions exclude each other"
+
+
+def values_at(key: str, way: Way) -> Iterable[Json]:
+    """What a condition on one of PLACES finds this way."""
+    if key == "stream":
+        return [str(way.stream).lower()]
+    return PLACES[key](way) if key in PLACES else ()
+
+
+def some(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    told = ", ".join(names[:3])
+    if len(names) > 3:
+        told += f" or {len(names) - 3} more"
+    return told
+
+
+def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
+    """The same of one `response`."""
+    # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
+    # of them are read at start.
+    wrong = what_is_vain(response, answer, ways[:2])
+    if wrong and len(ways) > 2:
+        wrong = what_is_vain(response, answer, ways)
+    if wrong:
+        node, problem = wrong
+        node.fail(problem)
+
+
+Wrong = Tuple[Node, str]  # a part of a response, and what is wrong with it
+
+
+def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What shows in no answer that can be given in these ways, and why."""
+    custom: Tuple[str, ...] = ()
+    if isinstance(answer.form, Neutral):
+        custom = answer.form.custom_calls
+    lacking = [answer.lacks(way.wire, asked(way, custom)) for way in ways]
+    if lacking[0] and None not in lacking:
+        return response, f"can never be given: {explained(lacking[0])}"
+    able = [way for way, difference in zip(ways, lacking) if difference is None]
+    for check in (vain_kind, vain_neutral, vain_error):
+        wrong = check(response, answer, able)
+        if wrong:
+            return wrong
+    return None
+
+
+@functools.lru_cache(maxsize=256)
+def asked(way: Way, custom: Tuple[str, ...]) -> Call:
+    """A request that comes this way and declares custom tools, where it can."""
+    wire = way.wire
+    request = Request("POST", "/")
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream, body=None)
+    if custom and wire.has_custom_tools:
+        return replace(call, custom_tools=custom)
+    return call
+
+
+def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What is for a whole answer or a streamed one, if there never is one."""
+    spec = response.value
+    streams = any(way.stream or way.wire is ELSEWHERE for way in ways)
+    wholes = any(not way.stream for way in ways)
+    for key in ("events", "after_events", "chunk_size"):
+        if key in spec and not streams:
+            return response.get(key), "has no effect: no answer of this mock is streamed"
+    if "body" in spec and "events" in spec and not wholes:
+        return response.get("body"), "has no effect: all answers of this mock are streamed"
+    return None
+
+
+NEUTRAL_SHOWN = ("text", "reasoning", "refusal", "tool_calls", "finish_reason", "model", "id")
+
+
+def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of a neutral answer."""
+    if not isinstance(answer.form, Neutral):
+        return None
+    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in response.value]
+    if "usage" in response.value:
+        nodes += [node for _, node in response.get("usage").members()]
+    # Those are two numbers of one count, which has one of them in some APIs.
+    if any(shows(way.wire, way.stream, "input_tokens") for way in ways):
+        nodes = [node for node in nodes if node.key != "output_tokens"]
+    for node in nodes:
+        if any(shows(way.wire, way.stream, str(node.key)) for way in ways):
+            continue
+        # Where nothing is said in words, they say that there is an answer.
+        if node.key == "text":
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+ERROR_SHOWN = ("type", "code", "param")
+
+
+def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of an error."""
+    if not isinstance(response.value.get("error"), dict):
+        return None
+    error = response.get("error")
+    for node in (error.get(key) for key in ERROR_SHOWN):
+        if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+def never_says(ways: Sequence[Way]) -> str:
+    """Which APIs do not say something."""
+    names = sorted({way.api for way in ways})
+    if len(names) == 1:
+        return f"{names[0]} never says"
+    return f"none of {some(names)} says"
+
+
 # === mocks/delivery ==========================================================
 # How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
 
@@ -10434,16 +11096,26 @@ def parse_mock(node: MockNode) -> Mock:
             node.get("responses").fail("expected at least one response, found []")
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
+    answers = tuple(parse_answer(response, groups) for response in responses)
+    check_reach(node, asked, responses, answers)
     return Mock(
         name,
         node.source,
         asked,
-        tuple(parse_answer(response, groups) for response in responses),
-        node.get("cycle").flag(False),
+        answers,
+        parse_cycle(node.get("cycle"), len(responses)),
         spec.get("times"),
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def parse_cycle(node: Node, responses: int) -> bool:
+    """Whether the responses start over after the last."""
+    cycle = node.flag(False)
+    if cycle and responses == 1:
+        node.fail("has no effect: there is one response")
+    return cycle
 
 
 def usual_operation(responses: Iterable[Node]) -> str:
@@ -12135,23 +12807,6 @@ ALIKE = 0.6  # from here on one text is a typo in the other, not another text
 KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
 
 
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    parting = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-
-
-def parting_of(one: str, other: str, default: int) -> int:
-    """Where two texts begin to differ; `default` if one is the beginning of the other."""
-    for index, pair in enumerate(zip(one, other)):
-        if pair[0] != pair[1]:
-            return index
-    return default
-
-
 @record
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
@@ -12331,6 +12986,8 @@ class Session:
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         loads = files.loads
         mocks, libraries = files.parsed(placed)
+        for mock in mocks:
+            self.check_session(mock)
         with files.lock:
             # No reload may come between reading a mock's files and the mock's being here.  Nobody
             # is to wait for thousands of mocks, which are read before, and seldom again.
@@ -12340,6 +12997,13 @@ class Session:
             self.hold(mocks, placed)
         self.all_mocks.has_changed()
         return mocks
+
+    def check_session(self, mock: Mock) -> None:
+        """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
+        for condition in mock.conditions:
+            if condition.key == "session" and condition.expected != self.name:
+                asked, own = shown(condition.expected), shown(self.name)
+                raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
     def hold(self, mocks: List[Mock], placed: Mapping[str, Json]) -> None:
         """Have mocks in front of all others, which were read from JSON by their places."""
@@ -12691,293 +13355,6 @@ def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
         "uses": session.count_of(mock),
         "source": parse_json(utf8(mock.canonical)),
     }
-
-
-# === routing =================================================================
-# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
-
-
-# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
-PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
-COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
-ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
-NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
-
-
-def placeholder(token: str, following: str) -> str:
-    """The pattern of one placeholder; `following` is the text behind it."""
-    name = token[1:-1]
-    if name == "prefix*":
-        return "(?:/.+)?"
-    if name.endswith("*"):
-        return f"(?P<{name[:-1]}>.+)"
-    if "=" in name:
-        name, _, choices = name.partition("=")
-        return f"(?P<{name}>{choices})"
-    if "|" in name:
-        return f"(?:{name})"
-    if name.endswith(":") or following.startswith(":"):
-        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
-    return f"(?P<{name}>[^/]+)"
-
-
-def pattern_of(template: str) -> str:
-    """The regular expression of a route's template.
-
-    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
-    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
-    parts = []
-    tokens = PIECE.findall(template)
-    for token, following in zip(tokens, [*tokens[1:], ""]):
-        if token == "[":
-            parts.append("(?:")
-        elif token == "]":
-            parts.append(")?")
-        elif token.startswith("{"):
-            parts.append(placeholder(token, following))
-        else:
-            parts.append(re.escape(token).replace(":", COLON))
-    return "".join(parts)
-
-
-def readable(template: str) -> str:
-    """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\[\]]*\]", "", template)
-    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
-
-
-def readable_token(token: str) -> str:
-    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
-    name, _, choices = token[1:-1].rpartition("=")
-    if name or "|" in choices:
-        return choices.split("|")[0]
-    return "{" + choices.rstrip(":*") + "}"
-
-
-@record
-class Route:
-    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
-    around its placeholders."""
-
-    method: str
-    template: str
-    wire: WireFormat
-    anywhere: bool
-    start: str
-    end: str
-
-    @found_once
-    def pattern(self) -> Pattern[str]:
-        """Its regular expression, compiled when it is first needed: most never are."""
-        return re.compile(pattern_of(self.template))
-
-    def match(self, path: str) -> Optional[Match[str]]:
-        """What its placeholders find in a path, if that is one of its own."""
-        if path.startswith(self.start) and path.endswith(self.end):
-            return self.pattern.fullmatch(path)
-        return None
-
-    @property
-    def rank(self) -> Tuple[bool, int]:
-        """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
-        return self.anywhere, -len(plain)
-
-
-def all_routes() -> Tuple[Route, ...]:
-    """The routes of all wire formats, specific ones before catch-alls."""
-    found = []
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            method, _, template = route.partition(" ")
-            anywhere = template.startswith("{prefix*}")
-            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
-            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
-    return tuple(sorted(found, key=lambda route: route.rank))
-
-
-LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
-ROUTES = all_routes()
-
-
-@functools.lru_cache(maxsize=None)
-def strangers(host: str) -> FrozenSet[str]:
-    """The other providers whose APIs a provider has in forms of its own: in its area a path that
-    is like one of theirs is a wrong one of its own.  Without a host there are none."""
-    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
-    found = {
-        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
-    }
-    return frozenset(found - {host})
-
-
-AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
-
-
-@functools.lru_cache(maxsize=None)
-def known_paths() -> Dict[str, WireFormat]:
-    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
-    is."""
-    found: Dict[str, WireFormat] = {}
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            if "{prefix*}" not in route:
-                found.setdefault(readable(route), wire)
-    return found
-
-
-NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
-PATH_ROOM = 150  # characters of a wrong path that are compared
-LIKELY_PATHS = 5  # with so many known ones
-
-
-@functools.lru_cache(maxsize=None)
-def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
-    """The same paths, with the letters that follow each other in each, but for its placeholders."""
-    return tuple(
-        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
-        for known, wire in known_paths().items()
-    )
-
-
-Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
-
-
-def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, most specific first, and the decoded
-    segments that it names."""
-    if len(path) < LONG_PATH:
-        return known_owners(method, path)
-    return new_owners(method, path)
-
-
-def new_owners(method: str, path: str) -> Owners:
-    """The same, looked for."""
-    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
-    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
-    barred = strangers(host)
-    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
-    for route in ROUTES:
-        if route.method != method or (route.anywhere and route.wire.provider in barred):
-            continue
-        match = route.match(path)
-        if match and route.wire not in (wire for wire, _ in found):
-            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
-            found.append((route.wire, given))
-    return tuple(found)
-
-
-known_owners = functools.lru_cache(maxsize=1024)(new_owners)
-
-
-def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest
-    path, or the methods that this one takes."""
-    found = owners(request.method, request.path)
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire, params
-    allowed = allow(request.path)
-    if allowed and not found:
-        raise Refused(
-            405,
-            f"{shown(request.path)} takes {allowed}, not {request.method}",
-            headers=(("Allow", allowed),),
-            code="method_not_allowed",
-        )
-    near, _, alike = nearest_path(request.path, request.method)
-    hint = "a mock whose match names this path would answer"
-    if alike > NEAR_PATH:
-        hint = f"the nearest known one is {near}"
-    message = f"unknown path {shown(request.path)}; {hint}"
-    raise Refused(404, message, code="unknown_path")
-
-
-@functools.lru_cache(maxsize=None)
-def other_like(shape: WireFormat) -> Other:
-    """What a mock says on a path of no provider, with errors in this shape."""
-    return Other(shape)
-
-
-def allow(path: str) -> str:
-    """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    if path == "/":
-        return "GET, HEAD, OPTIONS"
-    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
-    if not found:
-        return ""
-    return ", ".join([*found, "OPTIONS"])
-
-
-def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it
-    is, and how alike, up to 1."""
-    return nearest_known(f"{method} {path[:PATH_ROOM]}")
-
-
-@functools.lru_cache(maxsize=256)
-def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
-    """The same of a method and the beginning of a path."""
-    import difflib
-
-    pairs, paths = pairs_of(asked), known_pairs()
-
-    def shared(at: int) -> float:
-        """The share of its pairs of letters that a known path has in common with what came."""
-        own = paths[at][2]
-        return len(pairs & own) / (len(own) + len(pairs))
-
-    # difflib takes its time: it is asked about the few that share most with what came.
-    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
-    best = paths[0][0], paths[0][1], 0.0
-    for known, wire, _ in [paths[at] for at in likely]:
-        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
-        # The quick ratios are upper bounds, and cheap.
-        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
-        if all(bound() > best[2] for bound in bounds):
-            best = known, wire, alike.ratio()
-    return best
-
-
-def pairs_of(path: str) -> FrozenSet[str]:
-    """The letters that follow each other in a path."""
-    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
-
-
-def with_placeholders(path: str, known: str) -> str:
-    """A path with {model} and the like where a known path of as many segments has them."""
-    segments = path.replace("%3A", ":").split("/")
-    known_segments = known.split("/")
-    if len(segments) != len(known_segments):
-        return path
-    found = []
-    for segment, known_segment in zip(segments, known_segments):
-        if known_segment.startswith("{"):
-            holder, colon, _ = known_segment.partition(":")
-            if colon:
-                holder += colon + segment.rpartition(":")[2]
-            segment = holder
-        found.append(segment)
-    return "/".join(found)
-
-
-def shape_of(request: Request) -> WireFormat:
-    """The wire format in whose shape a request gets an error, whether or not its path is known."""
-    if request.path in ("", "/", "*"):
-        return DEFAULT_SHAPE
-    # Whatever the method is: it may be the wrong one.
-    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire
-    if found:
-        return found[0][0]
-    _, wire, alike = nearest_path(request.path, request.method)
-    # A typo in a path gets the shape of the provider that was meant.
-    if alike > 0.75:
-        return wire
-    return DEFAULT_SHAPE
 
 
 # === control =================================================================

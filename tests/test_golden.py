@@ -156,6 +156,11 @@ def common_forms(kind: type) -> Dict[str, Form]:
     return found
 
 
+def anything(kind: type) -> Any:
+    """A response that an API can give."""
+    return {"embedding": [0.5]} if kind in EMBEDS else {"text": "x"}
+
+
 def wrong_forms(kind: type) -> Dict[str, Form]:
     """The forms that a format refuses, by the field that is wrong."""
     found: Dict[str, Form] = {}
@@ -163,7 +168,7 @@ def wrong_forms(kind: type) -> Dict[str, Form]:
         if owner is kind:
             plain = re.sub(r"\[(\d+)\]", r".\1", name)
             again = sum(known.startswith(f"wrong {plain} ") for known in found) + 1
-            found[f"wrong {plain} {again}"] = said({"text": "x"}, more, streams=WHOLE)
+            found[f"wrong {plain} {again}"] = said(anything(kind), more, streams=WHOLE)
     return found
 
 

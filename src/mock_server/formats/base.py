@@ -96,6 +96,8 @@ class WireFormat:
     area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
+    # Shares of a mock's `usage` that answers tell apart: `cached_tokens` and the like.
+    counts: FrozenSet[str] = frozenset()
     # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
@@ -190,6 +192,10 @@ class WireFormat:
         return None
 
     # --- an answer, written ---
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Whether an answer, streamed or not, may have a provider's own block of this form."""
+        return True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""

@@ -48,6 +48,7 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
+    counts = frozenset()
     has_logprobs = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:

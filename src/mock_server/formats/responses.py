@@ -87,6 +87,7 @@ class OpenAIResponses(ResponsesRequest):
     routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    counts = frozenset(("reasoning_tokens", "cached_tokens"))
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None

@@ -2333,6 +2333,13 @@ class WireFormat:
 
     # --- an answer, written ---
 
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Why this API, which speaks such parts, can't say these to this call, if it can't."""
+        for part in parts:
+            if isinstance(part, Block) and not self.holds(part.value, call.stream):
+                return lacks_block(call, part, call.stream and self.holds(part.value, False))
+        return None
+
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Whether an answer, streamed or not, may have a provider's own block of this form."""
         return True
@@ -2443,6 +2450,13 @@ class WireFormat:
             if key:
                 return key
         return ""
+
+
+def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
+    """What is said of an API whose answers have no such block, or have it in whole ones alone."""
+    if is_whole:
+        return "stream", True, Because(f"false, because no stream has {shown(block.value)}")
+    return "api", call.api, Because(f"one whose answers have blocks such as {shown(block.value)}")
 
 
 def caller(request: Request) -> str:
@@ -6705,7 +6719,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
         if call.choices > 1:
             candidate["index"] = index
         candidate.update(self.ratings(call, stop))
-        if whole:
+        if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate
 
@@ -9778,11 +9792,6 @@ class Neutral:
         return tuple(call.name for call in calls if call.input is not None)
 
     @found_once
-    def blocks(self) -> Tuple[Mapping[str, Json], ...]:
-        """Those of its parts that are in a provider's own form."""
-        return tuple(part.value for part in self.parts if isinstance(part, Block))
-
-    @found_once
     def plain_tokens(self) -> Tuple[int, int]:
         """What its parts cost as they are."""
         return tokens_of(self.parts)
@@ -9826,17 +9835,11 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
-        for block in self.blocks:
-            if not wire.holds(block, False):
-                return "api", call.api, Because(f"one that has blocks like {shown(block)}")
-            if call.stream and not wire.holds(block, True):
-                expected = f"false, because no stream has blocks like {shown(block)}"
-                return "stream", True, Because(expected)
         for name in self.custom_calls:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        return None
+        return wire.lacks(call, self.parts)
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
@@ -10370,7 +10373,7 @@ def parse_neutral(response: Node) -> Neutral:
     if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
         response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
     stop = "stop"
-    if any(isinstance(part, ToolCall) for part in parts):
+    if any(map(calls_tool, parts)):
         stop = "tool_calls"
     return Neutral(
         tuple(parts),
@@ -10381,6 +10384,16 @@ def parse_neutral(response: Node) -> Neutral:
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
         response.get("extra").a("an object", {}),
     )
+
+
+def calls_tool(part: Part) -> bool:
+    """Whether a part calls a tool of the client, in whatever form."""
+    if not isinstance(part, Block):
+        return isinstance(part, ToolCall)
+    # As Anthropic, Bedrock and Google write it; those that a server runs itself are of other types.
+    if "toolUse" in part.value:
+        return within(part.value["toolUse"], "type") is None
+    return part.value.get("type") == "tool_use" or "functionCall" in part.value
 
 
 def parse_stop(node: Node, usual: str) -> str:

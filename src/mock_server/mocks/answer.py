@@ -67,11 +67,6 @@ class Neutral:
         return tuple(call.name for call in calls if call.input is not None)
 
     @found_once
-    def blocks(self) -> Tuple[Mapping[str, Json], ...]:
-        """Those of its parts that are in a provider's own form."""
-        return tuple(part.value for part in self.parts if isinstance(part, Block))
-
-    @found_once
     def plain_tokens(self) -> Tuple[int, int]:
         """What its parts cost as they are."""
         return tokens_of(self.parts)
@@ -115,17 +110,11 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
-        for block in self.blocks:
-            if not wire.holds(block, False):
-                return "api", call.api, Because(f"one that has blocks like {shown(block)}")
-            if call.stream and not wire.holds(block, True):
-                expected = f"false, because no stream has blocks like {shown(block)}"
-                return "stream", True, Because(expected)
         for name in self.custom_calls:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        return None
+        return wire.lacks(call, self.parts)
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:

@@ -1019,6 +1019,11 @@ class Usage:
     cache_write: int = 0
 
     @property
+    def uncached(self) -> int:
+        """Input that no cache had, nor was given to one."""
+        return self.input - self.cached - self.cache_write
+
+    @property
     def total(self) -> int:
         """Input and output."""
         return self.input + self.output
@@ -1758,56 +1763,91 @@ def anthropic_content(content: Field) -> MessageContent:
     return MessageContent("\n".join(texts), tuple(results), only_results and bool(results))
 
 
+# What a stream brings of a block after its start, by the block's type: each member, and what it is
+# until then (section 9).  All other blocks are whole at their start.
+LATER_MEMBERS: Mapping[str, Mapping[str, Json]] = {
+    "text": {"citations": [], "text": ""},  # a citation comes before the text that it proves
+    "thinking": {"thinking": "", "signature": ""},
+    "tool_use": {"input": {}},
+    "server_tool_use": {"input": {}},
+    "mcp_tool_use": {"input": {}},
+    "compaction": {"content": None, "encrypted_content": None},  # typed in anthropic-py 2.14
+}
+DIRECT = {"type": "direct"}  # who calls a tool: the model itself (since 2026)
+
+
 def thought_signature(call: Call, index: int) -> str:
     """What proves a thought to be the model's own."""
     # Clients send it back as it is; nobody but Anthropic can read one.
     return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
 
 
-def anthropic_block_start(call: Call, part: Part, index: int) -> Dict[str, Json]:
-    """The block at `index` as a stream starts it: without what its deltas bring."""
+def anthropic_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
+    """The block at `index` of a whole message."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, ToolCall):
         return {
             "type": "tool_use",
             "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58),
             "name": part.name,
-            "input": {},
-            "caller": {"type": "direct"},  # since 2026
+            "input": dict(part.arguments),
+            "caller": DIRECT,
         }
     if isinstance(part, Reasoning):
-        # The signature comes as the last delta.
-        return {"type": "thinking", "thinking": "", "signature": ""}
-    return {"type": "text", "text": ""}
+        signature = thought_signature(call, index)
+        return {"type": "thinking", "thinking": part.text, "signature": signature}
+    return {"type": "text", "text": getattr(part, "text", "")}
 
 
-def anthropic_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
-    """The block at `index` of a whole message."""
-    block = anthropic_block_start(call, part, index)
-    if isinstance(part, ToolCall):
-        block["input"] = dict(part.arguments)
-    elif isinstance(part, Reasoning):
-        block["thinking"] = part.text
-        block["signature"] = thought_signature(call, index)
-    else:
-        block["text"] = getattr(part, "text", "")
-    return block
+def later_members(block: Mapping[str, Json]) -> Mapping[str, Json]:
+    """What a stream brings of a block in deltas, in order: members, and what they begin as."""
+    # A tool that the model's own code calls has its input at once (quoted from clients' fixtures).
+    if within(block, "caller", "type") not in (None, DIRECT["type"]):
+        return {}
+    later = LATER_MEMBERS.get(block["type"], {})
+    return {name: empty for name, empty in later.items() if is_like(block.get(name), empty)}
 
 
-def anthropic_deltas(call: Call, run: Run) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+def is_like(value: Json, empty: Json) -> bool:
+    """Whether a member can begin as this: one that a mock gives as something else is not cut."""
+    return isinstance(value, str if empty is None else type(empty))
+
+
+def anthropic_block_start(block: Mapping[str, Json]) -> Dict[str, Json]:
+    """A block as a stream starts it: without what its deltas bring."""
+    return {**block, **later_members(block)}
+
+
+def anthropic_deltas(
+    run: Run, block: Mapping[str, Json]
+) -> Iterator[Tuple[Dict[str, Json], Texts]]:
     """What a stream says of a block between its start and its stop, and the texts that go into the
     hole of each, an event a text."""
-    if isinstance(run.part, ToolCall):
-        texts: Texts = ONCE
-        # The first one is empty, and the only one where there are no arguments (recorded).
-        if run.part.arguments:
-            texts = ["", *run.texts]
-        yield {"type": "input_json_delta", "partial_json": hole(0)}, texts
-    elif isinstance(run.part, Reasoning):
-        yield {"type": "thinking_delta", "thinking": hole(0)}, run.texts
-        signature = thought_signature(call, run.index)
-        yield {"type": "signature_delta", "signature": signature}, ONCE
-    else:
-        yield {"type": "text_delta", "text": hole(0)}, run.texts
+    names = later_members(block)
+    # Both members in one: a second delta would empty the first.
+    if names and block["type"] == "compaction":
+        yield {"type": "compaction_delta", **{name: block[name] for name in names}}, ONCE
+        return
+    for name in names:
+        value = block[name]
+        if name == "citations":
+            for citation in value:
+                yield {"type": "citations_delta", "citation": citation}, ONCE
+        elif name == "input":
+            yield {"type": "input_json_delta", "partial_json": hole(0)}, input_pieces(run, value)
+        elif name == "signature":
+            yield {"type": "signature_delta", "signature": value}, ONCE
+        else:
+            yield {"type": f"{name}_delta", name: hole(0)}, pieces(value, run.size)
+
+
+def input_pieces(run: Run, value: Json) -> Texts:
+    """A tool's input as JSON text, in pieces."""
+    # The first one is empty, and the only one where there are no arguments (recorded).
+    if not value:
+        return ONCE
+    return ["", *pieces(run.text or loose(value), run.size, ARGUMENT_PIECES)]
 
 
 # === framings ================================================================
@@ -2197,6 +2237,8 @@ class WireFormat:
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
+    # Shares of a mock's `usage` that answers tell apart: `cached_tokens` and the like.
+    counts: FrozenSet[str] = frozenset()
     # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
@@ -2291,6 +2333,17 @@ class WireFormat:
         return None
 
     # --- an answer, written ---
+
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Why this API, which speaks such parts, can't say these to this call, if it can't."""
+        for part in parts:
+            if isinstance(part, Block) and not self.holds(part.value, call.stream):
+                return lacks_block(call, part, call.stream and self.holds(part.value, False))
+        return None
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Whether an answer, streamed or not, may have a provider's own block of this form."""
+        return True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
@@ -2398,6 +2451,13 @@ class WireFormat:
             if key:
                 return key
         return ""
+
+
+def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
+    """What is said of an API whose answers have no such block, or have it in whole ones alone."""
+    if is_whole:
+        return "stream", True, Because(f"false, because no stream has {shown(block.value)}")
+    return "api", call.api, Because(f"one whose answers have blocks such as {shown(block.value)}")
 
 
 def caller(request: Request) -> str:
@@ -2698,10 +2758,10 @@ def anthropic_stop_reason(reply: Reply) -> str:
 
 
 def anthropic_input_counts(usage: Usage) -> Dict[str, Json]:
-    """Tokens of the prompt; those read from the cache are not among the others."""
+    """Tokens of the prompt; those that the cache had or was given are not among the others."""
     return {
-        "input_tokens": usage.input - usage.cached,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": usage.uncached,
+        "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cached,
     }
 
@@ -2724,7 +2784,13 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
+    speaks = WireFormat.speaks | {Block}
+    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
     prefix = "msg_01"
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that name their type."""
+        return isinstance(block.get("type"), str)
 
     def message(
         self, call: Call, reply: Reply, content: List[Json], stop: Optional[str], usage: Usage
@@ -2742,7 +2808,11 @@ class AnthropicMessages(AnthropicRequest):
             "stop_details": None,
             "usage": {
                 **anthropic_input_counts(usage),
-                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+                # Five minutes is how long one keeps where the request does not say it.
+                "cache_creation": {
+                    "ephemeral_5m_input_tokens": usage.cache_write,
+                    "ephemeral_1h_input_tokens": 0,
+                },
                 **anthropic_output_counts(usage),
                 "service_tier": "standard",
                 "inference_geo": "not_available",
@@ -2757,13 +2827,14 @@ class AnthropicMessages(AnthropicRequest):
     def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
         # A small count comes first, the totals at the end; clients do not add them up.
-        begun = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
-        message = self.message(call, reply, [], None, begun)
+        spent = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
+        message = self.message(call, reply, [], None, spent)
         yield typed("message_start", message=message)
         for run in walk(reply, loose):
-            block = anthropic_block_start(call, run.part, run.index)
-            yield typed("content_block_start", index=run.index, content_block=block)
-            for delta, texts in anthropic_deltas(call, run):
+            block = anthropic_block(call, run.part, run.index)
+            begun = anthropic_block_start(block)
+            yield typed("content_block_start", index=run.index, content_block=begun)
+            for delta, texts in anthropic_deltas(run, block):
                 name, value = typed("content_block_delta", index=run.index, delta=delta)
                 yield from filled_in(name, value, texts)
             yield typed("content_block_stop", index=run.index)
@@ -3846,6 +3917,7 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
+    counts = frozenset(("reasoning_tokens", "cached_tokens"))
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
@@ -4476,6 +4548,7 @@ class OpenAIResponses(ResponsesRequest):
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     has_custom_tools = True
+    counts = frozenset(("reasoning_tokens", "cached_tokens"))
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -4758,6 +4831,25 @@ CONVERSE_EVENT_OF = {
     "contentBlockIndex": "contentBlockStop",
 }
 
+# The content blocks that a whole answer may have, and those of them that a stream may: its deltas
+# know no others (the shapes ContentBlock and ContentBlockDelta of botocore 1.44.8).
+CONVERSE_BLOCKS = {
+    "text": "a string",
+    **dict.fromkeys(
+        ("audio", "cachePoint", "citationsContent", "document", "guardContent", "image")
+        + ("reasoningContent", "searchResult", "toolAddition", "toolRemoval", "toolResult")
+        + ("toolUse", "video"),
+        "an object",
+    ),
+}
+STREAMED_BLOCKS = ("text", "toolUse", "toolResult", "image", "reasoningContent", "citationsContent")
+# Those that have a start, and which of their members come after it (10.1; ContentBlockStart).
+BEGUN_BLOCKS: Mapping[str, Tuple[str, ...]] = {
+    "toolUse": ("input",),
+    "toolResult": ("content",),
+    "image": ("source", "error"),
+}
+
 Event = Tuple[str, Dict[str, Json]]
 # Those that are alike but for the text in the hole of their value, an event a text.
 Events = Tuple[str, Dict[str, Json], Texts]
@@ -4861,8 +4953,10 @@ def converse_tool_id(call: Call, part: ToolCall, index: int) -> str:
     return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
 
 
-def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
+def converse_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
     """One content block of a whole answer."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, ToolCall):
         use = {
             "toolUseId": converse_tool_id(call, part, index),
@@ -4876,38 +4970,77 @@ def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
     return {"text": getattr(part, "text", "")}
 
 
-def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
-    """A piece of one content block."""
-    if isinstance(part, ToolCall):
-        return {"toolUse": {"input": piece}}
-    if isinstance(part, Reasoning):
-        return {"reasoningContent": {"text": piece}}
-    return {"text": piece}
+def items_in(value: Json, name: str) -> List[Json]:
+    """An array in a block of a mock; nothing else is looked into."""
+    items = within(value, name)
+    if isinstance(items, list):
+        return items
+    return []
+
+
+def text_in(value: Json) -> str:
+    """The text in a block of a mock; anything else is none."""
+    text = within(value, "text")
+    if isinstance(text, str):
+        return text
+    return ""
+
+
+def converse_deltas(run: Run, kind: str, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of one content block, and the texts that go into the hole of each."""
+    if kind == "text":
+        yield {"text": hole(0)}, pieces(value, run.size) or ONCE
+    elif kind == "toolUse":
+        text = run.text or compact(value.get("input"))
+        yield {"toolUse": {"input": hole(0)}}, pieces(text, run.size, ARGUMENT_PIECES)
+    elif kind == "toolResult":
+        for item in items_in(value, "content"):
+            yield {"toolResult": [item]}, ONCE
+    elif kind == "image":
+        yield {"image": {name: value[name] for name in BEGUN_BLOCKS[kind] if name in value}}, ONCE
+    elif kind == "citationsContent":
+        text = "".join(map(text_in, items_in(value, "content")))
+        yield {"text": hole(0)}, pieces(text, run.size) or ONCE
+        for citation in items_in(value, "citations"):
+            yield {"citation": citation}, ONCE
+    else:
+        yield from converse_thought_deltas(run, value)
+
+
+def converse_thought_deltas(run: Run, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of a thought: its text, then what signs it; or what nobody can read."""
+    thought = value.get("reasoningText")
+    if thought is None:
+        yield {"reasoningContent": value}, ONCE
+        return
+    yield {"reasoningContent": {"text": hole(0)}}, pieces(text_in(thought), run.size) or ONCE
+    signature = within(thought, "signature")
+    if signature is not None:
+        yield {"reasoningContent": {"signature": signature}}, ONCE
 
 
 def converse_block_events(call: Call, run: Run) -> Iterator[Events]:
-    """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
-    part, place = run.part, {"contentBlockIndex": run.index}
-    if isinstance(part, ToolCall):
-        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, run.index)}
-        yield "contentBlockStart", {**place, "start": {"toolUse": use}}, ONCE
-    yield "contentBlockDelta", {**place, "delta": converse_delta(part, hole(0))}, run.pieces
-    if isinstance(part, Reasoning):
-        signed = {"reasoningContent": {"signature": thought_signature(call, run.index)}}
-        yield "contentBlockDelta", {**place, "delta": signed}, ONCE
+    """The events of one content block."""
+    ((kind, value),) = converse_block(call, run.part, run.index).items()
+    place = {"contentBlockIndex": run.index}
+    if kind in BEGUN_BLOCKS:
+        begun = {name: value[name] for name in sorted(value) if name not in BEGUN_BLOCKS[kind]}
+        yield "contentBlockStart", {**place, "start": {kind: begun}}, ONCE
+    for delta, texts in converse_deltas(run, kind, value):
+        yield "contentBlockDelta", {**place, "delta": delta}, texts
     yield "contentBlockStop", place, ONCE
 
 
-def converse_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts; those read from the cache are not among the input."""
+def converse_usage(usage: Usage, cache_counts: Tuple[str, str]) -> Dict[str, Json]:
+    """Token counts; those that the cache had or was given are not among the input."""
     counts = {
-        "inputTokens": usage.input - usage.cached,
+        "inputTokens": usage.uncached,
         "outputTokens": usage.output,
         "totalTokens": usage.total,
     }
     # Older models have no counts of a cache.
-    if usage.cached:
-        counts.update(cacheReadInputTokens=usage.cached, cacheWriteInputTokens=0)
+    if usage.cached or usage.cache_write:
+        counts.update(zip(cache_counts, (usage.cached, usage.cache_write)))
     return counts
 
 
@@ -4930,6 +5063,16 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    speaks = WireFormat.speaks | {Block}
+    counts = frozenset(("cached_tokens", "cache_write_tokens"))
+    cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that botocore's shapes have there."""
+        ((kind, value),) = tuple(block.items())[:1]
+        if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
+            return False
+        return fits(value, CONVERSE_BLOCKS[kind])
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
@@ -4942,7 +5085,7 @@ class BedrockConverse(ConverseRequest):
             "metrics": {"latencyMs": 408},
             "output": {"message": {"content": content, "role": "assistant"}},
             "stopReason": said_stop(CONVERSE_STOPS, stop_of(reply)),
-            "usage": converse_usage(reply.usage),
+            "usage": converse_usage(reply.usage, self.cache_counts),
         }
 
     def values(self, call: Call, reply: Reply) -> Iterator[Events]:
@@ -4951,7 +5094,7 @@ class BedrockConverse(ConverseRequest):
         for run in walk(reply):
             yield from converse_block_events(call, run)
         yield "messageStop", {"stopReason": said_stop(CONVERSE_STOPS, stop_of(reply))}, ONCE
-        usage = converse_usage(reply.usage)
+        usage = converse_usage(reply.usage, self.cache_counts)
         # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}, ONCE
 
@@ -5036,6 +5179,13 @@ def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
     return "chunk", {"bytes": base64.b64encode(data).decode(), "p": padding}
 
 
+def invoked_cache(usage: Usage) -> Dict[str, int]:
+    """Tokens that came from a cache and went to one, if any did."""
+    if usage.cached or usage.cache_write:
+        return {"Read": usage.cached, "Write": usage.cache_write}
+    return {}
+
+
 class BedrockInvoke(Bedrock):
     """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
 
@@ -5060,11 +5210,12 @@ class BedrockInvoke(Bedrock):
 
     def usage_headers(self, reply: Reply) -> Headers:
         """Token counts and latency."""
-        return (
-            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
-            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
-            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
-        )
+        usage = reply.usage
+        counts = {"Input": usage.uncached, "Output": usage.output}
+        for way, count in invoked_cache(usage).items():
+            counts[f"Cache-{way}-Input"] = count
+        headers = [(f"X-Amzn-Bedrock-{name}-Token-Count", str(counts[name])) for name in counts]
+        return (*headers, ("X-Amzn-Bedrock-Invocation-Latency", "408"))
 
     def chunks(self, values: Iterable[Json], call: Call) -> Iterator[Tuple[str, Json]]:
         """The maker's events as chunks with their padding."""
@@ -5093,11 +5244,13 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     def measured(self, call: Call, reply: Reply) -> Iterator[Json]:
         """Anthropic's events, the last with the metrics of the whole."""
         metrics = {
-            "inputTokenCount": reply.usage.input - reply.usage.cached,
+            "inputTokenCount": reply.usage.uncached,
             "outputTokenCount": reply.usage.output,
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
+        for way, count in invoked_cache(reply.usage).items():
+            metrics[f"cache{way}InputTokenCount"] = count
         for name, value in self.values(call, reply):
             if name == "message_stop":
                 value = {**value, "amazon-bedrock-invocationMetrics": metrics}
@@ -5109,6 +5262,7 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
+    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -5333,8 +5487,10 @@ def cohere_tool_call(call: Call, part: ToolCall, number: int, arguments: str) ->
     }
 
 
-def cohere_block(part: Part, text: str) -> Dict[str, Json]:
+def cohere_block(part: Part, text: str) -> Mapping[str, Json]:
     """One block of content."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, Reasoning):
         return {"type": "thinking", "thinking": text}
     return {"type": "text", "text": text}
@@ -5344,6 +5500,13 @@ def cohere_usage(usage: Usage) -> Dict[str, Json]:
     """What is billed and what there was."""
     counts = {"input_tokens": usage.input, "output_tokens": usage.output}
     return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
+
+
+def citation_in(part: Part) -> Optional[Mapping[str, Json]]:
+    """The citation that a part is, which is no content but stands beside it; else None."""
+    if isinstance(part, Block) and "sources" in part.value:
+        return part.value
+    return None
 
 
 def is_plan(reply: Reply, part: Part) -> bool:
@@ -5359,8 +5522,12 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     plan: List[str] = []
     content: List[Json] = []
     calls: List[Json] = []
+    citations: List[Json] = []
     for part in reply.parts:
-        if isinstance(part, ToolCall):
+        citation = citation_in(part)
+        if citation:
+            citations.append(citation)
+        elif isinstance(part, ToolCall):
             arguments = compact(part.arguments)
             calls.append(cohere_tool_call(call, part, len(calls), arguments))
         elif is_plan(reply, part):
@@ -5375,6 +5542,8 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
         message["tool_plan"] = "".join(plan)
     if calls:
         message["tool_calls"] = calls
+    if citations:
+        message["citations"] = citations
     return message
 
 
@@ -5406,26 +5575,42 @@ def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Ite
 
 
 def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
-    """A block of content: first empty, then its text."""
+    """A block of content, but for its end: first empty, then its text."""
     # The name of a block's type is that of its text, too.
-    block = cohere_block(run.part, "")
-    yield cohere_event("content-start", number, {"content": block})
-    delta = cohere_event("content-delta", number, {"content": {block["type"]: hole(0)}})
-    yield from filled_in(*delta, run.texts)
-    yield "content-end", {"type": "content-end", "index": number}
+    block = cohere_block(run.part, run.text)
+    name = block["type"]
+    yield cohere_event("content-start", number, {"content": {**block, name: ""}})
+    delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
+    yield from filled_in(*delta, pieces(block[name], run.size))
+
+
+def cohere_citation_events(number: int, citation: Mapping[str, Json]) -> Iterator[CohereEvent]:
+    """A citation, whole at its start."""
+    yield cohere_event("citation-start", number, {"citations": citation})
+    yield "citation-end", {"type": "citation-end", "index": number}
 
 
 def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
     """What lies between the start and the end of a message."""
-    # Content blocks and tool calls are counted apart, each from 0.
-    blocks, tools = itertools.count(), itertools.count()
+    # Content blocks, tool calls and citations are counted apart, each from 0.
+    blocks, tools, citations = itertools.count(), itertools.count(), itertools.count()
+    ends: List[CohereEvent] = []  # that of a block, before which its citations come (quoted)
     for run in walk(reply):
+        citation = citation_in(run.part)
+        if citation:
+            yield from cohere_citation_events(next(citations), citation)
+            continue
+        yield from ends
+        ends = []
         if isinstance(run.part, ToolCall):
             yield from cohere_tool_events(call, run.part, next(tools), run)
         elif is_plan(reply, run.part):
             yield from cohere_plan_events(run)
         else:
-            yield from cohere_block_events(next(blocks), run)
+            number = next(blocks)
+            yield from cohere_block_events(number, run)
+            ends.append(("content-end", {"type": "content-end", "index": number}))
+    yield from ends
 
 
 class CohereChat(Cohere):
@@ -5447,6 +5632,15 @@ class CohereChat(Cohere):
     turns = ChatRequest.turns
     tools = ChatRequest.tools
     streams = ChatRequest.streams
+    speaks = WireFormat.speaks | {Block}
+    counts = frozenset(("cached_tokens",))
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Items of content, and citations."""
+        if "sources" in block:
+            return True
+        name = block.get("type")
+        return name in ("text", "thinking") and isinstance(block.get(name), str)
 
     def schema(self, body: Field) -> Json:
         """`response_format.json_schema`, or `schema` as it was called first."""
@@ -6010,8 +6204,24 @@ HARM_CATEGORIES = (
 HARM_FOUND = "HARM_CATEGORY_DANGEROUS_CONTENT"
 # Ratings come with 1.5-era models only.
 RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
-# Models since Gemini 3 give a function call an id, and sign the first (2.4).
+# Models since Gemini 3 give a function call an id, and sign the first or, where there is none, the
+# last text (2.4 and section 7).
 SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+# What a part holds, one of them at least (typed in google-genai 2.34).
+GOOGLE_PART_DATA = frozenset(
+    ("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode")
+    + ("codeExecutionResult", "toolCall", "toolResponse", "thoughtSignature")
+)
+# A mock that has a part with one of these says itself what is signed.
+SIGNED_DATA = frozenset(("functionCall", "thoughtSignature"))
+
+
+def google_signature(call: Call) -> str:
+    """What proves an answer to be the model's own."""
+    # Clients send it back as it is; nobody but Google can read one.
+    return base64.b64encode(call.token("signature", 48).encode()).decode()
 
 
 def google_text_part(part: Part, text: str) -> Dict[str, Json]:
@@ -6021,39 +6231,68 @@ def google_text_part(part: Part, text: str) -> Dict[str, Json]:
     return {"text": text}
 
 
-def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
+def is_of_thoughts(part: Part) -> bool:
+    """Whether a part is of the thoughts."""
+    if isinstance(part, Block):
+        return bool(part.value.get("thought"))
+    return isinstance(part, Reasoning)
+
+
+def signed_index(call: Call, reply: Reply) -> int:
+    """Which part is signed: the first function call, else the last text; -1 for none."""
+    if not SIGNING_MODEL.match(call.model):
+        return -1
+    signed = -1
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, ToolCall):
+            return index
+        if isinstance(part, Block) and not SIGNED_DATA.isdisjoint(part.value):
+            return -1
+        # One that a filter or an error has stopped has none.
+        if isinstance(part, Text) and reply.stop in ("stop", "length"):
+            signed = index
+    return signed
+
+
+def google_function_call(call: Call, tool: ToolCall, index: int) -> Dict[str, Json]:
     """A function call, the part at `index` of the answer."""
     # Since Gemini 3 it has an id, which 2.5 and older lack; `args` are an object (section 7).
-    signs = SIGNING_MODEL.match(call.model)
     function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
-    if tool.id or signs:
+    if tool.id or SIGNING_MODEL.match(call.model):
         function["id"] = tool.id or call.token(f"tool {index}", 8)
-    part: Dict[str, Json] = {"functionCall": function}
-    if signs and is_first:
-        # Clients send it back as it is; nobody but Google can read one.
-        signature = call.token("signature", 48).encode()
-        part["thoughtSignature"] = base64.b64encode(signature).decode()
-    return part
+    return {"functionCall": function}
 
 
-def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Dict[str, Json]]:
-    """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
-    run = None
+def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Mapping[str, Json]]:
+    """The parts of an answer, texts `joined` or piece by piece; all others are always whole."""
+    signed = signed_index(call, reply)
     for run in walk(reply):
-        if isinstance(run.part, ToolCall):
-            yield google_function_call(call, run.part, run.index, run.first)
+        part = run.part
+        more: Dict[str, Json] = {}
+        if run.index == signed:
+            more["thoughtSignature"] = google_signature(call)
+        if isinstance(part, Block):
+            yield part.value
+        elif isinstance(part, ToolCall):
+            yield {**google_function_call(call, part, run.index), **more}
         elif joined:
-            yield google_text_part(run.part, run.text)
+            yield {**google_text_part(part, run.text), **more}
         else:
-            yield from (google_text_part(run.part, piece) for piece in run.pieces)
-    # An answer of nothing is an empty text, as the last event of recorded streams often is.
-    if run is None:
+            yield from (google_text_part(part, piece) for piece in run.pieces)
+            # It comes in a part of its own, with an empty text (section 7, recorded).
+            if more:
+                yield {"text": "", **more}
+    # An answer of nothing is an empty text, as the last event of recorded streams often is; one
+    # that ends for a reason such as MALFORMED_FUNCTION_CALL has not even that (quoted).
+    if not reply.parts and reply.stop in STOPS:
         yield {"text": ""}
+    elif not reply.parts:
+        yield {}
 
 
 def part_count(run: Run) -> int:
     """In how many parts it streams."""
-    if isinstance(run.part, ToolCall):
+    if isinstance(run.part, (ToolCall, Block)):
         return 1
     return sum(1 for _ in run.pieces)
 
@@ -6091,7 +6330,7 @@ def spent_tokens(reply: Reply, thoughts: Iterable[bool]) -> Iterator[Usage]:
     says which parts are thoughts.  Both kinds grow evenly from part to part."""
     usage = reply.usage
     # Counted first: a stream may be longer than what is to be held of it at once.
-    runs = [(isinstance(run.part, Reasoning), part_count(run)) for run in walk(reply)]
+    runs = [(is_of_thoughts(run.part), part_count(run)) for run in walk(reply)]
     of_thoughts = sum(count for is_thought, count in runs if is_thought)
     of_others = sum(count for is_thought, count in runs if not is_thought)
     thought = other = 0
@@ -6158,6 +6397,8 @@ class GeminiAnswer(Gemini):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """The content of a candidate."""
+        if not any(parts):
+            return {}
         return {"parts": parts, "role": "model"}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -6220,6 +6461,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    speaks = WireFormat.speaks | {Block}
+    counts = frozenset(("reasoning_tokens", "cached_tokens"))
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that have what parts have; their kind is told by that alone."""
+        return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
@@ -6251,7 +6498,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
         thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
-        spending = spent_tokens(reply, ("thought" in part for part in thoughts))
+        spending = spent_tokens(reply, (bool(part.get("thought")) for part in thoughts))
         for part, last in with_last(parts):
             spent = next(spending)
             if last:
@@ -6446,6 +6693,8 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """Role first."""
+        if not any(parts):
+            return {}
         return {"role": "model", "parts": parts}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -6473,7 +6722,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
         if call.choices > 1:
             candidate["index"] = index
         candidate.update(self.ratings(call, stop))
-        if whole:
+        if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate
 
@@ -6910,6 +7159,7 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
+    counts = frozenset()
     has_logprobs = False
     has_custom_tools = False
 
@@ -7022,6 +7272,11 @@ OLLAMA_ERRORS = {
     "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
     "context_length": Failure(400, "the input length exceeds the context length"),
 }
+
+# That of tool calls has no word of its own here.
+OLLAMA_STOPS = {"stop": "stop", "length": "length", "tool_calls": "stop", "content_filter": "stop"}
+# Of a request without a prompt, which only moves the model: there is nothing to count.
+IDLE_STOPS = ("load", "unload")
 
 # What embed tells of all counts and durations.
 EMBED_COUNTS = ("total_duration", "load_duration", "prompt_eval_count")
@@ -7141,9 +7396,14 @@ class OllamaAnswer(Ollama):
 
     def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The members that only the last object has."""
-        # All other reasons, that of tool calls too, are `stop` here.
-        reason = "length" if reply.stop == "length" else "stop"
-        return {"done": True, "done_reason": reason, **ollama_counts(call, reply.usage)}
+        ended = {"done": True, "done_reason": said_stop(OLLAMA_STOPS, reply.stop)}
+        if reply.stop in IDLE_STOPS and not reply.parts:
+            return ended
+        return {**ended, **self.context(call), **ollama_counts(call, reply.usage)}
+
+    def context(self, call: Call) -> Dict[str, Json]:
+        """What stands before the counts."""
+        return {}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The one object."""
@@ -7246,14 +7506,10 @@ class OllamaGenerate(OllamaChat):
             return {"response": content}
         return {"response": content, "thinking": thinking}
 
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """With the tokens of the context, which stand before the counts."""
-        ending = super().finished(call, reply)
-        reason = ending["done_reason"]
-        context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        # The order of section 13; `done` and its reason keep their places when they are given
-        # again.
-        return {"done": True, "done_reason": reason, "context": context, **ending}
+    def context(self, call: Call) -> Dict[str, Json]:
+        """The tokens of the context."""
+        numbers = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
+        return {"context": numbers}
 
 
 class OllamaEmbed(Ollama):
@@ -9588,7 +9844,7 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        return None
+        return wire.lacks(call, self.parts)
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
@@ -10779,7 +11035,7 @@ def parse_neutral(response: Node) -> Neutral:
     if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
         response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
     stop = "stop"
-    if any(isinstance(part, ToolCall) for part in parts):
+    if any(map(calls_tool, parts)):
         stop = "tool_calls"
     return Neutral(
         tuple(parts),
@@ -10790,6 +11046,16 @@ def parse_neutral(response: Node) -> Neutral:
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
         response.get("extra").a("an object", {}),
     )
+
+
+def calls_tool(part: Part) -> bool:
+    """Whether a part calls a tool of the client, in whatever form."""
+    if not isinstance(part, Block):
+        return isinstance(part, ToolCall)
+    # As Anthropic, Bedrock and Google write it; those that a server runs itself are of other types.
+    if "toolUse" in part.value:
+        return within(part.value["toolUse"], "type") is None
+    return part.value.get("type") == "tool_use" or "functionCall" in part.value
 
 
 def parse_stop(node: Node, usual: str) -> str:
@@ -13744,7 +14010,7 @@ def check_repeats(call: Call, reply: Reply) -> None:
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
         elif call.choices > 1:
             most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(getattr(part, "text", ""))
+            size += call.choices * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")

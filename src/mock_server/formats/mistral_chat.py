@@ -48,6 +48,7 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
+    counts = frozenset()
     has_logprobs = False
     has_custom_tools = False
 

@@ -115,6 +115,7 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
+    counts = frozenset(("reasoning_tokens", "cached_tokens"))
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:

@@ -88,6 +88,7 @@ class OpenAIResponses(ResponsesRequest):
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     has_custom_tools = True
+    counts = frozenset(("reasoning_tokens", "cached_tokens"))
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None

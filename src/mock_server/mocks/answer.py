@@ -114,7 +114,7 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        return None
+        return wire.lacks(call, self.parts)
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:

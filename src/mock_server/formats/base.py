@@ -12,6 +12,7 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    Optional,
     Sequence,
     Tuple,
     cast,
@@ -20,7 +21,7 @@ from typing import (
 from ..errors import BadField, http_phrase
 from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8, within
-from ..limits import MOST_INPUTS, Headers, Json
+from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
 from ..secrets import scheme_key
@@ -31,6 +32,7 @@ from ..values import (
     ErrorBody,
     Failure,
     Limit,
+    Part,
     Reasoning,
     Refusal,
     Reply,
@@ -146,6 +148,7 @@ class WireFormat:
             self.streams(params, fields),
             **conversation(turns),
             tools=tuple(self.tools(fields)),
+            custom_tools=tuple(self.custom_tools(fields)),
             inputs=tuple(self.inputs(fields)),
             schema=schema,
             choices=self.choices(fields),
@@ -167,6 +170,10 @@ class WireFormat:
 
     def tools(self, body: Field) -> Iterable[str]:
         """Names of the tools that the request offers."""
+        return ()
+
+    def custom_tools(self, body: Field) -> Iterable[str]:
+        """Names of those of them that are called with plain text; `tools` has checked them."""
         return ()
 
     def inputs(self, body: Field) -> Iterable[str]:
@@ -191,6 +198,10 @@ class WireFormat:
 
     # --- an answer, written ---
 
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Why this API, which speaks such parts, can't say these to this call, if it can't."""
+        return None
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
@@ -203,6 +214,12 @@ class WireFormat:
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """What a stream says of an error after `sent` events."""
         raise NotImplementedError
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The same where the stream is one of a reply, which some APIs repeat as far as it is."""
+        return self.interruption(call, failure, sent)
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Recorded JSON values as events, completed with what ends every stream of this API."""

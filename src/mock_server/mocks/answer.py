@@ -93,7 +93,7 @@ class Neutral:
         # What is estimated is never less than its share that is given, nor a share more than it.
         written = given.get("cache_write_tokens", 0)
         asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
-        return Usage(asked, output, min(reasoning, output), cached, written)
+        return Usage(asked, output, min(reasoning, output), cached, written, not given)
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
@@ -107,7 +107,7 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        return None
+        return wire.lacks(call, self.parts)
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:

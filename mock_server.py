@@ -4176,7 +4176,7 @@ OPENED: Mapping[str, Mapping[str, Json]] = {
     "reasoning": {"summary": [], "content": MISSING, "encrypted_content": MISSING},
     "function_call": {"arguments": ""},
     "custom_tool_call": {"input": ""},
-    "web_search_call": {"action": MISSING},
+    "web_search_call": {"action": {"type": "search"}},  # openai-py's strict validation needs one
     "file_search_call": {"queries": [], "results": None},
     "code_interpreter_call": {"code": "", "outputs": None},
     "image_generation_call": dict.fromkeys(

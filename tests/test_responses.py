@@ -207,7 +207,7 @@ REMOTE = {"type": "mcp_call", "id": "mcp_1", "name": "f", "arguments": "{}", "ou
 BLOCKS: List[Tuple[Any, Any, List[str]]] = [
     (
         {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": SEARCHED},
-        {"type": "web_search_call", "id": "ws_1", "status": "in_progress"},
+        {"type": "web_search_call", "id": "ws_1", "action": {"type": "search"}, "status": ""},
         [f"web_search_call.{step}" for step in ("in_progress", "searching", "completed")],
     ),
     (

@@ -2247,7 +2247,6 @@ class WireFormat:
             self.streams(params, fields),
             **conversation(turns),
             tools=tuple(self.tools(fields)),
-            custom_tools=tuple(self.custom_tools(fields)),
             inputs=tuple(self.inputs(fields)),
             schema=schema,
             choices=self.choices(fields),
@@ -2269,10 +2268,6 @@ class WireFormat:
 
     def tools(self, body: Field) -> Iterable[str]:
         """Names of the tools that the request offers."""
-        return ()
-
-    def custom_tools(self, body: Field) -> Iterable[str]:
-        """Names of those of them that are called with plain text; `tools` has checked them."""
         return ()
 
     def inputs(self, body: Field) -> Iterable[str]:
@@ -3149,6 +3144,18 @@ class OpenAI(WireFormat):
 class OpenAIGeneration(OpenAI):
     """What the APIs share that answer a prompt and can stream the answer."""
 
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request, with its custom tools."""
+        call = super().read(request, params, body)
+        custom = self.custom_tools(body)
+        if not custom:
+            return call
+        return replace(call, custom_tools=tuple(custom))
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Names of the tools that are called with plain text; `tools` has checked them."""
+        return []
+
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
         return bool(body.value.get("stream"))
@@ -3238,11 +3245,9 @@ class ChatRequest(OpenAIGeneration):
         for function in body.get("functions").objects():
             yield function.check({"name": "a string!"}).value["name"]
 
-    def custom_tools(self, body: Field) -> List[str]:
+    def custom_tools(self, body: Json) -> List[str]:
         """Those of type `custom`."""
-        if "tools" not in body.value:
-            return []
-        tools = body.value["tools"] or ()
+        tools = body.get("tools") or ()
         return [tool["custom"]["name"] for tool in tools if tool.get("type") == "custom"]
 
     def choices(self, body: Field) -> int:
@@ -4603,9 +4608,9 @@ class ResponsesRequest(OpenAIGeneration):
             node.check({"type": "a string!", "name": kind})
             yield tool.get("name") or tool["type"]
 
-    def custom_tools(self, body: Field) -> List[str]:
+    def custom_tools(self, body: Json) -> List[str]:
         """Those of type `custom`."""
-        tools = body.value.get("tools") or ()
+        tools = body.get("tools") or ()
         return [tool["name"] for tool in tools if tool.get("type") == "custom"]
 
     def schema(self, body: Field) -> Json:
@@ -7194,7 +7199,7 @@ class MistralChat(Mistral, OpenAIChat):
     has_logprobs = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
 
-    def custom_tools(self, body: Field) -> List[str]:
+    def custom_tools(self, body: Json) -> List[str]:
         """None: it has no such tools."""
         return []
 

@@ -148,7 +148,6 @@ class WireFormat:
             self.streams(params, fields),
             **conversation(turns),
             tools=tuple(self.tools(fields)),
-            custom_tools=tuple(self.custom_tools(fields)),
             inputs=tuple(self.inputs(fields)),
             schema=schema,
             choices=self.choices(fields),
@@ -170,10 +169,6 @@ class WireFormat:
 
     def tools(self, body: Field) -> Iterable[str]:
         """Names of the tools that the request offers."""
-        return ()
-
-    def custom_tools(self, body: Field) -> Iterable[str]:
-        """Names of those of them that are called with plain text; `tools` has checked them."""
         return ()
 
     def inputs(self, body: Field) -> Iterable[str]:

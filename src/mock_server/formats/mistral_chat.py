@@ -54,7 +54,7 @@ class MistralChat(Mistral, OpenAIChat):
     has_logprobs = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
 
-    def custom_tools(self, body: Field) -> List[str]:
+    def custom_tools(self, body: Json) -> List[str]:
         """None: it has no such tools."""
         return []
 

@@ -78,11 +78,9 @@ class ChatRequest(OpenAIGeneration):
         for function in body.get("functions").objects():
             yield function.check({"name": "a string!"}).value["name"]
 
-    def custom_tools(self, body: Field) -> List[str]:
+    def custom_tools(self, body: Json) -> List[str]:
         """Those of type `custom`."""
-        if "tools" not in body.value:
-            return []
-        tools = body.value["tools"] or ()
+        tools = body.get("tools") or ()
         return [tool["custom"]["name"] for tool in tools if tool.get("type") == "custom"]
 
     def choices(self, body: Field) -> int:

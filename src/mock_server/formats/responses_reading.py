@@ -145,9 +145,9 @@ class ResponsesRequest(OpenAIGeneration):
             node.check({"type": "a string!", "name": kind})
             yield tool.get("name") or tool["type"]
 
-    def custom_tools(self, body: Field) -> List[str]:
+    def custom_tools(self, body: Json) -> List[str]:
         """Those of type `custom`."""
-        tools = body.value.get("tools") or ()
+        tools = body.get("tools") or ()
         return [tool["name"] for tool in tools if tool.get("type") == "custom"]
 
     def schema(self, body: Field) -> Json:

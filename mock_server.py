@@ -9909,7 +9909,7 @@ def has_template(part: Part) -> bool:
 def told_text(part: Part) -> str:
     """What a part costs tokens for; vectors cost none."""
     if isinstance(part, ToolCall):
-        return (part.input or compact(part.arguments)) + part.name
+        return tool_input(part) + part.name
     if isinstance(part, Block):
         return compact(part.value)
     return getattr(part, "text", "")
@@ -13671,7 +13671,7 @@ def check_repeats(call: Call, reply: Reply) -> None:
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
         elif call.choices > 1:
             most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(getattr(part, "text", ""))
+            size += call.choices * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")

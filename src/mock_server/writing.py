@@ -12,6 +12,7 @@ from .formats.base import WireFormat
 from .framings import SSE, Framing
 from .jsons import estimate, merged, parse_json
 from .limits import MOST_INPUTS, Headers, Json
+from .mocks.answer import told_text
 from .plans import relined
 from .values import (
     Broken,
@@ -102,7 +103,7 @@ def check_repeats(call: Call, reply: Reply) -> None:
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
         elif call.choices > 1:
             most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(getattr(part, "text", ""))
+            size += call.choices * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")

@@ -9,6 +9,7 @@ from ..faults import is_before_all
 from ..formats.all import OTHER
 from ..formats.base import WireFormat
 from ..formats.echo import echoed
+from ..formats.shapes import tool_input
 from ..jsons import compact, estimate, share
 from ..limits import Difference, Json
 from ..records import found_once, record, replace
@@ -137,7 +138,7 @@ def has_template(part: Part) -> bool:
 def told_text(part: Part) -> str:
     """What a part costs tokens for; vectors cost none."""
     if isinstance(part, ToolCall):
-        return (part.input or compact(part.arguments)) + part.name
+        return tool_input(part) + part.name
     if isinstance(part, Block):
         return compact(part.value)
     return getattr(part, "text", "")

@@ -1010,13 +1010,14 @@ Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
 @record
 class Usage:
     """Tokens; `reasoning` is a share of `output`, `cached` (read from a cache) and `cache_write`
-    (written to it) are shares of `input`."""
+    (written to it) are shares of `input`.  All are a guess where nobody gave one of them."""
 
     input: int
     output: int
     reasoning: int = 0
     cached: int = 0
     cache_write: int = 0
+    is_guess: bool = False
 
     @property
     def uncached(self) -> int:
@@ -1680,7 +1681,7 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
         if isinstance(part, Embedding):
             continue
         if isinstance(part, ToolCall):
-            text = layout(part.arguments)
+            text = layout(part.arguments) if part.input is None else part.input
         else:
             text = getattr(part, "text", "")
         first = type(part) not in kinds
@@ -2358,6 +2359,12 @@ class WireFormat:
         """What a stream says of an error after `sent` events."""
         raise NotImplementedError
 
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The same where the stream is one of a reply, which some APIs repeat as far as it is."""
+        return self.interruption(call, failure, sent)
+
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Recorded JSON values as events, completed with what ends every stream of this API."""
         return (("", value) for value in values)
@@ -2546,6 +2553,13 @@ def stop_of(reply: Reply) -> str:
 def said_stop(words: Mapping[str, str], stop: str) -> str:
     """A provider's word for why an answer stopped; one of its own is said as it is."""
     return words.get(stop, stop)
+
+
+def tool_input(part: ToolCall) -> str:
+    """What a tool is called with, as text: plain for a custom tool, else JSON."""
+    if part.input is not None:
+        return part.input
+    return compact(part.arguments)
 
 
 def packed_floats(vector: Sequence[float]) -> str:
@@ -3198,6 +3212,18 @@ class OpenAI(WireFormat):
 class OpenAIGeneration(OpenAI):
     """What the APIs share that answer a prompt and can stream the answer."""
 
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request, with its custom tools."""
+        call = super().read(request, params, body)
+        custom = self.custom_tools(body)
+        if not custom:
+            return call
+        return replace(call, custom_tools=tuple(custom))
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Names of the tools that are called with plain text; `tools` has checked them."""
+        return []
+
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
         return bool(body.value.get("stream"))
@@ -3214,6 +3240,414 @@ class OpenAIGeneration(OpenAI):
         # (3.3).
         if not values or values[-1] != "[DONE]":
             yield "", "[DONE]"
+
+
+# === formats/openai_chat_reading =============================================
+# How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure.
+
+
+# What a role is in a conversation.  `developer` is what reasoning models call the system, and
+# `function` what a tool was before there were several a message.
+CHAT_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+MESSAGE_FIELDS = Kinds({"role": "a string!"})
+
+
+class ChatRequest(OpenAIGeneration):
+    """A request in the form that most other providers understand, too."""
+
+    api = "chat"
+    shared_with_mistral = True
+    fields = {
+        "model": "a string!",
+        "messages": "an array!",
+        "stream": "a boolean",
+        "stream_options": "an object",
+        "n": "an integer",
+        "tools": "an array",
+        "functions": "an array",
+        "temperature": "a number",
+        "top_p": "a number",
+        "max_tokens": "an integer",
+        "max_completion_tokens": "an integer",
+        "logprobs": "a boolean",
+        "response_format": "an object",
+        "parallel_tool_calls": "a boolean",
+        "tool_choice": "a string or an object",
+        "stop": "a string or an array",
+        "user": "a string",
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The messages, in order."""
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("an array")
+        for message in messages.items():
+            value = message.check(MESSAGE_FIELDS).value
+            role = CHAT_ROLES.get(value["role"])
+            if role is None:
+                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+            text = value.get("content")
+            if not isinstance(text, str):
+                text = openai_text(message.get("content"))
+            yield Turn(role, text)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of functions and custom tools, and of the older `functions`."""
+        if body.value.keys().isdisjoint(("tools", "functions")):
+            return
+        for tool in body.get("tools").objects():
+            kind = tool.value.get("type")
+            # Both lie under their kind; what other vendors add has no name to call it by.
+            if kind in ("function", "custom"):
+                function = tool.check({kind: "an object!"}).get(kind)
+                yield function.check({"name": "a string!"}).value["name"]
+        for function in body.get("functions").objects():
+            yield function.check({"name": "a string!"}).value["name"]
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["custom"]["name"] for tool in tools if tool.get("type") == "custom"]
+
+    def choices(self, body: Field) -> int:
+        """`n`."""
+        if "n" not in body.value:
+            return 1
+        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
+
+    def schema(self, body: Field) -> Json:
+        """`response_format.json_schema.schema`."""
+        return within(body.value, "response_format", "json_schema", "schema")
+
+
+# === formats/openai_chat =====================================================
+# OpenAI's chat completions, whole and streamed (wire formats, 5.2 and 5.3).  Pure.
+
+
+# Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
+DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
+
+MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+
+
+def chat_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts with their details."""
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached,
+            "audio_tokens": 0,
+            **written_tokens(usage),
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def written_tokens(usage: Usage) -> Dict[str, Json]:
+    """Tokens that were written to a cache, which only some hosts tell (in the SDK's types)."""
+    if not usage.cache_write:
+        return {}
+    return {"cache_write_tokens": usage.cache_write}
+
+
+def text_pieces(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of an answer streams."""
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            yield from run.pieces
+
+
+def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
+    """Log probabilities, if the request asks for them and a piece has text (5.2)."""
+    if body.get("logprobs") is not True:
+        return None
+    content: List[Json] = []
+    for piece in filter(None, pieces):
+        if len(content) >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
+        alternatives = []
+        if body.get("top_logprobs"):
+            alternatives.append(entry)
+        content.append({**entry, "top_logprobs": alternatives})
+    if not content:
+        return None
+    return {"content": content, "refusal": None}
+
+
+def padded_events(
+    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
+) -> Iterator[Tuple[str, bytes]]:
+    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
+    modulo 16 (5.3, recorded)."""
+    pads = utf8(call.pads)
+    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
+    middle, end = b'"', b'"' + end
+    if of_text:
+        middle = of_text[0][1] + middle
+    length = len(begin + middle + end)
+    for text, number in zip(texts, numbers):
+        piece = b""
+        if of_text:
+            piece = utf8(quoted(text))
+        room = (1 - length - len(piece)) % 16 or 16
+        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
+
+
+def is_lone_call(reply: Reply) -> bool:
+    """Whether a call of a tool is all that is said; it streams together with the role (5.3)."""
+    return len(reply.parts) == len(reply.tool_calls) == 1
+
+
+def opening_delta(reply: Reply, heads: List[Dict[str, Json]]) -> Dict[str, Json]:
+    """The first delta of a message; `heads` are those with which its tool calls begin (5.3,
+    recorded).
+
+    Several calls come after the role, and then the key `refusal` is missing."""
+    delta: Dict[str, Json] = {"role": "assistant", "content": None}
+    # Without a text it is null, not empty (5.3).
+    if reply.text(Text) is not None:
+        delta["content"] = ""
+    if is_lone_call(reply):
+        delta.update(heads[0])
+    if len(heads) < 2 or len(heads) < len(reply.parts):
+        delta["refusal"] = None
+    return delta
+
+
+def asks_for_functions(call: Call) -> bool:
+    """Whether a request offers the older `functions`, of which an answer calls at most one."""
+    return bool(call.body.get("functions")) and not call.body.get("tools")
+
+
+# Where a call of a tool has what it is called with, by the type of the call.
+CALL_INPUTS = {"function": "arguments", "custom": "input"}
+
+
+def new_fingerprint(model: str) -> Optional[str]:
+    """A model's fingerprint; reasoning models have none (2.4)."""
+    if is_reasoning_model(model):
+        return None
+    return "fp_" + token(model, 10, HEX)
+
+
+SHORT_NAME = 100  # characters of what is kept
+known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
+
+
+class ChatCompletion(ChatRequest):
+    """The objects of chat completions, which other providers borrow."""
+
+    counts = frozenset(("reasoning_tokens", "cached_tokens"))
+    has_logprobs = True  # whether a choice has that key
+
+    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """What every object begins with."""
+        return {
+            "id": reply.id or "chatcmpl-" + call.token("id", 29),
+            "object": kind,
+            "created": call.second,
+            "model": reply.model,
+        }
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Tier and fingerprint."""
+        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
+        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, of all choices together."""
+        return chat_usage(reply.usage)
+
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """That there are several calls, where the request knows only of one."""
+        calls = [part for part in parts if isinstance(part, ToolCall)]
+        if len(calls) < 2 or not asks_for_functions(call):
+            return None
+        expected = Because('in "tools", because of "functions" only one is called')
+        return "tools", list(call.tools), expected
+
+    def finish_reason(self, call: Call, reply: Reply) -> str:
+        """Why the answer ends."""
+        if reply.stop == "tool_calls" and asks_for_functions(call):
+            return "function_call"
+        return reply.stop
+
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A whole tool call; arguments of a function are JSON text."""
+        kind = "function"
+        if part.name in call.custom_tools:
+            kind = "custom"
+        return {
+            "id": part.id or "call_" + call.token(f"tool {choice} {number}", 24),
+            "type": kind,
+            kind: {"name": part.name, CALL_INPUTS[kind]: tool_input(part)},
+        }
+
+    def tool_calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
+        """All tool calls of an answer, whole."""
+        parts = enumerate(reply.tool_calls)
+        return [self.tool_call(call, part, number, choice) for number, part in parts]
+
+    def called(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The member of a message that says what is called, if something is."""
+        if not reply.tool_calls:
+            return {}
+        whole = self.tool_calls(call, reply, choice)
+        if asks_for_functions(call):
+            return {"function_call": whole[0]["function"]}
+        return {"tool_calls": whole}
+
+    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The assistant's message."""
+        # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
+        return {
+            "role": "assistant",
+            "content": reply.text(Text),
+            **present(reasoning_content=reply.text(Reasoning) or None),
+            **self.called(call, reply, choice),
+            "refusal": reply.text(Refusal) or None,
+            "annotations": [],
+        }
+
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        pieces: Iterable[Optional[str]] = (),
+    ) -> Dict[str, Json]:
+        """One choice; `body` is its message or delta, and `pieces` is the text that this holds."""
+        choice = {"index": index, **body}
+        # Reasoning models have no log probabilities, not even the key (5.2).
+        if self.has_logprobs and not is_reasoning_model(call.model):
+            choice["logprobs"] = logprobs(pieces, call.body)
+        choice["finish_reason"] = finish
+        return choice
+
+
+class OpenAIChat(ChatCompletion):
+    """Chat completions."""
+
+    routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
+    stream_type = "text/event-stream; charset=utf-8"
+    has_custom_tools = True
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `chat.completion` object."""
+        finish = self.finish_reason(call, reply)
+        choices = []
+        for index in range(call.choices):
+            message = {"message": self.message(call, reply, index)}
+            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+        # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
+        return self.arranged(
+            {
+                **self.head(call, reply, "chat.completion"),
+                "choices": choices,
+                "usage": self.usage(reply),
+                **self.tail(call),
+            }
+        )
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """`chat.completion.chunk` objects, then `[DONE]`."""
+        numbers = itertools.count()
+        for chunk, texts in self.chunks(call, reply):
+            chunk = self.padded(call, chunk)
+            if "obfuscation" in chunk:
+                yield from padded_events(call, Stencil(chunk), texts, numbers)
+            else:
+                yield from filled_in("", chunk, texts)
+        yield "", "[DONE]"
+
+    def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """The chunks of all choices, choice by choice, and of the token counts if asked for."""
+        shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            # Every chunk has the key then, and without being asked none has it (5.3).
+            usage["usage"] = None
+        for index in range(call.choices):
+            for delta, texts in self.deltas(call, reply, index):
+                choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
+                yield {**shared, "choices": [choice], **usage}, texts
+            # The finish reason comes alone (5.3).
+            final = self.choice(call, index, {"delta": {}}, self.finish_reason(call, reply))
+            yield {**shared, "choices": [final], **usage}, ONCE
+        # One chunk more, without choices (5.3).
+        if usage:
+            yield {**shared, "choices": [], "usage": self.usage(reply)}, ONCE
+
+    def deltas(
+        self, call: Call, reply: Reply, choice: int
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """A message in pieces (5.3, recorded)."""
+        heads = list(self.call_deltas(call, reply, choice, ""))
+        yield opening_delta(reply, heads), ONCE
+        pieces = list(self.call_deltas(call, reply, choice, hole(0)))
+        number = -1
+        for run in walk(reply):
+            if not isinstance(run.part, ToolCall):
+                yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
+                continue
+            # A call is complete before the next one starts.
+            number += 1
+            if not is_lone_call(reply):
+                yield heads[number], ONCE
+            yield pieces[number], run.pieces
+
+    def text_deltas(
+        self, call: Call, key: str, texts: Texts
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """What is said, piece by piece."""
+        if call.body.get("logprobs") is not True:
+            yield {key: hole(0)}, texts
+            return
+        for text in texts:  # each has probabilities of its own
+            yield {key: text}, ONCE
+
+    def call_deltas(
+        self, call: Call, reply: Reply, choice: int, text: str
+    ) -> Iterator[Dict[str, Json]]:
+        """A delta a tool call, with a `text` in the place of what it is called with: the first one
+        of each, where that is empty, else one that says no more."""
+        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
+            kind = whole["type"]
+            whole[kind][CALL_INPUTS[kind]] = text
+            if text:
+                del whole["id"], whole["type"], whole[kind]["name"]
+            if asks_for_functions(call):
+                yield {"function_call": whole[kind]}
+            else:
+                # The index must be in every delta: without it openai-py's helper dies (5.3,
+                # verified).
+                yield {"tool_calls": [{"index": number, **whole}]}
+
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
+        """A chunk with a hole for its `obfuscation` (5.3, recorded)."""
+        if wants_obfuscation(call.body):
+            chunk = {**chunk, "obfuscation": hole(1)}
+        return self.arranged(chunk)
 
 
 # === formats/openai_completions ==============================================
@@ -3293,12 +3727,13 @@ class OpenAICompletions(CompletionRequest):
         """One choice, or a piece of one."""
         return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
 
-    def usage(self, reply: Reply) -> Dict[str, int]:
-        """Token counts, without details."""
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, without details but for what was written to a cache."""
         return {
             "prompt_tokens": reply.usage.input,
             "completion_tokens": reply.usage.output,
             "total_tokens": reply.usage.total,
+            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
         }
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -3731,359 +4166,6 @@ class AzureModels(Azure, OpenAIModels):
     routes = ("GET /openai[/v1]/models[/{model}]",)
 
 
-# === formats/openai_chat_reading =============================================
-# How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure.
-
-
-# What a role is in a conversation.  `developer` is what reasoning models call the system, and
-# `function` what a tool was before there were several a message.
-CHAT_ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-    "tool": "tool",
-    "function": "tool",
-}
-
-MESSAGE_FIELDS = Kinds({"role": "a string!"})
-
-
-class ChatRequest(OpenAIGeneration):
-    """A request in the form that most other providers understand, too."""
-
-    api = "chat"
-    shared_with_mistral = True
-    fields = {
-        "model": "a string!",
-        "messages": "an array!",
-        "stream": "a boolean",
-        "stream_options": "an object",
-        "n": "an integer",
-        "tools": "an array",
-        "functions": "an array",
-        "temperature": "a number",
-        "top_p": "a number",
-        "max_tokens": "an integer",
-        "max_completion_tokens": "an integer",
-        "logprobs": "a boolean",
-        "response_format": "an object",
-        "parallel_tool_calls": "a boolean",
-        "tool_choice": "a string or an object",
-        "stop": "a string or an array",
-        "user": "a string",
-    }
-
-    def turns(self, body: Field) -> Iterator[Turn]:
-        """The messages, in order."""
-        messages = body.get("messages")
-        if not messages.value:
-            messages.expected("an array")
-        for message in messages.items():
-            value = message.check(MESSAGE_FIELDS).value
-            role = CHAT_ROLES.get(value["role"])
-            if role is None:
-                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
-            text = value.get("content")
-            if not isinstance(text, str):
-                text = openai_text(message.get("content"))
-            yield Turn(role, text)
-
-    def tools(self, body: Field) -> Iterator[str]:
-        """Names of functions and custom tools, and of the older `functions`."""
-        if body.value.keys().isdisjoint(("tools", "functions")):
-            return
-        for tool in body.get("tools").objects():
-            kind = tool.value.get("type")
-            # Both lie under their kind; what other vendors add has no name to call it by.
-            if kind in ("function", "custom"):
-                function = tool.check({kind: "an object!"}).get(kind)
-                yield function.check({"name": "a string!"}).value["name"]
-        for function in body.get("functions").objects():
-            yield function.check({"name": "a string!"}).value["name"]
-
-    def choices(self, body: Field) -> int:
-        """`n`."""
-        if "n" not in body.value:
-            return 1
-        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
-
-    def schema(self, body: Field) -> Json:
-        """`response_format.json_schema.schema`."""
-        return within(body.value, "response_format", "json_schema", "schema")
-
-
-# === formats/openai_chat =====================================================
-# OpenAI's chat completions, whole and streamed (wire formats, 5.2 and 5.3).  Pure.
-
-
-# Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
-DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
-
-MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
-
-
-def chat_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts with their details."""
-    return {
-        "prompt_tokens": usage.input,
-        "completion_tokens": usage.output,
-        "total_tokens": usage.total,
-        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
-
-
-def text_pieces(reply: Reply) -> Iterator[str]:
-    """The pieces in which the text of an answer streams."""
-    for run in walk(reply):
-        if isinstance(run.part, Text):
-            yield from run.pieces
-
-
-def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
-    """Log probabilities, if the request asks for them and a piece has text (5.2)."""
-    if body.get("logprobs") is not True:
-        return None
-    content: List[Json] = []
-    for piece in filter(None, pieces):
-        if len(content) >= MOST_LOGPROBS:
-            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
-            raise Refused(400, message, code="answer_too_large")
-        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
-        alternatives = []
-        if body.get("top_logprobs"):
-            alternatives.append(entry)
-        content.append({**entry, "top_logprobs": alternatives})
-    if not content:
-        return None
-    return {"content": content, "refusal": None}
-
-
-def padded_events(
-    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
-) -> Iterator[Tuple[str, bytes]]:
-    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
-    modulo 16 (5.3, recorded)."""
-    pads = utf8(call.pads)
-    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
-    middle, end = b'"', b'"' + end
-    if of_text:
-        middle = of_text[0][1] + middle
-    length = len(begin + middle + end)
-    for text, number in zip(texts, numbers):
-        piece = b""
-        if of_text:
-            piece = utf8(quoted(text))
-        room = (1 - length - len(piece)) % 16 or 16
-        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
-
-
-def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
-    """The first delta of a message; `heads` are the heads of its tool calls (5.3, recorded).
-
-    A lone tool call opens together with the role.  Several come after it, and then the key
-    `refusal` is missing."""
-    only_calls = bool(heads) and len(heads) == len(reply.parts)
-    lone = only_calls and len(heads) == 1
-    delta: Dict[str, Json] = {"role": "assistant", "content": None}
-    # Without a text it is null, not empty (5.3).
-    if reply.text(Text) is not None:
-        delta["content"] = ""
-    if lone:
-        delta["tool_calls"] = heads
-    if lone or not only_calls:
-        delta["refusal"] = None
-    return delta
-
-
-def new_fingerprint(model: str) -> Optional[str]:
-    """A model's fingerprint; reasoning models have none (2.4)."""
-    if is_reasoning_model(model):
-        return None
-    return "fp_" + token(model, 10, HEX)
-
-
-SHORT_NAME = 100  # characters of what is kept
-known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
-
-
-class ChatCompletion(ChatRequest):
-    """The objects of chat completions, which other providers borrow."""
-
-    counts = frozenset(("reasoning_tokens", "cached_tokens"))
-    has_logprobs = True  # whether a choice has that key
-
-    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
-        """What every object begins with."""
-        return {
-            "id": reply.id or "chatcmpl-" + call.token("id", 29),
-            "object": kind,
-            "created": call.second,
-            "model": reply.model,
-        }
-
-    def tail(self, call: Call) -> Dict[str, Json]:
-        """Tier and fingerprint."""
-        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
-        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
-
-    def usage(self, reply: Reply) -> Dict[str, Json]:
-        """Token counts, of all choices together."""
-        return chat_usage(reply.usage)
-
-    def finish_reason(self, reply: Reply) -> str:
-        """Why the answer ends."""
-        return reply.stop
-
-    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
-        """A whole tool call; its arguments are JSON text."""
-        return {
-            "id": part.id or "call_" + call.token(f"tool {choice} {number}", 24),
-            "type": "function",
-            "function": {"name": part.name, "arguments": compact(part.arguments)},
-        }
-
-    def tool_calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
-        """All tool calls of an answer, whole."""
-        parts = enumerate(reply.tool_calls)
-        return [self.tool_call(call, part, number, choice) for number, part in parts]
-
-    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
-        """The assistant's message."""
-        # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
-        return {
-            "role": "assistant",
-            "content": reply.text(Text),
-            **present(
-                reasoning_content=reply.text(Reasoning) or None,
-                tool_calls=self.tool_calls(call, reply, choice) or None,
-            ),
-            "refusal": reply.text(Refusal) or None,
-            "annotations": [],
-        }
-
-    def choice(
-        self,
-        call: Call,
-        index: int,
-        body: Dict[str, Json],
-        finish: Optional[str],
-        pieces: Iterable[Optional[str]] = (),
-    ) -> Dict[str, Json]:
-        """One choice; `body` is its message or delta, and `pieces` is the text that this holds."""
-        choice = {"index": index, **body}
-        # Reasoning models have no log probabilities, not even the key (5.2).
-        if self.has_logprobs and not is_reasoning_model(call.model):
-            choice["logprobs"] = logprobs(pieces, call.body)
-        choice["finish_reason"] = finish
-        return choice
-
-
-class OpenAIChat(ChatCompletion):
-    """Chat completions."""
-
-    routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
-    stream_type = "text/event-stream; charset=utf-8"
-    has_custom_tools = True
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The `chat.completion` object."""
-        finish = self.finish_reason(reply)
-        choices = []
-        for index in range(call.choices):
-            message = {"message": self.message(call, reply, index)}
-            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
-        # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
-        return self.arranged(
-            {
-                **self.head(call, reply, "chat.completion"),
-                "choices": choices,
-                "usage": self.usage(reply),
-                **self.tail(call),
-            }
-        )
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """`chat.completion.chunk` objects, then `[DONE]`."""
-        numbers = itertools.count()
-        for chunk, texts in self.chunks(call, reply):
-            chunk = self.padded(call, chunk)
-            if "obfuscation" in chunk:
-                yield from padded_events(call, Stencil(chunk), texts, numbers)
-            else:
-                yield from filled_in("", chunk, texts)
-        yield "", "[DONE]"
-
-    def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """The chunks of all choices, choice by choice, and of the token counts if asked for."""
-        shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
-        usage: Dict[str, Json] = {}
-        if wants_usage(call.body):
-            # Every chunk has the key then, and without being asked none has it (5.3).
-            usage["usage"] = None
-        for index in range(call.choices):
-            for delta, texts in self.deltas(call, reply, index):
-                choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
-                yield {**shared, "choices": [choice], **usage}, texts
-            # The finish reason comes alone (5.3).
-            final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
-            yield {**shared, "choices": [final], **usage}, ONCE
-        # One chunk more, without choices (5.3).
-        if usage:
-            yield {**shared, "choices": [], "usage": self.usage(reply)}, ONCE
-
-    def deltas(
-        self, call: Call, reply: Reply, choice: int
-    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """A message in pieces (5.3, recorded)."""
-        heads = self.tool_heads(call, reply, choice)
-        opening = opening_delta(reply, heads)
-        yield opening, ONCE
-        number = -1
-        for run in walk(reply):
-            if not isinstance(run.part, ToolCall):
-                yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
-                continue
-            # A call is complete before the next one starts.  The index must be in every delta:
-            # without it openai-py's helper dies (5.3, verified).
-            number += 1
-            if "tool_calls" not in opening:
-                yield {"tool_calls": [heads[number]]}, ONCE
-            function = {"arguments": hole(0)}
-            yield {"tool_calls": [{"index": number, "function": function}]}, run.pieces
-
-    def text_deltas(
-        self, call: Call, key: str, texts: Texts
-    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """What is said, piece by piece."""
-        if call.body.get("logprobs") is not True:
-            yield {key: hole(0)}, texts
-            return
-        for text in texts:  # each has probabilities of its own
-            yield {key: text}, ONCE
-
-    def tool_heads(self, call: Call, reply: Reply, choice: int) -> List[Json]:
-        """What the tool calls begin with: all but their arguments."""
-        heads = []
-        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
-            whole["function"]["arguments"] = ""
-            heads.append({"index": number, **whole})
-        return heads
-
-    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
-        """A chunk with a hole for its `obfuscation` (5.3, recorded)."""
-        if wants_obfuscation(call.body):
-            chunk = {**chunk, "obfuscation": hole(1)}
-        return self.arranged(chunk)
-
-
 # === formats/azure_chat ======================================================
 # Chat completions at Azure, with its content filters (wire formats, section 6).  Pure.
 
@@ -4159,6 +4241,44 @@ class AzureChat(AzureGeneration, OpenAIChat):
 # The output items of OpenAI's Responses, and what they hold (wire formats, 5.5).  Pure.
 
 
+# What the ids of items begin with, by their type (2.4; that of custom calls is quoted).
+ITEM_PREFIXES = {
+    "message": "msg",
+    "reasoning": "rs",
+    "function_call": "fc",
+    "custom_tool_call": "ctc",
+    "web_search_call": "ws",
+    "file_search_call": "fs",
+    "code_interpreter_call": "ci",
+    "image_generation_call": "ig",
+    "mcp_call": "mcp",
+    "mcp_list_tools": "mcpl",
+    "compaction": "cmp",
+}
+
+# What is still empty of an item when its stream begins, by its type: MISSING is not there yet.
+# Those of hosted tools are quoted from real streams.
+OPENED: Mapping[str, Mapping[str, Json]] = {
+    "message": {"content": []},
+    "reasoning": {"summary": [], "content": MISSING, "encrypted_content": MISSING},
+    "function_call": {"arguments": ""},
+    "custom_tool_call": {"input": ""},
+    "web_search_call": {"action": {"type": "search"}},  # openai-py's strict validation needs one
+    "file_search_call": {"queries": [], "results": None},
+    "code_interpreter_call": {"code": "", "outputs": None},
+    "image_generation_call": dict.fromkeys(
+        ("action", "background", "output_format", "quality", "result", "revised_prompt", "size"),
+        MISSING,
+    ),
+    "mcp_call": {"arguments": "", "output": None, "error": None},
+    "mcp_list_tools": {"tools": []},
+    "compaction": {"encrypted_content": ""},
+}
+
+# The status of an item that a response ends with, by that of the response; else it is incomplete.
+LAST_STATUSES = {"completed": "completed", "in_progress": "in_progress", "queued": "in_progress"}
+
+
 def response_id(call: Call, prefix: str, label: str) -> str:
     """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
     shared = call.token("response", 16, HEX)
@@ -4176,48 +4296,74 @@ def content_part(part: Part, text: str) -> Dict[str, Json]:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
 
-def opened_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
+def opened_item(item: Mapping[str, Json]) -> Dict[str, Json]:
     """An output item as a stream begins it, with nothing in it."""
-    label = f"item {index}"
-    # Keys in the order of 5.5; a thought alone has no status.
-    if isinstance(part, ToolCall):
-        return {
-            "id": response_id(call, "fc", label),
-            "type": "function_call",
-            "status": "in_progress",
-            "arguments": "",
-            "call_id": part.id or "call_" + call.token(f"tool {index}", 24),
-            "name": part.name,
-        }
-    if isinstance(part, Reasoning):
-        return {"id": response_id(call, "rs", label), "type": "reasoning", "summary": []}
-    return {
-        "id": response_id(call, "msg", label),
-        "type": "message",
-        "status": "in_progress",
-        "content": [],
-        "role": "assistant",
-    }
+    empty = OPENED.get(item_type(item), {})
+    opened = {key: empty.get(key, value) for key, value in item.items()}
+    if "status" in opened:
+        opened["status"] = "in_progress"
+    return {key: value for key, value in opened.items() if value is not MISSING}
+
+
+def item_type(item: Mapping[str, Json]) -> str:
+    """The type of an item; that of a mock's own may be none."""
+    return str(item.get("type", "item"))
 
 
 def output_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
     """A whole output item."""
-    item = opened_item(call, part, index)
-    if isinstance(part, Reasoning):
-        return {**item, **reasoning_members(call, part, index)}
-    item["status"] = "completed"
+    label = f"item {index}"
+    if isinstance(part, Block):
+        return native_item(call, part, label)
+    # Keys in the order of 5.5; a thought alone has no status.
     if isinstance(part, ToolCall):
-        item["arguments"] = compact(part.arguments)
-    elif isinstance(part, (Text, Refusal)):
-        item["content"] = [content_part(part, part.text)]
-    return item
+        return called_item(call, part, index)
+    if isinstance(part, Reasoning):
+        item = {"id": response_id(call, "rs", label), "type": "reasoning"}
+        return {**item, **reasoning_members(call, part, index)}
+    content = []
+    if isinstance(part, (Text, Refusal)):
+        content.append(content_part(part, part.text))
+    return {
+        "id": response_id(call, "msg", label),
+        "type": "message",
+        "status": "completed",
+        "content": content,
+        "role": "assistant",
+    }
+
+
+def called_item(call: Call, part: ToolCall, index: int) -> Dict[str, Json]:
+    """A call of a function, whose arguments are JSON text, or of a custom tool."""
+    kind = "function_call"
+    if part.name in call.custom_tools:
+        kind = "custom_tool_call"
+    head = {
+        "id": response_id(call, ITEM_PREFIXES[kind], f"item {index}"),
+        "type": kind,
+        "status": "completed",
+    }
+    called = {"call_id": part.id or "call_" + call.token(f"tool {index}", 24)}
+    if kind == "custom_tool_call":
+        return {**head, **called, "input": tool_input(part), "name": part.name}
+    return {**head, "arguments": tool_input(part), **called, "name": part.name}
+
+
+def native_item(call: Call, block: Block, label: str) -> Dict[str, Json]:
+    """A mock's own item as it is; its events need an id, which it gets if it has none."""
+    if block.value.get("id") is not None:
+        return dict(block.value)
+    prefix = ITEM_PREFIXES.get(item_type(block.value), "item")
+    rest = {key: value for key, value in block.value.items() if key != "id"}
+    return {"id": response_id(call, prefix, label), **rest}
 
 
 def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
     """All output items; the last one is as incomplete as the response, whose `status` it has."""
     items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
-    if items and "status" in items[-1]:  # a thought has none
-        items[-1]["status"] = status
+    # A thought has no status, and a mock's own item the one that it says.
+    if items and "status" in items[-1] and not isinstance(reply.parts[-1], Block):
+        items[-1]["status"] = LAST_STATUSES.get(status, "incomplete")
     return items
 
 
@@ -4244,78 +4390,150 @@ ONE = (("", ""),)  # for an event without holes
 ItemEvents = Iterator[Tuple[str, Dict[str, Json], Iterable[TextAndPad]]]
 
 
-class PartNames(NamedTuple):
-    """What the events of a part are called: what holds it, its text, the key of the whole text,
-    and the key of its place in the item."""
+class Said(NamedTuple):
+    """A step of an item: what a member of it says, in pieces, then whole."""
 
-    holder: str
-    text: str
+    name: str
     key: str
+
+
+class Held(NamedTuple):
+    """A step of an item: the parts that a member of it holds; what their events are called, and
+    the key of a part's place."""
+
+    key: str
+    holder: str
     place: str
 
 
-# All parts have the same events but for these names (5.5).
-PART_NAMES: Mapping[type, PartNames] = {
-    Text: PartNames("content_part", "output_text", "text", "content_index"),
-    Refusal: PartNames("content_part", "refusal", "refusal", "content_index"),
-    Reasoning: PartNames(
-        "reasoning_summary_part", "reasoning_summary_text", "text", "summary_index"
+# What happens between `output_item.added` and `.done`, by the item's type; a word alone is an event
+# of that name (5.5).  What is not here has no events of its own.
+ITEM_STEPS: Mapping[str, Tuple[Union[str, Said, Held], ...]] = {
+    "message": (Held("content", "content_part", "content_index"),),
+    "reasoning": (
+        Held("summary", "reasoning_summary_part", "summary_index"),
+        Held("content", "content_part", "content_index"),
     ),
+    "function_call": (Said("function_call_arguments", "arguments"),),
+    "custom_tool_call": (Said("custom_tool_call_input", "input"),),
+    "web_search_call": ("in_progress", "searching", "completed"),
+    "file_search_call": ("in_progress", "searching", "completed"),
+    "code_interpreter_call": (
+        "in_progress",
+        Said("code_interpreter_call_code", "code"),
+        "interpreting",
+        "completed",
+    ),
+    "image_generation_call": ("in_progress", "generating", "partial_image", "completed"),
+    "mcp_call": ("in_progress", Said("mcp_call_arguments", "arguments"), "completed"),
+    "mcp_list_tools": ("in_progress", "completed"),
+    "compaction": ("compacting",),
 }
 
+# The text of a part, by the part's type.
+PART_TEXTS: Mapping[Json, Said] = {
+    "output_text": Said("output_text", "text"),
+    "refusal": Said("refusal", "refusal"),
+    "summary_text": Said("reasoning_summary_text", "text"),
+    "reasoning_text": Said("reasoning_text", "text"),
+}
 
-def item_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of one output item, from added to done (5.5, recorded)."""
-    part, index = run.part, run.index
-    opened = opened_item(call, part, index)
-    yield "response.output_item.added", {"item": opened, "output_index": index}, ONE
-    if isinstance(part, ToolCall):
-        yield from argument_events(call, run, item)
-    elif not isinstance(part, Reasoning) or part.text:  # a thought without text has no parts
-        yield from part_events(call, run, item)
-    yield "response.output_item.done", {"item": item, "output_index": index}, ONE
-
-
-def argument_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of a tool call's arguments."""
-    place = {"item_id": item["id"], "output_index": run.index}
-    members, filled = deltas(call, run, place)
-    yield "response.function_call_arguments.delta", members, filled
-    done = {"arguments": item["arguments"], **place}
-    yield "response.function_call_arguments.done", done, ONE
+# What the event of a picture repeats of its item (read in the SDK's types).
+PICTURE_MEMBERS = ("background", "output_format", "quality", "size")
 
 
-def part_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of the one content or summary part of an item."""
-    part, text = run.part, run.text
-    names = PART_NAMES[type(part)]
-    place = {names.place: 0, "item_id": item["id"], "output_index": run.index}
-    shared = dict(place)
-    if isinstance(part, Text):
-        shared["logprobs"] = []
-    yield f"response.{names.holder}.added", {**place, "part": content_part(part, "")}, ONE
-    if text:
-        members, filled = deltas(call, run, shared)
-        yield f"response.{names.text}.delta", members, filled
-    yield f"response.{names.text}.done", {**shared, names.key: text}, ONE
-    yield f"response.{names.holder}.done", {**place, "part": content_part(part, text)}, ONE
+def objects_in(value: Json) -> List[Dict[str, Json]]:
+    """The objects in an array; a mock's own item may have anything in its place."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
 
 
-def deltas(
-    call: Call, run: Run, members: Mapping[str, Json]
-) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
-    """The members of the deltas of a part, and what is filled into them."""
-    delta = {**members, "delta": hole(0)}
-    if not wants_obfuscation(call.body):
-        return delta, zip(run.pieces, itertools.repeat(""))
-    return {**delta, "obfuscation": hole(1)}, padded(call, run)
+class ItemStream:
+    """One output item as it streams, in pieces of `size` characters."""
+
+    def __init__(self, call: Call, item: Mapping[str, Json], index: int, size: int) -> None:
+        self.call, self.item, self.index, self.size = call, item, index, size
+        self.kind = item_type(item)
+        self.place: Dict[str, Json] = {"item_id": item["id"], "output_index": index}
+
+    def events(self) -> ItemEvents:
+        """Its events, from added to done (5.5, recorded)."""
+        opened = opened_item(self.item)
+        yield "response.output_item.added", {"item": opened, "output_index": self.index}, ONE
+        for step in ITEM_STEPS.get(self.kind, ()):
+            if isinstance(step, Held):
+                yield from self.parts(step)
+            elif isinstance(step, Said):
+                yield from self.said(step, self.item.get(step.key), self.place)
+            else:
+                yield from self.progress(step)
+        yield "response.output_item.done", {"item": self.item, "output_index": self.index}, ONE
+
+    def progress(self, step: str) -> ItemEvents:
+        """An event that says how far a tool is; one that has failed is not completed."""
+        members = self.place
+        item = self.item
+        if step == "completed" and (item.get("error") or item.get("status") == "failed"):
+            if not self.kind.startswith("mcp_"):
+                return  # the others have no event for it
+            step = "failed"
+        if step == "partial_image":
+            if not isinstance(item.get("result"), str):
+                return
+            about = {key: item[key] for key in PICTURE_MEMBERS if key in item}
+            picture = {"partial_image_b64": item["result"], "partial_image_index": 0}
+            members = {**members, **about, **picture}
+        yield f"response.{self.kind}.{step}", members, ONE
+
+    def parts(self, step: Held) -> ItemEvents:
+        """The events of the parts of a message or of a thought."""
+        for index, part in enumerate(objects_in(self.item.get(step.key))):
+            place = {step.place: index, **self.place}
+            said = PART_TEXTS.get(str(part.get("type")))
+            opened = dict(part)
+            if said:
+                opened.update({said.key: ""})
+            opened.update({key: [] for key in ("annotations", "logprobs") if part.get(key)})
+            yield f"response.{step.holder}.added", {**place, "part": opened}, ONE
+            if said:
+                cited = objects_in(part.get("annotations"))
+                yield from self.said(said, part.get(said.key), place, cited)
+            yield f"response.{step.holder}.done", {**place, "part": part}, ONE
+
+    def said(
+        self, said: Said, text: Json, place: Dict[str, Json], cited: Sequence[Json] = ()
+    ) -> ItemEvents:
+        """A text in pieces, what it cites, and the text once more."""
+        if not isinstance(text, str):
+            return
+        shared = dict(place)
+        if said.name == "output_text":
+            shared["logprobs"] = []
+        words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
+        if text:
+            members, texts = self.deltas(pieces(text, self.size, words), shared)
+            yield f"response.{said.name}.delta", members, texts
+        for number, annotation in enumerate(cited):
+            members = {**place, "annotation": annotation, "annotation_index": number}
+            yield "response.output_text.annotation.added", members, ONE
+        yield f"response.{said.name}.done", {**shared, said.key: text}, ONE
+
+    def deltas(
+        self, texts: Iterable[str], members: Mapping[str, Json]
+    ) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
+        """The members of the deltas of a text, and what is filled into them."""
+        delta = {**members, "delta": hole(0)}
+        if not wants_obfuscation(self.call.body):
+            return delta, zip(texts, itertools.repeat(""))
+        return {**delta, "obfuscation": hole(1)}, padded(self.call, texts, self.index)
 
 
-def padded(call: Call, run: Run) -> Iterator[TextAndPad]:
-    """The pieces of a part, each with what makes it as long as a multiple of 16 characters (5.5,
+def padded(call: Call, texts: Iterable[str], first: int) -> Iterator[TextAndPad]:
+    """The pieces of a text, each with what makes it as long as a multiple of 16 characters (5.5,
     recorded)."""
     pads = call.pads
-    for number, piece in enumerate(run.pieces, run.index):
+    for number, piece in enumerate(texts, first):
         # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
         start = number * 16 % 1008
         yield piece, pads[start : start + (-len(piece)) % 16]
@@ -4460,6 +4678,11 @@ class ResponsesRequest(OpenAIGeneration):
             node.check({"type": "a string!", "name": kind})
             yield tool.get("name") or tool["type"]
 
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["name"] for tool in tools if tool.get("type") == "custom"]
+
     def schema(self, body: Field) -> Json:
         """`text.format.schema`."""
         # It lies flat; in chat there is a `json_schema` around it (5.5).
@@ -4521,34 +4744,45 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
     "tool_calls": ("completed", None),
     "length": ("incomplete", "max_output_tokens"),
     "content_filter": ("incomplete", "content_filter"),
+    # The API's own words, of which these are statuses (5.5); any other is why it is incomplete.
+    **{
+        status: (status, None)
+        for status in ("completed", "incomplete", "failed", "cancelled", "queued", "in_progress")
+    },
 }
+UNFINISHED = ("queued", "in_progress")
+# Of these no tokens are counted, unless a mock says how many (recorded of failed ones).
+UNCOUNTED = ("failed", "cancelled")
 
 
 def response_outcome(reply: Reply) -> Tuple[str, Optional[str]]:
-    """How a response ends, and why it is incomplete if it is; another word is why, too."""
+    """How a response ends, and why it is incomplete if it is."""
     return RESPONSE_OUTCOMES.get(reply.stop, ("incomplete", reply.stop))
 
 
-def response_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts with their details."""
+def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
+    """Token counts with their details; none as long as nothing was counted."""
+    if status in UNFINISHED or (status in UNCOUNTED and usage.is_guess):
+        return None
     # `cache_write_tokens` came in mid 2026; openai-py's strict validation needs it (5.5).
+    details = {"cache_write_tokens": usage.cache_write, "cached_tokens": usage.cached}
     return {
         "input_tokens": usage.input,
-        "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
+        "input_tokens_details": details,
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.total,
     }
 
 
-class OpenAIResponses(ResponsesRequest):
-    """The Responses API."""
+class ResponseObject(ResponsesRequest):
+    """The object of the Responses API, in all of its states."""
 
-    routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
+    speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     has_custom_tools = True
-    counts = frozenset(("reasoning_tokens", "cached_tokens"))
+    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -4564,6 +4798,7 @@ class OpenAIResponses(ResponsesRequest):
             created_at=call.second,
             status=status,
             completed_at=None,
+            error=None,
             incomplete_details=None,
             model=reply.model,
             output=output,
@@ -4572,19 +4807,34 @@ class OpenAIResponses(ResponsesRequest):
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
             usage=usage,
         )
-        if status == "in_progress":
-            members["service_tier"] = "auto"  # until the last event, then the real tier (5.5)
+        reason = response_outcome(reply)[1]
+        if status in UNFINISHED or status == "failed":
+            # Until the last event, then the real tier (5.5); what failed has none (recorded).
+            members["service_tier"] = "auto"
         elif status == "completed":
             members["completed_at"] = call.second + 1
-        else:
-            members["incomplete_details"] = {"reason": response_outcome(reply)[1]}
+        if status == "failed":
+            members["error"] = self.response_error(self.errors["server_error"])
+        elif status == "incomplete" and reason:
+            members["incomplete_details"] = {"reason": reason}
         return members
+
+    def response_error(self, failure: Failure) -> Dict[str, Json]:
+        """What a response that failed says of it (recorded)."""
+        error = self.error(failure)
+        return {"code": error["code"] or error["type"], "message": error["message"]}
 
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = response_outcome(reply)[0]
         output = output_items(call, reply, status)
-        return self.response(call, reply, output, status, response_usage(reply.usage))
+        return self.response(call, reply, output, status, response_usage(reply.usage, status))
+
+
+class OpenAIResponses(ResponseObject):
+    """The Responses API."""
+
+    routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The response object."""
@@ -4602,13 +4852,18 @@ class OpenAIResponses(ResponsesRequest):
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
-        begun = self.response(call, reply, [], "in_progress")
         ended = self.ended(call, reply)
+        begins = "in_progress"
+        if ended["status"] in UNFINISHED:
+            begins = ended["status"]
+        begun = self.response(call, reply, [], begins)
         # The object is whole from the start, with all its keys (5.5, verified).
         yield "response.created", {"response": begun}, ONE
-        yield "response.in_progress", {"response": begun}, ONE
-        for run in walk(reply):
-            yield from item_events(call, run, ended["output"][run.index])
+        # What stays unfinished has its status last.
+        if ended["status"] not in UNFINISHED:
+            yield "response.in_progress", {"response": begun}, ONE
+        for index, item in enumerate(ended["output"]):
+            yield from ItemStream(call, item, index, reply.chunk_size).events()
         yield f"response.{ended['status']}", {"response": ended}, ONE
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
@@ -4616,6 +4871,34 @@ class OpenAIResponses(ResponsesRequest):
         error = self.error(failure)
         ordered = {name: error[name] for name in ("type", "code", "message", "param")}
         yield "error", {"type": "error", "error": ordered, "sequence_number": sent}
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The event `error`, then `response.failed` (recorded); a reply that stops with one of
+        these two words has that one alone."""
+        output = self.done_items(call, reply, sent)
+        if reply.stop != "failed":
+            yield from self.interruption(call, failure, sent)
+            sent += 1
+        if reply.stop == "error":
+            return
+        usage = response_usage(reply.usage, "failed")
+        failed = self.response(call, reply, output, "failed", usage)
+        failed["error"] = self.response_error(failure)
+        name = "response.failed"
+        yield name, {"type": name, "response": failed, "sequence_number": sent}
+
+    def done_items(self, call: Call, reply: Reply, sent: int) -> List[Json]:
+        """The output items that the first so many events were all of."""
+        done: List[Json] = []
+        for name, members, texts in self.unnumbered(call, reply):
+            sent -= sum(1 for _ in itertools.islice(texts, sent + 1))
+            if sent < 0:
+                break
+            if name == "response.output_item.done":
+                done.append(members["item"])
+        return done
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Each under the name that is its type."""
@@ -4683,7 +4966,7 @@ class AzureResponses(Azure, OpenAIResponses):
     ) -> Dict[str, Json]:
         """The response object; once it has ended, with what the filters found."""
         value = super().response(call, reply, output, status, usage)
-        if status == "in_progress":
+        if status in UNFINISHED:
             return {**value, "content_filters": None}  # nothing has been filtered yet
         results: Dict[str, Json] = {**PIECE_FILTERS}
         blocked = reply.stop == "content_filter"
@@ -7135,15 +7418,18 @@ MISTRAL_STOPS = {
 
 
 def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
-    """What is said: a string, or a list of parts where there are thoughts among it."""
-    # Thoughts are what magistral models have; all others answer with strings (section 12).
-    if not any(isinstance(part, Reasoning) for part, _ in pieces):
+    """What is said: a string, or a list of parts where one is no text."""
+    # Thoughts are what magistral models have, and a mock may have parts of its own (references);
+    # all others answer with strings (section 12).
+    if not any(isinstance(part, (Reasoning, Block)) for part, _ in pieces):
         return "".join(text for _, text in pieces)
     content = []
     for part, text in pieces:
         entry: Dict[str, Json] = {"type": "text", "text": text}
         if isinstance(part, Reasoning):
             entry = {"type": "thinking", "thinking": [entry]}
+        elif isinstance(part, Block):
+            entry = dict(part.value)
         content.append(entry)
     return content
 
@@ -7162,6 +7448,15 @@ class MistralChat(Mistral, OpenAIChat):
     counts = frozenset()
     has_logprobs = False
     has_custom_tools = False
+    speaks = frozenset((*OpenAIChat.speaks, Block))
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """None: it has no such tools."""
+        return []
+
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Nothing: it has no `functions`."""
+        return None
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -7178,9 +7473,10 @@ class MistralChat(Mistral, OpenAIChat):
             "prompt_tokens": reply.usage.input,
             "total_tokens": reply.usage.total,
             "completion_tokens": reply.usage.output,
+            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
         }
 
-    def finish_reason(self, reply: Reply) -> str:
+    def finish_reason(self, call: Call, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
         return said_stop(MISTRAL_STOPS, stop_of(reply))
 
@@ -7196,9 +7492,9 @@ class MistralChat(Mistral, OpenAIChat):
     def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
         """The assistant's message."""
         pieces = [
-            (part, part.text)
+            (part, getattr(part, "text", ""))
             for part in reply.parts
-            if isinstance(part, (Text, Reasoning, Refusal))
+            if not isinstance(part, ToolCall)
         ]
         return {
             "role": "assistant",
@@ -7209,7 +7505,7 @@ class MistralChat(Mistral, OpenAIChat):
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; tool calls and usage are on the last one of each choice, unasked."""
         head = self.head(call, reply, "chat.completion.chunk")
-        finish = self.finish_reason(reply)
+        finish = self.finish_reason(call, reply)
         for index in range(call.choices):
             numbers = itertools.count()
             for delta, texts in self.deltas(call, reply, index):
@@ -7234,7 +7530,9 @@ class MistralChat(Mistral, OpenAIChat):
         """The message in pieces, without its tool calls."""
         yield {"role": "assistant", "content": ""}, ONCE
         for run in walk(reply):
-            if not isinstance(run.part, ToolCall):
+            if isinstance(run.part, Block):
+                yield {"content": [run.part.value]}, iter([""])  # whole
+            elif not isinstance(run.part, ToolCall):
                 yield {"content": mistral_content([(run.part, hole(0))])}, run.texts
 
 
@@ -7242,6 +7540,7 @@ class MistralFIM(MistralChat):
     """Fill in the middle: a prompt, and a suffix that the answer leads to."""
 
     api = "fim"
+    speaks = OpenAIChat.speaks
     routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
@@ -9827,7 +10126,7 @@ class Neutral:
         # What is estimated is never less than its share that is given, nor a share more than it.
         written = given.get("cache_write_tokens", 0)
         asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
-        return Usage(asked, output, min(reasoning, output), cached, written)
+        return Usage(asked, output, min(reasoning, output), cached, written, not given)
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
@@ -9867,7 +10166,7 @@ def has_template(part: Part) -> bool:
 def told_text(part: Part) -> str:
     """What a part costs tokens for; vectors cost none."""
     if isinstance(part, ToolCall):
-        return (part.input or compact(part.arguments)) + part.name
+        return tool_input(part) + part.name
     if isinstance(part, Block):
         return compact(part.value)
     return getattr(part, "text", "")
@@ -11530,6 +11829,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         system=call.system[:JOURNAL_BODY],
         tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
+        custom_tools=(),
     )
 
 
@@ -14104,8 +14404,10 @@ def interruption(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked
     for."""
-    failure = wire.completed(call, outcome.failure)
-    return wire.interruption(call, failure, min(outcome.after, events))
+    failure, sent = wire.completed(call, outcome.failure), min(outcome.after, events)
+    if isinstance(outcome.content, Reply):
+        return wire.broken_off(call, outcome.content, failure, sent)
+    return wire.interruption(call, failure, sent)
 
 
 def whole_response(

@@ -104,12 +104,15 @@ def merge_chat(data: List[str]) -> Any:
         for key in ("content", "reasoning_content", "refusal"):
             if choice["delta"].get(key) is not None:
                 found["message"][key] = found["message"].get(key, "") + choice["delta"][key]
-        for call in choice["delta"].get("tool_calls", ()):
+        calls = list(choice["delta"].get("tool_calls", ()))
+        if "function_call" in choice["delta"]:
+            calls.append({"index": 0, "function": choice["delta"]["function_call"]})
+        for call in calls:
+            kind, key = ("custom", "input") if "custom" in call else ("function", "arguments")
             tool = found["tools"].setdefault(
-                call["index"],
-                {"id": call.get("id"), "name": call["function"].get("name"), "arguments": ""},
+                call["index"], {"id": call.get("id"), "name": call[kind].get("name"), key: ""}
             )
-            tool["arguments"] += call["function"]["arguments"]
+            tool[key] += call[kind][key]
     usage = next((chunk["usage"] for chunk in chunks if chunk.get("usage")), None)
     return choices, usage, {chunk["id"] for chunk in chunks}, {chunk["created"] for chunk in chunks}
 
@@ -119,9 +122,11 @@ def whole_chat(value: Any) -> Any:
     choices = {}
     for choice in value["choices"]:
         message = choice["message"]
+        calls = list(message.get("tool_calls", ()))
+        if "function_call" in message:
+            calls.append({"type": "function", "function": message["function_call"]})
         tools = {
-            index: {"id": call["id"], **call["function"]}
-            for index, call in enumerate(message.get("tool_calls", ()))
+            index: {"id": call.get("id"), **call[call["type"]]} for index, call in enumerate(calls)
         }
         texts = {
             key: message[key]
@@ -172,6 +177,9 @@ def read_mistral(values: List[Any]) -> Any:
         if not isinstance(parts, list):
             parts = [{"type": "text", "text": parts}]
         for part in parts:
+            if part["type"] not in ("text", "thinking"):
+                found["content"].append([part["type"], part])
+                continue
             text = part["text"] if part["type"] == "text" else part["thinking"][0]["text"]
             if found["content"] and found["content"][-1][0] == part["type"]:
                 found["content"][-1][1] += text
@@ -186,24 +194,27 @@ def read_mistral(values: List[Any]) -> Any:
 def join_responses(events: List[Any]) -> Any:
     """The response that a Responses stream ends with, after a look at all that led to it."""
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
-    assert [event["type"] for event in events[:2]] == ["response.created", "response.in_progress"]
+    assert events[0]["type"] == "response.created" and not events[0]["response"]["output"]
+    assert events[-1]["type"] == "response." + events[-1]["response"]["status"]
+    begun = 1 if events[-1]["response"]["status"] in ("queued", "in_progress") else 2
+    assert begun == 1 or events[1]["type"] == "response.in_progress"
     items: Dict[int, Any] = {}
     texts: Dict[Any, str] = {}
-    for event in events[2:-1]:
+    for event in events[begun:-1]:
         kind, place = event["type"], event["output_index"]
         inner = event.get("content_index", event.get("summary_index"))
         if kind.endswith(".delta"):
             texts[place, inner] = texts.get((place, inner), "") + event["delta"]
             assert (len(event["delta"]) + len(event["obfuscation"])) % 16 == 0
-        elif kind.endswith(("text.done", "refusal.done", "arguments.done")):
-            assert texts.pop((place, inner), "") == next(
-                event[key] for key in ("text", "refusal", "arguments") if key in event
-            )
+        elif kind.endswith(
+            ("text.done", "refusal.done", "arguments.done", "input.done", "code.done")
+        ):
+            keys = ("text", "refusal", "arguments", "input", "code")
+            assert texts.pop((place, inner), "") == next(event[key] for key in keys if key in event)
         elif kind == "response.output_item.done":
-            assert (
-                event["item"]["id"] == items[place]["id"]
-                and event["item"]["type"] == items[place]["type"]
-            )
+            assert event["item"]["id"] == items[place]["id"] and event["item"].get("type") == items[
+                place
+            ].get("type")
             items[place] = event["item"]
         elif kind == "response.output_item.added":
             assert place == len(items)

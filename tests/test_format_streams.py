@@ -138,6 +138,10 @@ def test_an_error_in_mid_stream_comes_as_the_provider_sends_it(kind: type, conte
             value["request_id"] = "@"
     assert events[:2] == intact[:2]
     assert kind in BREAKS, f"BREAKS does not say how {kind.__name__} breaks off"
+    if issubclass(kind, m.OpenAIResponses):  # which says it twice
+        name, value = events.pop()
+        assert (name, value["response"]["status"]) == ("response.failed", "failed")
+        assert value["response"]["error"] == {"code": "server_error", "message": "boom"}
     assert events[2:] == BREAKS[kind]
     assert not bytes_of(stream).endswith(b"[DONE]\n\n") or kind is m.CohereChat
 

@@ -175,6 +175,8 @@ def wrong_forms(kind: type) -> Dict[str, Form]:
 
 # --- What only some are asked ---
 
+REFERENCE = {"type": "reference", "reference_ids": [1]}
+
 N = {"n": 2}
 CANDIDATES = {"generationConfig": {"candidateCount": 2}}
 COUNTED = {"stream_options": {"include_usage": True}}
@@ -205,6 +207,13 @@ GOOGLE = {
     "array broken": said(BROKEN, query={"alt": "json"}, streams=STREAM),
     "array wrong": said({"text": "x"}, {"contents": []}, query={"alt": "json"}, streams=STREAM),
 }
+CITED: Dict[str, Any] = {"type": "url_citation", "url": "https://a.test", "title": "A"}
+SAYING: Dict[str, Any] = {"type": "output_text", "text": "As said", "annotations": [CITED]}
+ITEMS: List[Dict[str, Any]] = [
+    {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "a"}},
+    {"type": "image_generation_call", "status": "completed", "result": "iVBO"},
+    {"id": "msg_1", "type": "message", "status": "completed", "content": [SAYING]},
+]
 RESPONSES = {
     "encrypted": said(FORMS["reasoning"], {"include": ["reasoning.encrypted_content"]}),
     "no obfuscation": said(NEUTRAL, BARE, streams=STREAM),
@@ -220,6 +229,9 @@ RESPONSES = {
         },
     ),
     "broken at the start": said({**BROKEN, "after_events": 0}, streams=STREAM),
+    "custom tool": said({"tool_calls": [{"name": "g", "arguments": "1 + 1"}]}, {"tools": TOOLS}),
+    "own items": said({"parts": [{"block": item} for item in ITEMS]}),
+    "failed": said({**NEUTRAL, "finish_reason": "failed"}),
 }
 WRITTEN = {
     "input_tokens": 9,
@@ -280,6 +292,7 @@ ASKED: Dict[type, Dict[str, Form]] = {
             {"tool_calls": [{"name": "g", "arguments": {"input": "x"}}]},
             {"tools": [{"type": "custom", "custom": {"name": "g"}}]},
         ),
+        "older function": said(FORMS["tool"], {"functions": [{"name": "get_weather"}]}),
     },
     m.OpenAICompletions: COMPLETIONS,
     m.OpenAIEmbeddings: EMBEDDED,
@@ -341,7 +354,10 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.GeminiOpenAIModels: one("/v1beta/openai/models/any"),
     m.VertexChat: OPENAI_CHAT,
     m.VertexOpenAIEmbeddings: EMBEDDED,
-    m.MistralChat: {"two choices": said(FORMS["tool"], N)},
+    m.MistralChat: {
+        "two choices": said(FORMS["tool"], N),
+        "reference": said({"parts": [{"text": "As said"}, {"block": REFERENCE}]}),
+    },
     m.MistralFIM: {"two choices": said(NEUTRAL, N)},
     m.MistralEmbeddings: EMBEDDED,
     m.MistralModels: one("/v1/models/any"),

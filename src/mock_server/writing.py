@@ -197,8 +197,10 @@ def interruption(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked
     for."""
-    failure = wire.completed(call, outcome.failure)
-    return wire.interruption(call, failure, min(outcome.after, events))
+    failure, sent = wire.completed(call, outcome.failure), min(outcome.after, events)
+    if isinstance(outcome.content, Reply):
+        return wire.broken_off(call, outcome.content, failure, sent)
+    return wire.interruption(call, failure, sent)
 
 
 def whole_response(

@@ -17,6 +17,7 @@ from .anthropic_blocks import (
     anthropic_deltas,
 )
 from .base import WireFormat, caller, retry_after, uuid
+from .places import ANTHROPIC_PLACES
 from .pydantic import location, pydantic_error
 from .runs import filled_in, walk
 from .shapes import named_by_type, said_stop
@@ -238,6 +239,7 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
+    places = ANTHROPIC_PLACES
     prefix = "msg_01"
 
     def message(

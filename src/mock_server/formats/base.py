@@ -39,6 +39,7 @@ from ..values import (
     ToolCall,
     Turn,
 )
+from .extras import NOWHERE
 
 WIRE_FORMATS: List["WireFormat"] = []
 
@@ -106,6 +107,7 @@ class WireFormat:
     json_type = "application/json"
     stream_type = "text/event-stream"
     most_inputs = MOST_INPUTS
+    places = NOWHERE  # where its stream says what stands in its whole answer
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason

@@ -12,6 +12,7 @@ from ..values import Call, Part, Reasoning, Reply, ToolCall, Turn, Usage
 from .anthropic_blocks import thought_signature
 from .bedrock import Bedrock, bedrock_padding
 from .message_content import MessageContent
+from .places import CONVERSE_PLACES
 from .runs import ONCE, Run, Stencil, Texts, hole, walk
 from .shapes import said_stop, stop_of
 
@@ -205,6 +206,7 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    places = CONVERSE_PLACES
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""

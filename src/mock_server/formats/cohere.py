@@ -24,6 +24,7 @@ from ..values import (
 )
 from .base import WireFormat, retry_after, uuid
 from .openai_chat_reading import ChatRequest
+from .places import COHERE_PLACES
 from .runs import Run, filled_in, hole, walk
 from .shapes import named_by_type, said_stop, stop_of
 
@@ -231,6 +232,7 @@ class CohereChat(Cohere):
 
     api = "chat"
     routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
+    places = COHERE_PLACES
     fields = {
         "model": "a string!",
         "messages": "an array!",

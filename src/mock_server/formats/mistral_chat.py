@@ -11,6 +11,7 @@ from ..node import Field
 from ..values import Call, Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Turn
 from .mistral import Mistral
 from .openai_chat import OpenAIChat
+from .places import MISTRAL_PLACES
 from .runs import ONCE, Stencil, Texts, hole, walk
 from .shapes import present, said_stop, stop_of
 
@@ -49,6 +50,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     routes: Tuple[str, ...] = OpenAIChat.routes
     has_logprobs = False
+    places = MISTRAL_PLACES
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""

@@ -12,6 +12,7 @@ from ..limits import Json
 from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
 from .openai_chat_reading import ChatRequest
+from .places import CHAT_PLACES
 from .runs import ONCE, Stencil, Texts, filled_in, hole, walk
 from .shapes import present
 
@@ -188,6 +189,7 @@ class OpenAIChat(ChatCompletion):
 
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
+    places = CHAT_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""

@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Failure, Reply, Usage
+from .places import RESPONSES_PLACES
 from .responses_events import ONE, ItemEvents, item_events
 from .responses_items import output_items, response_id
 from .responses_reading import ResponsesRequest
@@ -87,6 +88,7 @@ class OpenAIResponses(ResponsesRequest):
     routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    places = RESPONSES_PLACES
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import MISSING, Because, shown
 from ..formats.base import WireFormat
+from ..formats.extras import Content, Places, Spread
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
 from ..records import found_once, record, replace
@@ -53,7 +54,9 @@ class Neutral:
 
     @found_once
     def is_plain(self) -> bool:
-        """Whether its parts serve every call as they are: none has a template."""
+        """Whether it serves every call as it is: there is no template in it."""
+        if "{{" in compact(self.extra):
+            return False
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
     @found_once
@@ -69,12 +72,13 @@ class Neutral:
 
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
+        extra = self.extra
         if self.is_plain:
             parts, tokens = self.parts, self.plain_tokens
         else:
             filling = Filling(call, groups)
             parts = tuple(filled_part(part, filling) for part in self.parts)
-            tokens = tokens_of(parts)
+            tokens, extra = tokens_of(parts), filling.of(extra)
         return Reply(
             parts,
             self.stop,
@@ -82,7 +86,7 @@ class Neutral:
             self.model or call.model,
             self.id,
             self.chunk_size,
-            self.extra,
+            extra,
         )
 
     def spent(self, call: Call, thought: int, told: int) -> Usage:
@@ -107,6 +111,37 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
+        if self.extra:
+            return self.lacks_for_extra(wire, call)
+        return None
+
+    @found_once
+    def spreads(self) -> Dict[Places, Spread]:
+        """Its extras over the streams of the APIs that have asked for them."""
+        return {}
+
+    def spread_over(self, wire: WireFormat) -> Spread:
+        """Its extras over the events of an API."""
+        found = self.spreads.get(wire.places)
+        if found is None:
+            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
+        return found
+
+    def unreached(self, wire: WireFormat) -> str:
+        """Why not all of its extras reach the streams of an API; empty if they do."""
+        for unsaid in self.spread_over(wire).unsaid:
+            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
+        return ""
+
+    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an answer to a call has no place for what is laid over it, if it has none."""
+        reason = self.unreached(wire) if call.stream else ""
+        if reason:
+            return "stream", True, Because(f"false, because {reason}")
+        content = Content(call.choices, self.parts, self.stop)
+        lacking = self.spread_over(wire).lacking(content, call.stream)
+        if lacking:
+            return "response.extra", lacking.place, Because(lacking.advice)
         return None
 
 

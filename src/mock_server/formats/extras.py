@@ -14,6 +14,7 @@ import base64
 import re
 from typing import (
     Callable,
+    Collection,
     Dict,
     Iterable,
     Iterator,
@@ -32,6 +33,7 @@ from ..records import found_once, record
 from ..values import Part, Reasoning, ToolCall
 
 TEST = re.compile(r"([^=~!]+)(!?[=~])?(.*)")
+FIRST = ("first",)  # the test of the event that begins a stream
 # What is said of a place that no event says, where its Places have no better advice.
 ADVICE = 'give "body" and "events" instead'
 Steps = Tuple[Union[str, int], ...]  # members of objects, and indexes of arrays
@@ -49,37 +51,37 @@ class Content:
     stop: str
 
 
-Numbers = Callable[[Content], Sequence[int]]
+Numbers = Callable[[Content], Collection[int]]
 
 
-def choice_numbers(content: Content) -> Sequence[int]:
+def choice_numbers(content: Content) -> Collection[int]:
     """The numbers of the choices."""
     return range(content.choices)
 
 
-def candidate_numbers(content: Content) -> Sequence[int]:
+def candidate_numbers(content: Content) -> Collection[int]:
     """The numbers of Google's candidates, of which a blocked prompt has none."""
     if not content.parts and content.stop == "content_filter":
         return ()
     return range(content.choices)
 
 
-def part_numbers(content: Content) -> Sequence[int]:
+def part_numbers(content: Content) -> Collection[int]:
     """The numbers of the parts."""
     return range(len(content.parts))
 
 
-def tool_numbers(content: Content) -> Sequence[int]:
+def tool_numbers(content: Content) -> Collection[int]:
     """The numbers of those parts that are tool calls."""
-    return [at for at, part in enumerate(content.parts) if isinstance(part, ToolCall)]
+    return {at for at, part in enumerate(content.parts) if isinstance(part, ToolCall)}
 
 
-def call_numbers(content: Content) -> Sequence[int]:
+def call_numbers(content: Content) -> Collection[int]:
     """The numbers of the tool calls, counted apart from other parts."""
     return range(len(tool_numbers(content)))
 
 
-def block_numbers(content: Content) -> Sequence[int]:
+def block_numbers(content: Content) -> Collection[int]:
     """The numbers of Cohere's content blocks: no tool calls, and no text beside those."""
     spoken = [part for part in content.parts if not isinstance(part, ToolCall)]
     if len(spoken) < len(content.parts):
@@ -128,7 +130,8 @@ class Spot:
     def __init__(self, text: str) -> None:
         asked, _, path = text.partition("->")
         matches = [TEST.fullmatch(test) for test in asked.split()]
-        self.tests = [match.groups("") for match in matches if match]
+        groups = [match.groups("") for match in matches if match]
+        self.tests = [(steps_of_place(place), sign, word) for place, sign, word in groups]
         self.path = steps_of_place(path.strip())
         # Of the arrays whose indexes stand in these events.
         self.names = [word[1:-1] for _, _, word in self.tests if word.startswith("{")]
@@ -138,8 +141,8 @@ class Spot:
         is none of those that say this."""
         indexes = []
         for place, sign, word in self.tests:
-            found = looked_up_in(event, steps_of_place(place))
-            if place == "first":
+            found = looked_up_in(event, place)
+            if place == FIRST:
                 if number:
                     return None
             elif word.startswith("{"):
@@ -302,7 +305,7 @@ class Spread:
 
     def lacking(self, content: Content, stream: bool) -> Optional[Unsaid]:
         """The first item that an answer does not have, and what would do; None if it has all."""
-        known: Dict[str, Sequence[int]] = {}
+        known: Dict[str, Collection[int]] = {}
         for name, index, place in self.items:
             if name not in INDEXES:
                 continue

@@ -662,6 +662,13 @@ def copied(value: Json) -> Json:
 # --- ids, times, counts ---
 
 
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
 def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
     """`length` characters of `alphabet` that depend on nothing but `seed`."""
     return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
@@ -1125,6 +1132,11 @@ class Recorded:
     twin: Optional[bytes] = None
     frames: Tuple[bytes, ...] = ()
     values: Tuple[Json, ...] = ()
+
+
+@record
+class Usual:
+    """What is answered where no mock does: an echo, or what needs no mock."""
 
 
 @record
@@ -8032,12 +8044,82 @@ class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
 
 
+# === formats/other ===========================================================
+# Paths of no provider: what a mock that names one says there.  Pure.
+
+
+class Other(WireFormat):
+    """Any path that no provider has, with any method: recorded and raw answers, and errors as the
+    provider has them whose path is the nearest (`shape`)."""
+
+    operation = "other"
+    speaks = frozenset()
+    credentials: Tuple[str, ...] = ()
+
+    def __init__(self, shape: WireFormat) -> None:
+        self.shape = shape
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request, whatever its body is: a JSON value, else text."""
+        streams, model = within(body, "stream"), within(body, "model")
+        return Call(
+            request,
+            self.provider,
+            self.operation,
+            self.api,
+            model if isinstance(model, str) else "",
+            streams is True,
+            body=body,
+        )
+
+    @staticmethod
+    def body(request: Request) -> Json:
+        """The body as JSON, or as text if it is none."""
+        if not request.body:
+            return None
+        try:
+            return parse_request(request.body)
+        except ValueError:
+            return request.body.decode("utf-8", "replace")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """What is broken before any of it is sent, if there is nothing to say."""
+        return {}
+
+    # --- as the nearest provider has it ---
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Those of an error; else none."""
+        if status < 400:
+            return ()
+        return self.shape.headers(self.nearest(call), stream, status)
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """The rate-limit headers."""
+        return self.shape.limit_headers(limit)
+
+    def failed(
+        self, call: Call, failure: Failure, more: Mapping[str, Json]
+    ) -> Tuple[bytes, Headers]:
+        """An error."""
+        return self.shape.failed(self.nearest(call), failure, more)
+
+    def completed(self, call: Call, failure: Failure) -> Failure:
+        """An error with what it leaves open."""
+        return self.shape.completed(self.nearest(call), failure)
+
+    def nearest(self, call: Call) -> Call:
+        """The call as if it had come in on the nearest path."""
+        return self.shape.begun(call.request, {})
+
+
 # === formats/all =============================================================
 # All wire formats, and the names of their providers, operations and APIs.  Pure.
 
 
+OTHER = Other.operation
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
-OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
+OPERATIONS = frozenset((OTHER, *(wire.operation for wire in WIRE_FORMATS)))
 APIS = frozenset(wire.api for wire in WIRE_FORMATS)
 DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
@@ -8688,14 +8770,17 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
 def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     """The conditions of a `match`, in the order of MATCH_KEYS; none where it is absent.  Without
     `operation` it asks for the default one, if that is given, unless it names an API or one path,
-    which says more."""
+    which says more; one that asks for some paths may mean those of no provider, too."""
     asked: Dict[str, Node] = {}
     if not match.is_absent:
         asked = dict(match.only(MATCH_KEYS).members())
     # A matcher such as {"contains": …} may fit paths of several operations.
     names_path = "path" in asked and isinstance(asked["path"].value, str)
     if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
-        asked["operation"] = match.get("operation").replaced(default_operation)
+        usual: Json = default_operation
+        if "path" in asked:
+            usual = [default_operation, OTHER]
+        asked["operation"] = match.get("operation").replaced(usual)
     found: List[Condition] = []
     for key, read in MATCH_KEYS.items():
         if key in asked:
@@ -9341,315 +9426,6 @@ def head_bytes(status: int, headers: Headers) -> bytes:
     return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
 
 
-# === mocks/templates =========================================================
-# Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
-
-
-TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
-
-MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
-
-TEMPLATE_NAMES = ("user", "model", "system", "turn")
-
-PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
-
-# As many digits as any index needs: int() takes its time over thousands.
-ITEM_NUMBER = re.compile("[0-9]{1,9}")
-
-
-def check_templates(node: Node, names: Iterable[str]) -> None:
-    """Raise BadMock if a text in a JSON value asks for what a request never has."""
-    if isinstance(node.value, dict):
-        for _, inner in node.members():
-            check_templates(inner, names)
-    elif isinstance(node.value, list):
-        for inner in node.items():
-            check_templates(inner, names)
-    # Looked for first, as most texts have none.
-    elif isinstance(node.value, str) and "{{" in node.value:
-        check_text(node, [*TEMPLATE_NAMES, *names])
-
-
-def check_text(node: Node, known: Iterable[str]) -> None:
-    """Raise BadMock if a text has a template of a name that is not known."""
-    for name in map(str.strip, TEMPLATE.findall(node.value)):
-        if name not in known and not PATH_TEMPLATE.match(name):
-            hint = nearest(name, [*known, "header.NAME", "body.PATH"])
-            node.fail(f"unknown template {{{{{name}}}}}; {hint}")
-
-
-class Filling:
-    """Fills the templates of one answer, once: what comes in is not looked at again.
-
-    An answer may ask thousands of times for a text of megabytes, so that there is a bound."""
-
-    def __init__(self, call: Call, groups: Mapping[str, str]) -> None:
-        self.call, self.groups, self.left = call, groups, MOST_FILLED
-
-    def of(self, value: Json) -> Json:
-        """A JSON value with its templates filled."""
-        if isinstance(value, str):
-            return TEMPLATE.sub(self.found, value) if "{{" in value else value
-        if isinstance(value, dict):
-            return {key: self.of(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self.of(inner) for inner in value]
-        return value
-
-    def found(self, match: "re.Match[str]") -> str:
-        """What stands in place of one template.  Refused if it is too much in all."""
-        text = looked_up(match.group(1).strip(), self.call, self.groups)
-        self.left -= len(text)
-        if self.left < 0:
-            message = f"the answer's templates ask for more than {MOST_FILLED} characters"
-            raise Refused(400, message, code="answer_too_large")
-        return text
-
-
-def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
-    """The text of one template name; what the request doesn't have is empty."""
-    # A group goes before a value of the request: its name was chosen for this mock.
-    if name in groups:
-        return groups[name]
-    kind, _, rest = name.partition(".")
-    value: Json
-    if kind == "header":
-        name = rest.lower()  # as they are kept
-        value = call.headers.get(name)
-        if value is not None:
-            value = masked(name, value)  # what is answered is noted, logged and shown
-    elif kind == "body":
-        value = walked(call.body, rest)
-    else:
-        value = getattr(call, name, None)
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else compact(value)
-
-
-def walked(value: Json, path: str) -> Json:
-    """What `messages.0.content` leads to inside a JSON value; None where it leads nowhere."""
-    for step in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and ITEM_NUMBER.fullmatch(step) and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return value
-
-
-# === mocks/answer ============================================================
-# An answer of a mock, and what it says to one call.  Pure.
-
-
-@record
-class Neutral:
-    """A neutral answer before its templates are filled."""
-
-    parts: Tuple[Part, ...]
-    stop: str = "stop"
-    usage: Mapping[str, int] = {}
-    model: str = ""
-    id: str = ""
-    chunk_size: int = 0
-    extra: Mapping[str, Json] = {}
-
-    @found_once
-    def kinds(self) -> FrozenSet[Any]:
-        """The kinds of its parts, as an API has to be able to say them."""
-        kinds = {type(part) for part in self.parts}
-        # A structure is sent as text: what an API needs for it is text alone.
-        if Structure in kinds:
-            kinds = kinds - {Structure} | {Text}
-        return frozenset(kinds)
-
-    @found_once
-    def is_plain(self) -> bool:
-        """Whether it serves every call as it is: there is no template in it."""
-        if "{{" in compact(self.extra):
-            return False
-        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
-
-    @found_once
-    def custom_calls(self) -> Tuple[str, ...]:
-        """The names of the tools that only custom ones can be, for what they are called with."""
-        calls = [part for part in self.parts if isinstance(part, ToolCall)]
-        return tuple(call.name for call in calls if call.input is not None)
-
-    @found_once
-    def plain_tokens(self) -> Tuple[int, int]:
-        """What its parts cost as they are."""
-        return tokens_of(self.parts)
-
-    def reply(self, call: Call, groups: Groups) -> Reply:
-        """The reply to one call."""
-        extra = self.extra
-        if self.is_plain:
-            parts, tokens = self.parts, self.plain_tokens
-        else:
-            filling = Filling(call, groups)
-            parts = tuple(filled_part(part, filling) for part in self.parts)
-            tokens, extra = tokens_of(parts), filling.of(extra)
-        return Reply(
-            parts,
-            self.stop,
-            self.spent(call, *tokens),
-            self.model or call.model,
-            self.id,
-            self.chunk_size,
-            extra,
-        )
-
-    def spent(self, call: Call, thought: int, told: int) -> Usage:
-        """Token counts: given, or what it took to think and to tell the answer."""
-        given = self.usage
-        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
-        output = given.get("output_tokens", reasoning + told)
-        # What is estimated is never less than its share that is given, nor a share more than it.
-        written = given.get("cache_write_tokens", 0)
-        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
-        return Usage(asked, output, min(reasoning, output), cached, written)
-
-    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why an API can't say this, if it can't."""
-        # An API without a form of its own can't even say nothing.
-        if not wire.speaks or not self.kinds <= wire.speaks:
-            return "api", call.api, Because("one that can say what its response holds")
-        if Embedding in wire.speaks and Embedding not in self.kinds:
-            expected = 'another one, because its response has no "embedding"'
-            return "api", call.api, Because(expected)
-        for name in self.custom_calls:
-            if name not in call.custom_tools:
-                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
-                return "tools", list(call.tools), Because(expected)
-        if self.extra:
-            return self.lacks_for_extra(wire, call)
-        return None
-
-    @found_once
-    def spreads(self) -> Dict[Places, Spread]:
-        """Its extras over the streams of the APIs that have asked for them."""
-        return {}
-
-    def spread_over(self, wire: WireFormat) -> Spread:
-        """Its extras over the events of an API."""
-        found = self.spreads.get(wire.places)
-        if found is None:
-            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
-        return found
-
-    def unreached(self, wire: WireFormat) -> str:
-        """Why not all of its extras reach the streams of an API; empty if they do."""
-        for unsaid in self.spread_over(wire).unsaid:
-            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
-        return ""
-
-    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why an answer to a call has no place for what is laid over it, if it has none."""
-        reason = self.unreached(wire) if call.stream else ""
-        if reason:
-            return "stream", True, Because(f"false, because {reason}")
-        content = Content(call.choices, self.parts, self.stop)
-        lacking = self.spread_over(wire).lacking(content, call.stream)
-        if lacking:
-            return "response.extra", lacking.place, Because(lacking.advice)
-        return None
-
-
-def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
-    """About how many tokens thoughts have, which may be none, and all else."""
-    # Of the texts, not of events: a streamed answer has the counts of a whole one.
-    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
-    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
-    return estimate(thought) if thought else 0, estimate(told)
-
-
-def has_template(part: Part) -> bool:
-    """Whether there is something to fill in a part."""
-    if isinstance(part, ToolCall):
-        return "{{" in compact([part.name, part.id, part.arguments, part.input])
-    if isinstance(part, Block):
-        return "{{" in compact(part.value)
-    return "{{" in getattr(part, "text", "")
-
-
-def told_text(part: Part) -> str:
-    """What a part costs tokens for; vectors cost none."""
-    if isinstance(part, ToolCall):
-        return (part.input or compact(part.arguments)) + part.name
-    if isinstance(part, Block):
-        return compact(part.value)
-    return getattr(part, "text", "")
-
-
-def filled_part(part: Part, filling: Filling) -> Part:
-    """A part with its templates filled."""
-    if isinstance(part, ToolCall):
-        filled = filling.of([part.name, part.arguments, part.id, part.input])
-        return ToolCall(*filled)
-    if isinstance(part, Block):
-        return Block(filling.of(part.value))
-    if isinstance(part, Structure):
-        return Text(compact(filling.of(part.value)))
-    if isinstance(part, Embedding) or not has_template(part):
-        return part
-    return type(part)(filling.of(part.text))
-
-
-Form = Union[Neutral, Recorded, Failure]
-
-
-@record
-class Answer:
-    """One `response` of a mock: its form, status, and how it travels."""
-
-    form: Form
-    status: int
-    delivery: Delivery
-    failure: Optional[Failure] = None  # what breaks its stream off
-    after_events: int = 0
-
-    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why this answer can't be given to this call, if it can't."""
-        if isinstance(self.form, Neutral):
-            return self.form.lacks(wire, call)
-        if isinstance(self.form, Recorded):
-            return self.lacks_recording(self.form, call)
-        return None
-
-    def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
-        """The same of a recorded answer: whether there is one of the kind that is asked for."""
-        has_events = bool(recorded.frames or recorded.values)
-        # Errors come whole, however the request wants its answer.
-        if call.stream and not has_events and self.status < 400:
-            expected = 'false, because its response has a "body" but no "events"'
-            return "stream", True, Because(expected)
-        # One that breaks off has its error for a whole answer.
-        if not call.stream and recorded.body is MISSING and self.failure is None:
-            expected = 'true, because its response has "events" but no "body"'
-            return "stream", False, Because(expected)
-        return None
-
-    def to(self, call: Call, groups: Groups) -> Outcome:
-        """What is answered to one call; `groups` are what its mock's regular expressions found."""
-        if isinstance(self.form, Failure):
-            return filled_failure(self.form, call, groups)
-        content: Union[Reply, Recorded]
-        if isinstance(self.form, Neutral):
-            content = self.form.reply(call, groups)
-        else:
-            content = self.form
-        if self.failure is None:
-            return content
-        return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
-
-
-def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
-    """An error with the templates in its message filled."""
-    return replace(failure, message=Filling(call, groups).of(failure.message))
-
-
 # === codings =================================================================
 # Content codings: gzip and deflate undone, gzip negotiated and made.
 
@@ -10042,6 +9818,11 @@ def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]
     return register
 
 
+def is_before_all(fault: Fault) -> bool:
+    """Whether a fault leaves nothing of the answer that it breaks."""
+    return fault.kind in ("reset", "close", "hang", "garbage") and fault.after is None
+
+
 def breaks(fault: Optional[Fault], stage: Stage) -> bool:
     """Whether there is a fault, and it breaks this stage."""
     return fault is not None and FAULTS[fault.kind][0] == stage
@@ -10207,6 +9988,391 @@ def dripping(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[St
             yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
 
 
+# === formats/echo ============================================================
+# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
+
+
+MOST_DIMENSIONS = 8192
+
+
+def echoed(call: Call) -> Reply:
+    """What was asked, as an answer: the text, or vectors made from it."""
+    text = call.user or call.tool_result or call.system
+    part: Part = Text(text)
+    if call.operation == "embed":
+        size = dimensions(call)
+        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
+        part = Embedding(tuple(vectors[one] for one in call.inputs))
+    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
+
+
+def dimensions(call: Call) -> int:
+    """How long a vector the request asks for, wherever its API says that, or the model's usual size
+    (wire formats, 5.6)."""
+    places: List[Json] = [call.body, call.body.get("parameters")]
+    requests = call.body.get("requests")
+    if isinstance(requests, list):
+        places += requests[:1]
+    for place in places:
+        if isinstance(place, dict):
+            asked = place.get("dimensions") or pick(place, "outputDimensionality")
+            if asked:
+                field = Field({"dimensions": asked}).get("dimensions")
+                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
+                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
+    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
+        return 3072
+    return 1536
+
+
+def unit_vector(text: str, size: int) -> Tuple[float, ...]:
+    """A vector of length 1 that depends on the text alone."""
+    data = hashlib.shake_256(utf8(text)).digest(size * 2)
+    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
+    norm = sum(value * value for value in raw) ** 0.5
+    return tuple(round(value / norm, 8) for value in raw)
+
+
+# === mocks/templates =========================================================
+# Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
+
+
+# Two braces that are meant, or a name with spaces around it.
+TEMPLATE = re.compile(r"\{\{\{\{|\{\{([^{}]*)\}\}")
+
+MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
+
+TEMPLATE_NAMES = ("user", "model", "system", "turn")
+
+PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
+
+# As many digits as any index needs: int() takes its time over thousands.
+ITEM_NUMBER = re.compile("[0-9]{1,9}")
+
+
+def check_templates(node: Node, names: Iterable[str]) -> None:
+    """Raise BadMock if a text in a JSON value asks for what a request never has."""
+    if isinstance(node.value, dict):
+        for _, inner in node.members():
+            check_templates(inner, names)
+    elif isinstance(node.value, list):
+        for inner in node.items():
+            check_templates(inner, names)
+    # Looked for first, as most texts have none.
+    elif isinstance(node.value, str) and "{{" in node.value:
+        check_text(node, [*TEMPLATE_NAMES, *names])
+
+
+def check_text(node: Node, known: Iterable[str]) -> None:
+    """Raise BadMock if a text has a template of a name that is not known."""
+    for name in (found.group(1) for found in TEMPLATE.finditer(node.value)):
+        if name is None:
+            continue
+        name = name.strip()
+        if name not in known and not PATH_TEMPLATE.match(name):
+            hint = nearest(name, [*known, "header.NAME", "body.PATH"])
+            node.fail(f"unknown template {{{{{name}}}}}; {hint}")
+
+
+class Filling:
+    """Fills the templates of one answer, once: what comes in is not looked at again.
+
+    An answer may ask thousands of times for a text of megabytes, so that there is a bound."""
+
+    def __init__(self, call: Call, groups: Mapping[str, str]) -> None:
+        self.call, self.groups, self.left = call, groups, MOST_FILLED
+
+    def of(self, value: Json) -> Json:
+        """A JSON value with its templates filled."""
+        if isinstance(value, str):
+            return TEMPLATE.sub(self.found, value) if "{{" in value else value
+        if isinstance(value, dict):
+            return {key: self.of(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.of(inner) for inner in value]
+        return value
+
+    def found(self, match: "re.Match[str]") -> str:
+        """What stands in place of one template.  Refused if it is too much in all."""
+        if match.group(1) is None:
+            return "{{"
+        text = looked_up(match.group(1).strip(), self.call, self.groups)
+        self.left -= len(text)
+        if self.left < 0:
+            message = f"the answer's templates ask for more than {MOST_FILLED} characters"
+            raise Refused(400, message, code="answer_too_large")
+        return text
+
+
+def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
+    """The text of one template name; what the request doesn't have is empty."""
+    # A group goes before a value of the request: its name was chosen for this mock.
+    if name in groups:
+        return groups[name]
+    kind, _, rest = name.partition(".")
+    value: Json
+    if kind == "header":
+        name = rest.lower()  # as they are kept
+        value = call.headers.get(name)
+        if value is not None:
+            value = masked(name, value)  # what is answered is noted, logged and shown
+    elif kind == "body":
+        value = walked(call.body, rest)
+    else:
+        value = getattr(call, name, None)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else compact(value)
+
+
+def walked(value: Json, path: str) -> Json:
+    """What `messages.0.content` leads to inside a JSON value; None where it leads nowhere."""
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and ITEM_NUMBER.fullmatch(step) and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+# === mocks/answer ============================================================
+# An answer of a mock, and what it says to one call.  Pure.
+
+
+@record
+class Neutral:
+    """A neutral answer before its templates are filled."""
+
+    parts: Tuple[Part, ...]
+    stop: str = "stop"
+    usage: Mapping[str, int] = {}
+    model: str = ""
+    id: str = ""
+    chunk_size: int = 0
+    extra: Mapping[str, Json] = {}
+
+    @found_once
+    def kinds(self) -> FrozenSet[Any]:
+        """The kinds of its parts, as an API has to be able to say them."""
+        kinds = {type(part) for part in self.parts}
+        # A structure is sent as text: what an API needs for it is text alone.
+        if Structure in kinds:
+            kinds = kinds - {Structure} | {Text}
+        return frozenset(kinds)
+
+    @found_once
+    def is_plain(self) -> bool:
+        """Whether it serves every call as it is: there is no template in it."""
+        if "{{" in compact(self.extra):
+            return False
+        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
+
+    @found_once
+    def custom_calls(self) -> Tuple[str, ...]:
+        """The names of the tools that only custom ones can be, for what they are called with."""
+        calls = [part for part in self.parts if isinstance(part, ToolCall)]
+        return tuple(call.name for call in calls if call.input is not None)
+
+    @found_once
+    def plain_tokens(self) -> Tuple[int, int]:
+        """What its parts cost as they are."""
+        return tokens_of(self.parts)
+
+    def reply(self, call: Call, groups: Groups) -> Reply:
+        """The reply to one call."""
+        extra = self.extra
+        if self.is_plain:
+            parts, tokens = self.parts, self.plain_tokens
+        else:
+            filling = Filling(call, groups)
+            parts = tuple(filled_part(part, filling) for part in self.parts)
+            tokens, extra = tokens_of(parts), filling.of(extra)
+        return Reply(
+            parts,
+            self.stop,
+            self.spent(call, *tokens),
+            self.model or call.model,
+            self.id,
+            self.chunk_size,
+            extra,
+        )
+
+    def spent(self, call: Call, thought: int, told: int) -> Usage:
+        """Token counts: given, or what it took to think and to tell the answer."""
+        given = self.usage
+        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
+        output = given.get("output_tokens", reasoning + told)
+        # What is estimated is never less than its share that is given, nor a share more than it.
+        written = given.get("cache_write_tokens", 0)
+        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
+        return Usage(asked, output, min(reasoning, output), cached, written)
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an API can't say this, if it can't."""
+        if wire.operation == OTHER:
+            expected = "one of a provider, for its response is in no form of its own"
+            return "operation", OTHER, Because(expected)
+        # An API without a form of its own can't even say nothing.
+        if not wire.speaks or not self.kinds <= wire.speaks:
+            return "api", call.api, Because("one that can say what its response holds")
+        if Embedding in wire.speaks and Embedding not in self.kinds:
+            expected = 'another one, because its response has no "embedding"'
+            return "api", call.api, Because(expected)
+        for name in self.custom_calls:
+            if name not in call.custom_tools:
+                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
+                return "tools", list(call.tools), Because(expected)
+        if self.extra:
+            return self.lacks_for_extra(wire, call)
+        return None
+
+    @found_once
+    def spreads(self) -> Dict[Places, Spread]:
+        """Its extras over the streams of the APIs that have asked for them."""
+        return {}
+
+    def spread_over(self, wire: WireFormat) -> Spread:
+        """Its extras over the events of an API."""
+        found = self.spreads.get(wire.places)
+        if found is None:
+            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
+        return found
+
+    def unreached(self, wire: WireFormat) -> str:
+        """Why not all of its extras reach the streams of an API; empty if they do."""
+        for unsaid in self.spread_over(wire).unsaid:
+            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
+        return ""
+
+    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an answer to a call has no place for what is laid over it, if it has none."""
+        reason = self.unreached(wire) if call.stream else ""
+        if reason:
+            return "stream", True, Because(f"false, because {reason}")
+        content = Content(call.choices, self.parts, self.stop)
+        lacking = self.spread_over(wire).lacking(content, call.stream)
+        if lacking:
+            return "response.extra", lacking.place, Because(lacking.advice)
+        return None
+
+
+def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
+    """About how many tokens thoughts have, which may be none, and all else."""
+    # Of the texts, not of events: a streamed answer has the counts of a whole one.
+    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
+    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
+    return estimate(thought) if thought else 0, estimate(told)
+
+
+def has_template(part: Part) -> bool:
+    """Whether there is something to fill in a part."""
+    if isinstance(part, ToolCall):
+        return "{{" in compact([part.name, part.id, part.arguments, part.input])
+    if isinstance(part, Block):
+        return "{{" in compact(part.value)
+    return "{{" in getattr(part, "text", "")
+
+
+def told_text(part: Part) -> str:
+    """What a part costs tokens for; vectors cost none."""
+    if isinstance(part, ToolCall):
+        return (part.input or compact(part.arguments)) + part.name
+    if isinstance(part, Block):
+        return compact(part.value)
+    return getattr(part, "text", "")
+
+
+def filled_part(part: Part, filling: Filling) -> Part:
+    """A part with its templates filled."""
+    if isinstance(part, ToolCall):
+        filled = filling.of([part.name, part.arguments, part.id, part.input])
+        return ToolCall(*filled)
+    if isinstance(part, Block):
+        return Block(filling.of(part.value))
+    if isinstance(part, Structure):
+        return Text(compact(filling.of(part.value)))
+    if isinstance(part, Embedding) or not has_template(part):
+        return part
+    return type(part)(filling.of(part.text))
+
+
+Form = Union[Neutral, Recorded, Failure, Usual]
+
+
+@record
+class Answer:
+    """One `response` of a mock: its form, status, and how it travels."""
+
+    form: Form
+    status: int
+    delivery: Delivery
+    failure: Optional[Failure] = None  # what breaks its stream off
+    after_events: int = 0
+    probability: float = 1.0  # of an error, that it is the answer at all
+
+    def wins(self, seed: str) -> bool:
+        """Whether it is the answer, as far as that is drawn."""
+        return self.probability >= 1 or share(f"{seed}/error") < self.probability
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why this answer can't be given to this call, if it can't."""
+        if isinstance(self.form, Neutral):
+            return self.form.lacks(wire, call)
+        if isinstance(self.form, Recorded):
+            return self.lacks_recording(self.form, wire, call)
+        if isinstance(self.form, Usual):
+            return self.lacks_content(wire, call)
+        return None
+
+    def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """The same of an answer that says only how it breaks."""
+        fault = self.delivery.fault
+        if wire.operation != OTHER or (fault and is_before_all(fault)):
+            return None
+        # No provider has the path: there is nothing that it would have said.
+        return "operation", OTHER, Because('one with an answer to break, for there is no "body"')
+
+    def lacks_recording(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded answer: whether there is one of the kind that is asked for."""
+        # On a path of no provider nobody can say which of them is asked for.
+        if wire.operation == OTHER:
+            return None
+        has_events = bool(recorded.frames or recorded.values)
+        # Errors come whole, however the request wants its answer.
+        if call.stream and not has_events and self.status < 400:
+            expected = 'false, because its response has a "body" but no "events"'
+            return "stream", True, Because(expected)
+        # One that breaks off has its error for a whole answer.
+        if not call.stream and recorded.body is MISSING and self.failure is None:
+            expected = 'true, because its response has "events" but no "body"'
+            return "stream", False, Because(expected)
+        return None
+
+    def to(self, call: Call, groups: Groups) -> Outcome:
+        """What is answered to one call; `groups` are what its mock's regular expressions found."""
+        if isinstance(self.form, Failure):
+            return filled_failure(self.form, call, groups)
+        content: Union[Reply, Recorded]
+        if isinstance(self.form, Neutral):
+            content = self.form.reply(call, groups)
+        elif isinstance(self.form, Usual):
+            content = echoed(call)
+        else:
+            content = self.form
+        if self.failure is None:
+            return content
+        return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
+
+
+def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
+    """An error with the templates in its message filled."""
+    return replace(failure, message=Filling(call, groups).of(failure.message))
+
+
 # === mocks/delivery ==========================================================
 # How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
 
@@ -10321,14 +10487,20 @@ def parse_fault(response: Node) -> Optional[Fault]:
     """How a response breaks."""
     fault, probability = response.get("fault"), response.get("probability")
     if fault.is_absent:
-        if not probability.is_absent:
-            probability.fail('is how likely a fault is, but there is no "fault"')
+        is_error = "error" in response.value or response.value.get("status", 200) >= 400
+        if not probability.is_absent and not is_error:
+            probability.fail("is how likely a fault or an error is, but there is neither")
         return None
     kind = fault.choice(FAULTS)
     after = None
     if not response.get("after_events").is_absent:
         after = parse_after(response)
-    return Fault(kind, after, float(probability.number("a number from 0 to 1", 0, 1, 1)))
+    return Fault(kind, after, parse_probability(response))
+
+
+def parse_probability(response: Node) -> float:
+    """How likely the fault of a response is, or its error."""
+    return float(response.get("probability").number("a number from 0 to 1", 0, 1, 1))
 
 
 def parse_after(response: Node) -> int:
@@ -10516,8 +10688,6 @@ USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
 
 ERROR_TEXTS = ("message", "type", "param", "kind")
 
-ECHO = Neutral((Text("{{user}}"),))  # what is said where a response says only how it breaks
-
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
@@ -10531,6 +10701,10 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
             "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
         )
     delivery = parse_delivery(response)
+    # Beside a fault it is how likely that is.
+    probability = 1.0
+    if not is_faulty:
+        probability = parse_probability(response)
     if is_broken_off(response):
         answer = parse_broken(response, delivery)
     elif NEUTRAL_KEYS in forms:
@@ -10538,11 +10712,13 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
     elif "error" not in response.value and status < 400:
-        answer = Answer(ECHO, status, delivery)
+        answer = Answer(Usual(), status, delivery)
     else:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
+    if probability < 1:
+        answer = replace(answer, probability=probability)
     return answer
 
 
@@ -10578,7 +10754,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
             "a filter ends a stream with a finish reason: "
             '"finish_reason": "content_filter" beside text'
         )
-    form: Form = ECHO
+    form: Form = Usual()
     if not response.value.keys().isdisjoint(RECORDED_KEYS):
         form = parse_recorded(response)
     elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
@@ -10782,6 +10958,7 @@ class Uses:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
+        self.draws = 0
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
@@ -10850,6 +11027,8 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
+        if self.answers[0].probability < 1:
+            return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
         return not has_jitter and not delivery.fault
@@ -10881,11 +11060,18 @@ class Mock:
         if self.is_spent(used):
             differences.append(("times", used, Because(f"fewer than {self.times} uses")))
         differences.append(self.answer(used).lacks(wire, call))
-        return [difference for difference in differences if difference]
+        lacking = [difference for difference in differences if difference]
+        chance = self.answer(used).probability
+        if chance < 1 and not lacking:
+            lacking.append(("probability", chance, Because("a draw that it wins")))
+        return lacking
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict) -> Optional[Found]:
-        """Its answer to a call that matches, which uses it; None if it has none for that call.
-        What exceeds its limit is answered with an error, and is no use."""
+    def claim(
+        self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict, seed: int
+    ) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call, or
+        an error that loses its draw.  What exceeds its limit is answered with an error, and is no
+        use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
         # Two requests at once must not both get the last use.
@@ -10894,6 +11080,10 @@ class Mock:
             answer = self.answer(used)
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if answer.probability < 1:
+                uses.draws += 1
+                if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
+                    return None
             if self.limit:
                 is_admitted, limit = uses.admit(*self.limit)
                 if not is_admitted:
@@ -11033,7 +11223,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         size += walked_size(list(answered.near))
     provider = None
     if answered.wire:
-        provider = answered.wire.provider
+        provider = answered.wire.provider or None
     asked = Asked(request, head.kept, body, provider, call, size)
     asked.mock = answered.mock
     asked.note = answered.note
@@ -11380,7 +11570,7 @@ OPTIONS = (
         None,
         "where to write that certificate, so that clients can trust it",
     ),
-    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
+    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
         "--control-token",
         "TOKEN",
@@ -12917,16 +13107,16 @@ class Session:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
-    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
+    def find(self, call: Call, wire: WireFormat, seed: int = 0) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
-        the same."""
+        the same.  `seed` is that of draws."""
         is_repeatable = True
         for mock in self.candidates(call):
             holds = mock.matches(call)
             if not holds:
                 continue
             is_repeatable = is_repeatable and mock.is_repeatable
-            found = mock.claim(call, wire, self.uses_of(mock), holds)
+            found = mock.claim(call, wire, self.uses_of(mock), holds, seed)
             if found:
                 return found, is_repeatable
         return None, is_repeatable
@@ -13316,6 +13506,7 @@ def known_paths() -> Dict[str, WireFormat]:
     return found
 
 
+NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
 PATH_ROOM = 150  # characters of a wrong path that are compared
 LIKELY_PATHS = 5  # with so many known ones
 
@@ -13375,12 +13566,18 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
             headers=(("Allow", allowed),),
             code="method_not_allowed",
         )
-    near = nearest_path(request.path, request.method)[0]
-    raise Refused(
-        404,
-        f"unknown path {shown(request.path)}; the nearest known one is {near}",
-        code="unknown_path",
-    )
+    near, _, alike = nearest_path(request.path, request.method)
+    hint = "a mock whose match names this path would answer"
+    if alike > NEAR_PATH:
+        hint = f"the nearest known one is {near}"
+    message = f"unknown path {shown(request.path)}; {hint}"
+    raise Refused(404, message, code="unknown_path")
+
+
+@functools.lru_cache(maxsize=None)
+def other_like(shape: WireFormat) -> Other:
+    """What a mock says on a path of no provider, with errors in this shape."""
+    return Other(shape)
 
 
 def allow(path: str) -> str:
@@ -13772,51 +13969,6 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
     )
 
 
-# === echo ====================================================================
-# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
-
-
-MOST_DIMENSIONS = 8192
-
-
-def echoed(call: Call) -> Reply:
-    """What was asked, as an answer: the text, or vectors made from it."""
-    text = call.user or call.tool_result or call.system
-    part: Part = Text(text)
-    if call.operation == "embed":
-        size = dimensions(call)
-        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
-        part = Embedding(tuple(vectors[one] for one in call.inputs))
-    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
-
-
-def dimensions(call: Call) -> int:
-    """How long a vector the request asks for, wherever its API says that, or the model's usual size
-    (wire formats, 5.6)."""
-    places: List[Json] = [call.body, call.body.get("parameters")]
-    requests = call.body.get("requests")
-    if isinstance(requests, list):
-        places += requests[:1]
-    for place in places:
-        if isinstance(place, dict):
-            asked = place.get("dimensions") or pick(place, "outputDimensionality")
-            if asked:
-                field = Field({"dimensions": asked}).get("dimensions")
-                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
-                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
-    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
-        return 3072
-    return 1536
-
-
-def unit_vector(text: str, size: int) -> Tuple[float, ...]:
-    """A vector of length 1 that depends on the text alone."""
-    data = hashlib.shake_256(utf8(text)).digest(size * 2)
-    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
-    norm = sum(value * value for value in raw) ** 0.5
-    return tuple(round(value / norm, 8) for value in raw)
-
-
 # === writing =================================================================
 # An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
 
@@ -13880,7 +14032,8 @@ def written(
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
-    if call.stream and (outcome.frames or outcome.values):
+    has_events = bool(outcome.frames or outcome.values)
+    if has_events and (call.stream or outcome.body is MISSING):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
 
@@ -14402,6 +14555,7 @@ def unfit(call: Call, outcome: Outcome) -> str:
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
 HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
 ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
@@ -14450,14 +14604,12 @@ class Answerer:
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
-        if request.method == "OPTIONS":
+        if is_preflight(request):
             return Answered(options_response(request))
-        if request.path == "/" and request.method in ("GET", "HEAD"):
-            return Answered(health())
         try:
             wire, params = route(request)
         except Refused as refused:
-            return self.refuse(request, refused)
+            return (yield from self.elsewhere(request, session, refused))
         try:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 failure = wire.unauthorized(request)
@@ -14470,6 +14622,35 @@ class Answerer:
             return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
             return self.refuse(request, refused)
+
+    def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
+        """Work that gives the answer to what no provider has, a path or a method of one: that of a
+        mock, else the server's own, or why it has none."""
+        wire = other_like(shape_of(request))
+        call = wire.read(request, {}, wire.body(request))
+        try:
+            brought = self.brought(call)
+            if brought.answer:
+                return self.own_answer(wire, call, brought.answer)
+            found, is_repeatable = yield from self.found(wire, call, session)
+            if found:
+                return self.mocked(wire, call, found, brought, is_repeatable)
+        except Refused as wrong:
+            return self.refuse(request, wrong)
+        if request.method == "OPTIONS":
+            answered = Answered(options_response(request))
+        elif request.path == "/" and request.method in ("GET", "HEAD"):
+            answered = Answered(health())
+        else:
+            near = yield from self.near(wire, call, session)
+            answered = self.refuse(request, with_nearest(refused, near))
+            is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
+            answered = replace(answered, unmatched=True)
+        response = answered.response
+        delivery = self.drawn(brought.laid_over(response.delivery), "fallback/0")
+        headers = laid_over(response.headers, delivery.headers)
+        response = replace(response, headers=headers, delivery=delivery)
+        return replace(answered, response=response, is_repeatable=is_repeatable)
 
     @staticmethod
     def body(wire: WireFormat, request: Request) -> Json:
@@ -14503,18 +14684,11 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
-        brought = brought_along(call)
+        brought = self.brought(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
-        try:
-            with WATCHDOG.hurried():
-                found, is_repeatable = session.find(call, wire)
-        except TooLong:
-            yield ASIDE
-            found, is_repeatable = session.find(call, wire)
+        found, is_repeatable = yield from self.found(wire, call, session)
         if found:
-            if heavy(found.mock.canonical, call.request):
-                yield ASIDE
             return self.mocked(wire, call, found, brought, is_repeatable)
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
@@ -14530,6 +14704,40 @@ class Answerer:
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
+
+    def brought(self, call: Call) -> Brought:
+        """What the request brings along; an answer that loses its draw is as if it were not there.
+        The same header draws the same, so that the same request gets the same."""
+        brought = brought_along(call)
+        answer = brought.answer
+        if answer and not answer.wins(f"{self.settings.seed}/header/0"):
+            return NOTHING
+        return brought
+
+    def found(
+        self, wire: WireFormat, call: Call, session: Session
+    ) -> Work[Tuple[Optional[Found], bool]]:
+        """Work that gives the mock that answers, if there is one, and whether an equal call will
+        find the same."""
+        try:
+            with WATCHDOG.hurried():
+                found, is_repeatable = session.find(call, wire, self.settings.seed)
+        except TooLong:
+            yield ASIDE
+            found, is_repeatable = session.find(call, wire, self.settings.seed)
+        if found and heavy(found.mock.canonical, call.request):
+            yield ASIDE
+        return found, is_repeatable
+
+    @staticmethod
+    def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:
+        """Work that gives the mocks that came nearest to matching."""
+        try:
+            with WATCHDOG.hurried():
+                return session.near(call, wire)
+        except TooLong:
+            yield ASIDE
+            return session.near(call, wire)
 
     def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
         """The answer that the request brings along."""
@@ -14564,12 +14772,7 @@ class Answerer:
     ) -> Work[Answered]:
         """Work that gives a 404 that explains: its message names the closest mock, and beside the
         provider's members lie the near misses."""
-        try:
-            with WATCHDOG.hurried():
-                near = session.near(call, wire)
-        except TooLong:
-            yield ASIDE
-            near = session.near(call, wire)
+        near = yield from self.near(wire, call, session)
         message = session.explain(near)
         failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
         misses = [miss.json() for miss in near]
@@ -14594,11 +14797,8 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
-        # A digest, not random: the same seed and use draw the same on every machine.
-        if fault and fault.probability < 1:
-            digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
-            if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
-                fault = None
+        if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
+            fault = None
         return replace(delivery, pace=pace, fault=fault)
 
 
@@ -14613,12 +14813,25 @@ def health() -> Response:
     return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
+def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one."""
+    for miss in near:
+        if miss.differences and likeness(miss.differences[0]) > ALIKE:
+            message = f"{refused.message}; the closest mock is {miss.sentence}"
+            return Refused(refused.status, message, code=refused.code, headers=refused.headers)
+    return refused
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks what may be done (Fetch, "CORS protocol")."""
+    return request.method == "OPTIONS" and PREFLIGHT in request.headers
+
+
 def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
-    # What makes an OPTIONS a preflight (Fetch, "CORS protocol").
-    if "access-control-request-method" in request.headers:
+    if PREFLIGHT in request.headers:
         wanted = request.headers.get("access-control-request-headers", "*")
         headers += (
             ("Access-Control-Allow-Methods", allowed),

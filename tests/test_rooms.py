@@ -37,7 +37,7 @@ LAYERS = {
     "what was asked": ["gates", "entries", "counters", "journal"],
     "request to response": [
         *("routing", "answered", "inspector", "admission", "control_requests", "operations"),
-        *("control", "schema", "echo", "writing", "memory", "repeats", "brought", "answering"),
+        *("control", "schema", "writing", "memory", "repeats", "brought", "answering"),
     ],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),

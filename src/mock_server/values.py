@@ -330,6 +330,11 @@ class Recorded:
 
 
 @record
+class Usual:
+    """What is answered where no mock does: an echo, or what needs no mock."""
+
+
+@record
 class Broken:
     """A stream that ends with an error after some events of its content; a whole answer is the
     error alone."""

@@ -6,7 +6,7 @@ import itertools
 from types import MappingProxyType
 from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from .errors import Refused
+from .errors import MISSING, Refused
 from .faults import broken
 from .formats.base import WireFormat
 from .formats.extras import with_extra
@@ -88,7 +88,8 @@ def written(
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
-    if call.stream and (outcome.frames or outcome.values):
+    has_events = bool(outcome.frames or outcome.values)
+    if has_events and (call.stream or outcome.body is MISSING):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
 

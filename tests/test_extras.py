@@ -459,7 +459,7 @@ REFUSED: List[Tuple[type, bool, Any, str]] = [
         {"output": {"message": {"content": [{"toolUse": {"x": 1}}]}}},
         "expected one of its parts, and in a stream one that is a tool call",
     ),
-    (m.CohereChat, True, {"message": {"citations": [1]}}, 'give "body" and "events" instead'),
+    (m.CohereChat, True, {"message": {"citations": [1]}}, '"block" in "parts"'),
     (m.OllamaChat, True, {"message": {"tool_calls": [{"x": 1}]}}, 'to which "tool_calls" may add'),
 ]
 

@@ -3,9 +3,9 @@
 `Places` tell for one wire format where its stream says what stands in its whole answer.  The
 nearest place that is named decides for all that is inside.  A spot is `TESTS -> PATH`: which
 events say it, and where in them; several stand between semicolons.  Tests are `PATH` (something
-is there), `PATH=WORD`, `PATH!=WORD` and `first`; without any it is every event.  `{choice}` and
-the like stand for the index in an array, in tests also as `PATH~{choice}` where an absent one is
-0, and say of what there must be one for each index (INDEXES).
+is there), `PATH=WORD`, `first` and `last`; without any it is every event.  `{choice}` and the
+like stand for the index in an array, in tests also as `PATH~{choice}` where an absent one is 0,
+and say of what there must be one for each index (INDEXES).
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from ..errors import MISSING
 from ..jsons import compact, laid_out, merged, parse_json, utf8
 from ..limits import Json
 from ..records import found_once, record
-from ..values import Part, Reasoning, ToolCall
+from ..values import Part, Refusal, Text, ToolCall
+from .runs import with_last
 
-TEST = re.compile(r"([^=~!]+)(!?[=~])?(.*)")
-FIRST = ("first",)  # the test of the event that begins a stream
+TEST = re.compile("([^=~]+)([=~])?(.*)")
+FIRST, LAST = ("first",), ("last",)  # tests of where an event stands in its stream
 # What is said of a place that no event says, where its Places have no better advice.
 ADVICE = 'give "body" and "events" instead'
 Steps = Tuple[Union[str, int], ...]  # members of objects, and indexes of arrays
@@ -85,7 +86,7 @@ def block_numbers(content: Content) -> Collection[int]:
     """The numbers of Cohere's content blocks: no tool calls, and no text beside those."""
     spoken = [part for part in content.parts if not isinstance(part, ToolCall)]
     if len(spoken) < len(content.parts):
-        spoken = [part for part in spoken if isinstance(part, Reasoning)]
+        spoken = [part for part in spoken if not isinstance(part, (Text, Refusal))]
     return range(len(spoken))
 
 
@@ -136,20 +137,22 @@ class Spot:
         # Of the arrays whose indexes stand in these events.
         self.names = [word[1:-1] for _, _, word in self.tests if word.startswith("{")]
 
-    def indexes_in(self, event: Json, number: int) -> Optional[Tuple[str, ...]]:
-        """The indexes that stand in an event, the one with this number in its stream; None if it
-        is none of those that say this."""
+    def indexes_in(
+        self, event: Json, ends: Collection[Tuple[str, ...]]
+    ) -> Optional[Tuple[str, ...]]:
+        """The indexes that stand in an event, which is at these ends of its stream; None if it is
+        none of those that say this."""
         indexes = []
         for place, sign, word in self.tests:
             found = looked_up_in(event, place)
-            if place == FIRST:
-                if number:
+            if place in (FIRST, LAST):
+                if place not in ends:
                     return None
             elif word.startswith("{"):
                 if found is MISSING and sign == "~":
                     found = 0
                 indexes.append(str(found))
-            elif not is_as_asked(found, sign, word):
+            elif not is_as_asked(found, word):
                 return None
         return tuple(indexes)
 
@@ -159,11 +162,11 @@ class Spot:
         return tuple(int(step) if step.isdigit() else step for step in steps)
 
 
-def is_as_asked(found: Json, sign: str, word: str) -> bool:
-    """Whether what stands in an event passes a test."""
-    if not sign:
-        return found not in (MISSING, None, "") and found is not False
-    return found is not MISSING and (str(found) == word) == (sign == "=")
+def is_as_asked(found: Json, word: str) -> bool:
+    """Whether what stands in an event is the word of a test; without one, whether it is there."""
+    if word:
+        return str(found) == word
+    return found not in (MISSING, None, "") and found is not False
 
 
 class Place:
@@ -318,14 +321,15 @@ class Spread:
                 return Unsaid(place, advice)
         return None
 
-    def laid_over(self, name: str, value: Json, number: int) -> Json:
-        """The value of an event with what is its own to say; the same bytes if that is nothing."""
+    def laid_over(self, name: str, value: Json, ends: Collection[Tuple[str, ...]]) -> Json:
+        """The value of an event, which is at these ends of its stream, with what is its own to
+        say; the same bytes if that is nothing."""
         plain = value
         if isinstance(value, bytes):
             plain = parse_json(value)
         event = event_before = opened(name, plain)
         for spot, portions in self.portions.items():
-            indexes = spot.indexes_in(event_before, number)
+            indexes = spot.indexes_in(event_before, ends)
             if indexes in portions:
                 event = merged(event, portions[indexes])
         if event is event_before:
@@ -370,11 +374,15 @@ def with_extra(
 ) -> Iterator[Tuple[str, Json]]:
     """The events of a stream, with an answer's extras in those that say them."""
     spread = Spread(places, extra)
-    for number, (name, value) in enumerate(events):
+    ends = [FIRST]
+    for (name, value), is_last in with_last(events):
+        if is_last:
+            ends.append(LAST)
         # What is no JSON says nothing: [DONE], a ping.
         if not isinstance(value, str):
-            value = spread.laid_over(name, value, number)
+            value = spread.laid_over(name, value, ends)
         yield name, value
+        ends = []
 
 
 def opened(name: str, value: Json) -> Json:

@@ -66,8 +66,7 @@ COMPLETION_PLACES = Places(
 ITEM_ADDED = "type=response.output_item.added output_index={part} -> item"
 ITEM_DONE = "type=response.output_item.done output_index={part} -> item"
 PART_DONE = "type=response.{}.done output_index={{part}} {}={{at}} -> part"
-# The events that have the response as it is in the end.
-ENDED = "response.status!=in_progress response.status!=queued -> response"
+ENDED = "last -> response"
 OUTPUT = ENDED + ".output.{part}"
 # What the response says of itself only in the end.
 ENDED_MEMBERS = (
@@ -162,6 +161,7 @@ ANTHROPIC_INSTEAD = {
     "content.{part}.signature": BY_BLOCK,
     "content.{part}.input": BY_CALLS,
     "content.{part}.citations": BY_BLOCK,
+    "content.{part}.content": BY_BLOCK,
 }
 ANTHROPIC_PLACES = Places(ANTHROPIC_SAID, ANTHROPIC_INSTEAD)
 
@@ -214,7 +214,7 @@ COHERE_PLACES = Places(
         "message.content.{block}.thinking": BY_THOUGHT,
         "message.tool_plan": 'say it with "text" beside "tool_calls"',
         "message.tool_calls.{call}.function.arguments": BY_CALLS,
-        "message.citations": 'give "body" and "events" instead',
+        "message.citations": BY_BLOCK,
     },
 )
 

@@ -230,7 +230,7 @@ def asked(way: Way, custom: Tuple[str, ...]) -> Call:
     """A request that comes this way and declares custom tools, where it can."""
     wire = way.wire
     request = Request("POST", "/")
-    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream, body=None)
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream, body={})
     if custom and wire.has_custom_tools:
         return replace(call, custom_tools=custom)
     return call

@@ -140,6 +140,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         system=call.system[:JOURNAL_BODY],
         tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
+        custom_tools=(),
     )
 
 

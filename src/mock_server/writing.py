@@ -13,6 +13,7 @@ from .formats.extras import with_extra
 from .framings import SSE, Framing
 from .jsons import estimate, merged, parse_json
 from .limits import MOST_INPUTS, Headers, Json
+from .mocks.answer import told_text
 from .plans import relined
 from .values import (
     Broken,
@@ -103,7 +104,7 @@ def check_repeats(call: Call, reply: Reply) -> None:
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
         elif call.choices > 1:
             most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(getattr(part, "text", ""))
+            size += call.choices * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")
@@ -199,8 +200,10 @@ def interruption(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked
     for."""
-    failure = wire.completed(call, outcome.failure)
-    return wire.interruption(call, failure, min(outcome.after, events))
+    failure, sent = wire.completed(call, outcome.failure), min(outcome.after, events)
+    if isinstance(outcome.content, Reply):
+        return wire.broken_off(call, outcome.content, failure, sent)
+    return wire.interruption(call, failure, sent)
 
 
 def whole_response(

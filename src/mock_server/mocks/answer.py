@@ -10,6 +10,7 @@ from ..formats.all import OTHER
 from ..formats.base import WireFormat
 from ..formats.echo import echoed
 from ..formats.extras import Content, Places, Spread
+from ..formats.shapes import tool_input
 from ..jsons import compact, estimate, share
 from ..limits import Difference, Json
 from ..records import found_once, record, replace
@@ -101,7 +102,7 @@ class Neutral:
         # What is estimated is never less than its share that is given, nor a share more than it.
         written = given.get("cache_write_tokens", 0)
         asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
-        return Usage(asked, output, min(reasoning, output), cached, written)
+        return Usage(asked, output, min(reasoning, output), cached, written, not given)
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
@@ -118,9 +119,10 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        if self.extra:
-            return self.lacks_for_extra(wire, call)
-        return None
+        lacking = wire.lacks(call, self.parts)
+        if lacking is None and self.extra:
+            lacking = self.lacks_for_extra(wire, call)
+        return lacking
 
     @found_once
     def spreads(self) -> Dict[Places, Spread]:
@@ -172,7 +174,7 @@ def has_template(part: Part) -> bool:
 def told_text(part: Part) -> str:
     """What a part costs tokens for; vectors cost none."""
     if isinstance(part, ToolCall):
-        return (part.input or compact(part.arguments)) + part.name
+        return tool_input(part) + part.name
     if isinstance(part, Block):
         return compact(part.value)
     return getattr(part, "text", "")

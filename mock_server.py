@@ -3436,8 +3436,8 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
-    speaks = WireFormat.speaks | {Block}
     places = ANTHROPIC_PLACES
+    speaks = WireFormat.speaks | {Block}
     prefix = "msg_01"
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -4187,8 +4187,8 @@ class OpenAIChat(ChatCompletion):
 
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
-    has_custom_tools = True
     places = CHAT_PLACES
+    has_custom_tools = True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
@@ -5420,8 +5420,8 @@ class ResponseObject(ResponsesRequest):
     speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
-    has_custom_tools = True
     places = RESPONSES_PLACES
+    has_custom_tools = True
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -5985,6 +5985,7 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    places = CONVERSE_PLACES
     speaks = WireFormat.speaks | {Block}
     cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
 
@@ -5994,8 +5995,6 @@ class BedrockConverse(ConverseRequest):
         if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
             return False
         return fits(value, CONVERSE_BLOCKS[kind])
-
-    places = CONVERSE_PLACES
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
@@ -6186,8 +6185,8 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
-    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
     places = NOVA_PLACES
+    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -7386,13 +7385,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    places = GEMINI_PLACES
     speaks = WireFormat.speaks | {Block}
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""
         return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
-
-    places = GEMINI_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
@@ -8089,6 +8087,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     routes: Tuple[str, ...] = OpenAIChat.routes
     has_logprobs = False
+    places = MISTRAL_PLACES
     has_custom_tools = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
 
@@ -8099,8 +8098,6 @@ class MistralChat(Mistral, OpenAIChat):
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Nothing: it has no `functions`."""
         return None
-
-    places = MISTRAL_PLACES
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -10794,7 +10791,7 @@ class Neutral:
                 return "tools", list(call.tools), Because(expected)
         lacking = wire.lacks(call, self.parts)
         if lacking is None and self.extra:
-            return self.lacks_for_extra(wire, call)
+            lacking = self.lacks_for_extra(wire, call)
         return lacking
 
     @found_once
@@ -11529,12 +11526,15 @@ def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optiona
     return None
 
 
+MOST_CHOICES = 2048  # more than these no API gives
+
+
 @functools.lru_cache(maxsize=256)
 def asked(way: Way, custom: Tuple[str, ...]) -> Call:
-    """A request that comes this way and declares custom tools, where it can."""
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
     wire = way.wire
-    request = Request("POST", "/")
-    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream, body={})
+    call = Call(Request("POST", "/"), wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
     if custom and wire.has_custom_tools:
         return replace(call, custom_tools=custom)
     return call
@@ -12028,6 +12028,14 @@ def parse_neutral(response: Node) -> Neutral:
     )
 
 
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
+
+
 def calls_tool(part: Part) -> bool:
     """Whether a part calls a tool of the client, in whatever form."""
     if not isinstance(part, Block):
@@ -12036,14 +12044,6 @@ def calls_tool(part: Part) -> bool:
     if "toolUse" in part.value:
         return within(part.value["toolUse"], "type") is None
     return part.value.get("type") == "tool_use" or "functionCall" in part.value
-
-
-def parse_extra(node: Node) -> Mapping[str, Json]:
-    """What is laid over the answer."""
-    extra: Mapping[str, Json] = node.a("an object", {})
-    if not extra and not node.is_absent:
-        node.fail("says nothing; it is what to lay over the provider's own answer")
-    return extra
 
 
 def parse_stop(node: Node, usual: str) -> str:

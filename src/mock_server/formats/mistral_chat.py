@@ -53,6 +53,7 @@ class MistralChat(Mistral, OpenAIChat):
 
     routes: Tuple[str, ...] = OpenAIChat.routes
     has_logprobs = False
+    places = MISTRAL_PLACES
     has_custom_tools = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
 
@@ -63,8 +64,6 @@ class MistralChat(Mistral, OpenAIChat):
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Nothing: it has no `functions`."""
         return None
-
-    places = MISTRAL_PLACES
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""

@@ -232,8 +232,8 @@ class OpenAIChat(ChatCompletion):
 
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
-    has_custom_tools = True
     places = CHAT_PLACES
+    has_custom_tools = True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""

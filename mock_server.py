@@ -1020,6 +1020,11 @@ class Usage:
     is_guess: bool = False
 
     @property
+    def uncached(self) -> int:
+        """Input that no cache had, nor was given to one."""
+        return self.input - self.cached - self.cache_write
+
+    @property
     def total(self) -> int:
         """Input and output."""
         return self.input + self.output
@@ -1759,56 +1764,91 @@ def anthropic_content(content: Field) -> MessageContent:
     return MessageContent("\n".join(texts), tuple(results), only_results and bool(results))
 
 
+# What a stream brings of a block after its start, by the block's type: each member, and what it is
+# until then (section 9).  All other blocks are whole at their start.
+LATER_MEMBERS: Mapping[str, Mapping[str, Json]] = {
+    "text": {"citations": [], "text": ""},  # a citation comes before the text that it proves
+    "thinking": {"thinking": "", "signature": ""},
+    "tool_use": {"input": {}},
+    "server_tool_use": {"input": {}},
+    "mcp_tool_use": {"input": {}},
+    "compaction": {"content": None, "encrypted_content": None},  # typed in anthropic-py 2.14
+}
+DIRECT = {"type": "direct"}  # who calls a tool: the model itself (since 2026)
+
+
 def thought_signature(call: Call, index: int) -> str:
     """What proves a thought to be the model's own."""
     # Clients send it back as it is; nobody but Anthropic can read one.
     return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
 
 
-def anthropic_block_start(call: Call, part: Part, index: int) -> Dict[str, Json]:
-    """The block at `index` as a stream starts it: without what its deltas bring."""
+def anthropic_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
+    """The block at `index` of a whole message."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, ToolCall):
         return {
             "type": "tool_use",
             "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58),
             "name": part.name,
-            "input": {},
-            "caller": {"type": "direct"},  # since 2026
+            "input": dict(part.arguments),
+            "caller": DIRECT,
         }
     if isinstance(part, Reasoning):
-        # The signature comes as the last delta.
-        return {"type": "thinking", "thinking": "", "signature": ""}
-    return {"type": "text", "text": ""}
+        signature = thought_signature(call, index)
+        return {"type": "thinking", "thinking": part.text, "signature": signature}
+    return {"type": "text", "text": getattr(part, "text", "")}
 
 
-def anthropic_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
-    """The block at `index` of a whole message."""
-    block = anthropic_block_start(call, part, index)
-    if isinstance(part, ToolCall):
-        block["input"] = dict(part.arguments)
-    elif isinstance(part, Reasoning):
-        block["thinking"] = part.text
-        block["signature"] = thought_signature(call, index)
-    else:
-        block["text"] = getattr(part, "text", "")
-    return block
+def later_members(block: Mapping[str, Json]) -> Mapping[str, Json]:
+    """What a stream brings of a block in deltas, in order: members, and what they begin as."""
+    # A tool that the model's own code calls has its input at once (quoted from clients' fixtures).
+    if within(block, "caller", "type") not in (None, DIRECT["type"]):
+        return {}
+    later = LATER_MEMBERS.get(block["type"], {})
+    return {name: empty for name, empty in later.items() if is_like(block.get(name), empty)}
 
 
-def anthropic_deltas(call: Call, run: Run) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+def is_like(value: Json, empty: Json) -> bool:
+    """Whether a member can begin as this: one that a mock gives as something else is not cut."""
+    return isinstance(value, str if empty is None else type(empty))
+
+
+def anthropic_block_start(block: Mapping[str, Json]) -> Dict[str, Json]:
+    """A block as a stream starts it: without what its deltas bring."""
+    return {**block, **later_members(block)}
+
+
+def anthropic_deltas(
+    run: Run, block: Mapping[str, Json]
+) -> Iterator[Tuple[Dict[str, Json], Texts]]:
     """What a stream says of a block between its start and its stop, and the texts that go into the
     hole of each, an event a text."""
-    if isinstance(run.part, ToolCall):
-        texts: Texts = ONCE
-        # The first one is empty, and the only one where there are no arguments (recorded).
-        if run.part.arguments:
-            texts = ["", *run.texts]
-        yield {"type": "input_json_delta", "partial_json": hole(0)}, texts
-    elif isinstance(run.part, Reasoning):
-        yield {"type": "thinking_delta", "thinking": hole(0)}, run.texts
-        signature = thought_signature(call, run.index)
-        yield {"type": "signature_delta", "signature": signature}, ONCE
-    else:
-        yield {"type": "text_delta", "text": hole(0)}, run.texts
+    names = later_members(block)
+    # Both members in one: a second delta would empty the first.
+    if names and block["type"] == "compaction":
+        yield {"type": "compaction_delta", **{name: block[name] for name in names}}, ONCE
+        return
+    for name in names:
+        value = block[name]
+        if name == "citations":
+            for citation in value:
+                yield {"type": "citations_delta", "citation": citation}, ONCE
+        elif name == "input":
+            yield {"type": "input_json_delta", "partial_json": hole(0)}, input_pieces(run, value)
+        elif name == "signature":
+            yield {"type": "signature_delta", "signature": value}, ONCE
+        else:
+            yield {"type": f"{name}_delta", name: hole(0)}, pieces(value, run.size)
+
+
+def input_pieces(run: Run, value: Json) -> Texts:
+    """A tool's input as JSON text, in pieces."""
+    # The first one is empty, and the only one where there are no arguments (recorded).
+    if not value:
+        return ONCE
+    return ["", *pieces(run.text or loose(value), run.size, ARGUMENT_PIECES)]
 
 
 # === framings ================================================================
@@ -2197,6 +2237,9 @@ class WireFormat:
     area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
+    has_custom_tools = False  # whether a request may declare tools that take plain text
+    # Shares of a mock's `usage` that answers tell apart: `cached_tokens` and the like.
+    counts: FrozenSet[str] = frozenset()
     # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
@@ -2294,7 +2337,11 @@ class WireFormat:
 
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Why this API, which speaks such parts, can't say these to this call, if it can't."""
-        return None
+        return lacks_block(self, call, parts)
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Whether an answer, streamed or not, may have a provider's own block of this form."""
+        return True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
@@ -2408,6 +2455,19 @@ class WireFormat:
             if key:
                 return key
         return ""
+
+
+def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+    """What is said of an API whose answers have no block such as one of these, or have it in whole
+    ones alone."""
+    for part in parts:
+        if not isinstance(part, Block) or wire.holds(part.value, call.stream):
+            continue
+        block = shown(part.value)
+        if call.stream and wire.holds(part.value, False):
+            return "stream", True, Because(f"false, because no stream has {block}")
+        return "api", call.api, Because(f"one whose answers have blocks such as {block}")
+    return None
 
 
 def caller(request: Request) -> str:
@@ -2715,10 +2775,10 @@ def anthropic_stop_reason(reply: Reply) -> str:
 
 
 def anthropic_input_counts(usage: Usage) -> Dict[str, Json]:
-    """Tokens of the prompt; those read from the cache are not among the others."""
+    """Tokens of the prompt; those that the cache had or was given are not among the others."""
     return {
-        "input_tokens": usage.input - usage.cached,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": usage.uncached,
+        "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cached,
     }
 
@@ -2741,7 +2801,13 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
+    speaks = WireFormat.speaks | {Block}
+    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
     prefix = "msg_01"
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that name their type."""
+        return isinstance(block.get("type"), str)
 
     def message(
         self, call: Call, reply: Reply, content: List[Json], stop: Optional[str], usage: Usage
@@ -2759,7 +2825,11 @@ class AnthropicMessages(AnthropicRequest):
             "stop_details": None,
             "usage": {
                 **anthropic_input_counts(usage),
-                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+                # Five minutes is how long one keeps where the request does not say it.
+                "cache_creation": {
+                    "ephemeral_5m_input_tokens": usage.cache_write,
+                    "ephemeral_1h_input_tokens": 0,
+                },
                 **anthropic_output_counts(usage),
                 "service_tier": "standard",
                 "inference_geo": "not_available",
@@ -2774,13 +2844,14 @@ class AnthropicMessages(AnthropicRequest):
     def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
         # A small count comes first, the totals at the end; clients do not add them up.
-        begun = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
-        message = self.message(call, reply, [], None, begun)
+        spent = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
+        message = self.message(call, reply, [], None, spent)
         yield typed("message_start", message=message)
         for run in walk(reply, loose):
-            block = anthropic_block_start(call, run.part, run.index)
-            yield typed("content_block_start", index=run.index, content_block=block)
-            for delta, texts in anthropic_deltas(call, run):
+            block = anthropic_block(call, run.part, run.index)
+            begun = anthropic_block_start(block)
+            yield typed("content_block_start", index=run.index, content_block=begun)
+            for delta, texts in anthropic_deltas(run, block):
                 name, value = typed("content_block_delta", index=run.index, delta=delta)
                 yield from filled_in(name, value, texts)
             yield typed("content_block_stop", index=run.index)
@@ -3147,7 +3218,9 @@ class OpenAIGeneration(OpenAI):
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request, with its custom tools."""
         call = super().read(request, params, body)
-        custom = self.custom_tools(body)
+        custom: List[str] = []
+        if self.has_custom_tools:
+            custom = self.custom_tools(body)
         if not custom:
             return call
         return replace(call, custom_tools=tuple(custom))
@@ -3367,7 +3440,7 @@ def opening_delta(reply: Reply, heads: List[Dict[str, Json]]) -> Dict[str, Json]
 
 def asks_for_functions(call: Call) -> bool:
     """Whether a request offers the older `functions`, of which an answer calls at most one."""
-    return bool(call.body.get("functions")) and not call.body.get("tools")
+    return bool(within(call.body, "functions")) and not within(call.body, "tools")
 
 
 # Where a call of a tool has what it is called with, by the type of the call.
@@ -3388,6 +3461,8 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
+    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
+    has_functions = True  # whether a request may offer those
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
@@ -3411,8 +3486,8 @@ class ChatCompletion(ChatRequest):
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """That there are several calls, where the request knows only of one."""
         calls = [part for part in parts if isinstance(part, ToolCall)]
-        if len(calls) < 2 or not asks_for_functions(call):
-            return None
+        if len(calls) < 2 or not (self.has_functions and asks_for_functions(call)):
+            return super().lacks(call, parts)
         expected = Because('in "tools", because of "functions" only one is called')
         return "tools", list(call.tools), expected
 
@@ -3481,6 +3556,7 @@ class OpenAIChat(ChatCompletion):
 
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
+    has_custom_tools = True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
@@ -3644,6 +3720,7 @@ class OpenAICompletions(CompletionRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
     speaks = frozenset((Text, Reasoning, Refusal))
+    counts = frozenset(("cache_write_tokens",))
 
     def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What every object begins with."""
@@ -4711,6 +4788,8 @@ class ResponseObject(ResponsesRequest):
     speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    has_custom_tools = True
+    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -5042,6 +5121,25 @@ CONVERSE_EVENT_OF = {
     "contentBlockIndex": "contentBlockStop",
 }
 
+# The content blocks that a whole answer may have, and those of them that a stream may: its deltas
+# know no others (the shapes ContentBlock and ContentBlockDelta of botocore 1.44.8).
+CONVERSE_BLOCKS = {
+    "text": "a string",
+    **dict.fromkeys(
+        ("audio", "cachePoint", "citationsContent", "document", "guardContent", "image")
+        + ("reasoningContent", "searchResult", "toolAddition", "toolRemoval", "toolResult")
+        + ("toolUse", "video"),
+        "an object",
+    ),
+}
+STREAMED_BLOCKS = ("text", "toolUse", "toolResult", "image", "reasoningContent", "citationsContent")
+# Those that have a start, and which of their members come after it (10.1; ContentBlockStart).
+BEGUN_BLOCKS: Mapping[str, Tuple[str, ...]] = {
+    "toolUse": ("input",),
+    "toolResult": ("content",),
+    "image": ("source", "error"),
+}
+
 Event = Tuple[str, Dict[str, Json]]
 # Those that are alike but for the text in the hole of their value, an event a text.
 Events = Tuple[str, Dict[str, Json], Texts]
@@ -5145,8 +5243,10 @@ def converse_tool_id(call: Call, part: ToolCall, index: int) -> str:
     return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
 
 
-def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
+def converse_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
     """One content block of a whole answer."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, ToolCall):
         use = {
             "toolUseId": converse_tool_id(call, part, index),
@@ -5160,38 +5260,77 @@ def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
     return {"text": getattr(part, "text", "")}
 
 
-def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
-    """A piece of one content block."""
-    if isinstance(part, ToolCall):
-        return {"toolUse": {"input": piece}}
-    if isinstance(part, Reasoning):
-        return {"reasoningContent": {"text": piece}}
-    return {"text": piece}
+def items_in(value: Json, name: str) -> List[Json]:
+    """An array in a block of a mock; nothing else is looked into."""
+    items = within(value, name)
+    if isinstance(items, list):
+        return items
+    return []
+
+
+def text_in(value: Json) -> str:
+    """The text in a block of a mock; anything else is none."""
+    text = within(value, "text")
+    if isinstance(text, str):
+        return text
+    return ""
+
+
+def converse_deltas(run: Run, kind: str, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of one content block, and the texts that go into the hole of each."""
+    if kind == "text":
+        yield {"text": hole(0)}, pieces(value, run.size) or ONCE
+    elif kind == "toolUse":
+        text = run.text or compact(value.get("input"))
+        yield {"toolUse": {"input": hole(0)}}, pieces(text, run.size, ARGUMENT_PIECES)
+    elif kind == "toolResult":
+        for item in items_in(value, "content"):
+            yield {"toolResult": [item]}, ONCE
+    elif kind == "image":
+        yield {"image": {name: value[name] for name in BEGUN_BLOCKS[kind] if name in value}}, ONCE
+    elif kind == "citationsContent":
+        text = "".join(map(text_in, items_in(value, "content")))
+        yield {"text": hole(0)}, pieces(text, run.size) or ONCE
+        for citation in items_in(value, "citations"):
+            yield {"citation": citation}, ONCE
+    else:
+        yield from converse_thought_deltas(run, value)
+
+
+def converse_thought_deltas(run: Run, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of a thought: its text, then what signs it; or what nobody can read."""
+    thought = value.get("reasoningText")
+    if thought is None:
+        yield {"reasoningContent": value}, ONCE
+        return
+    yield {"reasoningContent": {"text": hole(0)}}, pieces(text_in(thought), run.size) or ONCE
+    signature = within(thought, "signature")
+    if signature is not None:
+        yield {"reasoningContent": {"signature": signature}}, ONCE
 
 
 def converse_block_events(call: Call, run: Run) -> Iterator[Events]:
-    """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
-    part, place = run.part, {"contentBlockIndex": run.index}
-    if isinstance(part, ToolCall):
-        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, run.index)}
-        yield "contentBlockStart", {**place, "start": {"toolUse": use}}, ONCE
-    yield "contentBlockDelta", {**place, "delta": converse_delta(part, hole(0))}, run.pieces
-    if isinstance(part, Reasoning):
-        signed = {"reasoningContent": {"signature": thought_signature(call, run.index)}}
-        yield "contentBlockDelta", {**place, "delta": signed}, ONCE
+    """The events of one content block."""
+    ((kind, value),) = converse_block(call, run.part, run.index).items()
+    place = {"contentBlockIndex": run.index}
+    if kind in BEGUN_BLOCKS:
+        begun = {name: value[name] for name in sorted(value) if name not in BEGUN_BLOCKS[kind]}
+        yield "contentBlockStart", {**place, "start": {kind: begun}}, ONCE
+    for delta, texts in converse_deltas(run, kind, value):
+        yield "contentBlockDelta", {**place, "delta": delta}, texts
     yield "contentBlockStop", place, ONCE
 
 
-def converse_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts; those read from the cache are not among the input."""
+def converse_usage(usage: Usage, cache_counts: Tuple[str, str]) -> Dict[str, Json]:
+    """Token counts; those that the cache had or was given are not among the input."""
     counts = {
-        "inputTokens": usage.input - usage.cached,
+        "inputTokens": usage.uncached,
         "outputTokens": usage.output,
         "totalTokens": usage.total,
     }
     # Older models have no counts of a cache.
-    if usage.cached:
-        counts.update(cacheReadInputTokens=usage.cached, cacheWriteInputTokens=0)
+    if usage.cached or usage.cache_write:
+        counts.update(zip(cache_counts, (usage.cached, usage.cache_write)))
     return counts
 
 
@@ -5214,6 +5353,16 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    speaks = WireFormat.speaks | {Block}
+    counts = frozenset(("cached_tokens", "cache_write_tokens"))
+    cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that botocore's shapes have there."""
+        ((kind, value),) = tuple(block.items())[:1]
+        if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
+            return False
+        return fits(value, CONVERSE_BLOCKS[kind])
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
@@ -5226,7 +5375,7 @@ class BedrockConverse(ConverseRequest):
             "metrics": {"latencyMs": 408},
             "output": {"message": {"content": content, "role": "assistant"}},
             "stopReason": said_stop(CONVERSE_STOPS, stop_of(reply)),
-            "usage": converse_usage(reply.usage),
+            "usage": converse_usage(reply.usage, self.cache_counts),
         }
 
     def values(self, call: Call, reply: Reply) -> Iterator[Events]:
@@ -5235,7 +5384,7 @@ class BedrockConverse(ConverseRequest):
         for run in walk(reply):
             yield from converse_block_events(call, run)
         yield "messageStop", {"stopReason": said_stop(CONVERSE_STOPS, stop_of(reply))}, ONCE
-        usage = converse_usage(reply.usage)
+        usage = converse_usage(reply.usage, self.cache_counts)
         # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}, ONCE
 
@@ -5320,6 +5469,13 @@ def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
     return "chunk", {"bytes": base64.b64encode(data).decode(), "p": padding}
 
 
+def invoked_cache(usage: Usage) -> Dict[str, int]:
+    """Tokens that came from a cache and went to one, if any did."""
+    if usage.cached or usage.cache_write:
+        return {"Read": usage.cached, "Write": usage.cache_write}
+    return {}
+
+
 class BedrockInvoke(Bedrock):
     """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
 
@@ -5344,11 +5500,12 @@ class BedrockInvoke(Bedrock):
 
     def usage_headers(self, reply: Reply) -> Headers:
         """Token counts and latency."""
-        return (
-            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
-            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
-            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
-        )
+        usage = reply.usage
+        counts = {"Input": usage.uncached, "Output": usage.output}
+        for way, count in invoked_cache(usage).items():
+            counts[f"Cache-{way}-Input"] = count
+        headers = [(f"X-Amzn-Bedrock-{name}-Token-Count", str(counts[name])) for name in counts]
+        return (*headers, ("X-Amzn-Bedrock-Invocation-Latency", "408"))
 
     def chunks(self, values: Iterable[Json], call: Call) -> Iterator[Tuple[str, Json]]:
         """The maker's events as chunks with their padding."""
@@ -5377,11 +5534,13 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     def measured(self, call: Call, reply: Reply) -> Iterator[Json]:
         """Anthropic's events, the last with the metrics of the whole."""
         metrics = {
-            "inputTokenCount": reply.usage.input - reply.usage.cached,
+            "inputTokenCount": reply.usage.uncached,
             "outputTokenCount": reply.usage.output,
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
+        for way, count in invoked_cache(reply.usage).items():
+            metrics[f"cache{way}InputTokenCount"] = count
         for name, value in self.values(call, reply):
             if name == "message_stop":
                 value = {**value, "amazon-bedrock-invocationMetrics": metrics}
@@ -5393,6 +5552,7 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
+    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -5617,8 +5777,10 @@ def cohere_tool_call(call: Call, part: ToolCall, number: int, arguments: str) ->
     }
 
 
-def cohere_block(part: Part, text: str) -> Dict[str, Json]:
+def cohere_block(part: Part, text: str) -> Mapping[str, Json]:
     """One block of content."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, Reasoning):
         return {"type": "thinking", "thinking": text}
     return {"type": "text", "text": text}
@@ -5628,6 +5790,13 @@ def cohere_usage(usage: Usage) -> Dict[str, Json]:
     """What is billed and what there was."""
     counts = {"input_tokens": usage.input, "output_tokens": usage.output}
     return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
+
+
+def citation_in(part: Part) -> Optional[Mapping[str, Json]]:
+    """The citation that a part is, which is no content but stands beside it; else None."""
+    if isinstance(part, Block) and "sources" in part.value:
+        return part.value
+    return None
 
 
 def is_plan(reply: Reply, part: Part) -> bool:
@@ -5643,8 +5812,12 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     plan: List[str] = []
     content: List[Json] = []
     calls: List[Json] = []
+    citations: List[Json] = []
     for part in reply.parts:
-        if isinstance(part, ToolCall):
+        citation = citation_in(part)
+        if citation:
+            citations.append(citation)
+        elif isinstance(part, ToolCall):
             arguments = compact(part.arguments)
             calls.append(cohere_tool_call(call, part, len(calls), arguments))
         elif is_plan(reply, part):
@@ -5659,6 +5832,8 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
         message["tool_plan"] = "".join(plan)
     if calls:
         message["tool_calls"] = calls
+    if citations:
+        message["citations"] = citations
     return message
 
 
@@ -5690,26 +5865,42 @@ def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Ite
 
 
 def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
-    """A block of content: first empty, then its text."""
+    """A block of content, but for its end: first empty, then its text."""
     # The name of a block's type is that of its text, too.
-    block = cohere_block(run.part, "")
-    yield cohere_event("content-start", number, {"content": block})
-    delta = cohere_event("content-delta", number, {"content": {block["type"]: hole(0)}})
-    yield from filled_in(*delta, run.texts)
-    yield "content-end", {"type": "content-end", "index": number}
+    block = cohere_block(run.part, run.text)
+    name = block["type"]
+    yield cohere_event("content-start", number, {"content": {**block, name: ""}})
+    delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
+    yield from filled_in(*delta, pieces(block[name], run.size))
+
+
+def cohere_citation_events(number: int, citation: Mapping[str, Json]) -> Iterator[CohereEvent]:
+    """A citation, whole at its start."""
+    yield cohere_event("citation-start", number, {"citations": citation})
+    yield "citation-end", {"type": "citation-end", "index": number}
 
 
 def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
     """What lies between the start and the end of a message."""
-    # Content blocks and tool calls are counted apart, each from 0.
-    blocks, tools = itertools.count(), itertools.count()
+    # Content blocks, tool calls and citations are counted apart, each from 0.
+    blocks, tools, citations = itertools.count(), itertools.count(), itertools.count()
+    ends: List[CohereEvent] = []  # that of a block, before which its citations come (quoted)
     for run in walk(reply):
+        citation = citation_in(run.part)
+        if citation:
+            yield from cohere_citation_events(next(citations), citation)
+            continue
+        yield from ends
+        ends = []
         if isinstance(run.part, ToolCall):
             yield from cohere_tool_events(call, run.part, next(tools), run)
         elif is_plan(reply, run.part):
             yield from cohere_plan_events(run)
         else:
-            yield from cohere_block_events(next(blocks), run)
+            number = next(blocks)
+            yield from cohere_block_events(number, run)
+            ends.append(("content-end", {"type": "content-end", "index": number}))
+    yield from ends
 
 
 class CohereChat(Cohere):
@@ -5731,6 +5922,15 @@ class CohereChat(Cohere):
     turns = ChatRequest.turns
     tools = ChatRequest.tools
     streams = ChatRequest.streams
+    speaks = WireFormat.speaks | {Block}
+    counts = frozenset(("cached_tokens",))
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Items of content, and citations."""
+        if "sources" in block:
+            return True
+        name = block.get("type")
+        return name in ("text", "thinking") and isinstance(block.get(name), str)
 
     def schema(self, body: Field) -> Json:
         """`response_format.json_schema`, or `schema` as it was called first."""
@@ -6294,8 +6494,24 @@ HARM_CATEGORIES = (
 HARM_FOUND = "HARM_CATEGORY_DANGEROUS_CONTENT"
 # Ratings come with 1.5-era models only.
 RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
-# Models since Gemini 3 give a function call an id, and sign the first (2.4).
+# Models since Gemini 3 give a function call an id, and sign the first or, where there is none, the
+# last text (2.4 and section 7).
 SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+# What a part holds, one of them at least (typed in google-genai 2.34).
+GOOGLE_PART_DATA = frozenset(
+    ("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode")
+    + ("codeExecutionResult", "toolCall", "toolResponse", "thoughtSignature")
+)
+# A mock that has a part with one of these says itself what is signed.
+SIGNED_DATA = frozenset(("functionCall", "thoughtSignature"))
+
+
+def google_signature(call: Call) -> str:
+    """What proves an answer to be the model's own."""
+    # Clients send it back as it is; nobody but Google can read one.
+    return base64.b64encode(call.token("signature", 48).encode()).decode()
 
 
 def google_text_part(part: Part, text: str) -> Dict[str, Json]:
@@ -6305,39 +6521,68 @@ def google_text_part(part: Part, text: str) -> Dict[str, Json]:
     return {"text": text}
 
 
-def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
+def is_of_thoughts(part: Part) -> bool:
+    """Whether a part is of the thoughts."""
+    if isinstance(part, Block):
+        return bool(part.value.get("thought"))
+    return isinstance(part, Reasoning)
+
+
+def signed_index(call: Call, reply: Reply) -> int:
+    """Which part is signed: the first function call, else the last text; -1 for none."""
+    if not SIGNING_MODEL.match(call.model):
+        return -1
+    signed = -1
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, ToolCall):
+            return index
+        if isinstance(part, Block) and not SIGNED_DATA.isdisjoint(part.value):
+            return -1
+        # One that a filter or an error has stopped has none.
+        if isinstance(part, Text) and reply.stop in ("stop", "length"):
+            signed = index
+    return signed
+
+
+def google_function_call(call: Call, tool: ToolCall, index: int) -> Dict[str, Json]:
     """A function call, the part at `index` of the answer."""
     # Since Gemini 3 it has an id, which 2.5 and older lack; `args` are an object (section 7).
-    signs = SIGNING_MODEL.match(call.model)
     function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
-    if tool.id or signs:
+    if tool.id or SIGNING_MODEL.match(call.model):
         function["id"] = tool.id or call.token(f"tool {index}", 8)
-    part: Dict[str, Json] = {"functionCall": function}
-    if signs and is_first:
-        # Clients send it back as it is; nobody but Google can read one.
-        signature = call.token("signature", 48).encode()
-        part["thoughtSignature"] = base64.b64encode(signature).decode()
-    return part
+    return {"functionCall": function}
 
 
-def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Dict[str, Json]]:
-    """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
-    run = None
+def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Mapping[str, Json]]:
+    """The parts of an answer, texts `joined` or piece by piece; all others are always whole."""
+    signed = signed_index(call, reply)
     for run in walk(reply):
-        if isinstance(run.part, ToolCall):
-            yield google_function_call(call, run.part, run.index, run.first)
+        part = run.part
+        more: Dict[str, Json] = {}
+        if run.index == signed:
+            more["thoughtSignature"] = google_signature(call)
+        if isinstance(part, Block):
+            yield part.value
+        elif isinstance(part, ToolCall):
+            yield {**google_function_call(call, part, run.index), **more}
         elif joined:
-            yield google_text_part(run.part, run.text)
+            yield {**google_text_part(part, run.text), **more}
         else:
-            yield from (google_text_part(run.part, piece) for piece in run.pieces)
-    # An answer of nothing is an empty text, as the last event of recorded streams often is.
-    if run is None:
+            yield from (google_text_part(part, piece) for piece in run.pieces)
+            # It comes in a part of its own, with an empty text (section 7, recorded).
+            if more:
+                yield {"text": "", **more}
+    # An answer of nothing is an empty text, as the last event of recorded streams often is; one
+    # that ends for a reason such as MALFORMED_FUNCTION_CALL has not even that (quoted).
+    if not reply.parts and reply.stop in STOPS:
         yield {"text": ""}
+    elif not reply.parts:
+        yield {}
 
 
 def part_count(run: Run) -> int:
     """In how many parts it streams."""
-    if isinstance(run.part, ToolCall):
+    if isinstance(run.part, (ToolCall, Block)):
         return 1
     return sum(1 for _ in run.pieces)
 
@@ -6375,7 +6620,7 @@ def spent_tokens(reply: Reply, thoughts: Iterable[bool]) -> Iterator[Usage]:
     says which parts are thoughts.  Both kinds grow evenly from part to part."""
     usage = reply.usage
     # Counted first: a stream may be longer than what is to be held of it at once.
-    runs = [(isinstance(run.part, Reasoning), part_count(run)) for run in walk(reply)]
+    runs = [(is_of_thoughts(run.part), part_count(run)) for run in walk(reply)]
     of_thoughts = sum(count for is_thought, count in runs if is_thought)
     of_others = sum(count for is_thought, count in runs if not is_thought)
     thought = other = 0
@@ -6442,6 +6687,8 @@ class GeminiAnswer(Gemini):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """The content of a candidate."""
+        if not any(parts):
+            return {}
         return {"parts": parts, "role": "model"}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -6504,6 +6751,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    speaks = WireFormat.speaks | {Block}
+    counts = frozenset(("reasoning_tokens", "cached_tokens"))
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that have what parts have; their kind is told by that alone."""
+        return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
@@ -6535,7 +6788,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
         thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
-        spending = spent_tokens(reply, ("thought" in part for part in thoughts))
+        spending = spent_tokens(reply, (bool(part.get("thought")) for part in thoughts))
         for part, last in with_last(parts):
             spent = next(spending)
             if last:
@@ -6730,6 +6983,8 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """Role first."""
+        if not any(parts):
+            return {}
         return {"role": "model", "parts": parts}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -6757,7 +7012,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
         if call.choices > 1:
             candidate["index"] = index
         candidate.update(self.ratings(call, stop))
-        if whole:
+        if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate
 
@@ -6934,6 +7189,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
     # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
     has_logprobs = False
+    has_custom_tools = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -7196,16 +7452,11 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
+    counts = frozenset(("cache_write_tokens",))
     has_logprobs = False
+    has_custom_tools = False
+    has_functions = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
-
-    def custom_tools(self, body: Json) -> List[str]:
-        """None: it has no such tools."""
-        return []
-
-    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
-        """Nothing: it has no `functions`."""
-        return None
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -7320,6 +7571,11 @@ OLLAMA_ERRORS = {
     "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
     "context_length": Failure(400, "the input length exceeds the context length"),
 }
+
+# That of tool calls has no word of its own here.
+OLLAMA_STOPS = {"stop": "stop", "length": "length", "tool_calls": "stop", "content_filter": "stop"}
+# Of a request without a prompt, which only moves the model: there is nothing to count.
+IDLE_STOPS = ("load", "unload")
 
 # What embed tells of all counts and durations.
 EMBED_COUNTS = ("total_duration", "load_duration", "prompt_eval_count")
@@ -7439,9 +7695,14 @@ class OllamaAnswer(Ollama):
 
     def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The members that only the last object has."""
-        # All other reasons, that of tool calls too, are `stop` here.
-        reason = "length" if reply.stop == "length" else "stop"
-        return {"done": True, "done_reason": reason, **ollama_counts(call, reply.usage)}
+        ended = {"done": True, "done_reason": said_stop(OLLAMA_STOPS, reply.stop)}
+        if reply.stop in IDLE_STOPS and not reply.parts:
+            return ended
+        return {**ended, **self.context(call), **ollama_counts(call, reply.usage)}
+
+    def context(self, call: Call) -> Dict[str, Json]:
+        """What stands before the counts."""
+        return {}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The one object."""
@@ -7544,14 +7805,10 @@ class OllamaGenerate(OllamaChat):
             return {"response": content}
         return {"response": content, "thinking": thinking}
 
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """With the tokens of the context, which stand before the counts."""
-        ending = super().finished(call, reply)
-        reason = ending["done_reason"]
-        context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        # The order of section 13; `done` and its reason keep their places when they are given
-        # again.
-        return {"done": True, "done_reason": reason, "context": context, **ending}
+    def context(self, call: Call) -> Dict[str, Json]:
+        """The tokens of the context."""
+        numbers = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
+        return {"context": numbers}
 
 
 class OllamaEmbed(Ollama):
@@ -10004,6 +10261,663 @@ def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
     return replace(failure, message=Filling(call, groups).of(failure.message))
 
 
+# === routing =================================================================
+# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
+
+
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
+ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
+NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
+
+
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
+
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
+    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
+
+
+def readable_token(token: str) -> str:
+    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    name, _, choices = token[1:-1].rpartition("=")
+    if name or "|" in choices:
+        return choices.split("|")[0]
+    return "{" + choices.rstrip(":*") + "}"
+
+
+@record
+class Route:
+    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
+    around its placeholders."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    anywhere: bool
+    start: str
+    end: str
+
+    @found_once
+    def pattern(self) -> Pattern[str]:
+        """Its regular expression, compiled when it is first needed: most never are."""
+        return re.compile(pattern_of(self.template))
+
+    def match(self, path: str) -> Optional[Match[str]]:
+        """What its placeholders find in a path, if that is one of its own."""
+        if path.startswith(self.start) and path.endswith(self.end):
+            return self.pattern.fullmatch(path)
+        return None
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def all_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
+            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
+ROUTES = all_routes()
+
+
+@functools.lru_cache(maxsize=None)
+def strangers(host: str) -> FrozenSet[str]:
+    """The other providers whose APIs a provider has in forms of its own: in its area a path that
+    is like one of theirs is a wrong one of its own.  Without a host there are none."""
+    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
+    found = {
+        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
+    }
+    return frozenset(found - {host})
+
+
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+@functools.lru_cache(maxsize=None)
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
+    is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            if "{prefix*}" not in route:
+                found.setdefault(readable(route), wire)
+    return found
+
+
+NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
+
+
+@functools.lru_cache(maxsize=None)
+def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
+    """The same paths, with the letters that follow each other in each, but for its placeholders."""
+    return tuple(
+        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
+        for known, wire in known_paths().items()
+    )
+
+
+Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
+
+
+def owners(method: str, path: str) -> Owners:
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
+    if len(path) < LONG_PATH:
+        return known_owners(method, path)
+    return new_owners(method, path)
+
+
+def new_owners(method: str, path: str) -> Owners:
+    """The same, looked for."""
+    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
+    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
+    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
+    barred = strangers(host)
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and route.wire.provider in barred):
+            continue
+        match = route.match(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
+
+
+known_owners = functools.lru_cache(maxsize=1024)(new_owners)
+
+
+def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest
+    path, or the methods that this one takes."""
+    found = owners(request.method, request.path)
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire, params
+    allowed = allow(request.path)
+    if allowed and not found:
+        raise Refused(
+            405,
+            f"{shown(request.path)} takes {allowed}, not {request.method}",
+            headers=(("Allow", allowed),),
+            code="method_not_allowed",
+        )
+    near, _, alike = nearest_path(request.path, request.method)
+    hint = "a mock whose match names this path would answer"
+    if alike > NEAR_PATH:
+        hint = f"the nearest known one is {near}"
+    message = f"unknown path {shown(request.path)}; {hint}"
+    raise Refused(404, message, code="unknown_path")
+
+
+@functools.lru_cache(maxsize=None)
+def other_like(shape: WireFormat) -> Other:
+    """What a mock says on a path of no provider, with errors in this shape."""
+    return Other(shape)
+
+
+def allow(path: str) -> str:
+    """The methods that a path takes, for an Allow header; empty for an unknown path."""
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
+    if not found:
+        return ""
+    return ", ".join([*found, "OPTIONS"])
+
+
+def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
+    import difflib
+
+    pairs, paths = pairs_of(asked), known_pairs()
+
+    def shared(at: int) -> float:
+        """The share of its pairs of letters that a known path has in common with what came."""
+        own = paths[at][2]
+        return len(pairs & own) / (len(own) + len(pairs))
+
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    best = paths[0][0], paths[0][1], 0.0
+    for known, wire, _ in [paths[at] for at in likely]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
+        if all(bound() > best[2] for bound in bounds):
+            best = known, wire, alike.ratio()
+    return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
+
+
+def with_placeholders(path: str, known: str) -> str:
+    """A path with {model} and the like where a known path of as many segments has them."""
+    segments = path.replace("%3A", ":").split("/")
+    known_segments = known.split("/")
+    if len(segments) != len(known_segments):
+        return path
+    found = []
+    for segment, known_segment in zip(segments, known_segments):
+        if known_segment.startswith("{"):
+            holder, colon, _ = known_segment.partition(":")
+            if colon:
+                holder += colon + segment.rpartition(":")[2]
+            segment = holder
+        found.append(segment)
+    return "/".join(found)
+
+
+def shape_of(request: Request) -> WireFormat:
+    """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    if request.path in ("", "/", "*"):
+        return DEFAULT_SHAPE
+    # Whatever the method is: it may be the wrong one.
+    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
+    if found:
+        return found[0][0]
+    _, wire, alike = nearest_path(request.path, request.method)
+    # A typo in a path gets the shape of the provider that was meant.
+    if alike > 0.75:
+        return wire
+    return DEFAULT_SHAPE
+
+
+# === mocks/differences =======================================================
+# Differences in words: what keeps a call from being answered.  Pure.
+
+
+def explained(difference: Difference) -> str:
+    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
+    key, got, expected = unsecret(*difference)
+    parting = 0
+    if isinstance(got, str) and isinstance(expected, str):
+        parting = parting_of(got, expected, 0)
+    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
+
+
+# === mocks/effects ===========================================================
+# What an API shows of an answer: found out by writing two answers that differ in that alone.
+
+# Pure.
+
+
+USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
+USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
+
+# Values in which an answer may differ from the usual one, by the keys of a mock.
+CHANGES: Mapping[str, Tuple[Mapping[str, Any], ...]] = {
+    "text": ({"parts": (Text("three"),)},),
+    "reasoning": ({"parts": (Reasoning("three"), Text("one two"))},),
+    "refusal": ({"parts": (Refusal("three"),)},),
+    "tool_calls": ({"parts": (ToolCall("f", {}),)},),
+    "finish_reason": ({"stop": "length"}, {"stop": "content_filter"}),
+    "model": ({"model": "another"},),
+    "id": ({"id": "another"},),
+    "input_tokens": ({"usage": Usage(7, 100)},),
+    "output_tokens": ({"usage": Usage(100, 7)},),
+    "reasoning_tokens": ({"usage": Usage(100, 100, reasoning=7)},),
+    "cached_tokens": ({"usage": Usage(100, 100, cached=7)},),
+    "cache_write_tokens": ({"usage": Usage(100, 100, cache_write=7)},),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def shows(wire: WireFormat, stream: bool, key: str) -> bool:
+    """Whether an API's answer is another one for what a key of a neutral response says."""
+    usual = USUAL_REPLY
+    if Embedding in wire.speaks:
+        usual = replace(usual, parts=(Embedding(((0.5, 0.25),)),))
+    call = asking(wire, stream)
+    before = said(wire, call, usual)
+    return any(said(wire, call, replace(usual, **change)) != before for change in CHANGES[key])
+
+
+def asking(wire: WireFormat, stream: bool) -> Call:
+    """A request that asks for all that it can be told."""
+    return Call(
+        Request("POST", "/"),
+        wire.provider,
+        wire.operation,
+        wire.api,
+        "model",
+        stream,
+        "hi",
+        inputs=("hi",),
+        prompt="hi",
+        body={"stream_options": {"include_usage": True}},
+    )
+
+
+def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
+    """All that an answer says, in its headers and its body or its events."""
+    if not call.stream:
+        return [wire.whole(call, reply), wire.usage_headers(reply)]
+    return list(wire.events(call, reply))
+
+
+@functools.lru_cache(maxsize=None)
+def shows_in_error(wire: WireFormat, key: str) -> bool:
+    """Whether an API's error is another one for what a key of an error says."""
+    call = asking(wire, False)
+    nothing: Mapping[str, Any] = {key: None}
+    changed = replace(USUAL_FAILURE, **nothing)
+    before = wire.failed(call, USUAL_FAILURE, {})
+    return wire.failed(call, changed, {}) != before
+
+
+# === mocks/reach =============================================================
+# Reach: which answers a mock can give, and whether each of its keys shows in one of them.
+
+# Pure.
+
+
+ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
+
+
+@record
+class Way:
+    """A way to be answered: the API that is asked, and whether it streams."""
+
+    wire: WireFormat
+    stream: bool
+
+    @property
+    def api(self) -> str:
+        """The API in words: `openai chat`."""
+        if self.wire is ELSEWHERE:
+            return "paths of no provider"
+        return f"{self.wire.provider} {self.wire.api}"
+
+
+def all_ways() -> Tuple[Way, ...]:
+    """All ways, the most common API first."""
+    wires = [DEFAULT_SHAPE, *WIRE_FORMATS, ELSEWHERE]
+    found: Dict[Way, None] = {}  # a set in order
+    for wire in wires:
+        found[Way(wire, False)] = None
+        if wire.operation in ("generate", OTHER):
+            found[Way(wire, True)] = None
+    return tuple(found)
+
+
+WAYS = all_ways()
+
+
+@functools.lru_cache(maxsize=None)
+def methods_of(wire: WireFormat) -> Tuple[str, ...]:
+    """The methods in which an API is asked."""
+    if wire is ELSEWHERE:
+        return METHODS
+    methods = {route.partition(" ")[0] for route in wire.routes}
+    if "GET" in methods:
+        methods.add("HEAD")  # RFC 9110, 9.3.2
+    return tuple(methods)
+
+
+# What a condition looks at that is the same for all requests of an API.
+PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
+    "provider": lambda way: [way.wire.provider],
+    "operation": lambda way: [way.wire.operation],
+    "api": lambda way: [way.wire.api],
+    "stream": lambda way: [way.stream],
+    "method": lambda way: methods_of(way.wire),
+}
+
+# What no request of an operation says, and so is always as in a Call that says nothing.
+UNSAID: Mapping[str, FrozenSet[str]] = {
+    "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+}
+SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
+
+
+@functools.lru_cache(maxsize=1024)
+def homes(path: str) -> FrozenSet[WireFormat]:
+    """The APIs that have a path, and what answers there in other methods."""
+    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    return frozenset([ELSEWHERE, *found])
+
+
+placed_before: Dict[
+    str, Tuple[Way, ...]
+] = {}  # ways by the conditions that thousands of mocks share
+
+
+def placed(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which all conditions on PLACES hold."""
+    key = compact([[condition.key, condition.expected] for condition in conditions])
+    known = placed_before.get(key)
+    if known is None:
+        known = tuple(way for way in WAYS if all(may_hold(one, way) for one in conditions))
+        if len(placed_before) > 1000:
+            placed_before.clear()
+        placed_before[key] = known
+    return known
+
+
+def may_hold(condition: Condition, way: Way) -> bool:
+    """Whether a condition on one of PLACES holds for a request that comes this way."""
+    return any(condition.holds(value) for value in PLACES[condition.key](way))
+
+
+def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which a request can come that fulfils all conditions, as far as can be told."""
+    ways = placed([one for one in conditions if one.key in PLACES])
+    for condition in conditions:
+        if condition.key == "path" and isinstance(condition.expected, str):
+            at_home = homes(condition.expected)
+            ways = tuple(way for way in ways if way.wire in at_home)
+    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    for condition in conditions:
+        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        if mute and not condition.holds(condition.get(SILENT)):
+            ways = tuple(way for way in ways if way.wire.operation not in mute)
+    return ways
+
+
+# --- whether a mock can answer ---
+
+
+def check_reach(
+    node: Node,
+    conditions: Sequence[Condition],
+    responses: Sequence[Node],
+    answers: Sequence[Answer],
+) -> None:
+    """Raise BadMock for a mock that can never answer, or of which a part shows in no answer that it
+    can give."""
+    check_path([condition for condition in conditions if condition.key == "path"], node)
+    ways = ways_of(conditions)
+    if not ways:
+        node.get("match").fail(f"no request can fulfil it: {contradiction(conditions)}")
+    for response, answer in zip(responses, answers):
+        check_answer(response, answer, ways)
+
+
+def check_path(asked_for: Sequence[Condition], node: Node) -> None:
+    """Raise BadMock for a path that no request has."""
+    for condition in asked_for:
+        text = condition.expected
+        path = node.within("match", "path")
+        if not isinstance(text, str):
+            continue
+        if not text.startswith("/"):
+            path.expected('a path, which begins with "/"')
+        if "?" in text:
+            path.fail('has a query, which is matched by "query"')
+        if text.startswith(CONTROL_PREFIX):
+            path.fail("is one of the control API, which no mock answers")
+
+
+def contradiction(conditions: Sequence[Condition]) -> str:
+    """Which condition leaves none of the ways that those before it leave, and what would do."""
+    for number, condition in enumerate(conditions, 1):
+        if ways_of(conditions[:number]):
+            continue
+        before = ways_of(conditions[: number - 1])
+        known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
+        hint = ""
+        if known:
+            hint = f", only {', '.join(known)}"
+        apis = sorted({way.api for way in before})
+        return (
+            f"{condition.key} {compact(condition.expected)} is nothing that {some(apis)} has{hint}"
+        )
+    return "its conditions exclude each other"
+
+
+def values_at(key: str, way: Way) -> Iterable[Json]:
+    """What a condition on one of PLACES finds this way."""
+    if key == "stream":
+        return [str(way.stream).lower()]
+    return PLACES[key](way) if key in PLACES else ()
+
+
+def some(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    told = ", ".join(names[:3])
+    if len(names) > 3:
+        told += f" or {len(names) - 3} more"
+    return told
+
+
+def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
+    """The same of one `response`."""
+    # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
+    # of them are read at start.
+    wrong = what_is_vain(response, answer, ways[:2])
+    if wrong and len(ways) > 2:
+        wrong = what_is_vain(response, answer, ways)
+    if wrong:
+        node, problem = wrong
+        node.fail(problem)
+
+
+Wrong = Tuple[Node, str]  # a part of a response, and what is wrong with it
+
+
+def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What shows in no answer that can be given in these ways, and why."""
+    custom: Tuple[str, ...] = ()
+    if isinstance(answer.form, Neutral):
+        custom = answer.form.custom_calls
+    lacking = [answer.lacks(way.wire, asked(way, custom)) for way in ways]
+    if lacking[0] and None not in lacking:
+        return response, f"can never be given: {explained(lacking[0])}"
+    able = [way for way, difference in zip(ways, lacking) if difference is None]
+    for check in (vain_kind, vain_neutral, vain_error):
+        wrong = check(response, answer, able)
+        if wrong:
+            return wrong
+    return None
+
+
+@functools.lru_cache(maxsize=256)
+def asked(way: Way, custom: Tuple[str, ...]) -> Call:
+    """A request that comes this way and declares custom tools, where it can."""
+    wire = way.wire
+    request = Request("POST", "/")
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream, body=None)
+    if custom and wire.has_custom_tools:
+        return replace(call, custom_tools=custom)
+    return call
+
+
+def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What is for a whole answer or a streamed one, if there never is one."""
+    spec = response.value
+    streams = any(way.stream or way.wire is ELSEWHERE for way in ways)
+    wholes = any(not way.stream for way in ways)
+    for key in ("events", "after_events", "chunk_size"):
+        if key in spec and not streams:
+            return response.get(key), "has no effect: no answer of this mock is streamed"
+    if "body" in spec and "events" in spec and not wholes:
+        return response.get("body"), "has no effect: all answers of this mock are streamed"
+    return None
+
+
+NEUTRAL_SHOWN = ("text", "reasoning", "refusal", "tool_calls", "finish_reason", "model", "id")
+
+
+def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of a neutral answer."""
+    if not isinstance(answer.form, Neutral):
+        return None
+    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in response.value]
+    if "usage" in response.value:
+        nodes += [node for _, node in response.get("usage").members()]
+    # Those are two numbers of one count, which has one of them in some APIs.
+    if any(shows(way.wire, way.stream, "input_tokens") for way in ways):
+        nodes = [node for node in nodes if node.key != "output_tokens"]
+    for node in nodes:
+        if any(shows(way.wire, way.stream, str(node.key)) for way in ways):
+            continue
+        # Where nothing is said in words, they say that there is an answer.
+        if node.key == "text":
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+ERROR_SHOWN = ("type", "code", "param")
+
+
+def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of an error."""
+    if not isinstance(response.value.get("error"), dict):
+        return None
+    error = response.get("error")
+    for node in (error.get(key) for key in ERROR_SHOWN):
+        if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+def never_says(ways: Sequence[Way]) -> str:
+    """Which APIs do not say something."""
+    names = sorted({way.api for way in ways})
+    if len(names) == 1:
+        return f"{names[0]} never says"
+    return f"none of {some(names)} says"
+
+
 # === mocks/delivery ==========================================================
 # How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
 
@@ -10420,7 +11334,7 @@ def parse_neutral(response: Node) -> Neutral:
     if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
         response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
     stop = "stop"
-    if any(isinstance(part, ToolCall) for part in parts):
+    if any(map(calls_tool, parts)):
         stop = "tool_calls"
     return Neutral(
         tuple(parts),
@@ -10431,6 +11345,16 @@ def parse_neutral(response: Node) -> Neutral:
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
         response.get("extra").a("an object", {}),
     )
+
+
+def calls_tool(part: Part) -> bool:
+    """Whether a part calls a tool of the client, in whatever form."""
+    if not isinstance(part, Block):
+        return isinstance(part, ToolCall)
+    # As Anthropic, Bedrock and Google write it; those that a server runs itself are of other types.
+    if "toolUse" in part.value:
+        return within(part.value["toolUse"], "type") is None
+    return part.value.get("type") == "tool_use" or "functionCall" in part.value
 
 
 def parse_stop(node: Node, usual: str) -> str:
@@ -10737,16 +11661,26 @@ def parse_mock(node: MockNode) -> Mock:
             node.get("responses").fail("expected at least one response, found []")
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
+    answers = tuple(parse_answer(response, groups) for response in responses)
+    check_reach(node, asked, responses, answers)
     return Mock(
         name,
         node.source,
         asked,
-        tuple(parse_answer(response, groups) for response in responses),
-        node.get("cycle").flag(False),
+        answers,
+        parse_cycle(node.get("cycle"), len(responses)),
         spec.get("times"),
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def parse_cycle(node: Node, responses: int) -> bool:
+    """Whether the responses start over after the last."""
+    cycle = node.flag(False)
+    if cycle and responses == 1:
+        node.fail("has no effect: there is one response")
+    return cycle
 
 
 def usual_operation(responses: Iterable[Node]) -> str:
@@ -12439,23 +13373,6 @@ ALIKE = 0.6  # from here on one text is a typo in the other, not another text
 KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
 
 
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    parting = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-
-
-def parting_of(one: str, other: str, default: int) -> int:
-    """Where two texts begin to differ; `default` if one is the beginning of the other."""
-    for index, pair in enumerate(zip(one, other)):
-        if pair[0] != pair[1]:
-            return index
-    return default
-
-
 @record
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
@@ -12635,6 +13552,8 @@ class Session:
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         loads = files.loads
         mocks, libraries = files.parsed(placed)
+        for mock in mocks:
+            self.check_session(mock)
         with files.lock:
             # No reload may come between reading a mock's files and the mock's being here.  Nobody
             # is to wait for thousands of mocks, which are read before, and seldom again.
@@ -12644,6 +13563,13 @@ class Session:
             self.hold(mocks, placed)
         self.all_mocks.has_changed()
         return mocks
+
+    def check_session(self, mock: Mock) -> None:
+        """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
+        for condition in mock.conditions:
+            if condition.key == "session" and condition.expected != self.name:
+                asked, own = shown(condition.expected), shown(self.name)
+                raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
     def hold(self, mocks: List[Mock], placed: Mapping[str, Json]) -> None:
         """Have mocks in front of all others, which were read from JSON by their places."""
@@ -12995,293 +13921,6 @@ def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
         "uses": session.count_of(mock),
         "source": parse_json(utf8(mock.canonical)),
     }
-
-
-# === routing =================================================================
-# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
-
-
-# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
-PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
-COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
-ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
-NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
-
-
-def placeholder(token: str, following: str) -> str:
-    """The pattern of one placeholder; `following` is the text behind it."""
-    name = token[1:-1]
-    if name == "prefix*":
-        return "(?:/.+)?"
-    if name.endswith("*"):
-        return f"(?P<{name[:-1]}>.+)"
-    if "=" in name:
-        name, _, choices = name.partition("=")
-        return f"(?P<{name}>{choices})"
-    if "|" in name:
-        return f"(?:{name})"
-    if name.endswith(":") or following.startswith(":"):
-        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
-    return f"(?P<{name}>[^/]+)"
-
-
-def pattern_of(template: str) -> str:
-    """The regular expression of a route's template.
-
-    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
-    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
-    parts = []
-    tokens = PIECE.findall(template)
-    for token, following in zip(tokens, [*tokens[1:], ""]):
-        if token == "[":
-            parts.append("(?:")
-        elif token == "]":
-            parts.append(")?")
-        elif token.startswith("{"):
-            parts.append(placeholder(token, following))
-        else:
-            parts.append(re.escape(token).replace(":", COLON))
-    return "".join(parts)
-
-
-def readable(template: str) -> str:
-    """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\[\]]*\]", "", template)
-    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
-
-
-def readable_token(token: str) -> str:
-    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
-    name, _, choices = token[1:-1].rpartition("=")
-    if name or "|" in choices:
-        return choices.split("|")[0]
-    return "{" + choices.rstrip(":*") + "}"
-
-
-@record
-class Route:
-    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
-    around its placeholders."""
-
-    method: str
-    template: str
-    wire: WireFormat
-    anywhere: bool
-    start: str
-    end: str
-
-    @found_once
-    def pattern(self) -> Pattern[str]:
-        """Its regular expression, compiled when it is first needed: most never are."""
-        return re.compile(pattern_of(self.template))
-
-    def match(self, path: str) -> Optional[Match[str]]:
-        """What its placeholders find in a path, if that is one of its own."""
-        if path.startswith(self.start) and path.endswith(self.end):
-            return self.pattern.fullmatch(path)
-        return None
-
-    @property
-    def rank(self) -> Tuple[bool, int]:
-        """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
-        return self.anywhere, -len(plain)
-
-
-def all_routes() -> Tuple[Route, ...]:
-    """The routes of all wire formats, specific ones before catch-alls."""
-    found = []
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            method, _, template = route.partition(" ")
-            anywhere = template.startswith("{prefix*}")
-            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
-            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
-    return tuple(sorted(found, key=lambda route: route.rank))
-
-
-LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
-ROUTES = all_routes()
-
-
-@functools.lru_cache(maxsize=None)
-def strangers(host: str) -> FrozenSet[str]:
-    """The other providers whose APIs a provider has in forms of its own: in its area a path that
-    is like one of theirs is a wrong one of its own.  Without a host there are none."""
-    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
-    found = {
-        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
-    }
-    return frozenset(found - {host})
-
-
-AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
-
-
-@functools.lru_cache(maxsize=None)
-def known_paths() -> Dict[str, WireFormat]:
-    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
-    is."""
-    found: Dict[str, WireFormat] = {}
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            if "{prefix*}" not in route:
-                found.setdefault(readable(route), wire)
-    return found
-
-
-NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
-PATH_ROOM = 150  # characters of a wrong path that are compared
-LIKELY_PATHS = 5  # with so many known ones
-
-
-@functools.lru_cache(maxsize=None)
-def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
-    """The same paths, with the letters that follow each other in each, but for its placeholders."""
-    return tuple(
-        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
-        for known, wire in known_paths().items()
-    )
-
-
-Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
-
-
-def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, most specific first, and the decoded
-    segments that it names."""
-    if len(path) < LONG_PATH:
-        return known_owners(method, path)
-    return new_owners(method, path)
-
-
-def new_owners(method: str, path: str) -> Owners:
-    """The same, looked for."""
-    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
-    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
-    barred = strangers(host)
-    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
-    for route in ROUTES:
-        if route.method != method or (route.anywhere and route.wire.provider in barred):
-            continue
-        match = route.match(path)
-        if match and route.wire not in (wire for wire, _ in found):
-            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
-            found.append((route.wire, given))
-    return tuple(found)
-
-
-known_owners = functools.lru_cache(maxsize=1024)(new_owners)
-
-
-def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest
-    path, or the methods that this one takes."""
-    found = owners(request.method, request.path)
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire, params
-    allowed = allow(request.path)
-    if allowed and not found:
-        raise Refused(
-            405,
-            f"{shown(request.path)} takes {allowed}, not {request.method}",
-            headers=(("Allow", allowed),),
-            code="method_not_allowed",
-        )
-    near, _, alike = nearest_path(request.path, request.method)
-    hint = "a mock whose match names this path would answer"
-    if alike > NEAR_PATH:
-        hint = f"the nearest known one is {near}"
-    message = f"unknown path {shown(request.path)}; {hint}"
-    raise Refused(404, message, code="unknown_path")
-
-
-@functools.lru_cache(maxsize=None)
-def other_like(shape: WireFormat) -> Other:
-    """What a mock says on a path of no provider, with errors in this shape."""
-    return Other(shape)
-
-
-def allow(path: str) -> str:
-    """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    if path == "/":
-        return "GET, HEAD, OPTIONS"
-    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
-    if not found:
-        return ""
-    return ", ".join([*found, "OPTIONS"])
-
-
-def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it
-    is, and how alike, up to 1."""
-    return nearest_known(f"{method} {path[:PATH_ROOM]}")
-
-
-@functools.lru_cache(maxsize=256)
-def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
-    """The same of a method and the beginning of a path."""
-    import difflib
-
-    pairs, paths = pairs_of(asked), known_pairs()
-
-    def shared(at: int) -> float:
-        """The share of its pairs of letters that a known path has in common with what came."""
-        own = paths[at][2]
-        return len(pairs & own) / (len(own) + len(pairs))
-
-    # difflib takes its time: it is asked about the few that share most with what came.
-    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
-    best = paths[0][0], paths[0][1], 0.0
-    for known, wire, _ in [paths[at] for at in likely]:
-        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
-        # The quick ratios are upper bounds, and cheap.
-        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
-        if all(bound() > best[2] for bound in bounds):
-            best = known, wire, alike.ratio()
-    return best
-
-
-def pairs_of(path: str) -> FrozenSet[str]:
-    """The letters that follow each other in a path."""
-    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
-
-
-def with_placeholders(path: str, known: str) -> str:
-    """A path with {model} and the like where a known path of as many segments has them."""
-    segments = path.replace("%3A", ":").split("/")
-    known_segments = known.split("/")
-    if len(segments) != len(known_segments):
-        return path
-    found = []
-    for segment, known_segment in zip(segments, known_segments):
-        if known_segment.startswith("{"):
-            holder, colon, _ = known_segment.partition(":")
-            if colon:
-                holder += colon + segment.rpartition(":")[2]
-            segment = holder
-        found.append(segment)
-    return "/".join(found)
-
-
-def shape_of(request: Request) -> WireFormat:
-    """The wire format in whose shape a request gets an error, whether or not its path is known."""
-    if request.path in ("", "/", "*"):
-        return DEFAULT_SHAPE
-    # Whatever the method is: it may be the wrong one.
-    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire
-    if found:
-        return found[0][0]
-    _, wire, alike = nearest_path(request.path, request.method)
-    # A typo in a path gets the shape of the provider that was meant.
-    if alike > 0.75:
-        return wire
-    return DEFAULT_SHAPE
 
 
 # === control =================================================================

@@ -147,10 +147,10 @@ def read_google(values: List[Any]) -> Any:
     for candidate in itertools.chain.from_iterable(value["candidates"] for value in values):
         found = candidates.setdefault(candidate.get("index", 0), {"finish": None, "parts": []})
         found["finish"] = candidate.get("finishReason") or found["finish"]
-        for part in candidate["content"]["parts"]:
+        for part in candidate["content"].get("parts", ()):
             last = found["parts"][-1] if found["parts"] else {}
             if "text" in part and "text" in last and last.get("thought") == part.get("thought"):
-                found["parts"][-1] = {**last, "text": last["text"] + part["text"]}
+                found["parts"][-1] = {**last, **part, "text": last["text"] + part["text"]}
             else:
                 found["parts"].append(part)
     return candidates, values[-1]["usageMetadata"], {value["responseId"] for value in values}
@@ -229,6 +229,7 @@ ANTHROPIC_DELTAS = {
     "thinking": "thinking_delta",
     "signature": "signature_delta",
     "partial_json": "input_json_delta",
+    "citation": "citations_delta",
 }
 
 
@@ -244,17 +245,49 @@ def join_anthropic(events: List[Any]) -> Any:
         elif event["type"] == "content_block_delta":
             block, delta = message["content"][event["index"]], event["delta"]
             kind = delta.pop("type")
+            if kind == "compaction_delta":
+                assert block["content"] is None
+                block.update(delta)
+                continue
             ((key, piece),) = delta.items()
             assert kind == ANTHROPIC_DELTAS[key]
-            block["partial" if key == "partial_json" else key] += piece
+            if key == "citation":
+                block["citations"].append(piece)
+            else:
+                block["partial" if key == "partial_json" else key] += piece
         elif event["type"] == "content_block_stop":
             block = message["content"][event["index"]]
             partial = block.pop("partial")
-            if block["type"] == "tool_use":
-                block["input"] = json.loads(partial or "{}")
+            if partial:
+                assert block["input"] == {}
+                block["input"] = json.loads(partial)
     message.update(events[-2]["delta"])
     message["usage"].update(events[-2]["usage"])
     return message
+
+
+def add_converse_delta(blocks: Dict[int, Any], index: int, delta: Any) -> None:
+    """Add what an event says of a content block to the block at `index`, which it may begin."""
+    ((kind, piece),) = delta.items()
+    if kind == "text":
+        blocks.setdefault(index, {"text": ""})["text"] += piece
+    elif kind == "toolUse":
+        blocks[index]["toolUse"]["input"] += piece["input"]
+    elif kind == "toolResult":
+        blocks[index]["toolResult"]["content"] += piece
+    elif kind == "image":
+        blocks[index]["image"].update(piece)
+    elif kind == "citation":  # of a text, which is known as a cited one from now on
+        cited = {"content": [blocks[index]], "citations": []}
+        blocks[index] = {"citationsContent": blocks[index].get("citationsContent", cited)}
+        blocks[index]["citationsContent"]["citations"].append(piece)
+    elif "redactedContent" in piece:
+        blocks[index] = {"reasoningContent": piece}
+    else:
+        empty = {"reasoningContent": {"reasoningText": {"text": ""}}}
+        found = blocks.setdefault(index, empty)["reasoningContent"]["reasoningText"]
+        ((key, text),) = piece.items()
+        found[key] = found.get(key, "") + text
 
 
 def join_converse(events: List[Tuple[str, Any]]) -> Any:
@@ -264,18 +297,11 @@ def join_converse(events: List[Tuple[str, Any]]) -> Any:
     for name, value in events[1:-2]:
         index = value["contentBlockIndex"]
         if name == "contentBlockStart":
-            blocks[index] = {"toolUse": {**value["start"]["toolUse"], "input": ""}}
+            ((kind, begun),) = value["start"].items()
+            empty = {"toolUse": {"input": ""}, "toolResult": {"content": []}, "image": {}}[kind]
+            blocks[index] = {kind: {**begun, **empty}}
         elif name == "contentBlockDelta":
-            ((kind, piece),) = value["delta"].items()
-            if kind == "text":
-                blocks.setdefault(index, {"text": ""})["text"] += piece
-            elif kind == "toolUse":
-                blocks[index]["toolUse"]["input"] += piece["input"]
-            else:
-                empty = {"reasoningContent": {"reasoningText": {"text": ""}}}
-                found = blocks.setdefault(index, empty)["reasoningContent"]["reasoningText"]
-                ((key, text),) = piece.items()
-                found[key] = found.get(key, "") + text
+            add_converse_delta(blocks, index, value["delta"])
     for block in blocks.values():
         if "toolUse" in block:
             block["toolUse"]["input"] = json.loads(block["toolUse"]["input"])
@@ -292,6 +318,7 @@ def join_cohere(events: List[Any]) -> Any:
     assert events[0]["type"] == "message-start" and events[-1]["type"] == "message-end"
     content: List[Any] = []
     calls: List[Any] = []
+    citations: List[Any] = []
     plan = ""
     for event in events[1:-1]:
         inner = event.get("delta", {}).get("message", {})
@@ -309,11 +336,15 @@ def join_cohere(events: List[Any]) -> Any:
         elif event["type"] == "tool-call-delta":
             piece = inner["tool_calls"]["function"]["arguments"]
             calls[event["index"]]["function"]["arguments"] += piece
+        elif event["type"] == "citation-start":
+            assert event["index"] == len(citations)
+            citations.append(inner["citations"])
     message = {
         "role": "assistant",
         **({"content": content} if content or not calls else {}),
         **({"tool_plan": plan} if plan else {}),
         **({"tool_calls": calls} if calls else {}),
+        **({"citations": citations} if citations else {}),
     }
     end = events[-1]["delta"]
     return {

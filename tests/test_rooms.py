@@ -32,11 +32,11 @@ LAYERS = {
     "values": ["values"],
     "framings": ["framings"],
     "HTTP as values": ["http", "bodies", "codings", "steps", "plans", "faults", "transport"],
-    "wire formats": ["formats/*"],
+    "wire formats": ["formats/*", "routing"],
     "mocks": ["mocks/*"],
     "what was asked": ["gates", "entries", "counters", "journal"],
     "request to response": [
-        *("routing", "answered", "inspector", "admission", "control_requests", "operations"),
+        *("answered", "inspector", "admission", "control_requests", "operations"),
         *("control", "schema", "writing", "memory", "repeats", "brought", "answering"),
     ],
     "sockets": [

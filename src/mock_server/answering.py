@@ -18,8 +18,9 @@ from .jsons import compact, parse_request, share, takes_long, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
+from .mocks.differences import explained
 from .mocks.mock import Found
-from .mocks.near import ALIKE, NearMiss, explained, likeness
+from .mocks.near import ALIKE, NearMiss, likeness
 from .mocks.patterns import WATCHDOG, TooLong
 from .mocks.sessions import Mocks, Session
 from .options import Settings

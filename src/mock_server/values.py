@@ -220,6 +220,11 @@ class Usage:
     is_guess: bool = False
 
     @property
+    def uncached(self) -> int:
+        """Input that no cache had, nor was given to one."""
+        return self.input - self.cached - self.cache_write
+
+    @property
     def total(self) -> int:
         """Input and output."""
         return self.input + self.output

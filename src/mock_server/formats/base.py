@@ -18,7 +18,7 @@ from typing import (
     cast,
 )
 
-from ..errors import BadField, http_phrase
+from ..errors import BadField, Because, http_phrase, shown
 from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8, within
 from ..limits import MOST_INPUTS, Difference, Headers, Json
@@ -28,6 +28,7 @@ from ..secrets import scheme_key
 from ..values import (
     ERROR_KINDS,
     STATUS_KINDS,
+    Block,
     Call,
     ErrorBody,
     Failure,
@@ -98,6 +99,9 @@ class WireFormat:
     area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
+    has_custom_tools = False  # whether a request may declare tools that take plain text
+    # Shares of a mock's `usage` that answers tell apart: `cached_tokens` and the like.
+    counts: FrozenSet[str] = frozenset()
     # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
@@ -195,7 +199,11 @@ class WireFormat:
 
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Why this API, which speaks such parts, can't say these to this call, if it can't."""
-        return None
+        return lacks_block(self, call, parts)
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Whether an answer, streamed or not, may have a provider's own block of this form."""
+        return True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
@@ -309,6 +317,19 @@ class WireFormat:
             if key:
                 return key
         return ""
+
+
+def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+    """What is said of an API whose answers have no block such as one of these, or have it in whole
+    ones alone."""
+    for part in parts:
+        if not isinstance(part, Block) or wire.holds(part.value, call.stream):
+            continue
+        block = shown(part.value)
+        if call.stream and wire.holds(part.value, False):
+            return "stream", True, Because(f"false, because no stream has {block}")
+        return "api", call.api, Because(f"one whose answers have blocks such as {block}")
+    return None
 
 
 def caller(request: Request) -> str:

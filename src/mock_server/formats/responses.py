@@ -98,6 +98,8 @@ class ResponseObject(ResponsesRequest):
     speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    has_custom_tools = True
+    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None

@@ -2758,10 +2758,7 @@ class WireFormat(Credentialed):
 
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Why this API, which speaks such parts, can't say these to this call, if it can't."""
-        for part in parts:
-            if isinstance(part, Block) and not self.holds(part.value, call.stream):
-                return lacks_block(call, part, call.stream and self.holds(part.value, False))
-        return None
+        return lacks_block(self, call, parts)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Whether an answer, streamed or not, may have a provider's own block of this form."""
@@ -2858,11 +2855,17 @@ class WireFormat(Credentialed):
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
 
-def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
-    """What is said of an API whose answers have no such block, or have it in whole ones alone."""
-    if is_whole:
-        return "stream", True, Because(f"false, because no stream has {shown(block.value)}")
-    return "api", call.api, Because(f"one whose answers have blocks such as {shown(block.value)}")
+def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+    """What is said of an API whose answers have no block such as one of these, or have it in whole
+    ones alone."""
+    for part in parts:
+        if not isinstance(part, Block) or wire.holds(part.value, call.stream):
+            continue
+        block = shown(part.value)
+        if call.stream and wire.holds(part.value, False):
+            return "stream", True, Because(f"false, because no stream has {block}")
+        return "api", call.api, Because(f"one whose answers have blocks such as {block}")
+    return None
 
 
 def caller(request: Request) -> str:
@@ -3853,7 +3856,9 @@ class OpenAIGeneration(OpenAI):
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request, with its custom tools."""
         call = super().read(request, params, body)
-        custom = self.custom_tools(body)
+        custom: List[str] = []
+        if self.has_custom_tools:
+            custom = self.custom_tools(body)
         if not custom:
             return call
         return replace(call, custom_tools=tuple(custom))
@@ -4073,7 +4078,7 @@ def opening_delta(reply: Reply, heads: List[Dict[str, Json]]) -> Dict[str, Json]
 
 def asks_for_functions(call: Call) -> bool:
     """Whether a request offers the older `functions`, of which an answer calls at most one."""
-    return bool(call.body.get("functions")) and not call.body.get("tools")
+    return bool(within(call.body, "functions")) and not within(call.body, "tools")
 
 
 # Where a call of a tool has what it is called with, by the type of the call.
@@ -4094,6 +4099,7 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
+    has_functions = True  # whether a request may offer those
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
@@ -4117,8 +4123,8 @@ class ChatCompletion(ChatRequest):
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """That there are several calls, where the request knows only of one."""
         calls = [part for part in parts if isinstance(part, ToolCall)]
-        if len(calls) < 2 or not asks_for_functions(call):
-            return None
+        if len(calls) < 2 or not (self.has_functions and asks_for_functions(call)):
+            return super().lacks(call, parts)
         expected = Because('in "tools", because of "functions" only one is called')
         return "tools", list(call.tools), expected
 
@@ -8086,18 +8092,11 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
-    has_logprobs = False
     places = MISTRAL_PLACES
+    has_logprobs = False
     has_custom_tools = False
+    has_functions = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
-
-    def custom_tools(self, body: Json) -> List[str]:
-        """None: it has no such tools."""
-        return []
-
-    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
-        """Nothing: it has no `functions`."""
-        return None
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""

@@ -11,6 +11,7 @@ from ..node import Field
 from ..values import Block, Call, Part, Reasoning, Reply, Request, ToolCall, Turn
 from .mistral import Mistral
 from .openai_chat import OpenAIChat, written_tokens
+from .places import MISTRAL_PLACES
 from .runs import ONCE, Stencil, Texts, hole, walk
 from .shapes import present, said_stop, stop_of
 
@@ -51,8 +52,8 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
-    counts = frozenset(("cache_write_tokens",))
     has_logprobs = False
+    places = MISTRAL_PLACES
     has_custom_tools = False
     has_functions = False
     speaks = frozenset((*OpenAIChat.speaks, Block))

@@ -1085,6 +1085,7 @@ class Failure:
     param: Optional[str] = None
     kind: str = ""
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+    most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
 
 
 @record
@@ -1124,6 +1125,7 @@ class Limit:
     left: int
     wait: int  # seconds until the window starts anew
     reset: int  # the Unix second of that
+    is_exceeded: bool = False  # whether this very request is refused
 
 
 # --- what a mock says, in all its forms ---
@@ -2670,6 +2672,7 @@ class WireFormat(Credentialed):
     json_type = "application/json"
     stream_type = "text/event-stream"
     most_inputs = MOST_INPUTS
+    usual_limit = 10  # requests, of which an error speaks
     places = NOWHERE  # where its stream says what stands in its whole answer
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
@@ -2809,7 +2812,7 @@ class WireFormat(Credentialed):
 
     def limit_headers(self, limit: Limit) -> Headers:
         """The rate-limit headers of a limit that counts, in place of those that only look like it;
-        with nothing left also `retry-after`, where the provider sends it."""
+        for what is refused also `retry-after`, where the provider sends it."""
         return ()
 
     # --- an error ---
@@ -2852,6 +2855,7 @@ class WireFormat(Credentialed):
 
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """The provider's usual sentence for an error, with what it says of this call."""
+        usual = usual.replace("{most}", str(failure.most or self.usual_limit))
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
 
@@ -2885,8 +2889,8 @@ def choices_of(number: Field, most: int) -> int:
 
 
 def retry_after(limit: Limit) -> Headers:
-    """`retry-after`, if nothing is left."""
-    if limit.left:
+    """`retry-after`, for what is refused."""
+    if not limit.is_exceeded:
         return ()
     return (("retry-after", str(limit.wait)),)
 
@@ -3648,7 +3652,7 @@ OPENAI_ERRORS: Mapping[str, Failure] = {
     "rate_limit": Failure(
         429,
         "Rate limit reached for {model} in organization org-mock on requests per min (RPM): "
-        "Limit 10000, Used 10000, Requested 1. Please try again in {wait}s. Visit "
+        "Limit {most}, Used {most}, Requested 1. Please try again in {wait}s. Visit "
         "https://platform.openai.com/account/rate-limits to learn more.",
         "requests",
         "rate_limit_exceeded",
@@ -3783,6 +3787,7 @@ class OpenAI(WireFormat):
     errors: Mapping[str, Failure] = OPENAI_ERRORS
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
+    usual_limit = 10_000
     shared_with_mistral = False  # whether Mistral has an API at the same path (2.1)
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
 
@@ -6861,7 +6866,7 @@ GEMINI_ERRORS = {
         "You exceeded your current quota, please check your plan and billing details. For more "
         "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n"
         "* Quota exceeded for metric: "
-        "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 10\n"
+        "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: {most}\n"
         "Please retry in {wait}s.",
     ),
     "server_error": Failure(
@@ -6910,6 +6915,7 @@ class Gemini(WireFormat):
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     json_type = "application/json; charset=UTF-8"
+    usual_limit = 10
     always_details = False  # whether an error without details has an empty array of them
     service = "generativelanguage.googleapis.com"
     bad_json = "Invalid JSON payload received. {}."
@@ -6934,14 +6940,14 @@ class Gemini(WireFormat):
             text = text.replace(placeholder, name)
         return text
 
-    def quota_details(self, model: str, wait: int) -> List[Json]:
+    def quota_details(self, model: str, failure: Failure) -> List[Json]:
         """Of a rate limit: which it was, where to read of it, and how long to wait."""
         # Quoted from a log of the free tier.
         violation = {
             "quotaMetric": self.service + "/generate_content_free_tier_requests",
             "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
             "quotaDimensions": {"location": "global", "model": model},
-            "quotaValue": "10",
+            "quotaValue": str(failure.most or self.usual_limit),
         }
         link = {
             "description": "Learn more about Gemini API quotas",
@@ -6950,7 +6956,7 @@ class Gemini(WireFormat):
         return [
             google_detail("QuotaFailure", violations=[violation]),
             google_detail("Help", links=[link]),
-            google_retry_info(wait),
+            google_retry_info(failure.wait),
         ]
 
     def google_error(self, call: Call, failure: Failure) -> Dict[str, Json]:
@@ -6962,7 +6968,7 @@ class Gemini(WireFormat):
         }
         details = google_error_details(failure, self.service)
         if failure.status == 429:
-            details += self.quota_details(call.model, failure.wait)
+            details += self.quota_details(call.model, failure)
         if details or self.always_details:
             error["details"] = details
         return {"error": error}
@@ -7624,9 +7630,9 @@ class Vertex(Gemini):
     service = "aiplatform.googleapis.com"
 
     # There is no Retry-After (2.5): clients read the wait here.
-    def quota_details(self, model: str, wait: int) -> List[Json]:
+    def quota_details(self, model: str, failure: Failure) -> List[Json]:
         """How long to wait, and no more."""
-        return [google_retry_info(wait)]
+        return [google_retry_info(failure.wait)]
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
@@ -12212,7 +12218,7 @@ class Uses:
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
-    def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
+    def admit(self, requests: int, per: float) -> Limit:
         """Whether a limit has room for one request more, which it then counts, and what is left
         after it.  The window is fixed, and begins with the first request."""
         # The monotonic clock: a window must not move with the time of day.
@@ -12220,13 +12226,13 @@ class Uses:
         if moment >= self.window_end:
             self.window_end = moment + per
             self.in_window = 0
-        is_admitted = self.in_window < requests
-        if is_admitted:
+        is_exceeded = self.in_window >= requests
+        if not is_exceeded:
             self.in_window += 1
         wait = self.window_end - moment
         reset = math.ceil(time.time_ns() / 1e9 + wait)  # what headers tell is the time of day
-        limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
-        return is_admitted, limit
+        left, seconds = requests - self.in_window, max(1, math.ceil(wait))
+        return Limit(requests, left, seconds, reset, is_exceeded)
 
 
 @record
@@ -12335,9 +12341,11 @@ class Mock:
                 if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
                     return None
             if self.limit:
-                is_admitted, limit = uses.admit(*self.limit)
-                if not is_admitted:
-                    failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
+                limit = uses.admit(*self.limit)
+                if limit.is_exceeded:
+                    failure = Failure(
+                        0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
+                    )
                     return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
             uses.count = used + 1
         return Found(self, answer, used, uses, groups, limit)

@@ -302,8 +302,11 @@ def test_a_limit_counts_and_says_the_truth_in_the_providers_way(
     if kind is m.GeminiGenerate:
         error = json.loads(third.body)["error"]
         assert error["details"][-1]["retryDelay"] == "90s" and "retry in 90s" in error["message"]
+        assert error["details"][0]["violations"][0]["quotaValue"] == "2"
+        assert "limit: 2\n" in error["message"]
     if kind is m.OpenAIChat:
-        assert "try again in 90s" in complaint_of(third.body)
+        assert "Limit 2, Used 2, Requested 1. Please try again in 90s" in complaint_of(third.body)
+    assert "retry-after" not in dict(second.headers)  # which is the last that is not refused
     clock.now += 89
     assert ask(answers, kind, stream).status == 429
     clock.now += 1

@@ -280,6 +280,7 @@ class Failure:
     param: Optional[str] = None
     kind: str = ""
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+    most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
 
 
 @record
@@ -319,6 +320,7 @@ class Limit:
     left: int
     wait: int  # seconds until the window starts anew
     reset: int  # the Unix second of that
+    is_exceeded: bool = False  # whether this very request is refused
 
 
 # --- what a mock says, in all its forms ---

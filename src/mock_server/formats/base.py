@@ -107,6 +107,7 @@ class WireFormat(Credentialed):
     json_type = "application/json"
     stream_type = "text/event-stream"
     most_inputs = MOST_INPUTS
+    usual_limit = 10  # requests, of which an error speaks
     places = NOWHERE  # where its stream says what stands in its whole answer
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
@@ -246,7 +247,7 @@ class WireFormat(Credentialed):
 
     def limit_headers(self, limit: Limit) -> Headers:
         """The rate-limit headers of a limit that counts, in place of those that only look like it;
-        with nothing left also `retry-after`, where the provider sends it."""
+        for what is refused also `retry-after`, where the provider sends it."""
         return ()
 
     # --- an error ---
@@ -289,6 +290,7 @@ class WireFormat(Credentialed):
 
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """The provider's usual sentence for an error, with what it says of this call."""
+        usual = usual.replace("{most}", str(failure.most or self.usual_limit))
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
 
@@ -322,7 +324,7 @@ def choices_of(number: Field, most: int) -> int:
 
 
 def retry_after(limit: Limit) -> Headers:
-    """`retry-after`, if nothing is left."""
-    if limit.left:
+    """`retry-after`, for what is refused."""
+    if not limit.is_exceeded:
         return ()
     return (("retry-after", str(limit.wait)),)

@@ -80,7 +80,7 @@ OPENAI_ERRORS: Mapping[str, Failure] = {
     "rate_limit": Failure(
         429,
         "Rate limit reached for {model} in organization org-mock on requests per min (RPM): "
-        "Limit 10000, Used 10000, Requested 1. Please try again in {wait}s. Visit "
+        "Limit {most}, Used {most}, Requested 1. Please try again in {wait}s. Visit "
         "https://platform.openai.com/account/rate-limits to learn more.",
         "requests",
         "rate_limit_exceeded",
@@ -215,6 +215,7 @@ class OpenAI(WireFormat):
     errors: Mapping[str, Failure] = OPENAI_ERRORS
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
+    usual_limit = 10_000
     shared_with_mistral = False  # whether Mistral has an API at the same path (2.1)
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
 

@@ -66,9 +66,9 @@ class Vertex(Gemini):
     service = "aiplatform.googleapis.com"
 
     # There is no Retry-After (2.5): clients read the wait here.
-    def quota_details(self, model: str, wait: int) -> List[Json]:
+    def quota_details(self, model: str, failure: Failure) -> List[Json]:
         """How long to wait, and no more."""
-        return [google_retry_info(wait)]
+        return [google_retry_info(failure.wait)]
 
 
 class VertexGenerate(Vertex, GeminiGenerate):

@@ -35,7 +35,7 @@ class Uses:
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
-    def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
+    def admit(self, requests: int, per: float) -> Limit:
         """Whether a limit has room for one request more, which it then counts, and what is left
         after it.  The window is fixed, and begins with the first request."""
         # The monotonic clock: a window must not move with the time of day.
@@ -43,13 +43,13 @@ class Uses:
         if moment >= self.window_end:
             self.window_end = moment + per
             self.in_window = 0
-        is_admitted = self.in_window < requests
-        if is_admitted:
+        is_exceeded = self.in_window >= requests
+        if not is_exceeded:
             self.in_window += 1
         wait = self.window_end - moment
         reset = math.ceil(time.time_ns() / 1e9 + wait)  # what headers tell is the time of day
-        limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
-        return is_admitted, limit
+        left, seconds = requests - self.in_window, max(1, math.ceil(wait))
+        return Limit(requests, left, seconds, reset, is_exceeded)
 
 
 @record
@@ -158,9 +158,11 @@ class Mock:
                 if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
                     return None
             if self.limit:
-                is_admitted, limit = uses.admit(*self.limit)
-                if not is_admitted:
-                    failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
+                limit = uses.admit(*self.limit)
+                if limit.is_exceeded:
+                    failure = Failure(
+                        0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
+                    )
                     return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
             uses.count = used + 1
         return Found(self, answer, used, uses, groups, limit)

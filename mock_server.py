@@ -10077,7 +10077,7 @@ def parse_error(response: Node) -> Failure:
             error.get("code").expected("a string")
         code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
     kind = given.get("kind", "")
-    if kind:
+    if "kind" in given:
         error.get("kind").choice(ERROR_KINDS)
     # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
@@ -10093,6 +10093,7 @@ def parse_error(response: Node) -> Failure:
 
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
 
 
 class Uses:
@@ -10230,7 +10231,7 @@ def place_of(id: str) -> str:
 
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    spec = node.only(MOCK_KEYS).value
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
@@ -10254,6 +10255,13 @@ def parse_mock(node: MockNode) -> Mock:
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
+    """A mock's JSON without what is no part of it."""
+    if spec.keys().isdisjoint(NOTE_KEYS):
+        return spec
+    return {key: value for key, value in spec.items() if key not in NOTE_KEYS}
 
 
 def usual_operation(responses: Iterable[Node]) -> str:
@@ -10571,23 +10579,30 @@ TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
-FLAG = Kind(lambda text: FLAGS.get(text, text), checked_flag)
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = whole("a port from 0 to 65535", 0, 65535)
 SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes", 1, float("inf"))
-REQUESTS = whole("a number of requests", 0, 10**9)
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 
 # --- the table ---
 
 
+# The parts of --help.
+LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
+LOOKING, INSTEAD = "what tests and people see", "instead of serving"
+
+
 class Option(NamedTuple):
-    """One option; a default that is a tuple means that it may be given several times.
+    """One option; a default that is a tuple means that it may be given several times, `group` is
+    the part of --help that it stands in.
 
     MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
     default is another there."""
 
+    group: str
     flag: str
     metavar: str
     kind: Kind
@@ -10647,6 +10662,7 @@ class Option(NamedTuple):
 # In the order of --help and of the README's table.
 OPTIONS = (
     Option(
+        LISTENING,
         "port",
         "PORT",
         PORT,
@@ -10654,8 +10670,9 @@ OPTIONS = (
         "port to listen on, 0 for a free one; several are several upstreams in one process",
         python_default=0,
     ),
-    Option("--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
     Option(
+        ANSWERS,
         "--data",
         "DIR",
         DIRECTORY,
@@ -10663,6 +10680,7 @@ OPTIONS = (
         "where mocks are read from (default: data/ beside the script, or here if it is a module)",
     ),
     Option(
+        ANSWERS,
         "--fallback",
         "error|echo",
         word_of("error|echo"),
@@ -10670,6 +10688,7 @@ OPTIONS = (
         "a request that no mock matches: 404 that explains, or an echo of it",
     ),
     Option(
+        ANSWERS,
         "--pace",
         "SECONDS",
         SECONDS,
@@ -10677,6 +10696,7 @@ OPTIONS = (
         "pause between streamed events where a mock sets none",
     ),
     Option(
+        ANSWERS,
         "--require-auth",
         "",
         FLAG,
@@ -10684,33 +10704,39 @@ OPTIONS = (
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
     ),
     Option(
+        HTTPS,
         "--tls",
         "",
         FLAG,
         False,
         "serve HTTPS, with a certificate made at start by openssl unless one is given",
     ),
-    Option("--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
-    Option("--key", "FILE", FILE, None, "its key"),
-    Option("--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
+    Option(HTTPS, "--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
     Option(
+        HTTPS,
         "--tls-cert-out",
         "FILE",
         FILE,
         None,
         "where to write that certificate, so that clients can trust it",
     ),
-    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
     Option(
+        ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"
+    ),
+    Option(
+        LOOKING,
         "--control-token",
         "TOKEN",
         TEXT,
         "",
         "let clients that are not on loopback use the control API with this bearer token",
     ),
-    Option("--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
-    Option("--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
     Option(
+        LOOKING,
         "--log",
         "text|json|off",
         word_of("text|json|off"),
@@ -10719,6 +10745,7 @@ OPTIONS = (
         python_default="off",
     ),
     Option(
+        LISTENING,
         "--exit-on-stdin-close",
         "",
         FLAG,
@@ -10727,15 +10754,32 @@ OPTIONS = (
         is_keyword=False,
     ),
     Option(
+        INSTEAD,
         "--check",
         "",
         FLAG,
         False,
-        "validate the mocks, print what is wrong, exit 0 or 2",
+        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--schema",
+        "",
+        FLAG,
+        False,
+        "print the JSON Schema of a mock file, for editors, and exit",
         is_keyword=False,
     ),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Raise BadOption for a port that is named twice, but for 0."""
+    for port in ports:
+        if port and ports.count(port) > 1:
+            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
 
 
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
@@ -15101,6 +15145,53 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
     return self_signed(names, settings.tls_cert_out)
 
 
+# === environment =============================================================
+# The environment: variables of options, and those that only look like them.  Touches nothing.
+
+
+# What is set in each container beside a service called mock-server, or mock-server-more
+# (Kubernetes, "Discovering services"; Docker's links are their model).
+LINK = re.compile(
+    r"MOCK_SERVER_(?:\w+_)?"
+    r"(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+LINK_PORT = re.compile(r"MOCK_SERVER_(?:\w+_)?PORT")  # which may be an option's, but for its value
+LINK_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://")
+
+
+def is_service_link(name: str, value: str) -> bool:
+    """Whether a variable is set for a service of that name, not for this server."""
+    if LINK.fullmatch(name):
+        return True
+    return bool(LINK_PORT.fullmatch(name) and LINK_ADDRESS.match(value))
+
+
+def without_links(environment: Mapping[str, str]) -> Dict[str, str]:
+    """The variables of options, without what a service link has put there."""
+    found = {}
+    for option in OPTIONS:
+        value = environment.get(option.variable, "")
+        if not is_service_link(option.variable, value):
+            found[option.variable] = value
+    return found
+
+
+def passed_over(environment: Mapping[str, str]) -> List[str]:
+    """Lines about variables that look like options and are not: service links, and others."""
+    known = [option.variable for option in OPTIONS]
+    links, lines = [], []
+    for name, value in sorted(environment.items()):
+        if not name.startswith("MOCK_SERVER_") or not value:
+            continue
+        if is_service_link(name, value):
+            links.append(name)
+        elif name not in known:
+            lines.append(f"{name} in the environment is no option; {nearest(name, known)}")
+    if links:
+        lines.insert(0, f"service links in the environment are passed over: {', '.join(links)}")
+    return lines
+
+
 # === mocks/explosive =========================================================
 # Which regular expressions may take for ever, seen without running them.  Pure.
 
@@ -15278,6 +15369,294 @@ def may_explode(pattern: "re.Pattern[str]") -> bool:
     if len(automaton.taken) > MOST_STATES:
         return False
     return automaton.doubling() or automaton.chained()
+
+
+# === mocks/json_schema =======================================================
+# The JSON Schema of a mock file, for editors: what each key takes and means, key by key.  Pure.
+
+# A file that the parser takes fits it.  What fits may still be refused, for what only the parser
+# sees: keys that exclude each other, regular expressions, files, templates.
+
+
+Rows = Mapping[str, Tuple[Json, str]]  # by key, the schema of its value and what it means
+
+
+# --- kinds of values ---
+
+
+def within_bounds(least: float, most: float) -> Json:
+    """A number with these bounds."""
+    return {"type": "number", "minimum": least, "maximum": most}
+
+
+def whole_from(least: int, most: int = 0) -> Json:
+    """A whole number with these bounds; 0 is none."""
+    bounds = {"type": "integer", "minimum": least}
+    if most:
+        bounds["maximum"] = most
+    return bounds
+
+
+def list_of(items: Json, least: int = 0) -> Json:
+    """An array."""
+    return {"type": "array", "items": items, "minItems": least}
+
+
+def either(*kinds: Json) -> Json:
+    """One of several kinds of values."""
+    return {"anyOf": list(kinds)}
+
+
+def one_word(words: Iterable[str]) -> Json:
+    """One of some words."""
+    return {"enum": sorted(words)}
+
+
+def some_words(words: Iterable[str]) -> Json:
+    """One of some words, or a list of them."""
+    return either(one_word(words), list_of(one_word(words), 1))
+
+
+def defined_as(name: str) -> Json:
+    """What stands under `$defs`."""
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def named(values: Json) -> Json:
+    """An object with values of one kind, whatever they are called."""
+    return {"type": "object", "additionalProperties": values}
+
+
+ANYTHING: Json = True
+STRING: Json = {"type": "string"}
+SOME_TEXT: Json = {"type": "string", "minLength": 1}
+YES_OR_NO: Json = {"type": "boolean"}
+WHOLE: Json = {"type": "integer"}
+NULL: Json = {"type": "null"}
+OBJECT: Json = {"type": "object"}
+TEXT_MATCHER: Json = defined_as("text_matcher")
+NAMED_MATCHERS = named(either(TEXT_MATCHER, NULL))
+SECONDS_TO_WAIT = within_bounds(0, 3600)
+TOKENS = whole_from(0, 2**53 - 1)
+VECTOR = list_of({"type": "number", "exclusiveMinimum": -3.4e38, "exclusiveMaximum": 3.4e38}, 1)
+HEADER_LINE = {"type": ["string", "number", "null"]}
+
+
+# --- the keys ---
+
+MOCK_ROWS: Rows = {
+    "$schema": (ANYTHING, "Where an editor finds this schema; passed over."),
+    "$comment": (ANYTHING, "For people; passed over."),
+    "name": (STRING, "What the log and the journal call it (default: file and position)."),
+    "match": (defined_as("match"), "Which requests it answers (default: all that ask for text)."),
+    "response": (defined_as("response"), "What it answers."),
+    "responses": (
+        list_of(defined_as("response"), 1),
+        "What it answers in turn; the last one repeats, unless cycle is true.",
+    ),
+    "cycle": (YES_OR_NO, "Start over after the last of responses."),
+    "times": (either(whole_from(1), NULL), "After that many uses it no longer matches."),
+    "limit": (
+        either(defined_as("limit"), NULL),
+        "What exceeds so many requests in so many seconds gets a 429.",
+    ),
+}
+
+MATCH_ROWS: Rows = {
+    "provider": (some_words(PROVIDERS), "The provider on whose path the request came in."),
+    "operation": (
+        some_words(OPERATIONS),
+        "What is asked for (default: generate; embed where a response is an embedding; any where "
+        "api or one whole path is named).",
+    ),
+    "api": (some_words(APIS), "One API of the operation."),
+    "model": (TEXT_MATCHER, "The model or deployment name."),
+    "stream": (YES_OR_NO, "Whether the answer is to be streamed."),
+    "user": (TEXT_MATCHER, "The last user message, its parts joined with newlines."),
+    "system": (TEXT_MATCHER, "The system and developer instructions, joined with newlines."),
+    "tool_result": (TEXT_MATCHER, "The newest tool result after the last user message."),
+    "turn": (WHOLE, "How many assistant turns are in the conversation."),
+    "tools": (either(STRING, list_of(STRING)), "Tools, all of which the request must offer."),
+    "path": (TEXT_MATCHER, "The path as sent."),
+    "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
+    "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
+    "port": (WHOLE, "The port that the request came in on."),
+    "session": (STRING, "The session that it came in on; an empty text is none."),
+    "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
+    "body_sha256": (
+        {"type": "string", "minLength": 64, "maxLength": 64},
+        "SHA-256 of the body as canonical JSON: sorted keys, no spaces, UTF-8.",
+    ),
+}
+
+TEXT_MATCHER_ROWS: Rows = {
+    "contains": (SOME_TEXT, "A piece of the text."),
+    "regex": (SOME_TEXT, "A regular expression, found anywhere; named groups fill templates."),
+    "glob": (SOME_TEXT, "A shell pattern that spans the whole text."),
+    "not": (TEXT_MATCHER, "A text or a matcher that must not hold."),
+}
+
+PART_ROWS: Rows = {
+    "text": (
+        {"type": ["string", "object", "array"]},
+        "What the model says; an object is said as JSON text.",
+    ),
+    "reasoning": (STRING, "What it thinks first."),
+    "refusal": (STRING, "Its refusal."),
+    "tool_calls": (list_of(defined_as("tool_call")), "Tools that it calls."),
+    "block": (OBJECT, "The provider's own content block, part or item."),
+}
+
+RESPONSE_ROWS: Rows = {
+    **{key: row for key, row in PART_ROWS.items() if key != "block"},
+    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals and tool calls, in order."),
+    "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
+    "finish_reason": (
+        SOME_TEXT,
+        "stop, length, tool_calls or content_filter, translated; or the provider's own word.",
+    ),
+    "usage": (defined_as("usage"), "Token counts; what is left out is estimated."),
+    "model": (STRING, "The model that the answer names (default: the one asked for)."),
+    "id": (STRING, "The answer's id (default: made from the request)."),
+    "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
+    "extra": (OBJECT, "Merged into what is sent, deeply."),
+    "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
+    "events": (either(STRING, list_of(ANYTHING, 1)), "The stream as recorded: events, or @file."),
+    "error": (either(STRING, defined_as("error")), "An error in the provider's shape."),
+    "after_events": (
+        whole_from(0, 999_999),
+        "A stream sends so many events before the error or the fault.",
+    ),
+    "fault": (one_word(FAULTS), "How the answer breaks."),
+    "probability": (within_bounds(0, 1), "How likely that is; drawn from --seed."),
+    "status": (whole_from(200, 599), "HTTP status."),
+    "headers": (
+        named(either(HEADER_LINE, list_of(HEADER_LINE))),
+        "Response headers in place of the server's own; null leaves one out.",
+    ),
+    "delay": (SECONDS_TO_WAIT, "Seconds before the first byte."),
+    "pace": (
+        either(SECONDS_TO_WAIT, list_of(SECONDS_TO_WAIT), defined_as("pace"), NULL),
+        "Seconds between events.",
+    ),
+    "gzip": (one_word(GZIP_CHOICES), "Whether it is compressed (default: auto)."),
+    "wire": (
+        either(one_word(WIRE_PLANS), defined_as("wire")),
+        "How the same bytes are cut: the name of a plan, or an object.",
+    ),
+    "gate": (
+        either(YES_OR_NO, whole_from(1)),
+        "A stream stops after its first event; a test releases each following one.",
+    ),
+}
+
+TOOL_CALL_ROWS: Rows = {
+    "name": (SOME_TEXT, "The tool's name."),
+    "arguments": ({"type": ["object", "string"]}, "An object or its JSON text; or plain text."),
+    "id": (STRING, "The call's id (default: made from the request)."),
+}
+
+USAGE_ROWS: Rows = {
+    "input_tokens": (TOKENS, "What was read."),
+    "output_tokens": (TOKENS, "What was written."),
+    "reasoning_tokens": (TOKENS, "The share of output_tokens that were thoughts."),
+    "cached_tokens": (TOKENS, "The share of input_tokens that came from a cache."),
+    "cache_write_tokens": (TOKENS, "The share of input_tokens that went to a cache."),
+}
+
+STRING_OR_NOT = either(STRING, NULL)
+
+ERROR_ROWS: Rows = {
+    "kind": (
+        either(one_word(ERROR_KINDS), NULL),
+        "The same error at every provider, with its own status, type, code and sentence.",
+    ),
+    "message": (STRING_OR_NOT, "What it says."),
+    "type": (STRING_OR_NOT, "The provider's type."),
+    "code": ({"type": ["string", "integer", "null"]}, "The provider's code."),
+    "param": (STRING_OR_NOT, "The field of the request that is wrong."),
+}
+
+PACE_ROWS: Rows = {
+    "first": (SECONDS_TO_WAIT, "Seconds before the first event."),
+    "between": (SECONDS_TO_WAIT, "Seconds between events."),
+    "tokens_per_second": (within_bounds(1 / 3600, 1e9), "Events a second."),
+    "jitter": (within_bounds(0, 1), "0.5 is each gap plus or minus half; drawn from --seed."),
+}
+
+
+def plan_words(key: str) -> Json:
+    """The words that a key of a wire plan takes; empty is none."""
+    return {"enum": list(PLAN_WORDS[key])}
+
+
+WIRE_ROWS: Rows = {
+    "split": (
+        either(whole_from(1), plan_words("split")),
+        "Bytes a write, or where each write is cut.",
+    ),
+    "coalesce": (whole_from(1), "Events a chunk and a write."),
+    "eol": (plan_words("eol"), "Line ends of an event stream."),
+    "comments": (either(YES_OR_NO, STRING), "A comment before each event."),
+    "no_space": (YES_OR_NO, "No space after the names of fields."),
+    "chunk_extensions": (YES_OR_NO, "An extension on each chunk."),
+    "trailers": (YES_OR_NO, "A trailer field after the last chunk."),
+    "gzip": (plan_words("gzip"), "Compressed for a client that accepts it, streams too."),
+}
+
+LIMIT_ROWS: Rows = {
+    "requests": (whole_from(0), "So many are answered in a window."),
+    "per": (
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
+        "Seconds of a window (default: 60).",
+    ),
+}
+
+
+# --- the schema ---
+
+
+def object_of(rows: Rows, *required: str) -> Json:
+    """An object with these keys and no others."""
+    properties = {}
+    for key, (kind, about) in rows.items():
+        properties[key] = {"description": about}
+        if kind is not ANYTHING:
+            properties[key].update(kind)
+    made = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        made["required"] = list(required)
+    return made
+
+
+def mock_schema() -> Json:
+    """The JSON Schema of a mock file: one mock, or an array of them."""
+    matcher = either(STRING, {**object_of(TEXT_MATCHER_ROWS), "minProperties": 1})
+    either_of_two: Any = [
+        {"required": ["response"], "properties": {"responses": False}},
+        {"required": ["responses"], "properties": {"response": False}},
+    ]
+    part = {**object_of(PART_ROWS), "minProperties": 1, "maxProperties": 1}
+    mock = {**object_of(MOCK_ROWS), "anyOf": either_of_two}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Mocks of mock_server.py",
+        "description": "A mock, or an array of them; the first that matches answers.",
+        **either(list_of(defined_as("mock")), defined_as("mock")),
+        "$defs": {
+            "mock": mock,
+            "match": object_of(MATCH_ROWS),
+            "text_matcher": matcher,
+            "response": object_of(RESPONSE_ROWS),
+            "part": part,
+            "tool_call": object_of(TOOL_CALL_ROWS, "name"),
+            "usage": object_of(USAGE_ROWS),
+            "error": object_of(ERROR_ROWS),
+            "pace": object_of(PACE_ROWS),
+            "wire": object_of(WIRE_ROWS),
+            "limit": object_of(LIMIT_ROWS, "requests"),
+        },
+    }
 
 
 # === bodies ==================================================================
@@ -16756,10 +17135,13 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         try:
             self.address_family = first_family(host, port)
             super().__init__((host, port), Handler)
-        except (OSError, UnicodeError):  # UnicodeError: a host that is no name
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
             if not core:
                 self.core.close()
-            raise
+            reason = getattr(error, "strerror", None) or error
+            number = getattr(error, "errno", None) or errno.EINVAL
+            message = f"can't listen on {host} port {port}: {reason}"
+            raise OSError(number, message) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
@@ -16928,61 +17310,91 @@ class SessionView(SessionMethods):
         return f"{self.server.url}/@{quote(self.name, safe='')}"
 
 
-# === cli =====================================================================
-# The command line: its words become options, and those a server.
+# === usage ===================================================================
+# What --help says: the options in groups, examples, the shape of a mock.
 
-# It only wires; may touch argparse, which is imported when it is needed.
-
-
-SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+# May touch argparse, which is imported when it is needed.
 
 
-MOST_DESCRIPTORS = 65536  # that are asked of the system
+COLUMNS = 80  # columns, whatever the terminal has: it is read in logs and pipes, too
 
+DESCRIPTION = """\
+A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, Bedrock,
+Cohere, Mistral and Ollama, without keys, money or network."""
 
-def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
-    """The value of each option: from the command line, else the environment, else its default."""
-    given, unknown = parser().parse_known_args(list(arguments))
-    if unknown:
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
-    values = {}
-    for option in OPTIONS:
-        values[option.name] = option_value(option, getattr(given, option.name), environment)
-    check_together(values, lambda name: BY_NAME[name].flag)
-    return values
+EPILOG = """\
+examples:
+  mock_server.py 5001                   serve the mocks of data/ on port 5001
+  mock_server.py 0 --fallback echo      any free port; answers what was asked
+  mock_server.py 5001 5002 --data mine  two upstreams, the mocks of mine/mocks/
+  mock_server.py --check --data mine    what is wrong with those mocks
+  mock_server.py --schema > mock.schema.json
 
+a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
+  {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
+   "response": {"text": "Sunny."}}
 
-def meant_by(unknown: str) -> str:
-    """What may be meant by an argument that there is not."""
-    word = unknown.partition("=")[0]
-    if word in ("-p", "--port", "--ports"):
-        return "ports need no flag, as in mock_server.py 5001"
-    flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
-    return nearest(word, [*flags, "--version", "--help"])
+  match     provider, api, model, user, system, tools, headers, body, stream ...
+  response  text, tool_calls, usage; or body, events; or error; or fault;
+            and status, headers, delay, pace, gzip, wire, gate
+
+Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
+at the path separator, flags take 1, 0, true or false."""
 
 
 def parser() -> argparse.ArgumentParser:
     """What tells the words of a command line apart."""
+    made = parser_class()(
+        prog="mock_server.py",
+        usage="mock_server.py [PORT ...] [options]",
+        allow_abbrev=False,  # a new option must not change what an old command line means
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        add_help=False,
+        formatter_class=formatter_class(),
+    )
+    groups: Dict[str, Any] = {}
+    for option in OPTIONS:
+        if option.group not in groups:
+            groups[option.group] = made.add_argument_group(option.group)
+        groups[option.group].add_argument(
+            option.flag, help=described(option), **argument_kind(option)
+        )
+    last = groups[OPTIONS[-1].group]
+    last.add_argument(
+        "--version",
+        action="version",
+        version=f"mock_server.py {__version__}",
+        help="say the version, and exit",
+    )
+    last.add_argument("-h", "--help", action="help", help="say this, and exit")
+    return made
+
+
+def parser_class() -> Type[argparse.ArgumentParser]:
+    """argparse with one line an error."""
     import argparse
 
     class Parser(argparse.ArgumentParser):
-        """argparse with one line an error."""
+        """An error is raised, not printed below the usage."""
 
         def error(self, message: str) -> NoReturn:
             raise BadOption(message)
 
-    made = Parser(
-        prog="mock_server.py",
-        allow_abbrev=False,  # a new option must not change what an old command line means
-        description="A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, "
-        "Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
-        epilog="Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split at "
-        "the path separator, flags take 1, 0, true or false.",
-    )
-    for option in OPTIONS:
-        made.add_argument(option.flag, help=described(option), **argument_kind(option))
-    made.add_argument("--version", action="version", version=f"mock_server.py {__version__}")
-    return made
+    return Parser
+
+
+def formatter_class() -> Any:
+    """How argparse lays the text out."""
+    import argparse
+
+    class Formatter(argparse.RawDescriptionHelpFormatter):
+        """The same on every terminal."""
+
+        def __init__(self, prog: str) -> None:
+            super().__init__(prog, max_help_position=26, width=COLUMNS)
+
+    return Formatter
 
 
 def argument_kind(option: Option) -> Dict[str, Any]:
@@ -17004,6 +17416,41 @@ def described(option: Option) -> str:
     elif option.default:
         words += f" (default: {option.default})"
     return words.replace("%", "%%")  # argparse fills in what a % begins
+
+
+# === cli =====================================================================
+# The command line: its words become options, and those a server.
+
+# It only wires.
+
+
+SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+
+
+MOST_DESCRIPTORS = 65536  # that are asked of the system
+
+
+def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
+    """The value of each option: from the command line, else the environment, else its default."""
+    given, unknown = parser().parse_known_args(list(arguments))
+    if unknown:
+        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
+    values = {}
+    variables = without_links(environment)
+    for option in OPTIONS:
+        values[option.name] = option_value(option, getattr(given, option.name), variables)
+    check_ports(values["port"])
+    check_together(values, lambda name: BY_NAME[name].flag)
+    return values
+
+
+def meant_by(unknown: str) -> str:
+    """What may be meant by an argument that there is not."""
+    word = unknown.partition("=")[0]
+    if word in ("-p", "--port", "--ports"):
+        return "ports need no flag, as in mock_server.py 5001"
+    flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
+    return nearest(word, [*flags, "--version", "--help"])
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
@@ -17064,9 +17511,8 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
     for port in options["port"]:
         try:
             servers.append(MockServer(port, host=core.settings.host, core=core))
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            reason = getattr(error, "strerror", None) or error
-            raise OSError(f"can't listen on {core.settings.host} port {port}: {reason}") from None
+        except OSError as error:
+            raise OSError(error.strerror) from None  # without its number
     return servers
 
 
@@ -17079,8 +17525,9 @@ def announce(lines: Sequence[str]) -> None:
         pass  # standard output is a pipe whose other end is closed
 
 
-def run(options: Mapping[str, Any]) -> int:
-    """Serve until a signal, or the end of standard input if that is asked for."""
+def run(options: Mapping[str, Any], notes: Sequence[str]) -> int:
+    """Serve until a signal, or the end of standard input if that is asked for; `notes` are for the
+    log."""
     raise_descriptor_limit()
     servers = serve(options)
     core = servers[0].core
@@ -17108,7 +17555,7 @@ def run(options: Mapping[str, Any]) -> int:
     sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)
-    warn(core)
+    warn(core, notes)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     try:
@@ -17134,8 +17581,14 @@ def raise_descriptor_limit() -> None:
         pass  # Windows, or a system that says no
 
 
-def warn(core: Core) -> None:
-    """Say in the log what may not be meant."""
+def warn(core: Core, notes: Sequence[str]) -> None:
+    """Say in the log what may not be meant; the notes about the environment without a log, too, for
+    it may be one of them that has switched it off."""
+    for note in notes:
+        if core.log.mode == "off":
+            complain(note)
+        else:
+            core.log.say(note)
     host = core.settings.host
     if host not in ("127.0.0.1", "::1", "localhost"):
         core.log.say(f"{host} may be reached from other machines")
@@ -17181,9 +17634,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     mocks that can't be used."""
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
-        if options["check"]:
-            return check_mocks(data_directories(options))
-        return run(options)
+        notes = passed_over(os.environ)
+        if not options["check"] and not options["schema"]:
+            return run(options, notes)
+        for note in notes:
+            complain(note)
+        if options["schema"]:
+            announce([indented(mock_schema())])
+            return 0
+        return check_mocks(data_directories(options))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -80,10 +81,13 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         try:
             self.address_family = first_family(host, port)
             super().__init__((host, port), Handler)
-        except (OSError, UnicodeError):  # UnicodeError: a host that is no name
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
             if not core:
                 self.core.close()
-            raise
+            reason = getattr(error, "strerror", None) or error
+            number = getattr(error, "errno", None) or errno.EINVAL
+            message = f"can't listen on {host} port {port}: {reason}"
+            raise OSError(number, message) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1

@@ -10848,6 +10848,15 @@ class Settings:
 NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
 PORT_SUFFIX = re.compile(r":\d+$")
 
+# What says nothing of requests but how many there were: probes and Prometheus look at it.
+OPEN_TO_ALL = (CONTROL_PREFIX + "/health", CONTROL_PREFIX + "/metrics")
+# What a proxy adds to a request that it passes on (RFC 7239; RFC 9110, 7.6.3; Envoy, "HTTP header
+# manipulation"): behind a sidecar everyone's address is loopback.
+FORWARDED = re.compile(
+    r"forwarded|via|x-real-ip|true-client-ip|(?:x-(?:forwarded|original-forwarded|envoy)-.+)"
+    r"|(?:[a-z]+-)+(?:client|connecting)-ip"
+)
+
 
 def is_own_name(host: str, served: str) -> bool:
     """Whether a Host header names this server: loopback, the address that it listens on, or a
@@ -10869,12 +10878,34 @@ def is_token(key: str, token: str) -> bool:
     return bool(token) and hmac.compare_digest(utf8(key), utf8(token))
 
 
+def is_forwarded(request: Request) -> bool:
+    """Whether a proxy says that it passes a request on for somebody else."""
+    return any(FORWARDED.fullmatch(name) for name in request.headers)
+
+
+def check_local(request: Request) -> None:
+    """Refuse a client on loopback that does not have the token, where there is one: if it has
+    another credential, or is a proxy, whose address says nothing of its client."""
+    if request.headers.get("authorization"):
+        raise Refused(
+            403, "Authorization is not the bearer token of --control-token", code="wrong_token"
+        )
+    if is_forwarded(request):
+        raise Refused(
+            403,
+            "a request that a proxy has forwarded needs the bearer token of --control-token",
+            code="forwarded",
+        )
+
+
 def admit(request: Request, settings: Settings) -> None:
     """Refuse who may not use the control API.
 
     It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
     not the server's own is refused, so that no web page that somebody happens to look at can use
-    it."""
+    it.  Health and metrics are for all."""
+    if request.path in OPEN_TO_ALL:
+        return
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
     has_token = is_token(key, settings.control_token)
     host = request.headers.get("host", "")
@@ -10885,6 +10916,8 @@ def admit(request: Request, settings: Settings) -> None:
             "of --control-token",
             code="not_loopback",
         )
+    if settings.control_token and not has_token:
+        check_local(request)
     if not has_token and not is_own_name(host, settings.host):
         raise Refused(
             403,
@@ -11592,6 +11625,68 @@ class Index:
         return [mock for _, mock in self.shelves.found(call)]
 
 
+# === mocks/problems ==========================================================
+# All that is wrong with a mock, not only what is found first.  Pure.
+
+
+MOST_PROBLEMS = 20  # of one mock
+STEP = re.compile(r"[^.\[\]]+")  # of a path such as responses[2].pace
+
+
+def problems_of(spec: Json, place: str, read: ReadFile) -> List[str]:
+    """What is wrong with a mock, first that for which it is refused.
+
+    What else is wrong is found by leaving out what was; it is told if it would be wrong anywhere,
+    and not if it may only be so because something is left out."""
+    found: List[str] = []
+    while len(found) < MOST_PROBLEMS and spec is not MISSING:
+        try:
+            parse_mock(MockNode.whole(spec, place, read))
+            break
+        except BadMock as error:
+            if found and not error.expected:
+                break
+            found.append(str(error))
+            spec = without(spec, error.path)
+    return found
+
+
+def without(spec: Json, path: str) -> Json:
+    """A mock without the key that a path leads to, or leads into; MISSING if there is none.
+
+    A key of the mock itself, or of its match or one of its responses."""
+    steps: List[Union[str, int]] = [
+        int(step) if step.isdecimal() else step for step in STEP.findall(path)
+    ]
+    depth = 1
+    if steps[:1] in (["match"], ["response"]):
+        depth = 2
+    elif steps[:1] == ["responses"]:
+        depth = 3
+    if not steps or len(steps) < depth:
+        return MISSING
+    return left_out(spec, steps[:depth])
+
+
+def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
+    """A value without what lies at the end of some steps; MISSING if they lead nowhere."""
+    step = steps[0]
+    copy: Json = dict(value) if isinstance(value, dict) else list(value)
+    known: Iterable[Union[str, int]] = range(len(copy))
+    if isinstance(value, dict):
+        known = value
+    if step not in known:
+        return MISSING
+    if len(steps) == 1:
+        del copy[step]
+        return copy
+    inner = left_out(copy[step], steps[1:])
+    if inner is MISSING:
+        return MISSING
+    copy[step] = inner
+    return copy
+
+
 # === mocks/files =============================================================
 # Mocks and recordings from data directories, read again when they change.  May touch files under
 # them, threading and time.
@@ -11807,10 +11902,11 @@ class Library:
                 problems.append(f"{name}: {error}")
                 continue
             for position, spec in enumerate(specs, 1):
+                place = f"{name}#{position}"
                 try:
-                    mocks.append(parse_mock(MockNode.whole(spec, f"{name}#{position}", self.read)))
-                except BadMock as error:
-                    problems.append(str(error))
+                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+                except BadMock:
+                    problems += problems_of(spec, place, self.read)
         return mocks, problems
 
     def parsed(self, name: str) -> List[Json]:
@@ -11858,6 +11954,7 @@ class MockFiles:
         self.say, self.read_added = say, read_added
         self.lock = threading.RLock()
         self.index = Index()
+        self.counts: List[int] = []  # how many each directory has
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
         self.roots = self.real_directories()  # when they were read
@@ -11886,10 +11983,12 @@ class MockFiles:
             self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
             problems: List[str] = []
+            self.counts = []
             for library in libraries:
                 try:
                     mocks, wrong = library.load()
                     loaded += mocks
+                    self.counts.append(len(mocks))
                     problems += wrong
                 except MemoryError:
                     library.lacked = True
@@ -15371,6 +15470,206 @@ def may_explode(pattern: "re.Pattern[str]") -> bool:
     return automaton.doubling() or automaton.chained()
 
 
+# === mocks/doubts ============================================================
+# What of mocks that can be used may not do what is meant, as --check tells it.  Pure.
+
+# Only what is sure: a mock that is said to be never reached is not.
+
+
+KINDS_OF_CALL = ("provider", "operation", "api", "stream")  # of which there are few
+MOST_LOOSE = 100  # mocks that each other one is compared with; of more the first
+LONGEST_TRIED = 1000  # characters of a text, and of a pattern that is tried on it
+
+Signature = Tuple[str, str]  # a key and what is expected of it, as JSON
+
+
+def doubts_about(mocks: Sequence[Mock]) -> List[str]:
+    """What may not be meant."""
+    return [*slow_expressions(mocks), *equal_names(mocks), *never_reached(mocks)]
+
+
+def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
+    """Regular expressions that explode."""
+    return [
+        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
+        "on some texts; it is then given up"
+        for mock in mocks
+        for condition in mock.conditions
+        for expression in condition.expressions
+        if may_explode(expression.pattern)
+    ]
+
+
+def equal_names(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks that were given the same name."""
+    places: Dict[str, List[str]] = {}
+    for mock in mocks:
+        if mock.name != mock.place:
+            places.setdefault(mock.name, []).append(mock.place)
+    return [
+        f"{found[-1]}: name: {shown(name)} is the name of {found[0]}, too; the log and the journal "
+        "can't tell them apart"
+        for name, found in places.items()
+        if len(found) > 1
+    ]
+
+
+# --- mocks that never answer, because another one always does ---
+
+
+def never_reached(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks before which another one answers every time."""
+    kinds, covers = KindsOfCall(), Covers()
+    lines = []
+    for mock in mocks:
+        reach = Reach(mock, kinds)
+        before = covers.covering(reach)
+        if before:
+            name = shown(before.name)
+            if before.name != before.place:
+                name += f" ({before.place})"
+            lines.append(f"{mock.place}: is never reached: {name} matches all that it does first")
+        elif is_sure(mock):  # what is covered itself covers nothing that its cover does not
+            covers.add(reach)
+    return lines
+
+
+class Requirement:
+    """A condition of a mock; what asks for the same has the same signature."""
+
+    def __init__(self, condition: Condition) -> None:
+        self.condition = condition
+        expected = ""
+        if condition.expected is not MISSING:
+            expected = sorted_compact(condition.expected)
+        self.signature: Signature = (condition.key, expected)
+
+
+class KindsOfCall:
+    """A call of each API, whole and streamed, as far as the kind of call goes."""
+
+    def __init__(self) -> None:
+        request = Request("POST", "/")
+        self.all = [
+            (wire, Call(request, wire.provider, wire.operation, wire.api, "", stream))
+            for wire in WIRE_FORMATS
+            for stream in (False, True)
+        ]
+        self.known: Dict[Tuple[Signature, ...], List[int]] = {}  # most mocks ask for the same
+
+    def matching(self, asked: Sequence[Requirement]) -> List[int]:
+        """The numbers of those for which all conditions hold."""
+        key = tuple(one.signature for one in asked)
+        if key not in self.known:
+            conditions = [one.condition for one in asked]
+            self.known[key] = [
+                number
+                for number, (_, call) in enumerate(self.all)
+                if all(one.holds(one.get(call)) for one in conditions)
+            ]
+        return self.known[key]
+
+
+def is_sure(mock: Mock) -> bool:
+    """Whether a mock answers however often it is asked, and whatever is drawn."""
+    if mock.times is not None:
+        return False
+    if '"probability"' not in mock.canonical:
+        return True
+    spec = parse_json(utf8(mock.canonical))
+    responses = spec.get("responses", [spec.get("response")])
+    # A fault that is not drawn leaves its answer; an error that is not drawn leaves none.
+    return not any("probability" in one and "error" in one for one in responses)
+
+
+class Reach:
+    """Which calls a mock asks for: the numbers of those kinds of call that it matches and answers,
+    always or sometimes, and its other conditions."""
+
+    def __init__(self, mock: Mock, kinds: KindsOfCall) -> None:
+        self.mock = mock
+        asked = [Requirement(condition) for condition in mock.conditions]
+        of_kind = [one for one in asked if one.condition.key in KINDS_OF_CALL]
+        self.others = [one for one in asked if one.condition.key not in KINDS_OF_CALL]
+        self.by_key = {one.condition.key: one for one in self.others}
+        self.always: Set[int] = set()
+        self.sometimes: Set[int] = set()
+        for number in kinds.matching(of_kind):
+            lacks = [answer.lacks(*kinds.all[number]) for answer in mock.answers]
+            if not any(lacks):
+                self.always.add(number)
+            if not all(lacks):
+                self.sometimes.add(number)
+
+    def covers(self, other: Reach) -> bool:
+        """Whether it answers all that another one would."""
+        for asked in self.others:
+            given = other.by_key.get(asked.condition.key)
+            if given is None or not follows(asked, given):
+                return False
+        return bool(other.sometimes) and other.sometimes <= self.always
+
+
+class Covers:
+    """Mocks that always answer what they match, filed by what one must ask for to be covered."""
+
+    def __init__(self) -> None:
+        self.filed: Dict[Signature, List[Reach]] = {}
+        self.loose: List[Reach] = []  # which also cover what asks for something else
+
+    def add(self, reach: Reach) -> None:
+        """File a mock where the fewest are, of the texts that it asks for as they are."""
+        exact = [one for one in reach.others if isinstance(one.condition.expected, str)]
+        if not exact:
+            self.loose.append(reach)
+            exact = reach.others  # if there are many, those that ask for the same are still found
+        if exact:
+            filed = [self.filed.setdefault(one.signature, []) for one in exact]
+            min(filed, key=len).append(reach)
+
+    def covering(self, reach: Reach) -> Optional[Mock]:
+        """The first found that covers a mock."""
+        filed = [self.filed.get(one.signature, []) for one in reach.others]
+        for one in itertools.chain(self.loose[:MOST_LOOSE], *filed):
+            if one.covers(reach):
+                return one.mock
+        return None
+
+
+def follows(asked: Requirement, given: Requirement) -> bool:
+    """Whether a condition holds wherever another one of the same key does."""
+    if asked.signature == given.signature:
+        return True
+    condition = asked.condition
+    wanted, known = condition.expected, given.condition.expected
+    if condition.key == "body":
+        return lacking(known, wanted, "body") is None
+    if condition.key == "tools":
+        return listed_names(wanted) <= listed_names(known)
+    if not isinstance(condition.holds, TextMatcher):
+        return False
+    if isinstance(known, str):
+        return is_quick(condition, known) and bool(condition.holds(known))
+    if isinstance(known, dict) and isinstance(wanted, dict) and list(wanted) == ["contains"]:
+        return wanted["contains"] in known.get("contains", "")
+    return False
+
+
+def listed_names(value: Json) -> FrozenSet[str]:
+    """One name, or several."""
+    return frozenset([value] if isinstance(value, str) else value)
+
+
+def is_quick(condition: Condition, text: str) -> bool:
+    """Whether it may be tried on a text: nobody gives up here what takes long."""
+    if not condition.expressions:
+        return True
+    patterns = [one.pattern for one in condition.expressions]
+    if max(len(text), *(len(one.pattern) for one in patterns)) > LONGEST_TRIED:
+        return False
+    return not any(may_explode(one) for one in patterns)
+
+
 # === mocks/json_schema =======================================================
 # The JSON Schema of a mock file, for editors: what each key takes and means, key by key.  Pure.
 
@@ -17138,10 +17437,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
             if not core:
                 self.core.close()
-            reason = getattr(error, "strerror", None) or error
-            number = getattr(error, "errno", None) or errno.EINVAL
-            message = f"can't listen on {host} port {port}: {reason}"
-            raise OSError(number, message) from None
+            raise no_listening(host, port, error) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
@@ -17288,6 +17584,13 @@ def first_family(host: str, port: int) -> socket.AddressFamily:
     """The family of the first address that a host has; OSError if it has none."""
     passive = socket.AI_PASSIVE  # an empty host is every address of this machine
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=passive)[0][0]
+
+
+def no_listening(host: str, port: int, error: Exception) -> OSError:
+    """The error of an address that can't be listened on, which it names; its number stays."""
+    reason = getattr(error, "strerror", None) or error
+    number = getattr(error, "errno", None) or errno.EINVAL
+    return OSError(number, f"can't listen on {host} port {port}: {reason}")
 
 
 class SessionView(SessionMethods):
@@ -17479,28 +17782,33 @@ def data_directories(options: Mapping[str, Any]) -> List[str]:
 
 
 def check_mocks(directories: Sequence[str]) -> int:
-    """Print what is wrong with the mocks; the exit status."""
+    """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
-    doubtful = doubts(mocks.from_files)
-    summary = f"{len(mocks.from_files)} mocks, nothing wrong"
+    if problems:
+        complain("\n".join(problems))
+        return 2
+    doubtful = doubts_about(mocks.from_files)
+    counts = list(zip(directories, mocks.files.counts))
+    if not directories:
+        doubtful.append("there is no data directory; name one with --data")
+    for directory, count in counts:
+        if not count:
+            doubtful.append(f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files")
+    lines = []
+    if len(counts) > 1:
+        lines = [f"{directory}: {number_of_mocks(count)}" for directory, count in counts]
+    verdict = "nothing wrong"
     if doubtful:
-        summary = f"{len(mocks.from_files)} mocks, {len(doubtful)} doubtful"
-    for line in problems or [*doubtful, summary]:
-        print(line, file=sys.stderr)
-    return 2 if problems else 0
+        verdict = f"{len(doubtful)} doubtful"
+    summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
+    complain("\n".join([*doubtful, *lines, summary]))
+    return 0
 
 
-def doubts(mocks: Sequence[Mock]) -> List[str]:
-    """What of mocks that can be used may not do what is meant."""
-    return [
-        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
-        "on some texts; it is then given up"
-        for mock in mocks
-        for condition in mock.conditions
-        for expression in condition.expressions
-        if may_explode(expression.pattern)
-    ]
+def number_of_mocks(count: int) -> str:
+    """A number of mocks in words."""
+    return "1 mock" if count == 1 else f"{count} mocks"
 
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:

@@ -19,9 +19,8 @@ from .environment import passed_over, without_links
 from .errors import BadMock, nearest, shown
 from .jsons import indented
 from .limits import GRACE_SECONDS
-from .mocks.explosive import may_explode
+from .mocks.doubts import doubts_about
 from .mocks.json_schema import mock_schema
-from .mocks.mock import Mock
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
 from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_ports, check_together
@@ -85,28 +84,33 @@ def data_directories(options: Mapping[str, Any]) -> List[str]:
 
 
 def check_mocks(directories: Sequence[str]) -> int:
-    """Print what is wrong with the mocks; the exit status."""
+    """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
-    doubtful = doubts(mocks.from_files)
-    summary = f"{len(mocks.from_files)} mocks, nothing wrong"
+    if problems:
+        complain("\n".join(problems))
+        return 2
+    doubtful = doubts_about(mocks.from_files)
+    counts = list(zip(directories, mocks.files.counts))
+    if not directories:
+        doubtful.append("there is no data directory; name one with --data")
+    for directory, count in counts:
+        if not count:
+            doubtful.append(f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files")
+    lines = []
+    if len(counts) > 1:
+        lines = [f"{directory}: {number_of_mocks(count)}" for directory, count in counts]
+    verdict = "nothing wrong"
     if doubtful:
-        summary = f"{len(mocks.from_files)} mocks, {len(doubtful)} doubtful"
-    for line in problems or [*doubtful, summary]:
-        print(line, file=sys.stderr)
-    return 2 if problems else 0
+        verdict = f"{len(doubtful)} doubtful"
+    summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
+    complain("\n".join([*doubtful, *lines, summary]))
+    return 0
 
 
-def doubts(mocks: Sequence[Mock]) -> List[str]:
-    """What of mocks that can be used may not do what is meant."""
-    return [
-        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
-        "on some texts; it is then given up"
-        for mock in mocks
-        for condition in mock.conditions
-        for expression in condition.expressions
-        if may_explode(expression.pattern)
-    ]
+def number_of_mocks(count: int) -> str:
+    """A number of mocks in words."""
+    return "1 mock" if count == 1 else f"{count} mocks"
 
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:

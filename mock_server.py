@@ -15284,6 +15284,8 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
 # The environment: variables of options, and those that only look like them.  Touches nothing.
 
 
+PREFIX = "MOCK_SERVER_"
+
 # What is set in each container beside a service called mock-server, or mock-server-more
 # (Kubernetes, "Discovering services"; Docker's links are their model).
 LINK = re.compile(
@@ -15316,15 +15318,22 @@ def passed_over(environment: Mapping[str, str]) -> List[str]:
     known = [option.variable for option in OPTIONS]
     links, lines = [], []
     for name, value in sorted(environment.items()):
-        if not name.startswith("MOCK_SERVER_") or not value:
+        if not name.startswith(PREFIX) or not value:
             continue
         if is_service_link(name, value):
             links.append(name)
         elif name not in known:
-            lines.append(f"{name} in the environment is no option; {nearest(name, known)}")
+            lines.append(f"{name} in the environment is no option; {meant_variable(name, known)}")
     if links:
         lines.insert(0, f"service links in the environment are passed over: {', '.join(links)}")
     return lines
+
+
+def meant_variable(name: str, known: Iterable[str]) -> str:
+    """What may be meant by a variable that is no option."""
+    # Without what they all begin with, for which any would be near.
+    hint = nearest(name[len(PREFIX) :], [one[len(PREFIX) :] for one in known])
+    return hint.replace(' "', f' "{PREFIX}').replace("known: ", f"known after {PREFIX}: ")
 
 
 # === mocks/explosive =========================================================

@@ -42,6 +42,10 @@ def test_variables_that_are_no_options_are_told_with_the_nearest_one() -> None:
         assert m.passed_over({name: "1"}) == [
             f'{name} in the environment is no option; did you mean "{meant}"?'
         ]
+    [line] = m.passed_over({"MOCK_SERVER_IMAGE": "1"})
+    assert line.startswith(
+        "MOCK_SERVER_IMAGE in the environment is no option; known after MOCK_SERVER_: CERT, CHECK, "
+    )
     known = {option.variable: "1" for option in m.OPTIONS}
     assert m.passed_over({**known, "MOCK_SERVER_X": "", "MOCKSERVER_LOG": "1"}) == []
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping
+from typing import Dict, Iterable, List, Mapping
 
 from .errors import nearest
 from .options import OPTIONS
+
+PREFIX = "MOCK_SERVER_"
 
 # What is set in each container beside a service called mock-server, or mock-server-more
 # (Kubernetes, "Discovering services"; Docker's links are their model).
@@ -40,12 +42,19 @@ def passed_over(environment: Mapping[str, str]) -> List[str]:
     known = [option.variable for option in OPTIONS]
     links, lines = [], []
     for name, value in sorted(environment.items()):
-        if not name.startswith("MOCK_SERVER_") or not value:
+        if not name.startswith(PREFIX) or not value:
             continue
         if is_service_link(name, value):
             links.append(name)
         elif name not in known:
-            lines.append(f"{name} in the environment is no option; {nearest(name, known)}")
+            lines.append(f"{name} in the environment is no option; {meant_variable(name, known)}")
     if links:
         lines.insert(0, f"service links in the environment are passed over: {', '.join(links)}")
     return lines
+
+
+def meant_variable(name: str, known: Iterable[str]) -> str:
+    """What may be meant by a variable that is no option."""
+    # Without what they all begin with, for which any would be near.
+    hint = nearest(name[len(PREFIX) :], [one[len(PREFIX) :] for one in known])
+    return hint.replace(' "', f' "{PREFIX}').replace("known: ", f"known after {PREFIX}: ")

@@ -11,6 +11,7 @@ from samples import call_of, wire_of
 import mock_server as m
 
 HI = {"text": "Hi"}
+VECTOR = {"embedding": [1]}
 BODY = {"body": {"id": "x"}}
 EVENTS = {"events": [{"id": "x"}]}
 BOTH = {**BODY, **EVENTS}
@@ -52,7 +53,12 @@ COVERED: List[Tuple[Any, Any]] = [
     ({"body": {"n": 1}}, {"body": {"n": 1, "seed": 2}}),
     ({"headers": {"X-A": "b"}}, {"headers": {"x-a": "b"}, "query": {"c": None}}),
     ({"query": {"c": None}}, {"query": {"c": None}}),
-    ({"path": "/v1/x"}, {"path": "/v1/x", "user": "x"}),
+    ({"path": "/v1/chat/completions"}, {"path": "/v1/chat/completions", "user": "x"}),
+    ({}, {"path": "/v1/chat/completions"}),
+    (
+        {"match": {"path": "/x"}, "response": {"error": "x"}},
+        {"match": {"path": "/x", "query": {"a": "b"}}, "response": BODY},
+    ),
     ({"response": {"error": "x"}}, {"response": BODY}),
     ({"response": BOTH}, {"response": BODY}),
     ({"response": {**BODY, "status": 404}}, {"response": EVENTS}),
@@ -65,7 +71,7 @@ COVERED: List[Tuple[Any, Any]] = [
     ({"response": HI, "limit": {"requests": 1}}, {"response": HI}),
     ({"response": {**HI, "fault": "reset", "probability": 0.5}}, {"response": HI}),
     ({"responses": [HI, {"error": "x"}]}, {"response": HI, "times": 1}),
-    ({"response": {"embedding": [1]}}, {"match": {"operation": "embed"}, "response": BODY}),
+    ({"response": VECTOR}, {"match": {"operation": "embed"}, "response": BODY}),
 ]
 
 # A mock, and one after it that it does not always answer for.
@@ -87,8 +93,12 @@ OPEN: List[Tuple[Any, Any]] = [
     ({"query": {"c": None}}, {"query": {"c": ""}}),
     ({"provider": ["openai", "azure"]}, {"provider": ["openai", "gemini"]}),
     ({"stream": True}, {}),
-    ({}, {"operation": "embed"}),
-    ({}, {"path": "/v1/x"}),  # may be that of another operation
+    ({"response": {"error": "x"}}, {"match": {"operation": "embed"}, "response": VECTOR}),
+    (
+        {"response": {"error": "x"}},
+        {"match": {"path": "/v1/chat/completions"}, "response": BODY},  # no provider's with PUT
+    ),
+    ({}, {"match": {"path": "/v1/embeddings"}, "response": VECTOR}),
     ({"response": HI}, {"response": BODY}),  # on Bedrock there are makers that only bodies have
     ({"response": BODY}, {"response": BOTH}),
     ({"response": EVENTS}, {"response": BODY}),
@@ -159,7 +169,9 @@ def test_what_is_said_to_be_never_reached_is_not() -> None:
         for _ in range(6):
             keys = draws.sample(sorted(PARTS), draws.choice((0, 1, 1, 2, 3)))
             match = {key: draws.choice(PARTS[key]) for key in keys}
-            specs.append({"match": match, "response": draws.choice(RESPONSES)})
+            spec = {"match": match, "response": draws.choice(RESPONSES)}
+            if not m.problems_of(spec, "", lambda name: b""):
+                specs.append(spec)
         session = m.Mocks().session("")
         places = [mock.place for mock in session.add(specs)]
         dead = {line.split(": ")[0] for line in m.never_reached(session.mocks)}

@@ -229,9 +229,7 @@ OPTIONS = (
         None,
         "where to write that certificate, so that clients can trust it",
     ),
-    Option(
-        ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"
-    ),
+    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
         LOOKING,
         "--control-token",

@@ -5,18 +5,19 @@ Only what is sure: a mock that is said to be never reached is not."""
 from __future__ import annotations
 
 import itertools
-from typing import Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
 from ..errors import MISSING, shown
-from ..formats.base import WIRE_FORMATS
-from ..jsons import parse_json, sorted_compact, utf8
+from ..jsons import sorted_compact
 from ..limits import Json
-from ..values import Call, Request
+from ..records import found_once
+from .answer import Answer, Neutral
 from .explosive import may_explode
 from .match import Condition, TextMatcher, lacking
 from .mock import Mock
+from .reach import Way, asked, placed, ways_of
 
-KINDS_OF_CALL = ("provider", "operation", "api", "stream")  # of which there are few
+WAY_KEYS = ("provider", "operation", "api", "stream")  # on which only the way has a say
 MOST_LOOSE = 100  # mocks that each other one is compared with; of more the first
 LONGEST_TRIED = 1000  # characters of a text, and of a pattern that is tried on it
 
@@ -59,18 +60,18 @@ def equal_names(mocks: Iterable[Mock]) -> List[str]:
 
 def never_reached(mocks: Iterable[Mock]) -> List[str]:
     """Mocks before which another one answers every time."""
-    kinds, covers = KindsOfCall(), Covers()
+    covers = Covers()
     lines = []
     for mock in mocks:
-        reach = Reach(mock, kinds)
-        before = covers.covering(reach)
+        coverage = Coverage(mock)
+        before = covers.covering(coverage)
         if before:
             name = shown(before.name)
             if before.name != before.place:
                 name += f" ({before.place})"
             lines.append(f"{mock.place}: is never reached: {name} matches all that it does first")
-        elif is_sure(mock):  # what is covered itself covers nothing that its cover does not
-            covers.add(reach)
+        elif coverage.is_sure:  # what is covered itself covers nothing that its cover does not
+            covers.add(coverage)
     return lines
 
 
@@ -85,67 +86,45 @@ class Requirement:
         self.signature: Signature = (condition.key, expected)
 
 
-class KindsOfCall:
-    """A call of each API, whole and streamed, as far as the kind of call goes."""
+class Coverage:
+    """Which calls a mock answers: in which ways they come, and what else it asks for."""
 
-    def __init__(self) -> None:
-        request = Request("POST", "/")
-        self.all = [
-            (wire, Call(request, wire.provider, wire.operation, wire.api, "", stream))
-            for wire in WIRE_FORMATS
-            for stream in (False, True)
-        ]
-        self.known: Dict[Tuple[Signature, ...], List[int]] = {}  # most mocks ask for the same
-
-    def matching(self, asked: Sequence[Requirement]) -> List[int]:
-        """The numbers of those for which all conditions hold."""
-        key = tuple(one.signature for one in asked)
-        if key not in self.known:
-            conditions = [one.condition for one in asked]
-            self.known[key] = [
-                number
-                for number, (_, call) in enumerate(self.all)
-                if all(one.holds(one.get(call)) for one in conditions)
-            ]
-        return self.known[key]
-
-
-def is_sure(mock: Mock) -> bool:
-    """Whether a mock answers however often it is asked, and whatever is drawn."""
-    if mock.times is not None:
-        return False
-    if '"probability"' not in mock.canonical:
-        return True
-    spec = parse_json(utf8(mock.canonical))
-    responses = spec.get("responses", [spec.get("response")])
-    # A fault that is not drawn leaves its answer; an error that is not drawn leaves none.
-    return not any("probability" in one and "error" in one for one in responses)
-
-
-class Reach:
-    """Which calls a mock asks for: the numbers of those kinds of call that it matches and answers,
-    always or sometimes, and its other conditions."""
-
-    def __init__(self, mock: Mock, kinds: KindsOfCall) -> None:
+    def __init__(self, mock: Mock) -> None:
         self.mock = mock
-        asked = [Requirement(condition) for condition in mock.conditions]
-        of_kind = [one for one in asked if one.condition.key in KINDS_OF_CALL]
-        self.others = [one for one in asked if one.condition.key not in KINDS_OF_CALL]
+        self.others = [Requirement(one) for one in mock.conditions if one.key not in WAY_KEYS]
         self.by_key = {one.condition.key: one for one in self.others}
-        self.always: Set[int] = set()
-        self.sometimes: Set[int] = set()
-        for number in kinds.matching(of_kind):
-            lacks = [answer.lacks(*kinds.all[number]) for answer in mock.answers]
-            if not any(lacks):
-                self.always.add(number)
-            if not all(lacks):
-                self.sometimes.add(number)
 
-    def covers(self, other: Reach) -> bool:
+    @property
+    def is_sure(self) -> bool:
+        """Whether it answers however often it is asked, and whatever is drawn."""
+        return self.mock.times is None and all(one.probability >= 1 for one in self.mock.answers)
+
+    @found_once
+    def always(self) -> FrozenSet[Way]:
+        """The ways in which it answers whatever else holds."""
+        of_way = [one for one in self.mock.conditions if one.key in WAY_KEYS]
+        answers = self.mock.answers
+        return frozenset(
+            way
+            for way in placed(of_way)
+            if not any(one.lacks(way.wire, asked(way, ())) for one in answers)
+        )
+
+    @found_once
+    def sometimes(self) -> FrozenSet[Way]:
+        """The ways in which it may answer something."""
+        answers = self.mock.answers
+        return frozenset(
+            way
+            for way in ways_of(self.mock.conditions)
+            if not all(one.lacks(way.wire, asked(way, custom_calls(one))) for one in answers)
+        )
+
+    def covers(self, other: Coverage) -> bool:
         """Whether it answers all that another one would."""
-        for asked in self.others:
-            given = other.by_key.get(asked.condition.key)
-            if given is None or not follows(asked, given):
+        for wanted in self.others:
+            given = other.by_key.get(wanted.condition.key)
+            if given is None or not follows(wanted, given):
                 return False
         return bool(other.sometimes) and other.sometimes <= self.always
 
@@ -154,34 +133,38 @@ class Covers:
     """Mocks that always answer what they match, filed by what one must ask for to be covered."""
 
     def __init__(self) -> None:
-        self.filed: Dict[Signature, List[Reach]] = {}
-        self.loose: List[Reach] = []  # which also cover what asks for something else
+        self.filed: Dict[Signature, List[Coverage]] = {}
+        self.loose: List[Coverage] = []  # which also cover what asks for something else
 
-    def add(self, reach: Reach) -> None:
+    def add(self, coverage: Coverage) -> None:
         """File a mock where the fewest are, of the texts that it asks for as they are."""
-        exact = [one for one in reach.others if isinstance(one.condition.expected, str)]
+        exact = [one for one in coverage.others if isinstance(one.condition.expected, str)]
         if not exact:
-            self.loose.append(reach)
-            exact = reach.others  # if there are many, those that ask for the same are still found
+            self.loose.append(coverage)
+            exact = coverage.others  # of very many those that ask for the same are still found
         if exact:
             filed = [self.filed.setdefault(one.signature, []) for one in exact]
-            min(filed, key=len).append(reach)
+            min(filed, key=len).append(coverage)
 
-    def covering(self, reach: Reach) -> Optional[Mock]:
+    def covering(self, coverage: Coverage) -> Optional[Mock]:
         """The first found that covers a mock."""
-        filed = [self.filed.get(one.signature, []) for one in reach.others]
+        filed = [self.filed.get(one.signature, []) for one in coverage.others]
         for one in itertools.chain(self.loose[:MOST_LOOSE], *filed):
-            if one.covers(reach):
+            if one.covers(coverage):
                 return one.mock
         return None
 
 
-def follows(asked: Requirement, given: Requirement) -> bool:
+def follows(wanted: Requirement, given: Requirement) -> bool:
     """Whether a condition holds wherever another one of the same key does."""
-    if asked.signature == given.signature:
+    if wanted.signature == given.signature:
         return True
-    condition = asked.condition
-    wanted, known = condition.expected, given.condition.expected
+    return holds_with(wanted.condition, given.condition.expected)
+
+
+def holds_with(condition: Condition, known: Json) -> bool:
+    """Whether a condition holds for all for which another one expects what is `known`."""
+    wanted = condition.expected
     if condition.key == "body":
         return lacking(known, wanted, "body") is None
     if condition.key == "tools":
@@ -193,6 +176,11 @@ def follows(asked: Requirement, given: Requirement) -> bool:
     if isinstance(known, dict) and isinstance(wanted, dict) and list(wanted) == ["contains"]:
         return wanted["contains"] in known.get("contains", "")
     return False
+
+
+def custom_calls(answer: Answer) -> Tuple[str, ...]:
+    """The custom tools that a call must declare to get an answer."""
+    return answer.form.custom_calls if isinstance(answer.form, Neutral) else ()
 
 
 def listed_names(value: Json) -> FrozenSet[str]:

@@ -78,6 +78,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    Collection,
     Deque,
     Dict,
     FrozenSet,
@@ -626,7 +627,11 @@ def fits(value: Json, expected: str) -> bool:
 
 
 def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
+    replaced."""
+    if isinstance(value, list) and isinstance(extra, list):
+        both = [merged(*pair) for pair in zip(value, extra)]
+        return both + value[len(both) :] + extra[len(both) :]
     if not (isinstance(value, dict) and isinstance(extra, Mapping)):
         return extra
     result = dict(value)
@@ -2177,6 +2182,427 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
     return key.strip()
 
 
+# === formats/credentials =====================================================
+# Where a credential stands in a request, and what is said of one that is missing.  Pure.
+
+
+class Credentialed:
+    """What a wire format says of credentials."""
+
+    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
+    credentials: Tuple[str, ...] = ("authorization",)
+    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
+    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
+
+    def unauthorized(self, request: Request) -> Failure:
+        """What the provider says when the credential is missing or can't be one."""
+        missing, unusable = self.refusals
+        for name in self.credentials:
+            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
+                return Failure(0, "", kind=unusable)
+        return Failure(0, "", kind=missing)
+
+    def credential(self, request: Request) -> str:
+        """The credential that came with the request, or an empty string."""
+        for name in self.credentials:
+            if name[0] == "?":
+                key = request.query.get(name[1:], "").strip()
+            elif name == "authorization":
+                key = scheme_key(request.headers.get(name, ""), self.schemes)
+            else:
+                key = request.headers.get(name, "").strip()
+            if key:
+                return key
+        return ""
+
+
+# === formats/extras ==========================================================
+# Extra members of an answer: which events of a stream say what a mock lays over the whole.  Pure.
+
+# `Places` tell for one wire format where its stream says what stands in its whole answer.  The
+# nearest place that is named decides for all that is inside.  A spot is `TESTS -> PATH`: which
+# events say it, and where in them; several stand between semicolons.  Tests are `PATH` (something
+# is there), `PATH=WORD`, `first` and `last`; without any it is every event.  `{choice}` and the
+# like stand for the index in an array, in tests also as `PATH~{choice}` where an absent one is 0,
+# and say of what there must be one for each index (INDEXES).
+
+
+TEST = re.compile("([^=~]+)([=~])?(.*)")
+FIRST, LAST = ("first",), ("last",)  # tests of where an event stands in its stream
+# What is said of a place that no event says, where its Places have no better advice.
+ADVICE = 'give "body" and "events" instead'
+Steps = Tuple[Union[str, int], ...]  # members of objects, and indexes of arrays
+
+
+# --- what an answer has items of ---
+
+
+@record
+class Content:
+    """What is known of an answer before it is written: how many choices, which parts, its end."""
+
+    choices: int
+    parts: Sequence[Part]
+    stop: str
+
+
+Numbers = Callable[[Content], Collection[int]]
+
+
+def choice_numbers(content: Content) -> Collection[int]:
+    """The numbers of the choices."""
+    return range(content.choices)
+
+
+def candidate_numbers(content: Content) -> Collection[int]:
+    """The numbers of Google's candidates, of which a blocked prompt has none."""
+    if not content.parts and content.stop == "content_filter":
+        return ()
+    return range(content.choices)
+
+
+def part_numbers(content: Content) -> Collection[int]:
+    """The numbers of the parts."""
+    return range(len(content.parts))
+
+
+def tool_numbers(content: Content) -> Collection[int]:
+    """The numbers of those parts that are tool calls."""
+    return {at for at, part in enumerate(content.parts) if isinstance(part, ToolCall)}
+
+
+def call_numbers(content: Content) -> Collection[int]:
+    """The numbers of the tool calls, counted apart from other parts."""
+    return range(len(tool_numbers(content)))
+
+
+def block_numbers(content: Content) -> Collection[int]:
+    """The numbers of Cohere's content blocks: no tool calls, and no text beside those."""
+    spoken = [part for part in content.parts if not isinstance(part, ToolCall)]
+    if len(spoken) < len(content.parts):
+        spoken = [part for part in spoken if not isinstance(part, (Text, Refusal))]
+    return range(len(spoken))
+
+
+# By the names in braces: which indexes an answer has, and what is said where it has not.
+INDEXES: Mapping[str, Tuple[Numbers, str]] = {
+    "choice": (choice_numbers, "one of the choices that are asked for"),
+    "candidate": (candidate_numbers, "one of the candidates that are asked for"),
+    "part": (part_numbers, 'one of its parts, to which "parts" may add'),
+    "tool": (part_numbers, "one of its parts, and in a stream one that is a tool call"),
+    "call": (call_numbers, 'one of its tool calls, to which "tool_calls" may add'),
+    "block": (block_numbers, "one of its content blocks"),
+}
+# Those of which a stream has an event for some only.
+STREAMED_INDEXES: Mapping[str, Numbers] = {"tool": tool_numbers}
+
+
+# --- what is known of a wire format ---
+
+
+def steps_of_place(place: str) -> Tuple[str, ...]:
+    """A place as its steps; an empty one is the whole."""
+    if not place:
+        return ()
+    return tuple(place.split("."))
+
+
+def looked_up_in(value: Json, path: Iterable[str]) -> Json:
+    """What a path leads to, through objects and arrays; MISSING where it leads nowhere."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step, MISSING)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return MISSING
+    return value
+
+
+class Spot:
+    """The events that say something, and where in them."""
+
+    def __init__(self, text: str) -> None:
+        asked, _, path = text.partition("->")
+        matches = [TEST.fullmatch(test) for test in asked.split()]
+        groups = [match.groups("") for match in matches if match]
+        self.tests = [(steps_of_place(place), sign, word) for place, sign, word in groups]
+        self.path = steps_of_place(path.strip())
+        # Of the arrays whose indexes stand in these events.
+        self.names = [word[1:-1] for _, _, word in self.tests if word.startswith("{")]
+
+    def indexes_in(
+        self, event: Json, ends: Collection[Tuple[str, ...]]
+    ) -> Optional[Tuple[str, ...]]:
+        """The indexes that stand in an event, which is at these ends of its stream; None if it is
+        none of those that say this."""
+        indexes = []
+        for place, sign, word in self.tests:
+            found = looked_up_in(event, place)
+            if place in (FIRST, LAST):
+                if place not in ends:
+                    return None
+            elif word.startswith("{"):
+                if found is MISSING and sign == "~":
+                    found = 0
+                indexes.append(str(found))
+            elif not is_as_asked(found, word):
+                return None
+        return tuple(indexes)
+
+    def place_in_event(self, indexes: Mapping[str, int]) -> Steps:
+        """Where in an event it stands, with indexes in place of their names."""
+        steps = [step.format(**indexes) for step in self.path]
+        return tuple(int(step) if step.isdigit() else step for step in steps)
+
+
+def is_as_asked(found: Json, word: str) -> bool:
+    """Whether what stands in an event is the word of a test; without one, whether it is there."""
+    if word:
+        return str(found) == word
+    return found not in (MISSING, None, "") and found is not False
+
+
+class Place:
+    """A place of the whole answer, and those in it that are told apart: members, or items of an
+    array under the name of their index."""
+
+    def __init__(self) -> None:
+        self.spots: List[Spot] = []
+        self.advice = ""  # where nothing in a stream says it: what does
+        self.inner: Dict[str, Place] = {}
+
+    def at(self, steps: Iterable[str]) -> Place:
+        """The place that steps lead to from here; it is there afterwards."""
+        place = self
+        for step in steps:
+            place = place.inner.setdefault(step, Place())
+        return place
+
+    @property
+    def index_name(self) -> str:
+        """The name of the index, if it is an array whose items are told apart."""
+        return next((step[1:-1] for step in self.inner if step.startswith("{")), "")
+
+
+class Places:
+    """Where the stream of a wire format says what stands in its whole answer: `said` names spots
+    by place, `instead` what to write for places that it can't say."""
+
+    def __init__(self, said: Mapping[str, str], instead: Mapping[str, str]) -> None:
+        self.said, self.instead = said, instead
+
+    @found_once
+    def root(self) -> Place:
+        """The whole answer; read when it is first asked for, as most mocks have no extras."""
+        root = Place()
+        for place, text in self.said.items():
+            root.at(steps_of_place(place)).spots = [Spot(spot) for spot in text.split(";")]
+        for place, advice in self.instead.items():
+            root.at(steps_of_place(place)).advice = advice
+        return root
+
+
+NOWHERE = Places({}, {})  # of an API without streams, or of whose nothing is known
+
+
+# --- what is laid over, spread over events ---
+
+
+@record
+class Unsaid:
+    """A place that is not said, and what to write instead."""
+
+    place: str
+    advice: str
+
+
+@record
+class Scope:
+    """Where the spreading is: in which place of the whole, by what it is said, how far it is
+    inside of what that was said of, and which indexes led there."""
+
+    place: str
+    spots: Sequence[Spot]
+    advice: str
+    rest: Steps
+    indexes: Mapping[str, int]
+
+    def entered(self, key: str) -> Scope:
+        """In a member of an object."""
+        place = f"{self.place}.{key}".lstrip(".")
+        return Scope(place, self.spots, self.advice, (*self.rest, key), self.indexes)
+
+    def item(self, index: int, name: str) -> Scope:
+        """In an item of an array, whose index has a name."""
+        place, indexes = f"{self.place}[{index}]", {**self.indexes, name: index}
+        return Scope(place, self.spots, self.advice, (*self.rest, index), indexes)
+
+    def known_at(self, place: Place) -> Scope:
+        """The same, where the place says of itself what says it."""
+        if not place.spots and not place.advice:
+            return self
+        return Scope(self.place, place.spots, place.advice, (), self.indexes)
+
+
+class Spread:
+    """Extras of an answer spread over the events of its stream: what is laid over them, by spot
+    and by the indexes in an event (`portions`); what can't be said (`unsaid`); and the items of
+    arrays that they take for granted (`items`, with the name of the index, it, and the place)."""
+
+    def __init__(self, places: Places, extra: Mapping[str, Json]) -> None:
+        self.portions: Dict[Spot, Dict[Tuple[str, ...], Json]] = {}
+        self.unsaid: List[Unsaid] = []
+        self.items: List[Tuple[str, int, str]] = []
+        self.enter(places.root, Scope("", (), "", (), {}), dict(extra))
+
+    def enter(self, place: Place, scope: Scope, value: Json) -> None:
+        """Spread what is laid over at one place."""
+        scope, name = scope.known_at(place), place.index_name
+        if not place.inner:
+            self.say(scope, value)
+        elif not isinstance(value, (dict, list)) or isinstance(value, list) != bool(name):
+            # It would stand in place of what is said piece by piece.
+            self.unsaid.append(Unsaid(scope.place, scope.advice or ADVICE))
+        elif not value:
+            # Nothing is laid over what is there; where nothing is, it is there then.
+            self.portion(scope, value)
+        elif isinstance(value, list):
+            self.enter_items(place.inner[f"{{{name}}}"], scope, value, name)
+        else:
+            for key, member in value.items():
+                if key in place.inner:
+                    self.enter(place.inner[key], scope.entered(key), member)
+                else:
+                    self.say(scope.entered(key), member)
+
+    def enter_items(self, place: Place, scope: Scope, items: List[Json], name: str) -> None:
+        """The same in each item of an array."""
+        for index, item in enumerate(items):
+            # An empty one only leads to those behind it.
+            if item != {}:
+                inner = scope.item(index, name)
+                self.items.append((name, index, inner.place))
+                self.enter(place, inner, item)
+
+    def say(self, scope: Scope, value: Json) -> None:
+        """Have what is laid over at one place said, if there are events that do."""
+        if scope.spots:
+            self.portion(scope, value)
+        else:
+            self.unsaid.append(Unsaid(first_leaf(scope.place, value), scope.advice or ADVICE))
+
+    def portion(self, scope: Scope, value: Json) -> None:
+        """Give each spot of a place what it says of it."""
+        for spot in scope.spots:
+            path = (*spot.place_in_event(scope.indexes), *scope.rest)
+            indexes = tuple(str(scope.indexes[name]) for name in spot.names)
+            portions = self.portions.setdefault(spot, {})
+            portions[indexes] = put(portions.get(indexes, {}), path, value)
+
+    def lacking(self, content: Content, stream: bool) -> Optional[Unsaid]:
+        """The first item that an answer does not have, and what would do; None if it has all."""
+        known: Dict[str, Collection[int]] = {}
+        for name, index, place in self.items:
+            if name not in INDEXES:
+                continue
+            numbers, advice = INDEXES[name]
+            if name not in known:
+                if stream:
+                    numbers = STREAMED_INDEXES.get(name, numbers)
+                known[name] = numbers(content)
+            if index not in known[name]:
+                return Unsaid(place, advice)
+        return None
+
+    def laid_over(self, name: str, value: Json, ends: Collection[Tuple[str, ...]]) -> Json:
+        """The value of an event, which is at these ends of its stream, with what is its own to
+        say; the same bytes if that is nothing."""
+        plain = value
+        if isinstance(value, bytes):
+            plain = parse_json(value)
+        event = event_before = opened(name, plain)
+        for spot, portions in self.portions.items():
+            indexes = spot.indexes_in(event_before, ends)
+            if indexes in portions:
+                event = merged(event, portions[indexes])
+        if event is event_before:
+            return value
+        return closed(name, plain, event, value)
+
+
+def first_leaf(place: str, value: Json) -> str:
+    """The place of the first value in a value that stands at a place."""
+    while value and isinstance(value, (dict, list)):
+        if isinstance(value, list):
+            # Empty objects only lead to those behind them.
+            index = next((at for at, item in enumerate(value) if item != {}), 0)
+            place, value = f"{place}[{index}]", value[index]
+        else:
+            name, value = next(iter(value.items()))
+            place = f"{place}.{name}".lstrip(".")
+    return place
+
+
+def put(tree: Json, path: Steps, value: Json) -> Json:
+    """A tree with a value laid over what it has at a path; changed in place, as it may be long.
+
+    Items before an index are empty objects, which leave those alone that they are laid over."""
+    if not path:
+        return merged(tree, value)
+    step, *rest = path
+    if isinstance(step, int):
+        items: List[Json] = tree or []
+        items += [{} for _ in range(step + 1 - len(items))]
+        items[step] = put(items[step], tuple(rest), value)
+        return items
+    tree[step] = put(tree.get(step, {}), tuple(rest), value)
+    return tree
+
+
+# --- events ---
+
+
+def with_extra(
+    events: Iterable[Tuple[str, Json]], places: Places, extra: Mapping[str, Json]
+) -> Iterator[Tuple[str, Json]]:
+    """The events of a stream, with an answer's extras in those that say them."""
+    spread = Spread(places, extra)
+    ends = [FIRST]
+    for (name, value), is_last in with_last(events):
+        if is_last:
+            ends.append(LAST)
+        # What is no JSON says nothing: [DONE], a ping.
+        if not isinstance(value, str):
+            value = spread.laid_over(name, value, ends)
+        yield name, value
+        ends = []
+
+
+def opened(name: str, value: Json) -> Json:
+    """An event as its places name it: Bedrock's chunks without their wrapping, and an event that
+    is known by its name alone as the member of that name (wire formats, 10.1)."""
+    if name == "chunk":
+        return parse_json(base64.b64decode(value["bytes"]))
+    if name and "type" not in value:
+        return {name: value}
+    return value
+
+
+def closed(name: str, plain: Mapping[str, Json], event: Json, before: Json) -> Json:
+    """The reverse, of an event that is not as it was `before`, and was `plain` then."""
+    if name == "chunk":
+        return {**plain, "bytes": base64.b64encode(utf8(compact(event))).decode()}
+    if name and "type" not in plain:
+        return event[name]
+    if isinstance(before, bytes):
+        pads = len(before[:-1]) - len(before[:-1].rstrip(b" "))
+        if pads:
+            # Anthropic's events stay as padded as they were (wire formats, section 9).
+            return laid_out(event, compact)[:-1] + b" " * pads + b"}"
+    return event
+
+
 # === formats/base ============================================================
 # What all wire formats share: one class an API; a dialect is a subclass whose differences are
 # data. Defining a class registers it.  Pure: no socket, clock, file or lock.
@@ -2223,7 +2649,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat:
+class WireFormat(Credentialed):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -2239,18 +2665,13 @@ class WireFormat:
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
-    # Shares of a mock's `usage` that answers tell apart: `cached_tokens` and the like.
-    counts: FrozenSet[str] = frozenset()
-    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
-    credentials: Tuple[str, ...] = ("authorization",)
-    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
     most_inputs = MOST_INPUTS
+    places = NOWHERE  # where its stream says what stands in its whole answer
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
@@ -2338,10 +2759,7 @@ class WireFormat:
 
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Why this API, which speaks such parts, can't say these to this call, if it can't."""
-        for part in parts:
-            if isinstance(part, Block) and not self.holds(part.value, call.stream):
-                return lacks_block(call, part, call.stream and self.holds(part.value, False))
-        return None
+        return lacks_block(self, call, parts)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Whether an answer, streamed or not, may have a provider's own block of this form."""
@@ -2437,35 +2855,18 @@ class WireFormat:
         """The provider's usual sentence for an error, with what it says of this call."""
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
-    # --- credentials ---
 
-    def unauthorized(self, request: Request) -> Failure:
-        """What the provider says when the credential is missing or can't be one."""
-        missing, unusable = self.refusals
-        for name in self.credentials:
-            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
-                return Failure(0, "", kind=unusable)
-        return Failure(0, "", kind=missing)
-
-    def credential(self, request: Request) -> str:
-        """The credential that came with the request, or an empty string."""
-        for name in self.credentials:
-            if name[0] == "?":
-                key = request.query.get(name[1:], "").strip()
-            elif name == "authorization":
-                key = scheme_key(request.headers.get(name, ""), self.schemes)
-            else:
-                key = request.headers.get(name, "").strip()
-            if key:
-                return key
-        return ""
-
-
-def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
-    """What is said of an API whose answers have no such block, or have it in whole ones alone."""
-    if is_whole:
-        return "stream", True, Because(f"false, because no stream has {shown(block.value)}")
-    return "api", call.api, Because(f"one whose answers have blocks such as {shown(block.value)}")
+def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+    """What is said of an API whose answers have no block such as one of these, or have it in whole
+    ones alone."""
+    for part in parts:
+        if not isinstance(part, Block) or wire.holds(part.value, call.stream):
+            continue
+        block = shown(part.value)
+        if call.stream and wire.holds(part.value, False):
+            return "stream", True, Because(f"false, because no stream has {block}")
+        return "api", call.api, Because(f"one whose answers have blocks such as {block}")
+    return None
 
 
 def caller(request: Request) -> str:
@@ -2489,6 +2890,246 @@ def retry_after(limit: Limit) -> Headers:
     if limit.left:
         return ()
     return (("retry-after", str(limit.wait)),)
+
+
+# === formats/places ==========================================================
+# Where the streams of all wire formats say what stands in their whole answers: data.  Pure.
+
+
+BY_PARTS = 'say it with "parts"'
+BY_BLOCK = 'say it with a "block" in "parts"'
+BY_TEXT = 'say it with "text"'
+BY_THOUGHT = 'say it with "reasoning"'
+BY_CALLS = 'say it with "tool_calls"'
+NUMBERED = "it is numbered as it was asked for"
+
+# --- OpenAI's chat completions, and those who borrow them ---
+
+CHOICE = "choices.0.index={choice}"
+CHAT_SAID = {
+    # The first chunk at Azure, which has no id, is there for one thing alone (section 6).
+    "": "id -> ",
+    "prompt_filter_results": "prompt_filter_results -> prompt_filter_results",
+    "usage": "usage -> usage",  # where a request asks for it
+    "choices.{choice}": f"{CHOICE} choices.0.finish_reason -> choices.0",
+    "choices.{choice}.message": f"{CHOICE} choices.0.delta.role -> choices.0.delta",
+}
+CHAT_INSTEAD = {
+    "choices.{choice}.index": NUMBERED,
+    "choices.{choice}.logprobs": 'ask for it with "logprobs"',
+    "choices.{choice}.message.content": BY_TEXT,
+    "choices.{choice}.message.reasoning_content": BY_THOUGHT,
+    "choices.{choice}.message.refusal": 'say it with "refusal"',
+    "choices.{choice}.message.function_call": BY_CALLS,
+}
+CHAT_CALL = "choices.{choice}.message.tool_calls.{call}"
+CHAT_PLACES = Places(
+    {
+        **CHAT_SAID,
+        CHAT_CALL: (
+            f"{CHOICE} choices.0.delta.tool_calls.0.index={{call}} choices.0.delta.tool_calls.0.id"
+            " -> choices.0.delta.tool_calls.0"
+        ),
+    },
+    {
+        **CHAT_INSTEAD,
+        CHAT_CALL + ".index": NUMBERED,
+        CHAT_CALL + ".function.arguments": BY_CALLS,
+        CHAT_CALL + ".custom.input": BY_CALLS,
+    },
+)
+# Tool calls come whole, in the last chunk of a choice (section 12).
+MISTRAL_PLACES = Places(
+    {
+        **CHAT_SAID,
+        "choices.{choice}.message.tool_calls": (
+            f"{CHOICE} choices.0.finish_reason -> choices.0.delta.tool_calls"
+        ),
+    },
+    CHAT_INSTEAD,
+)
+COMPLETION_PLACES = Places(
+    {name: CHAT_SAID[name] for name in ("", "usage", "choices.{choice}")},
+    {"choices.{choice}.index": NUMBERED, "choices.{choice}.text": BY_TEXT},
+)
+
+# --- OpenAI's Responses (wire formats, 5.5) ---
+
+ITEM_ADDED = "type=response.output_item.added output_index={part} -> item"
+ITEM_DONE = "type=response.output_item.done output_index={part} -> item"
+PART_DONE = "type=response.{}.done output_index={{part}} {}={{at}} -> part"
+ENDED = "last -> response"
+OUTPUT = ENDED + ".output.{part}"
+# What the response says of itself only in the end.
+ENDED_MEMBERS = (
+    *("status", "error", "incomplete_details", "completed_at", "usage", "output"),
+    *("service_tier", "content_filters"),
+)
+RESPONSES_PLACES = Places(
+    {
+        "": "response -> response",
+        **{name: f"{ENDED}.{name}" for name in ENDED_MEMBERS},
+        "output.{part}": f"{ITEM_ADDED}; {ITEM_DONE}; {OUTPUT}",
+        "output.{part}.status": f"{ITEM_DONE}.status; {OUTPUT}.status",
+        "output.{part}.content": f"{ITEM_DONE}.content; {OUTPUT}.content",
+        "output.{part}.content.{at}": (
+            f"{ITEM_DONE}.content.{{at}}; {OUTPUT}.content.{{at}}; "
+            + PART_DONE.format("content_part", "content_index")
+        ),
+        "output.{part}.summary": f"{ITEM_DONE}.summary; {OUTPUT}.summary",
+        "output.{part}.summary.{at}": (
+            f"{ITEM_DONE}.summary.{{at}}; {OUTPUT}.summary.{{at}}; "
+            + PART_DONE.format("reasoning_summary_part", "summary_index")
+        ),
+    },
+    {
+        "output.{part}.id": BY_BLOCK,
+        "output.{part}.type": BY_BLOCK,
+        "output.{part}.arguments": BY_CALLS,
+        "output.{part}.input": BY_CALLS,
+        "output.{part}.content.{at}.type": BY_PARTS,
+        "output.{part}.content.{at}.text": BY_TEXT,
+        "output.{part}.content.{at}.refusal": 'say it with "refusal"',
+        "output.{part}.summary.{at}.type": BY_PARTS,
+        "output.{part}.summary.{at}.text": BY_THOUGHT,
+    },
+)
+
+# --- Gemini (wire formats, sections 7 and 8.1) ---
+
+CANDIDATE = "candidates.0.index~{candidate}"
+# Counts that grow from event to event: the last says the whole.
+GROWING = (
+    *("candidatesTokenCount", "totalTokenCount", "thoughtsTokenCount"),
+    *("candidatesTokensDetails", "toolUsePromptTokenCount"),
+)
+GROWN = (
+    "candidates.0.finishReason -> usageMetadata.{0}; "
+    "promptFeedback.blockReason -> usageMetadata.{0}"
+)
+GEMINI_PLACES = Places(
+    {
+        "": "->",
+        "promptFeedback": "first -> promptFeedback",
+        # At Vertex AI only the last event has counts (8.1).
+        "usageMetadata": "usageMetadata.promptTokenCount -> usageMetadata",
+        "usageMetadata.trafficType": "usageMetadata -> usageMetadata.trafficType",
+        **{f"usageMetadata.{name}": GROWN.format(name) for name in GROWING},
+        "candidates.{candidate}": f"{CANDIDATE} candidates.0.finishReason -> candidates.0",
+        "candidates.{candidate}.content": f"{CANDIDATE} -> candidates.0.content",
+    },
+    {
+        "candidates.{candidate}.index": NUMBERED,
+        "candidates.{candidate}.content.parts": BY_BLOCK,
+    },
+)
+
+# --- Anthropic (wire formats, section 9) ---
+
+MESSAGE_START = "type=message_start -> message"
+MESSAGE_DELTA = "type=message_delta -> "
+ANTHROPIC_SAID = {
+    "": MESSAGE_START,
+    **{
+        name: f"{MESSAGE_DELTA}delta.{name}"
+        for name in ("stop_reason", "stop_sequence", "stop_details", "container")
+    },
+    "context_management": MESSAGE_DELTA + "context_management",
+    "usage": MESSAGE_DELTA + "usage",
+    # What the whole costs is known in the end; of the prompt it is said at the start, too.
+    **{
+        f"usage.{name}": f"{MESSAGE_START}.usage.{name}; {MESSAGE_DELTA}usage.{name}"
+        for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    },
+    **{
+        f"usage.{name}": f"{MESSAGE_START}.usage.{name}"
+        for name in ("cache_creation", "service_tier", "inference_geo")
+    },
+    "content.{part}": "type=content_block_start index={part} -> content_block",
+}
+ANTHROPIC_INSTEAD = {
+    "content.{part}.text": BY_TEXT,
+    "content.{part}.thinking": BY_THOUGHT,
+    "content.{part}.signature": BY_BLOCK,
+    "content.{part}.input": BY_CALLS,
+    "content.{part}.citations": BY_BLOCK,
+    "content.{part}.content": BY_BLOCK,
+}
+ANTHROPIC_PLACES = Places(ANTHROPIC_SAID, ANTHROPIC_INSTEAD)
+
+# --- AWS Bedrock (wire formats, sections 10 and 10.1) ---
+
+# What Bedrock itself adds to what a model says stands beside the model's last event, as the
+# metrics do (10.1); of a guardrail's this is unverified.
+BEDROCK_MEMBERS = (
+    *("amazon-bedrock-guardrailAction", "amazon-bedrock-trace"),
+    "amazon-bedrock-invocationMetrics",
+)
+BEDROCK_CLAUDE_PLACES = Places(
+    {**ANTHROPIC_SAID, **{name: f"type=message_stop -> {name}" for name in BEDROCK_MEMBERS}},
+    ANTHROPIC_INSTEAD,
+)
+CONVERSE_SAID = {
+    "": "metadata -> metadata",
+    "stopReason": "messageStop -> messageStop.stopReason",
+    "additionalModelResponseFields": "messageStop -> messageStop.additionalModelResponseFields",
+    "output.message": "messageStart -> messageStart",
+    "output.message.content.{tool}.toolUse": (
+        "contentBlockStart.contentBlockIndex={tool} -> contentBlockStart.start.toolUse"
+    ),
+}
+CONVERSE_INSTEAD = {
+    "output": BY_BLOCK,
+    "output.message.content.{tool}": BY_BLOCK,
+    "output.message.content.{tool}.toolUse.input": BY_CALLS,
+}
+CONVERSE_PLACES = Places(CONVERSE_SAID, CONVERSE_INSTEAD)
+NOVA_PLACES = Places(
+    {**CONVERSE_SAID, **{name: f"metadata -> {name}" for name in BEDROCK_MEMBERS}},
+    CONVERSE_INSTEAD,
+)
+
+# --- Cohere (wire formats, section 11) ---
+
+COHERE_PLACES = Places(
+    {
+        "": "type=message-end -> delta",
+        "id": "type=message-start -> id",
+        "message": "type=message-start -> delta.message",
+        "message.content.{block}": "type=content-start index={block} -> delta.message.content",
+        "message.tool_calls.{call}": (
+            "type=tool-call-start index={call} -> delta.message.tool_calls"
+        ),
+    },
+    {
+        "message.content.{block}.text": BY_TEXT,
+        "message.content.{block}.thinking": BY_THOUGHT,
+        "message.tool_plan": 'say it with "text" beside "tool_calls"',
+        "message.tool_calls.{call}.function.arguments": BY_CALLS,
+        "message.citations": BY_BLOCK,
+    },
+)
+
+# --- Ollama (wire formats, section 13) ---
+
+OLLAMA_PLACES = Places(
+    {
+        "": "done ->",
+        "model": "model -> model",
+        "created_at": "created_at -> created_at",
+        "message": "done -> message",
+        "message.role": "message -> message.role",
+        "message.tool_calls.{call}": (
+            "message.tool_calls.0.function.index={call} -> message.tool_calls.0"
+        ),
+    },
+    {
+        "response": BY_TEXT,
+        "thinking": BY_THOUGHT,
+        "message.content": BY_TEXT,
+        "message.thinking": BY_THOUGHT,
+    },
+)
 
 
 # === formats/pydantic ========================================================
@@ -2799,8 +3440,8 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
+    places = ANTHROPIC_PLACES
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
     prefix = "msg_01"
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -3216,7 +3857,9 @@ class OpenAIGeneration(OpenAI):
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request, with its custom tools."""
         call = super().read(request, params, body)
-        custom = self.custom_tools(body)
+        custom: List[str] = []
+        if self.has_custom_tools:
+            custom = self.custom_tools(body)
         if not custom:
             return call
         return replace(call, custom_tools=tuple(custom))
@@ -3436,7 +4079,7 @@ def opening_delta(reply: Reply, heads: List[Dict[str, Json]]) -> Dict[str, Json]
 
 def asks_for_functions(call: Call) -> bool:
     """Whether a request offers the older `functions`, of which an answer calls at most one."""
-    return bool(call.body.get("functions")) and not call.body.get("tools")
+    return bool(within(call.body, "functions")) and not within(call.body, "tools")
 
 
 # Where a call of a tool has what it is called with, by the type of the call.
@@ -3457,7 +4100,7 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
-    counts = frozenset(("reasoning_tokens", "cached_tokens"))
+    has_functions = True  # whether a request may offer those
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
@@ -3481,8 +4124,8 @@ class ChatCompletion(ChatRequest):
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """That there are several calls, where the request knows only of one."""
         calls = [part for part in parts if isinstance(part, ToolCall)]
-        if len(calls) < 2 or not asks_for_functions(call):
-            return None
+        if len(calls) < 2 or not (self.has_functions and asks_for_functions(call)):
+            return super().lacks(call, parts)
         expected = Because('in "tools", because of "functions" only one is called')
         return "tools", list(call.tools), expected
 
@@ -3551,6 +4194,7 @@ class OpenAIChat(ChatCompletion):
 
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
+    places = CHAT_PLACES
     has_custom_tools = True
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -3715,6 +4359,7 @@ class OpenAICompletions(CompletionRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
     speaks = frozenset((Text, Reasoning, Refusal))
+    places = COMPLETION_PLACES
 
     def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What every object begins with."""
@@ -4782,8 +5427,8 @@ class ResponseObject(ResponsesRequest):
     speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    places = RESPONSES_PLACES
     has_custom_tools = True
-    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -5347,8 +5992,8 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    places = CONVERSE_PLACES
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("cached_tokens", "cache_write_tokens"))
     cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -5398,6 +6043,25 @@ class BedrockConverse(ConverseRequest):
             name, payload = recorded_converse_event(value)
             if name:
                 yield name, payload
+
+
+# === formats/mute ============================================================
+# Formats that have nothing to say of their own: what they answer is recorded.  Pure.
+
+
+class Mute(WireFormat):
+    """A format of which nobody knows how an answer looks; what it would say is broken before any
+    of it is sent."""
+
+    speaks: FrozenSet[Any] = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Nothing."""
+        return {}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """None."""
+        return iter(())
 
 
 # === formats/bedrock_invoke ==================================================
@@ -5519,6 +6183,7 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     routes = (INVOKE, INVOKE_STREAM)
     # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    places = BEDROCK_CLAUDE_PLACES
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -5546,6 +6211,7 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
+    places = NOVA_PLACES
     cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -5563,12 +6229,11 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
             yield from map(Stencil({name: value}).filled, texts)
 
 
-class BedrockOther(BedrockInvoke):
+class BedrockOther(Mute, BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
-    speaks = frozenset()  # nothing: the shape of an answer is not known
 
     def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""
@@ -5902,6 +6567,7 @@ class CohereChat(Cohere):
 
     api = "chat"
     routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
+    places = COHERE_PLACES
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -5917,7 +6583,6 @@ class CohereChat(Cohere):
     tools = ChatRequest.tools
     streams = ChatRequest.streams
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("cached_tokens",))
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Items of content, and citations."""
@@ -6745,8 +7410,8 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    places = GEMINI_PLACES
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("reasoning_tokens", "cached_tokens"))
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""
@@ -7446,18 +8111,11 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
-    counts = frozenset()
+    places = MISTRAL_PLACES
     has_logprobs = False
     has_custom_tools = False
+    has_functions = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
-
-    def custom_tools(self, body: Json) -> List[str]:
-        """None: it has no such tools."""
-        return []
-
-    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
-        """Nothing: it has no `functions`."""
-        return None
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -7682,6 +8340,8 @@ class Ollama(WireFormat):
 
 class OllamaAnswer(Ollama):
     """What chat and generate share: a stream of objects, unless the request wants one."""
+
+    places = OLLAMA_PLACES
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
@@ -7971,12 +8631,11 @@ class VertexClaudeCount(OnVertex, AnthropicCountTokens):
 # Paths of no provider: what a mock that names one says there.  Pure.
 
 
-class Other(WireFormat):
+class Other(Mute):
     """Any path that no provider has, with any method: recorded and raw answers, and errors as the
     provider has them whose path is the nearest (`shape`)."""
 
     operation = "other"
-    speaks = frozenset()
     credentials: Tuple[str, ...] = ()
 
     def __init__(self, shape: WireFormat) -> None:
@@ -8004,10 +8663,6 @@ class Other(WireFormat):
             return parse_request(request.body)
         except ValueError:
             return request.body.decode("utf-8", "replace")
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """What is broken before any of it is sent, if there is nothing to say."""
-        return {}
 
     # --- as the nearest provider has it ---
 
@@ -10087,7 +10742,9 @@ class Neutral:
 
     @found_once
     def is_plain(self) -> bool:
-        """Whether its parts serve every call as they are: none has a template."""
+        """Whether it serves every call as it is: there is no template in it."""
+        if "{{" in compact(self.extra):
+            return False
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
     @found_once
@@ -10103,12 +10760,13 @@ class Neutral:
 
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
+        extra = self.extra
         if self.is_plain:
             parts, tokens = self.parts, self.plain_tokens
         else:
             filling = Filling(call, groups)
             parts = tuple(filled_part(part, filling) for part in self.parts)
-            tokens = tokens_of(parts)
+            tokens, extra = tokens_of(parts), filling.of(extra)
         return Reply(
             parts,
             self.stop,
@@ -10116,7 +10774,7 @@ class Neutral:
             self.model or call.model,
             self.id,
             self.chunk_size,
-            self.extra,
+            extra,
         )
 
     def spent(self, call: Call, thought: int, told: int) -> Usage:
@@ -10144,7 +10802,39 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        return wire.lacks(call, self.parts)
+        lacking = wire.lacks(call, self.parts)
+        if lacking is None and self.extra:
+            lacking = self.lacks_for_extra(wire, call)
+        return lacking
+
+    @found_once
+    def spreads(self) -> Dict[Places, Spread]:
+        """Its extras over the streams of the APIs that have asked for them."""
+        return {}
+
+    def spread_over(self, wire: WireFormat) -> Spread:
+        """Its extras over the events of an API."""
+        found = self.spreads.get(wire.places)
+        if found is None:
+            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
+        return found
+
+    def unreached(self, wire: WireFormat) -> str:
+        """Why not all of its extras reach the streams of an API; empty if they do."""
+        for unsaid in self.spread_over(wire).unsaid:
+            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
+        return ""
+
+    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an answer to a call has no place for what is laid over it, if it has none."""
+        reason = self.unreached(wire) if call.stream else ""
+        if reason:
+            return "stream", True, Because(f"false, because {reason}")
+        content = Content(call.choices, self.parts, self.stop)
+        lacking = self.spread_over(wire).lacking(content, call.stream)
+        if lacking:
+            return "response.extra", lacking.place, Because(lacking.advice)
+        return None
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
@@ -10218,10 +10908,12 @@ class Answer:
     def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """The same of an answer that says only how it breaks."""
         fault = self.delivery.fault
-        if wire.operation != OTHER or (fault and is_before_all(fault)):
+        if wire.speaks or wire.operation == "models" or (fault and is_before_all(fault)):
             return None
-        # No provider has the path: there is nothing that it would have said.
-        return "operation", OTHER, Because('one with an answer to break, for there is no "body"')
+        if self.failure and not call.stream and wire.operation != OTHER:
+            return None  # the error is all of it
+        # There is nothing that would have been said.
+        return "api", call.api or OTHER, Because('one with an answer to break, or a "body"')
 
     def lacks_recording(
         self, recorded: Recorded, wire: WireFormat, call: Call
@@ -10849,12 +11541,15 @@ def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optiona
     return None
 
 
+MOST_CHOICES = 2048  # more than these no API gives
+
+
 @functools.lru_cache(maxsize=256)
 def asked(way: Way, custom: Tuple[str, ...]) -> Call:
-    """A request that comes this way and declares custom tools, where it can."""
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
     wire = way.wire
-    request = Request("POST", "/")
-    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream, body=None)
+    call = Call(Request("POST", "/"), wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
     if custom and wire.has_custom_tools:
         return replace(call, custom_tools=custom)
     return call
@@ -11311,7 +12006,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
 def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
     """Raise BadMock if a text that is filled asks for what a request never has."""
     # Not in `body` and `events`: a recording is sent as it is, braces and all.
-    for key in (*PART_KEYS, "parts"):
+    for key in (*PART_KEYS, "parts", "extra"):
         check_templates(response.get(key), group_names)
     error = response.get("error")
     if isinstance(error.value, dict):
@@ -11344,8 +12039,16 @@ def parse_neutral(response: Node) -> Neutral:
         response.get("model").text(""),
         response.get("id").text(""),
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
-        response.get("extra").a("an object", {}),
+        parse_extra(response.get("extra")),
     )
+
+
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
 
 
 def calls_tool(part: Part) -> bool:
@@ -14533,6 +15236,8 @@ def events_of_outcome(
     """The events of a stream, and the error that breaks it off."""
     if isinstance(content, Reply):
         events = wire.events(call, content)
+        if content.extra:
+            events = with_extra(events, wire.places, content.extra)
     else:
         events = wire.recorded_events(recorded_values(content))
     if not isinstance(outcome, Broken):

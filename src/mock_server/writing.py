@@ -9,6 +9,7 @@ from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple,
 from .errors import MISSING, Refused
 from .faults import broken
 from .formats.base import WireFormat
+from .formats.extras import with_extra
 from .framings import SSE, Framing
 from .jsons import estimate, merged, parse_json
 from .limits import MOST_INPUTS, Headers, Json
@@ -184,6 +185,8 @@ def events_of_outcome(
     """The events of a stream, and the error that breaks it off."""
     if isinstance(content, Reply):
         events = wire.events(call, content)
+        if content.extra:
+            events = with_extra(events, wire.places, content.extra)
     else:
         events = wire.recorded_events(recorded_values(content))
     if not isinstance(outcome, Broken):

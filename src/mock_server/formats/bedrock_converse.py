@@ -13,6 +13,7 @@ from .anthropic_blocks import thought_signature
 from .base import WireFormat
 from .bedrock import Bedrock, bedrock_padding
 from .message_content import MessageContent
+from .places import CONVERSE_PLACES
 from .runs import ARGUMENT_PIECES, ONCE, Run, Stencil, Texts, hole, pieces, walk
 from .shapes import said_stop, stop_of
 
@@ -266,8 +267,8 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    places = CONVERSE_PLACES
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("cached_tokens", "cache_write_tokens"))
     cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:

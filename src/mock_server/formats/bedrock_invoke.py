@@ -14,6 +14,8 @@ from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
+from .mute import Mute
+from .places import BEDROCK_CLAUDE_PLACES, NOVA_PLACES
 from .runs import Stencil
 from .shapes import texts_of
 
@@ -132,6 +134,7 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     routes = (INVOKE, INVOKE_STREAM)
     # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    places = BEDROCK_CLAUDE_PLACES
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -159,6 +162,7 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
+    places = NOVA_PLACES
     cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -176,12 +180,11 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
             yield from map(Stencil({name: value}).filled, texts)
 
 
-class BedrockOther(BedrockInvoke):
+class BedrockOther(Mute, BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
-    speaks = frozenset()  # nothing: the shape of an answer is not known
 
     def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""

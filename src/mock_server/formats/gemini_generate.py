@@ -30,6 +30,7 @@ from ..values import (
 from .base import WireFormat, choices_of
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, pick_field
+from .places import GEMINI_PLACES
 from .runs import Run, Stencil, hole, walk, with_last
 from .shapes import present, said_stop
 
@@ -307,8 +308,8 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    places = GEMINI_PLACES
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("reasoning_tokens", "cached_tokens"))
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""

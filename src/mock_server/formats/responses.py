@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Failure, Reply, Usage
+from .places import RESPONSES_PLACES
 from .responses_events import ONE, ItemEvents, ItemStream
 from .responses_items import output_items, response_id
 from .responses_reading import ResponsesRequest
@@ -98,8 +99,8 @@ class ResponseObject(ResponsesRequest):
     speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    places = RESPONSES_PLACES
     has_custom_tools = True
-    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None

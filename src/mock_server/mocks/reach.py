@@ -225,12 +225,15 @@ def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optiona
     return None
 
 
+MOST_CHOICES = 2048  # more than these no API gives
+
+
 @functools.lru_cache(maxsize=256)
 def asked(way: Way, custom: Tuple[str, ...]) -> Call:
-    """A request that comes this way and declares custom tools, where it can."""
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
     wire = way.wire
-    request = Request("POST", "/")
-    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream, body=None)
+    call = Call(Request("POST", "/"), wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
     if custom and wire.has_custom_tools:
         return replace(call, custom_tools=custom)
     return call

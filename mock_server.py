@@ -109,6 +109,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     import argparse
     import ssl
+    import tempfile
 
 
 # === limits ==================================================================
@@ -12189,7 +12190,7 @@ def parse_error(response: Node) -> Failure:
             error.get("code").expected("a string")
         code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
     kind = given.get("kind", "")
-    if kind:
+    if "kind" in given:
         error.get("kind").choice(ERROR_KINDS)
     # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
@@ -12205,6 +12206,7 @@ def parse_error(response: Node) -> Failure:
 
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
 
 
 class Uses:
@@ -12358,7 +12360,7 @@ def place_of(id: str) -> str:
 
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    spec = node.only(MOCK_KEYS).value
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
@@ -12384,6 +12386,13 @@ def parse_mock(node: MockNode) -> Mock:
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
+    """A mock's JSON without what is no part of it."""
+    if spec.keys().isdisjoint(NOTE_KEYS):
+        return spec
+    return {key: value for key, value in spec.items() if key not in NOTE_KEYS}
 
 
 def parse_cycle(node: Node, responses: int) -> bool:
@@ -12710,23 +12719,30 @@ TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
-FLAG = Kind(lambda text: FLAGS.get(text, text), checked_flag)
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = whole("a port from 0 to 65535", 0, 65535)
 SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes", 1, float("inf"))
-REQUESTS = whole("a number of requests", 0, 10**9)
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 
 # --- the table ---
 
 
+# The parts of --help.
+LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
+LOOKING, INSTEAD = "what tests and people see", "instead of serving"
+
+
 class Option(NamedTuple):
-    """One option; a default that is a tuple means that it may be given several times.
+    """One option; a default that is a tuple means that it may be given several times, `group` is
+    the part of --help that it stands in.
 
     MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
     default is another there."""
 
+    group: str
     flag: str
     metavar: str
     kind: Kind
@@ -12786,6 +12802,7 @@ class Option(NamedTuple):
 # In the order of --help and of the README's table.
 OPTIONS = (
     Option(
+        LISTENING,
         "port",
         "PORT",
         PORT,
@@ -12793,8 +12810,9 @@ OPTIONS = (
         "port to listen on, 0 for a free one; several are several upstreams in one process",
         python_default=0,
     ),
-    Option("--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
     Option(
+        ANSWERS,
         "--data",
         "DIR",
         DIRECTORY,
@@ -12802,6 +12820,7 @@ OPTIONS = (
         "where mocks are read from (default: data/ beside the script, or here if it is a module)",
     ),
     Option(
+        ANSWERS,
         "--fallback",
         "error|echo",
         word_of("error|echo"),
@@ -12809,6 +12828,7 @@ OPTIONS = (
         "a request that no mock matches: 404 that explains, or an echo of it",
     ),
     Option(
+        ANSWERS,
         "--pace",
         "SECONDS",
         SECONDS,
@@ -12816,6 +12836,7 @@ OPTIONS = (
         "pause between streamed events where a mock sets none",
     ),
     Option(
+        ANSWERS,
         "--require-auth",
         "",
         FLAG,
@@ -12823,33 +12844,37 @@ OPTIONS = (
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
     ),
     Option(
+        HTTPS,
         "--tls",
         "",
         FLAG,
         False,
         "serve HTTPS, with a certificate made at start by openssl unless one is given",
     ),
-    Option("--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
-    Option("--key", "FILE", FILE, None, "its key"),
-    Option("--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
+    Option(HTTPS, "--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
     Option(
+        HTTPS,
         "--tls-cert-out",
         "FILE",
         FILE,
         None,
         "where to write that certificate, so that clients can trust it",
     ),
-    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
+    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
+        LOOKING,
         "--control-token",
         "TOKEN",
         TEXT,
         "",
         "let clients that are not on loopback use the control API with this bearer token",
     ),
-    Option("--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
-    Option("--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
     Option(
+        LOOKING,
         "--log",
         "text|json|off",
         word_of("text|json|off"),
@@ -12858,6 +12883,7 @@ OPTIONS = (
         python_default="off",
     ),
     Option(
+        LISTENING,
         "--exit-on-stdin-close",
         "",
         FLAG,
@@ -12866,15 +12892,32 @@ OPTIONS = (
         is_keyword=False,
     ),
     Option(
+        INSTEAD,
         "--check",
         "",
         FLAG,
         False,
-        "validate the mocks, print what is wrong, exit 0 or 2",
+        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--schema",
+        "",
+        FLAG,
+        False,
+        "print the JSON Schema of a mock file, for editors, and exit",
         is_keyword=False,
     ),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Raise BadOption for a port that is named twice, but for 0."""
+    for port in ports:
+        if port and ports.count(port) > 1:
+            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
 
 
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
@@ -12943,6 +12986,15 @@ class Settings:
 NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
 PORT_SUFFIX = re.compile(r":\d+$")
 
+# What says nothing of requests but how many there were: probes and Prometheus look at it.
+OPEN_TO_ALL = (CONTROL_PREFIX + "/health", CONTROL_PREFIX + "/metrics")
+# What a proxy adds to a request that it passes on (RFC 7239; RFC 9110, 7.6.3; Envoy, "HTTP header
+# manipulation"): behind a sidecar everyone's address is loopback.
+FORWARDED = re.compile(
+    r"forwarded|via|x-real-ip|true-client-ip|(?:x-(?:forwarded|original-forwarded|envoy)-.+)"
+    r"|(?:[a-z]+-)+(?:client|connecting)-ip"
+)
+
 
 def is_own_name(host: str, served: str) -> bool:
     """Whether a Host header names this server: loopback, the address that it listens on, or a
@@ -12964,12 +13016,34 @@ def is_token(key: str, token: str) -> bool:
     return bool(token) and hmac.compare_digest(utf8(key), utf8(token))
 
 
+def is_forwarded(request: Request) -> bool:
+    """Whether a proxy says that it passes a request on for somebody else."""
+    return any(FORWARDED.fullmatch(name) for name in request.headers)
+
+
+def check_local(request: Request) -> None:
+    """Refuse a client on loopback that does not have the token, where there is one: if it has
+    another credential, or is a proxy, whose address says nothing of its client."""
+    if request.headers.get("authorization"):
+        raise Refused(
+            403, "Authorization is not the bearer token of --control-token", code="wrong_token"
+        )
+    if is_forwarded(request):
+        raise Refused(
+            403,
+            "a request that a proxy has forwarded needs the bearer token of --control-token",
+            code="forwarded",
+        )
+
+
 def admit(request: Request, settings: Settings) -> None:
     """Refuse who may not use the control API.
 
     It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
     not the server's own is refused, so that no web page that somebody happens to look at can use
-    it."""
+    it.  Health and metrics are for all."""
+    if request.path in OPEN_TO_ALL:
+        return
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
     has_token = is_token(key, settings.control_token)
     host = request.headers.get("host", "")
@@ -12980,6 +13054,8 @@ def admit(request: Request, settings: Settings) -> None:
             "of --control-token",
             code="not_loopback",
         )
+    if settings.control_token and not has_token:
+        check_local(request)
     if not has_token and not is_own_name(host, settings.host):
         raise Refused(
             403,
@@ -13687,6 +13763,68 @@ class Index:
         return [mock for _, mock in self.shelves.found(call)]
 
 
+# === mocks/problems ==========================================================
+# All that is wrong with a mock, not only what is found first.  Pure.
+
+
+MOST_PROBLEMS = 20  # of one mock
+STEP = re.compile(r"[^.\[\]]+")  # of a path such as responses[2].pace
+
+
+def problems_of(spec: Json, place: str, read: ReadFile) -> List[str]:
+    """What is wrong with a mock, first that for which it is refused.
+
+    What else is wrong is found by leaving out what was; it is told if it would be wrong anywhere,
+    and not if it may only be so because something is left out."""
+    found: List[str] = []
+    while len(found) < MOST_PROBLEMS and spec is not MISSING:
+        try:
+            parse_mock(MockNode.whole(spec, place, read))
+            break
+        except BadMock as error:
+            if found and not error.expected:
+                break
+            found.append(str(error))
+            spec = without(spec, error.path)
+    return found
+
+
+def without(spec: Json, path: str) -> Json:
+    """A mock without the key that a path leads to, or leads into; MISSING if there is none.
+
+    A key of the mock itself, or of its match or one of its responses."""
+    steps: List[Union[str, int]] = [
+        int(step) if step.isdecimal() else step for step in STEP.findall(path)
+    ]
+    depth = 1
+    if steps[:1] in (["match"], ["response"]):
+        depth = 2
+    elif steps[:1] == ["responses"]:
+        depth = 3
+    if not steps or len(steps) < depth:
+        return MISSING
+    return left_out(spec, steps[:depth])
+
+
+def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
+    """A value without what lies at the end of some steps; MISSING if they lead nowhere."""
+    step = steps[0]
+    copy: Json = dict(value) if isinstance(value, dict) else list(value)
+    known: Iterable[Union[str, int]] = range(len(copy))
+    if isinstance(value, dict):
+        known = value
+    if step not in known:
+        return MISSING
+    if len(steps) == 1:
+        del copy[step]
+        return copy
+    inner = left_out(copy[step], steps[1:])
+    if inner is MISSING:
+        return MISSING
+    copy[step] = inner
+    return copy
+
+
 # === mocks/files =============================================================
 # Mocks and recordings from data directories, read again when they change.  May touch files under
 # them, threading and time.
@@ -13902,10 +14040,11 @@ class Library:
                 problems.append(f"{name}: {error}")
                 continue
             for position, spec in enumerate(specs, 1):
+                place = f"{name}#{position}"
                 try:
-                    mocks.append(parse_mock(MockNode.whole(spec, f"{name}#{position}", self.read)))
-                except BadMock as error:
-                    problems.append(str(error))
+                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+                except BadMock:
+                    problems += problems_of(spec, place, self.read)
         return mocks, problems
 
     def parsed(self, name: str) -> List[Json]:
@@ -13953,6 +14092,7 @@ class MockFiles:
         self.say, self.read_added = say, read_added
         self.lock = threading.RLock()
         self.index = Index()
+        self.counts: List[int] = []  # how many each directory has
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
         self.roots = self.real_directories()  # when they were read
@@ -13981,10 +14121,12 @@ class MockFiles:
             self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
             problems: List[str] = []
+            self.counts = []
             for library in libraries:
                 try:
                     mocks, wrong = library.load()
                     loaded += mocks
+                    self.counts.append(len(mocks))
                     problems += wrong
                 except MemoryError:
                     library.lacked = True
@@ -16637,18 +16779,55 @@ OPENSSL = (
 )
 
 
+class PrivateFiles:
+    """Files for a moment: in a temporary folder or, where there is none to write to, in memory,
+    which Linux has paths for.  `numbers` are the descriptors that these paths need."""
+
+    def __init__(self, count: int) -> None:
+        import tempfile
+
+        self.folder: Optional["tempfile.TemporaryDirectory[str]"] = None
+        self.numbers: List[int] = []
+        try:
+            self.folder = tempfile.TemporaryDirectory()
+        except OSError:  # as in a container whose file system is read only
+            self.numbers = [memory_file() for _ in range(count)]
+            self.paths = [f"/proc/self/fd/{number}" for number in self.numbers]
+        else:
+            self.paths = [os.path.join(self.folder.name, str(at)) for at in range(count)]
+
+    def __enter__(self) -> "PrivateFiles":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        for number in self.numbers:
+            os.close(number)
+        if self.folder:
+            self.folder.cleanup()
+
+
+def memory_file() -> int:
+    """The descriptor of a file in memory.  OSError says what to do where there are none."""
+    create = getattr(os, "memfd_create", None)
+    if not create or not os.path.isdir("/proc/self/fd"):
+        raise OSError(
+            "there is no temporary folder to make a certificate in; name one that can be written "
+            "to in TMPDIR, or give --cert and --key"
+        )
+    return int(create("certificate"))
+
+
 def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
     """A self-signed certificate for these names and addresses (P-256), and its key, as PEM.
 
     The openssl program makes them; OSError says what is missing."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        settings, key, cert = [Path(folder, name) for name in ("settings", "key.pem", "cert.pem")]
-        settings.write_text(OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n", "ascii")
-        files = ["-config", str(settings), "-keyout", str(key), "-out", str(cert)]
-        run_openssl([*OPENSSL.split(), *files])
-        return cert.read_text("ascii"), key.read_text("ascii")
+    with PrivateFiles(3) as files:
+        settings, key, cert = files.paths
+        text = OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n"
+        Path(settings).write_text(text, "ascii")
+        named = ["-config", settings, "-keyout", key, "-out", cert]
+        run_openssl([*OPENSSL.split(), *named], files.numbers)
+        return Path(cert).read_text("ascii"), Path(key).read_text("ascii")
 
 
 def alternative_names(names: Sequence[str]) -> List[str]:
@@ -16664,14 +16843,15 @@ def alternative_names(names: Sequence[str]) -> List[str]:
     return list(entries)
 
 
-def run_openssl(command: Sequence[str]) -> None:
-    """Run the openssl program.  OSError says that there is none, or repeats its last line."""
+def run_openssl(command: Sequence[str], numbers: Sequence[int]) -> None:
+    """Run the openssl program, with these descriptors.  OSError says that there is none, or repeats
+    its last line."""
     import subprocess
 
     # Without standard input it can't stop to ask something.
     pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     try:
-        subprocess.run(command, check=True, timeout=30, **pipes)
+        subprocess.run(command, check=True, timeout=30, pass_fds=numbers, **pipes)
     except FileNotFoundError:
         raise OSError(
             "there is no openssl program to make a certificate with; install it, "
@@ -16711,15 +16891,12 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
     """A context with a certificate made for the names, and the certificate as PEM.
 
     The certificate is also written to the file `out`."""
-    import tempfile
-
     cert, key = make_certificate(names)
     # load_cert_chain() takes nothing but files.
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
-        for path, text in zip(paths, (cert, key)):
+    with PrivateFiles(2) as files:
+        for path, text in zip(files.paths, (cert, key)):
             Path(path).write_text(text, "ascii")
-        context = tls_context(*paths)
+        context = tls_context(*files.paths)
     if out:
         try:
             Path(out).write_text(cert, "ascii")
@@ -16972,6 +17149,62 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
     return self_signed(names, settings.tls_cert_out)
 
 
+# === environment =============================================================
+# The environment: variables of options, and those that only look like them.  Touches nothing.
+
+
+PREFIX = "MOCK_SERVER_"
+
+# What is set in each container beside a service called mock-server, or mock-server-more
+# (Kubernetes, "Discovering services"; Docker's links are their model).
+LINK = re.compile(
+    r"MOCK_SERVER_(?:\w+_)?"
+    r"(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+LINK_PORT = re.compile(r"MOCK_SERVER_(?:\w+_)?PORT")  # which may be an option's, but for its value
+LINK_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://")
+
+
+def is_service_link(name: str, value: str) -> bool:
+    """Whether a variable is set for a service of that name, not for this server."""
+    if LINK.fullmatch(name):
+        return True
+    return bool(LINK_PORT.fullmatch(name) and LINK_ADDRESS.match(value))
+
+
+def without_links(environment: Mapping[str, str]) -> Dict[str, str]:
+    """The variables of options, without what a service link has put there."""
+    found = {}
+    for option in OPTIONS:
+        value = environment.get(option.variable, "")
+        if not is_service_link(option.variable, value):
+            found[option.variable] = value
+    return found
+
+
+def passed_over(environment: Mapping[str, str]) -> List[str]:
+    """Lines about variables that look like options and are not: service links, and others."""
+    known = [option.variable for option in OPTIONS]
+    links, lines = [], []
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX) or not value:
+            continue
+        if is_service_link(name, value):
+            links.append(name)
+        elif name not in known:
+            lines.append(f"{name} in the environment is no option; {meant_variable(name, known)}")
+    if links:
+        lines.insert(0, f"service links in the environment are passed over: {', '.join(links)}")
+    return lines
+
+
+def meant_variable(name: str, known: Iterable[str]) -> str:
+    """What may be meant by a variable that is no option."""
+    # Without what they all begin with, for which any would be near.
+    hint = nearest(name[len(PREFIX) :], [one[len(PREFIX) :] for one in known])
+    return hint.replace(' "', f' "{PREFIX}').replace("known: ", f"known after {PREFIX}: ")
+
+
 # === mocks/explosive =========================================================
 # Which regular expressions may take for ever, seen without running them.  Pure.
 
@@ -17149,6 +17382,481 @@ def may_explode(pattern: "re.Pattern[str]") -> bool:
     if len(automaton.taken) > MOST_STATES:
         return False
     return automaton.doubling() or automaton.chained()
+
+
+# === mocks/doubts ============================================================
+# What of mocks that can be used may not do what is meant, as --check tells it.  Pure.
+
+# Only what is sure: a mock that is said to be never reached is not.
+
+
+WAY_KEYS = ("provider", "operation", "api", "stream")  # on which only the way has a say
+MOST_LOOSE = 100  # mocks that each other one is compared with; of more the first
+LONGEST_TRIED = 1000  # characters of a text, and of a pattern that is tried on it
+
+Signature = Tuple[str, str]  # a key and what is expected of it, as JSON
+
+
+def doubts_about(mocks: Sequence[Mock]) -> List[str]:
+    """What may not be meant."""
+    return [*slow_expressions(mocks), *equal_names(mocks), *never_reached(mocks)]
+
+
+def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
+    """Regular expressions that explode."""
+    return [
+        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
+        "on some texts; it is then given up"
+        for mock in mocks
+        for condition in mock.conditions
+        for expression in condition.expressions
+        if may_explode(expression.pattern)
+    ]
+
+
+def equal_names(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks that were given the same name."""
+    places: Dict[str, List[str]] = {}
+    for mock in mocks:
+        if mock.name != mock.place:
+            places.setdefault(mock.name, []).append(mock.place)
+    return [
+        f"{found[-1]}: name: {shown(name)} is the name of {found[0]}, too; the log and the journal "
+        "can't tell them apart"
+        for name, found in places.items()
+        if len(found) > 1
+    ]
+
+
+# --- mocks that never answer, because another one always does ---
+
+
+def never_reached(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks before which another one answers every time."""
+    covers = Covers()
+    lines = []
+    for mock in mocks:
+        coverage = Coverage(mock)
+        before = covers.covering(coverage)
+        if before:
+            name = shown(before.name)
+            if before.name != before.place:
+                name += f" ({before.place})"
+            lines.append(f"{mock.place}: is never reached: {name} matches all that it does first")
+        elif coverage.is_sure:  # what is covered itself covers nothing that its cover does not
+            covers.add(coverage)
+    return lines
+
+
+class Requirement:
+    """A condition of a mock; what asks for the same has the same signature."""
+
+    def __init__(self, condition: Condition) -> None:
+        self.condition = condition
+        expected = ""
+        if condition.expected is not MISSING:
+            expected = sorted_compact(condition.expected)
+        self.signature: Signature = (condition.key, expected)
+
+
+class Coverage:
+    """Which calls a mock answers: in which ways they come, and what else it asks for."""
+
+    def __init__(self, mock: Mock) -> None:
+        self.mock = mock
+        self.others = [Requirement(one) for one in mock.conditions if one.key not in WAY_KEYS]
+        self.by_key = {one.condition.key: one for one in self.others}
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it answers however often it is asked, and whatever is drawn."""
+        return self.mock.times is None and all(one.probability >= 1 for one in self.mock.answers)
+
+    @found_once
+    def always(self) -> FrozenSet[Way]:
+        """The ways in which it answers whatever else holds."""
+        of_way = [one for one in self.mock.conditions if one.key in WAY_KEYS]
+        answers = self.mock.answers
+        return frozenset(
+            way
+            for way in placed(of_way)
+            if not any(one.lacks(way.wire, asked(way, ())) for one in answers)
+        )
+
+    @found_once
+    def sometimes(self) -> FrozenSet[Way]:
+        """The ways in which it may answer something."""
+        answers = self.mock.answers
+        return frozenset(
+            way
+            for way in ways_of(self.mock.conditions)
+            if not all(one.lacks(way.wire, asked(way, custom_calls(one))) for one in answers)
+        )
+
+    def covers(self, other: Coverage) -> bool:
+        """Whether it answers all that another one would."""
+        for wanted in self.others:
+            given = other.by_key.get(wanted.condition.key)
+            if given is None or not follows(wanted, given):
+                return False
+        return bool(other.sometimes) and other.sometimes <= self.always
+
+
+class Covers:
+    """Mocks that always answer what they match, filed by what one must ask for to be covered."""
+
+    def __init__(self) -> None:
+        self.filed: Dict[Signature, List[Coverage]] = {}
+        self.loose: List[Coverage] = []  # which also cover what asks for something else
+
+    def add(self, coverage: Coverage) -> None:
+        """File a mock where the fewest are, of the texts that it asks for as they are."""
+        exact = [one for one in coverage.others if isinstance(one.condition.expected, str)]
+        if not exact:
+            self.loose.append(coverage)
+            exact = coverage.others  # of very many those that ask for the same are still found
+        if exact:
+            filed = [self.filed.setdefault(one.signature, []) for one in exact]
+            min(filed, key=len).append(coverage)
+
+    def covering(self, coverage: Coverage) -> Optional[Mock]:
+        """The first found that covers a mock."""
+        filed = [self.filed.get(one.signature, []) for one in coverage.others]
+        for one in itertools.chain(self.loose[:MOST_LOOSE], *filed):
+            if one.covers(coverage):
+                return one.mock
+        return None
+
+
+def follows(wanted: Requirement, given: Requirement) -> bool:
+    """Whether a condition holds wherever another one of the same key does."""
+    if wanted.signature == given.signature:
+        return True
+    return holds_with(wanted.condition, given.condition.expected)
+
+
+def holds_with(condition: Condition, known: Json) -> bool:
+    """Whether a condition holds for all for which another one expects what is `known`."""
+    wanted = condition.expected
+    if condition.key == "body":
+        return lacking(known, wanted, "body") is None
+    if condition.key == "tools":
+        return listed_names(wanted) <= listed_names(known)
+    if not isinstance(condition.holds, TextMatcher):
+        return False
+    if isinstance(known, str):
+        return is_quick(condition, known) and bool(condition.holds(known))
+    if isinstance(known, dict) and isinstance(wanted, dict) and list(wanted) == ["contains"]:
+        return wanted["contains"] in known.get("contains", "")
+    return False
+
+
+def custom_calls(answer: Answer) -> Tuple[str, ...]:
+    """The custom tools that a call must declare to get an answer."""
+    return answer.form.custom_calls if isinstance(answer.form, Neutral) else ()
+
+
+def listed_names(value: Json) -> FrozenSet[str]:
+    """One name, or several."""
+    return frozenset([value] if isinstance(value, str) else value)
+
+
+def is_quick(condition: Condition, text: str) -> bool:
+    """Whether it may be tried on a text: nobody gives up here what takes long."""
+    if not condition.expressions:
+        return True
+    patterns = [one.pattern for one in condition.expressions]
+    if max(len(text), *(len(one.pattern) for one in patterns)) > LONGEST_TRIED:
+        return False
+    return not any(may_explode(one) for one in patterns)
+
+
+# === mocks/json_schema =======================================================
+# The JSON Schema of a mock file, for editors: what each key takes and means, key by key.  Pure.
+
+# A file that the parser takes fits it.  What fits may still be refused, for what only the parser
+# sees: keys that exclude each other, regular expressions, files, templates.
+
+
+Rows = Mapping[str, Tuple[Json, str]]  # by key, the schema of its value and what it means
+
+
+# --- kinds of values ---
+
+
+def within_bounds(least: float, most: float) -> Json:
+    """A number with these bounds."""
+    return {"type": "number", "minimum": least, "maximum": most}
+
+
+def whole_from(least: int, most: int = 0) -> Json:
+    """A whole number with these bounds; 0 is none."""
+    bounds = {"type": "integer", "minimum": least}
+    if most:
+        bounds["maximum"] = most
+    return bounds
+
+
+def list_of(items: Json, least: int = 0) -> Json:
+    """An array."""
+    return {"type": "array", "items": items, "minItems": least}
+
+
+def either(*kinds: Json) -> Json:
+    """One of several kinds of values."""
+    return {"anyOf": list(kinds)}
+
+
+def one_word(words: Iterable[str]) -> Json:
+    """One of some words."""
+    return {"enum": sorted(words)}
+
+
+def some_words(words: Iterable[str]) -> Json:
+    """One of some words, or a list of them."""
+    return either(one_word(words), list_of(one_word(words), 1))
+
+
+def defined_as(name: str) -> Json:
+    """What stands under `$defs`."""
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def named(values: Json) -> Json:
+    """An object with values of one kind, whatever they are called."""
+    return {"type": "object", "additionalProperties": values}
+
+
+ANYTHING: Json = True
+STRING: Json = {"type": "string"}
+SOME_TEXT: Json = {"type": "string", "minLength": 1}
+YES_OR_NO: Json = {"type": "boolean"}
+WHOLE: Json = {"type": "integer"}
+NULL: Json = {"type": "null"}
+OBJECT: Json = {"type": "object"}
+TEXT_MATCHER: Json = defined_as("text_matcher")
+NAMED_MATCHERS = named(either(TEXT_MATCHER, NULL))
+SECONDS_TO_WAIT = within_bounds(0, 3600)
+TOKENS = whole_from(0, 2**53 - 1)
+VECTOR = list_of({"type": "number", "exclusiveMinimum": -3.4e38, "exclusiveMaximum": 3.4e38}, 1)
+HEADER_LINE = {"type": ["string", "number", "null"]}
+
+
+# --- the keys ---
+
+MOCK_ROWS: Rows = {
+    "$schema": (ANYTHING, "Where an editor finds this schema; passed over."),
+    "$comment": (ANYTHING, "For people; passed over."),
+    "name": (STRING, "What the log and the journal call it (default: file and position)."),
+    "match": (defined_as("match"), "Which requests it answers (default: all that ask for text)."),
+    "response": (defined_as("response"), "What it answers."),
+    "responses": (
+        list_of(defined_as("response"), 1),
+        "What it answers in turn; the last one repeats, unless cycle is true.",
+    ),
+    "cycle": (YES_OR_NO, "Start over after the last of responses."),
+    "times": (either(whole_from(1), NULL), "After that many uses it no longer matches."),
+    "limit": (
+        either(defined_as("limit"), NULL),
+        "What exceeds so many requests in so many seconds gets a 429.",
+    ),
+}
+
+MATCH_ROWS: Rows = {
+    "provider": (some_words(PROVIDERS), "The provider on whose path the request came in."),
+    "operation": (
+        some_words(OPERATIONS),
+        "What is asked for (default: generate; embed where a response is an embedding; any where "
+        "api or one whole path is named).",
+    ),
+    "api": (some_words(APIS), "One API of the operation."),
+    "model": (TEXT_MATCHER, "The model or deployment name."),
+    "stream": (YES_OR_NO, "Whether the answer is to be streamed."),
+    "user": (TEXT_MATCHER, "The last user message, its parts joined with newlines."),
+    "system": (TEXT_MATCHER, "The system and developer instructions, joined with newlines."),
+    "tool_result": (TEXT_MATCHER, "The newest tool result after the last user message."),
+    "turn": (WHOLE, "How many assistant turns are in the conversation."),
+    "tools": (either(STRING, list_of(STRING)), "Tools, all of which the request must offer."),
+    "path": (TEXT_MATCHER, "The path as sent."),
+    "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
+    "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
+    "port": (WHOLE, "The port that the request came in on."),
+    "session": (STRING, "The session that it came in on; an empty text is none."),
+    "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
+    "body_sha256": (
+        {"type": "string", "minLength": 64, "maxLength": 64},
+        "SHA-256 of the body as canonical JSON: sorted keys, no spaces, UTF-8.",
+    ),
+}
+
+TEXT_MATCHER_ROWS: Rows = {
+    "contains": (SOME_TEXT, "A piece of the text."),
+    "regex": (SOME_TEXT, "A regular expression, found anywhere; named groups fill templates."),
+    "glob": (SOME_TEXT, "A shell pattern that spans the whole text."),
+    "not": (TEXT_MATCHER, "A text or a matcher that must not hold."),
+}
+
+PART_ROWS: Rows = {
+    "text": (
+        {"type": ["string", "object", "array"]},
+        "What the model says; an object is said as JSON text.",
+    ),
+    "reasoning": (STRING, "What it thinks first."),
+    "refusal": (STRING, "Its refusal."),
+    "tool_calls": (list_of(defined_as("tool_call")), "Tools that it calls."),
+    "block": (OBJECT, "The provider's own content block, part or item."),
+}
+
+RESPONSE_ROWS: Rows = {
+    **{key: row for key, row in PART_ROWS.items() if key != "block"},
+    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals and tool calls, in order."),
+    "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
+    "finish_reason": (
+        SOME_TEXT,
+        "stop, length, tool_calls or content_filter, translated; or the provider's own word.",
+    ),
+    "usage": (defined_as("usage"), "Token counts; what is left out is estimated."),
+    "model": (STRING, "The model that the answer names (default: the one asked for)."),
+    "id": (STRING, "The answer's id (default: made from the request)."),
+    "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
+    "extra": (OBJECT, "Merged into what is sent, deeply."),
+    "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
+    "events": (either(STRING, list_of(ANYTHING, 1)), "The stream as recorded: events, or @file."),
+    "error": (either(STRING, defined_as("error")), "An error in the provider's shape."),
+    "after_events": (
+        whole_from(0, 999_999),
+        "A stream sends so many events before the error or the fault.",
+    ),
+    "fault": (one_word(FAULTS), "How the answer breaks."),
+    "probability": (within_bounds(0, 1), "How likely that is; drawn from --seed."),
+    "status": (whole_from(200, 599), "HTTP status."),
+    "headers": (
+        named(either(HEADER_LINE, list_of(HEADER_LINE))),
+        "Response headers in place of the server's own; null leaves one out.",
+    ),
+    "delay": (SECONDS_TO_WAIT, "Seconds before the first byte."),
+    "pace": (
+        either(SECONDS_TO_WAIT, list_of(SECONDS_TO_WAIT), defined_as("pace"), NULL),
+        "Seconds between events.",
+    ),
+    "gzip": (one_word(GZIP_CHOICES), "Whether it is compressed (default: auto)."),
+    "wire": (
+        either(one_word(WIRE_PLANS), defined_as("wire")),
+        "How the same bytes are cut: the name of a plan, or an object.",
+    ),
+    "gate": (
+        either(YES_OR_NO, whole_from(1)),
+        "A stream stops after its first event; a test releases each following one.",
+    ),
+}
+
+TOOL_CALL_ROWS: Rows = {
+    "name": (SOME_TEXT, "The tool's name."),
+    "arguments": ({"type": ["object", "string"]}, "An object or its JSON text; or plain text."),
+    "id": (STRING, "The call's id (default: made from the request)."),
+}
+
+USAGE_ROWS: Rows = {
+    "input_tokens": (TOKENS, "What was read."),
+    "output_tokens": (TOKENS, "What was written."),
+    "reasoning_tokens": (TOKENS, "The share of output_tokens that were thoughts."),
+    "cached_tokens": (TOKENS, "The share of input_tokens that came from a cache."),
+    "cache_write_tokens": (TOKENS, "The share of input_tokens that went to a cache."),
+}
+
+STRING_OR_NOT = either(STRING, NULL)
+
+ERROR_ROWS: Rows = {
+    "kind": (
+        either(one_word(ERROR_KINDS), NULL),
+        "The same error at every provider, with its own status, type, code and sentence.",
+    ),
+    "message": (STRING_OR_NOT, "What it says."),
+    "type": (STRING_OR_NOT, "The provider's type."),
+    "code": ({"type": ["string", "integer", "null"]}, "The provider's code."),
+    "param": (STRING_OR_NOT, "The field of the request that is wrong."),
+}
+
+PACE_ROWS: Rows = {
+    "first": (SECONDS_TO_WAIT, "Seconds before the first event."),
+    "between": (SECONDS_TO_WAIT, "Seconds between events."),
+    "tokens_per_second": (within_bounds(1 / 3600, 1e9), "Events a second."),
+    "jitter": (within_bounds(0, 1), "0.5 is each gap plus or minus half; drawn from --seed."),
+}
+
+
+def plan_words(key: str) -> Json:
+    """The words that a key of a wire plan takes; empty is none."""
+    return {"enum": list(PLAN_WORDS[key])}
+
+
+WIRE_ROWS: Rows = {
+    "split": (
+        either(whole_from(1), plan_words("split")),
+        "Bytes a write, or where each write is cut.",
+    ),
+    "coalesce": (whole_from(1), "Events a chunk and a write."),
+    "eol": (plan_words("eol"), "Line ends of an event stream."),
+    "comments": (either(YES_OR_NO, STRING), "A comment before each event."),
+    "no_space": (YES_OR_NO, "No space after the names of fields."),
+    "chunk_extensions": (YES_OR_NO, "An extension on each chunk."),
+    "trailers": (YES_OR_NO, "A trailer field after the last chunk."),
+    "gzip": (plan_words("gzip"), "Compressed for a client that accepts it, streams too."),
+}
+
+LIMIT_ROWS: Rows = {
+    "requests": (whole_from(0), "So many are answered in a window."),
+    "per": (
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
+        "Seconds of a window (default: 60).",
+    ),
+}
+
+
+# --- the schema ---
+
+
+def object_of(rows: Rows, *required: str) -> Json:
+    """An object with these keys and no others."""
+    properties = {}
+    for key, (kind, about) in rows.items():
+        properties[key] = {"description": about}
+        if kind is not ANYTHING:
+            properties[key].update(kind)
+    made = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        made["required"] = list(required)
+    return made
+
+
+def mock_schema() -> Json:
+    """The JSON Schema of a mock file: one mock, or an array of them."""
+    matcher = either(STRING, {**object_of(TEXT_MATCHER_ROWS), "minProperties": 1})
+    either_of_two: Any = [
+        {"required": ["response"], "properties": {"responses": False}},
+        {"required": ["responses"], "properties": {"response": False}},
+    ]
+    part = {**object_of(PART_ROWS), "minProperties": 1, "maxProperties": 1}
+    mock = {**object_of(MOCK_ROWS), "anyOf": either_of_two}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Mocks of mock_server.py",
+        "description": "A mock, or an array of them; the first that matches answers.",
+        **either(list_of(defined_as("mock")), defined_as("mock")),
+        "$defs": {
+            "mock": mock,
+            "match": object_of(MATCH_ROWS),
+            "text_matcher": matcher,
+            "response": object_of(RESPONSE_ROWS),
+            "part": part,
+            "tool_call": object_of(TOOL_CALL_ROWS, "name"),
+            "usage": object_of(USAGE_ROWS),
+            "error": object_of(ERROR_ROWS),
+            "pace": object_of(PACE_ROWS),
+            "wire": object_of(WIRE_ROWS),
+            "limit": object_of(LIMIT_ROWS, "requests"),
+        },
+    }
 
 
 # === bodies ==================================================================
@@ -18627,10 +19335,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         try:
             self.address_family = first_family(host, port)
             super().__init__((host, port), Handler)
-        except (OSError, UnicodeError):  # UnicodeError: a host that is no name
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
             if not core:
                 self.core.close()
-            raise
+            raise no_listening(host, port, error) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
@@ -18779,6 +19487,13 @@ def first_family(host: str, port: int) -> socket.AddressFamily:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=passive)[0][0]
 
 
+def no_listening(host: str, port: int, error: Exception) -> OSError:
+    """The error of an address that can't be listened on, which it names; its number stays."""
+    reason = getattr(error, "strerror", None) or error
+    number = getattr(error, "errno", None) or errno.EINVAL
+    return OSError(number, f"can't listen on {host} port {port}: {reason}")
+
+
 class SessionView(SessionMethods):
     """One session of a server, for a test that shares the server with others.
 
@@ -18799,61 +19514,91 @@ class SessionView(SessionMethods):
         return f"{self.server.url}/@{quote(self.name, safe='')}"
 
 
-# === cli =====================================================================
-# The command line: its words become options, and those a server.
+# === usage ===================================================================
+# What --help says: the options in groups, examples, the shape of a mock.
 
-# It only wires; may touch argparse, which is imported when it is needed.
-
-
-SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+# May touch argparse, which is imported when it is needed.
 
 
-MOST_DESCRIPTORS = 65536  # that are asked of the system
+COLUMNS = 80  # columns, whatever the terminal has: it is read in logs and pipes, too
 
+DESCRIPTION = """\
+A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, Bedrock,
+Cohere, Mistral and Ollama, without keys, money or network."""
 
-def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
-    """The value of each option: from the command line, else the environment, else its default."""
-    given, unknown = parser().parse_known_args(list(arguments))
-    if unknown:
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
-    values = {}
-    for option in OPTIONS:
-        values[option.name] = option_value(option, getattr(given, option.name), environment)
-    check_together(values, lambda name: BY_NAME[name].flag)
-    return values
+EPILOG = """\
+examples:
+  mock_server.py 5001                   serve the mocks of data/ on port 5001
+  mock_server.py 0 --fallback echo      any free port; answers what was asked
+  mock_server.py 5001 5002 --data mine  two upstreams, the mocks of mine/mocks/
+  mock_server.py --check --data mine    what is wrong with those mocks
+  mock_server.py --schema > mock.schema.json
 
+a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
+  {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
+   "response": {"text": "Sunny."}}
 
-def meant_by(unknown: str) -> str:
-    """What may be meant by an argument that there is not."""
-    word = unknown.partition("=")[0]
-    if word in ("-p", "--port", "--ports"):
-        return "ports need no flag, as in mock_server.py 5001"
-    flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
-    return nearest(word, [*flags, "--version", "--help"])
+  match     provider, api, model, user, system, tools, headers, body, stream ...
+  response  text, tool_calls, usage; or body, events; or error; or fault;
+            and status, headers, delay, pace, gzip, wire, gate
+
+Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
+at the path separator, flags take 1, 0, true or false."""
 
 
 def parser() -> argparse.ArgumentParser:
     """What tells the words of a command line apart."""
+    made = parser_class()(
+        prog="mock_server.py",
+        usage="mock_server.py [PORT ...] [options]",
+        allow_abbrev=False,  # a new option must not change what an old command line means
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        add_help=False,
+        formatter_class=formatter_class(),
+    )
+    groups: Dict[str, Any] = {}
+    for option in OPTIONS:
+        if option.group not in groups:
+            groups[option.group] = made.add_argument_group(option.group)
+        groups[option.group].add_argument(
+            option.flag, help=described(option), **argument_kind(option)
+        )
+    last = groups[OPTIONS[-1].group]
+    last.add_argument(
+        "--version",
+        action="version",
+        version=f"mock_server.py {__version__}",
+        help="say the version, and exit",
+    )
+    last.add_argument("-h", "--help", action="help", help="say this, and exit")
+    return made
+
+
+def parser_class() -> Type[argparse.ArgumentParser]:
+    """argparse with one line an error."""
     import argparse
 
     class Parser(argparse.ArgumentParser):
-        """argparse with one line an error."""
+        """An error is raised, not printed below the usage."""
 
         def error(self, message: str) -> NoReturn:
             raise BadOption(message)
 
-    made = Parser(
-        prog="mock_server.py",
-        allow_abbrev=False,  # a new option must not change what an old command line means
-        description="A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, "
-        "Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
-        epilog="Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split at "
-        "the path separator, flags take 1, 0, true or false.",
-    )
-    for option in OPTIONS:
-        made.add_argument(option.flag, help=described(option), **argument_kind(option))
-    made.add_argument("--version", action="version", version=f"mock_server.py {__version__}")
-    return made
+    return Parser
+
+
+def formatter_class() -> Any:
+    """How argparse lays the text out."""
+    import argparse
+
+    class Formatter(argparse.RawDescriptionHelpFormatter):
+        """The same on every terminal."""
+
+        def __init__(self, prog: str) -> None:
+            super().__init__(prog, max_help_position=26, width=COLUMNS)
+
+    return Formatter
 
 
 def argument_kind(option: Option) -> Dict[str, Any]:
@@ -18875,6 +19620,41 @@ def described(option: Option) -> str:
     elif option.default:
         words += f" (default: {option.default})"
     return words.replace("%", "%%")  # argparse fills in what a % begins
+
+
+# === cli =====================================================================
+# The command line: its words become options, and those a server.
+
+# It only wires.
+
+
+SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+
+
+MOST_DESCRIPTORS = 65536  # that are asked of the system
+
+
+def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
+    """The value of each option: from the command line, else the environment, else its default."""
+    given, unknown = parser().parse_known_args(list(arguments))
+    if unknown:
+        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
+    values = {}
+    variables = without_links(environment)
+    for option in OPTIONS:
+        values[option.name] = option_value(option, getattr(given, option.name), variables)
+    check_ports(values["port"])
+    check_together(values, lambda name: BY_NAME[name].flag)
+    return values
+
+
+def meant_by(unknown: str) -> str:
+    """What may be meant by an argument that there is not."""
+    word = unknown.partition("=")[0]
+    if word in ("-p", "--port", "--ports"):
+        return "ports need no flag, as in mock_server.py 5001"
+    flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
+    return nearest(word, [*flags, "--version", "--help"])
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
@@ -18903,28 +19683,33 @@ def data_directories(options: Mapping[str, Any]) -> List[str]:
 
 
 def check_mocks(directories: Sequence[str]) -> int:
-    """Print what is wrong with the mocks; the exit status."""
+    """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
-    doubtful = doubts(mocks.from_files)
-    summary = f"{len(mocks.from_files)} mocks, nothing wrong"
+    if problems:
+        complain("\n".join(problems))
+        return 2
+    doubtful = doubts_about(mocks.from_files)
+    counts = list(zip(directories, mocks.files.counts))
+    if not directories:
+        doubtful.append("there is no data directory; name one with --data")
+    for directory, count in counts:
+        if not count:
+            doubtful.append(f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files")
+    lines = []
+    if len(counts) > 1:
+        lines = [f"{directory}: {number_of_mocks(count)}" for directory, count in counts]
+    verdict = "nothing wrong"
     if doubtful:
-        summary = f"{len(mocks.from_files)} mocks, {len(doubtful)} doubtful"
-    for line in problems or [*doubtful, summary]:
-        print(line, file=sys.stderr)
-    return 2 if problems else 0
+        verdict = f"{len(doubtful)} doubtful"
+    summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
+    complain("\n".join([*doubtful, *lines, summary]))
+    return 0
 
 
-def doubts(mocks: Sequence[Mock]) -> List[str]:
-    """What of mocks that can be used may not do what is meant."""
-    return [
-        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
-        "on some texts; it is then given up"
-        for mock in mocks
-        for condition in mock.conditions
-        for expression in condition.expressions
-        if may_explode(expression.pattern)
-    ]
+def number_of_mocks(count: int) -> str:
+    """A number of mocks in words."""
+    return "1 mock" if count == 1 else f"{count} mocks"
 
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
@@ -18935,9 +19720,8 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
     for port in options["port"]:
         try:
             servers.append(MockServer(port, host=core.settings.host, core=core))
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            reason = getattr(error, "strerror", None) or error
-            raise OSError(f"can't listen on {core.settings.host} port {port}: {reason}") from None
+        except OSError as error:
+            raise OSError(error.strerror) from None  # without its number
     return servers
 
 
@@ -18950,8 +19734,9 @@ def announce(lines: Sequence[str]) -> None:
         pass  # standard output is a pipe whose other end is closed
 
 
-def run(options: Mapping[str, Any]) -> int:
-    """Serve until a signal, or the end of standard input if that is asked for."""
+def run(options: Mapping[str, Any], notes: Sequence[str]) -> int:
+    """Serve until a signal, or the end of standard input if that is asked for; `notes` are for the
+    log."""
     raise_descriptor_limit()
     servers = serve(options)
     core = servers[0].core
@@ -18979,7 +19764,7 @@ def run(options: Mapping[str, Any]) -> int:
     sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)
-    warn(core)
+    warn(core, notes)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     try:
@@ -19005,8 +19790,14 @@ def raise_descriptor_limit() -> None:
         pass  # Windows, or a system that says no
 
 
-def warn(core: Core) -> None:
-    """Say in the log what may not be meant."""
+def warn(core: Core, notes: Sequence[str]) -> None:
+    """Say in the log what may not be meant; the notes about the environment without a log, too, for
+    it may be one of them that has switched it off."""
+    for note in notes:
+        if core.log.mode == "off":
+            complain(note)
+        else:
+            core.log.say(note)
     host = core.settings.host
     if host not in ("127.0.0.1", "::1", "localhost"):
         core.log.say(f"{host} may be reached from other machines")
@@ -19052,9 +19843,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     mocks that can't be used."""
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
-        if options["check"]:
-            return check_mocks(data_directories(options))
-        return run(options)
+        notes = passed_over(os.environ)
+        if not options["check"] and not options["schema"]:
+            return run(options, notes)
+        for note in notes:
+            complain(note)
+        if options["schema"]:
+            announce([indented(mock_schema())])
+            return 0
+        return check_mocks(data_directories(options))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2

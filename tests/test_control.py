@@ -228,13 +228,25 @@ def test_a_bad_mock_is_refused_with_the_same_message_as_in_a_file(folder: Any) -
             "foreign_origin",
         ),
         ("127.0.0.1", {"host": "localhost:1", "origin": "null"}, "", 403, "foreign_origin"),
+        ("127.0.0.1", {"host": "localhost:1"}, "secret", 200, None),
+        ("127.0.0.1", {"authorization": "Bearer wrong"}, "secret", 403, "wrong_token"),
+        ("127.0.0.1", {"authorization": "secret"}, "secret", 403, "wrong_token"),
+        ("127.0.0.1", {"authorization": "Bearer any"}, "", 200, None),
+        ("127.0.0.1", {"x-forwarded-for": "10.0.0.7"}, "", 200, None),
+        (
+            "127.0.0.6",
+            {"host": "mock:1", "via": "1.1 x", "authorization": "Bearer secret"},
+            "secret",
+            200,
+            None,
+        ),
     ],
 )
 def test_the_control_api_admits_loopback_or_a_token_and_no_foreign_page(
     peer: str, headers: Any, token: str, status: int, code: Any
 ) -> None:
     answers = m.Answerer(m.Mocks(), m.Settings(host="mock.internal", control_token=token))
-    response = asked(answers, "GET", "health", headers=headers, peer=peer)
+    response = asked(answers, "GET", "mocks", headers=headers, peer=peer)
     assert response.status == status
     assert json.loads(response.body).get("error", {}).get("code") == code
 
@@ -245,7 +257,7 @@ def test_no_web_page_may_read_what_the_control_api_says(
 ) -> None:
     host = f"127.0.0.1:{server.port}"
     origin = host if own else "evil.example"
-    head = f"GET /__mock__/health HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{origin}\r\n\r\n"
+    head = f"GET /__mock__/mocks HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{origin}\r\n\r\n"
     found, headers, _ = raw().send(head.encode()).response()
     assert found == status and "access-control-allow-origin" not in headers
 

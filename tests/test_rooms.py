@@ -28,7 +28,7 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "node", "sizes"],
-    "options": ["options"],
+    "options": ["options", "environment"],
     "values": ["values"],
     "framings": ["framings"],
     "HTTP as values": ["http", "bodies", "codings", "steps", "plans", "faults", "transport"],
@@ -43,7 +43,7 @@ LAYERS = {
         *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),
         *("listener", "core", "session_methods", "server"),
     ],
-    "command line": ["cli", "__main__"],
+    "command line": ["usage", "cli", "__main__"],
 }
 
 

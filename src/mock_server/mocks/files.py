@@ -16,6 +16,7 @@ from ..jsons import parse_json
 from ..limits import QUIET_SECONDS, Json
 from .index import Index
 from .mock import Mock, parse_mock
+from .problems import problems_of
 from .recordings import MockNode, ReadFile, Unreadable
 
 Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
@@ -228,10 +229,11 @@ class Library:
                 problems.append(f"{name}: {error}")
                 continue
             for position, spec in enumerate(specs, 1):
+                place = f"{name}#{position}"
                 try:
-                    mocks.append(parse_mock(MockNode.whole(spec, f"{name}#{position}", self.read)))
-                except BadMock as error:
-                    problems.append(str(error))
+                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+                except BadMock:
+                    problems += problems_of(spec, place, self.read)
         return mocks, problems
 
     def parsed(self, name: str) -> List[Json]:
@@ -279,6 +281,7 @@ class MockFiles:
         self.say, self.read_added = say, read_added
         self.lock = threading.RLock()
         self.index = Index()
+        self.counts: List[int] = []  # how many each directory has
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
         self.roots = self.real_directories()  # when they were read
@@ -307,10 +310,12 @@ class MockFiles:
             self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
             problems: List[str] = []
+            self.counts = []
             for library in libraries:
                 try:
                     mocks, wrong = library.load()
                     loaded += mocks
+                    self.counts.append(len(mocks))
                     problems += wrong
                 except MemoryError:
                     library.lacked = True

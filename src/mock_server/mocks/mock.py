@@ -11,7 +11,7 @@ from typing import Dict, Iterable, List, Optional, Tuple
 from ..errors import Because
 from ..formats.base import WireFormat
 from ..jsons import sorted_compact
-from ..limits import Difference
+from ..limits import Difference, Json
 from ..node import Node
 from ..records import found_once, record
 from ..values import Call, Delivery, Failure, Limit
@@ -22,6 +22,7 @@ from .reading import parse_answer
 from .recordings import MockNode
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
 
 
 class Uses:
@@ -175,7 +176,7 @@ def place_of(id: str) -> str:
 
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    spec = node.only(MOCK_KEYS).value
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
@@ -201,6 +202,13 @@ def parse_mock(node: MockNode) -> Mock:
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
+    """A mock's JSON without what is no part of it."""
+    if spec.keys().isdisjoint(NOTE_KEYS):
+        return spec
+    return {key: value for key, value in spec.items() if key not in NOTE_KEYS}
 
 
 def parse_cycle(node: Node, responses: int) -> bool:

@@ -330,7 +330,7 @@ def parse_error(response: Node) -> Failure:
             error.get("code").expected("a string")
         code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
     kind = given.get("kind", "")
-    if kind:
+    if "kind" in given:
         error.get("kind").choice(ERROR_KINDS)
     # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500

@@ -11569,6 +11569,8 @@ def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[W
     for key in ("events", "after_events", "chunk_size"):
         if key in spec and not streams:
             return response.get(key), "has no effect: no answer of this mock is streamed"
+    if "chunk_size" in spec and isinstance(answer.form, Neutral) and not answer.form.parts:
+        return response.get("chunk_size"), "has no effect: there is nothing to cut"
     if "body" in spec and "events" in spec and not wholes:
         return response.get("body"), "has no effect: all answers of this mock are streamed"
     return None
@@ -11584,14 +11586,16 @@ def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optiona
     nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in response.value]
     if "usage" in response.value:
         nodes += [node for _, node in response.get("usage").members()]
+    if "parts" in response.value:
+        nodes += [node for item in response.get("parts").items() for _, node in item.members()]
     # Those are two numbers of one count, which has one of them in some APIs.
     if any(shows(way.wire, way.stream, "input_tokens") for way in ways):
         nodes = [node for node in nodes if node.key != "output_tokens"]
     for node in nodes:
-        if any(shows(way.wire, way.stream, str(node.key)) for way in ways):
-            continue
-        # Where nothing is said in words, they say that there is an answer.
-        if node.key == "text":
+        key = str(node.key)
+        # Where nothing is said in words, they say that there is an answer; what blocks an API has
+        # it knows itself.
+        if key in ("text", "block") or any(shows(way.wire, way.stream, key) for way in ways):
             continue
         return node, f"has no effect: {never_says(ways)} it"
     return None

@@ -1067,6 +1067,7 @@ class Failure:
     param: Optional[str] = None
     kind: str = ""
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+    sent_as: int = 0  # the HTTP status, where that is not the error's own
 
 
 @record
@@ -1106,33 +1107,6 @@ class Limit:
     left: int
     wait: int  # seconds until the window starts anew
     reset: int  # the Unix second of that
-
-
-# --- what a mock says, in all its forms ---
-
-
-@record
-class Recorded:
-    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay
-    out), its gzip `twin`, and its events: `frames` of a file, or JSON `values` to frame."""
-
-    body: Union[bytes, Json] = MISSING
-    twin: Optional[bytes] = None
-    frames: Tuple[bytes, ...] = ()
-    values: Tuple[Json, ...] = ()
-
-
-@record
-class Broken:
-    """A stream that ends with an error after some events of its content; a whole answer is the
-    error alone."""
-
-    content: Union[Reply, Recorded]
-    failure: Failure
-    after: int
-
-
-Outcome = Union[Reply, Recorded, Failure, Broken]
 
 
 # --- how it travels ---
@@ -1804,9 +1778,16 @@ def anthropic_deltas(call: Call, run: Run) -> Iterator[Tuple[Dict[str, Json], Te
 # May touch struct and zlib.
 
 
+def between(data: bytes, cuts: Sequence[int]) -> List[bytes]:
+    """The pieces of data from each cut to the next, and from the last to the end."""
+    pieces = [data[start:end] for start, end in zip(cuts, [*cuts[1:], len(data)])]
+    return [piece for piece in pieces if piece]
+
+
 class SSE:
     """Server-sent events: `eol` ends each line, an empty line each event."""
 
+    title = "an event stream"
     negotiated = False  # most providers never compress an event stream (wire formats, 4)
     streams = True  # whether the content type is the stream's, not that of a whole body
 
@@ -1847,8 +1828,7 @@ class SSE:
     def split(cls, data: bytes) -> List[bytes]:
         """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
         # Cut only where events end: what is sent again is what was recorded.
-        cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
-        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
+        return between(data, [0, *(match.end() for match in cls.EVENT_END.finditer(data))])
 
     @classmethod
     def tear(cls, frame: bytes) -> bytes:
@@ -1876,8 +1856,13 @@ class JsonArray:
 
     `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
 
+    title = "a JSON array"
     negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
     streams = False
+
+    # What opens or closes something in JSON; brackets in strings do not, so that these are found,
+    # too.  The line end behind an element is sent with it.
+    BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}](?:\r?\n)?', re.DOTALL)
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as elements, one a frame, and the closing bracket as one more."""
@@ -1900,10 +1885,26 @@ class JsonArray:
         """The elements of such a stream."""
         return cast(List[Json], parse_json(data))
 
+    @classmethod
+    def cut(cls, data: bytes) -> List[bytes]:
+        """The text of such a stream as its frames, byte for byte, an array or object each; it may
+        be cut off."""
+        cuts, depth = [0], 0
+        for match in cls.BRACKET.finditer(data):
+            kind = match.group()[:1]
+            if kind in b"[{":
+                depth += 1
+            elif kind in b"]}":
+                depth -= 1
+                if depth == 1:
+                    cuts.append(match.end())
+        return between(data, cuts)
+
 
 class NDJSON:
     """One JSON value a line, as Ollama streams (wire formats, 13)."""
 
+    title = "lines of JSON"
     negotiated = False
     streams = True
 
@@ -1924,7 +1925,12 @@ class NDJSON:
     @staticmethod
     def split(data: bytes) -> List[Json]:
         """The values of such a stream."""
-        return [parse_json(line) for line in data.split(b"\n") if line]
+        return [parse_json(line) for line in data.split(b"\n") if line.strip()]
+
+    @staticmethod
+    def cut(data: bytes) -> List[bytes]:
+        """The text of such a stream as its lines, byte for byte, with empty ones behind them."""
+        return re.findall(rb"[^\n]*\n(?:\r?\n)*|[^\n]+", data)
 
 
 LONGEST_NAME = 5000  # characters of a header in a message, whose length has two bytes
@@ -1936,6 +1942,7 @@ class EventStream:
     A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
     An event whose name ends in Exception is an exception message."""
 
+    title = "an AWS event stream"
     negotiated = False
     streams = True
 
@@ -1997,9 +2004,21 @@ class EventStream:
         return messages
 
     @classmethod
+    def cut(cls, data: bytes) -> List[bytes]:
+        """The bytes of such a stream as its messages; the last may be cut off."""
+        cuts = [0]
+        while len(data) - cuts[-1] >= 16:  # the least that there can be of one
+            length = max(16, struct.unpack_from(">I", data, cuts[-1])[0])
+            cuts.append(min(len(data), cuts[-1] + length))
+        return between(data, cuts)
+
+    @classmethod
     def tear(cls, frame: bytes) -> bytes:
         """The same message, in order but for its payload, whose JSON is cut off in the middle."""
-        headers, payload = cls.split(frame)[0]
+        try:
+            ((headers, payload),) = cls.split(frame)
+        except (ValueError, IndexError, struct.error):  # a recorded piece that is no one message
+            return frame[: len(frame) // 2]
         return cls.message(cls.packed(tuple(headers.items())), payload[: len(payload) // 2])
 
     @staticmethod
@@ -8703,6 +8722,175 @@ def head_bytes(status: int, headers: Headers) -> bytes:
     return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
 
 
+# === outcomes ================================================================
+# Outcomes: what a mock says, in all its forms, as frozen records.  Touch nothing.
+
+
+@record
+class Original:
+    """An answer with its head, as a transcript has it: `headers` are those that are true of it
+    whenever it is sent, `frames` its chunks or events (None: it is sent whole), and what
+    `is_coded` is compressed."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    frames: Optional[Tuple[bytes, ...]] = None
+    is_coded: bool = False
+
+
+@record
+class Recorded:
+    """An answer as a provider sent it.
+
+    To who wants it whole: `body` (bytes of a file, or a JSON value to lay out) and its gzip `twin`,
+    or `whole`.  `to_streams` says that it answers who wants a stream, too.  To who wants a stream:
+    `frames` of a text that is in the framing called `kind`, or JSON `values` to frame, or
+    `stream`."""
+
+    body: Union[bytes, Json] = MISSING
+    twin: Optional[bytes] = None
+    frames: Tuple[bytes, ...] = ()
+    kind: str = ""
+    values: Tuple[Json, ...] = ()
+    whole: Optional[Original] = None
+    stream: Optional[Original] = None
+    to_streams: bool = False
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is an answer to who wants it whole."""
+        return self.body is not MISSING or self.whole is not None
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there is one to who wants a stream."""
+        return bool(self.frames or self.values or self.stream)
+
+
+@record
+class Raw:
+    """An answer that is these bytes, whatever was asked for and however."""
+
+    body: bytes
+
+
+@record
+class Broken:
+    """A stream that ends with an error after some events of its content; a whole answer is the
+    error alone."""
+
+    content: Union[Reply, Recorded]
+    failure: Failure
+    after: int
+
+
+Outcome = Union[Reply, Recorded, Raw, Failure, Broken]
+
+
+# === mocks/stream_texts ======================================================
+# Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
+
+
+# By the title of a framing: how its text is cut, byte for byte.
+TEXT_CUTS: Mapping[str, Callable[[bytes], List[bytes]]] = {
+    SSE.title: SSE.split,
+    NDJSON.title: NDJSON.cut,
+    JsonArray.title: JsonArray.cut,
+    EventStream.title: EventStream.cut,
+}
+
+# Content types that only streams have.
+STREAM_TYPES: Mapping[str, str] = {
+    "text/event-stream": SSE.title,
+    "application/x-ndjson": NDJSON.title,
+    "application/ndjson": NDJSON.title,
+    "application/jsonl": NDJSON.title,
+    "application/vnd.amazon.eventstream": EventStream.title,
+}
+
+# A field that means something to a client, or a comment (WHATWG HTML, 9.2.6).
+EVENT_LINE = re.compile(rb"(?:\A|[\r\n])(?:data|event|id|retry)?:")
+BLANK = b"\xef\xbb\xbf \t\r\n"  # what a text may begin with: a byte order mark, too
+
+
+def framing_of(text: bytes) -> str:
+    """The title of the framing that the text of a stream is in; empty for none."""
+    begun = text.lstrip(BLANK)
+    if begun.startswith(b"["):
+        return JsonArray.title
+    if begun.startswith(b"{"):
+        return NDJSON.title
+    if EVENT_LINE.search(begun):
+        return SSE.title
+    # A message begins with two lengths and their checksum (wire formats, 10.1).
+    if len(text) >= 12 and struct.unpack_from(">I", text, 8)[0] == zlib.crc32(text[:8]):
+        return EventStream.title
+    return ""
+
+
+def framing_of_answer(original: Original) -> str:
+    """The same of an answer whose content type may say it; empty for a whole body, too."""
+    content_type = type_of(original)
+    if content_type in STREAM_TYPES:
+        return STREAM_TYPES[content_type]
+    if original.is_coded or content_type == "text/html":
+        return ""
+    kind = framing_of(original.body)
+    # One object is a whole body: two lines at least are a stream.
+    if kind == NDJSON.title and len(values_in(kind, [original.body]) or ()) < 2:
+        return ""
+    return kind
+
+
+def type_of(original: Original) -> str:
+    """The content type of an answer, without parameters; empty if it has none."""
+    for name, value in original.headers:
+        if name.lower() == "content-type":
+            return value.partition(";")[0].strip().lower()
+    return ""
+
+
+def values_in(kind: str, frames: Sequence[bytes]) -> Optional[List[Json]]:
+    """The JSON values of a text's events; None if one of them is no JSON, such as [DONE]."""
+    try:
+        if kind == NDJSON.title:
+            return NDJSON.split(b"".join(frames))
+        if kind == JsonArray.title:
+            return JsonArray.split(b"".join(frames))
+        texts = [SSE.data(frame) for frame in frames]
+        return [parse_json(text.encode()) for text in texts if text]
+    except ValueError:
+        return None
+
+
+def values_of(recorded: Recorded) -> Sequence[Json]:
+    """The JSON values of a recorded stream, to be framed anew, with texts such as [DONE] that are
+    none; none at all of a text in which there is something else."""
+    if recorded.values:
+        return recorded.values
+    return values_in(recorded.kind, recorded.frames) or ()
+
+
+def is_json(recorded: Recorded) -> bool:
+    """Whether every event of a recorded stream is JSON, as only server-sent ones need not be."""
+    values = values_of(recorded)
+    return len(values) > 0 and not any(isinstance(value, str) for value in values)
+
+
+def streaming(original: Original) -> Original:
+    """An answer that is sent as a stream, if it is one: in chunks as it was, or in events."""
+    if original.frames is not None:
+        return original
+    kind = framing_of_answer(original)
+    frames: Optional[Tuple[bytes, ...]] = None
+    if original.is_coded and kind:
+        frames = (original.body,)  # what is compressed has no events that could be seen
+    elif kind:
+        frames = tuple(TEXT_CUTS[kind](original.body))
+    return Original(original.status, original.headers, original.body, frames, original.is_coded)
+
+
 # === mocks/templates =========================================================
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
@@ -8925,7 +9113,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
     return type(part)(filling.of(part.text))
 
 
-Form = Union[Neutral, Recorded, Failure]
+Form = Union[Neutral, Recorded, Raw, Failure]
 
 
 @record
@@ -8943,26 +9131,51 @@ class Answer:
         if isinstance(self.form, Neutral):
             return self.form.lacks(wire, call)
         if isinstance(self.form, Recorded):
-            return self.lacks_recording(self.form, call)
+            return self.lacks_recording(self.form, wire, call)
         return None
 
-    def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
+    def lacks_recording(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
         """The same of a recorded answer: whether there is one of the kind that is asked for."""
-        has_events = bool(recorded.frames or recorded.values)
+        if call.stream and recorded.has_events:
+            return self.lacks_framing(recorded, wire.framing(call))
+        status = self.status
+        if recorded.whole:
+            status = recorded.whole.status
         # Errors come whole, however the request wants its answer.
-        if call.stream and not has_events and self.status < 400:
+        if call.stream and status < 400 and not recorded.to_streams:
             expected = 'false, because its response has a "body" but no "events"'
             return "stream", True, Because(expected)
         # One that breaks off has its error for a whole answer.
-        if not call.stream and recorded.body is MISSING and self.failure is None:
+        if not call.stream and not recorded.has_body and self.failure is None:
             expected = 'true, because its response has "events" but no "body"'
             return "stream", False, Because(expected)
         return None
+
+    def lacks_framing(self, recorded: Recorded, framing: Framing) -> Optional[Difference]:
+        """The same of a recorded stream: whether it can be sent in this framing."""
+        # A transcript is sent as it is, whoever asks.
+        native = recorded.kind or SSE.title
+        if recorded.stream or self.can_be_framed:
+            return None
+        # An error in the middle of a text is only added where each frame stands for itself.
+        if native == framing.title and (framing.streams or not self.failure):
+            return None
+        expected = f"{native}, because its response holds an event that is no JSON"
+        return "stream", framing.title, Because(expected)
+
+    @found_once
+    def can_be_framed(self) -> bool:
+        """Whether its recorded events can be framed anew."""
+        return isinstance(self.form, Recorded) and is_json(self.form)
 
     def to(self, call: Call, groups: Groups) -> Outcome:
         """What is answered to one call; `groups` are what its mock's regular expressions found."""
         if isinstance(self.form, Failure):
             return filled_failure(self.form, call, groups)
+        if isinstance(self.form, Raw):
+            return self.form
         content: Union[Reply, Recorded]
         if isinstance(self.form, Neutral):
             content = self.form.reply(call, groups)
@@ -9145,9 +9358,14 @@ LINE_END = re.compile(rb"\r\n|\n|\r")
 FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 
+def relines(plan: Plan) -> bool:
+    """Whether a plan changes the lines of server-sent events."""
+    return bool(plan.eol or plan.comments or plan.no_space)
+
+
 def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
-    if not (plan.eol or plan.comments or plan.no_space):
+    if not relines(plan):
         return frames
     changed = (relined_event(frame, plan) for frame in frames)
     if isinstance(frames, tuple):
@@ -9665,13 +9883,151 @@ def parse_after(response: Node) -> int:
     return cast(int, after)
 
 
+# === mocks/transcripts =======================================================
+# Transcripts: an answer with its head, as `curl -i` saves it, from bytes.  Pure.
+
+
+# curl writes HTTP/2 where it spoke that, and nothing behind such a status.
+STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})(?: [^\r\n]*)?(?:\r?\n|\Z)")
+
+# Files that were edited may have lost their CRs.
+HEADER_LINE = re.compile(rb"(" + TOKEN + rb")[ \t]*:[ \t]*([^\r\n]*)(?:\r?\n|\Z)")
+EMPTY_LINE = re.compile(rb"\r?\n")
+CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
+
+# What frames an answer, or is true of one alone, is the server's own when it is sent again; and
+# Alt-Svc would send the client's next request to the provider itself.
+OWN_HEADERS = frozenset(
+    (
+        *("connection", "content-length", "date", "keep-alive", "proxy-connection", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "alt-svc", "x-mock-request-id"),
+    )
+)
+
+
+class NoTranscript(Exception):
+    """Bytes that are no transcript; the message says what they are instead."""
+
+
+def is_transcript(data: bytes) -> bool:
+    """Whether data begins as a transcript does."""
+    return STATUS_LINE.match(data.lstrip()) is not None
+
+
+def parse_transcript(data: bytes) -> Original:
+    """The answer in a transcript, with its chunks as frames if it has them; it may be cut off.
+
+    `curl --raw` keeps the chunks and the content coding.  Without that curl undoes them, and leaves
+    the headers that say so."""
+    status, fields, body = last_head(data.lstrip())
+    names = [name.lower() for name, _ in fields]
+    values = {name: value.lower() for name, (_, value) in zip(names, fields)}
+    chunks: Optional[Tuple[bytes, ...]] = None
+    if values.get("transfer-encoding", "").endswith("chunked"):
+        chunks = chunks_of(body)
+    length = values.get("content-length", "")
+    if chunks is not None:
+        body = b"".join(chunks)
+    elif length.isdigit() and STATUS_LINE.match(body, int(length)):
+        raise NoTranscript("holds one answer after the other; a transcript has one")
+    dropped = OWN_HEADERS
+    coding = values.get("content-encoding", "identity")
+    is_coded = coding != "identity" and not is_utf8(body)
+    if not is_coded:
+        dropped |= {"content-encoding"}
+    kept = tuple(field for name, field in zip(names, fields) if name not in dropped)
+    return Original(status, kept, body, chunks, is_coded)
+
+
+def last_head(data: bytes) -> Tuple[int, Headers, bytes]:
+    """Status and header lines of the last head, and what follows it.
+
+    Before it there may be others: interim ones, a proxy's, those of redirects that were followed,
+    whose bodies curl leaves out."""
+    at = 0
+    while True:
+        match = STATUS_LINE.match(data, at)
+        if not match:
+            problem = "is no answer with its head, as curl -i saves it: it"
+            if at:
+                problem = "has no final answer: what follows the interim one"
+            begun = shown(data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace"))
+            raise NoTranscript(f"{problem} begins with {begun}, not with HTTP/1.1 200 OK")
+        status = int(match.group(1))
+        fields, at = fields_of(data, match.end())
+        if STATUS_LINE.match(data, at) or 100 <= status < 200:
+            continue
+        if not 200 <= status < 600:
+            raise NoTranscript(f"has the status {status}, which is none from 200 to 599")
+        return status, tuple(fields), data[at:]
+
+
+def fields_of(data: bytes, at: int) -> Tuple[List[Tuple[str, str]], int]:
+    """The header lines from here on, and where what follows them begins."""
+    fields: List[Tuple[str, str]] = []
+    while at < len(data):
+        end = EMPTY_LINE.match(data, at)
+        if end:
+            return fields, end.end()
+        match = HEADER_LINE.match(data, at)
+        if not match:
+            line = data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace")
+            raise NoTranscript(f"has in its head what is no header: {shown(line)}")
+        name, value = (part.decode("latin-1") for part in match.groups())
+        fields.append((name, value.rstrip(" \t")))
+        at = match.end()
+    return fields, at
+
+
+def chunks_of(data: bytes) -> Optional[Tuple[bytes, ...]]:
+    """The chunks of a body, without extensions and trailers; None if curl has undone them."""
+    chunks: List[bytes] = []
+    at = 0
+    while at < len(data):
+        match = CHUNK_HEAD.match(data, at)
+        if not match and not chunks:
+            return None
+        if not match:
+            raise NoTranscript(f"has {len(chunks)} chunks, and then what is none")
+        size = int(match.group(1), 16)
+        start = match.end()
+        if not size:
+            check_ending(data[start:])
+            break
+        at = start + size
+        chunks.append(data[start:at])
+        end = EMPTY_LINE.match(data, at)
+        if end:
+            at = end.end()
+        elif at < len(data) and data[at:] != b"\r":
+            raise NoTranscript(
+                f"has a chunk, number {len(chunks)}, that is not as long as it says; "
+                "were its line ends changed?"
+            )
+    return tuple(chunks)
+
+
+def check_ending(data: bytes) -> None:
+    """Refuse another answer behind the trailers of the one before."""
+    _, at = fields_of(data, 0)
+    if STATUS_LINE.match(data, at):
+        raise NoTranscript("holds one answer after the other; a transcript has one")
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether data is UTF-8, as far as it goes: nothing that is compressed is."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 # === mocks/recordings ========================================================
 # Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
 
 
 UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of a body that is stored as gzip
-
-RecordedBody = Tuple[Union[bytes, Json], Optional[bytes]]  # and its gzip twin, if there is one
 
 # Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
 ReadFile = Callable[[str], bytes]
@@ -9694,41 +10050,99 @@ class MockNode(Node):
         node.read_file = read_file
         return node
 
-    def stored(self, name: str) -> Optional[bytes]:
-        """The bytes of a file that is named here, or None if there is none."""
+    @property
+    def root(self) -> "MockNode":
+        """The whole that it lies in."""
         whole = self
-        # A node deep inside a mock has no reader of its own.
         while whole.parent is not None:
             whole = whole.parent
+        return whole
+
+    def stored(self, name: str) -> Optional[bytes]:
+        """The bytes of a file that is named here, or None if there is none."""
         try:
-            return whole.read_file(name)
+            # A node deep inside a mock has no reader of its own.
+            return self.root.read_file(name)
         except FileNotFoundError:
             return None
         except Unreadable as error:
             self.fail(str(error))
 
+    def file(self, name: str) -> bytes:
+        """The bytes of a file that must be there."""
+        data = self.stored(name)
+        if data is None:
+            self.no_file(name)
+        return data
 
-def parse_recorded(node: MockNode) -> Recorded:
-    """A recorded response; @files are read, and a gzip twin is found and compared."""
-    body, twin = parse_body(node.get("body"))
-    events = node.get("events")
-    if events.is_absent:
-        return Recorded(body, twin)
-    if isinstance(events.value, str) and events.value.startswith("@"):
-        frames, values = events_of_file(events, events.value[1:])
-        return Recorded(body, twin, frames, values)
-    if not isinstance(events.value, list) or not events.value:
-        events.expected("@file.sse, @file.jsonl or an array of events")
-    return Recorded(body, twin, values=tuple(events.value))
+    def no_file(self, name: str) -> NoReturn:
+        """Raise the error of a file that is not there."""
+        self.fail(f"no file {shown(name)} in the data directory")
 
 
-def parse_body(node: MockNode) -> RecordedBody:
-    """A recorded body: a JSON value, or the bytes of a file and of its gzip twin."""
-    if not isinstance(node.value, str) or not node.value.startswith("@"):
-        return node.value, None
-    name = node.value[1:]
+def parse_recorded(response: MockNode) -> Recorded:
+    """A recorded response; files are read, and a gzip twin is found and compared."""
+    body, events = response.get("body"), response.get("events")
+    recorded = Recorded()
+    if not body.is_absent:
+        recorded = recorded_body(body)
+    if not events.is_absent:
+        recorded = with_events(recorded, events)
+    asked = response.root.within("match", "stream").value
+    check_sent(response, recorded, asked)
+    for original in filter(None, (recorded.whole, recorded.stream)):
+        check_original(response, original)
+    if asked is True:
+        recorded = replace(recorded, to_streams=True)
+    return recorded
+
+
+def check_sent(response: Node, recorded: Recorded, asked: Json) -> None:
+    """Refuse a body or events that no request gets: `asked` is what the match says of `stream`."""
+    body, events = response.get("body"), response.get("events")
+    if asked is False and recorded.has_events:
+        events.fail('are never sent, because the match says "stream": false')
+    if asked is True and recorded.has_body and recorded.has_events:
+        body.fail('is never sent, because the match says "stream": true, and there are "events"')
+
+
+def check_original(response: Node, original: Original) -> None:
+    """Refuse what can't be done to an answer that is compressed already."""
+    if "error" in response.value and original.frames is None:
+        response.get("error").fail("breaks off a stream, and the transcript holds none")
+    if not original.is_coded:
+        return
+    plan, problem = response.get("wire"), "has no effect: the transcript is compressed already"
+    if response.get("gzip").value == "always":
+        response.get("gzip").fail(problem)
+    for key in ("gzip", "eol", "comments", "no_space"):
+        if not plan.get(key).is_absent or getattr(WIRE_PLANS.get(str(plan.value)), key, None):
+            plan.fail(problem)
+    if response.get("fault").value == "bad_gzip":
+        response.get("fault").fail(problem)
+    if "error" in response.value:
+        response.get("error").fail("can't be said in the transcript's stream, which is compressed")
+
+
+# --- whole bodies ---
+
+
+def recorded_body(node: MockNode) -> Recorded:
+    """A recorded body: a JSON value, the bytes of a file and of its gzip twin, or a transcript."""
+    value = node.value
+    if isinstance(value, str) and value.startswith("@"):
+        return body_of_file(node, value[1:])
+    if isinstance(value, str) and value.lstrip().startswith("<"):
+        node.fail('would be sent as JSON, in quotes; "raw" sends text as it is')
+    return Recorded(value)
+
+
+def body_of_file(node: MockNode, name: str) -> Recorded:
+    """What a file holds, as a body."""
+    if name.endswith(".http"):
+        return Recorded(whole=original_of(node, name))
     if not name.endswith((".json", ".json.gz")):
-        node.expected("@file.json or @file.json.gz")
+        node.expected('@file.json, @file.json.gz or @file.http; "raw" sends any other file')
     plain_name = name
     if name.endswith(".gz"):
         plain_name = name[: -len(".gz")]
@@ -9736,17 +10150,23 @@ def parse_body(node: MockNode) -> RecordedBody:
     plain, twin = node.stored(plain_name), node.stored(twin_name)
     # The file that is named must be there; its other form may be.
     if (twin if name == twin_name else plain) is None:
-        node.fail(f"no file {shown(name)} in the data directory")
-    if twin is None:
-        return plain, None
-    unpacked = gunzipped(node, twin, twin_name)
-    # Sent in place of each other, they would be two answers to one request.
-    if plain is not None and unpacked != plain:
-        node.fail(
-            f"{twin_name} is not the gzip of {plain_name}; "
-            "run convert_to_gzip.py on it, or remove it"
-        )
-    return unpacked, twin
+        node.no_file(name)
+    if twin is not None:
+        unpacked = gunzipped(node, twin, twin_name)
+        # Sent in place of each other, they would be two answers to one request.
+        if plain is not None and unpacked != plain:
+            node.fail(
+                f"{twin_name} is not the gzip of {plain_name}; "
+                "run convert_to_gzip.py on it, or remove it"
+            )
+        plain = unpacked
+    data = plain or b""
+    refuse_transcript(node, name, data)
+    try:
+        parse_json(data)
+    except ValueError as error:
+        node.fail(f'{name} is not JSON: {error}; "raw" sends a file of any kind')
+    return Recorded(data, twin)
 
 
 def gunzipped(node: Node, data: bytes, name: str) -> bytes:
@@ -9766,23 +10186,90 @@ def gunzipped(node: Node, data: bytes, name: str) -> bytes:
     return bytes(plain)
 
 
-def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[Json, ...]]:
-    """A recorded stream: the frames of an .sse file, or the JSON values of a .jsonl file."""
+# --- streams ---
+
+
+def with_events(recorded: Recorded, node: MockNode) -> Recorded:
+    """A recorded answer with a stream: its text, JSON values, or a file."""
+    value = node.value
+    if isinstance(value, str) and value.startswith("@"):
+        return with_file(recorded, node, value[1:])
+    if isinstance(value, str):
+        return with_text(recorded, node, utf8(value), "")
+    if not isinstance(value, list) or not value:
+        node.expected(
+            "@file.sse, @file.jsonl, @file.http, an array of events or the text of a stream"
+        )
+    return replace(recorded, values=tuple(value))
+
+
+def with_file(recorded: Recorded, node: MockNode, name: str) -> Recorded:
+    """The same with the stream that a file holds."""
+    if name.endswith(".http"):
+        return replace(recorded, stream=original_of(node, name))
     if not name.endswith((".sse", ".jsonl")):
-        node.expected("@file.sse or @file.jsonl")
-    data = node.stored(name)
-    if data is None:
-        node.fail(f"no file {shown(name)} in the data directory")
-    frames: Tuple[bytes, ...] = ()
-    values: Tuple[Json, ...] = ()
-    # The frames keep their bytes; values are framed as the provider of the request has it.
+        node.expected("@file.sse, @file.jsonl or @file.http")
+    data = node.file(name)
     if name.endswith(".sse"):
-        frames = tuple(SSE.split(data))
-    else:
-        values = tuple(lines_of_json(node, name, data))
-    if not frames and not values:
+        return with_text(recorded, node, data, name)
+    refuse_transcript(node, name, data)
+    # These are framed as the provider of the request has it.
+    values = lines_of_json(node, name, data)
+    if not values:
         node.fail(f"{name} holds no event")
-    return frames, values
+    return replace(recorded, values=tuple(values))
+
+
+def with_text(recorded: Recorded, node: Node, text: bytes, name: str) -> Recorded:
+    """The same with the text of a stream, kept byte for byte; `name` is that of its file."""
+    refuse_transcript(node, name, text)
+    kind = framing_of(text)
+    if not kind or name and kind != SSE.title:
+        problem = "no line begins with data: or another field of an event, or with a colon"
+        node.fail(f'{name or "it"} holds no event: {problem}; "raw" sends any text')
+    frames = tuple(TEXT_CUTS[kind](text))
+    if kind == NDJSON.title and not values_in(kind, frames[:1]):
+        node.fail("its first line is not JSON, as each of a stream's is")
+    return replace(recorded, frames=frames, kind=kind)
+
+
+# --- transcripts ---
+
+
+def original_of(node: MockNode, name: str) -> Original:
+    """The answer in a transcript; a mock's own status goes before its status."""
+    try:
+        original = parse_transcript(node.file(name))
+    except NoTranscript as error:
+        node.fail(f"{name} {error}")
+    response = node.parent
+    # The status beside an error is the error's.
+    if "status" in response.value and "error" not in response.value:
+        original = replace(original, status=response.value["status"])
+    kind = framing_of_answer(original)
+    if original.status >= 400 or not original.body:
+        return streaming(original) if node.key == "events" else original
+    if node.key == "body" and type_of(original) in STREAM_TYPES:
+        node.fail(f'{name} holds {kind}; it goes under "events"')
+    if node.key == "events" and not kind and not original.is_coded:
+        node.fail(
+            f'{name} holds a whole body; it goes under "body", '
+            'which answers streaming requests if the match says "stream": true'
+        )
+    if node.key == "events":
+        return streaming(original)
+    return original
+
+
+def refuse_transcript(node: Node, name: str, data: bytes) -> None:
+    """Refuse an answer with its head where there can be none."""
+    if is_transcript(data):
+        what = "it"
+        hint = 'save it as a file, and name it "@file.http"'
+        if name:
+            what = name
+            hint = f"name it {name.partition('.')[0]}.http, or save it without -i"
+        node.fail(f"{what} begins with the head of an answer, as curl -i saves it; {hint}")
 
 
 def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
@@ -9798,6 +10285,41 @@ def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
             except ValueError as error:
                 node.fail(f"{name}, line {number}: {error}")
     return values
+
+
+# --- raw answers ---
+
+
+def parse_raw(response: MockNode) -> Raw:
+    """A raw answer: text, base64, or the bytes of a file."""
+    node = response.get("raw")
+    value = node.value
+    if isinstance(value, dict):
+        data = base64_data(node.only(("base64",)).get("base64"))
+    elif not isinstance(value, str):
+        node.expected('text, {"base64": text} or @file')
+    elif value.startswith("@"):
+        data = node.file(value[1:])
+    else:
+        data = utf8(value)
+    for key in ("pace", "gate", "after_events"):
+        if key in response.value:
+            response.get(key).fail('has no effect: "raw" is sent whole, and has no events')
+    status = response.value.get("status")
+    if status in NO_BODY and data:
+        response.get("status").fail(
+            f"never has a body, so that nothing of {len(data)} bytes is sent"
+        )
+    return Raw(data)
+
+
+def base64_data(node: Node) -> bytes:
+    """The bytes that a text in base64 stands for; lines of it may be wrapped."""
+    text = "".join(node.text().split())
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        node.fail(f"is not base64: {error}")
 
 
 # === mocks/reading ===========================================================
@@ -9823,14 +10345,16 @@ MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone say
 
 RECORDED_KEYS = ("body", "events")
 
+RAW_KEYS = ("raw",)
+
 ERROR_KEYS = ("error", "after_events")
 
 COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
-RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
 # The keys of one form exclude those of the others.
-FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
+FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
 
 MOST_PARTS = 10_000  # a header has room for about half as many
 
@@ -9856,7 +10380,7 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
-            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
+            "says nothing; it needs text, tool_calls, embedding, body, events, raw, error or fault"
         )
     delivery = parse_delivery(response)
     if is_broken_off(response):
@@ -9865,6 +10389,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
         answer = Answer(parse_neutral(response), status, delivery)
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
+    elif RAW_KEYS in forms:
+        answer = Answer(parse_raw(response), status, delivery)
     elif "error" not in response.value and status < 400:
         answer = Answer(ECHO, status, delivery)
     else:
@@ -9884,6 +10410,8 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
     """The forms that a response has keys of: one, or one and the error that breaks it off."""
     spec = response.value
     breaks_off = is_broken_off(response)
+    if breaks_off and "raw" in spec:
+        response.get("raw").fail("has no events after which an error could come")
     forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
     if len(forms) > 1 and not (breaks_off and len(forms) == 2):
         first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
@@ -10081,11 +10609,14 @@ def parse_error(response: Node) -> Failure:
         error.get("kind").choice(ERROR_KINDS)
     # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
-    status = response.value.get("status", usual_status)
-    if status and status < 400:
-        response.get("status").expected("a status of 400 or above beside error")
+    status, sent_as = response.value.get("status", usual_status), 0
+    if 0 < status < 400:  # some gateways say an error with status 200
+        status, sent_as = usual_status, status
+    if sent_as in NO_BODY:
+        response.get("status").expected("a status that has a body, beside error")
     message = given.get("message", "")
-    return Failure(status, message, given.get("type"), code, given.get("param"), kind)
+    type_, param = given.get("type"), given.get("param")
+    return Failure(status, message, type_, code, param, kind, sent_as=sent_as)
 
 
 # === mocks/mock ==============================================================
@@ -13200,7 +13731,10 @@ def written(
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
-    if call.stream and (outcome.frames or outcome.values):
+    if isinstance(outcome, Raw):
+        headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
+        return Response(status, headers, outcome.body, delivery=delivery)
+    if call.stream and outcome.has_events:
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
 
@@ -13233,6 +13767,8 @@ def recorded_whole(
 ) -> Response:
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
+    if recorded.whole:
+        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)
@@ -13241,6 +13777,26 @@ def recorded_whole(
     if body is not data:
         return whole_response(wire, call, body, status, delivery)
     return whole_response(wire, call, body, status, delivery, recorded.twin)
+
+
+def replayed(
+    original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
+) -> Response:
+    """An answer with its own head, over which the mock's own headers go."""
+    headers = laid_over(original.headers, delivery.headers)
+    # They go before the server's own, as those of a mock do.
+    delivery = replace(delivery, headers=(*original.headers, *delivery.headers))
+    if original.is_coded:  # a request may bring along how it wants its answer to travel
+        plan = replace(delivery.plan, gzip="")
+        delivery = replace(delivery, gzip="never", plan=plan)
+    return Response(
+        original.status,
+        headers,
+        original.body,
+        frames=frames,
+        may_gzip=may_gzip,
+        delivery=delivery,
+    )
 
 
 def streamed(
@@ -13252,13 +13808,18 @@ def streamed(
 ) -> Response:
     """A stream with the provider's headers."""
     framing = wire.framing(call)
+    content = outcome.content if isinstance(outcome, Broken) else outcome
+    if isinstance(content, Recorded) and content.stream:
+        return replayed_stream(wire, call, outcome, content.stream, delivery)
     # A JSON array is a JSON body, in its headers too (wire formats, 7).
     content_type = wire.stream_type if framing.streams else wire.json_type
     headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
-    content = outcome.content if isinstance(outcome, Broken) else outcome
-    # Byte for byte only where the call has event streams; else its values are framed anew.
-    if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):
-        frames = recorded_frames(wire, call, outcome, content.frames, framing)
+    # Byte for byte only in the framing that the text is in; else its values are framed anew, as
+    # they are where an error must come before the bracket that ends an array.
+    may_break = framing.streams or not isinstance(outcome, Broken)
+    frames: Iterable[bytes]
+    if isinstance(content, Recorded) and content.kind == framing.title and may_break:
+        frames = recorded_frames(wire, call, outcome, content.frames)
     else:
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
     if isinstance(framing, SSE):
@@ -13272,17 +13833,34 @@ def streamed(
     )
 
 
+def replayed_stream(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    original: Original,
+    delivery: Delivery,
+) -> Response:
+    """The stream of a transcript, in its own pieces."""
+    framing, frames = wire.framing(call), original.frames
+    if frames is None:
+        return replayed(original, None, delivery, True)
+    frames = tuple(recorded_frames(wire, call, outcome, frames))
+    if isinstance(framing, SSE) and relines(delivery.plan) and not original.is_coded:
+        # A chunk may end in the middle of a line.
+        frames = tuple(relined(SSE.split(b"".join(frames)), delivery.plan))
+    return replayed(original, frames, delivery, framing.negotiated)
+
+
 def recorded_frames(
     wire: WireFormat,
     call: Call,
     outcome: Union[Reply, Recorded, Broken],
     frames: Tuple[bytes, ...],
-    framing: Framing,
 ) -> Iterable[bytes]:
     """A recorded stream byte for byte, as far as it goes."""
     if not isinstance(outcome, Broken):
         return frames
-    error = framing.stream(interruption(wire, call, outcome, len(frames)))
+    error = wire.framing(call).stream(interruption(wire, call, outcome, len(frames)))
     return (*frames[: outcome.after], *error)
 
 
@@ -13296,7 +13874,7 @@ def events_of_outcome(
     if isinstance(content, Reply):
         events = wire.events(call, content)
     else:
-        events = wire.recorded_events(recorded_values(content))
+        events = wire.recorded_events(values_of(content))
     if not isinstance(outcome, Broken):
         return events
     begun = tuple(itertools.islice(events, outcome.after))
@@ -13337,24 +13915,8 @@ def failed(
     """An error in the provider's shape, with `more` members beside its own."""
     body, headers = wire.failed(call, failure, more)
     headers = (*headers, *wire.headers(call, False, failure.status))
-    return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
-
-
-def recorded_values(recorded: Recorded) -> Sequence[Json]:
-    """The JSON values of a recorded stream's events, to be framed anew."""
-    if recorded.values:
-        return recorded.values
-    texts = [SSE.data(frame) for frame in recorded.frames]
-    return tuple(recorded_value(text) for text in texts if text)
-
-
-def recorded_value(data: str) -> Json:
-    """The JSON value of a recorded event's data, or the text itself if it is none, such as
-    [DONE]."""
-    try:
-        return parse_json(data.encode())
-    except ValueError:
-        return data
+    status = failure.sent_as or failure.status
+    return Response(status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
-from ..errors import MISSING, Because, shown
+from ..errors import Because, shown
 from ..formats.base import WireFormat
+from ..framings import SSE, Framing
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
+from ..outcomes import Broken, Outcome, Raw, Recorded
 from ..records import found_once, record, replace
 from ..values import (
     Block,
-    Broken,
     Call,
     Delivery,
     Embedding,
     Failure,
-    Outcome,
     Part,
     Reasoning,
-    Recorded,
     Reply,
     Structure,
     Text,
@@ -27,6 +26,7 @@ from ..values import (
     Usage,
 )
 from .match import Groups
+from .stream_texts import is_json
 from .templates import Filling
 
 
@@ -150,7 +150,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
     return type(part)(filling.of(part.text))
 
 
-Form = Union[Neutral, Recorded, Failure]
+Form = Union[Neutral, Recorded, Raw, Failure]
 
 
 @record
@@ -168,26 +168,51 @@ class Answer:
         if isinstance(self.form, Neutral):
             return self.form.lacks(wire, call)
         if isinstance(self.form, Recorded):
-            return self.lacks_recording(self.form, call)
+            return self.lacks_recording(self.form, wire, call)
         return None
 
-    def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
+    def lacks_recording(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
         """The same of a recorded answer: whether there is one of the kind that is asked for."""
-        has_events = bool(recorded.frames or recorded.values)
+        if call.stream and recorded.has_events:
+            return self.lacks_framing(recorded, wire.framing(call))
+        status = self.status
+        if recorded.whole:
+            status = recorded.whole.status
         # Errors come whole, however the request wants its answer.
-        if call.stream and not has_events and self.status < 400:
+        if call.stream and status < 400 and not recorded.to_streams:
             expected = 'false, because its response has a "body" but no "events"'
             return "stream", True, Because(expected)
         # One that breaks off has its error for a whole answer.
-        if not call.stream and recorded.body is MISSING and self.failure is None:
+        if not call.stream and not recorded.has_body and self.failure is None:
             expected = 'true, because its response has "events" but no "body"'
             return "stream", False, Because(expected)
         return None
+
+    def lacks_framing(self, recorded: Recorded, framing: Framing) -> Optional[Difference]:
+        """The same of a recorded stream: whether it can be sent in this framing."""
+        # A transcript is sent as it is, whoever asks.
+        native = recorded.kind or SSE.title
+        if recorded.stream or self.can_be_framed:
+            return None
+        # An error in the middle of a text is only added where each frame stands for itself.
+        if native == framing.title and (framing.streams or not self.failure):
+            return None
+        expected = f"{native}, because its response holds an event that is no JSON"
+        return "stream", framing.title, Because(expected)
+
+    @found_once
+    def can_be_framed(self) -> bool:
+        """Whether its recorded events can be framed anew."""
+        return isinstance(self.form, Recorded) and is_json(self.form)
 
     def to(self, call: Call, groups: Groups) -> Outcome:
         """What is answered to one call; `groups` are what its mock's regular expressions found."""
         if isinstance(self.form, Failure):
             return filled_failure(self.form, call, groups)
+        if isinstance(self.form, Raw):
+            return self.form
         content: Union[Reply, Recorded]
         if isinstance(self.form, Neutral):
             content = self.form.reply(call, groups)

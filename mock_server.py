@@ -8811,6 +8811,7 @@ STREAM_TYPES: Mapping[str, str] = {
 
 # A field that means something to a client, or a comment (WHATWG HTML, 9.2.6).
 EVENT_LINE = re.compile(rb"(?:\A|[\r\n])(?:data|event|id|retry)?:")
+FLUSHED = re.compile(rb"\x00\x00\xff\xff")
 BLANK = b"\xef\xbb\xbf \t\r\n"  # what a text may begin with: a byte order mark, too
 
 
@@ -8821,11 +8822,11 @@ def framing_of(text: bytes) -> str:
         return JsonArray.title
     if begun.startswith(b"{"):
         return NDJSON.title
-    if EVENT_LINE.search(begun):
-        return SSE.title
     # A message begins with two lengths and their checksum (wire formats, 10.1).
     if len(text) >= 12 and struct.unpack_from(">I", text, 8)[0] == zlib.crc32(text[:8]):
         return EventStream.title
+    if EVENT_LINE.search(begun):
+        return SSE.title
     return ""
 
 
@@ -8885,7 +8886,9 @@ def streaming(original: Original) -> Original:
     kind = framing_of_answer(original)
     frames: Optional[Tuple[bytes, ...]] = None
     if original.is_coded and kind:
-        frames = (original.body,)  # what is compressed has no events that could be seen
+        # Whoever compresses a stream flushes each event, which ends so (RFC 1951, 3.2.4).
+        ends = [match.end() for match in FLUSHED.finditer(original.body)]
+        frames = tuple(between(original.body, [0, *ends]))
     elif kind:
         frames = tuple(TEXT_CUTS[kind](original.body))
     return Original(original.status, original.headers, original.body, frames, original.is_coded)
@@ -9156,14 +9159,19 @@ class Answer:
     def lacks_framing(self, recorded: Recorded, framing: Framing) -> Optional[Difference]:
         """The same of a recorded stream: whether it can be sent in this framing."""
         # A transcript is sent as it is, whoever asks.
-        native = recorded.kind or SSE.title
-        if recorded.stream or self.can_be_framed:
+        if recorded.stream:
             return None
-        # An error in the middle of a text is only added where each frame stands for itself.
+        native = recorded.kind or SSE.title
         if native == framing.title and (framing.streams or not self.failure):
             return None
-        expected = f"{native}, because its response holds an event that is no JSON"
-        return "stream", framing.title, Because(expected)
+        # Server-sent events may be framed anew, and so may an array: an error that breaks it off
+        # comes before its last bracket.
+        if native in (SSE.title, framing.title) and self.can_be_framed:
+            return None
+        reason = "because its response is text of that kind"
+        if native == SSE.title:
+            reason = "because its response holds an event that is no JSON"
+        return "stream", framing.title, Because(f"{native}, {reason}")
 
     @found_once
     def can_be_framed(self) -> bool:
@@ -9905,6 +9913,9 @@ OWN_HEADERS = frozenset(
 )
 
 
+CHANGED = "; were its line ends changed?"
+
+
 class NoTranscript(Exception):
     """Bytes that are no transcript; the message says what they are instead."""
 
@@ -9988,7 +9999,7 @@ def chunks_of(data: bytes) -> Optional[Tuple[bytes, ...]]:
         if not match and not chunks:
             return None
         if not match:
-            raise NoTranscript(f"has {len(chunks)} chunks, and then what is none")
+            raise NoTranscript(f"has {len(chunks)} chunks, and then what is none{CHANGED}")
         size = int(match.group(1), 16)
         start = match.end()
         if not size:
@@ -10000,10 +10011,8 @@ def chunks_of(data: bytes) -> Optional[Tuple[bytes, ...]]:
         if end:
             at = end.end()
         elif at < len(data) and data[at:] != b"\r":
-            raise NoTranscript(
-                f"has a chunk, number {len(chunks)}, that is not as long as it says; "
-                "were its line ends changed?"
-            )
+            length = f"that is not as long as it says{CHANGED}"
+            raise NoTranscript(f"has a chunk, number {len(chunks)}, {length}")
     return tuple(chunks)
 
 

@@ -193,14 +193,19 @@ class Answer:
     def lacks_framing(self, recorded: Recorded, framing: Framing) -> Optional[Difference]:
         """The same of a recorded stream: whether it can be sent in this framing."""
         # A transcript is sent as it is, whoever asks.
-        native = recorded.kind or SSE.title
-        if recorded.stream or self.can_be_framed:
+        if recorded.stream:
             return None
-        # An error in the middle of a text is only added where each frame stands for itself.
+        native = recorded.kind or SSE.title
         if native == framing.title and (framing.streams or not self.failure):
             return None
-        expected = f"{native}, because its response holds an event that is no JSON"
-        return "stream", framing.title, Because(expected)
+        # Server-sent events may be framed anew, and so may an array: an error that breaks it off
+        # comes before its last bracket.
+        if native in (SSE.title, framing.title) and self.can_be_framed:
+            return None
+        reason = "because its response is text of that kind"
+        if native == SSE.title:
+            reason = "because its response holds an event that is no JSON"
+        return "stream", framing.title, Because(f"{native}, {reason}")
 
     @found_once
     def can_be_framed(self) -> bool:

@@ -7,7 +7,7 @@ import struct
 import zlib
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
-from ..framings import NDJSON, SSE, EventStream, JsonArray
+from ..framings import NDJSON, SSE, EventStream, JsonArray, between
 from ..jsons import parse_json
 from ..limits import Json
 from ..outcomes import Original, Recorded
@@ -31,6 +31,7 @@ STREAM_TYPES: Mapping[str, str] = {
 
 # A field that means something to a client, or a comment (WHATWG HTML, 9.2.6).
 EVENT_LINE = re.compile(rb"(?:\A|[\r\n])(?:data|event|id|retry)?:")
+FLUSHED = re.compile(rb"\x00\x00\xff\xff")
 BLANK = b"\xef\xbb\xbf \t\r\n"  # what a text may begin with: a byte order mark, too
 
 
@@ -41,11 +42,11 @@ def framing_of(text: bytes) -> str:
         return JsonArray.title
     if begun.startswith(b"{"):
         return NDJSON.title
-    if EVENT_LINE.search(begun):
-        return SSE.title
     # A message begins with two lengths and their checksum (wire formats, 10.1).
     if len(text) >= 12 and struct.unpack_from(">I", text, 8)[0] == zlib.crc32(text[:8]):
         return EventStream.title
+    if EVENT_LINE.search(begun):
+        return SSE.title
     return ""
 
 
@@ -105,7 +106,9 @@ def streaming(original: Original) -> Original:
     kind = framing_of_answer(original)
     frames: Optional[Tuple[bytes, ...]] = None
     if original.is_coded and kind:
-        frames = (original.body,)  # what is compressed has no events that could be seen
+        # Whoever compresses a stream flushes each event, which ends so (RFC 1951, 3.2.4).
+        ends = [match.end() for match in FLUSHED.finditer(original.body)]
+        frames = tuple(between(original.body, [0, *ends]))
     elif kind:
         frames = tuple(TEXT_CUTS[kind](original.body))
     return Original(original.status, original.headers, original.body, frames, original.is_coded)

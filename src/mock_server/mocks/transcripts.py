@@ -29,6 +29,9 @@ OWN_HEADERS = frozenset(
 )
 
 
+CHANGED = "; were its line ends changed?"
+
+
 class NoTranscript(Exception):
     """Bytes that are no transcript; the message says what they are instead."""
 
@@ -112,7 +115,7 @@ def chunks_of(data: bytes) -> Optional[Tuple[bytes, ...]]:
         if not match and not chunks:
             return None
         if not match:
-            raise NoTranscript(f"has {len(chunks)} chunks, and then what is none")
+            raise NoTranscript(f"has {len(chunks)} chunks, and then what is none{CHANGED}")
         size = int(match.group(1), 16)
         start = match.end()
         if not size:
@@ -124,10 +127,8 @@ def chunks_of(data: bytes) -> Optional[Tuple[bytes, ...]]:
         if end:
             at = end.end()
         elif at < len(data) and data[at:] != b"\r":
-            raise NoTranscript(
-                f"has a chunk, number {len(chunks)}, that is not as long as it says; "
-                "were its line ends changed?"
-            )
+            length = f"that is not as long as it says{CHANGED}"
+            raise NoTranscript(f"has a chunk, number {len(chunks)}, {length}")
     return tuple(chunks)
 
 

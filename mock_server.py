@@ -9142,7 +9142,7 @@ class Answer:
     ) -> Optional[Difference]:
         """The same of a recorded answer: whether there is one of the kind that is asked for."""
         if call.stream and recorded.has_events:
-            return self.lacks_framing(recorded, wire.framing(call))
+            return self.lacks_framing(recorded, wire, call)
         status = self.status
         if recorded.whole:
             status = recorded.whole.status
@@ -9156,8 +9156,11 @@ class Answer:
             return "stream", False, Because(expected)
         return None
 
-    def lacks_framing(self, recorded: Recorded, framing: Framing) -> Optional[Difference]:
-        """The same of a recorded stream: whether it can be sent in this framing."""
+    def lacks_framing(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded stream: whether it can be sent in the framing of this call."""
+        framing = wire.framing(call)
         # A transcript is sent as it is, whoever asks.
         if recorded.stream:
             return None
@@ -9167,7 +9170,7 @@ class Answer:
         # Server-sent events may be framed anew, and so may an array: an error that breaks it off
         # comes before its last bracket.
         if native in (SSE.title, framing.title) and self.can_be_framed:
-            return None
+            return foreign_event(recorded, wire, call)
         reason = "because its response is text of that kind"
         if native == SSE.title:
             reason = "because its response holds an event that is no JSON"
@@ -9192,6 +9195,14 @@ class Answer:
         if self.failure is None:
             return content
         return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
+
+
+def foreign_event(recorded: Recorded, wire: WireFormat, call: Call) -> Optional[Difference]:
+    """Why recorded values are no events of an API, which would leave them out."""
+    for value in values_of(recorded):
+        if not list(wire.recorded_events((value,))):
+            return "api", call.api, Because(f"one that has the event {shown(value)}")
+    return None
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
@@ -10109,6 +10120,8 @@ def parse_recorded(response: MockNode) -> Recorded:
 def check_sent(response: Node, recorded: Recorded, asked: Json) -> None:
     """Refuse a body or events that no request gets: `asked` is what the match says of `stream`."""
     body, events = response.get("body"), response.get("events")
+    if recorded.has_body and "error" in response.value:
+        body.fail("is never sent: to who wants no stream, the answer is the error alone")
     if asked is False and recorded.has_events:
         events.fail('are never sent, because the match says "stream": false')
     if asked is True and recorded.has_body and recorded.has_events:

@@ -328,7 +328,10 @@ ASKED: Dict[type, Dict[str, Form]] = {
         **CLAUDE,
         "unknown path": Form(path=VERTEX_CLAUDE + ":rawPredicts", streams=WHOLE),
     },
-    m.BedrockConverse: {"unknown path": Form(path="/model/m/convers", streams=WHOLE)},
+    m.BedrockConverse: {
+        "unknown path": Form(path="/model/m/convers", streams=WHOLE),
+        "recorded events": said({"events": [{"role": "assistant"}, {"a": 1}]}, streams=STREAM),
+    },
     m.BedrockClaude: CLAUDE,
     m.BedrockCohereEmbed: {
         "two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"texts": ["a", "b"]}),

@@ -86,6 +86,7 @@ def test_events_of_json_are_framed_anew_for_those_who_want_no_server_sent_ones()
         ('{"a":1}\n', m.OpenAIChat, {}, "lines of JSON, because its response is text of that"),
         ('{"a":1}\n', m.GeminiGenerate, {"alt": "json"}, "lines of JSON, because its response"),
         ('[{"a":1}]', m.GeminiGenerate, {}, "a JSON array, because its response is text of"),
+        ('data: {"a":1,"b":2}\n\n', m.BedrockConverse, {}, "expected one that has the event {"),
     ],
 )
 def test_a_text_that_a_stream_can_not_hold_does_not_match_and_says_so(
@@ -316,6 +317,9 @@ def test_a_body_or_events_that_nobody_gets_are_refused(
     with pytest.raises(m.BadMock) as caught:
         mock_of({"match": {"stream": asked}, "response": response})
     assert problem in str(caught.value)
+    broken = {"body": 1, "events": [1], "error": "x", "after_events": 1}
+    with pytest.raises(m.BadMock, match="response.body: is never sent: to who wants no stream"):
+        mock_of({"response": broken})
     mock_of({"match": {"stream": True}, "responses": [{"body": 1}, {"events": "data: 1"}]})
 
 

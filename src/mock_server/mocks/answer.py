@@ -6,7 +6,7 @@ from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import Because, shown
 from ..formats.base import WireFormat
-from ..framings import SSE, Framing
+from ..framings import SSE
 from ..jsons import compact, estimate
 from ..limits import Difference, Json
 from ..outcomes import Broken, Outcome, Raw, Recorded
@@ -26,7 +26,7 @@ from ..values import (
     Usage,
 )
 from .match import Groups
-from .stream_texts import is_json
+from .stream_texts import is_json, values_of
 from .templates import Filling
 
 
@@ -176,7 +176,7 @@ class Answer:
     ) -> Optional[Difference]:
         """The same of a recorded answer: whether there is one of the kind that is asked for."""
         if call.stream and recorded.has_events:
-            return self.lacks_framing(recorded, wire.framing(call))
+            return self.lacks_framing(recorded, wire, call)
         status = self.status
         if recorded.whole:
             status = recorded.whole.status
@@ -190,8 +190,11 @@ class Answer:
             return "stream", False, Because(expected)
         return None
 
-    def lacks_framing(self, recorded: Recorded, framing: Framing) -> Optional[Difference]:
-        """The same of a recorded stream: whether it can be sent in this framing."""
+    def lacks_framing(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded stream: whether it can be sent in the framing of this call."""
+        framing = wire.framing(call)
         # A transcript is sent as it is, whoever asks.
         if recorded.stream:
             return None
@@ -201,7 +204,7 @@ class Answer:
         # Server-sent events may be framed anew, and so may an array: an error that breaks it off
         # comes before its last bracket.
         if native in (SSE.title, framing.title) and self.can_be_framed:
-            return None
+            return foreign_event(recorded, wire, call)
         reason = "because its response is text of that kind"
         if native == SSE.title:
             reason = "because its response holds an event that is no JSON"
@@ -226,6 +229,14 @@ class Answer:
         if self.failure is None:
             return content
         return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
+
+
+def foreign_event(recorded: Recorded, wire: WireFormat, call: Call) -> Optional[Difference]:
+    """Why recorded values are no events of an API, which would leave them out."""
+    for value in values_of(recorded):
+        if not list(wire.recorded_events((value,))):
+            return "api", call.api, Because(f"one that has the event {shown(value)}")
+    return None
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:

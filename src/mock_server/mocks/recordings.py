@@ -99,6 +99,8 @@ def parse_recorded(response: MockNode) -> Recorded:
 def check_sent(response: Node, recorded: Recorded, asked: Json) -> None:
     """Refuse a body or events that no request gets: `asked` is what the match says of `stream`."""
     body, events = response.get("body"), response.get("events")
+    if recorded.has_body and "error" in response.value:
+        body.fail("is never sent: to who wants no stream, the answer is the error alone")
     if asked is False and recorded.has_events:
         events.fail('are never sent, because the match says "stream": false')
     if asked is True and recorded.has_body and recorded.has_events:

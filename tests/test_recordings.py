@@ -303,23 +303,19 @@ def test_what_would_be_accepted_in_vain_is_refused_with_the_reason(folder: Any) 
         assert len(problems) == 1 and problem in problems[0], (response, problems)
 
 
-@pytest.mark.parametrize(
-    "response, asked, problem",
-    [
-        ({"events": [1], "body": 1}, True, "response.body: is never sent, because the match says"),
-        ({"events": [1], "body": 1}, False, "response.events: are never sent, because the match"),
-        ({"events": [1]}, False, "response.events: are never sent, because the match says"),
-    ],
-)
-def test_a_body_or_events_that_nobody_gets_are_refused(
-    response: Any, asked: bool, problem: str
-) -> None:
-    with pytest.raises(m.BadMock) as caught:
-        mock_of({"match": {"stream": asked}, "response": response})
-    assert problem in str(caught.value)
-    broken = {"body": 1, "events": [1], "error": "x", "after_events": 1}
-    with pytest.raises(m.BadMock, match="response.body: is never sent: to who wants no stream"):
-        mock_of({"response": broken})
+def test_a_body_or_events_that_nobody_gets_are_refused() -> None:
+    both: Any = {"events": [1], "body": 1}
+    refused: List[Any] = [
+        (True, both, "response.body: has no effect: all answers of this mock are streamed"),
+        (False, both, "response.events: has no effect: no answer of this mock is streamed"),
+        (False, {"events": [1]}, "response: can never be given: stream is false, expected true"),
+        (None, {**both, "error": "x", "after_events": 1}, "response.body: is never sent: to who"),
+    ]
+    for stream, response, problem in refused:
+        match = {} if stream is None else {"stream": stream}
+        with pytest.raises(m.BadMock) as caught:
+            mock_of({"match": match, "response": response})
+        assert problem in str(caught.value)
     mock_of({"match": {"stream": True}, "responses": [{"body": 1}, {"events": "data: 1"}]})
 
 

@@ -91,7 +91,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         size += walked_size(list(answered.near))
     provider = None
     if answered.wire:
-        provider = answered.wire.provider
+        provider = answered.wire.provider or None
     asked = Asked(request, head.kept, body, provider, call, size)
     asked.mock = answered.mock
     asked.note = answered.note
@@ -140,6 +140,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         system=call.system[:JOURNAL_BODY],
         tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
+        custom_tools=(),
     )
 
 

@@ -342,6 +342,13 @@ def copied(value: Json) -> Json:
 # --- ids, times, counts ---
 
 
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
 def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
     """`length` characters of `alphabet` that depend on nothing but `seed`."""
     return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()

@@ -60,6 +60,11 @@ class Raw:
 
 
 @record
+class Usual:
+    """What is answered where no mock does: an echo, or what needs no mock."""
+
+
+@record
 class Broken:
     """A stream that ends with an error after some events of its content; a whole answer is the
     error alone."""

@@ -12,6 +12,7 @@ from .formats.base import WireFormat
 from .framings import SSE
 from .jsons import estimate, merged
 from .limits import MOST_INPUTS, Headers, Json
+from .mocks.answer import told_text
 from .mocks.stream_texts import values_of
 from .outcomes import Broken, Original, Outcome, Raw, Recorded
 from .plans import relined, relines
@@ -80,7 +81,7 @@ def written(
     if isinstance(outcome, Raw):
         headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
         return Response(status, headers, outcome.body, delivery=delivery)
-    if call.stream and outcome.has_events:
+    if outcome.has_events and (call.stream or not outcome.has_body):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
 
@@ -94,7 +95,7 @@ def check_repeats(call: Call, reply: Reply) -> None:
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
         elif call.choices > 1:
             most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(getattr(part, "text", ""))
+            size += call.choices * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")
@@ -232,8 +233,10 @@ def interruption(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked
     for."""
-    failure = wire.completed(call, outcome.failure)
-    return wire.interruption(call, failure, min(outcome.after, events))
+    failure, sent = wire.completed(call, outcome.failure), min(outcome.after, events)
+    if isinstance(outcome.content, Reply):
+        return wire.broken_off(call, outcome.content, failure, sent)
+    return wire.interruption(call, failure, sent)
 
 
 def whole_response(

@@ -12,25 +12,28 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    Optional,
     Sequence,
     Tuple,
     cast,
 )
 
-from ..errors import BadField, http_phrase
+from ..errors import BadField, Because, http_phrase, shown
 from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8, within
-from ..limits import MOST_INPUTS, Headers, Json
+from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
 from ..secrets import scheme_key
 from ..values import (
     ERROR_KINDS,
     STATUS_KINDS,
+    Block,
     Call,
     ErrorBody,
     Failure,
     Limit,
+    Part,
     Reasoning,
     Refusal,
     Reply,
@@ -96,6 +99,9 @@ class WireFormat:
     area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
+    has_custom_tools = False  # whether a request may declare tools that take plain text
+    # Shares of a mock's `usage` that answers tell apart: `cached_tokens` and the like.
+    counts: FrozenSet[str] = frozenset()
     # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
@@ -191,6 +197,17 @@ class WireFormat:
 
     # --- an answer, written ---
 
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Why this API, which speaks such parts, can't say these to this call, if it can't."""
+        for part in parts:
+            if isinstance(part, Block) and not self.holds(part.value, call.stream):
+                return lacks_block(call, part, call.stream and self.holds(part.value, False))
+        return None
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Whether an answer, streamed or not, may have a provider's own block of this form."""
+        return True
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
@@ -203,6 +220,12 @@ class WireFormat:
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """What a stream says of an error after `sent` events."""
         raise NotImplementedError
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The same where the stream is one of a reply, which some APIs repeat as far as it is."""
+        return self.interruption(call, failure, sent)
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Recorded JSON values as events, completed with what ends every stream of this API."""
@@ -297,6 +320,13 @@ class WireFormat:
             if key:
                 return key
         return ""
+
+
+def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
+    """What is said of an API whose answers have no such block, or have it in whole ones alone."""
+    if is_whole:
+        return "stream", True, Because(f"false, because no stream has {shown(block.value)}")
+    return "api", call.api, Because(f"one whose answers have blocks such as {shown(block.value)}")
 
 
 def caller(request: Request) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import Because, shown
+from ..faults import is_before_all
+from ..formats.all import OTHER
 from ..formats.base import WireFormat
+from ..formats.echo import echoed
+from ..formats.shapes import tool_input
 from ..framings import SSE
-from ..jsons import compact, estimate
+from ..jsons import compact, estimate, share
 from ..limits import Difference, Json
-from ..outcomes import Broken, Outcome, Raw, Recorded
+from ..outcomes import Broken, Outcome, Raw, Recorded, Usual
 from ..records import found_once, record, replace
 from ..values import (
     Block,
@@ -93,10 +97,13 @@ class Neutral:
         # What is estimated is never less than its share that is given, nor a share more than it.
         written = given.get("cache_write_tokens", 0)
         asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
-        return Usage(asked, output, min(reasoning, output), cached, written)
+        return Usage(asked, output, min(reasoning, output), cached, written, not given)
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
+        if wire.operation == OTHER:
+            expected = "one of a provider, for its response is in no form of its own"
+            return "operation", OTHER, Because(expected)
         # An API without a form of its own can't even say nothing.
         if not wire.speaks or not self.kinds <= wire.speaks:
             return "api", call.api, Because("one that can say what its response holds")
@@ -107,7 +114,7 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        return None
+        return wire.lacks(call, self.parts)
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
@@ -130,7 +137,7 @@ def has_template(part: Part) -> bool:
 def told_text(part: Part) -> str:
     """What a part costs tokens for; vectors cost none."""
     if isinstance(part, ToolCall):
-        return (part.input or compact(part.arguments)) + part.name
+        return tool_input(part) + part.name
     if isinstance(part, Block):
         return compact(part.value)
     return getattr(part, "text", "")
@@ -150,7 +157,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
     return type(part)(filling.of(part.text))
 
 
-Form = Union[Neutral, Recorded, Raw, Failure]
+Form = Union[Neutral, Recorded, Raw, Failure, Usual]
 
 
 @record
@@ -162,6 +169,11 @@ class Answer:
     delivery: Delivery
     failure: Optional[Failure] = None  # what breaks its stream off
     after_events: int = 0
+    probability: float = 1.0  # of an error, that it is the answer at all
+
+    def wins(self, seed: str) -> bool:
+        """Whether it is the answer, as far as that is drawn."""
+        return self.probability >= 1 or share(f"{seed}/error") < self.probability
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why this answer can't be given to this call, if it can't."""
@@ -169,12 +181,25 @@ class Answer:
             return self.form.lacks(wire, call)
         if isinstance(self.form, Recorded):
             return self.lacks_recording(self.form, wire, call)
+        if isinstance(self.form, Usual):
+            return self.lacks_content(wire, call)
         return None
+
+    def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """The same of an answer that says only how it breaks."""
+        fault = self.delivery.fault
+        if wire.operation != OTHER or (fault and is_before_all(fault)):
+            return None
+        # No provider has the path: there is nothing that it would have said.
+        return "operation", OTHER, Because('one with an answer to break, for there is no "body"')
 
     def lacks_recording(
         self, recorded: Recorded, wire: WireFormat, call: Call
     ) -> Optional[Difference]:
         """The same of a recorded answer: whether there is one of the kind that is asked for."""
+        # On a path of no provider nobody can say which of them is asked for.
+        if wire.operation == OTHER:
+            return None
         if call.stream and recorded.has_events:
             return self.lacks_framing(recorded, wire, call)
         status = self.status
@@ -224,6 +249,8 @@ class Answer:
         content: Union[Reply, Recorded]
         if isinstance(self.form, Neutral):
             content = self.form.reply(call, groups)
+        elif isinstance(self.form, Usual):
+            content = echoed(call)
         else:
             content = self.form
         if self.failure is None:

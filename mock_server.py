@@ -78,6 +78,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    Collection,
     Deque,
     Dict,
     FrozenSet,
@@ -625,7 +626,11 @@ def fits(value: Json, expected: str) -> bool:
 
 
 def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
+    replaced."""
+    if isinstance(value, list) and isinstance(extra, list):
+        both = [merged(*pair) for pair in zip(value, extra)]
+        return both + value[len(both) :] + extra[len(both) :]
     if not (isinstance(value, dict) and isinstance(extra, Mapping)):
         return extra
     result = dict(value)
@@ -2190,6 +2195,427 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
     return key.strip()
 
 
+# === formats/credentials =====================================================
+# Where a credential stands in a request, and what is said of one that is missing.  Pure.
+
+
+class Credentialed:
+    """What a wire format says of credentials."""
+
+    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
+    credentials: Tuple[str, ...] = ("authorization",)
+    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
+    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
+
+    def unauthorized(self, request: Request) -> Failure:
+        """What the provider says when the credential is missing or can't be one."""
+        missing, unusable = self.refusals
+        for name in self.credentials:
+            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
+                return Failure(0, "", kind=unusable)
+        return Failure(0, "", kind=missing)
+
+    def credential(self, request: Request) -> str:
+        """The credential that came with the request, or an empty string."""
+        for name in self.credentials:
+            if name[0] == "?":
+                key = request.query.get(name[1:], "").strip()
+            elif name == "authorization":
+                key = scheme_key(request.headers.get(name, ""), self.schemes)
+            else:
+                key = request.headers.get(name, "").strip()
+            if key:
+                return key
+        return ""
+
+
+# === formats/extras ==========================================================
+# Extra members of an answer: which events of a stream say what a mock lays over the whole.  Pure.
+
+# `Places` tell for one wire format where its stream says what stands in its whole answer.  The
+# nearest place that is named decides for all that is inside.  A spot is `TESTS -> PATH`: which
+# events say it, and where in them; several stand between semicolons.  Tests are `PATH` (something
+# is there), `PATH=WORD`, `first` and `last`; without any it is every event.  `{choice}` and the
+# like stand for the index in an array, in tests also as `PATH~{choice}` where an absent one is 0,
+# and say of what there must be one for each index (INDEXES).
+
+
+TEST = re.compile("([^=~]+)([=~])?(.*)")
+FIRST, LAST = ("first",), ("last",)  # tests of where an event stands in its stream
+# What is said of a place that no event says, where its Places have no better advice.
+ADVICE = 'give "body" and "events" instead'
+Steps = Tuple[Union[str, int], ...]  # members of objects, and indexes of arrays
+
+
+# --- what an answer has items of ---
+
+
+@record
+class Content:
+    """What is known of an answer before it is written: how many choices, which parts, its end."""
+
+    choices: int
+    parts: Sequence[Part]
+    stop: str
+
+
+Numbers = Callable[[Content], Collection[int]]
+
+
+def choice_numbers(content: Content) -> Collection[int]:
+    """The numbers of the choices."""
+    return range(content.choices)
+
+
+def candidate_numbers(content: Content) -> Collection[int]:
+    """The numbers of Google's candidates, of which a blocked prompt has none."""
+    if not content.parts and content.stop == "content_filter":
+        return ()
+    return range(content.choices)
+
+
+def part_numbers(content: Content) -> Collection[int]:
+    """The numbers of the parts."""
+    return range(len(content.parts))
+
+
+def tool_numbers(content: Content) -> Collection[int]:
+    """The numbers of those parts that are tool calls."""
+    return {at for at, part in enumerate(content.parts) if isinstance(part, ToolCall)}
+
+
+def call_numbers(content: Content) -> Collection[int]:
+    """The numbers of the tool calls, counted apart from other parts."""
+    return range(len(tool_numbers(content)))
+
+
+def block_numbers(content: Content) -> Collection[int]:
+    """The numbers of Cohere's content blocks: no tool calls, and no text beside those."""
+    spoken = [part for part in content.parts if not isinstance(part, ToolCall)]
+    if len(spoken) < len(content.parts):
+        spoken = [part for part in spoken if not isinstance(part, (Text, Refusal))]
+    return range(len(spoken))
+
+
+# By the names in braces: which indexes an answer has, and what is said where it has not.
+INDEXES: Mapping[str, Tuple[Numbers, str]] = {
+    "choice": (choice_numbers, "one of the choices that are asked for"),
+    "candidate": (candidate_numbers, "one of the candidates that are asked for"),
+    "part": (part_numbers, 'one of its parts, to which "parts" may add'),
+    "tool": (part_numbers, "one of its parts, and in a stream one that is a tool call"),
+    "call": (call_numbers, 'one of its tool calls, to which "tool_calls" may add'),
+    "block": (block_numbers, "one of its content blocks"),
+}
+# Those of which a stream has an event for some only.
+STREAMED_INDEXES: Mapping[str, Numbers] = {"tool": tool_numbers}
+
+
+# --- what is known of a wire format ---
+
+
+def steps_of_place(place: str) -> Tuple[str, ...]:
+    """A place as its steps; an empty one is the whole."""
+    if not place:
+        return ()
+    return tuple(place.split("."))
+
+
+def looked_up_in(value: Json, path: Iterable[str]) -> Json:
+    """What a path leads to, through objects and arrays; MISSING where it leads nowhere."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step, MISSING)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return MISSING
+    return value
+
+
+class Spot:
+    """The events that say something, and where in them."""
+
+    def __init__(self, text: str) -> None:
+        asked, _, path = text.partition("->")
+        matches = [TEST.fullmatch(test) for test in asked.split()]
+        groups = [match.groups("") for match in matches if match]
+        self.tests = [(steps_of_place(place), sign, word) for place, sign, word in groups]
+        self.path = steps_of_place(path.strip())
+        # Of the arrays whose indexes stand in these events.
+        self.names = [word[1:-1] for _, _, word in self.tests if word.startswith("{")]
+
+    def indexes_in(
+        self, event: Json, ends: Collection[Tuple[str, ...]]
+    ) -> Optional[Tuple[str, ...]]:
+        """The indexes that stand in an event, which is at these ends of its stream; None if it is
+        none of those that say this."""
+        indexes = []
+        for place, sign, word in self.tests:
+            found = looked_up_in(event, place)
+            if place in (FIRST, LAST):
+                if place not in ends:
+                    return None
+            elif word.startswith("{"):
+                if found is MISSING and sign == "~":
+                    found = 0
+                indexes.append(str(found))
+            elif not is_as_asked(found, word):
+                return None
+        return tuple(indexes)
+
+    def place_in_event(self, indexes: Mapping[str, int]) -> Steps:
+        """Where in an event it stands, with indexes in place of their names."""
+        steps = [step.format(**indexes) for step in self.path]
+        return tuple(int(step) if step.isdigit() else step for step in steps)
+
+
+def is_as_asked(found: Json, word: str) -> bool:
+    """Whether what stands in an event is the word of a test; without one, whether it is there."""
+    if word:
+        return str(found) == word
+    return found not in (MISSING, None, "") and found is not False
+
+
+class Place:
+    """A place of the whole answer, and those in it that are told apart: members, or items of an
+    array under the name of their index."""
+
+    def __init__(self) -> None:
+        self.spots: List[Spot] = []
+        self.advice = ""  # where nothing in a stream says it: what does
+        self.inner: Dict[str, Place] = {}
+
+    def at(self, steps: Iterable[str]) -> Place:
+        """The place that steps lead to from here; it is there afterwards."""
+        place = self
+        for step in steps:
+            place = place.inner.setdefault(step, Place())
+        return place
+
+    @property
+    def index_name(self) -> str:
+        """The name of the index, if it is an array whose items are told apart."""
+        return next((step[1:-1] for step in self.inner if step.startswith("{")), "")
+
+
+class Places:
+    """Where the stream of a wire format says what stands in its whole answer: `said` names spots
+    by place, `instead` what to write for places that it can't say."""
+
+    def __init__(self, said: Mapping[str, str], instead: Mapping[str, str]) -> None:
+        self.said, self.instead = said, instead
+
+    @found_once
+    def root(self) -> Place:
+        """The whole answer; read when it is first asked for, as most mocks have no extras."""
+        root = Place()
+        for place, text in self.said.items():
+            root.at(steps_of_place(place)).spots = [Spot(spot) for spot in text.split(";")]
+        for place, advice in self.instead.items():
+            root.at(steps_of_place(place)).advice = advice
+        return root
+
+
+NOWHERE = Places({}, {})  # of an API without streams, or of whose nothing is known
+
+
+# --- what is laid over, spread over events ---
+
+
+@record
+class Unsaid:
+    """A place that is not said, and what to write instead."""
+
+    place: str
+    advice: str
+
+
+@record
+class Scope:
+    """Where the spreading is: in which place of the whole, by what it is said, how far it is
+    inside of what that was said of, and which indexes led there."""
+
+    place: str
+    spots: Sequence[Spot]
+    advice: str
+    rest: Steps
+    indexes: Mapping[str, int]
+
+    def entered(self, key: str) -> Scope:
+        """In a member of an object."""
+        place = f"{self.place}.{key}".lstrip(".")
+        return Scope(place, self.spots, self.advice, (*self.rest, key), self.indexes)
+
+    def item(self, index: int, name: str) -> Scope:
+        """In an item of an array, whose index has a name."""
+        place, indexes = f"{self.place}[{index}]", {**self.indexes, name: index}
+        return Scope(place, self.spots, self.advice, (*self.rest, index), indexes)
+
+    def known_at(self, place: Place) -> Scope:
+        """The same, where the place says of itself what says it."""
+        if not place.spots and not place.advice:
+            return self
+        return Scope(self.place, place.spots, place.advice, (), self.indexes)
+
+
+class Spread:
+    """Extras of an answer spread over the events of its stream: what is laid over them, by spot
+    and by the indexes in an event (`portions`); what can't be said (`unsaid`); and the items of
+    arrays that they take for granted (`items`, with the name of the index, it, and the place)."""
+
+    def __init__(self, places: Places, extra: Mapping[str, Json]) -> None:
+        self.portions: Dict[Spot, Dict[Tuple[str, ...], Json]] = {}
+        self.unsaid: List[Unsaid] = []
+        self.items: List[Tuple[str, int, str]] = []
+        self.enter(places.root, Scope("", (), "", (), {}), dict(extra))
+
+    def enter(self, place: Place, scope: Scope, value: Json) -> None:
+        """Spread what is laid over at one place."""
+        scope, name = scope.known_at(place), place.index_name
+        if not place.inner:
+            self.say(scope, value)
+        elif not isinstance(value, (dict, list)) or isinstance(value, list) != bool(name):
+            # It would stand in place of what is said piece by piece.
+            self.unsaid.append(Unsaid(scope.place, scope.advice or ADVICE))
+        elif not value:
+            # Nothing is laid over what is there; where nothing is, it is there then.
+            self.portion(scope, value)
+        elif isinstance(value, list):
+            self.enter_items(place.inner[f"{{{name}}}"], scope, value, name)
+        else:
+            for key, member in value.items():
+                if key in place.inner:
+                    self.enter(place.inner[key], scope.entered(key), member)
+                else:
+                    self.say(scope.entered(key), member)
+
+    def enter_items(self, place: Place, scope: Scope, items: List[Json], name: str) -> None:
+        """The same in each item of an array."""
+        for index, item in enumerate(items):
+            # An empty one only leads to those behind it.
+            if item != {}:
+                inner = scope.item(index, name)
+                self.items.append((name, index, inner.place))
+                self.enter(place, inner, item)
+
+    def say(self, scope: Scope, value: Json) -> None:
+        """Have what is laid over at one place said, if there are events that do."""
+        if scope.spots:
+            self.portion(scope, value)
+        else:
+            self.unsaid.append(Unsaid(first_leaf(scope.place, value), scope.advice or ADVICE))
+
+    def portion(self, scope: Scope, value: Json) -> None:
+        """Give each spot of a place what it says of it."""
+        for spot in scope.spots:
+            path = (*spot.place_in_event(scope.indexes), *scope.rest)
+            indexes = tuple(str(scope.indexes[name]) for name in spot.names)
+            portions = self.portions.setdefault(spot, {})
+            portions[indexes] = put(portions.get(indexes, {}), path, value)
+
+    def lacking(self, content: Content, stream: bool) -> Optional[Unsaid]:
+        """The first item that an answer does not have, and what would do; None if it has all."""
+        known: Dict[str, Collection[int]] = {}
+        for name, index, place in self.items:
+            if name not in INDEXES:
+                continue
+            numbers, advice = INDEXES[name]
+            if name not in known:
+                if stream:
+                    numbers = STREAMED_INDEXES.get(name, numbers)
+                known[name] = numbers(content)
+            if index not in known[name]:
+                return Unsaid(place, advice)
+        return None
+
+    def laid_over(self, name: str, value: Json, ends: Collection[Tuple[str, ...]]) -> Json:
+        """The value of an event, which is at these ends of its stream, with what is its own to
+        say; the same bytes if that is nothing."""
+        plain = value
+        if isinstance(value, bytes):
+            plain = parse_json(value)
+        event = event_before = opened(name, plain)
+        for spot, portions in self.portions.items():
+            indexes = spot.indexes_in(event_before, ends)
+            if indexes in portions:
+                event = merged(event, portions[indexes])
+        if event is event_before:
+            return value
+        return closed(name, plain, event, value)
+
+
+def first_leaf(place: str, value: Json) -> str:
+    """The place of the first value in a value that stands at a place."""
+    while value and isinstance(value, (dict, list)):
+        if isinstance(value, list):
+            # Empty objects only lead to those behind them.
+            index = next((at for at, item in enumerate(value) if item != {}), 0)
+            place, value = f"{place}[{index}]", value[index]
+        else:
+            name, value = next(iter(value.items()))
+            place = f"{place}.{name}".lstrip(".")
+    return place
+
+
+def put(tree: Json, path: Steps, value: Json) -> Json:
+    """A tree with a value laid over what it has at a path; changed in place, as it may be long.
+
+    Items before an index are empty objects, which leave those alone that they are laid over."""
+    if not path:
+        return merged(tree, value)
+    step, *rest = path
+    if isinstance(step, int):
+        items: List[Json] = tree or []
+        items += [{} for _ in range(step + 1 - len(items))]
+        items[step] = put(items[step], tuple(rest), value)
+        return items
+    tree[step] = put(tree.get(step, {}), tuple(rest), value)
+    return tree
+
+
+# --- events ---
+
+
+def with_extra(
+    events: Iterable[Tuple[str, Json]], places: Places, extra: Mapping[str, Json]
+) -> Iterator[Tuple[str, Json]]:
+    """The events of a stream, with an answer's extras in those that say them."""
+    spread = Spread(places, extra)
+    ends = [FIRST]
+    for (name, value), is_last in with_last(events):
+        if is_last:
+            ends.append(LAST)
+        # What is no JSON says nothing: [DONE], a ping.
+        if not isinstance(value, str):
+            value = spread.laid_over(name, value, ends)
+        yield name, value
+        ends = []
+
+
+def opened(name: str, value: Json) -> Json:
+    """An event as its places name it: Bedrock's chunks without their wrapping, and an event that
+    is known by its name alone as the member of that name (wire formats, 10.1)."""
+    if name == "chunk":
+        return parse_json(base64.b64decode(value["bytes"]))
+    if name and "type" not in value:
+        return {name: value}
+    return value
+
+
+def closed(name: str, plain: Mapping[str, Json], event: Json, before: Json) -> Json:
+    """The reverse, of an event that is not as it was `before`, and was `plain` then."""
+    if name == "chunk":
+        return {**plain, "bytes": base64.b64encode(utf8(compact(event))).decode()}
+    if name and "type" not in plain:
+        return event[name]
+    if isinstance(before, bytes):
+        pads = len(before[:-1]) - len(before[:-1].rstrip(b" "))
+        if pads:
+            # Anthropic's events stay as padded as they were (wire formats, section 9).
+            return laid_out(event, compact)[:-1] + b" " * pads + b"}"
+    return event
+
+
 # === formats/base ============================================================
 # What all wire formats share: one class an API; a dialect is a subclass whose differences are
 # data. Defining a class registers it.  Pure: no socket, clock, file or lock.
@@ -2236,7 +2662,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat:
+class WireFormat(Credentialed):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -2252,18 +2678,13 @@ class WireFormat:
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
-    # Shares of a mock's `usage` that answers tell apart: `cached_tokens` and the like.
-    counts: FrozenSet[str] = frozenset()
-    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
-    credentials: Tuple[str, ...] = ("authorization",)
-    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
     most_inputs = MOST_INPUTS
+    places = NOWHERE  # where its stream says what stands in its whole answer
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
@@ -2450,29 +2871,6 @@ class WireFormat:
         """The provider's usual sentence for an error, with what it says of this call."""
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
-    # --- credentials ---
-
-    def unauthorized(self, request: Request) -> Failure:
-        """What the provider says when the credential is missing or can't be one."""
-        missing, unusable = self.refusals
-        for name in self.credentials:
-            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
-                return Failure(0, "", kind=unusable)
-        return Failure(0, "", kind=missing)
-
-    def credential(self, request: Request) -> str:
-        """The credential that came with the request, or an empty string."""
-        for name in self.credentials:
-            if name[0] == "?":
-                key = request.query.get(name[1:], "").strip()
-            elif name == "authorization":
-                key = scheme_key(request.headers.get(name, ""), self.schemes)
-            else:
-                key = request.headers.get(name, "").strip()
-            if key:
-                return key
-        return ""
-
 
 def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
     """What is said of an API whose answers have no such block, or have it in whole ones alone."""
@@ -2502,6 +2900,246 @@ def retry_after(limit: Limit) -> Headers:
     if limit.left:
         return ()
     return (("retry-after", str(limit.wait)),)
+
+
+# === formats/places ==========================================================
+# Where the streams of all wire formats say what stands in their whole answers: data.  Pure.
+
+
+BY_PARTS = 'say it with "parts"'
+BY_BLOCK = 'say it with a "block" in "parts"'
+BY_TEXT = 'say it with "text"'
+BY_THOUGHT = 'say it with "reasoning"'
+BY_CALLS = 'say it with "tool_calls"'
+NUMBERED = "it is numbered as it was asked for"
+
+# --- OpenAI's chat completions, and those who borrow them ---
+
+CHOICE = "choices.0.index={choice}"
+CHAT_SAID = {
+    # The first chunk at Azure, which has no id, is there for one thing alone (section 6).
+    "": "id -> ",
+    "prompt_filter_results": "prompt_filter_results -> prompt_filter_results",
+    "usage": "usage -> usage",  # where a request asks for it
+    "choices.{choice}": f"{CHOICE} choices.0.finish_reason -> choices.0",
+    "choices.{choice}.message": f"{CHOICE} choices.0.delta.role -> choices.0.delta",
+}
+CHAT_INSTEAD = {
+    "choices.{choice}.index": NUMBERED,
+    "choices.{choice}.logprobs": 'ask for it with "logprobs"',
+    "choices.{choice}.message.content": BY_TEXT,
+    "choices.{choice}.message.reasoning_content": BY_THOUGHT,
+    "choices.{choice}.message.refusal": 'say it with "refusal"',
+    "choices.{choice}.message.function_call": BY_CALLS,
+}
+CHAT_CALL = "choices.{choice}.message.tool_calls.{call}"
+CHAT_PLACES = Places(
+    {
+        **CHAT_SAID,
+        CHAT_CALL: (
+            f"{CHOICE} choices.0.delta.tool_calls.0.index={{call}} choices.0.delta.tool_calls.0.id"
+            " -> choices.0.delta.tool_calls.0"
+        ),
+    },
+    {
+        **CHAT_INSTEAD,
+        CHAT_CALL + ".index": NUMBERED,
+        CHAT_CALL + ".function.arguments": BY_CALLS,
+        CHAT_CALL + ".custom.input": BY_CALLS,
+    },
+)
+# Tool calls come whole, in the last chunk of a choice (section 12).
+MISTRAL_PLACES = Places(
+    {
+        **CHAT_SAID,
+        "choices.{choice}.message.tool_calls": (
+            f"{CHOICE} choices.0.finish_reason -> choices.0.delta.tool_calls"
+        ),
+    },
+    CHAT_INSTEAD,
+)
+COMPLETION_PLACES = Places(
+    {name: CHAT_SAID[name] for name in ("", "usage", "choices.{choice}")},
+    {"choices.{choice}.index": NUMBERED, "choices.{choice}.text": BY_TEXT},
+)
+
+# --- OpenAI's Responses (wire formats, 5.5) ---
+
+ITEM_ADDED = "type=response.output_item.added output_index={part} -> item"
+ITEM_DONE = "type=response.output_item.done output_index={part} -> item"
+PART_DONE = "type=response.{}.done output_index={{part}} {}={{at}} -> part"
+ENDED = "last -> response"
+OUTPUT = ENDED + ".output.{part}"
+# What the response says of itself only in the end.
+ENDED_MEMBERS = (
+    *("status", "error", "incomplete_details", "completed_at", "usage", "output"),
+    *("service_tier", "content_filters"),
+)
+RESPONSES_PLACES = Places(
+    {
+        "": "response -> response",
+        **{name: f"{ENDED}.{name}" for name in ENDED_MEMBERS},
+        "output.{part}": f"{ITEM_ADDED}; {ITEM_DONE}; {OUTPUT}",
+        "output.{part}.status": f"{ITEM_DONE}.status; {OUTPUT}.status",
+        "output.{part}.content": f"{ITEM_DONE}.content; {OUTPUT}.content",
+        "output.{part}.content.{at}": (
+            f"{ITEM_DONE}.content.{{at}}; {OUTPUT}.content.{{at}}; "
+            + PART_DONE.format("content_part", "content_index")
+        ),
+        "output.{part}.summary": f"{ITEM_DONE}.summary; {OUTPUT}.summary",
+        "output.{part}.summary.{at}": (
+            f"{ITEM_DONE}.summary.{{at}}; {OUTPUT}.summary.{{at}}; "
+            + PART_DONE.format("reasoning_summary_part", "summary_index")
+        ),
+    },
+    {
+        "output.{part}.id": BY_BLOCK,
+        "output.{part}.type": BY_BLOCK,
+        "output.{part}.arguments": BY_CALLS,
+        "output.{part}.input": BY_CALLS,
+        "output.{part}.content.{at}.type": BY_PARTS,
+        "output.{part}.content.{at}.text": BY_TEXT,
+        "output.{part}.content.{at}.refusal": 'say it with "refusal"',
+        "output.{part}.summary.{at}.type": BY_PARTS,
+        "output.{part}.summary.{at}.text": BY_THOUGHT,
+    },
+)
+
+# --- Gemini (wire formats, sections 7 and 8.1) ---
+
+CANDIDATE = "candidates.0.index~{candidate}"
+# Counts that grow from event to event: the last says the whole.
+GROWING = (
+    *("candidatesTokenCount", "totalTokenCount", "thoughtsTokenCount"),
+    *("candidatesTokensDetails", "toolUsePromptTokenCount"),
+)
+GROWN = (
+    "candidates.0.finishReason -> usageMetadata.{0}; "
+    "promptFeedback.blockReason -> usageMetadata.{0}"
+)
+GEMINI_PLACES = Places(
+    {
+        "": "->",
+        "promptFeedback": "first -> promptFeedback",
+        # At Vertex AI only the last event has counts (8.1).
+        "usageMetadata": "usageMetadata.promptTokenCount -> usageMetadata",
+        "usageMetadata.trafficType": "usageMetadata -> usageMetadata.trafficType",
+        **{f"usageMetadata.{name}": GROWN.format(name) for name in GROWING},
+        "candidates.{candidate}": f"{CANDIDATE} candidates.0.finishReason -> candidates.0",
+        "candidates.{candidate}.content": f"{CANDIDATE} -> candidates.0.content",
+    },
+    {
+        "candidates.{candidate}.index": NUMBERED,
+        "candidates.{candidate}.content.parts": BY_BLOCK,
+    },
+)
+
+# --- Anthropic (wire formats, section 9) ---
+
+MESSAGE_START = "type=message_start -> message"
+MESSAGE_DELTA = "type=message_delta -> "
+ANTHROPIC_SAID = {
+    "": MESSAGE_START,
+    **{
+        name: f"{MESSAGE_DELTA}delta.{name}"
+        for name in ("stop_reason", "stop_sequence", "stop_details", "container")
+    },
+    "context_management": MESSAGE_DELTA + "context_management",
+    "usage": MESSAGE_DELTA + "usage",
+    # What the whole costs is known in the end; of the prompt it is said at the start, too.
+    **{
+        f"usage.{name}": f"{MESSAGE_START}.usage.{name}; {MESSAGE_DELTA}usage.{name}"
+        for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    },
+    **{
+        f"usage.{name}": f"{MESSAGE_START}.usage.{name}"
+        for name in ("cache_creation", "service_tier", "inference_geo")
+    },
+    "content.{part}": "type=content_block_start index={part} -> content_block",
+}
+ANTHROPIC_INSTEAD = {
+    "content.{part}.text": BY_TEXT,
+    "content.{part}.thinking": BY_THOUGHT,
+    "content.{part}.signature": BY_BLOCK,
+    "content.{part}.input": BY_CALLS,
+    "content.{part}.citations": BY_BLOCK,
+    "content.{part}.content": BY_BLOCK,
+}
+ANTHROPIC_PLACES = Places(ANTHROPIC_SAID, ANTHROPIC_INSTEAD)
+
+# --- AWS Bedrock (wire formats, sections 10 and 10.1) ---
+
+# What Bedrock itself adds to what a model says stands beside the model's last event, as the
+# metrics do (10.1); of a guardrail's this is unverified.
+BEDROCK_MEMBERS = (
+    *("amazon-bedrock-guardrailAction", "amazon-bedrock-trace"),
+    "amazon-bedrock-invocationMetrics",
+)
+BEDROCK_CLAUDE_PLACES = Places(
+    {**ANTHROPIC_SAID, **{name: f"type=message_stop -> {name}" for name in BEDROCK_MEMBERS}},
+    ANTHROPIC_INSTEAD,
+)
+CONVERSE_SAID = {
+    "": "metadata -> metadata",
+    "stopReason": "messageStop -> messageStop.stopReason",
+    "additionalModelResponseFields": "messageStop -> messageStop.additionalModelResponseFields",
+    "output.message": "messageStart -> messageStart",
+    "output.message.content.{tool}.toolUse": (
+        "contentBlockStart.contentBlockIndex={tool} -> contentBlockStart.start.toolUse"
+    ),
+}
+CONVERSE_INSTEAD = {
+    "output": BY_BLOCK,
+    "output.message.content.{tool}": BY_BLOCK,
+    "output.message.content.{tool}.toolUse.input": BY_CALLS,
+}
+CONVERSE_PLACES = Places(CONVERSE_SAID, CONVERSE_INSTEAD)
+NOVA_PLACES = Places(
+    {**CONVERSE_SAID, **{name: f"metadata -> {name}" for name in BEDROCK_MEMBERS}},
+    CONVERSE_INSTEAD,
+)
+
+# --- Cohere (wire formats, section 11) ---
+
+COHERE_PLACES = Places(
+    {
+        "": "type=message-end -> delta",
+        "id": "type=message-start -> id",
+        "message": "type=message-start -> delta.message",
+        "message.content.{block}": "type=content-start index={block} -> delta.message.content",
+        "message.tool_calls.{call}": (
+            "type=tool-call-start index={call} -> delta.message.tool_calls"
+        ),
+    },
+    {
+        "message.content.{block}.text": BY_TEXT,
+        "message.content.{block}.thinking": BY_THOUGHT,
+        "message.tool_plan": 'say it with "text" beside "tool_calls"',
+        "message.tool_calls.{call}.function.arguments": BY_CALLS,
+        "message.citations": BY_BLOCK,
+    },
+)
+
+# --- Ollama (wire formats, section 13) ---
+
+OLLAMA_PLACES = Places(
+    {
+        "": "done ->",
+        "model": "model -> model",
+        "created_at": "created_at -> created_at",
+        "message": "done -> message",
+        "message.role": "message -> message.role",
+        "message.tool_calls.{call}": (
+            "message.tool_calls.0.function.index={call} -> message.tool_calls.0"
+        ),
+    },
+    {
+        "response": BY_TEXT,
+        "thinking": BY_THOUGHT,
+        "message.content": BY_TEXT,
+        "message.thinking": BY_THOUGHT,
+    },
+)
 
 
 # === formats/pydantic ========================================================
@@ -2813,7 +3451,7 @@ class AnthropicMessages(AnthropicRequest):
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
+    places = ANTHROPIC_PLACES
     prefix = "msg_01"
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -3470,7 +4108,6 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
-    counts = frozenset(("reasoning_tokens", "cached_tokens"))
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
@@ -3565,6 +4202,7 @@ class OpenAIChat(ChatCompletion):
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
     has_custom_tools = True
+    places = CHAT_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
@@ -3728,6 +4366,7 @@ class OpenAICompletions(CompletionRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
     speaks = frozenset((Text, Reasoning, Refusal))
+    places = COMPLETION_PLACES
 
     def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What every object begins with."""
@@ -4796,7 +5435,7 @@ class ResponseObject(ResponsesRequest):
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     has_custom_tools = True
-    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
+    places = RESPONSES_PLACES
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -5361,7 +6000,6 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse-stream}",
     )
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("cached_tokens", "cache_write_tokens"))
     cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -5370,6 +6008,8 @@ class BedrockConverse(ConverseRequest):
         if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
             return False
         return fits(value, CONVERSE_BLOCKS[kind])
+
+    places = CONVERSE_PLACES
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
@@ -5532,6 +6172,7 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     routes = (INVOKE, INVOKE_STREAM)
     # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    places = BEDROCK_CLAUDE_PLACES
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -5560,6 +6201,7 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
     cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
+    places = NOVA_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -5915,6 +6557,7 @@ class CohereChat(Cohere):
 
     api = "chat"
     routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
+    places = COHERE_PLACES
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -5930,7 +6573,6 @@ class CohereChat(Cohere):
     tools = ChatRequest.tools
     streams = ChatRequest.streams
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("cached_tokens",))
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Items of content, and citations."""
@@ -6759,11 +7401,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("reasoning_tokens", "cached_tokens"))
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""
         return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
+
+    places = GEMINI_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
@@ -7459,7 +8102,6 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
-    counts = frozenset()
     has_logprobs = False
     has_custom_tools = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
@@ -7471,6 +8113,8 @@ class MistralChat(Mistral, OpenAIChat):
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Nothing: it has no `functions`."""
         return None
+
+    places = MISTRAL_PLACES
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -7695,6 +8339,8 @@ class Ollama(WireFormat):
 
 class OllamaAnswer(Ollama):
     """What chat and generate share: a stream of objects, unless the request wants one."""
+
+    places = OLLAMA_PLACES
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
@@ -10282,7 +10928,9 @@ class Neutral:
 
     @found_once
     def is_plain(self) -> bool:
-        """Whether its parts serve every call as they are: none has a template."""
+        """Whether it serves every call as it is: there is no template in it."""
+        if "{{" in compact(self.extra):
+            return False
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
     @found_once
@@ -10298,12 +10946,13 @@ class Neutral:
 
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
+        extra = self.extra
         if self.is_plain:
             parts, tokens = self.parts, self.plain_tokens
         else:
             filling = Filling(call, groups)
             parts = tuple(filled_part(part, filling) for part in self.parts)
-            tokens = tokens_of(parts)
+            tokens, extra = tokens_of(parts), filling.of(extra)
         return Reply(
             parts,
             self.stop,
@@ -10311,7 +10960,7 @@ class Neutral:
             self.model or call.model,
             self.id,
             self.chunk_size,
-            self.extra,
+            extra,
         )
 
     def spent(self, call: Call, thought: int, told: int) -> Usage:
@@ -10339,7 +10988,39 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        return wire.lacks(call, self.parts)
+        lacking = wire.lacks(call, self.parts)
+        if lacking is None and self.extra:
+            return self.lacks_for_extra(wire, call)
+        return lacking
+
+    @found_once
+    def spreads(self) -> Dict[Places, Spread]:
+        """Its extras over the streams of the APIs that have asked for them."""
+        return {}
+
+    def spread_over(self, wire: WireFormat) -> Spread:
+        """Its extras over the events of an API."""
+        found = self.spreads.get(wire.places)
+        if found is None:
+            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
+        return found
+
+    def unreached(self, wire: WireFormat) -> str:
+        """Why not all of its extras reach the streams of an API; empty if they do."""
+        for unsaid in self.spread_over(wire).unsaid:
+            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
+        return ""
+
+    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an answer to a call has no place for what is laid over it, if it has none."""
+        reason = self.unreached(wire) if call.stream else ""
+        if reason:
+            return "stream", True, Because(f"false, because {reason}")
+        content = Content(call.choices, self.parts, self.stop)
+        lacking = self.spread_over(wire).lacking(content, call.stream)
+        if lacking:
+            return "response.extra", lacking.place, Because(lacking.advice)
+        return None
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
@@ -11854,7 +12535,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
 def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
     """Raise BadMock if a text that is filled asks for what a request never has."""
     # Not in `body` and `events`: a recording is sent as it is, braces and all.
-    for key in (*PART_KEYS, "parts"):
+    for key in (*PART_KEYS, "parts", "extra"):
         check_templates(response.get(key), group_names)
     error = response.get("error")
     if isinstance(error.value, dict):
@@ -11887,7 +12568,7 @@ def parse_neutral(response: Node) -> Neutral:
         response.get("model").text(""),
         response.get("id").text(""),
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
-        response.get("extra").a("an object", {}),
+        parse_extra(response.get("extra")),
     )
 
 
@@ -11899,6 +12580,14 @@ def calls_tool(part: Part) -> bool:
     if "toolUse" in part.value:
         return within(part.value["toolUse"], "type") is None
     return part.value.get("type") == "tool_use" or "functionCall" in part.value
+
+
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
 
 
 def parse_stop(node: Node, usual: str) -> str:
@@ -14984,6 +15673,8 @@ def events_of_outcome(
     """The events of a stream, and the error that breaks it off."""
     if isinstance(content, Reply):
         events = wire.events(call, content)
+        if content.extra:
+            events = with_extra(events, wire.places, content.extra)
     else:
         events = wire.recorded_events(values_of(content))
     if not isinstance(outcome, Broken):

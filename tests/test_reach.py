@@ -1,4 +1,4 @@
-"""Reach: a mock that can never answer, or of which a part never shows, is refused with the reason."""
+"""Reach: a mock that can never answer, or of which a part never shows, is refused with why."""
 
 from __future__ import annotations
 

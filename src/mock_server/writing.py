@@ -9,6 +9,7 @@ from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple,
 from .errors import Refused
 from .faults import broken
 from .formats.base import WireFormat
+from .formats.extras import with_extra
 from .framings import SSE
 from .jsons import estimate, merged
 from .limits import MOST_INPUTS, Headers, Json
@@ -220,6 +221,8 @@ def events_of_outcome(
     """The events of a stream, and the error that breaks it off."""
     if isinstance(content, Reply):
         events = wire.events(call, content)
+        if content.extra:
+            events = with_extra(events, wire.places, content.extra)
     else:
         events = wire.recorded_events(values_of(content))
     if not isinstance(outcome, Broken):

@@ -28,6 +28,7 @@ from .anthropic_blocks import (
     anthropic_deltas,
 )
 from .base import WireFormat, caller, retry_after, uuid
+from .places import ANTHROPIC_PLACES
 from .pydantic import location, pydantic_error
 from .runs import filled_in, walk
 from .shapes import named_by_type, said_stop
@@ -250,7 +251,7 @@ class AnthropicMessages(AnthropicRequest):
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
+    places = ANTHROPIC_PLACES
     prefix = "msg_01"
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:

@@ -24,7 +24,6 @@ from ..jsons import HEX, compact, utf8, within
 from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
-from ..secrets import scheme_key
 from ..values import (
     ERROR_KINDS,
     STATUS_KINDS,
@@ -42,6 +41,8 @@ from ..values import (
     ToolCall,
     Turn,
 )
+from .credentials import Credentialed
+from .extras import NOWHERE
 
 WIRE_FORMATS: List["WireFormat"] = []
 
@@ -84,7 +85,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat:
+class WireFormat(Credentialed):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -100,18 +101,13 @@ class WireFormat:
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
-    # Shares of a mock's `usage` that answers tell apart: `cached_tokens` and the like.
-    counts: FrozenSet[str] = frozenset()
-    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
-    credentials: Tuple[str, ...] = ("authorization",)
-    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
     most_inputs = MOST_INPUTS
+    places = NOWHERE  # where its stream says what stands in its whole answer
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
@@ -297,29 +293,6 @@ class WireFormat:
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """The provider's usual sentence for an error, with what it says of this call."""
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
-
-    # --- credentials ---
-
-    def unauthorized(self, request: Request) -> Failure:
-        """What the provider says when the credential is missing or can't be one."""
-        missing, unusable = self.refusals
-        for name in self.credentials:
-            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
-                return Failure(0, "", kind=unusable)
-        return Failure(0, "", kind=missing)
-
-    def credential(self, request: Request) -> str:
-        """The credential that came with the request, or an empty string."""
-        for name in self.credentials:
-            if name[0] == "?":
-                key = request.query.get(name[1:], "").strip()
-            elif name == "authorization":
-                key = scheme_key(request.headers.get(name, ""), self.schemes)
-            else:
-                key = request.headers.get(name, "").strip()
-            if key:
-                return key
-        return ""
 
 
 def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:

@@ -13,6 +13,7 @@ from .anthropic_blocks import thought_signature
 from .base import WireFormat
 from .bedrock import Bedrock, bedrock_padding
 from .message_content import MessageContent
+from .places import CONVERSE_PLACES
 from .runs import ARGUMENT_PIECES, ONCE, Run, Stencil, Texts, hole, pieces, walk
 from .shapes import said_stop, stop_of
 
@@ -267,7 +268,6 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse-stream}",
     )
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("cached_tokens", "cache_write_tokens"))
     cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -276,6 +276,8 @@ class BedrockConverse(ConverseRequest):
         if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
             return False
         return fits(value, CONVERSE_BLOCKS[kind])
+
+    places = CONVERSE_PLACES
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""

@@ -14,6 +14,7 @@ from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
+from .places import BEDROCK_CLAUDE_PLACES, NOVA_PLACES
 from .runs import Stencil
 from .shapes import texts_of
 
@@ -132,6 +133,7 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     routes = (INVOKE, INVOKE_STREAM)
     # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    places = BEDROCK_CLAUDE_PLACES
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -160,6 +162,7 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
     cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
+    places = NOVA_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""

@@ -25,6 +25,7 @@ from ..values import (
 )
 from .base import WireFormat, retry_after, uuid
 from .openai_chat_reading import ChatRequest
+from .places import COHERE_PLACES
 from .runs import Run, filled_in, hole, pieces, walk
 from .shapes import named_by_type, said_stop, stop_of
 
@@ -263,6 +264,7 @@ class CohereChat(Cohere):
 
     api = "chat"
     routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
+    places = COHERE_PLACES
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -278,7 +280,6 @@ class CohereChat(Cohere):
     tools = ChatRequest.tools
     streams = ChatRequest.streams
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("cached_tokens",))
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Items of content, and citations."""

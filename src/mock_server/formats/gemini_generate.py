@@ -30,6 +30,7 @@ from ..values import (
 from .base import WireFormat, choices_of
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, pick_field
+from .places import GEMINI_PLACES
 from .runs import Run, Stencil, hole, walk, with_last
 from .shapes import present, said_stop
 
@@ -308,11 +309,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
     speaks = WireFormat.speaks | {Block}
-    counts = frozenset(("reasoning_tokens", "cached_tokens"))
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""
         return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
+
+    places = GEMINI_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""

@@ -11,6 +11,7 @@ from ..node import Field
 from ..values import Block, Call, Part, Reasoning, Reply, Request, ToolCall, Turn
 from .mistral import Mistral
 from .openai_chat import OpenAIChat, written_tokens
+from .places import MISTRAL_PLACES
 from .runs import ONCE, Stencil, Texts, hole, walk
 from .shapes import present, said_stop, stop_of
 
@@ -51,7 +52,6 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
-    counts = frozenset()
     has_logprobs = False
     has_custom_tools = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
@@ -63,6 +63,8 @@ class MistralChat(Mistral, OpenAIChat):
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Nothing: it has no `functions`."""
         return None
+
+    places = MISTRAL_PLACES
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""

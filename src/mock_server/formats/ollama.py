@@ -25,6 +25,7 @@ from ..values import (
 )
 from .base import WireFormat
 from .openai_chat_reading import CHAT_ROLES, ChatRequest
+from .places import OLLAMA_PLACES
 from .runs import ONCE, Stencil, Texts, hole, walk
 from .shapes import said_stop, texts_of
 
@@ -147,6 +148,8 @@ class Ollama(WireFormat):
 
 class OllamaAnswer(Ollama):
     """What chat and generate share: a stream of objects, unless the request wants one."""
+
+    places = OLLAMA_PLACES
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""

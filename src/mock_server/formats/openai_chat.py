@@ -12,6 +12,7 @@ from ..limits import Difference, Json
 from ..values import Call, Part, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
 from .openai_chat_reading import ChatRequest
+from .places import CHAT_PLACES
 from .runs import ONCE, Stencil, Texts, filled_in, hole, walk
 from .shapes import present, tool_input
 
@@ -138,7 +139,6 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
-    counts = frozenset(("reasoning_tokens", "cached_tokens"))
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
@@ -233,6 +233,7 @@ class OpenAIChat(ChatCompletion):
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
     has_custom_tools = True
+    places = CHAT_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""

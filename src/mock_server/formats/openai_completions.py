@@ -10,6 +10,7 @@ from ..values import Call, Reasoning, Refusal, Reply, Text
 from .base import choices_of
 from .openai import OpenAIGeneration, input_texts, is_tokens, wants_usage
 from .openai_chat import written_tokens
+from .places import COMPLETION_PLACES
 from .runs import ONCE, Stencil, hole, pieces, with_last
 from .shapes import present, said_stop, stop_of
 
@@ -73,6 +74,7 @@ class OpenAICompletions(CompletionRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
     speaks = frozenset((Text, Reasoning, Refusal))
+    places = COMPLETION_PLACES
 
     def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What every object begins with."""

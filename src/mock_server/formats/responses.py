@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Failure, Reply, Usage
+from .places import RESPONSES_PLACES
 from .responses_events import ONE, ItemEvents, ItemStream
 from .responses_items import output_items, response_id
 from .responses_reading import ResponsesRequest
@@ -99,7 +100,7 @@ class ResponseObject(ResponsesRequest):
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     has_custom_tools = True
-    counts = frozenset(("reasoning_tokens", "cached_tokens", "cache_write_tokens"))
+    places = RESPONSES_PLACES
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None

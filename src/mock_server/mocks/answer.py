@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import Because, shown
 from ..faults import is_before_all
 from ..formats.all import OTHER
 from ..formats.base import WireFormat
 from ..formats.echo import echoed
+from ..formats.extras import Content, Places, Spread
 from ..formats.shapes import tool_input
 from ..framings import SSE
 from ..jsons import compact, estimate, share
@@ -57,7 +58,9 @@ class Neutral:
 
     @found_once
     def is_plain(self) -> bool:
-        """Whether its parts serve every call as they are: none has a template."""
+        """Whether it serves every call as it is: there is no template in it."""
+        if "{{" in compact(self.extra):
+            return False
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
     @found_once
@@ -73,12 +76,13 @@ class Neutral:
 
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
+        extra = self.extra
         if self.is_plain:
             parts, tokens = self.parts, self.plain_tokens
         else:
             filling = Filling(call, groups)
             parts = tuple(filled_part(part, filling) for part in self.parts)
-            tokens = tokens_of(parts)
+            tokens, extra = tokens_of(parts), filling.of(extra)
         return Reply(
             parts,
             self.stop,
@@ -86,7 +90,7 @@ class Neutral:
             self.model or call.model,
             self.id,
             self.chunk_size,
-            self.extra,
+            extra,
         )
 
     def spent(self, call: Call, thought: int, told: int) -> Usage:
@@ -114,7 +118,39 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        return wire.lacks(call, self.parts)
+        lacking = wire.lacks(call, self.parts)
+        if lacking is None and self.extra:
+            return self.lacks_for_extra(wire, call)
+        return lacking
+
+    @found_once
+    def spreads(self) -> Dict[Places, Spread]:
+        """Its extras over the streams of the APIs that have asked for them."""
+        return {}
+
+    def spread_over(self, wire: WireFormat) -> Spread:
+        """Its extras over the events of an API."""
+        found = self.spreads.get(wire.places)
+        if found is None:
+            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
+        return found
+
+    def unreached(self, wire: WireFormat) -> str:
+        """Why not all of its extras reach the streams of an API; empty if they do."""
+        for unsaid in self.spread_over(wire).unsaid:
+            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
+        return ""
+
+    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an answer to a call has no place for what is laid over it, if it has none."""
+        reason = self.unreached(wire) if call.stream else ""
+        if reason:
+            return "stream", True, Because(f"false, because {reason}")
+        content = Content(call.choices, self.parts, self.stop)
+        lacking = self.spread_over(wire).lacking(content, call.stream)
+        if lacking:
+            return "response.extra", lacking.place, Because(lacking.advice)
+        return None
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:

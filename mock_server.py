@@ -8670,6 +8670,10 @@ class Other(WireFormat):
 
     # --- as the nearest provider has it ---
 
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """What a stream says of an error."""
+        return self.shape.interruption(self.nearest(call), failure, sent)
+
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Those of an error; else none."""
         if status < 400:
@@ -10703,6 +10707,13 @@ TEXT_CUTS: Mapping[str, Callable[[bytes], List[bytes]]] = {
     EventStream.title: EventStream.cut,
 }
 
+# How texts are sent where no provider says it, and as what.
+TEXT_FRAMINGS: Mapping[str, Tuple[Framing, str]] = {
+    SSE.title: (OPENAI_SSE, "text/event-stream"),
+    NDJSON.title: (NDJSON(), "application/x-ndjson"),
+    JsonArray.title: (GOOGLE_ARRAY, "application/json"),
+}
+
 # Content types that only streams have.
 STREAM_TYPES: Mapping[str, str] = {
     "text/event-stream": SSE.title,
@@ -12310,7 +12321,7 @@ def with_text(recorded: Recorded, node: Node, text: bytes, name: str) -> Recorde
     """The same with the text of a stream, kept byte for byte; `name` is that of its file."""
     refuse_transcript(node, name, text)
     kind = framing_of(text)
-    if not kind or name and kind != SSE.title:
+    if kind not in TEXT_FRAMINGS or name and kind != SSE.title:
         problem = "no line begins with data: or another field of an event, or with a colon"
         node.fail(f'{name or "it"} holds no event: {problem}; "raw" sends any text')
     frames = tuple(TEXT_CUTS[kind](text))
@@ -15511,7 +15522,7 @@ def written(
 ) -> Response:
     """An outcome in the provider's bytes."""
     # A whole answer can't break off in the middle: the error is all of it.
-    if isinstance(outcome, Broken) and not call.stream:
+    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
         outcome = outcome.failure
     if isinstance(outcome, Failure):
         if not is_filtered_answer(wire, outcome):
@@ -15534,9 +15545,17 @@ def written(
     if isinstance(outcome, Raw):
         headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
         return Response(status, headers, outcome.body, delivery=delivery)
-    if outcome.has_events and (call.stream or not outcome.has_body):
+    if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded]) -> bool:
+    """Whether an answer that can go out as a stream does: its request wants one or, on a path of no
+    provider, where nobody knows what that looks like, it is all that there is."""
+    if call.stream or wire.operation != OTHER:
+        return call.stream
+    return isinstance(content, Recorded) and content.has_events and not content.has_body
 
 
 def check_repeats(call: Call, reply: Reply) -> None:
@@ -15607,19 +15626,21 @@ def streamed(
     delivery: Delivery,
 ) -> Response:
     """A stream with the provider's headers."""
-    framing = wire.framing(call)
+    framing, stream_type = wire.framing(call), wire.stream_type
     content = outcome.content if isinstance(outcome, Broken) else outcome
     if isinstance(content, Recorded) and content.stream:
         return replayed_stream(wire, call, outcome, content.stream, delivery)
+    if wire.operation == OTHER and isinstance(content, Recorded) and content.kind:
+        framing, stream_type = TEXT_FRAMINGS[content.kind]
     # A JSON array is a JSON body, in its headers too (wire formats, 7).
-    content_type = wire.stream_type if framing.streams else wire.json_type
+    content_type = stream_type if framing.streams else wire.json_type
     headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
     # Byte for byte only in the framing that the text is in; else its values are framed anew, as
     # they are where an error must come before the bracket that ends an array.
     may_break = framing.streams or not isinstance(outcome, Broken)
     frames: Iterable[bytes]
     if isinstance(content, Recorded) and content.kind == framing.title and may_break:
-        frames = recorded_frames(wire, call, outcome, content.frames)
+        frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
     if isinstance(framing, SSE):
@@ -15644,7 +15665,7 @@ def replayed_stream(
     framing, frames = wire.framing(call), original.frames
     if frames is None:
         return replayed(original, None, delivery, True)
-    frames = tuple(recorded_frames(wire, call, outcome, frames))
+    frames = tuple(recorded_frames(wire, call, outcome, frames, framing))
     if isinstance(framing, SSE) and relines(delivery.plan) and not original.is_coded:
         # A chunk may end in the middle of a line.
         frames = tuple(relined(SSE.split(b"".join(frames)), delivery.plan))
@@ -15656,11 +15677,12 @@ def recorded_frames(
     call: Call,
     outcome: Union[Reply, Recorded, Broken],
     frames: Tuple[bytes, ...],
+    framing: Framing,
 ) -> Iterable[bytes]:
     """A recorded stream byte for byte, as far as it goes."""
     if not isinstance(outcome, Broken):
         return frames
-    error = wire.framing(call).stream(interruption(wire, call, outcome, len(frames)))
+    error = framing.stream(interruption(wire, call, outcome, len(frames)))
     return (*frames[: outcome.after], *error)
 
 

@@ -18,6 +18,7 @@ from ..records import replace
 from .stream_texts import (
     STREAM_TYPES,
     TEXT_CUTS,
+    TEXT_FRAMINGS,
     framing_of,
     framing_of_answer,
     streaming,
@@ -214,7 +215,7 @@ def with_text(recorded: Recorded, node: Node, text: bytes, name: str) -> Recorde
     """The same with the text of a stream, kept byte for byte; `name` is that of its file."""
     refuse_transcript(node, name, text)
     kind = framing_of(text)
-    if not kind or name and kind != SSE.title:
+    if kind not in TEXT_FRAMINGS or name and kind != SSE.title:
         problem = "no line begins with data: or another field of an event, or with a colon"
         node.fail(f'{name or "it"} holds no event: {problem}; "raw" sends any text')
     frames = tuple(TEXT_CUTS[kind](text))

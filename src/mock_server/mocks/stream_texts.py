@@ -7,7 +7,16 @@ import struct
 import zlib
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
-from ..framings import NDJSON, SSE, EventStream, JsonArray, between
+from ..framings import (
+    GOOGLE_ARRAY,
+    NDJSON,
+    OPENAI_SSE,
+    SSE,
+    EventStream,
+    Framing,
+    JsonArray,
+    between,
+)
 from ..jsons import parse_json
 from ..limits import Json
 from ..outcomes import Original, Recorded
@@ -18,6 +27,13 @@ TEXT_CUTS: Mapping[str, Callable[[bytes], List[bytes]]] = {
     NDJSON.title: NDJSON.cut,
     JsonArray.title: JsonArray.cut,
     EventStream.title: EventStream.cut,
+}
+
+# How texts are sent where no provider says it, and as what.
+TEXT_FRAMINGS: Mapping[str, Tuple[Framing, str]] = {
+    SSE.title: (OPENAI_SSE, "text/event-stream"),
+    NDJSON.title: (NDJSON(), "application/x-ndjson"),
+    JsonArray.title: (GOOGLE_ARRAY, "application/json"),
 }
 
 # Content types that only streams have.

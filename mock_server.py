@@ -2772,10 +2772,7 @@ class WireFormat(Credentialed):
 
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Why this API, which speaks such parts, can't say these to this call, if it can't."""
-        for part in parts:
-            if isinstance(part, Block) and not self.holds(part.value, call.stream):
-                return lacks_block(call, part, call.stream and self.holds(part.value, False))
-        return None
+        return lacks_block(self, call, parts)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Whether an answer, streamed or not, may have a provider's own block of this form."""
@@ -2872,11 +2869,17 @@ class WireFormat(Credentialed):
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
 
-def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
-    """What is said of an API whose answers have no such block, or have it in whole ones alone."""
-    if is_whole:
-        return "stream", True, Because(f"false, because no stream has {shown(block.value)}")
-    return "api", call.api, Because(f"one whose answers have blocks such as {shown(block.value)}")
+def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+    """What is said of an API whose answers have no block such as one of these, or have it in whole
+    ones alone."""
+    for part in parts:
+        if not isinstance(part, Block) or wire.holds(part.value, call.stream):
+            continue
+        block = shown(part.value)
+        if call.stream and wire.holds(part.value, False):
+            return "stream", True, Because(f"false, because no stream has {block}")
+        return "api", call.api, Because(f"one whose answers have blocks such as {block}")
+    return None
 
 
 def caller(request: Request) -> str:
@@ -3450,8 +3453,8 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
-    speaks = WireFormat.speaks | {Block}
     places = ANTHROPIC_PLACES
+    speaks = WireFormat.speaks | {Block}
     prefix = "msg_01"
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -3867,7 +3870,9 @@ class OpenAIGeneration(OpenAI):
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request, with its custom tools."""
         call = super().read(request, params, body)
-        custom = self.custom_tools(body)
+        custom: List[str] = []
+        if self.has_custom_tools:
+            custom = self.custom_tools(body)
         if not custom:
             return call
         return replace(call, custom_tools=tuple(custom))
@@ -4087,7 +4092,7 @@ def opening_delta(reply: Reply, heads: List[Dict[str, Json]]) -> Dict[str, Json]
 
 def asks_for_functions(call: Call) -> bool:
     """Whether a request offers the older `functions`, of which an answer calls at most one."""
-    return bool(call.body.get("functions")) and not call.body.get("tools")
+    return bool(within(call.body, "functions")) and not within(call.body, "tools")
 
 
 # Where a call of a tool has what it is called with, by the type of the call.
@@ -4108,6 +4113,7 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
+    has_functions = True  # whether a request may offer those
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
@@ -4131,8 +4137,8 @@ class ChatCompletion(ChatRequest):
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """That there are several calls, where the request knows only of one."""
         calls = [part for part in parts if isinstance(part, ToolCall)]
-        if len(calls) < 2 or not asks_for_functions(call):
-            return None
+        if len(calls) < 2 or not (self.has_functions and asks_for_functions(call)):
+            return super().lacks(call, parts)
         expected = Because('in "tools", because of "functions" only one is called')
         return "tools", list(call.tools), expected
 
@@ -4201,8 +4207,8 @@ class OpenAIChat(ChatCompletion):
 
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
-    has_custom_tools = True
     places = CHAT_PLACES
+    has_custom_tools = True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
@@ -5434,8 +5440,8 @@ class ResponseObject(ResponsesRequest):
     speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
-    has_custom_tools = True
     places = RESPONSES_PLACES
+    has_custom_tools = True
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -5999,6 +6005,7 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    places = CONVERSE_PLACES
     speaks = WireFormat.speaks | {Block}
     cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
 
@@ -6008,8 +6015,6 @@ class BedrockConverse(ConverseRequest):
         if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
             return False
         return fits(value, CONVERSE_BLOCKS[kind])
-
-    places = CONVERSE_PLACES
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
@@ -6200,8 +6205,8 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
-    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
     places = NOVA_PLACES
+    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -7400,13 +7405,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    places = GEMINI_PLACES
     speaks = WireFormat.speaks | {Block}
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""
         return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
-
-    places = GEMINI_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
@@ -8102,19 +8106,11 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
+    places = MISTRAL_PLACES
     has_logprobs = False
     has_custom_tools = False
+    has_functions = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
-
-    def custom_tools(self, body: Json) -> List[str]:
-        """None: it has no such tools."""
-        return []
-
-    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
-        """Nothing: it has no `functions`."""
-        return None
-
-    places = MISTRAL_PLACES
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -11001,7 +10997,7 @@ class Neutral:
                 return "tools", list(call.tools), Because(expected)
         lacking = wire.lacks(call, self.parts)
         if lacking is None and self.extra:
-            return self.lacks_for_extra(wire, call)
+            lacking = self.lacks_for_extra(wire, call)
         return lacking
 
     @found_once
@@ -11592,14 +11588,18 @@ class Way:
         return f"{self.wire.provider} {self.wire.api}"
 
 
+MOST_CHOICES = 2048  # more than these no API gives
+
+
 @functools.lru_cache(maxsize=256)
 def asked(way: Way, custom: Tuple[str, ...]) -> Call:
-    """A request that comes this way and declares custom tools, where it can."""
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
     wire = way.wire
     request = Request("POST", "/")
     if way.array:
         request = Request("POST", "/", {"alt": "json"})
-    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream, body={})
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
     if custom and wire.has_custom_tools:
         return replace(call, custom_tools=custom)
     return call
@@ -12583,6 +12583,14 @@ def parse_neutral(response: Node) -> Neutral:
     )
 
 
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
+
+
 def calls_tool(part: Part) -> bool:
     """Whether a part calls a tool of the client, in whatever form."""
     if not isinstance(part, Block):
@@ -12591,14 +12599,6 @@ def calls_tool(part: Part) -> bool:
     if "toolUse" in part.value:
         return within(part.value["toolUse"], "type") is None
     return part.value.get("type") == "tool_use" or "functionCall" in part.value
-
-
-def parse_extra(node: Node) -> Mapping[str, Json]:
-    """What is laid over the answer."""
-    extra: Mapping[str, Json] = node.a("an object", {})
-    if not extra and not node.is_absent:
-        node.fail("says nothing; it is what to lay over the provider's own answer")
-    return extra
 
 
 def parse_stop(node: Node, usual: str) -> str:

@@ -13,6 +13,7 @@ from samples import (
     NEUTRAL,
     answerer,
     ask,
+    bytes_of,
     call_of,
     complaint_of,
     expressible,
@@ -482,6 +483,21 @@ def test_an_api_without_streams_takes_all_that_there_is() -> None:
     response = {"embedding": [1], "extra": extra}
     value = json.loads(said(m.OpenAIEmbeddings, response))
     assert value["data"][0]["x"] == 1 and value["data"][1] == {"y": 2} and value["object"] is None
+
+
+def test_a_mock_for_streams_alone_is_refused_at_once_where_they_can_not_say_it() -> None:
+    match = {"api": "messages", "stream": True}
+    extra: Any = {"content": [{"text": "y"}]}
+    with pytest.raises(m.BadMock, match=r"no event says content\[0\].text"):
+        m.Mocks().session("").add([{"match": match, "response": {"text": "x", "extra": extra}}])
+    # That there are more choices is for a request to ask.
+    extra = {"choices": [{}, {"x": 1}]}
+    mock = {
+        "match": {"api": "chat", "provider": "openai"},
+        "response": {"text": "x", "extra": extra},
+    }
+    sent = bytes_of(ask(answerer(mock), m.OpenAIChat, True, more={"n": 2}))
+    assert sent.count(b'"x":1') == 1
 
 
 def test_an_empty_extra_says_nothing() -> None:

@@ -284,7 +284,7 @@ def test_a_custom_tool_is_called_as_custom_and_a_function_as_a_function() -> Non
         {"name": "g", "input": '{"a":1}'},
         {"name": "g", "input": ""},
     ]
-    for kind in (m.OpenAIChat, m.AzureChat, m.GeminiChat, m.VertexChat):
+    for kind in (m.OpenAIChat, m.AzureChat):
         for number in (1, len(calls)):
             whole, streamed = both(kind, {"tool_calls": calls[:number]}, {**more, "n": 2})
             assert whole == streamed
@@ -307,7 +307,7 @@ def test_plain_text_is_no_call_of_an_api_without_custom_tools() -> None:
     spec = {"response": {"tool_calls": [{"name": "g", "arguments": "plain"}]}}
     custom = {"tools": [{"type": "custom", "custom": {"name": "g"}}]}
     assert ask(answerer(spec), m.OpenAIChat, more=custom).status == 200
-    for kind in (m.MistralChat, m.CohereChat, m.OllamaChat):
+    for kind in (m.MistralChat, m.GeminiChat, m.CohereChat, m.OllamaChat):
         assert ask(answerer(spec), kind, more=custom).status == 404, kind
 
 

@@ -250,8 +250,8 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
-    speaks = WireFormat.speaks | {Block}
     places = ANTHROPIC_PLACES
+    speaks = WireFormat.speaks | {Block}
     prefix = "msg_01"
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:

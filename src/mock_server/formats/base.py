@@ -195,10 +195,7 @@ class WireFormat(Credentialed):
 
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """Why this API, which speaks such parts, can't say these to this call, if it can't."""
-        for part in parts:
-            if isinstance(part, Block) and not self.holds(part.value, call.stream):
-                return lacks_block(call, part, call.stream and self.holds(part.value, False))
-        return None
+        return lacks_block(self, call, parts)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Whether an answer, streamed or not, may have a provider's own block of this form."""
@@ -295,11 +292,17 @@ class WireFormat(Credentialed):
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
 
-def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
-    """What is said of an API whose answers have no such block, or have it in whole ones alone."""
-    if is_whole:
-        return "stream", True, Because(f"false, because no stream has {shown(block.value)}")
-    return "api", call.api, Because(f"one whose answers have blocks such as {shown(block.value)}")
+def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+    """What is said of an API whose answers have no block such as one of these, or have it in whole
+    ones alone."""
+    for part in parts:
+        if not isinstance(part, Block) or wire.holds(part.value, call.stream):
+            continue
+        block = shown(part.value)
+        if call.stream and wire.holds(part.value, False):
+            return "stream", True, Because(f"false, because no stream has {block}")
+        return "api", call.api, Because(f"one whose answers have blocks such as {block}")
+    return None
 
 
 def caller(request: Request) -> str:

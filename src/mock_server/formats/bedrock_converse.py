@@ -267,6 +267,7 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    places = CONVERSE_PLACES
     speaks = WireFormat.speaks | {Block}
     cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
 
@@ -276,8 +277,6 @@ class BedrockConverse(ConverseRequest):
         if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
             return False
         return fits(value, CONVERSE_BLOCKS[kind])
-
-    places = CONVERSE_PLACES
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""

@@ -308,13 +308,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    places = GEMINI_PLACES
     speaks = WireFormat.speaks | {Block}
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""
         return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
-
-    places = GEMINI_PLACES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""

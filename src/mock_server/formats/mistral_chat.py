@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterator, Mapping, Sequence, Tuple
 
 from ..jsons import HEX, LOWER_ALNUM, compact
-from ..limits import Difference, Json
+from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Part, Reasoning, Reply, Request, ToolCall, Turn
 from .mistral import Mistral
@@ -52,19 +52,11 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
+    places = MISTRAL_PLACES
     has_logprobs = False
     has_custom_tools = False
+    has_functions = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
-
-    def custom_tools(self, body: Json) -> List[str]:
-        """None: it has no such tools."""
-        return []
-
-    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
-        """Nothing: it has no `functions`."""
-        return None
-
-    places = MISTRAL_PLACES
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""

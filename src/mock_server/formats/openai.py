@@ -288,7 +288,9 @@ class OpenAIGeneration(OpenAI):
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request, with its custom tools."""
         call = super().read(request, params, body)
-        custom = self.custom_tools(body)
+        custom: List[str] = []
+        if self.has_custom_tools:
+            custom = self.custom_tools(body)
         if not custom:
             return call
         return replace(call, custom_tools=tuple(custom))

@@ -7,7 +7,7 @@ import itertools
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import Because, Refused
-from ..jsons import HEX, quoted, token, utf8
+from ..jsons import HEX, quoted, token, utf8, within
 from ..limits import Difference, Json
 from ..values import Call, Part, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
@@ -118,7 +118,7 @@ def opening_delta(reply: Reply, heads: List[Dict[str, Json]]) -> Dict[str, Json]
 
 def asks_for_functions(call: Call) -> bool:
     """Whether a request offers the older `functions`, of which an answer calls at most one."""
-    return bool(call.body.get("functions")) and not call.body.get("tools")
+    return bool(within(call.body, "functions")) and not within(call.body, "tools")
 
 
 # Where a call of a tool has what it is called with, by the type of the call.
@@ -139,6 +139,7 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
+    has_functions = True  # whether a request may offer those
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
@@ -162,8 +163,8 @@ class ChatCompletion(ChatRequest):
     def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
         """That there are several calls, where the request knows only of one."""
         calls = [part for part in parts if isinstance(part, ToolCall)]
-        if len(calls) < 2 or not asks_for_functions(call):
-            return None
+        if len(calls) < 2 or not (self.has_functions and asks_for_functions(call)):
+            return super().lacks(call, parts)
         expected = Because('in "tools", because of "functions" only one is called')
         return "tools", list(call.tools), expected
 
@@ -232,8 +233,8 @@ class OpenAIChat(ChatCompletion):
 
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
-    has_custom_tools = True
     places = CHAT_PLACES
+    has_custom_tools = True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""

@@ -99,8 +99,8 @@ class ResponseObject(ResponsesRequest):
     speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
-    has_custom_tools = True
     places = RESPONSES_PLACES
+    has_custom_tools = True
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None

@@ -120,7 +120,7 @@ class Neutral:
                 return "tools", list(call.tools), Because(expected)
         lacking = wire.lacks(call, self.parts)
         if lacking is None and self.extra:
-            return self.lacks_for_extra(wire, call)
+            lacking = self.lacks_for_extra(wire, call)
         return lacking
 
     @found_once

@@ -42,14 +42,18 @@ class Way:
         return f"{self.wire.provider} {self.wire.api}"
 
 
+MOST_CHOICES = 2048  # more than these no API gives
+
+
 @functools.lru_cache(maxsize=256)
 def asked(way: Way, custom: Tuple[str, ...]) -> Call:
-    """A request that comes this way and declares custom tools, where it can."""
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
     wire = way.wire
     request = Request("POST", "/")
     if way.array:
         request = Request("POST", "/", {"alt": "json"})
-    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream, body={})
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
     if custom and wire.has_custom_tools:
         return replace(call, custom_tools=custom)
     return call

@@ -196,6 +196,14 @@ def parse_neutral(response: Node) -> Neutral:
     )
 
 
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
+
+
 def calls_tool(part: Part) -> bool:
     """Whether a part calls a tool of the client, in whatever form."""
     if not isinstance(part, Block):
@@ -204,14 +212,6 @@ def calls_tool(part: Part) -> bool:
     if "toolUse" in part.value:
         return within(part.value["toolUse"], "type") is None
     return part.value.get("type") == "tool_use" or "functionCall" in part.value
-
-
-def parse_extra(node: Node) -> Mapping[str, Json]:
-    """What is laid over the answer."""
-    extra: Mapping[str, Json] = node.a("an object", {})
-    if not extra and not node.is_absent:
-        node.fail("says nothing; it is what to lay over the provider's own answer")
-    return extra
 
 
 def parse_stop(node: Node, usual: str) -> str:

@@ -6058,6 +6058,25 @@ class BedrockConverse(ConverseRequest):
                 yield name, payload
 
 
+# === formats/mute ============================================================
+# Formats that have nothing to say of their own: what they answer is recorded.  Pure.
+
+
+class Mute(WireFormat):
+    """A format of which nobody knows how an answer looks; what it would say is broken before any
+    of it is sent."""
+
+    speaks: FrozenSet[Any] = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Nothing."""
+        return {}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """None."""
+        return iter(())
+
+
 # === formats/bedrock_invoke ==================================================
 # AWS Bedrock: InvokeModel (wire formats, section 10).  Pure.
 
@@ -6223,12 +6242,11 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
             yield from map(Stencil({name: value}).filled, texts)
 
 
-class BedrockOther(BedrockInvoke):
+class BedrockOther(Mute, BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
-    speaks = frozenset()  # nothing: the shape of an answer is not known
 
     def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""
@@ -8626,12 +8644,11 @@ class VertexClaudeCount(OnVertex, AnthropicCountTokens):
 # Paths of no provider: what a mock that names one says there.  Pure.
 
 
-class Other(WireFormat):
+class Other(Mute):
     """Any path that no provider has, with any method: recorded and raw answers, and errors as the
     provider has them whose path is the nearest (`shape`)."""
 
     operation = "other"
-    speaks = frozenset()
     credentials: Tuple[str, ...] = ()
 
     def __init__(self, shape: WireFormat) -> None:
@@ -8659,10 +8676,6 @@ class Other(WireFormat):
             return parse_request(request.body)
         except ValueError:
             return request.body.decode("utf-8", "replace")
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """What is broken before any of it is sent, if there is nothing to say."""
-        return {}
 
     # --- as the nearest provider has it ---
 
@@ -11101,10 +11114,12 @@ class Answer:
     def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """The same of an answer that says only how it breaks."""
         fault = self.delivery.fault
-        if wire.operation != OTHER or (fault and is_before_all(fault)):
+        if wire.speaks or wire.operation == "models" or (fault and is_before_all(fault)):
             return None
-        # No provider has the path: there is nothing that it would have said.
-        return "operation", OTHER, Because('one with an answer to break, for there is no "body"')
+        if self.failure and not call.stream and wire.operation != OTHER:
+            return None  # the error is all of it
+        # There is nothing that would have been said.
+        return "api", call.api or OTHER, Because('one with an answer to break, or a "body"')
 
     def lacks_recording(
         self, recorded: Recorded, wire: WireFormat, call: Call

@@ -14,6 +14,7 @@ from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
+from .mute import Mute
 from .places import BEDROCK_CLAUDE_PLACES, NOVA_PLACES
 from .runs import Stencil
 from .shapes import texts_of
@@ -179,12 +180,11 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
             yield from map(Stencil({name: value}).filled, texts)
 
 
-class BedrockOther(BedrockInvoke):
+class BedrockOther(Mute, BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
-    speaks = frozenset()  # nothing: the shape of an answer is not known
 
     def turns(self, body: Field) -> Iterable[Turn]:
         """A prompt, or messages with texts."""

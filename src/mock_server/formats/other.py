@@ -6,16 +6,16 @@ from typing import Iterator, Mapping, Tuple
 
 from ..jsons import parse_request, within
 from ..limits import Headers, Json
-from ..values import Call, Failure, Limit, Reply, Request
+from ..values import Call, Failure, Limit, Request
 from .base import WireFormat
+from .mute import Mute
 
 
-class Other(WireFormat):
+class Other(Mute):
     """Any path that no provider has, with any method: recorded and raw answers, and errors as the
     provider has them whose path is the nearest (`shape`)."""
 
     operation = "other"
-    speaks = frozenset()
     credentials: Tuple[str, ...] = ()
 
     def __init__(self, shape: WireFormat) -> None:
@@ -43,10 +43,6 @@ class Other(WireFormat):
             return parse_request(request.body)
         except ValueError:
             return request.body.decode("utf-8", "replace")
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """What is broken before any of it is sent, if there is nothing to say."""
-        return {}
 
     # --- as the nearest provider has it ---
 

@@ -224,10 +224,12 @@ class Answer:
     def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """The same of an answer that says only how it breaks."""
         fault = self.delivery.fault
-        if wire.operation != OTHER or (fault and is_before_all(fault)):
+        if wire.speaks or wire.operation == "models" or (fault and is_before_all(fault)):
             return None
-        # No provider has the path: there is nothing that it would have said.
-        return "operation", OTHER, Because('one with an answer to break, for there is no "body"')
+        if self.failure and not call.stream and wire.operation != OTHER:
+            return None  # the error is all of it
+        # There is nothing that would have been said.
+        return "api", call.api or OTHER, Because('one with an answer to break, or a "body"')
 
     def lacks_recording(
         self, recorded: Recorded, wire: WireFormat, call: Call

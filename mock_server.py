@@ -1087,6 +1087,7 @@ class Failure:
     kind: str = ""
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
     most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
+    sent_as: int = 0  # the HTTP status, where that is not the error's own
 
 
 @record
@@ -1127,38 +1128,6 @@ class Limit:
     wait: int  # seconds until the window starts anew
     reset: int  # the Unix second of that
     is_exceeded: bool = False  # whether this very request is refused
-
-
-# --- what a mock says, in all its forms ---
-
-
-@record
-class Recorded:
-    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay
-    out), its gzip `twin`, and its events: `frames` of a file, or JSON `values` to frame."""
-
-    body: Union[bytes, Json] = MISSING
-    twin: Optional[bytes] = None
-    frames: Tuple[bytes, ...] = ()
-    values: Tuple[Json, ...] = ()
-
-
-@record
-class Usual:
-    """What is answered where no mock does: an echo, or what needs no mock."""
-
-
-@record
-class Broken:
-    """A stream that ends with an error after some events of its content; a whole answer is the
-    error alone."""
-
-    content: Union[Reply, Recorded]
-    failure: Failure
-    after: int
-
-
-Outcome = Union[Reply, Recorded, Failure, Broken]
 
 
 # --- how it travels ---
@@ -1865,9 +1834,16 @@ def input_pieces(run: Run, value: Json) -> Texts:
 # May touch struct and zlib.
 
 
+def between(data: bytes, cuts: Sequence[int]) -> List[bytes]:
+    """The pieces of data from each cut to the next, and from the last to the end."""
+    pieces = [data[start:end] for start, end in zip(cuts, [*cuts[1:], len(data)])]
+    return [piece for piece in pieces if piece]
+
+
 class SSE:
     """Server-sent events: `eol` ends each line, an empty line each event."""
 
+    title = "an event stream"
     negotiated = False  # most providers never compress an event stream (wire formats, 4)
     streams = True  # whether the content type is the stream's, not that of a whole body
 
@@ -1908,8 +1884,7 @@ class SSE:
     def split(cls, data: bytes) -> List[bytes]:
         """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
         # Cut only where events end: what is sent again is what was recorded.
-        cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
-        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
+        return between(data, [0, *(match.end() for match in cls.EVENT_END.finditer(data))])
 
     @classmethod
     def tear(cls, frame: bytes) -> bytes:
@@ -1937,8 +1912,13 @@ class JsonArray:
 
     `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
 
+    title = "a JSON array"
     negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
     streams = False
+
+    # What opens or closes something in JSON; brackets in strings do not, so that these are found,
+    # too.  The line end behind an element is sent with it.
+    BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}](?:\r?\n)?', re.DOTALL)
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as elements, one a frame, and the closing bracket as one more."""
@@ -1961,10 +1941,26 @@ class JsonArray:
         """The elements of such a stream."""
         return cast(List[Json], parse_json(data))
 
+    @classmethod
+    def cut(cls, data: bytes) -> List[bytes]:
+        """The text of such a stream as its frames, byte for byte, an array or object each; it may
+        be cut off."""
+        cuts, depth = [0], 0
+        for match in cls.BRACKET.finditer(data):
+            kind = match.group()[:1]
+            if kind in b"[{":
+                depth += 1
+            elif kind in b"]}":
+                depth -= 1
+                if depth == 1:
+                    cuts.append(match.end())
+        return between(data, cuts)
+
 
 class NDJSON:
     """One JSON value a line, as Ollama streams (wire formats, 13)."""
 
+    title = "lines of JSON"
     negotiated = False
     streams = True
 
@@ -1985,7 +1981,12 @@ class NDJSON:
     @staticmethod
     def split(data: bytes) -> List[Json]:
         """The values of such a stream."""
-        return [parse_json(line) for line in data.split(b"\n") if line]
+        return [parse_json(line) for line in data.split(b"\n") if line.strip()]
+
+    @staticmethod
+    def cut(data: bytes) -> List[bytes]:
+        """The text of such a stream as its lines, byte for byte, with empty ones behind them."""
+        return re.findall(rb"[^\n]*\n(?:\r?\n)*|[^\n]+", data)
 
 
 LONGEST_NAME = 5000  # characters of a header in a message, whose length has two bytes
@@ -1997,6 +1998,7 @@ class EventStream:
     A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
     An event whose name ends in Exception is an exception message."""
 
+    title = "an AWS event stream"
     negotiated = False
     streams = True
 
@@ -2058,9 +2060,21 @@ class EventStream:
         return messages
 
     @classmethod
+    def cut(cls, data: bytes) -> List[bytes]:
+        """The bytes of such a stream as its messages; the last may be cut off."""
+        cuts = [0]
+        while len(data) - cuts[-1] >= 16:  # the least that there can be of one
+            length = max(16, struct.unpack_from(">I", data, cuts[-1])[0])
+            cuts.append(min(len(data), cuts[-1] + length))
+        return between(data, cuts)
+
+    @classmethod
     def tear(cls, frame: bytes) -> bytes:
         """The same message, in order but for its payload, whose JSON is cut off in the middle."""
-        headers, payload = cls.split(frame)[0]
+        try:
+            ((headers, payload),) = cls.split(frame)
+        except (ValueError, IndexError, struct.error):  # a recorded piece that is no one message
+            return frame[: len(frame) // 2]
         return cls.message(cls.packed(tuple(headers.items())), payload[: len(payload) // 2])
 
     @staticmethod
@@ -8672,6 +8686,10 @@ class Other(Mute):
 
     # --- as the nearest provider has it ---
 
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """What a stream says of an error."""
+        return self.shape.interruption(self.nearest(call), failure, sent)
+
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Those of an error; else none."""
         if status < 400:
@@ -10177,9 +10195,14 @@ LINE_END = re.compile(rb"\r\n|\n|\r")
 FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 
+def relines(plan: Plan) -> bool:
+    """Whether a plan changes the lines of server-sent events."""
+    return bool(plan.eol or plan.comments or plan.no_space)
+
+
 def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
-    if not (plan.eol or plan.comments or plan.no_space):
+    if not relines(plan):
         return frames
     changed = (relined_event(frame, plan) for frame in frames)
     if isinstance(frames, tuple):
@@ -10617,6 +10640,190 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
     return tuple(round(value / norm, 8) for value in raw)
 
 
+# === outcomes ================================================================
+# Outcomes: what a mock says, in all its forms, as frozen records.  Touch nothing.
+
+
+@record
+class Original:
+    """An answer with its head, as a transcript has it: `headers` are those that are true of it
+    whenever it is sent, `frames` its chunks or events (None: it is sent whole), and what
+    `is_coded` is compressed."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    frames: Optional[Tuple[bytes, ...]] = None
+    is_coded: bool = False
+
+
+@record
+class Recorded:
+    """An answer as a provider sent it.
+
+    To who wants it whole: `body` (bytes of a file, or a JSON value to lay out) and its gzip `twin`,
+    or `whole`.  `to_streams` says that it answers who wants a stream, too.  To who wants a stream:
+    `frames` of a text that is in the framing called `kind`, or JSON `values` to frame, or
+    `stream`."""
+
+    body: Union[bytes, Json] = MISSING
+    twin: Optional[bytes] = None
+    frames: Tuple[bytes, ...] = ()
+    kind: str = ""
+    values: Tuple[Json, ...] = ()
+    whole: Optional[Original] = None
+    stream: Optional[Original] = None
+    to_streams: bool = False
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is an answer to who wants it whole."""
+        return self.body is not MISSING or self.whole is not None
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there is one to who wants a stream."""
+        return bool(self.frames or self.values or self.stream)
+
+
+@record
+class Raw:
+    """An answer that is these bytes, whatever was asked for and however."""
+
+    body: bytes
+
+
+@record
+class Usual:
+    """What is answered where no mock does: an echo, or what needs no mock."""
+
+
+@record
+class Broken:
+    """A stream that ends with an error after some events of its content; a whole answer is the
+    error alone."""
+
+    content: Union[Reply, Recorded]
+    failure: Failure
+    after: int
+
+
+Outcome = Union[Reply, Recorded, Raw, Failure, Broken]
+
+
+# === mocks/stream_texts ======================================================
+# Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
+
+
+# By the title of a framing: how its text is cut, byte for byte.
+TEXT_CUTS: Mapping[str, Callable[[bytes], List[bytes]]] = {
+    SSE.title: SSE.split,
+    NDJSON.title: NDJSON.cut,
+    JsonArray.title: JsonArray.cut,
+    EventStream.title: EventStream.cut,
+}
+
+# How texts are sent where no provider says it, and as what.
+TEXT_FRAMINGS: Mapping[str, Tuple[Framing, str]] = {
+    SSE.title: (OPENAI_SSE, "text/event-stream"),
+    NDJSON.title: (NDJSON(), "application/x-ndjson"),
+    JsonArray.title: (GOOGLE_ARRAY, "application/json"),
+}
+
+# Content types that only streams have.
+STREAM_TYPES: Mapping[str, str] = {
+    "text/event-stream": SSE.title,
+    "application/x-ndjson": NDJSON.title,
+    "application/ndjson": NDJSON.title,
+    "application/jsonl": NDJSON.title,
+    "application/vnd.amazon.eventstream": EventStream.title,
+}
+
+# A field that means something to a client, or a comment (WHATWG HTML, 9.2.6).
+EVENT_LINE = re.compile(rb"(?:\A|[\r\n])(?:data|event|id|retry)?:")
+FLUSHED = re.compile(rb"\x00\x00\xff\xff")
+BLANK = b"\xef\xbb\xbf \t\r\n"  # what a text may begin with: a byte order mark, too
+
+
+def framing_of(text: bytes) -> str:
+    """The title of the framing that the text of a stream is in; empty for none."""
+    begun = text.lstrip(BLANK)
+    if begun.startswith(b"["):
+        return JsonArray.title
+    if begun.startswith(b"{"):
+        return NDJSON.title
+    # A message begins with two lengths and their checksum (wire formats, 10.1).
+    if len(text) >= 12 and struct.unpack_from(">I", text, 8)[0] == zlib.crc32(text[:8]):
+        return EventStream.title
+    if EVENT_LINE.search(begun):
+        return SSE.title
+    return ""
+
+
+def framing_of_answer(original: Original) -> str:
+    """The same of an answer whose content type may say it; empty for a whole body, too."""
+    content_type = type_of(original)
+    if content_type in STREAM_TYPES:
+        return STREAM_TYPES[content_type]
+    if original.is_coded or content_type == "text/html":
+        return ""
+    kind = framing_of(original.body)
+    # One object is a whole body: two lines at least are a stream.
+    if kind == NDJSON.title and len(values_in(kind, [original.body]) or ()) < 2:
+        return ""
+    return kind
+
+
+def type_of(original: Original) -> str:
+    """The content type of an answer, without parameters; empty if it has none."""
+    for name, value in original.headers:
+        if name.lower() == "content-type":
+            return value.partition(";")[0].strip().lower()
+    return ""
+
+
+def values_in(kind: str, frames: Sequence[bytes]) -> Optional[List[Json]]:
+    """The JSON values of a text's events; None if one of them is no JSON, such as [DONE]."""
+    try:
+        if kind == NDJSON.title:
+            return NDJSON.split(b"".join(frames))
+        if kind == JsonArray.title:
+            return JsonArray.split(b"".join(frames))
+        texts = [SSE.data(frame) for frame in frames]
+        return [parse_json(text.encode()) for text in texts if text]
+    except ValueError:
+        return None
+
+
+def values_of(recorded: Recorded) -> Sequence[Json]:
+    """The JSON values of a recorded stream, to be framed anew, with texts such as [DONE] that are
+    none; none at all of a text in which there is something else."""
+    if recorded.values:
+        return recorded.values
+    return values_in(recorded.kind, recorded.frames) or ()
+
+
+def is_json(recorded: Recorded) -> bool:
+    """Whether every event of a recorded stream is JSON, as only server-sent ones need not be."""
+    values = values_of(recorded)
+    return len(values) > 0 and not any(isinstance(value, str) for value in values)
+
+
+def streaming(original: Original) -> Original:
+    """An answer that is sent as a stream, if it is one: in chunks as it was, or in events."""
+    if original.frames is not None:
+        return original
+    kind = framing_of_answer(original)
+    frames: Optional[Tuple[bytes, ...]] = None
+    if original.is_coded and kind:
+        # Whoever compresses a stream flushes each event, which ends so (RFC 1951, 3.2.4).
+        ends = [match.end() for match in FLUSHED.finditer(original.body)]
+        frames = tuple(between(original.body, [0, *ends]))
+    elif kind:
+        frames = tuple(TEXT_CUTS[kind](original.body))
+    return Original(original.status, original.headers, original.body, frames, original.is_coded)
+
+
 # === mocks/templates =========================================================
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
@@ -10883,7 +11090,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
     return type(part)(filling.of(part.text))
 
 
-Form = Union[Neutral, Recorded, Failure, Usual]
+Form = Union[Neutral, Recorded, Raw, Failure, Usual]
 
 
 @record
@@ -10928,21 +11135,52 @@ class Answer:
         # On a path of no provider nobody can say which of them is asked for.
         if wire.operation == OTHER:
             return None
-        has_events = bool(recorded.frames or recorded.values)
+        if call.stream and recorded.has_events:
+            return self.lacks_framing(recorded, wire, call)
+        status = self.status
+        if recorded.whole:
+            status = recorded.whole.status
         # Errors come whole, however the request wants its answer.
-        if call.stream and not has_events and self.status < 400:
+        if call.stream and status < 400 and not recorded.to_streams:
             expected = 'false, because its response has a "body" but no "events"'
             return "stream", True, Because(expected)
         # One that breaks off has its error for a whole answer.
-        if not call.stream and recorded.body is MISSING and self.failure is None:
+        if not call.stream and not recorded.has_body and self.failure is None:
             expected = 'true, because its response has "events" but no "body"'
             return "stream", False, Because(expected)
         return None
+
+    def lacks_framing(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded stream: whether it can be sent in the framing of this call."""
+        framing = wire.framing(call)
+        # A transcript is sent as it is, whoever asks.
+        if recorded.stream:
+            return None
+        native = recorded.kind or SSE.title
+        if native == framing.title and (framing.streams or not self.failure):
+            return None
+        # Server-sent events may be framed anew, and so may an array: an error that breaks it off
+        # comes before its last bracket.
+        if native in (SSE.title, framing.title) and self.can_be_framed:
+            return foreign_event(recorded, wire, call)
+        reason = "because its response is text of that kind"
+        if native == SSE.title:
+            reason = "because its response holds an event that is no JSON"
+        return "stream", framing.title, Because(f"{native}, {reason}")
+
+    @found_once
+    def can_be_framed(self) -> bool:
+        """Whether its recorded events can be framed anew."""
+        return isinstance(self.form, Recorded) and is_json(self.form)
 
     def to(self, call: Call, groups: Groups) -> Outcome:
         """What is answered to one call; `groups` are what its mock's regular expressions found."""
         if isinstance(self.form, Failure):
             return filled_failure(self.form, call, groups)
+        if isinstance(self.form, Raw):
+            return self.form
         content: Union[Reply, Recorded]
         if isinstance(self.form, Neutral):
             content = self.form.reply(call, groups)
@@ -10953,6 +11191,14 @@ class Answer:
         if self.failure is None:
             return content
         return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
+
+
+def foreign_event(recorded: Recorded, wire: WireFormat, call: Call) -> Optional[Difference]:
+    """Why recorded values are no events of an API, which would leave them out."""
+    for value in values_of(recorded):
+        if not list(wire.recorded_events((value,))):
+            return "api", call.api, Because(f"one that has the event {shown(value)}")
+    return None
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
@@ -11349,10 +11595,12 @@ ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
 
 @record
 class Way:
-    """A way to be answered: the API that is asked, and whether it streams."""
+    """A way to be answered: the API that is asked, whether it streams, and whether the stream is to
+    be a JSON array, where there are such."""
 
     wire: WireFormat
     stream: bool
+    array: bool = False
 
     @property
     def api(self) -> str:
@@ -11360,6 +11608,23 @@ class Way:
         if self.wire is ELSEWHERE:
             return "paths of no provider"
         return f"{self.wire.provider} {self.wire.api}"
+
+
+MOST_CHOICES = 2048  # more than these no API gives
+
+
+@functools.lru_cache(maxsize=256)
+def asked(way: Way, custom: Tuple[str, ...]) -> Call:
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
+    wire = way.wire
+    request = Request("POST", "/")
+    if way.array:
+        request = Request("POST", "/", {"alt": "json"})
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
+    if custom and wire.has_custom_tools:
+        return replace(call, custom_tools=custom)
+    return call
 
 
 def all_ways() -> Tuple[Way, ...]:
@@ -11370,6 +11635,9 @@ def all_ways() -> Tuple[Way, ...]:
         found[Way(wire, False)] = None
         if wire.operation in ("generate", OTHER):
             found[Way(wire, True)] = None
+            array = Way(wire, True, True)
+            if not wire.framing(asked(array, ())).streams:
+                found[array] = None
     return tuple(found)
 
 
@@ -11545,20 +11813,6 @@ def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optiona
         if wrong:
             return wrong
     return None
-
-
-MOST_CHOICES = 2048  # more than these no API gives
-
-
-@functools.lru_cache(maxsize=256)
-def asked(way: Way, custom: Tuple[str, ...]) -> Call:
-    """A request that comes this way and asks for all that it can: choices, custom tools."""
-    wire = way.wire
-    call = Call(Request("POST", "/"), wire.provider, wire.operation, wire.api, "", way.stream)
-    call = replace(call, choices=MOST_CHOICES, body={})
-    if custom and wire.has_custom_tools:
-        return replace(call, custom_tools=custom)
-    return call
 
 
 def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
@@ -11760,13 +12014,152 @@ def parse_after(response: Node) -> int:
     return cast(int, after)
 
 
+# === mocks/transcripts =======================================================
+# Transcripts: an answer with its head, as `curl -i` saves it, from bytes.  Pure.
+
+
+# curl writes HTTP/2 where it spoke that, and nothing behind such a status.
+STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})(?: [^\r\n]*)?(?:\r?\n|\Z)")
+
+# Files that were edited may have lost their CRs.
+SAVED_HEADER = re.compile(rb"(" + TOKEN + rb")[ \t]*:[ \t]*([^\r\n]*)(?:\r?\n|\Z)")
+EMPTY_LINE = re.compile(rb"\r?\n")
+CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
+
+# What frames an answer, or is true of one alone, is the server's own when it is sent again; and
+# Alt-Svc would send the client's next request to the provider itself.
+OWN_HEADERS = frozenset(
+    (
+        *("connection", "content-length", "date", "keep-alive", "proxy-connection", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "alt-svc", "x-mock-request-id"),
+    )
+)
+
+
+CHANGED = "; were its line ends changed?"
+
+
+class NoTranscript(Exception):
+    """Bytes that are no transcript; the message says what they are instead."""
+
+
+def is_transcript(data: bytes) -> bool:
+    """Whether data begins as a transcript does."""
+    return STATUS_LINE.match(data.lstrip()) is not None
+
+
+def parse_transcript(data: bytes) -> Original:
+    """The answer in a transcript, with its chunks as frames if it has them; it may be cut off.
+
+    `curl --raw` keeps the chunks and the content coding.  Without that curl undoes them, and leaves
+    the headers that say so."""
+    status, fields, body = last_head(data.lstrip())
+    names = [name.lower() for name, _ in fields]
+    values = {name: value.lower() for name, (_, value) in zip(names, fields)}
+    chunks: Optional[Tuple[bytes, ...]] = None
+    if values.get("transfer-encoding", "").endswith("chunked"):
+        chunks = chunks_of(body)
+    length = values.get("content-length", "")
+    if chunks is not None:
+        body = b"".join(chunks)
+    elif length.isdigit() and STATUS_LINE.match(body, int(length)):
+        raise NoTranscript("holds one answer after the other; a transcript has one")
+    dropped = OWN_HEADERS
+    coding = values.get("content-encoding", "identity")
+    is_coded = coding != "identity" and not is_utf8(body)
+    if not is_coded:
+        dropped |= {"content-encoding"}
+    kept = tuple(field for name, field in zip(names, fields) if name not in dropped)
+    return Original(status, kept, body, chunks, is_coded)
+
+
+def last_head(data: bytes) -> Tuple[int, Headers, bytes]:
+    """Status and header lines of the last head, and what follows it.
+
+    Before it there may be others: interim ones, a proxy's, those of redirects that were followed,
+    whose bodies curl leaves out."""
+    at = 0
+    while True:
+        match = STATUS_LINE.match(data, at)
+        if not match:
+            problem = "is no answer with its head, as curl -i saves it: it"
+            if at:
+                problem = "has no final answer: what follows the interim one"
+            begun = shown(data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace"))
+            raise NoTranscript(f"{problem} begins with {begun}, not with HTTP/1.1 200 OK")
+        status = int(match.group(1))
+        fields, at = fields_of(data, match.end())
+        if STATUS_LINE.match(data, at) or 100 <= status < 200:
+            continue
+        if not 200 <= status < 600:
+            raise NoTranscript(f"has the status {status}, which is none from 200 to 599")
+        return status, tuple(fields), data[at:]
+
+
+def fields_of(data: bytes, at: int) -> Tuple[List[Tuple[str, str]], int]:
+    """The header lines from here on, and where what follows them begins."""
+    fields: List[Tuple[str, str]] = []
+    while at < len(data):
+        end = EMPTY_LINE.match(data, at)
+        if end:
+            return fields, end.end()
+        match = SAVED_HEADER.match(data, at)
+        if not match:
+            line = data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace")
+            raise NoTranscript(f"has in its head what is no header: {shown(line)}")
+        name, value = (part.decode("latin-1") for part in match.groups())
+        fields.append((name, value.rstrip(" \t")))
+        at = match.end()
+    return fields, at
+
+
+def chunks_of(data: bytes) -> Optional[Tuple[bytes, ...]]:
+    """The chunks of a body, without extensions and trailers; None if curl has undone them."""
+    chunks: List[bytes] = []
+    at = 0
+    while at < len(data):
+        match = CHUNK_HEAD.match(data, at)
+        if not match and not chunks:
+            return None
+        if not match:
+            raise NoTranscript(f"has {len(chunks)} chunks, and then what is none{CHANGED}")
+        size = int(match.group(1), 16)
+        start = match.end()
+        if not size:
+            check_ending(data[start:])
+            break
+        at = start + size
+        chunks.append(data[start:at])
+        end = EMPTY_LINE.match(data, at)
+        if end:
+            at = end.end()
+        elif at < len(data) and data[at:] != b"\r":
+            length = f"that is not as long as it says{CHANGED}"
+            raise NoTranscript(f"has a chunk, number {len(chunks)}, {length}")
+    return tuple(chunks)
+
+
+def check_ending(data: bytes) -> None:
+    """Refuse another answer behind the trailers of the one before."""
+    _, at = fields_of(data, 0)
+    if STATUS_LINE.match(data, at):
+        raise NoTranscript("holds one answer after the other; a transcript has one")
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether data is UTF-8, as far as it goes: nothing that is compressed is."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 # === mocks/recordings ========================================================
 # Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
 
 
 UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of a body that is stored as gzip
-
-RecordedBody = Tuple[Union[bytes, Json], Optional[bytes]]  # and its gzip twin, if there is one
 
 # Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
 ReadFile = Callable[[str], bytes]
@@ -11789,41 +12182,90 @@ class MockNode(Node):
         node.read_file = read_file
         return node
 
-    def stored(self, name: str) -> Optional[bytes]:
-        """The bytes of a file that is named here, or None if there is none."""
+    @property
+    def root(self) -> "MockNode":
+        """The whole that it lies in."""
         whole = self
-        # A node deep inside a mock has no reader of its own.
         while whole.parent is not None:
             whole = whole.parent
+        return whole
+
+    def stored(self, name: str) -> Optional[bytes]:
+        """The bytes of a file that is named here, or None if there is none."""
         try:
-            return whole.read_file(name)
+            # A node deep inside a mock has no reader of its own.
+            return self.root.read_file(name)
         except FileNotFoundError:
             return None
         except Unreadable as error:
             self.fail(str(error))
 
+    def file(self, name: str) -> bytes:
+        """The bytes of a file that must be there."""
+        data = self.stored(name)
+        if data is None:
+            self.no_file(name)
+        return data
 
-def parse_recorded(node: MockNode) -> Recorded:
-    """A recorded response; @files are read, and a gzip twin is found and compared."""
-    body, twin = parse_body(node.get("body"))
-    events = node.get("events")
-    if events.is_absent:
-        return Recorded(body, twin)
-    if isinstance(events.value, str) and events.value.startswith("@"):
-        frames, values = events_of_file(events, events.value[1:])
-        return Recorded(body, twin, frames, values)
-    if not isinstance(events.value, list) or not events.value:
-        events.expected("@file.sse, @file.jsonl or an array of events")
-    return Recorded(body, twin, values=tuple(events.value))
+    def no_file(self, name: str) -> NoReturn:
+        """Raise the error of a file that is not there."""
+        self.fail(f"no file {shown(name)} in the data directory")
 
 
-def parse_body(node: MockNode) -> RecordedBody:
-    """A recorded body: a JSON value, or the bytes of a file and of its gzip twin."""
-    if not isinstance(node.value, str) or not node.value.startswith("@"):
-        return node.value, None
-    name = node.value[1:]
+def parse_recorded(response: MockNode) -> Recorded:
+    """A recorded response; files are read, and a gzip twin is found and compared."""
+    body, events = response.get("body"), response.get("events")
+    recorded = Recorded()
+    if not body.is_absent:
+        recorded = recorded_body(body)
+    if not events.is_absent:
+        recorded = with_events(recorded, events)
+    if recorded.has_body and "error" in response.value:
+        body.fail("is never sent: to who wants no stream, the answer is the error alone")
+    for original in filter(None, (recorded.whole, recorded.stream)):
+        check_original(response, original)
+    if response.root.within("match", "stream").value is True:
+        recorded = replace(recorded, to_streams=True)
+    return recorded
+
+
+def check_original(response: Node, original: Original) -> None:
+    """Refuse what can't be done to an answer that is compressed already."""
+    if "error" in response.value and original.frames is None:
+        response.get("error").fail("breaks off a stream, and the transcript holds none")
+    if not original.is_coded:
+        return
+    plan, problem = response.get("wire"), "has no effect: the transcript is compressed already"
+    if response.get("gzip").value == "always":
+        response.get("gzip").fail(problem)
+    for key in ("gzip", "eol", "comments", "no_space"):
+        if not plan.get(key).is_absent or getattr(WIRE_PLANS.get(str(plan.value)), key, None):
+            plan.fail(problem)
+    if response.get("fault").value == "bad_gzip":
+        response.get("fault").fail(problem)
+    if "error" in response.value:
+        response.get("error").fail("can't be said in the transcript's stream, which is compressed")
+
+
+# --- whole bodies ---
+
+
+def recorded_body(node: MockNode) -> Recorded:
+    """A recorded body: a JSON value, the bytes of a file and of its gzip twin, or a transcript."""
+    value = node.value
+    if isinstance(value, str) and value.startswith("@"):
+        return body_of_file(node, value[1:])
+    if isinstance(value, str) and value.lstrip().startswith("<"):
+        node.fail('would be sent as JSON, in quotes; "raw" sends text as it is')
+    return Recorded(value)
+
+
+def body_of_file(node: MockNode, name: str) -> Recorded:
+    """What a file holds, as a body."""
+    if name.endswith(".http"):
+        return Recorded(whole=original_of(node, name))
     if not name.endswith((".json", ".json.gz")):
-        node.expected("@file.json or @file.json.gz")
+        node.expected('@file.json, @file.json.gz or @file.http; "raw" sends any other file')
     plain_name = name
     if name.endswith(".gz"):
         plain_name = name[: -len(".gz")]
@@ -11831,17 +12273,23 @@ def parse_body(node: MockNode) -> RecordedBody:
     plain, twin = node.stored(plain_name), node.stored(twin_name)
     # The file that is named must be there; its other form may be.
     if (twin if name == twin_name else plain) is None:
-        node.fail(f"no file {shown(name)} in the data directory")
-    if twin is None:
-        return plain, None
-    unpacked = gunzipped(node, twin, twin_name)
-    # Sent in place of each other, they would be two answers to one request.
-    if plain is not None and unpacked != plain:
-        node.fail(
-            f"{twin_name} is not the gzip of {plain_name}; "
-            "run convert_to_gzip.py on it, or remove it"
-        )
-    return unpacked, twin
+        node.no_file(name)
+    if twin is not None:
+        unpacked = gunzipped(node, twin, twin_name)
+        # Sent in place of each other, they would be two answers to one request.
+        if plain is not None and unpacked != plain:
+            node.fail(
+                f"{twin_name} is not the gzip of {plain_name}; "
+                "run convert_to_gzip.py on it, or remove it"
+            )
+        plain = unpacked
+    data = plain or b""
+    refuse_transcript(node, name, data)
+    try:
+        parse_json(data)
+    except ValueError as error:
+        node.fail(f'{name} is not JSON: {error}; "raw" sends a file of any kind')
+    return Recorded(data, twin)
 
 
 def gunzipped(node: Node, data: bytes, name: str) -> bytes:
@@ -11861,23 +12309,90 @@ def gunzipped(node: Node, data: bytes, name: str) -> bytes:
     return bytes(plain)
 
 
-def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[Json, ...]]:
-    """A recorded stream: the frames of an .sse file, or the JSON values of a .jsonl file."""
+# --- streams ---
+
+
+def with_events(recorded: Recorded, node: MockNode) -> Recorded:
+    """A recorded answer with a stream: its text, JSON values, or a file."""
+    value = node.value
+    if isinstance(value, str) and value.startswith("@"):
+        return with_file(recorded, node, value[1:])
+    if isinstance(value, str):
+        return with_text(recorded, node, utf8(value), "")
+    if not isinstance(value, list) or not value:
+        node.expected(
+            "@file.sse, @file.jsonl, @file.http, an array of events or the text of a stream"
+        )
+    return replace(recorded, values=tuple(value))
+
+
+def with_file(recorded: Recorded, node: MockNode, name: str) -> Recorded:
+    """The same with the stream that a file holds."""
+    if name.endswith(".http"):
+        return replace(recorded, stream=original_of(node, name))
     if not name.endswith((".sse", ".jsonl")):
-        node.expected("@file.sse or @file.jsonl")
-    data = node.stored(name)
-    if data is None:
-        node.fail(f"no file {shown(name)} in the data directory")
-    frames: Tuple[bytes, ...] = ()
-    values: Tuple[Json, ...] = ()
-    # The frames keep their bytes; values are framed as the provider of the request has it.
+        node.expected("@file.sse, @file.jsonl or @file.http")
+    data = node.file(name)
     if name.endswith(".sse"):
-        frames = tuple(SSE.split(data))
-    else:
-        values = tuple(lines_of_json(node, name, data))
-    if not frames and not values:
+        return with_text(recorded, node, data, name)
+    refuse_transcript(node, name, data)
+    # These are framed as the provider of the request has it.
+    values = lines_of_json(node, name, data)
+    if not values:
         node.fail(f"{name} holds no event")
-    return frames, values
+    return replace(recorded, values=tuple(values))
+
+
+def with_text(recorded: Recorded, node: Node, text: bytes, name: str) -> Recorded:
+    """The same with the text of a stream, kept byte for byte; `name` is that of its file."""
+    refuse_transcript(node, name, text)
+    kind = framing_of(text)
+    if kind not in TEXT_FRAMINGS or name and kind != SSE.title:
+        problem = "no line begins with data: or another field of an event, or with a colon"
+        node.fail(f'{name or "it"} holds no event: {problem}; "raw" sends any text')
+    frames = tuple(TEXT_CUTS[kind](text))
+    if kind == NDJSON.title and not values_in(kind, frames[:1]):
+        node.fail("its first line is not JSON, as each of a stream's is")
+    return replace(recorded, frames=frames, kind=kind)
+
+
+# --- transcripts ---
+
+
+def original_of(node: MockNode, name: str) -> Original:
+    """The answer in a transcript; a mock's own status goes before its status."""
+    try:
+        original = parse_transcript(node.file(name))
+    except NoTranscript as error:
+        node.fail(f"{name} {error}")
+    response = node.parent
+    # The status beside an error is the error's.
+    if "status" in response.value and "error" not in response.value:
+        original = replace(original, status=response.value["status"])
+    kind = framing_of_answer(original)
+    if original.status >= 400 or not original.body:
+        return streaming(original) if node.key == "events" else original
+    if node.key == "body" and type_of(original) in STREAM_TYPES:
+        node.fail(f'{name} holds {kind}; it goes under "events"')
+    if node.key == "events" and not kind and not original.is_coded:
+        node.fail(
+            f'{name} holds a whole body; it goes under "body", '
+            'which answers streaming requests if the match says "stream": true'
+        )
+    if node.key == "events":
+        return streaming(original)
+    return original
+
+
+def refuse_transcript(node: Node, name: str, data: bytes) -> None:
+    """Refuse an answer with its head where there can be none."""
+    if is_transcript(data):
+        what = "it"
+        hint = 'save it as a file, and name it "@file.http"'
+        if name:
+            what = name
+            hint = f"name it {name.partition('.')[0]}.http, or save it without -i"
+        node.fail(f"{what} begins with the head of an answer, as curl -i saves it; {hint}")
 
 
 def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
@@ -11893,6 +12408,41 @@ def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
             except ValueError as error:
                 node.fail(f"{name}, line {number}: {error}")
     return values
+
+
+# --- raw answers ---
+
+
+def parse_raw(response: MockNode) -> Raw:
+    """A raw answer: text, base64, or the bytes of a file."""
+    node = response.get("raw")
+    value = node.value
+    if isinstance(value, dict):
+        data = base64_data(node.only(("base64",)).get("base64"))
+    elif not isinstance(value, str):
+        node.expected('text, {"base64": text} or @file')
+    elif value.startswith("@"):
+        data = node.file(value[1:])
+    else:
+        data = utf8(value)
+    for key in ("pace", "gate", "after_events"):
+        if key in response.value:
+            response.get(key).fail('has no effect: "raw" is sent whole, and has no events')
+    status = response.value.get("status")
+    if status in NO_BODY and data:
+        response.get("status").fail(
+            f"never has a body, so that nothing of {len(data)} bytes is sent"
+        )
+    return Raw(data)
+
+
+def base64_data(node: Node) -> bytes:
+    """The bytes that a text in base64 stands for; lines of it may be wrapped."""
+    text = "".join(node.text().split())
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        node.fail(f"is not base64: {error}")
 
 
 # === mocks/reading ===========================================================
@@ -11918,14 +12468,16 @@ MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone say
 
 RECORDED_KEYS = ("body", "events")
 
+RAW_KEYS = ("raw",)
+
 ERROR_KEYS = ("error", "after_events")
 
 COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
-RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
 # The keys of one form exclude those of the others.
-FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
+FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
 
 MOST_PARTS = 10_000  # a header has room for about half as many
 
@@ -11949,7 +12501,7 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
-            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
+            "says nothing; it needs text, tool_calls, embedding, body, events, raw, error or fault"
         )
     delivery = parse_delivery(response)
     # Beside a fault it is how likely that is.
@@ -11962,6 +12514,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
         answer = Answer(parse_neutral(response), status, delivery)
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
+    elif RAW_KEYS in forms:
+        answer = Answer(parse_raw(response), status, delivery)
     elif "error" not in response.value and status < 400:
         answer = Answer(Usual(), status, delivery)
     else:
@@ -11983,6 +12537,8 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
     """The forms that a response has keys of: one, or one and the error that breaks it off."""
     spec = response.value
     breaks_off = is_broken_off(response)
+    if breaks_off and "raw" in spec:
+        response.get("raw").fail("has no events after which an error could come")
     forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
     if len(forms) > 1 and not (breaks_off and len(forms) == 2):
         first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
@@ -12198,11 +12754,14 @@ def parse_error(response: Node) -> Failure:
         error.get("kind").choice(ERROR_KINDS)
     # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
-    status = response.value.get("status", usual_status)
-    if status and status < 400:
-        response.get("status").expected("a status of 400 or above beside error")
+    status, sent_as = response.value.get("status", usual_status), 0
+    if 0 < status < 400:  # some gateways say an error with status 200
+        status, sent_as = usual_status, status
+    if sent_as in NO_BODY:
+        response.get("status").expected("a status that has a body, beside error")
     message = given.get("message", "")
-    return Failure(status, message, given.get("type"), code, given.get("param"), kind)
+    type_, param = given.get("type"), given.get("param")
+    return Failure(status, message, type_, code, param, kind, sent_as=sent_as)
 
 
 # === mocks/mock ==============================================================
@@ -15132,7 +15691,7 @@ def written(
 ) -> Response:
     """An outcome in the provider's bytes."""
     # A whole answer can't break off in the middle: the error is all of it.
-    if isinstance(outcome, Broken) and not call.stream:
+    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
         outcome = outcome.failure
     if isinstance(outcome, Failure):
         if not is_filtered_answer(wire, outcome):
@@ -15152,10 +15711,20 @@ def written(
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
-    has_events = bool(outcome.frames or outcome.values)
-    if has_events and (call.stream or outcome.body is MISSING):
+    if isinstance(outcome, Raw):
+        headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
+        return Response(status, headers, outcome.body, delivery=delivery)
+    if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded]) -> bool:
+    """Whether an answer that can go out as a stream does: its request wants one or, on a path of no
+    provider, where nobody knows what that looks like, it is all that there is."""
+    if call.stream or wire.operation != OTHER:
+        return call.stream
+    return isinstance(content, Recorded) and content.has_events and not content.has_body
 
 
 def check_repeats(call: Call, reply: Reply) -> None:
@@ -15186,6 +15755,8 @@ def recorded_whole(
 ) -> Response:
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
+    if recorded.whole:
+        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)
@@ -15196,6 +15767,26 @@ def recorded_whole(
     return whole_response(wire, call, body, status, delivery, recorded.twin)
 
 
+def replayed(
+    original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
+) -> Response:
+    """An answer with its own head, over which the mock's own headers go."""
+    headers = laid_over(original.headers, delivery.headers)
+    # They go before the server's own, as those of a mock do.
+    delivery = replace(delivery, headers=(*original.headers, *delivery.headers))
+    if original.is_coded:  # a request may bring along how it wants its answer to travel
+        plan = replace(delivery.plan, gzip="")
+        delivery = replace(delivery, gzip="never", plan=plan)
+    return Response(
+        original.status,
+        headers,
+        original.body,
+        frames=frames,
+        may_gzip=may_gzip,
+        delivery=delivery,
+    )
+
+
 def streamed(
     wire: WireFormat,
     call: Call,
@@ -15204,13 +15795,20 @@ def streamed(
     delivery: Delivery,
 ) -> Response:
     """A stream with the provider's headers."""
-    framing = wire.framing(call)
-    # A JSON array is a JSON body, in its headers too (wire formats, 7).
-    content_type = wire.stream_type if framing.streams else wire.json_type
-    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
+    framing, stream_type = wire.framing(call), wire.stream_type
     content = outcome.content if isinstance(outcome, Broken) else outcome
-    # Byte for byte only where the call has event streams; else its values are framed anew.
-    if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):
+    if isinstance(content, Recorded) and content.stream:
+        return replayed_stream(wire, call, outcome, content.stream, delivery)
+    if wire.operation == OTHER and isinstance(content, Recorded) and content.kind:
+        framing, stream_type = TEXT_FRAMINGS[content.kind]
+    # A JSON array is a JSON body, in its headers too (wire formats, 7).
+    content_type = stream_type if framing.streams else wire.json_type
+    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
+    # Byte for byte only in the framing that the text is in; else its values are framed anew, as
+    # they are where an error must come before the bracket that ends an array.
+    may_break = framing.streams or not isinstance(outcome, Broken)
+    frames: Iterable[bytes]
+    if isinstance(content, Recorded) and content.kind == framing.title and may_break:
         frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
@@ -15223,6 +15821,24 @@ def streamed(
         may_gzip=framing.negotiated,
         delivery=delivery,
     )
+
+
+def replayed_stream(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    original: Original,
+    delivery: Delivery,
+) -> Response:
+    """The stream of a transcript, in its own pieces."""
+    framing, frames = wire.framing(call), original.frames
+    if frames is None:
+        return replayed(original, None, delivery, True)
+    frames = tuple(recorded_frames(wire, call, outcome, frames, framing))
+    if isinstance(framing, SSE) and relines(delivery.plan) and not original.is_coded:
+        # A chunk may end in the middle of a line.
+        frames = tuple(relined(SSE.split(b"".join(frames)), delivery.plan))
+    return replayed(original, frames, delivery, framing.negotiated)
 
 
 def recorded_frames(
@@ -15251,7 +15867,7 @@ def events_of_outcome(
         if content.extra:
             events = with_extra(events, wire.places, content.extra)
     else:
-        events = wire.recorded_events(recorded_values(content))
+        events = wire.recorded_events(values_of(content))
     if not isinstance(outcome, Broken):
         return events
     begun = tuple(itertools.islice(events, outcome.after))
@@ -15294,24 +15910,8 @@ def failed(
     """An error in the provider's shape, with `more` members beside its own."""
     body, headers = wire.failed(call, failure, more)
     headers = (*headers, *wire.headers(call, False, failure.status))
-    return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
-
-
-def recorded_values(recorded: Recorded) -> Sequence[Json]:
-    """The JSON values of a recorded stream's events, to be framed anew."""
-    if recorded.values:
-        return recorded.values
-    texts = [SSE.data(frame) for frame in recorded.frames]
-    return tuple(recorded_value(text) for text in texts if text)
-
-
-def recorded_value(data: str) -> Json:
-    """The JSON value of a recorded event's data, or the text itself if it is none, such as
-    [DONE]."""
-    try:
-        return parse_json(data.encode())
-    except ValueError:
-        return data
+    status = failure.sent_as or failure.status
+    return Response(status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:
@@ -17725,7 +18325,11 @@ RESPONSE_ROWS: Rows = {
     "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
     "extra": (OBJECT, "Merged into what is sent, deeply."),
     "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
-    "events": (either(STRING, list_of(ANYTHING, 1)), "The stream as recorded: events, or @file."),
+    "events": (
+        either(STRING, list_of(ANYTHING, 1)),
+        "The stream as recorded: events, its text, or @file.",
+    ),
+    "raw": (either(STRING, named(STRING)), 'These bytes: text, {"base64": …}, or @file.'),
     "error": (either(STRING, defined_as("error")), "An error in the provider's shape."),
     "after_events": (
         whole_from(0, 999_999),

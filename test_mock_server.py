@@ -1079,6 +1079,7 @@ def test_the_readme_lists_every_key_of_a_mock() -> None:
     forms = {
         "neutral": m.NEUTRAL_KEYS,
         "recorded": m.RECORDED_KEYS,
+        "raw": m.RAW_KEYS,
         "error": m.ERROR_KEYS,
         "fault": m.FAULT_KEYS,
         "any": m.COMMON_KEYS,

@@ -371,6 +371,7 @@ ASKED: Dict[type, Dict[str, Form]] = {
         "blocks": said(with_blocks(m.BedrockConverse)),
         "written to a cache": CACHED,
         "unknown path": Form(path="/model/m/convers", streams=WHOLE),
+        "recorded events": said({"events": [{"role": "assistant"}, {"a": 1}]}, streams=STREAM),
     },
     m.BedrockNova: {"written to a cache": CACHED},
     m.BedrockClaude: CLAUDE,

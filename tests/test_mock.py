@@ -41,8 +41,8 @@ BAD_MOCKS = [
         'has both "text" and "body"',
     ),
     (
-        {"response": {"status": 200, "error": "boom"}},
-        "response.status: expected a status of 400 or above beside error, found 200",
+        {"response": {"status": 204, "error": "boom"}},
+        "response.status: expected a status that has a body, beside error, found 204",
     ),
     ({}, 'mocks/a.json#1: expected either "response" or "responses", found neither'),
     (7, "expected an object, found 7"),
@@ -161,8 +161,11 @@ BAD_MOCKS = [
         "response.tool_calls[0].arguments.a[0]: unknown template {{nope}}",
     ),
     ({"response": {"body": "@x.json"}}, 'response.body: no file "x.json" in the data directory'),
-    ({"response": {"body": "@x.txt"}}, 'expected @file.json or @file.json.gz, found "@x.txt"'),
-    ({"response": {"events": "@x.txt"}}, "expected @file.sse or @file.jsonl"),
+    (
+        {"response": {"body": "@x.txt"}},
+        'expected @file.json, @file.json.gz or @file.http; "raw" sends any other file, found',
+    ),
+    ({"response": {"events": "@x.txt"}}, "expected @file.sse, @file.jsonl or @file.http"),
     ({"response": {"events": []}}, "response.events: expected @file.sse"),
     (
         {"responses": [{"text": "a"}, {"txt": "b"}]},

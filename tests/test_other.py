@@ -18,11 +18,17 @@ def asked(
     return responder.answer(m.Request(method, path, {}, headers, body, 5001))
 
 
+EVENTS = "text/event-stream"
 ANSWERS: List[Tuple[str, Dict[str, Any], int, str, bytes]] = [
     ("a JSON value", {"body": {"a": 1}}, 200, "application/json", b'{"a":1}'),
     ("an error", {"status": 502, "error": "bad"}, 502, "application/json", b"bad"),
     ("its status alone", {"status": 503}, 503, "application/json", b"overloaded"),
-    ("events", {"events": [{"a": 1}]}, 200, "text/event-stream", b'data: {"a":1}\n\n'),
+    ("events", {"events": [{"a": 1}]}, 200, EVENTS, b'data: {"a":1}\n\n'),
+    ("their text", {"events": ": x\n\n"}, 200, EVENTS, b": x\n\n"),
+    ("lines", {"events": '{"a":1}\n{\n'}, 200, "application/x-ndjson", b'{"a":1}\n{\n'),
+    ("an array", {"events": '[{"a":1},'}, 200, "application/json", b'[{"a":1},'),
+    ("a broken stream", {"events": [1], "error": "bad", "after_events": 1}, 200, EVENTS, b"bad"),
+    ("bytes", {"status": 203, "raw": "x"}, 203, "text/plain", b"x"),
 ]
 
 

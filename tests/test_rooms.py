@@ -29,7 +29,7 @@ LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "node", "sizes"],
     "options": ["options", "environment"],
-    "values": ["values"],
+    "values": ["values", "outcomes"],
     "framings": ["framings"],
     "HTTP as values": ["http", "bodies", "codings", "steps", "plans", "faults", "transport"],
     "wire formats": ["formats/*", "routing"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
@@ -41,7 +40,8 @@ ADDED: Dict[str, List[Any]] = {
     "chunk_size": [1],
     "extra": [{"new": 1}, {"usage": {"new": 1}}, {"choices": [{"new": 1}]}, {"content": [{}, {}]}],
     "body": [{"b": 2}],
-    "events": [[{"d": 4}]],
+    "events": [[{"d": 4}], "data: 4\n\n"],
+    "raw": ["bytes"],
     "error": ["other", {"kind": "overloaded"}, {"type": "x"}, {"code": "x"}, {"param": "x"}],
     "after_events": [1],
     "fault": list(m.FAULTS),

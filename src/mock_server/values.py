@@ -281,6 +281,7 @@ class Failure:
     kind: str = ""
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
     most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
+    sent_as: int = 0  # the HTTP status, where that is not the error's own
 
 
 @record
@@ -321,38 +322,6 @@ class Limit:
     wait: int  # seconds until the window starts anew
     reset: int  # the Unix second of that
     is_exceeded: bool = False  # whether this very request is refused
-
-
-# --- what a mock says, in all its forms ---
-
-
-@record
-class Recorded:
-    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay
-    out), its gzip `twin`, and its events: `frames` of a file, or JSON `values` to frame."""
-
-    body: Union[bytes, Json] = MISSING
-    twin: Optional[bytes] = None
-    frames: Tuple[bytes, ...] = ()
-    values: Tuple[Json, ...] = ()
-
-
-@record
-class Usual:
-    """What is answered where no mock does: an echo, or what needs no mock."""
-
-
-@record
-class Broken:
-    """A stream that ends with an error after some events of its content; a whole answer is the
-    error alone."""
-
-    content: Union[Reply, Recorded]
-    failure: Failure
-    after: int
-
-
-Outcome = Union[Reply, Recorded, Failure, Broken]
 
 
 # --- how it travels ---

@@ -6,29 +6,20 @@ import itertools
 from types import MappingProxyType
 from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from .errors import MISSING, Refused
+from .errors import Refused
 from .faults import broken
+from .formats.all import OTHER
 from .formats.base import WireFormat
 from .formats.extras import with_extra
 from .framings import SSE, Framing
-from .jsons import estimate, merged, parse_json
+from .jsons import estimate, merged
 from .limits import MOST_INPUTS, Headers, Json
 from .mocks.answer import told_text
-from .plans import relined
-from .values import (
-    Broken,
-    Call,
-    Delivery,
-    Embedding,
-    Failure,
-    Frame,
-    Outcome,
-    Recorded,
-    Reply,
-    Response,
-    Text,
-    Usage,
-)
+from .mocks.stream_texts import TEXT_FRAMINGS, values_of
+from .outcomes import Broken, Original, Outcome, Raw, Recorded
+from .plans import relined, relines
+from .records import replace
+from .values import Call, Delivery, Embedding, Failure, Frame, Reply, Response, Text, Usage
 
 AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
 EMPTY_FRAME = 256  # bytes that it takes to make even an empty event
@@ -69,7 +60,7 @@ def written(
 ) -> Response:
     """An outcome in the provider's bytes."""
     # A whole answer can't break off in the middle: the error is all of it.
-    if isinstance(outcome, Broken) and not call.stream:
+    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
         outcome = outcome.failure
     if isinstance(outcome, Failure):
         if not is_filtered_answer(wire, outcome):
@@ -89,10 +80,20 @@ def written(
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
-    has_events = bool(outcome.frames or outcome.values)
-    if has_events and (call.stream or outcome.body is MISSING):
+    if isinstance(outcome, Raw):
+        headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
+        return Response(status, headers, outcome.body, delivery=delivery)
+    if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded]) -> bool:
+    """Whether an answer that can go out as a stream does: its request wants one or, on a path of no
+    provider, where nobody knows what that looks like, it is all that there is."""
+    if call.stream or wire.operation != OTHER:
+        return call.stream
+    return isinstance(content, Recorded) and content.has_events and not content.has_body
 
 
 def check_repeats(call: Call, reply: Reply) -> None:
@@ -123,6 +124,8 @@ def recorded_whole(
 ) -> Response:
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
+    if recorded.whole:
+        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)
@@ -133,6 +136,26 @@ def recorded_whole(
     return whole_response(wire, call, body, status, delivery, recorded.twin)
 
 
+def replayed(
+    original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
+) -> Response:
+    """An answer with its own head, over which the mock's own headers go."""
+    headers = laid_over(original.headers, delivery.headers)
+    # They go before the server's own, as those of a mock do.
+    delivery = replace(delivery, headers=(*original.headers, *delivery.headers))
+    if original.is_coded:  # a request may bring along how it wants its answer to travel
+        plan = replace(delivery.plan, gzip="")
+        delivery = replace(delivery, gzip="never", plan=plan)
+    return Response(
+        original.status,
+        headers,
+        original.body,
+        frames=frames,
+        may_gzip=may_gzip,
+        delivery=delivery,
+    )
+
+
 def streamed(
     wire: WireFormat,
     call: Call,
@@ -141,13 +164,20 @@ def streamed(
     delivery: Delivery,
 ) -> Response:
     """A stream with the provider's headers."""
-    framing = wire.framing(call)
-    # A JSON array is a JSON body, in its headers too (wire formats, 7).
-    content_type = wire.stream_type if framing.streams else wire.json_type
-    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
+    framing, stream_type = wire.framing(call), wire.stream_type
     content = outcome.content if isinstance(outcome, Broken) else outcome
-    # Byte for byte only where the call has event streams; else its values are framed anew.
-    if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):
+    if isinstance(content, Recorded) and content.stream:
+        return replayed_stream(wire, call, outcome, content.stream, delivery)
+    if wire.operation == OTHER and isinstance(content, Recorded) and content.kind:
+        framing, stream_type = TEXT_FRAMINGS[content.kind]
+    # A JSON array is a JSON body, in its headers too (wire formats, 7).
+    content_type = stream_type if framing.streams else wire.json_type
+    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
+    # Byte for byte only in the framing that the text is in; else its values are framed anew, as
+    # they are where an error must come before the bracket that ends an array.
+    may_break = framing.streams or not isinstance(outcome, Broken)
+    frames: Iterable[bytes]
+    if isinstance(content, Recorded) and content.kind == framing.title and may_break:
         frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
@@ -160,6 +190,24 @@ def streamed(
         may_gzip=framing.negotiated,
         delivery=delivery,
     )
+
+
+def replayed_stream(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    original: Original,
+    delivery: Delivery,
+) -> Response:
+    """The stream of a transcript, in its own pieces."""
+    framing, frames = wire.framing(call), original.frames
+    if frames is None:
+        return replayed(original, None, delivery, True)
+    frames = tuple(recorded_frames(wire, call, outcome, frames, framing))
+    if isinstance(framing, SSE) and relines(delivery.plan) and not original.is_coded:
+        # A chunk may end in the middle of a line.
+        frames = tuple(relined(SSE.split(b"".join(frames)), delivery.plan))
+    return replayed(original, frames, delivery, framing.negotiated)
 
 
 def recorded_frames(
@@ -188,7 +236,7 @@ def events_of_outcome(
         if content.extra:
             events = with_extra(events, wire.places, content.extra)
     else:
-        events = wire.recorded_events(recorded_values(content))
+        events = wire.recorded_events(values_of(content))
     if not isinstance(outcome, Broken):
         return events
     begun = tuple(itertools.islice(events, outcome.after))
@@ -231,24 +279,8 @@ def failed(
     """An error in the provider's shape, with `more` members beside its own."""
     body, headers = wire.failed(call, failure, more)
     headers = (*headers, *wire.headers(call, False, failure.status))
-    return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
-
-
-def recorded_values(recorded: Recorded) -> Sequence[Json]:
-    """The JSON values of a recorded stream's events, to be framed anew."""
-    if recorded.values:
-        return recorded.values
-    texts = [SSE.data(frame) for frame in recorded.frames]
-    return tuple(recorded_value(text) for text in texts if text)
-
-
-def recorded_value(data: str) -> Json:
-    """The JSON value of a recorded event's data, or the text itself if it is none, such as
-    [DONE]."""
-    try:
-        return parse_json(data.encode())
-    except ValueError:
-        return data
+    status = failure.sent_as or failure.status
+    return Response(status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:

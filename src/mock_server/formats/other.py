@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Tuple
+from typing import Iterator, Mapping, Tuple
 
 from ..jsons import parse_request, within
 from ..limits import Headers, Json
@@ -45,6 +45,10 @@ class Other(Mute):
             return request.body.decode("utf-8", "replace")
 
     # --- as the nearest provider has it ---
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """What a stream says of an error."""
+        return self.shape.interruption(self.nearest(call), failure, sent)
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Those of an error; else none."""

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 from typing import Any, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
-from ..errors import MISSING, Because, shown
+from ..errors import Because, shown
 from ..faults import is_before_all
 from ..formats.all import OTHER
 from ..formats.base import WireFormat
 from ..formats.echo import echoed
 from ..formats.extras import Content, Places, Spread
 from ..formats.shapes import tool_input
+from ..framings import SSE
 from ..jsons import compact, estimate, share
 from ..limits import Difference, Json
+from ..outcomes import Broken, Outcome, Raw, Recorded, Usual
 from ..records import found_once, record, replace
 from ..values import (
     Block,
-    Broken,
     Call,
     Delivery,
     Embedding,
     Failure,
-    Outcome,
     Part,
     Reasoning,
-    Recorded,
     Reply,
     Structure,
     Text,
     ToolCall,
     Usage,
-    Usual,
 )
 from .match import Groups
+from .stream_texts import is_json, values_of
 from .templates import Filling
 
 
@@ -194,7 +193,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
     return type(part)(filling.of(part.text))
 
 
-Form = Union[Neutral, Recorded, Failure, Usual]
+Form = Union[Neutral, Recorded, Raw, Failure, Usual]
 
 
 @record
@@ -239,21 +238,52 @@ class Answer:
         # On a path of no provider nobody can say which of them is asked for.
         if wire.operation == OTHER:
             return None
-        has_events = bool(recorded.frames or recorded.values)
+        if call.stream and recorded.has_events:
+            return self.lacks_framing(recorded, wire, call)
+        status = self.status
+        if recorded.whole:
+            status = recorded.whole.status
         # Errors come whole, however the request wants its answer.
-        if call.stream and not has_events and self.status < 400:
+        if call.stream and status < 400 and not recorded.to_streams:
             expected = 'false, because its response has a "body" but no "events"'
             return "stream", True, Because(expected)
         # One that breaks off has its error for a whole answer.
-        if not call.stream and recorded.body is MISSING and self.failure is None:
+        if not call.stream and not recorded.has_body and self.failure is None:
             expected = 'true, because its response has "events" but no "body"'
             return "stream", False, Because(expected)
         return None
+
+    def lacks_framing(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded stream: whether it can be sent in the framing of this call."""
+        framing = wire.framing(call)
+        # A transcript is sent as it is, whoever asks.
+        if recorded.stream:
+            return None
+        native = recorded.kind or SSE.title
+        if native == framing.title and (framing.streams or not self.failure):
+            return None
+        # Server-sent events may be framed anew, and so may an array: an error that breaks it off
+        # comes before its last bracket.
+        if native in (SSE.title, framing.title) and self.can_be_framed:
+            return foreign_event(recorded, wire, call)
+        reason = "because its response is text of that kind"
+        if native == SSE.title:
+            reason = "because its response holds an event that is no JSON"
+        return "stream", framing.title, Because(f"{native}, {reason}")
+
+    @found_once
+    def can_be_framed(self) -> bool:
+        """Whether its recorded events can be framed anew."""
+        return isinstance(self.form, Recorded) and is_json(self.form)
 
     def to(self, call: Call, groups: Groups) -> Outcome:
         """What is answered to one call; `groups` are what its mock's regular expressions found."""
         if isinstance(self.form, Failure):
             return filled_failure(self.form, call, groups)
+        if isinstance(self.form, Raw):
+            return self.form
         content: Union[Reply, Recorded]
         if isinstance(self.form, Neutral):
             content = self.form.reply(call, groups)
@@ -264,6 +294,14 @@ class Answer:
         if self.failure is None:
             return content
         return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
+
+
+def foreign_event(recorded: Recorded, wire: WireFormat, call: Call) -> Optional[Difference]:
+    """Why recorded values are no events of an API, which would leave them out."""
+    for value in values_of(recorded):
+        if not list(wire.recorded_events((value,))):
+            return "api", call.api, Because(f"one that has the event {shown(value)}")
+    return None
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:

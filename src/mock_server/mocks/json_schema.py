@@ -157,7 +157,11 @@ RESPONSE_ROWS: Rows = {
     "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
     "extra": (OBJECT, "Merged into what is sent, deeply."),
     "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
-    "events": (either(STRING, list_of(ANYTHING, 1)), "The stream as recorded: events, or @file."),
+    "events": (
+        either(STRING, list_of(ANYTHING, 1)),
+        "The stream as recorded: events, its text, or @file.",
+    ),
+    "raw": (either(STRING, named(STRING)), 'These bytes: text, {"base64": …}, or @file.'),
     "error": (either(STRING, defined_as("error")), "An error in the provider's shape."),
     "after_events": (
         whole_from(0, 999_999),

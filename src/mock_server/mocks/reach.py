@@ -27,10 +27,12 @@ ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
 
 @record
 class Way:
-    """A way to be answered: the API that is asked, and whether it streams."""
+    """A way to be answered: the API that is asked, whether it streams, and whether the stream is to
+    be a JSON array, where there are such."""
 
     wire: WireFormat
     stream: bool
+    array: bool = False
 
     @property
     def api(self) -> str:
@@ -38,6 +40,23 @@ class Way:
         if self.wire is ELSEWHERE:
             return "paths of no provider"
         return f"{self.wire.provider} {self.wire.api}"
+
+
+MOST_CHOICES = 2048  # more than these no API gives
+
+
+@functools.lru_cache(maxsize=256)
+def asked(way: Way, custom: Tuple[str, ...]) -> Call:
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
+    wire = way.wire
+    request = Request("POST", "/")
+    if way.array:
+        request = Request("POST", "/", {"alt": "json"})
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
+    if custom and wire.has_custom_tools:
+        return replace(call, custom_tools=custom)
+    return call
 
 
 def all_ways() -> Tuple[Way, ...]:
@@ -48,6 +67,9 @@ def all_ways() -> Tuple[Way, ...]:
         found[Way(wire, False)] = None
         if wire.operation in ("generate", OTHER):
             found[Way(wire, True)] = None
+            array = Way(wire, True, True)
+            if not wire.framing(asked(array, ())).streams:
+                found[array] = None
     return tuple(found)
 
 
@@ -223,20 +245,6 @@ def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optiona
         if wrong:
             return wrong
     return None
-
-
-MOST_CHOICES = 2048  # more than these no API gives
-
-
-@functools.lru_cache(maxsize=256)
-def asked(way: Way, custom: Tuple[str, ...]) -> Call:
-    """A request that comes this way and asks for all that it can: choices, custom tools."""
-    wire = way.wire
-    call = Call(Request("POST", "/"), wire.provider, wire.operation, wire.api, "", way.stream)
-    call = replace(call, choices=MOST_CHOICES, body={})
-    if custom and wire.has_custom_tools:
-        return replace(call, custom_tools=custom)
-    return call
 
 
 def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:

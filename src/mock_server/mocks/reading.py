@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Callable, Iterable, List, Mapping, Tuple, cast
 
+from ..http import NO_BODY
 from ..jsons import fits, parse_json, within
 from ..limits import Json
 from ..node import Node
+from ..outcomes import Usual
 from ..records import replace
 from ..values import (
     ERROR_KINDS,
@@ -22,7 +24,6 @@ from ..values import (
     Structure,
     Text,
     ToolCall,
-    Usual,
 )
 from .answer import Answer, Form, Neutral
 from .delivery import (
@@ -32,7 +33,7 @@ from .delivery import (
     parse_delivery,
     parse_probability,
 )
-from .recordings import MockNode, parse_recorded
+from .recordings import MockNode, parse_raw, parse_recorded
 from .templates import check_templates
 
 PART_KINDS: Mapping[str, Callable[[str], Part]] = {
@@ -54,14 +55,16 @@ MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone say
 
 RECORDED_KEYS = ("body", "events")
 
+RAW_KEYS = ("raw",)
+
 ERROR_KEYS = ("error", "after_events")
 
 COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
-RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
 # The keys of one form exclude those of the others.
-FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
+FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
 
 MOST_PARTS = 10_000  # a header has room for about half as many
 
@@ -85,7 +88,7 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
-            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
+            "says nothing; it needs text, tool_calls, embedding, body, events, raw, error or fault"
         )
     delivery = parse_delivery(response)
     # Beside a fault it is how likely that is.
@@ -98,6 +101,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
         answer = Answer(parse_neutral(response), status, delivery)
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
+    elif RAW_KEYS in forms:
+        answer = Answer(parse_raw(response), status, delivery)
     elif "error" not in response.value and status < 400:
         answer = Answer(Usual(), status, delivery)
     else:
@@ -119,6 +124,8 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
     """The forms that a response has keys of: one, or one and the error that breaks it off."""
     spec = response.value
     breaks_off = is_broken_off(response)
+    if breaks_off and "raw" in spec:
+        response.get("raw").fail("has no events after which an error could come")
     forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
     if len(forms) > 1 and not (breaks_off and len(forms) == 2):
         first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
@@ -334,8 +341,11 @@ def parse_error(response: Node) -> Failure:
         error.get("kind").choice(ERROR_KINDS)
     # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
-    status = response.value.get("status", usual_status)
-    if status and status < 400:
-        response.get("status").expected("a status of 400 or above beside error")
+    status, sent_as = response.value.get("status", usual_status), 0
+    if 0 < status < 400:  # some gateways say an error with status 200
+        status, sent_as = usual_status, status
+    if sent_as in NO_BODY:
+        response.get("status").expected("a status that has a body, beside error")
     message = given.get("message", "")
-    return Failure(status, message, given.get("type"), code, given.get("param"), kind)
+    type_, param = given.get("type"), given.get("param")
+    return Failure(status, message, type_, code, param, kind, sent_as=sent_as)

@@ -6,7 +6,7 @@ import json
 from typing import Any, Tuple
 
 import pytest
-from mocked import BASE
+from mocked import BASE, HEAD
 
 import mock_server as m
 
@@ -27,8 +27,7 @@ def answers(folder: Any) -> m.Answerer:
         ("4", "s", None, "client_closed"),
     ):
         request = m.Request("POST", "/v1/chat/completions", session=session)
-        masked: Any = {"query": {}, "headers": {}}
-        asked = m.Asked(request, masked, {}, "openai", BASE, 100)
+        asked = m.Asked(request, HEAD, {}, "openai", BASE, 100)
         entry = m.Entry(number, 0.0, asked, m.Sent())
         entry.gate = gate
         journal.add(entry)

@@ -25,7 +25,7 @@ from clients import (
     waiting_in,
     watching,
 )
-from mocked import requested
+from mocked import HEAD, requested
 
 import mock_server as m
 from mock_server import MockServer
@@ -119,9 +119,8 @@ def test_there_need_be_no_journal() -> None:
 def entry_of(number: int, session: str = "", size: int = 100) -> m.Entry:
     """An entry that takes so much room."""
     request = m.Request("POST", "/v1/chat/completions", session=session)
-    kept: Any = {"query": {}, "headers": {}}
     call = requested(session=session)
-    asked = m.Asked(request, kept, {}, "openai", call, size)
+    asked = m.Asked(request, HEAD, {}, "openai", call, size)
     return m.Entry(str(number), 0.0, asked, m.Sent())
 
 

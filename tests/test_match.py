@@ -21,19 +21,22 @@ VARIANTS = {
     "user": m.replace(BASE, user="Ho there"),
     "system": m.replace(BASE, system="Be long."),
     "tool_result": m.replace(BASE, tool_result=None),
+    "tool_call_id": m.replace(BASE, tool_call_id="call_2"),
     "turn": m.replace(BASE, turn=2),
     "tools": m.replace(BASE, tools=("f",)),
+    "method": requested(method="PUT"),
     "path": requested(path="/v1/x"),
     "query": requested(query={}),
     "headers": requested(headers={"x-tenant": "b"}),
     "port": requested(port=5002),
     "session": requested(session="other"),
     "body": m.replace(BASE, body={"model": "gpt-4o", "n": 2}),
+    "fields": m.replace(BASE, body={"model": "gpt-4o", "n": 1.5}),
     "body_sha256": m.replace(BASE, body={"model": "gpt-4o", "n": 3}),
 }
 
-MATCHES = {key: getattr(BASE, key) for key in VARIANTS}
-MATCHES.update(tools=["g"], body={"n": 1})
+MATCHES = {key: getattr(BASE, key) for key in VARIANTS if key != "fields"}
+MATCHES.update(tools=["g"], body={"n": 1}, fields={"n": 1})
 
 
 def differences(match: Any, call: m.Call) -> List[str]:
@@ -49,7 +52,8 @@ def test_every_match_key_has_a_variant() -> None:
 @pytest.mark.parametrize("matched", VARIANTS)
 def test_a_matcher_sees_only_its_own_key(matched: str) -> None:
     seen_by = {key: {key} for key in VARIANTS}
-    seen_by["body"] = seen_by["body_sha256"] = {"body", "body_sha256"}
+    of_the_body = {"body", "fields", "body_sha256"}
+    seen_by.update(dict.fromkeys(of_the_body, of_the_body))
     match = {"operation": sorted(m.OPERATIONS), matched: MATCHES[matched]}
     for changed in VARIANTS:
         found = [re.split(r"[.\[]", key)[0] for key in differences(match, VARIANTS[changed])]

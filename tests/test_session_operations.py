@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 from clients import ASK, Raw, chat, control, post, wait_until, waiting_in
-from mocked import BASE
+from mocked import BASE, HEAD
 
 import mock_server as m
 from mock_server import MockServer
@@ -31,8 +31,7 @@ class World:
     def came(self, number: str, session: str = "", ended: Any = None, gate: Any = None) -> m.Entry:
         """A request that came, and maybe ended."""
         request = m.Request("POST", "/v1/chat/completions", session=session)
-        masked: Any = {"query": {}, "headers": {}}
-        asked = m.Asked(request, masked, {}, "openai", BASE, 100)
+        asked = m.Asked(request, HEAD, {}, "openai", BASE, 100)
         entry = m.Entry(number, 0.0, asked, m.Sent())
         entry.gate = gate
         self.journal.add(entry)

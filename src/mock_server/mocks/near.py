@@ -79,19 +79,24 @@ class NearMiss:
 
     @property
     def nearness(self) -> Tuple[float, int, int]:
-        """More is nearer, among mocks with as many differences: a text much like the one that came,
-        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
-        if not self.differences:
-            return 1.0, self.holding, len(KEY_ORDER)
-        key, _, expected = self.differences[0]
-        key = re.split(r"[.\[]", key)[0]
-        if key == "times" or isinstance(expected, Because):
-            # All that it asks for is there; it can't answer, for another reason.
-            return 2.0, self.holding, 0
-        alike = likeness(self.differences[0])
-        if alike <= ALIKE:
-            alike = 0.0
-        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
+        """More is nearer, among mocks with as many differences."""
+        return nearness(self.differences, self.holding)
+
+
+def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, int, int]:
+    """More is nearer, among those with as many differences: a text much like the one that came,
+    then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+    if not differences:
+        return 1.0, holding, len(KEY_ORDER)
+    key, _, expected = differences[0]
+    key = re.split(r"[.\[]", key)[0]
+    if key == "times" or isinstance(expected, Because):
+        # All that it asks for is there; it can't answer, for another reason.
+        return 2.0, holding, 0
+    alike = likeness(differences[0])
+    if alike <= ALIKE:
+        alike = 0.0
+    return alike, holding, KEY_ORDER.get(key, len(KEY_ORDER))
 
 
 def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:

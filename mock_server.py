@@ -588,11 +588,56 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_constant)
+class TwiceError(ValueError):
+    """A key that stands twice in an object, of which only one would count."""
 
 
-def parse_json(data: bytes) -> Json:
-    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column."""
+class Doubled(Dict[str, Json]):
+    """An object in which a key stands twice."""
+
+    key = ""
+
+
+def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
+    """An object of its members, in whatever number each stands there."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled = Doubled(found)
+    seen: Set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            doubled.key = name
+            break
+        seen.add(name)
+    return doubled
+
+
+def check_unique(value: Json, place: str = "") -> None:
+    """TwiceError, with its place, for the first key that stands twice."""
+    if isinstance(value, Doubled):
+        found = shown(f"{place}.{value.key}".lstrip("."))
+        raise TwiceError(f"{found} stands twice, and only one of them would count")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            check_unique(inner, f"{place}.{name}")
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            check_unique(inner, f"{place}[{at}]")
+
+
+NUMBER_READERS: Mapping[str, Any] = {
+    "parse_int": _integer,
+    "parse_float": _number,
+    "parse_constant": _constant,
+}
+DECODER = json.JSONDecoder(**NUMBER_READERS)
+UNIQUE_DECODER = json.JSONDecoder(**NUMBER_READERS, object_pairs_hook=_object)
+
+
+def parse_json(data: bytes, unique: bool = False) -> Json:
+    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column; if
+    keys are to be `unique`, TwiceError names one that stands twice, and its place."""
     if data.startswith(codecs.BOM_UTF8):
         data = data[3:]
     try:
@@ -600,7 +645,7 @@ def parse_json(data: bytes) -> Json:
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
     try:
-        value = decoded_json(text)
+        value = decoded_json(text, UNIQUE_DECODER if unique else DECODER)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -608,33 +653,35 @@ def parse_json(data: bytes) -> Json:
     # Whoever opens no more brackets than there may be levels needs no closer look.
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    if unique:
+        check_unique(value)
     return value
 
 
-def decoded_json(text: str) -> Json:
+def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
     """The JSON value of a text."""
     if len(text) < LARGE_TEXT or not gc.isenabled():
-        return DECODER.decode(text)
+        return decoder.decode(text)
     # The collector would go through millions of new objects again and again, of which none can be
     # garbage yet, and nothing else runs meanwhile.
     gc.disable()
     try:
-        return DECODER.decode(text)
+        return decoder.decode(text)
     finally:
         gc.enable()
 
 
-def parse_request(data: bytes) -> Json:
+def parse_request(data: bytes, unique: bool = False) -> Json:
     """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
     provider answers so many, and to look at them takes seconds."""
     commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
     if commas_and_brackets <= MOST_VALUES:
-        return parse_json(data)
+        return parse_json(data, unique)
     # To make millions of objects, and to free them, would stop everybody: they are counted before.
     value = None
     is_too_much = announces_more(data, MOST_VALUES)
     if not is_too_much:
-        value = parse_json(data)
+        value = parse_json(data, unique)
         is_too_much = holds_more(value, MOST_VALUES)
     if is_too_much:
         raise ValueError(f"it holds more than {MOST_VALUES} values")
@@ -10786,9 +10833,11 @@ def brought_along(call: Call) -> Brought:
     if text is None:
         return NOTHING
     try:
-        return read_header(parse_json(header_bytes(text)))
+        return read_header(parse_json(header_bytes(text), unique=True))
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
+    except TwiceError as error:
+        raise Refused(400, f"{HEADER}: {error}", code="bad_mock_response") from None
     except ValueError as error:
         message = f"{HEADER}: not JSON: {error}"
         raise Refused(400, message, code="bad_mock_response") from None
@@ -11632,7 +11681,9 @@ class ControlRequest(NamedTuple):
     def json(self) -> Json:
         """The body's value."""
         try:
-            return parse_request(self.request.body)
+            return parse_request(self.request.body, unique=True)
+        except TwiceError as error:
+            raise Refused(400, f"the body: {error}", code="bad_json") from None
         except ValueError as error:
             raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
 
@@ -12101,9 +12152,11 @@ class Library:
     def parsed(self, name: str) -> List[Json]:
         """The mocks in a file, as JSON; ValueError says why it can't be used."""
         try:
-            value = parse_json(self.read(name))
+            value = parse_json(self.read(name), unique=True)
         except FileNotFoundError:
             return []  # gone since the folder was listed
+        except TwiceError:
+            raise
         except Unreadable as error:
             raise ValueError(str(error)) from None
         except ValueError as error:
@@ -12419,8 +12472,21 @@ def as_text(value: Json) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
-    """Why no mock matches: the closest one and the first thing that differs."""
+def explanation(
+    near: Sequence[NearMiss], directories: Iterable[str], problems: Sequence[str]
+) -> str:
+    """Why no mock matches: the closest one and the first thing that differs, and what is wrong with
+    files that could not be read again."""
+    told = closest(near, directories)
+    if problems:
+        told += f"; mocks could not be reloaded: {problems[0]}"
+    if len(problems) > 1:
+        told += f" (and {len(problems) - 1} more)"
+    return told
+
+
+def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """The closest mock and the first thing that differs; if there is none, where it could be."""
     if near:
         return f"no mock matches; closest is {near[0].sentence}"
     folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
@@ -12591,8 +12657,18 @@ class Session:
         return near_misses(mocks, call, wire, self.count_of)
 
     def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs."""
-        return explanation(near, self.all_mocks.files.directories)
+        """Why no mock matches: the closest one and the first thing that differs, and what is wrong
+        with those that could not be read again."""
+        files = self.all_mocks.files
+        return explanation(near, files.directories, [*files.problems, *self.problems.values()])
+
+    @property
+    def hint(self) -> str:
+        """How a mock is added."""
+        prefix = ""
+        if self.name:
+            prefix = f"/@{quote(self.name, safe='')}"
+        return f"POST {prefix}{CONTROL_PREFIX}/mocks adds one"
 
 
 class Mocks:
@@ -14304,8 +14380,11 @@ class Answerer:
         wire = shape_of(request)
         failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
         answered = self.fail(wire, wire.begun(request, {}), failure)
-        headers = answered.response.headers + refused.headers
-        return replace(answered, response=replace(answered.response, headers=headers))
+        response = answered.response
+        response = replace(response, headers=response.headers + refused.headers)
+        # A mock could have answered there.
+        is_unmatched = refused.code in ("unknown_path", "method_not_allowed")
+        return replace(answered, response=response, unmatched=is_unmatched)
 
     def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
         """An error in the provider's shape, for a request that could not be read as far as a
@@ -14384,11 +14463,12 @@ class Answerer:
         except TooLong:
             yield ASIDE
             near = session.near(call, wire)
-        message = session.explain(near)
-        failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
+        why = session.explain(near)
+        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, failure)
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
-        note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
+        note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
         is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
             response,

@@ -121,8 +121,11 @@ class Answerer:
         wire = shape_of(request)
         failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
         answered = self.fail(wire, wire.begun(request, {}), failure)
-        headers = answered.response.headers + refused.headers
-        return replace(answered, response=replace(answered.response, headers=headers))
+        response = answered.response
+        response = replace(response, headers=response.headers + refused.headers)
+        # A mock could have answered there.
+        is_unmatched = refused.code in ("unknown_path", "method_not_allowed")
+        return replace(answered, response=response, unmatched=is_unmatched)
 
     def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
         """An error in the provider's shape, for a request that could not be read as far as a
@@ -201,11 +204,12 @@ class Answerer:
         except TooLong:
             yield ASIDE
             near = session.near(call, wire)
-        message = session.explain(near)
-        failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
+        why = session.explain(near)
+        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, failure)
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
-        note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
+        note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
         is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
             response,

@@ -175,8 +175,21 @@ def as_text(value: Json) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
-    """Why no mock matches: the closest one and the first thing that differs."""
+def explanation(
+    near: Sequence[NearMiss], directories: Iterable[str], problems: Sequence[str]
+) -> str:
+    """Why no mock matches: the closest one and the first thing that differs, and what is wrong with
+    files that could not be read again."""
+    told = closest(near, directories)
+    if problems:
+        told += f"; mocks could not be reloaded: {problems[0]}"
+    if len(problems) > 1:
+        told += f" (and {len(problems) - 1} more)"
+    return told
+
+
+def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """The closest mock and the first thing that differs; if there is none, where it could be."""
     if near:
         return f"no mock matches; closest is {near[0].sentence}"
     folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]

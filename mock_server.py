@@ -12892,6 +12892,15 @@ def read_wait(asked: Given) -> WaitFor:
     )
 
 
+# What `verify` looks for, and whether it does unless it is told.
+LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
+
+
+def read_verify(asked: Given) -> Dict[str, bool]:
+    """What is to be looked for: the arguments of `leftovers`."""
+    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
+
+
 class Leftovers(NamedTuple):
     """What a test has left over or missed: mocks that were never used, requests that no mock
     answered, requests that could not be read; and all of it in sentences."""
@@ -13504,9 +13513,7 @@ class Control:
 
     def verify(self, asked: ControlRequest) -> Response:
         """Whether all mocks were used and all requests answered by one, with what is left."""
-        usual = {"unused": True, "unmatched": True, "invalid": False}
-        body = asked.body(*usual)
-        wanted = {name: body.get(name).flag(default) for name, default in usual.items()}
+        wanted = read_verify(asked.body(*LOOKED_FOR))
         left = self.operations(asked).leftovers(**wanted)
         answer: Dict[str, Json] = {
             "unused": left.unused,
@@ -17280,14 +17287,16 @@ class SessionMethods:
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
         mock; for `invalid` also if one could not be read."""
-        left = self.operations.leftovers(unused, unmatched, invalid)
+        asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
+        left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
         if left.sentences:
             raise AssertionError("\n".join(left.sentences))
 
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
-        such stream."""
-        self.operations.release(str(number), events)
+        such stream, ValueError for a number that is none."""
+        asked = Given({"events": events}, "release")
+        self.operations.release(str(number), asked.get("events").whole(1))
 
     def reset(self) -> None:
         """Forget requests, mocks added at run time, and how often mocks were used."""

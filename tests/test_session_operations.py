@@ -286,11 +286,15 @@ def test_a_session_is_verified_by_its_own_mocks_and_requests(server: MockServer)
     chat(server.port, prefix="/@a%20b")
     view.verify()
     view.mock(name="spare", match={"user": "Ho"}, response={"text": "x"})
-    chat(server.port, prefix="/@a%20b", user="He")
+    missed = chat(server.port, prefix="/@a%20b", user="He")[1]
+    assert b"; POST /@a%20b/__mock__/mocks adds one" in missed
     fetch(server.port, "POST", "/@a%20b/v1/messages", b"{}")
     fetch(server.port, "POST", "/@a%20b/nowhere", b"{}")
     view.wait_for(count=4, ended=True)
     view.verify(unused=False, unmatched=False)
+    for wrong in (lambda: view.verify(unused=1), lambda: view.release("1", 0)):  # type: ignore
+        with pytest.raises(ValueError, match="expected a (boolean|whole number)"):
+            wrong()
     with pytest.raises(AssertionError) as caught:
         view.verify(invalid=True)
     spare, miss, unknown, invalid = str(caught.value).split("\n")

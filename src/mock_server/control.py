@@ -20,7 +20,15 @@ from .jsons import utf8
 from .limits import CONTROL_PREFIX, Json, __version__
 from .mocks.delivery import PLAN_KEYS
 from .mocks.sessions import Mocks
-from .operations import Operations, Unavailable, read_conditions, read_end, read_wait
+from .operations import (
+    LOOKED_FOR,
+    Operations,
+    Unavailable,
+    read_conditions,
+    read_end,
+    read_verify,
+    read_wait,
+)
 from .options import Settings
 from .plans import WIRE_PLANS
 from .routing import pattern_of
@@ -185,9 +193,7 @@ class Control:
 
     def verify(self, asked: ControlRequest) -> Response:
         """Whether all mocks were used and all requests answered by one, with what is left."""
-        usual = {"unused": True, "unmatched": True, "invalid": False}
-        body = asked.body(*usual)
-        wanted = {name: body.get(name).flag(default) for name, default in usual.items()}
+        wanted = read_verify(asked.body(*LOOKED_FOR))
         left = self.operations(asked).leftovers(**wanted)
         answer: Dict[str, Json] = {
             "unused": left.unused,

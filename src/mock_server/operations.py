@@ -92,6 +92,15 @@ def read_wait(asked: Given) -> WaitFor:
     )
 
 
+# What `verify` looks for, and whether it does unless it is told.
+LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
+
+
+def read_verify(asked: Given) -> Dict[str, bool]:
+    """What is to be looked for: the arguments of `leftovers`."""
+    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
+
+
 class Leftovers(NamedTuple):
     """What a test has left over or missed: mocks that were never used, requests that no mock
     answered, requests that could not be read; and all of it in sentences."""

@@ -7,7 +7,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Union
 from .control_requests import Given
 from .gates import done_here
 from .limits import Json
-from .operations import Operations, read_wait
+from .operations import Operations, read_verify, read_wait
 
 
 class SessionMethods:
@@ -59,14 +59,16 @@ class SessionMethods:
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
         mock; for `invalid` also if one could not be read."""
-        left = self.operations.leftovers(unused, unmatched, invalid)
+        asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
+        left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
         if left.sentences:
             raise AssertionError("\n".join(left.sentences))
 
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
-        such stream."""
-        self.operations.release(str(number), events)
+        such stream, ValueError for a number that is none."""
+        asked = Given({"events": events}, "release")
+        self.operations.release(str(number), asked.get("events").whole(1))
 
     def reset(self) -> None:
         """Forget requests, mocks added at run time, and how often mocks were used."""

@@ -78,6 +78,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    Collection,
     Deque,
     Dict,
     FrozenSet,
@@ -774,7 +775,11 @@ def fits(value: Json, expected: str) -> bool:
 
 
 def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
+    replaced."""
+    if isinstance(value, list) and isinstance(extra, list):
+        both = [merged(*pair) for pair in zip(value, extra)]
+        return both + value[len(both) :] + extra[len(both) :]
     if not (isinstance(value, dict) and isinstance(extra, Mapping)):
         return extra
     result = dict(value)
@@ -804,6 +809,13 @@ def copied(value: Json) -> Json:
 
 
 # --- ids, times, counts ---
+
+
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
 
 
 def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
@@ -977,16 +989,8 @@ class Request:
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
-        return Request(
-            self.method,
-            self.path,
-            self.query,
-            headers,
-            self.body,
-            self.port,
-            self.session,
-            self.peer,
-        )
+        where = self.port, self.session, self.peer
+        return Request(self.method, self.path, self.query, headers, self.body, *where)
 
 
 @record
@@ -1171,13 +1175,19 @@ Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
 @record
 class Usage:
     """Tokens; `reasoning` is a share of `output`, `cached` (read from a cache) and `cache_write`
-    (written to it) are shares of `input`."""
+    (written to it) are shares of `input`.  All are a guess where nobody gave one of them."""
 
     input: int
     output: int
     reasoning: int = 0
     cached: int = 0
     cache_write: int = 0
+    is_guess: bool = False
+
+    @property
+    def uncached(self) -> int:
+        """Input that no cache had, nor was given to one."""
+        return self.input - self.cached - self.cache_write
 
     @property
     def total(self) -> int:
@@ -1288,6 +1298,11 @@ class Recorded:
     twin: Optional[bytes] = None
     frames: Tuple[bytes, ...] = ()
     values: Tuple[Json, ...] = ()
+
+
+@record
+class Usual:
+    """What is answered where no mock does: an echo, or what needs no mock."""
 
 
 @record
@@ -2538,261 +2553,17 @@ AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
-# === formats/base ============================================================
-# What all wire formats share: one class an API; a dialect is a subclass whose differences are
-# data. Defining a class registers it.  Pure: no socket, clock, file or lock.
+# === formats/credentials =====================================================
+# Where a credential stands in a request, and what is said of one that is missing.  Pure.
 
 
-WIRE_FORMATS: List["WireFormat"] = []
+class Credentialed:
+    """What a wire format says of credentials."""
 
-
-NO_RESULT: Tuple[Optional[str], Optional[str]] = (None, None)
-
-
-def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
-    """What matching needs of a conversation: `user`, `system`, `tool_result` and the id of the call
-    that it answers, `turn`, `prompt`, and which of the first two are `blank`.
-
-    Only what came last counts: a tool result before the last user message is history.  Assistant
-    messages that follow each other are one turn: google-genai's chats append a streamed answer
-    as one `model` content a chunk."""
-    user, result, turn, before = None, NO_RESULT, 0, ""
-    instructions: List[str] = []
-    texts: List[str] = []
-    for said in turns:
-        role, text = said.role, said.text
-        texts.append(text)
-        if role == "user":
-            user, result = text, NO_RESULT
-        elif role == "tool":
-            result = said.text, said.call_id
-        elif role == "system":
-            instructions.append(text)
-        elif role != before:
-            turn += 1
-        before = role
-    system = "\n".join(instructions)
-    there = {"user": user is not None, "system": bool(instructions)}
-    found = {"user": user or "", "system": system}
-    return {
-        **found,
-        "tool_result": result[0],
-        "tool_call_id": result[1],
-        "turn": turn,
-        "prompt": "\n".join(texts),
-        "blank": tuple([name for name in found if there[name] and not found[name]]),
-    }
-
-
-def call_id_of(value: Mapping[str, Json], *names: str) -> Optional[str]:
-    """The id of the call that a tool's result answers, which has one of these names; the name of
-    the tool, where its API has no ids."""
-    ids = [value.get(name) for name in names]
-    return next((found for found in ids if found and isinstance(found, str)), None)
-
-
-def uuid(call: Call, label: str) -> str:
-    """A UUID of version 4."""
-    digits = call.token(label, 32, HEX)
-    # The fixed digits are the version and the variant (RFC 9562, 4.2 and 4.1).
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
-
-
-class WireFormat:
-    """One API: which paths are its own, how its requests read, how its answers are written.
-
-    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
-    routing), matched against the undecoded path.  In paths that begin with one of `area` a
-    catch-all is not at home whose API this provider has in a form of its own.  `fields` are
-    checked before `turns` and the like read the body."""
-
-    provider = ""
-    operation = "generate"
-    api = ""
-    routes: Tuple[str, ...] = ()
-    area: Tuple[str, ...] = ()
-    fields: Mapping[str, str] = {}
-    speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
-    errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
-    layout: Callable[..., str] = staticmethod(compact)
-    ending = ""
-    json_type = "application/json"
-    stream_type = "text/event-stream"
-    most_inputs = MOST_INPUTS
-    too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
-    no_body = "it is empty"
-    bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
-
-    def __init_subclass__(cls) -> None:
-        if "fields" in cls.__dict__:
-            cls.fields = Kinds(cls.fields)
-        if "routes" in cls.__dict__:
-            WIRE_FORMATS.append(cls())
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Whether a request on one of the routes, which found `params` in its path, is for this
-        API; only shared paths ask more than that."""
-        return True
-
-    # --- a request, read ---
-
-    def begun(self, request: Request, params: Mapping[str, str]) -> Call:
-        """The call as far as the path alone tells."""
-        model = params.get("model", "")
-        return Call(request, self.provider, self.operation, self.api, model, params=params)
-
-    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
-        """The request in no provider's terms.  BadField names what can't be read."""
-        fields = Field(body)
-        turns: List[Turn] = []
-        schema = None
-        if request.method == "POST":  # nothing else has a body
-            fields.check(self.fields)
-            turns = list(self.turns(fields))
-            schema = self.schema(fields)
-        return Call(
-            request,
-            self.provider,
-            self.operation,
-            self.api,
-            self.model(params, fields),
-            self.streams(params, fields),
-            **conversation(turns),
-            tools=tuple(self.tools(fields)),
-            inputs=tuple(self.inputs(fields)),
-            schema=schema,
-            choices=self.choices(fields),
-            params=params,
-            body=body,
-        )
-
-    def model(self, params: Mapping[str, str], body: Field) -> str:
-        """The model or deployment that is asked."""
-        return params.get("model") or str(within(body.value, "model") or "")
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """Whether the answer is to be streamed."""
-        return False
-
-    def turns(self, body: Field) -> Iterable[Turn]:
-        """The conversation."""
-        return [Turn("user", "\n".join(self.inputs(body)))]
-
-    def tools(self, body: Field) -> Iterable[str]:
-        """Names of the tools that the request offers."""
-        return ()
-
-    def inputs(self, body: Field) -> Iterable[str]:
-        """Texts that are answered one by one."""
-        return ()
-
-    def counted(self, given: Field) -> Field:
-        """An array of inputs, if it has no more of them than the provider takes in one request."""
-        most, value = self.most_inputs, given.value
-        if isinstance(value, list) and len(value) > most:
-            sentence = self.too_many.format(path=given.path, most=most, found=len(value))
-            given.expected(f"an array of at most {most} items", sentence)
-        return given
-
-    def choices(self, body: Field) -> int:
-        """How many answers are asked for."""
-        return 1
-
-    def schema(self, body: Field) -> Json:
-        """The JSON schema that the text of the answer is to fit, or None."""
-        return None
-
-    # --- an answer, written ---
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The whole answer."""
-        raise NotImplementedError
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
-        that is laid out already."""
-        raise NotImplementedError
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """What a stream says of an error after `sent` events."""
-        raise NotImplementedError
-
-    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-        """Recorded JSON values as events, completed with what ends every stream of this API."""
-        return (("", value) for value in values)
-
-    def adapted(self, call: Call, body: bytes) -> bytes:
-        """A recorded body in the encoding that this request asks for."""
-        return body
-
-    def framing(self, call: Call) -> Framing:
-        """How the events of this call are framed."""
-        return OPENAI_SSE
-
-    def encode(self, value: Json) -> bytes:
-        """A whole body in the provider's layout."""
-        return utf8(self.layout(value) + self.ending)
-
-    def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """Response headers besides Content-Type that clients read."""
-        return ()
-
-    def usage_headers(self, reply: Reply) -> Headers:
-        """Response headers that tell of the answer itself."""
-        return ()
-
-    def limit_headers(self, limit: Limit) -> Headers:
-        """The rate-limit headers of a limit that counts, in place of those that only look like it;
-        with nothing left also `retry-after`, where the provider sends it."""
-        return ()
-
-    # --- an error ---
-
-    def failure(self, call: Call, failure: Failure) -> ErrorBody:
-        """An error in the provider's form."""
-        raise NotImplementedError
-
-    def complaint(self, wrong: BadField) -> Failure:
-        """What the provider says of a field that is missing or wrong."""
-        raise NotImplementedError
-
-    def failed(
-        self, call: Call, failure: Failure, more: Mapping[str, Json]
-    ) -> Tuple[bytes, Headers]:
-        """An error as bytes, with `more` members beside the provider's own, and its headers."""
-        error = self.failure(call, failure)
-        value = error.value
-        if isinstance(value, list):  # Google's, where the stream would have been an array
-            value = [{**value[0], **more}]
-        elif more:
-            value = {**value, **more}
-        headers = error.headers
-        # Azure's error of an unknown deployment has none (section 6, recorded).
-        if error.content_type is not None:
-            headers = (("Content-Type", error.content_type or self.json_type), *headers)
-        return utf8(error.layout(value) + error.ending), headers
-
-    def completed(self, call: Call, failure: Failure) -> Failure:
-        """An error with what it leaves open: the provider's own for its kind."""
-        kind = failure.kind or STATUS_KINDS.get(failure.status, "")
-        usual = self.errors.get(kind, Failure(0, ""))
-        status = failure.status or usual.status or next(iter(ERROR_KINDS.get(kind, ())), 400)
-        message = failure.message or self.sentence(call, failure, usual.message)
-        failure = replace(failure, status=status, kind="", message=message or http_phrase(status))
-        if status != usual.status:  # another error than the usual one, which has no type of its own
-            return failure
-        blank = [name for name in ("type", "code", "param") if getattr(failure, name) is None]
-        return replace(failure, **{name: getattr(usual, name) for name in blank})
-
-    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
-        """The provider's usual sentence for an error, with what it says of this call."""
-        return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
-
-    # --- credentials ---
 
     def unauthorized(self, request: Request) -> Failure:
         """What the provider says when the credential is missing or can't be one."""
@@ -2814,48 +2585,6 @@ class WireFormat:
             if key:
                 return key
         return ""
-
-
-def caller(request: Request) -> str:
-    """Whose client calls a path that several providers share (wire formats, section 2.1)."""
-    if "anthropic-version" in request.headers:
-        return "anthropic"
-    if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
-        return "mistral"
-    if "x-goog-api-key" in request.headers or "key" in request.query:
-        return "google"
-    return "openai"
-
-
-def choices_of(number: Field, most: int) -> int:
-    """How many answers a field asks for, from 1 to `most`; 1 where it is left out."""
-    return cast(int, number.integer(f"an integer from 1 to {most}", 1, most, 1))
-
-
-def retry_after(limit: Limit) -> Headers:
-    """`retry-after`, if nothing is left."""
-    if limit.left:
-        return ()
-    return (("retry-after", str(limit.wait)),)
-
-
-# === formats/message_content =================================================
-# What is in a message whose tool results stand among its texts: Anthropic's, Google's.  Pure.
-
-
-@record
-class MessageContent:
-    """The text of a message, its tool results, and whether they are all there is."""
-
-    text: str = ""
-    results: Tuple[Turn, ...] = ()
-    only_results: bool = False
-
-    def turns(self, role: str) -> Iterator[Turn]:
-        """The message as turns, a tool result each its own; of a user, only results are no turn."""
-        if role != "user" or not self.only_results:
-            yield Turn(role, self.text)
-        yield from self.results
 
 
 # === formats/runs ============================================================
@@ -2953,7 +2682,7 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
         if isinstance(part, Embedding):
             continue
         if isinstance(part, ToolCall):
-            text = layout(part.arguments)
+            text = layout(part.arguments) if part.input is None else part.input
         else:
             text = getattr(part, "text", "")
         first = type(part) not in kinds
@@ -3010,6 +2739,712 @@ def filled_in(
     return ((name, begin + utf8(layout(text)) + end) for text in texts)
 
 
+# === formats/extras ==========================================================
+# Extra members of an answer: which events of a stream say what a mock lays over the whole.  Pure.
+
+# `Places` tell for one wire format where its stream says what stands in its whole answer.  The
+# nearest place that is named decides for all that is inside.  A spot is `TESTS -> PATH`: which
+# events say it, and where in them; several stand between semicolons.  Tests are `PATH` (something
+# is there), `PATH=WORD`, `first` and `last`; without any it is every event.  `{choice}` and the
+# like stand for the index in an array, in tests also as `PATH~{choice}` where an absent one is 0,
+# and say of what there must be one for each index (INDEXES).
+
+
+TEST = re.compile("([^=~]+)([=~])?(.*)")
+FIRST, LAST = ("first",), ("last",)  # tests of where an event stands in its stream
+# What is said of a place that no event says, where its Places have no better advice.
+ADVICE = 'give "body" and "events" instead'
+Steps = Tuple[Union[str, int], ...]  # members of objects, and indexes of arrays
+
+
+# --- what an answer has items of ---
+
+
+@record
+class Content:
+    """What is known of an answer before it is written: how many choices, which parts, its end."""
+
+    choices: int
+    parts: Sequence[Part]
+    stop: str
+
+
+Numbers = Callable[[Content], Collection[int]]
+
+
+def choice_numbers(content: Content) -> Collection[int]:
+    """The numbers of the choices."""
+    return range(content.choices)
+
+
+def candidate_numbers(content: Content) -> Collection[int]:
+    """The numbers of Google's candidates, of which a blocked prompt has none."""
+    if not content.parts and content.stop == "content_filter":
+        return ()
+    return range(content.choices)
+
+
+def part_numbers(content: Content) -> Collection[int]:
+    """The numbers of the parts."""
+    return range(len(content.parts))
+
+
+def tool_numbers(content: Content) -> Collection[int]:
+    """The numbers of those parts that are tool calls."""
+    return {at for at, part in enumerate(content.parts) if isinstance(part, ToolCall)}
+
+
+def call_numbers(content: Content) -> Collection[int]:
+    """The numbers of the tool calls, counted apart from other parts."""
+    return range(len(tool_numbers(content)))
+
+
+def block_numbers(content: Content) -> Collection[int]:
+    """The numbers of Cohere's content blocks: no tool calls, and no text beside those."""
+    spoken = [part for part in content.parts if not isinstance(part, ToolCall)]
+    if len(spoken) < len(content.parts):
+        spoken = [part for part in spoken if not isinstance(part, (Text, Refusal))]
+    return range(len(spoken))
+
+
+# By the names in braces: which indexes an answer has, and what is said where it has not.
+INDEXES: Mapping[str, Tuple[Numbers, str]] = {
+    "choice": (choice_numbers, "one of the choices that are asked for"),
+    "candidate": (candidate_numbers, "one of the candidates that are asked for"),
+    "part": (part_numbers, 'one of its parts, to which "parts" may add'),
+    "tool": (part_numbers, "one of its parts, and in a stream one that is a tool call"),
+    "call": (call_numbers, 'one of its tool calls, to which "tool_calls" may add'),
+    "block": (block_numbers, "one of its content blocks"),
+}
+# Those of which a stream has an event for some only.
+STREAMED_INDEXES: Mapping[str, Numbers] = {"tool": tool_numbers}
+
+
+# --- what is known of a wire format ---
+
+
+def steps_of_place(place: str) -> Tuple[str, ...]:
+    """A place as its steps; an empty one is the whole."""
+    if not place:
+        return ()
+    return tuple(place.split("."))
+
+
+def looked_up_in(value: Json, path: Iterable[str]) -> Json:
+    """What a path leads to, through objects and arrays; MISSING where it leads nowhere."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step, MISSING)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return MISSING
+    return value
+
+
+class Spot:
+    """The events that say something, and where in them."""
+
+    def __init__(self, text: str) -> None:
+        asked, _, path = text.partition("->")
+        matches = [TEST.fullmatch(test) for test in asked.split()]
+        groups = [match.groups("") for match in matches if match]
+        self.tests = [(steps_of_place(place), sign, word) for place, sign, word in groups]
+        self.path = steps_of_place(path.strip())
+        # Of the arrays whose indexes stand in these events.
+        self.names = [word[1:-1] for _, _, word in self.tests if word.startswith("{")]
+
+    def indexes_in(
+        self, event: Json, ends: Collection[Tuple[str, ...]]
+    ) -> Optional[Tuple[str, ...]]:
+        """The indexes that stand in an event, which is at these ends of its stream; None if it is
+        none of those that say this."""
+        indexes = []
+        for place, sign, word in self.tests:
+            found = looked_up_in(event, place)
+            if place in (FIRST, LAST):
+                if place not in ends:
+                    return None
+            elif word.startswith("{"):
+                if found is MISSING and sign == "~":
+                    found = 0
+                indexes.append(str(found))
+            elif not is_as_asked(found, word):
+                return None
+        return tuple(indexes)
+
+    def place_in_event(self, indexes: Mapping[str, int]) -> Steps:
+        """Where in an event it stands, with indexes in place of their names."""
+        steps = [step.format(**indexes) for step in self.path]
+        return tuple(int(step) if step.isdigit() else step for step in steps)
+
+
+def is_as_asked(found: Json, word: str) -> bool:
+    """Whether what stands in an event is the word of a test; without one, whether it is there."""
+    if word:
+        return str(found) == word
+    return found not in (MISSING, None, "") and found is not False
+
+
+class Place:
+    """A place of the whole answer, and those in it that are told apart: members, or items of an
+    array under the name of their index."""
+
+    def __init__(self) -> None:
+        self.spots: List[Spot] = []
+        self.advice = ""  # where nothing in a stream says it: what does
+        self.inner: Dict[str, Place] = {}
+
+    def at(self, steps: Iterable[str]) -> Place:
+        """The place that steps lead to from here; it is there afterwards."""
+        place = self
+        for step in steps:
+            place = place.inner.setdefault(step, Place())
+        return place
+
+    @property
+    def index_name(self) -> str:
+        """The name of the index, if it is an array whose items are told apart."""
+        return next((step[1:-1] for step in self.inner if step.startswith("{")), "")
+
+
+class Places:
+    """Where the stream of a wire format says what stands in its whole answer: `said` names spots
+    by place, `instead` what to write for places that it can't say."""
+
+    def __init__(self, said: Mapping[str, str], instead: Mapping[str, str]) -> None:
+        self.said, self.instead = said, instead
+
+    @found_once
+    def root(self) -> Place:
+        """The whole answer; read when it is first asked for, as most mocks have no extras."""
+        root = Place()
+        for place, text in self.said.items():
+            root.at(steps_of_place(place)).spots = [Spot(spot) for spot in text.split(";")]
+        for place, advice in self.instead.items():
+            root.at(steps_of_place(place)).advice = advice
+        return root
+
+
+NOWHERE = Places({}, {})  # of an API without streams, or of whose nothing is known
+
+
+# --- what is laid over, spread over events ---
+
+
+@record
+class Unsaid:
+    """A place that is not said, and what to write instead."""
+
+    place: str
+    advice: str
+
+
+@record
+class Scope:
+    """Where the spreading is: in which place of the whole, by what it is said, how far it is
+    inside of what that was said of, and which indexes led there."""
+
+    place: str
+    spots: Sequence[Spot]
+    advice: str
+    rest: Steps
+    indexes: Mapping[str, int]
+
+    def entered(self, key: str) -> Scope:
+        """In a member of an object."""
+        place = f"{self.place}.{key}".lstrip(".")
+        return Scope(place, self.spots, self.advice, (*self.rest, key), self.indexes)
+
+    def item(self, index: int, name: str) -> Scope:
+        """In an item of an array, whose index has a name."""
+        place, indexes = f"{self.place}[{index}]", {**self.indexes, name: index}
+        return Scope(place, self.spots, self.advice, (*self.rest, index), indexes)
+
+    def known_at(self, place: Place) -> Scope:
+        """The same, where the place says of itself what says it."""
+        if not place.spots and not place.advice:
+            return self
+        return Scope(self.place, place.spots, place.advice, (), self.indexes)
+
+
+class Spread:
+    """Extras of an answer spread over the events of its stream: what is laid over them, by spot
+    and by the indexes in an event (`portions`); what can't be said (`unsaid`); and the items of
+    arrays that they take for granted (`items`, with the name of the index, it, and the place)."""
+
+    def __init__(self, places: Places, extra: Mapping[str, Json]) -> None:
+        self.portions: Dict[Spot, Dict[Tuple[str, ...], Json]] = {}
+        self.unsaid: List[Unsaid] = []
+        self.items: List[Tuple[str, int, str]] = []
+        self.enter(places.root, Scope("", (), "", (), {}), dict(extra))
+
+    def enter(self, place: Place, scope: Scope, value: Json) -> None:
+        """Spread what is laid over at one place."""
+        scope, name = scope.known_at(place), place.index_name
+        if not place.inner:
+            self.say(scope, value)
+        elif not isinstance(value, (dict, list)) or isinstance(value, list) != bool(name):
+            # It would stand in place of what is said piece by piece.
+            self.unsaid.append(Unsaid(scope.place, scope.advice or ADVICE))
+        elif not value:
+            # Nothing is laid over what is there; where nothing is, it is there then.
+            self.portion(scope, value)
+        elif isinstance(value, list):
+            self.enter_items(place.inner[f"{{{name}}}"], scope, value, name)
+        else:
+            for key, member in value.items():
+                if key in place.inner:
+                    self.enter(place.inner[key], scope.entered(key), member)
+                else:
+                    self.say(scope.entered(key), member)
+
+    def enter_items(self, place: Place, scope: Scope, items: List[Json], name: str) -> None:
+        """The same in each item of an array."""
+        for index, item in enumerate(items):
+            # An empty one only leads to those behind it.
+            if item != {}:
+                inner = scope.item(index, name)
+                self.items.append((name, index, inner.place))
+                self.enter(place, inner, item)
+
+    def say(self, scope: Scope, value: Json) -> None:
+        """Have what is laid over at one place said, if there are events that do."""
+        if scope.spots:
+            self.portion(scope, value)
+        else:
+            self.unsaid.append(Unsaid(first_leaf(scope.place, value), scope.advice or ADVICE))
+
+    def portion(self, scope: Scope, value: Json) -> None:
+        """Give each spot of a place what it says of it."""
+        for spot in scope.spots:
+            path = (*spot.place_in_event(scope.indexes), *scope.rest)
+            indexes = tuple(str(scope.indexes[name]) for name in spot.names)
+            portions = self.portions.setdefault(spot, {})
+            portions[indexes] = put(portions.get(indexes, {}), path, value)
+
+    def lacking(self, content: Content, stream: bool) -> Optional[Unsaid]:
+        """The first item that an answer does not have, and what would do; None if it has all."""
+        known: Dict[str, Collection[int]] = {}
+        for name, index, place in self.items:
+            if name not in INDEXES:
+                continue
+            numbers, advice = INDEXES[name]
+            if name not in known:
+                if stream:
+                    numbers = STREAMED_INDEXES.get(name, numbers)
+                known[name] = numbers(content)
+            if index not in known[name]:
+                return Unsaid(place, advice)
+        return None
+
+    def laid_over(self, name: str, value: Json, ends: Collection[Tuple[str, ...]]) -> Json:
+        """The value of an event, which is at these ends of its stream, with what is its own to
+        say; the same bytes if that is nothing."""
+        plain = value
+        if isinstance(value, bytes):
+            plain = parse_json(value)
+        event = event_before = opened(name, plain)
+        for spot, portions in self.portions.items():
+            indexes = spot.indexes_in(event_before, ends)
+            if indexes in portions:
+                event = merged(event, portions[indexes])
+        if event is event_before:
+            return value
+        return closed(name, plain, event, value)
+
+
+def first_leaf(place: str, value: Json) -> str:
+    """The place of the first value in a value that stands at a place."""
+    while value and isinstance(value, (dict, list)):
+        if isinstance(value, list):
+            # Empty objects only lead to those behind them.
+            index = next((at for at, item in enumerate(value) if item != {}), 0)
+            place, value = f"{place}[{index}]", value[index]
+        else:
+            name, value = next(iter(value.items()))
+            place = f"{place}.{name}".lstrip(".")
+    return place
+
+
+def put(tree: Json, path: Steps, value: Json) -> Json:
+    """A tree with a value laid over what it has at a path; changed in place, as it may be long.
+
+    Items before an index are empty objects, which leave those alone that they are laid over."""
+    if not path:
+        return merged(tree, value)
+    step, *rest = path
+    if isinstance(step, int):
+        items: List[Json] = tree or []
+        items += [{} for _ in range(step + 1 - len(items))]
+        items[step] = put(items[step], tuple(rest), value)
+        return items
+    tree[step] = put(tree.get(step, {}), tuple(rest), value)
+    return tree
+
+
+# --- events ---
+
+
+def with_extra(
+    events: Iterable[Tuple[str, Json]], places: Places, extra: Mapping[str, Json]
+) -> Iterator[Tuple[str, Json]]:
+    """The events of a stream, with an answer's extras in those that say them."""
+    spread = Spread(places, extra)
+    ends = [FIRST]
+    for (name, value), is_last in with_last(events):
+        if is_last:
+            ends.append(LAST)
+        # What is no JSON says nothing: [DONE], a ping.
+        if not isinstance(value, str):
+            value = spread.laid_over(name, value, ends)
+        yield name, value
+        ends = []
+
+
+def opened(name: str, value: Json) -> Json:
+    """An event as its places name it: Bedrock's chunks without their wrapping, and an event that
+    is known by its name alone as the member of that name (wire formats, 10.1)."""
+    if name == "chunk":
+        return parse_json(base64.b64decode(value["bytes"]))
+    if name and "type" not in value:
+        return {name: value}
+    return value
+
+
+def closed(name: str, plain: Mapping[str, Json], event: Json, before: Json) -> Json:
+    """The reverse, of an event that is not as it was `before`, and was `plain` then."""
+    if name == "chunk":
+        return {**plain, "bytes": base64.b64encode(utf8(compact(event))).decode()}
+    if name and "type" not in plain:
+        return event[name]
+    if isinstance(before, bytes):
+        pads = len(before[:-1]) - len(before[:-1].rstrip(b" "))
+        if pads:
+            # Anthropic's events stay as padded as they were (wire formats, section 9).
+            return laid_out(event, compact)[:-1] + b" " * pads + b"}"
+    return event
+
+
+# === formats/base ============================================================
+# What all wire formats share: one class an API; a dialect is a subclass whose differences are
+# data. Defining a class registers it.  Pure: no socket, clock, file or lock.
+
+
+WIRE_FORMATS: List["WireFormat"] = []
+
+
+NO_RESULT: Tuple[Optional[str], Optional[str]] = (None, None)
+
+
+def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
+    """What matching needs of a conversation: `user`, `system`, `tool_result` and the id of the call
+    that it answers, `turn`, `prompt`, and which of the first two are `blank`.
+
+    Only what came last counts: a tool result before the last user message is history.  Assistant
+    messages that follow each other are one turn: google-genai's chats append a streamed answer
+    as one `model` content a chunk."""
+    user, result, turn, before = None, NO_RESULT, 0, ""
+    instructions: List[str] = []
+    texts: List[str] = []
+    for said in turns:
+        role, text = said.role, said.text
+        texts.append(text)
+        if role == "user":
+            user, result = text, NO_RESULT
+        elif role == "tool":
+            result = said.text, said.call_id
+        elif role == "system":
+            instructions.append(text)
+        elif role != before:
+            turn += 1
+        before = role
+    system = "\n".join(instructions)
+    there = {"user": user is not None, "system": bool(instructions)}
+    found = {"user": user or "", "system": system}
+    return {
+        **found,
+        "tool_result": result[0],
+        "tool_call_id": result[1],
+        "turn": turn,
+        "prompt": "\n".join(texts),
+        "blank": tuple([name for name in found if there[name] and not found[name]]),
+    }
+
+
+def call_id_of(value: Mapping[str, Json], *names: str) -> Optional[str]:
+    """The id of the call that a tool's result answers, which has one of these names; the name of
+    the tool, where its API has no ids."""
+    ids = [value.get(name) for name in names]
+    return next((found for found in ids if found and isinstance(found, str)), None)
+
+
+def uuid(call: Call, label: str) -> str:
+    """A UUID of version 4."""
+    digits = call.token(label, 32, HEX)
+    # The fixed digits are the version and the variant (RFC 9562, 4.2 and 4.1).
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+class WireFormat(Credentialed):
+    """One API: which paths are its own, how its requests read, how its answers are written.
+
+    A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
+    routing), matched against the undecoded path.  In paths that begin with one of `area` a
+    catch-all is not at home whose API this provider has in a form of its own.  `fields` are
+    checked before `turns` and the like read the body."""
+
+    provider = ""
+    operation = "generate"
+    api = ""
+    routes: Tuple[str, ...] = ()
+    area: Tuple[str, ...] = ()
+    fields: Mapping[str, str] = {}
+    speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
+    has_custom_tools = False  # whether a request may declare tools that take plain text
+    errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
+    layout: Callable[..., str] = staticmethod(compact)
+    ending = ""
+    json_type = "application/json"
+    stream_type = "text/event-stream"
+    most_inputs = MOST_INPUTS
+    places = NOWHERE  # where its stream says what stands in its whole answer
+    too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
+    no_body = "it is empty"
+    bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
+
+    def __init_subclass__(cls) -> None:
+        if "fields" in cls.__dict__:
+            cls.fields = Kinds(cls.fields)
+        if "routes" in cls.__dict__:
+            WIRE_FORMATS.append(cls())
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Whether a request on one of the routes, which found `params` in its path, is for this
+        API; only shared paths ask more than that."""
+        return True
+
+    # --- a request, read ---
+
+    def begun(self, request: Request, params: Mapping[str, str]) -> Call:
+        """The call as far as the path alone tells."""
+        model = params.get("model", "")
+        return Call(request, self.provider, self.operation, self.api, model, params=params)
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request in no provider's terms.  BadField names what can't be read."""
+        fields = Field(body)
+        turns: List[Turn] = []
+        schema = None
+        if request.method == "POST":  # nothing else has a body
+            fields.check(self.fields)
+            turns = list(self.turns(fields))
+            schema = self.schema(fields)
+        return Call(
+            request,
+            self.provider,
+            self.operation,
+            self.api,
+            self.model(params, fields),
+            self.streams(params, fields),
+            **conversation(turns),
+            tools=tuple(self.tools(fields)),
+            inputs=tuple(self.inputs(fields)),
+            schema=schema,
+            choices=self.choices(fields),
+            params=params,
+            body=body,
+        )
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """The model or deployment that is asked."""
+        return params.get("model") or str(within(body.value, "model") or "")
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """Whether the answer is to be streamed."""
+        return False
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """The conversation."""
+        return [Turn("user", "\n".join(self.inputs(body)))]
+
+    def tools(self, body: Field) -> Iterable[str]:
+        """Names of the tools that the request offers."""
+        return ()
+
+    def inputs(self, body: Field) -> Iterable[str]:
+        """Texts that are answered one by one."""
+        return ()
+
+    def counted(self, given: Field) -> Field:
+        """An array of inputs, if it has no more of them than the provider takes in one request."""
+        most, value = self.most_inputs, given.value
+        if isinstance(value, list) and len(value) > most:
+            sentence = self.too_many.format(path=given.path, most=most, found=len(value))
+            given.expected(f"an array of at most {most} items", sentence)
+        return given
+
+    def choices(self, body: Field) -> int:
+        """How many answers are asked for."""
+        return 1
+
+    def schema(self, body: Field) -> Json:
+        """The JSON schema that the text of the answer is to fit, or None."""
+        return None
+
+    # --- an answer, written ---
+
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Why this API, which speaks such parts, can't say these to this call, if it can't."""
+        for part in parts:
+            if isinstance(part, Block) and not self.holds(part.value, call.stream):
+                return lacks_block(call, part, call.stream and self.holds(part.value, False))
+        return None
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Whether an answer, streamed or not, may have a provider's own block of this form."""
+        return True
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The whole answer."""
+        raise NotImplementedError
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
+        that is laid out already."""
+        raise NotImplementedError
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """What a stream says of an error after `sent` events."""
+        raise NotImplementedError
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The same where the stream is one of a reply, which some APIs repeat as far as it is."""
+        return self.interruption(call, failure, sent)
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Recorded JSON values as events, completed with what ends every stream of this API."""
+        return (("", value) for value in values)
+
+    def adapted(self, call: Call, body: bytes) -> bytes:
+        """A recorded body in the encoding that this request asks for."""
+        return body
+
+    def framing(self, call: Call) -> Framing:
+        """How the events of this call are framed."""
+        return OPENAI_SSE
+
+    def encode(self, value: Json) -> bytes:
+        """A whole body in the provider's layout."""
+        return utf8(self.layout(value) + self.ending)
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Response headers besides Content-Type that clients read."""
+        return ()
+
+    def usage_headers(self, reply: Reply) -> Headers:
+        """Response headers that tell of the answer itself."""
+        return ()
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """The rate-limit headers of a limit that counts, in place of those that only look like it;
+        with nothing left also `retry-after`, where the provider sends it."""
+        return ()
+
+    # --- an error ---
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """An error in the provider's form."""
+        raise NotImplementedError
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What the provider says of a field that is missing or wrong."""
+        raise NotImplementedError
+
+    def failed(
+        self, call: Call, failure: Failure, more: Mapping[str, Json]
+    ) -> Tuple[bytes, Headers]:
+        """An error as bytes, with `more` members beside the provider's own, and its headers."""
+        error = self.failure(call, failure)
+        value = error.value
+        if isinstance(value, list):  # Google's, where the stream would have been an array
+            value = [{**value[0], **more}]
+        elif more:
+            value = {**value, **more}
+        headers = error.headers
+        # Azure's error of an unknown deployment has none (section 6, recorded).
+        if error.content_type is not None:
+            headers = (("Content-Type", error.content_type or self.json_type), *headers)
+        return utf8(error.layout(value) + error.ending), headers
+
+    def completed(self, call: Call, failure: Failure) -> Failure:
+        """An error with what it leaves open: the provider's own for its kind."""
+        kind = failure.kind or STATUS_KINDS.get(failure.status, "")
+        usual = self.errors.get(kind, Failure(0, ""))
+        status = failure.status or usual.status or next(iter(ERROR_KINDS.get(kind, ())), 400)
+        message = failure.message or self.sentence(call, failure, usual.message)
+        failure = replace(failure, status=status, kind="", message=message or http_phrase(status))
+        if status != usual.status:  # another error than the usual one, which has no type of its own
+            return failure
+        blank = [name for name in ("type", "code", "param") if getattr(failure, name) is None]
+        return replace(failure, **{name: getattr(usual, name) for name in blank})
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """The provider's usual sentence for an error, with what it says of this call."""
+        return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
+
+
+def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
+    """What is said of an API whose answers have no such block, or have it in whole ones alone."""
+    if is_whole:
+        return "stream", True, Because(f"false, because no stream has {shown(block.value)}")
+    return "api", call.api, Because(f"one whose answers have blocks such as {shown(block.value)}")
+
+
+def caller(request: Request) -> str:
+    """Whose client calls a path that several providers share (wire formats, section 2.1)."""
+    if "anthropic-version" in request.headers:
+        return "anthropic"
+    if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
+        return "mistral"
+    if "x-goog-api-key" in request.headers or "key" in request.query:
+        return "google"
+    return "openai"
+
+
+def choices_of(number: Field, most: int) -> int:
+    """How many answers a field asks for, from 1 to `most`; 1 where it is left out."""
+    return cast(int, number.integer(f"an integer from 1 to {most}", 1, most, 1))
+
+
+def retry_after(limit: Limit) -> Headers:
+    """`retry-after`, if nothing is left."""
+    if limit.left:
+        return ()
+    return (("retry-after", str(limit.wait)),)
+
+
+# === formats/message_content =================================================
+# What is in a message whose tool results stand among its texts: Anthropic's, Google's.  Pure.
+
+
+@record
+class MessageContent:
+    """The text of a message, its tool results, and whether they are all there is."""
+
+    text: str = ""
+    results: Tuple[Turn, ...] = ()
+    only_results: bool = False
+
+    def turns(self, role: str) -> Iterator[Turn]:
+        """The message as turns, a tool result each its own; of a user, only results are no turn."""
+        if role != "user" or not self.only_results:
+            yield Turn(role, self.text)
+        yield from self.results
+
+
 # === formats/anthropic_blocks ================================================
 # Anthropic's content blocks: as they are read, and as they are written (wire formats, section 9).
 
@@ -3037,56 +3472,331 @@ def anthropic_content(content: Field) -> MessageContent:
     return MessageContent("\n".join(texts), tuple(results), only_results and bool(results))
 
 
+# What a stream brings of a block after its start, by the block's type: each member, and what it is
+# until then (section 9).  All other blocks are whole at their start.
+LATER_MEMBERS: Mapping[str, Mapping[str, Json]] = {
+    "text": {"citations": [], "text": ""},  # a citation comes before the text that it proves
+    "thinking": {"thinking": "", "signature": ""},
+    "tool_use": {"input": {}},
+    "server_tool_use": {"input": {}},
+    "mcp_tool_use": {"input": {}},
+    "compaction": {"content": None, "encrypted_content": None},  # typed in anthropic-py 2.14
+}
+DIRECT = {"type": "direct"}  # who calls a tool: the model itself (since 2026)
+
+
 def thought_signature(call: Call, index: int) -> str:
     """What proves a thought to be the model's own."""
     # Clients send it back as it is; nobody but Anthropic can read one.
     return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
 
 
-def anthropic_block_start(call: Call, part: Part, index: int) -> Dict[str, Json]:
-    """The block at `index` as a stream starts it: without what its deltas bring."""
+def anthropic_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
+    """The block at `index` of a whole message."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, ToolCall):
         return {
             "type": "tool_use",
             "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58),
             "name": part.name,
-            "input": {},
-            "caller": {"type": "direct"},  # since 2026
+            "input": dict(part.arguments),
+            "caller": DIRECT,
         }
     if isinstance(part, Reasoning):
-        # The signature comes as the last delta.
-        return {"type": "thinking", "thinking": "", "signature": ""}
-    return {"type": "text", "text": ""}
+        signature = thought_signature(call, index)
+        return {"type": "thinking", "thinking": part.text, "signature": signature}
+    return {"type": "text", "text": getattr(part, "text", "")}
 
 
-def anthropic_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
-    """The block at `index` of a whole message."""
-    block = anthropic_block_start(call, part, index)
-    if isinstance(part, ToolCall):
-        block["input"] = dict(part.arguments)
-    elif isinstance(part, Reasoning):
-        block["thinking"] = part.text
-        block["signature"] = thought_signature(call, index)
-    else:
-        block["text"] = getattr(part, "text", "")
-    return block
+def later_members(block: Mapping[str, Json]) -> Mapping[str, Json]:
+    """What a stream brings of a block in deltas, in order: members, and what they begin as."""
+    # A tool that the model's own code calls has its input at once (quoted from clients' fixtures).
+    if within(block, "caller", "type") not in (None, DIRECT["type"]):
+        return {}
+    later = LATER_MEMBERS.get(block["type"], {})
+    return {name: empty for name, empty in later.items() if is_like(block.get(name), empty)}
 
 
-def anthropic_deltas(call: Call, run: Run) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+def is_like(value: Json, empty: Json) -> bool:
+    """Whether a member can begin as this: one that a mock gives as something else is not cut."""
+    return isinstance(value, str if empty is None else type(empty))
+
+
+def anthropic_block_start(block: Mapping[str, Json]) -> Dict[str, Json]:
+    """A block as a stream starts it: without what its deltas bring."""
+    return {**block, **later_members(block)}
+
+
+def anthropic_deltas(
+    run: Run, block: Mapping[str, Json]
+) -> Iterator[Tuple[Dict[str, Json], Texts]]:
     """What a stream says of a block between its start and its stop, and the texts that go into the
     hole of each, an event a text."""
-    if isinstance(run.part, ToolCall):
-        texts: Texts = ONCE
-        # The first one is empty, and the only one where there are no arguments (recorded).
-        if run.part.arguments:
-            texts = ["", *run.texts]
-        yield {"type": "input_json_delta", "partial_json": hole(0)}, texts
-    elif isinstance(run.part, Reasoning):
-        yield {"type": "thinking_delta", "thinking": hole(0)}, run.texts
-        signature = thought_signature(call, run.index)
-        yield {"type": "signature_delta", "signature": signature}, ONCE
-    else:
-        yield {"type": "text_delta", "text": hole(0)}, run.texts
+    names = later_members(block)
+    # Both members in one: a second delta would empty the first.
+    if names and block["type"] == "compaction":
+        yield {"type": "compaction_delta", **{name: block[name] for name in names}}, ONCE
+        return
+    for name in names:
+        value = block[name]
+        if name == "citations":
+            for citation in value:
+                yield {"type": "citations_delta", "citation": citation}, ONCE
+        elif name == "input":
+            yield {"type": "input_json_delta", "partial_json": hole(0)}, input_pieces(run, value)
+        elif name == "signature":
+            yield {"type": "signature_delta", "signature": value}, ONCE
+        else:
+            yield {"type": f"{name}_delta", name: hole(0)}, pieces(value, run.size)
+
+
+def input_pieces(run: Run, value: Json) -> Texts:
+    """A tool's input as JSON text, in pieces."""
+    # The first one is empty, and the only one where there are no arguments (recorded).
+    if not value:
+        return ONCE
+    return ["", *pieces(run.text or loose(value), run.size, ARGUMENT_PIECES)]
+
+
+# === formats/places ==========================================================
+# Where the streams of all wire formats say what stands in their whole answers: data.  Pure.
+
+
+BY_PARTS = 'say it with "parts"'
+BY_BLOCK = 'say it with a "block" in "parts"'
+BY_TEXT = 'say it with "text"'
+BY_THOUGHT = 'say it with "reasoning"'
+BY_CALLS = 'say it with "tool_calls"'
+NUMBERED = "it is numbered as it was asked for"
+
+# --- OpenAI's chat completions, and those who borrow them ---
+
+CHOICE = "choices.0.index={choice}"
+CHAT_SAID = {
+    # The first chunk at Azure, which has no id, is there for one thing alone (section 6).
+    "": "id -> ",
+    "prompt_filter_results": "prompt_filter_results -> prompt_filter_results",
+    "usage": "usage -> usage",  # where a request asks for it
+    "choices.{choice}": f"{CHOICE} choices.0.finish_reason -> choices.0",
+    "choices.{choice}.message": f"{CHOICE} choices.0.delta.role -> choices.0.delta",
+}
+CHAT_INSTEAD = {
+    "choices.{choice}.index": NUMBERED,
+    "choices.{choice}.logprobs": 'ask for it with "logprobs"',
+    "choices.{choice}.message.content": BY_TEXT,
+    "choices.{choice}.message.reasoning_content": BY_THOUGHT,
+    "choices.{choice}.message.refusal": 'say it with "refusal"',
+    "choices.{choice}.message.function_call": BY_CALLS,
+}
+CHAT_CALL = "choices.{choice}.message.tool_calls.{call}"
+CHAT_PLACES = Places(
+    {
+        **CHAT_SAID,
+        CHAT_CALL: (
+            f"{CHOICE} choices.0.delta.tool_calls.0.index={{call}} choices.0.delta.tool_calls.0.id"
+            " -> choices.0.delta.tool_calls.0"
+        ),
+    },
+    {
+        **CHAT_INSTEAD,
+        CHAT_CALL + ".index": NUMBERED,
+        CHAT_CALL + ".function.arguments": BY_CALLS,
+        CHAT_CALL + ".custom.input": BY_CALLS,
+    },
+)
+# Tool calls come whole, in the last chunk of a choice (section 12).
+MISTRAL_PLACES = Places(
+    {
+        **CHAT_SAID,
+        "choices.{choice}.message.tool_calls": (
+            f"{CHOICE} choices.0.finish_reason -> choices.0.delta.tool_calls"
+        ),
+    },
+    CHAT_INSTEAD,
+)
+COMPLETION_PLACES = Places(
+    {name: CHAT_SAID[name] for name in ("", "usage", "choices.{choice}")},
+    {"choices.{choice}.index": NUMBERED, "choices.{choice}.text": BY_TEXT},
+)
+
+# --- OpenAI's Responses (wire formats, 5.5) ---
+
+ITEM_ADDED = "type=response.output_item.added output_index={part} -> item"
+ITEM_DONE = "type=response.output_item.done output_index={part} -> item"
+PART_DONE = "type=response.{}.done output_index={{part}} {}={{at}} -> part"
+ENDED = "last -> response"
+OUTPUT = ENDED + ".output.{part}"
+# What the response says of itself only in the end.
+ENDED_MEMBERS = (
+    *("status", "error", "incomplete_details", "completed_at", "usage", "output"),
+    *("service_tier", "content_filters"),
+)
+RESPONSES_PLACES = Places(
+    {
+        "": "response -> response",
+        **{name: f"{ENDED}.{name}" for name in ENDED_MEMBERS},
+        "output.{part}": f"{ITEM_ADDED}; {ITEM_DONE}; {OUTPUT}",
+        "output.{part}.status": f"{ITEM_DONE}.status; {OUTPUT}.status",
+        "output.{part}.content": f"{ITEM_DONE}.content; {OUTPUT}.content",
+        "output.{part}.content.{at}": (
+            f"{ITEM_DONE}.content.{{at}}; {OUTPUT}.content.{{at}}; "
+            + PART_DONE.format("content_part", "content_index")
+        ),
+        "output.{part}.summary": f"{ITEM_DONE}.summary; {OUTPUT}.summary",
+        "output.{part}.summary.{at}": (
+            f"{ITEM_DONE}.summary.{{at}}; {OUTPUT}.summary.{{at}}; "
+            + PART_DONE.format("reasoning_summary_part", "summary_index")
+        ),
+    },
+    {
+        "output.{part}.id": BY_BLOCK,
+        "output.{part}.type": BY_BLOCK,
+        "output.{part}.arguments": BY_CALLS,
+        "output.{part}.input": BY_CALLS,
+        "output.{part}.content.{at}.type": BY_PARTS,
+        "output.{part}.content.{at}.text": BY_TEXT,
+        "output.{part}.content.{at}.refusal": 'say it with "refusal"',
+        "output.{part}.summary.{at}.type": BY_PARTS,
+        "output.{part}.summary.{at}.text": BY_THOUGHT,
+    },
+)
+
+# --- Gemini (wire formats, sections 7 and 8.1) ---
+
+CANDIDATE = "candidates.0.index~{candidate}"
+# Counts that grow from event to event: the last says the whole.
+GROWING = (
+    *("candidatesTokenCount", "totalTokenCount", "thoughtsTokenCount"),
+    *("candidatesTokensDetails", "toolUsePromptTokenCount"),
+)
+GROWN = (
+    "candidates.0.finishReason -> usageMetadata.{0}; "
+    "promptFeedback.blockReason -> usageMetadata.{0}"
+)
+GEMINI_PLACES = Places(
+    {
+        "": "->",
+        "promptFeedback": "first -> promptFeedback",
+        # At Vertex AI only the last event has counts (8.1).
+        "usageMetadata": "usageMetadata.promptTokenCount -> usageMetadata",
+        "usageMetadata.trafficType": "usageMetadata -> usageMetadata.trafficType",
+        **{f"usageMetadata.{name}": GROWN.format(name) for name in GROWING},
+        "candidates.{candidate}": f"{CANDIDATE} candidates.0.finishReason -> candidates.0",
+        "candidates.{candidate}.content": f"{CANDIDATE} -> candidates.0.content",
+    },
+    {
+        "candidates.{candidate}.index": NUMBERED,
+        "candidates.{candidate}.content.parts": BY_BLOCK,
+    },
+)
+
+# --- Anthropic (wire formats, section 9) ---
+
+MESSAGE_START = "type=message_start -> message"
+MESSAGE_DELTA = "type=message_delta -> "
+ANTHROPIC_SAID = {
+    "": MESSAGE_START,
+    **{
+        name: f"{MESSAGE_DELTA}delta.{name}"
+        for name in ("stop_reason", "stop_sequence", "stop_details", "container")
+    },
+    "context_management": MESSAGE_DELTA + "context_management",
+    "usage": MESSAGE_DELTA + "usage",
+    # What the whole costs is known in the end; of the prompt it is said at the start, too.
+    **{
+        f"usage.{name}": f"{MESSAGE_START}.usage.{name}; {MESSAGE_DELTA}usage.{name}"
+        for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    },
+    **{
+        f"usage.{name}": f"{MESSAGE_START}.usage.{name}"
+        for name in ("cache_creation", "service_tier", "inference_geo")
+    },
+    "content.{part}": "type=content_block_start index={part} -> content_block",
+}
+ANTHROPIC_INSTEAD = {
+    "content.{part}.text": BY_TEXT,
+    "content.{part}.thinking": BY_THOUGHT,
+    "content.{part}.signature": BY_BLOCK,
+    "content.{part}.input": BY_CALLS,
+    "content.{part}.citations": BY_BLOCK,
+    "content.{part}.content": BY_BLOCK,
+}
+ANTHROPIC_PLACES = Places(ANTHROPIC_SAID, ANTHROPIC_INSTEAD)
+
+# --- AWS Bedrock (wire formats, sections 10 and 10.1) ---
+
+# What Bedrock itself adds to what a model says stands beside the model's last event, as the
+# metrics do (10.1); of a guardrail's this is unverified.
+BEDROCK_MEMBERS = (
+    *("amazon-bedrock-guardrailAction", "amazon-bedrock-trace"),
+    "amazon-bedrock-invocationMetrics",
+)
+BEDROCK_CLAUDE_PLACES = Places(
+    {**ANTHROPIC_SAID, **{name: f"type=message_stop -> {name}" for name in BEDROCK_MEMBERS}},
+    ANTHROPIC_INSTEAD,
+)
+CONVERSE_SAID = {
+    "": "metadata -> metadata",
+    "stopReason": "messageStop -> messageStop.stopReason",
+    "additionalModelResponseFields": "messageStop -> messageStop.additionalModelResponseFields",
+    "output.message": "messageStart -> messageStart",
+    "output.message.content.{tool}.toolUse": (
+        "contentBlockStart.contentBlockIndex={tool} -> contentBlockStart.start.toolUse"
+    ),
+}
+CONVERSE_INSTEAD = {
+    "output": BY_BLOCK,
+    "output.message.content.{tool}": BY_BLOCK,
+    "output.message.content.{tool}.toolUse.input": BY_CALLS,
+}
+CONVERSE_PLACES = Places(CONVERSE_SAID, CONVERSE_INSTEAD)
+NOVA_PLACES = Places(
+    {**CONVERSE_SAID, **{name: f"metadata -> {name}" for name in BEDROCK_MEMBERS}},
+    CONVERSE_INSTEAD,
+)
+
+# --- Cohere (wire formats, section 11) ---
+
+COHERE_PLACES = Places(
+    {
+        "": "type=message-end -> delta",
+        "id": "type=message-start -> id",
+        "message": "type=message-start -> delta.message",
+        "message.content.{block}": "type=content-start index={block} -> delta.message.content",
+        "message.tool_calls.{call}": (
+            "type=tool-call-start index={call} -> delta.message.tool_calls"
+        ),
+    },
+    {
+        "message.content.{block}.text": BY_TEXT,
+        "message.content.{block}.thinking": BY_THOUGHT,
+        "message.tool_plan": 'say it with "text" beside "tool_calls"',
+        "message.tool_calls.{call}.function.arguments": BY_CALLS,
+        "message.citations": BY_BLOCK,
+    },
+)
+
+# --- Ollama (wire formats, section 13) ---
+
+OLLAMA_PLACES = Places(
+    {
+        "": "done ->",
+        "model": "model -> model",
+        "created_at": "created_at -> created_at",
+        "message": "done -> message",
+        "message.role": "message -> message.role",
+        "message.tool_calls.{call}": (
+            "message.tool_calls.0.function.index={call} -> message.tool_calls.0"
+        ),
+    },
+    {
+        "response": BY_TEXT,
+        "thinking": BY_THOUGHT,
+        "message.content": BY_TEXT,
+        "message.thinking": BY_THOUGHT,
+    },
+)
 
 
 # === formats/pydantic ========================================================
@@ -3152,6 +3862,13 @@ def stop_of(reply: Reply) -> str:
 def said_stop(words: Mapping[str, str], stop: str) -> str:
     """A provider's word for why an answer stopped; one of its own is said as it is."""
     return words.get(stop, stop)
+
+
+def tool_input(part: ToolCall) -> str:
+    """What a tool is called with, as text: plain for a custom tool, else JSON."""
+    if part.input is not None:
+        return part.input
+    return compact(part.arguments)
 
 
 def packed_floats(vector: Sequence[float]) -> str:
@@ -3364,10 +4081,10 @@ def anthropic_stop_reason(reply: Reply) -> str:
 
 
 def anthropic_input_counts(usage: Usage) -> Dict[str, Json]:
-    """Tokens of the prompt; those read from the cache are not among the others."""
+    """Tokens of the prompt; those that the cache had or was given are not among the others."""
     return {
-        "input_tokens": usage.input - usage.cached,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": usage.uncached,
+        "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cached,
     }
 
@@ -3390,7 +4107,13 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
+    places = ANTHROPIC_PLACES
+    speaks = WireFormat.speaks | {Block}
     prefix = "msg_01"
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that name their type."""
+        return isinstance(block.get("type"), str)
 
     def message(
         self, call: Call, reply: Reply, content: List[Json], stop: Optional[str], usage: Usage
@@ -3408,7 +4131,11 @@ class AnthropicMessages(AnthropicRequest):
             "stop_details": None,
             "usage": {
                 **anthropic_input_counts(usage),
-                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+                # Five minutes is how long one keeps where the request does not say it.
+                "cache_creation": {
+                    "ephemeral_5m_input_tokens": usage.cache_write,
+                    "ephemeral_1h_input_tokens": 0,
+                },
                 **anthropic_output_counts(usage),
                 "service_tier": "standard",
                 "inference_geo": "not_available",
@@ -3423,13 +4150,14 @@ class AnthropicMessages(AnthropicRequest):
     def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
         # A small count comes first, the totals at the end; clients do not add them up.
-        begun = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
-        message = self.message(call, reply, [], None, begun)
+        spent = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
+        message = self.message(call, reply, [], None, spent)
         yield typed("message_start", message=message)
         for run in walk(reply, loose):
-            block = anthropic_block_start(call, run.part, run.index)
-            yield typed("content_block_start", index=run.index, content_block=block)
-            for delta, texts in anthropic_deltas(call, run):
+            block = anthropic_block(call, run.part, run.index)
+            begun = anthropic_block_start(block)
+            yield typed("content_block_start", index=run.index, content_block=begun)
+            for delta, texts in anthropic_deltas(run, block):
                 name, value = typed("content_block_delta", index=run.index, delta=delta)
                 yield from filled_in(name, value, texts)
             yield typed("content_block_stop", index=run.index)
@@ -3793,6 +4521,18 @@ class OpenAI(WireFormat):
 class OpenAIGeneration(OpenAI):
     """What the APIs share that answer a prompt and can stream the answer."""
 
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request, with its custom tools."""
+        call = super().read(request, params, body)
+        custom = self.custom_tools(body)
+        if not custom:
+            return call
+        return replace(call, custom_tools=tuple(custom))
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Names of the tools that are called with plain text; `tools` has checked them."""
+        return []
+
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
         return bool(body.value.get("stream"))
@@ -3809,6 +4549,418 @@ class OpenAIGeneration(OpenAI):
         # (3.3).
         if not values or values[-1] != "[DONE]":
             yield "", "[DONE]"
+
+
+# === formats/openai_chat_reading =============================================
+# How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure.
+
+
+# What a role is in a conversation.  `developer` is what reasoning models call the system, and
+# `function` what a tool was before there were several a message.
+CHAT_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+MESSAGE_FIELDS = Kinds({"role": "a string!"})
+
+
+class ChatRequest(OpenAIGeneration):
+    """A request in the form that most other providers understand, too."""
+
+    api = "chat"
+    shared_with_mistral = True
+    fields = {
+        "model": "a string!",
+        "messages": "an array!",
+        "stream": "a boolean",
+        "stream_options": "an object",
+        "n": "an integer",
+        "tools": "an array",
+        "functions": "an array",
+        "temperature": "a number",
+        "top_p": "a number",
+        "max_tokens": "an integer",
+        "max_completion_tokens": "an integer",
+        "logprobs": "a boolean",
+        "response_format": "an object",
+        "parallel_tool_calls": "a boolean",
+        "tool_choice": "a string or an object",
+        "stop": "a string or an array",
+        "user": "a string",
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The messages, in order."""
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("an array")
+        for message in messages.items():
+            value = message.check(MESSAGE_FIELDS).value
+            role = CHAT_ROLES.get(value["role"])
+            if role is None:
+                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+            text = value.get("content")
+            if not isinstance(text, str):
+                text = openai_text(message.get("content"))
+            if role == "tool":
+                # A `function`, as a tool was called first, is known by its name alone.
+                yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
+            else:
+                yield Turn(role, text)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of functions and custom tools, and of the older `functions`."""
+        if body.value.keys().isdisjoint(("tools", "functions")):
+            return
+        for tool in body.get("tools").objects():
+            kind = tool.value.get("type")
+            # Both lie under their kind; what other vendors add has no name to call it by.
+            if kind in ("function", "custom"):
+                function = tool.check({kind: "an object!"}).get(kind)
+                yield function.check({"name": "a string!"}).value["name"]
+        for function in body.get("functions").objects():
+            yield function.check({"name": "a string!"}).value["name"]
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["custom"]["name"] for tool in tools if tool.get("type") == "custom"]
+
+    def choices(self, body: Field) -> int:
+        """`n`."""
+        if "n" not in body.value:
+            return 1
+        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
+
+    def schema(self, body: Field) -> Json:
+        """`response_format.json_schema.schema`."""
+        return within(body.value, "response_format", "json_schema", "schema")
+
+
+# === formats/openai_chat =====================================================
+# OpenAI's chat completions, whole and streamed (wire formats, 5.2 and 5.3).  Pure.
+
+
+# Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
+DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
+
+MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+
+
+def chat_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts with their details."""
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached,
+            "audio_tokens": 0,
+            **written_tokens(usage),
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def written_tokens(usage: Usage) -> Dict[str, Json]:
+    """Tokens that were written to a cache, which only some hosts tell (in the SDK's types)."""
+    if not usage.cache_write:
+        return {}
+    return {"cache_write_tokens": usage.cache_write}
+
+
+def text_pieces(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of an answer streams."""
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            yield from run.pieces
+
+
+def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
+    """Log probabilities, if the request asks for them and a piece has text (5.2)."""
+    if body.get("logprobs") is not True:
+        return None
+    content: List[Json] = []
+    for piece in filter(None, pieces):
+        if len(content) >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
+        alternatives = []
+        if body.get("top_logprobs"):
+            alternatives.append(entry)
+        content.append({**entry, "top_logprobs": alternatives})
+    if not content:
+        return None
+    return {"content": content, "refusal": None}
+
+
+def padded_events(
+    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
+) -> Iterator[Tuple[str, bytes]]:
+    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
+    modulo 16 (5.3, recorded)."""
+    pads = utf8(call.pads)
+    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
+    middle, end = b'"', b'"' + end
+    if of_text:
+        middle = of_text[0][1] + middle
+    length = len(begin + middle + end)
+    for text, number in zip(texts, numbers):
+        piece = b""
+        if of_text:
+            piece = utf8(quoted(text))
+        room = (1 - length - len(piece)) % 16 or 16
+        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
+
+
+def is_lone_call(reply: Reply) -> bool:
+    """Whether a call of a tool is all that is said; it streams together with the role (5.3)."""
+    return len(reply.parts) == len(reply.tool_calls) == 1
+
+
+def opening_delta(reply: Reply, heads: List[Dict[str, Json]]) -> Dict[str, Json]:
+    """The first delta of a message; `heads` are those with which its tool calls begin (5.3,
+    recorded).
+
+    Several calls come after the role, and then the key `refusal` is missing."""
+    delta: Dict[str, Json] = {"role": "assistant", "content": None}
+    # Without a text it is null, not empty (5.3).
+    if reply.text(Text) is not None:
+        delta["content"] = ""
+    if is_lone_call(reply):
+        delta.update(heads[0])
+    if len(heads) < 2 or len(heads) < len(reply.parts):
+        delta["refusal"] = None
+    return delta
+
+
+def asks_for_functions(call: Call) -> bool:
+    """Whether a request offers the older `functions`, of which an answer calls at most one."""
+    return bool(call.body.get("functions")) and not call.body.get("tools")
+
+
+# Where a call of a tool has what it is called with, by the type of the call.
+CALL_INPUTS = {"function": "arguments", "custom": "input"}
+
+
+def new_fingerprint(model: str) -> Optional[str]:
+    """A model's fingerprint; reasoning models have none (2.4)."""
+    if is_reasoning_model(model):
+        return None
+    return "fp_" + token(model, 10, HEX)
+
+
+SHORT_NAME = 100  # characters of what is kept
+known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
+
+
+class ChatCompletion(ChatRequest):
+    """The objects of chat completions, which other providers borrow."""
+
+    has_logprobs = True  # whether a choice has that key
+
+    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """What every object begins with."""
+        return {
+            "id": reply.id or "chatcmpl-" + call.token("id", 29),
+            "object": kind,
+            "created": call.second,
+            "model": reply.model,
+        }
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Tier and fingerprint."""
+        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
+        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, of all choices together."""
+        return chat_usage(reply.usage)
+
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """That there are several calls, where the request knows only of one."""
+        calls = [part for part in parts if isinstance(part, ToolCall)]
+        if len(calls) < 2 or not asks_for_functions(call):
+            return None
+        expected = Because('in "tools", because of "functions" only one is called')
+        return "tools", list(call.tools), expected
+
+    def finish_reason(self, call: Call, reply: Reply) -> str:
+        """Why the answer ends."""
+        if reply.stop == "tool_calls" and asks_for_functions(call):
+            return "function_call"
+        return reply.stop
+
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A whole tool call; arguments of a function are JSON text."""
+        kind = "function"
+        if part.name in call.custom_tools:
+            kind = "custom"
+        return {
+            "id": part.id or "call_" + call.token(f"tool {choice} {number}", 24),
+            "type": kind,
+            kind: {"name": part.name, CALL_INPUTS[kind]: tool_input(part)},
+        }
+
+    def tool_calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
+        """All tool calls of an answer, whole."""
+        parts = enumerate(reply.tool_calls)
+        return [self.tool_call(call, part, number, choice) for number, part in parts]
+
+    def called(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The member of a message that says what is called, if something is."""
+        if not reply.tool_calls:
+            return {}
+        whole = self.tool_calls(call, reply, choice)
+        if asks_for_functions(call):
+            return {"function_call": whole[0]["function"]}
+        return {"tool_calls": whole}
+
+    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The assistant's message."""
+        # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
+        return {
+            "role": "assistant",
+            "content": reply.text(Text),
+            **present(reasoning_content=reply.text(Reasoning) or None),
+            **self.called(call, reply, choice),
+            "refusal": reply.text(Refusal) or None,
+            "annotations": [],
+        }
+
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        pieces: Iterable[Optional[str]] = (),
+    ) -> Dict[str, Json]:
+        """One choice; `body` is its message or delta, and `pieces` is the text that this holds."""
+        choice = {"index": index, **body}
+        # Reasoning models have no log probabilities, not even the key (5.2).
+        if self.has_logprobs and not is_reasoning_model(call.model):
+            choice["logprobs"] = logprobs(pieces, call.body)
+        choice["finish_reason"] = finish
+        return choice
+
+
+class OpenAIChat(ChatCompletion):
+    """Chat completions."""
+
+    routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
+    stream_type = "text/event-stream; charset=utf-8"
+    places = CHAT_PLACES
+    has_custom_tools = True
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `chat.completion` object."""
+        finish = self.finish_reason(call, reply)
+        choices = []
+        for index in range(call.choices):
+            message = {"message": self.message(call, reply, index)}
+            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+        # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
+        return self.arranged(
+            {
+                **self.head(call, reply, "chat.completion"),
+                "choices": choices,
+                "usage": self.usage(reply),
+                **self.tail(call),
+            }
+        )
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """`chat.completion.chunk` objects, then `[DONE]`."""
+        numbers = itertools.count()
+        for chunk, texts in self.chunks(call, reply):
+            chunk = self.padded(call, chunk)
+            if "obfuscation" in chunk:
+                yield from padded_events(call, Stencil(chunk), texts, numbers)
+            else:
+                yield from filled_in("", chunk, texts)
+        yield "", "[DONE]"
+
+    def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """The chunks of all choices, choice by choice, and of the token counts if asked for."""
+        shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            # Every chunk has the key then, and without being asked none has it (5.3).
+            usage["usage"] = None
+        for index in range(call.choices):
+            for delta, texts in self.deltas(call, reply, index):
+                choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
+                yield {**shared, "choices": [choice], **usage}, texts
+            # The finish reason comes alone (5.3).
+            final = self.choice(call, index, {"delta": {}}, self.finish_reason(call, reply))
+            yield {**shared, "choices": [final], **usage}, ONCE
+        # One chunk more, without choices (5.3).
+        if usage:
+            yield {**shared, "choices": [], "usage": self.usage(reply)}, ONCE
+
+    def deltas(
+        self, call: Call, reply: Reply, choice: int
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """A message in pieces (5.3, recorded)."""
+        heads = list(self.call_deltas(call, reply, choice, ""))
+        yield opening_delta(reply, heads), ONCE
+        pieces = list(self.call_deltas(call, reply, choice, hole(0)))
+        number = -1
+        for run in walk(reply):
+            if not isinstance(run.part, ToolCall):
+                yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
+                continue
+            # A call is complete before the next one starts.
+            number += 1
+            if not is_lone_call(reply):
+                yield heads[number], ONCE
+            yield pieces[number], run.pieces
+
+    def text_deltas(
+        self, call: Call, key: str, texts: Texts
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """What is said, piece by piece."""
+        if call.body.get("logprobs") is not True:
+            yield {key: hole(0)}, texts
+            return
+        for text in texts:  # each has probabilities of its own
+            yield {key: text}, ONCE
+
+    def call_deltas(
+        self, call: Call, reply: Reply, choice: int, text: str
+    ) -> Iterator[Dict[str, Json]]:
+        """A delta a tool call, with a `text` in the place of what it is called with: the first one
+        of each, where that is empty, else one that says no more."""
+        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
+            kind = whole["type"]
+            whole[kind][CALL_INPUTS[kind]] = text
+            if text:
+                del whole["id"], whole["type"], whole[kind]["name"]
+            if asks_for_functions(call):
+                yield {"function_call": whole[kind]}
+            else:
+                # The index must be in every delta: without it openai-py's helper dies (5.3,
+                # verified).
+                yield {"tool_calls": [{"index": number, **whole}]}
+
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
+        """A chunk with a hole for its `obfuscation` (5.3, recorded)."""
+        if wants_obfuscation(call.body):
+            chunk = {**chunk, "obfuscation": hole(1)}
+        return self.arranged(chunk)
 
 
 # === formats/openai_completions ==============================================
@@ -3875,6 +5027,7 @@ class OpenAICompletions(CompletionRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
     speaks = frozenset((Text, Reasoning, Refusal))
+    places = COMPLETION_PLACES
 
     def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What every object begins with."""
@@ -3888,12 +5041,13 @@ class OpenAICompletions(CompletionRequest):
         """One choice, or a piece of one."""
         return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
 
-    def usage(self, reply: Reply) -> Dict[str, int]:
-        """Token counts, without details."""
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, without details but for what was written to a cache."""
         return {
             "prompt_tokens": reply.usage.input,
             "completion_tokens": reply.usage.output,
             "total_tokens": reply.usage.total,
+            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
         }
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -4326,361 +5480,6 @@ class AzureModels(Azure, OpenAIModels):
     routes = ("GET /openai[/v1]/models[/{model}]",)
 
 
-# === formats/openai_chat_reading =============================================
-# How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure.
-
-
-# What a role is in a conversation.  `developer` is what reasoning models call the system, and
-# `function` what a tool was before there were several a message.
-CHAT_ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-    "tool": "tool",
-    "function": "tool",
-}
-
-MESSAGE_FIELDS = Kinds({"role": "a string!"})
-
-
-class ChatRequest(OpenAIGeneration):
-    """A request in the form that most other providers understand, too."""
-
-    api = "chat"
-    shared_with_mistral = True
-    fields = {
-        "model": "a string!",
-        "messages": "an array!",
-        "stream": "a boolean",
-        "stream_options": "an object",
-        "n": "an integer",
-        "tools": "an array",
-        "functions": "an array",
-        "temperature": "a number",
-        "top_p": "a number",
-        "max_tokens": "an integer",
-        "max_completion_tokens": "an integer",
-        "logprobs": "a boolean",
-        "response_format": "an object",
-        "parallel_tool_calls": "a boolean",
-        "tool_choice": "a string or an object",
-        "stop": "a string or an array",
-        "user": "a string",
-    }
-
-    def turns(self, body: Field) -> Iterator[Turn]:
-        """The messages, in order."""
-        messages = body.get("messages")
-        if not messages.value:
-            messages.expected("an array")
-        for message in messages.items():
-            value = message.check(MESSAGE_FIELDS).value
-            role = CHAT_ROLES.get(value["role"])
-            if role is None:
-                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
-            text = value.get("content")
-            if not isinstance(text, str):
-                text = openai_text(message.get("content"))
-            if role == "tool":
-                # A `function`, as a tool was called first, is known by its name alone.
-                yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
-            else:
-                yield Turn(role, text)
-
-    def tools(self, body: Field) -> Iterator[str]:
-        """Names of functions and custom tools, and of the older `functions`."""
-        if body.value.keys().isdisjoint(("tools", "functions")):
-            return
-        for tool in body.get("tools").objects():
-            kind = tool.value.get("type")
-            # Both lie under their kind; what other vendors add has no name to call it by.
-            if kind in ("function", "custom"):
-                function = tool.check({kind: "an object!"}).get(kind)
-                yield function.check({"name": "a string!"}).value["name"]
-        for function in body.get("functions").objects():
-            yield function.check({"name": "a string!"}).value["name"]
-
-    def choices(self, body: Field) -> int:
-        """`n`."""
-        if "n" not in body.value:
-            return 1
-        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
-
-    def schema(self, body: Field) -> Json:
-        """`response_format.json_schema.schema`."""
-        return within(body.value, "response_format", "json_schema", "schema")
-
-
-# === formats/openai_chat =====================================================
-# OpenAI's chat completions, whole and streamed (wire formats, 5.2 and 5.3).  Pure.
-
-
-# Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
-DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
-
-MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
-
-
-def chat_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts with their details."""
-    return {
-        "prompt_tokens": usage.input,
-        "completion_tokens": usage.output,
-        "total_tokens": usage.total,
-        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
-
-
-def text_pieces(reply: Reply) -> Iterator[str]:
-    """The pieces in which the text of an answer streams."""
-    for run in walk(reply):
-        if isinstance(run.part, Text):
-            yield from run.pieces
-
-
-def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
-    """Log probabilities, if the request asks for them and a piece has text (5.2)."""
-    if body.get("logprobs") is not True:
-        return None
-    content: List[Json] = []
-    for piece in filter(None, pieces):
-        if len(content) >= MOST_LOGPROBS:
-            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
-            raise Refused(400, message, code="answer_too_large")
-        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
-        alternatives = []
-        if body.get("top_logprobs"):
-            alternatives.append(entry)
-        content.append({**entry, "top_logprobs": alternatives})
-    if not content:
-        return None
-    return {"content": content, "refusal": None}
-
-
-def padded_events(
-    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
-) -> Iterator[Tuple[str, bytes]]:
-    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
-    modulo 16 (5.3, recorded)."""
-    pads = utf8(call.pads)
-    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
-    middle, end = b'"', b'"' + end
-    if of_text:
-        middle = of_text[0][1] + middle
-    length = len(begin + middle + end)
-    for text, number in zip(texts, numbers):
-        piece = b""
-        if of_text:
-            piece = utf8(quoted(text))
-        room = (1 - length - len(piece)) % 16 or 16
-        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
-
-
-def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
-    """The first delta of a message; `heads` are the heads of its tool calls (5.3, recorded).
-
-    A lone tool call opens together with the role.  Several come after it, and then the key
-    `refusal` is missing."""
-    only_calls = bool(heads) and len(heads) == len(reply.parts)
-    lone = only_calls and len(heads) == 1
-    delta: Dict[str, Json] = {"role": "assistant", "content": None}
-    # Without a text it is null, not empty (5.3).
-    if reply.text(Text) is not None:
-        delta["content"] = ""
-    if lone:
-        delta["tool_calls"] = heads
-    if lone or not only_calls:
-        delta["refusal"] = None
-    return delta
-
-
-def new_fingerprint(model: str) -> Optional[str]:
-    """A model's fingerprint; reasoning models have none (2.4)."""
-    if is_reasoning_model(model):
-        return None
-    return "fp_" + token(model, 10, HEX)
-
-
-SHORT_NAME = 100  # characters of what is kept
-known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
-
-
-class ChatCompletion(ChatRequest):
-    """The objects of chat completions, which other providers borrow."""
-
-    has_logprobs = True  # whether a choice has that key
-
-    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
-        """What every object begins with."""
-        return {
-            "id": reply.id or "chatcmpl-" + call.token("id", 29),
-            "object": kind,
-            "created": call.second,
-            "model": reply.model,
-        }
-
-    def tail(self, call: Call) -> Dict[str, Json]:
-        """Tier and fingerprint."""
-        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
-        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
-
-    def usage(self, reply: Reply) -> Dict[str, Json]:
-        """Token counts, of all choices together."""
-        return chat_usage(reply.usage)
-
-    def finish_reason(self, reply: Reply) -> str:
-        """Why the answer ends."""
-        return reply.stop
-
-    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
-        """A whole tool call; its arguments are JSON text."""
-        return {
-            "id": part.id or "call_" + call.token(f"tool {choice} {number}", 24),
-            "type": "function",
-            "function": {"name": part.name, "arguments": compact(part.arguments)},
-        }
-
-    def tool_calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
-        """All tool calls of an answer, whole."""
-        parts = enumerate(reply.tool_calls)
-        return [self.tool_call(call, part, number, choice) for number, part in parts]
-
-    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
-        """The assistant's message."""
-        # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
-        return {
-            "role": "assistant",
-            "content": reply.text(Text),
-            **present(
-                reasoning_content=reply.text(Reasoning) or None,
-                tool_calls=self.tool_calls(call, reply, choice) or None,
-            ),
-            "refusal": reply.text(Refusal) or None,
-            "annotations": [],
-        }
-
-    def choice(
-        self,
-        call: Call,
-        index: int,
-        body: Dict[str, Json],
-        finish: Optional[str],
-        pieces: Iterable[Optional[str]] = (),
-    ) -> Dict[str, Json]:
-        """One choice; `body` is its message or delta, and `pieces` is the text that this holds."""
-        choice = {"index": index, **body}
-        # Reasoning models have no log probabilities, not even the key (5.2).
-        if self.has_logprobs and not is_reasoning_model(call.model):
-            choice["logprobs"] = logprobs(pieces, call.body)
-        choice["finish_reason"] = finish
-        return choice
-
-
-class OpenAIChat(ChatCompletion):
-    """Chat completions."""
-
-    routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
-    stream_type = "text/event-stream; charset=utf-8"
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The `chat.completion` object."""
-        finish = self.finish_reason(reply)
-        choices = []
-        for index in range(call.choices):
-            message = {"message": self.message(call, reply, index)}
-            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
-        # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
-        return self.arranged(
-            {
-                **self.head(call, reply, "chat.completion"),
-                "choices": choices,
-                "usage": self.usage(reply),
-                **self.tail(call),
-            }
-        )
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """`chat.completion.chunk` objects, then `[DONE]`."""
-        numbers = itertools.count()
-        for chunk, texts in self.chunks(call, reply):
-            chunk = self.padded(call, chunk)
-            if "obfuscation" in chunk:
-                yield from padded_events(call, Stencil(chunk), texts, numbers)
-            else:
-                yield from filled_in("", chunk, texts)
-        yield "", "[DONE]"
-
-    def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """The chunks of all choices, choice by choice, and of the token counts if asked for."""
-        shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
-        usage: Dict[str, Json] = {}
-        if wants_usage(call.body):
-            # Every chunk has the key then, and without being asked none has it (5.3).
-            usage["usage"] = None
-        for index in range(call.choices):
-            for delta, texts in self.deltas(call, reply, index):
-                choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
-                yield {**shared, "choices": [choice], **usage}, texts
-            # The finish reason comes alone (5.3).
-            final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
-            yield {**shared, "choices": [final], **usage}, ONCE
-        # One chunk more, without choices (5.3).
-        if usage:
-            yield {**shared, "choices": [], "usage": self.usage(reply)}, ONCE
-
-    def deltas(
-        self, call: Call, reply: Reply, choice: int
-    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """A message in pieces (5.3, recorded)."""
-        heads = self.tool_heads(call, reply, choice)
-        opening = opening_delta(reply, heads)
-        yield opening, ONCE
-        number = -1
-        for run in walk(reply):
-            if not isinstance(run.part, ToolCall):
-                yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
-                continue
-            # A call is complete before the next one starts.  The index must be in every delta:
-            # without it openai-py's helper dies (5.3, verified).
-            number += 1
-            if "tool_calls" not in opening:
-                yield {"tool_calls": [heads[number]]}, ONCE
-            function = {"arguments": hole(0)}
-            yield {"tool_calls": [{"index": number, "function": function}]}, run.pieces
-
-    def text_deltas(
-        self, call: Call, key: str, texts: Texts
-    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """What is said, piece by piece."""
-        if call.body.get("logprobs") is not True:
-            yield {key: hole(0)}, texts
-            return
-        for text in texts:  # each has probabilities of its own
-            yield {key: text}, ONCE
-
-    def tool_heads(self, call: Call, reply: Reply, choice: int) -> List[Json]:
-        """What the tool calls begin with: all but their arguments."""
-        heads = []
-        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
-            whole["function"]["arguments"] = ""
-            heads.append({"index": number, **whole})
-        return heads
-
-    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
-        """A chunk with a hole for its `obfuscation` (5.3, recorded)."""
-        if wants_obfuscation(call.body):
-            chunk = {**chunk, "obfuscation": hole(1)}
-        return self.arranged(chunk)
-
-
 # === formats/azure_chat ======================================================
 # Chat completions at Azure, with its content filters (wire formats, section 6).  Pure.
 
@@ -4756,6 +5555,44 @@ class AzureChat(AzureGeneration, OpenAIChat):
 # The output items of OpenAI's Responses, and what they hold (wire formats, 5.5).  Pure.
 
 
+# What the ids of items begin with, by their type (2.4; that of custom calls is quoted).
+ITEM_PREFIXES = {
+    "message": "msg",
+    "reasoning": "rs",
+    "function_call": "fc",
+    "custom_tool_call": "ctc",
+    "web_search_call": "ws",
+    "file_search_call": "fs",
+    "code_interpreter_call": "ci",
+    "image_generation_call": "ig",
+    "mcp_call": "mcp",
+    "mcp_list_tools": "mcpl",
+    "compaction": "cmp",
+}
+
+# What is still empty of an item when its stream begins, by its type: MISSING is not there yet.
+# Those of hosted tools are quoted from real streams.
+OPENED: Mapping[str, Mapping[str, Json]] = {
+    "message": {"content": []},
+    "reasoning": {"summary": [], "content": MISSING, "encrypted_content": MISSING},
+    "function_call": {"arguments": ""},
+    "custom_tool_call": {"input": ""},
+    "web_search_call": {"action": {"type": "search"}},  # openai-py's strict validation needs one
+    "file_search_call": {"queries": [], "results": None},
+    "code_interpreter_call": {"code": "", "outputs": None},
+    "image_generation_call": dict.fromkeys(
+        ("action", "background", "output_format", "quality", "result", "revised_prompt", "size"),
+        MISSING,
+    ),
+    "mcp_call": {"arguments": "", "output": None, "error": None},
+    "mcp_list_tools": {"tools": []},
+    "compaction": {"encrypted_content": ""},
+}
+
+# The status of an item that a response ends with, by that of the response; else it is incomplete.
+LAST_STATUSES = {"completed": "completed", "in_progress": "in_progress", "queued": "in_progress"}
+
+
 def response_id(call: Call, prefix: str, label: str) -> str:
     """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
     shared = call.token("response", 16, HEX)
@@ -4773,48 +5610,74 @@ def content_part(part: Part, text: str) -> Dict[str, Json]:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
 
-def opened_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
+def opened_item(item: Mapping[str, Json]) -> Dict[str, Json]:
     """An output item as a stream begins it, with nothing in it."""
-    label = f"item {index}"
-    # Keys in the order of 5.5; a thought alone has no status.
-    if isinstance(part, ToolCall):
-        return {
-            "id": response_id(call, "fc", label),
-            "type": "function_call",
-            "status": "in_progress",
-            "arguments": "",
-            "call_id": part.id or "call_" + call.token(f"tool {index}", 24),
-            "name": part.name,
-        }
-    if isinstance(part, Reasoning):
-        return {"id": response_id(call, "rs", label), "type": "reasoning", "summary": []}
-    return {
-        "id": response_id(call, "msg", label),
-        "type": "message",
-        "status": "in_progress",
-        "content": [],
-        "role": "assistant",
-    }
+    empty = OPENED.get(item_type(item), {})
+    opened = {key: empty.get(key, value) for key, value in item.items()}
+    if "status" in opened:
+        opened["status"] = "in_progress"
+    return {key: value for key, value in opened.items() if value is not MISSING}
+
+
+def item_type(item: Mapping[str, Json]) -> str:
+    """The type of an item; that of a mock's own may be none."""
+    return str(item.get("type", "item"))
 
 
 def output_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
     """A whole output item."""
-    item = opened_item(call, part, index)
-    if isinstance(part, Reasoning):
-        return {**item, **reasoning_members(call, part, index)}
-    item["status"] = "completed"
+    label = f"item {index}"
+    if isinstance(part, Block):
+        return native_item(call, part, label)
+    # Keys in the order of 5.5; a thought alone has no status.
     if isinstance(part, ToolCall):
-        item["arguments"] = compact(part.arguments)
-    elif isinstance(part, (Text, Refusal)):
-        item["content"] = [content_part(part, part.text)]
-    return item
+        return called_item(call, part, index)
+    if isinstance(part, Reasoning):
+        item = {"id": response_id(call, "rs", label), "type": "reasoning"}
+        return {**item, **reasoning_members(call, part, index)}
+    content = []
+    if isinstance(part, (Text, Refusal)):
+        content.append(content_part(part, part.text))
+    return {
+        "id": response_id(call, "msg", label),
+        "type": "message",
+        "status": "completed",
+        "content": content,
+        "role": "assistant",
+    }
+
+
+def called_item(call: Call, part: ToolCall, index: int) -> Dict[str, Json]:
+    """A call of a function, whose arguments are JSON text, or of a custom tool."""
+    kind = "function_call"
+    if part.name in call.custom_tools:
+        kind = "custom_tool_call"
+    head = {
+        "id": response_id(call, ITEM_PREFIXES[kind], f"item {index}"),
+        "type": kind,
+        "status": "completed",
+    }
+    called = {"call_id": part.id or "call_" + call.token(f"tool {index}", 24)}
+    if kind == "custom_tool_call":
+        return {**head, **called, "input": tool_input(part), "name": part.name}
+    return {**head, "arguments": tool_input(part), **called, "name": part.name}
+
+
+def native_item(call: Call, block: Block, label: str) -> Dict[str, Json]:
+    """A mock's own item as it is; its events need an id, which it gets if it has none."""
+    if block.value.get("id") is not None:
+        return dict(block.value)
+    prefix = ITEM_PREFIXES.get(item_type(block.value), "item")
+    rest = {key: value for key, value in block.value.items() if key != "id"}
+    return {"id": response_id(call, prefix, label), **rest}
 
 
 def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
     """All output items; the last one is as incomplete as the response, whose `status` it has."""
     items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
-    if items and "status" in items[-1]:  # a thought has none
-        items[-1]["status"] = status
+    # A thought has no status, and a mock's own item the one that it says.
+    if items and "status" in items[-1] and not isinstance(reply.parts[-1], Block):
+        items[-1]["status"] = LAST_STATUSES.get(status, "incomplete")
     return items
 
 
@@ -4841,78 +5704,150 @@ ONE = (("", ""),)  # for an event without holes
 ItemEvents = Iterator[Tuple[str, Dict[str, Json], Iterable[TextAndPad]]]
 
 
-class PartNames(NamedTuple):
-    """What the events of a part are called: what holds it, its text, the key of the whole text,
-    and the key of its place in the item."""
+class Said(NamedTuple):
+    """A step of an item: what a member of it says, in pieces, then whole."""
 
-    holder: str
-    text: str
+    name: str
     key: str
+
+
+class Held(NamedTuple):
+    """A step of an item: the parts that a member of it holds; what their events are called, and
+    the key of a part's place."""
+
+    key: str
+    holder: str
     place: str
 
 
-# All parts have the same events but for these names (5.5).
-PART_NAMES: Mapping[type, PartNames] = {
-    Text: PartNames("content_part", "output_text", "text", "content_index"),
-    Refusal: PartNames("content_part", "refusal", "refusal", "content_index"),
-    Reasoning: PartNames(
-        "reasoning_summary_part", "reasoning_summary_text", "text", "summary_index"
+# What happens between `output_item.added` and `.done`, by the item's type; a word alone is an event
+# of that name (5.5).  What is not here has no events of its own.
+ITEM_STEPS: Mapping[str, Tuple[Union[str, Said, Held], ...]] = {
+    "message": (Held("content", "content_part", "content_index"),),
+    "reasoning": (
+        Held("summary", "reasoning_summary_part", "summary_index"),
+        Held("content", "content_part", "content_index"),
     ),
+    "function_call": (Said("function_call_arguments", "arguments"),),
+    "custom_tool_call": (Said("custom_tool_call_input", "input"),),
+    "web_search_call": ("in_progress", "searching", "completed"),
+    "file_search_call": ("in_progress", "searching", "completed"),
+    "code_interpreter_call": (
+        "in_progress",
+        Said("code_interpreter_call_code", "code"),
+        "interpreting",
+        "completed",
+    ),
+    "image_generation_call": ("in_progress", "generating", "partial_image", "completed"),
+    "mcp_call": ("in_progress", Said("mcp_call_arguments", "arguments"), "completed"),
+    "mcp_list_tools": ("in_progress", "completed"),
+    "compaction": ("compacting",),
 }
 
+# The text of a part, by the part's type.
+PART_TEXTS: Mapping[Json, Said] = {
+    "output_text": Said("output_text", "text"),
+    "refusal": Said("refusal", "refusal"),
+    "summary_text": Said("reasoning_summary_text", "text"),
+    "reasoning_text": Said("reasoning_text", "text"),
+}
 
-def item_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of one output item, from added to done (5.5, recorded)."""
-    part, index = run.part, run.index
-    opened = opened_item(call, part, index)
-    yield "response.output_item.added", {"item": opened, "output_index": index}, ONE
-    if isinstance(part, ToolCall):
-        yield from argument_events(call, run, item)
-    elif not isinstance(part, Reasoning) or part.text:  # a thought without text has no parts
-        yield from part_events(call, run, item)
-    yield "response.output_item.done", {"item": item, "output_index": index}, ONE
-
-
-def argument_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of a tool call's arguments."""
-    place = {"item_id": item["id"], "output_index": run.index}
-    members, filled = deltas(call, run, place)
-    yield "response.function_call_arguments.delta", members, filled
-    done = {"arguments": item["arguments"], **place}
-    yield "response.function_call_arguments.done", done, ONE
+# What the event of a picture repeats of its item (read in the SDK's types).
+PICTURE_MEMBERS = ("background", "output_format", "quality", "size")
 
 
-def part_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of the one content or summary part of an item."""
-    part, text = run.part, run.text
-    names = PART_NAMES[type(part)]
-    place = {names.place: 0, "item_id": item["id"], "output_index": run.index}
-    shared = dict(place)
-    if isinstance(part, Text):
-        shared["logprobs"] = []
-    yield f"response.{names.holder}.added", {**place, "part": content_part(part, "")}, ONE
-    if text:
-        members, filled = deltas(call, run, shared)
-        yield f"response.{names.text}.delta", members, filled
-    yield f"response.{names.text}.done", {**shared, names.key: text}, ONE
-    yield f"response.{names.holder}.done", {**place, "part": content_part(part, text)}, ONE
+def objects_in(value: Json) -> List[Dict[str, Json]]:
+    """The objects in an array; a mock's own item may have anything in its place."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
 
 
-def deltas(
-    call: Call, run: Run, members: Mapping[str, Json]
-) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
-    """The members of the deltas of a part, and what is filled into them."""
-    delta = {**members, "delta": hole(0)}
-    if not wants_obfuscation(call.body):
-        return delta, zip(run.pieces, itertools.repeat(""))
-    return {**delta, "obfuscation": hole(1)}, padded(call, run)
+class ItemStream:
+    """One output item as it streams, in pieces of `size` characters."""
+
+    def __init__(self, call: Call, item: Mapping[str, Json], index: int, size: int) -> None:
+        self.call, self.item, self.index, self.size = call, item, index, size
+        self.kind = item_type(item)
+        self.place: Dict[str, Json] = {"item_id": item["id"], "output_index": index}
+
+    def events(self) -> ItemEvents:
+        """Its events, from added to done (5.5, recorded)."""
+        opened = opened_item(self.item)
+        yield "response.output_item.added", {"item": opened, "output_index": self.index}, ONE
+        for step in ITEM_STEPS.get(self.kind, ()):
+            if isinstance(step, Held):
+                yield from self.parts(step)
+            elif isinstance(step, Said):
+                yield from self.said(step, self.item.get(step.key), self.place)
+            else:
+                yield from self.progress(step)
+        yield "response.output_item.done", {"item": self.item, "output_index": self.index}, ONE
+
+    def progress(self, step: str) -> ItemEvents:
+        """An event that says how far a tool is; one that has failed is not completed."""
+        members = self.place
+        item = self.item
+        if step == "completed" and (item.get("error") or item.get("status") == "failed"):
+            if not self.kind.startswith("mcp_"):
+                return  # the others have no event for it
+            step = "failed"
+        if step == "partial_image":
+            if not isinstance(item.get("result"), str):
+                return
+            about = {key: item[key] for key in PICTURE_MEMBERS if key in item}
+            picture = {"partial_image_b64": item["result"], "partial_image_index": 0}
+            members = {**members, **about, **picture}
+        yield f"response.{self.kind}.{step}", members, ONE
+
+    def parts(self, step: Held) -> ItemEvents:
+        """The events of the parts of a message or of a thought."""
+        for index, part in enumerate(objects_in(self.item.get(step.key))):
+            place = {step.place: index, **self.place}
+            said = PART_TEXTS.get(str(part.get("type")))
+            opened = dict(part)
+            if said:
+                opened.update({said.key: ""})
+            opened.update({key: [] for key in ("annotations", "logprobs") if part.get(key)})
+            yield f"response.{step.holder}.added", {**place, "part": opened}, ONE
+            if said:
+                cited = objects_in(part.get("annotations"))
+                yield from self.said(said, part.get(said.key), place, cited)
+            yield f"response.{step.holder}.done", {**place, "part": part}, ONE
+
+    def said(
+        self, said: Said, text: Json, place: Dict[str, Json], cited: Sequence[Json] = ()
+    ) -> ItemEvents:
+        """A text in pieces, what it cites, and the text once more."""
+        if not isinstance(text, str):
+            return
+        shared = dict(place)
+        if said.name == "output_text":
+            shared["logprobs"] = []
+        words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
+        if text:
+            members, texts = self.deltas(pieces(text, self.size, words), shared)
+            yield f"response.{said.name}.delta", members, texts
+        for number, annotation in enumerate(cited):
+            members = {**place, "annotation": annotation, "annotation_index": number}
+            yield "response.output_text.annotation.added", members, ONE
+        yield f"response.{said.name}.done", {**shared, said.key: text}, ONE
+
+    def deltas(
+        self, texts: Iterable[str], members: Mapping[str, Json]
+    ) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
+        """The members of the deltas of a text, and what is filled into them."""
+        delta = {**members, "delta": hole(0)}
+        if not wants_obfuscation(self.call.body):
+            return delta, zip(texts, itertools.repeat(""))
+        return {**delta, "obfuscation": hole(1)}, padded(self.call, texts, self.index)
 
 
-def padded(call: Call, run: Run) -> Iterator[TextAndPad]:
-    """The pieces of a part, each with what makes it as long as a multiple of 16 characters (5.5,
+def padded(call: Call, texts: Iterable[str], first: int) -> Iterator[TextAndPad]:
+    """The pieces of a text, each with what makes it as long as a multiple of 16 characters (5.5,
     recorded)."""
     pads = call.pads
-    for number, piece in enumerate(run.pieces, run.index):
+    for number, piece in enumerate(texts, first):
         # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
         start = number * 16 % 1008
         yield piece, pads[start : start + (-len(piece)) % 16]
@@ -5059,6 +5994,11 @@ class ResponsesRequest(OpenAIGeneration):
             node.check({"type": "a string!", "name": kind})
             yield tool.get("name") or tool["type"]
 
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["name"] for tool in tools if tool.get("type") == "custom"]
+
     def schema(self, body: Field) -> Json:
         """`text.format.schema`."""
         # It lies flat; in chat there is a `json_schema` around it (5.5).
@@ -5120,32 +6060,45 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
     "tool_calls": ("completed", None),
     "length": ("incomplete", "max_output_tokens"),
     "content_filter": ("incomplete", "content_filter"),
+    # The API's own words, of which these are statuses (5.5); any other is why it is incomplete.
+    **{
+        status: (status, None)
+        for status in ("completed", "incomplete", "failed", "cancelled", "queued", "in_progress")
+    },
 }
+UNFINISHED = ("queued", "in_progress")
+# Of these no tokens are counted, unless a mock says how many (recorded of failed ones).
+UNCOUNTED = ("failed", "cancelled")
 
 
 def response_outcome(reply: Reply) -> Tuple[str, Optional[str]]:
-    """How a response ends, and why it is incomplete if it is; another word is why, too."""
+    """How a response ends, and why it is incomplete if it is."""
     return RESPONSE_OUTCOMES.get(reply.stop, ("incomplete", reply.stop))
 
 
-def response_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts with their details."""
+def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
+    """Token counts with their details; none as long as nothing was counted."""
+    if status in UNFINISHED or (status in UNCOUNTED and usage.is_guess):
+        return None
     # `cache_write_tokens` came in mid 2026; openai-py's strict validation needs it (5.5).
+    details = {"cache_write_tokens": usage.cache_write, "cached_tokens": usage.cached}
     return {
         "input_tokens": usage.input,
-        "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
+        "input_tokens_details": details,
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.total,
     }
 
 
-class OpenAIResponses(ResponsesRequest):
-    """The Responses API."""
+class ResponseObject(ResponsesRequest):
+    """The object of the Responses API, in all of its states."""
 
-    routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
+    speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
+    places = RESPONSES_PLACES
+    has_custom_tools = True
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -5161,6 +6114,7 @@ class OpenAIResponses(ResponsesRequest):
             created_at=call.second,
             status=status,
             completed_at=None,
+            error=None,
             incomplete_details=None,
             model=reply.model,
             output=output,
@@ -5169,19 +6123,34 @@ class OpenAIResponses(ResponsesRequest):
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
             usage=usage,
         )
-        if status == "in_progress":
-            members["service_tier"] = "auto"  # until the last event, then the real tier (5.5)
+        reason = response_outcome(reply)[1]
+        if status in UNFINISHED or status == "failed":
+            # Until the last event, then the real tier (5.5); what failed has none (recorded).
+            members["service_tier"] = "auto"
         elif status == "completed":
             members["completed_at"] = call.second + 1
-        else:
-            members["incomplete_details"] = {"reason": response_outcome(reply)[1]}
+        if status == "failed":
+            members["error"] = self.response_error(self.errors["server_error"])
+        elif status == "incomplete" and reason:
+            members["incomplete_details"] = {"reason": reason}
         return members
+
+    def response_error(self, failure: Failure) -> Dict[str, Json]:
+        """What a response that failed says of it (recorded)."""
+        error = self.error(failure)
+        return {"code": error["code"] or error["type"], "message": error["message"]}
 
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = response_outcome(reply)[0]
         output = output_items(call, reply, status)
-        return self.response(call, reply, output, status, response_usage(reply.usage))
+        return self.response(call, reply, output, status, response_usage(reply.usage, status))
+
+
+class OpenAIResponses(ResponseObject):
+    """The Responses API."""
+
+    routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The response object."""
@@ -5199,13 +6168,18 @@ class OpenAIResponses(ResponsesRequest):
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
-        begun = self.response(call, reply, [], "in_progress")
         ended = self.ended(call, reply)
+        begins = "in_progress"
+        if ended["status"] in UNFINISHED:
+            begins = ended["status"]
+        begun = self.response(call, reply, [], begins)
         # The object is whole from the start, with all its keys (5.5, verified).
         yield "response.created", {"response": begun}, ONE
-        yield "response.in_progress", {"response": begun}, ONE
-        for run in walk(reply):
-            yield from item_events(call, run, ended["output"][run.index])
+        # What stays unfinished has its status last.
+        if ended["status"] not in UNFINISHED:
+            yield "response.in_progress", {"response": begun}, ONE
+        for index, item in enumerate(ended["output"]):
+            yield from ItemStream(call, item, index, reply.chunk_size).events()
         yield f"response.{ended['status']}", {"response": ended}, ONE
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
@@ -5213,6 +6187,34 @@ class OpenAIResponses(ResponsesRequest):
         error = self.error(failure)
         ordered = {name: error[name] for name in ("type", "code", "message", "param")}
         yield "error", {"type": "error", "error": ordered, "sequence_number": sent}
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The event `error`, then `response.failed` (recorded); a reply that stops with one of
+        these two words has that one alone."""
+        output = self.done_items(call, reply, sent)
+        if reply.stop != "failed":
+            yield from self.interruption(call, failure, sent)
+            sent += 1
+        if reply.stop == "error":
+            return
+        usage = response_usage(reply.usage, "failed")
+        failed = self.response(call, reply, output, "failed", usage)
+        failed["error"] = self.response_error(failure)
+        name = "response.failed"
+        yield name, {"type": name, "response": failed, "sequence_number": sent}
+
+    def done_items(self, call: Call, reply: Reply, sent: int) -> List[Json]:
+        """The output items that the first so many events were all of."""
+        done: List[Json] = []
+        for name, members, texts in self.unnumbered(call, reply):
+            sent -= sum(1 for _ in itertools.islice(texts, sent + 1))
+            if sent < 0:
+                break
+            if name == "response.output_item.done":
+                done.append(members["item"])
+        return done
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Each under the name that is its type."""
@@ -5280,7 +6282,7 @@ class AzureResponses(Azure, OpenAIResponses):
     ) -> Dict[str, Json]:
         """The response object; once it has ended, with what the filters found."""
         value = super().response(call, reply, output, status, usage)
-        if status == "in_progress":
+        if status in UNFINISHED:
             return {**value, "content_filters": None}  # nothing has been filtered yet
         results: Dict[str, Json] = {**PIECE_FILTERS}
         blocked = reply.stop == "content_filter"
@@ -5428,6 +6430,25 @@ CONVERSE_EVENT_OF = {
     "contentBlockIndex": "contentBlockStop",
 }
 
+# The content blocks that a whole answer may have, and those of them that a stream may: its deltas
+# know no others (the shapes ContentBlock and ContentBlockDelta of botocore 1.44.8).
+CONVERSE_BLOCKS = {
+    "text": "a string",
+    **dict.fromkeys(
+        ("audio", "cachePoint", "citationsContent", "document", "guardContent", "image")
+        + ("reasoningContent", "searchResult", "toolAddition", "toolRemoval", "toolResult")
+        + ("toolUse", "video"),
+        "an object",
+    ),
+}
+STREAMED_BLOCKS = ("text", "toolUse", "toolResult", "image", "reasoningContent", "citationsContent")
+# Those that have a start, and which of their members come after it (10.1; ContentBlockStart).
+BEGUN_BLOCKS: Mapping[str, Tuple[str, ...]] = {
+    "toolUse": ("input",),
+    "toolResult": ("content",),
+    "image": ("source", "error"),
+}
+
 Event = Tuple[str, Dict[str, Json]]
 # Those that are alike but for the text in the hole of their value, an event a text.
 Events = Tuple[str, Dict[str, Json], Texts]
@@ -5533,8 +6554,10 @@ def converse_tool_id(call: Call, part: ToolCall, index: int) -> str:
     return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
 
 
-def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
+def converse_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
     """One content block of a whole answer."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, ToolCall):
         use = {
             "toolUseId": converse_tool_id(call, part, index),
@@ -5548,38 +6571,77 @@ def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
     return {"text": getattr(part, "text", "")}
 
 
-def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
-    """A piece of one content block."""
-    if isinstance(part, ToolCall):
-        return {"toolUse": {"input": piece}}
-    if isinstance(part, Reasoning):
-        return {"reasoningContent": {"text": piece}}
-    return {"text": piece}
+def items_in(value: Json, name: str) -> List[Json]:
+    """An array in a block of a mock; nothing else is looked into."""
+    items = within(value, name)
+    if isinstance(items, list):
+        return items
+    return []
+
+
+def text_in(value: Json) -> str:
+    """The text in a block of a mock; anything else is none."""
+    text = within(value, "text")
+    if isinstance(text, str):
+        return text
+    return ""
+
+
+def converse_deltas(run: Run, kind: str, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of one content block, and the texts that go into the hole of each."""
+    if kind == "text":
+        yield {"text": hole(0)}, pieces(value, run.size) or ONCE
+    elif kind == "toolUse":
+        text = run.text or compact(value.get("input"))
+        yield {"toolUse": {"input": hole(0)}}, pieces(text, run.size, ARGUMENT_PIECES)
+    elif kind == "toolResult":
+        for item in items_in(value, "content"):
+            yield {"toolResult": [item]}, ONCE
+    elif kind == "image":
+        yield {"image": {name: value[name] for name in BEGUN_BLOCKS[kind] if name in value}}, ONCE
+    elif kind == "citationsContent":
+        text = "".join(map(text_in, items_in(value, "content")))
+        yield {"text": hole(0)}, pieces(text, run.size) or ONCE
+        for citation in items_in(value, "citations"):
+            yield {"citation": citation}, ONCE
+    else:
+        yield from converse_thought_deltas(run, value)
+
+
+def converse_thought_deltas(run: Run, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of a thought: its text, then what signs it; or what nobody can read."""
+    thought = value.get("reasoningText")
+    if thought is None:
+        yield {"reasoningContent": value}, ONCE
+        return
+    yield {"reasoningContent": {"text": hole(0)}}, pieces(text_in(thought), run.size) or ONCE
+    signature = within(thought, "signature")
+    if signature is not None:
+        yield {"reasoningContent": {"signature": signature}}, ONCE
 
 
 def converse_block_events(call: Call, run: Run) -> Iterator[Events]:
-    """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
-    part, place = run.part, {"contentBlockIndex": run.index}
-    if isinstance(part, ToolCall):
-        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, run.index)}
-        yield "contentBlockStart", {**place, "start": {"toolUse": use}}, ONCE
-    yield "contentBlockDelta", {**place, "delta": converse_delta(part, hole(0))}, run.pieces
-    if isinstance(part, Reasoning):
-        signed = {"reasoningContent": {"signature": thought_signature(call, run.index)}}
-        yield "contentBlockDelta", {**place, "delta": signed}, ONCE
+    """The events of one content block."""
+    ((kind, value),) = converse_block(call, run.part, run.index).items()
+    place = {"contentBlockIndex": run.index}
+    if kind in BEGUN_BLOCKS:
+        begun = {name: value[name] for name in sorted(value) if name not in BEGUN_BLOCKS[kind]}
+        yield "contentBlockStart", {**place, "start": {kind: begun}}, ONCE
+    for delta, texts in converse_deltas(run, kind, value):
+        yield "contentBlockDelta", {**place, "delta": delta}, texts
     yield "contentBlockStop", place, ONCE
 
 
-def converse_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts; those read from the cache are not among the input."""
+def converse_usage(usage: Usage, cache_counts: Tuple[str, str]) -> Dict[str, Json]:
+    """Token counts; those that the cache had or was given are not among the input."""
     counts = {
-        "inputTokens": usage.input - usage.cached,
+        "inputTokens": usage.uncached,
         "outputTokens": usage.output,
         "totalTokens": usage.total,
     }
     # Older models have no counts of a cache.
-    if usage.cached:
-        counts.update(cacheReadInputTokens=usage.cached, cacheWriteInputTokens=0)
+    if usage.cached or usage.cache_write:
+        counts.update(zip(cache_counts, (usage.cached, usage.cache_write)))
     return counts
 
 
@@ -5602,6 +6664,16 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    places = CONVERSE_PLACES
+    speaks = WireFormat.speaks | {Block}
+    cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that botocore's shapes have there."""
+        ((kind, value),) = tuple(block.items())[:1]
+        if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
+            return False
+        return fits(value, CONVERSE_BLOCKS[kind])
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
@@ -5614,7 +6686,7 @@ class BedrockConverse(ConverseRequest):
             "metrics": {"latencyMs": 408},
             "output": {"message": {"content": content, "role": "assistant"}},
             "stopReason": said_stop(CONVERSE_STOPS, stop_of(reply)),
-            "usage": converse_usage(reply.usage),
+            "usage": converse_usage(reply.usage, self.cache_counts),
         }
 
     def values(self, call: Call, reply: Reply) -> Iterator[Events]:
@@ -5623,7 +6695,7 @@ class BedrockConverse(ConverseRequest):
         for run in walk(reply):
             yield from converse_block_events(call, run)
         yield "messageStop", {"stopReason": said_stop(CONVERSE_STOPS, stop_of(reply))}, ONCE
-        usage = converse_usage(reply.usage)
+        usage = converse_usage(reply.usage, self.cache_counts)
         # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}, ONCE
 
@@ -5711,6 +6783,13 @@ def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
     return "chunk", {"bytes": base64.b64encode(data).decode(), "p": padding}
 
 
+def invoked_cache(usage: Usage) -> Dict[str, int]:
+    """Tokens that came from a cache and went to one, if any did."""
+    if usage.cached or usage.cache_write:
+        return {"Read": usage.cached, "Write": usage.cache_write}
+    return {}
+
+
 class BedrockInvoke(Bedrock):
     """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
 
@@ -5735,11 +6814,12 @@ class BedrockInvoke(Bedrock):
 
     def usage_headers(self, reply: Reply) -> Headers:
         """Token counts and latency."""
-        return (
-            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
-            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
-            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
-        )
+        usage = reply.usage
+        counts = {"Input": usage.uncached, "Output": usage.output}
+        for way, count in invoked_cache(usage).items():
+            counts[f"Cache-{way}-Input"] = count
+        headers = [(f"X-Amzn-Bedrock-{name}-Token-Count", str(counts[name])) for name in counts]
+        return (*headers, ("X-Amzn-Bedrock-Invocation-Latency", "408"))
 
     def chunks(self, values: Iterable[Json], call: Call) -> Iterator[Tuple[str, Json]]:
         """The maker's events as chunks with their padding."""
@@ -5759,6 +6839,7 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     routes = (INVOKE, INVOKE_STREAM)
     # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    places = BEDROCK_CLAUDE_PLACES
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -5768,11 +6849,13 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     def measured(self, call: Call, reply: Reply) -> Iterator[Json]:
         """Anthropic's events, the last with the metrics of the whole."""
         metrics = {
-            "inputTokenCount": reply.usage.input - reply.usage.cached,
+            "inputTokenCount": reply.usage.uncached,
             "outputTokenCount": reply.usage.output,
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
+        for way, count in invoked_cache(reply.usage).items():
+            metrics[f"cache{way}InputTokenCount"] = count
         for name, value in self.values(call, reply):
             if name == "message_stop":
                 value = {**value, "amazon-bedrock-invocationMetrics": metrics}
@@ -5784,6 +6867,8 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
+    places = NOVA_PLACES
+    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -6008,8 +7093,10 @@ def cohere_tool_call(call: Call, part: ToolCall, number: int, arguments: str) ->
     }
 
 
-def cohere_block(part: Part, text: str) -> Dict[str, Json]:
+def cohere_block(part: Part, text: str) -> Mapping[str, Json]:
     """One block of content."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, Reasoning):
         return {"type": "thinking", "thinking": text}
     return {"type": "text", "text": text}
@@ -6019,6 +7106,13 @@ def cohere_usage(usage: Usage) -> Dict[str, Json]:
     """What is billed and what there was."""
     counts = {"input_tokens": usage.input, "output_tokens": usage.output}
     return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
+
+
+def citation_in(part: Part) -> Optional[Mapping[str, Json]]:
+    """The citation that a part is, which is no content but stands beside it; else None."""
+    if isinstance(part, Block) and "sources" in part.value:
+        return part.value
+    return None
 
 
 def is_plan(reply: Reply, part: Part) -> bool:
@@ -6034,8 +7128,12 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     plan: List[str] = []
     content: List[Json] = []
     calls: List[Json] = []
+    citations: List[Json] = []
     for part in reply.parts:
-        if isinstance(part, ToolCall):
+        citation = citation_in(part)
+        if citation:
+            citations.append(citation)
+        elif isinstance(part, ToolCall):
             arguments = compact(part.arguments)
             calls.append(cohere_tool_call(call, part, len(calls), arguments))
         elif is_plan(reply, part):
@@ -6050,6 +7148,8 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
         message["tool_plan"] = "".join(plan)
     if calls:
         message["tool_calls"] = calls
+    if citations:
+        message["citations"] = citations
     return message
 
 
@@ -6081,26 +7181,42 @@ def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Ite
 
 
 def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
-    """A block of content: first empty, then its text."""
+    """A block of content, but for its end: first empty, then its text."""
     # The name of a block's type is that of its text, too.
-    block = cohere_block(run.part, "")
-    yield cohere_event("content-start", number, {"content": block})
-    delta = cohere_event("content-delta", number, {"content": {block["type"]: hole(0)}})
-    yield from filled_in(*delta, run.texts)
-    yield "content-end", {"type": "content-end", "index": number}
+    block = cohere_block(run.part, run.text)
+    name = block["type"]
+    yield cohere_event("content-start", number, {"content": {**block, name: ""}})
+    delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
+    yield from filled_in(*delta, pieces(block[name], run.size))
+
+
+def cohere_citation_events(number: int, citation: Mapping[str, Json]) -> Iterator[CohereEvent]:
+    """A citation, whole at its start."""
+    yield cohere_event("citation-start", number, {"citations": citation})
+    yield "citation-end", {"type": "citation-end", "index": number}
 
 
 def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
     """What lies between the start and the end of a message."""
-    # Content blocks and tool calls are counted apart, each from 0.
-    blocks, tools = itertools.count(), itertools.count()
+    # Content blocks, tool calls and citations are counted apart, each from 0.
+    blocks, tools, citations = itertools.count(), itertools.count(), itertools.count()
+    ends: List[CohereEvent] = []  # that of a block, before which its citations come (quoted)
     for run in walk(reply):
+        citation = citation_in(run.part)
+        if citation:
+            yield from cohere_citation_events(next(citations), citation)
+            continue
+        yield from ends
+        ends = []
         if isinstance(run.part, ToolCall):
             yield from cohere_tool_events(call, run.part, next(tools), run)
         elif is_plan(reply, run.part):
             yield from cohere_plan_events(run)
         else:
-            yield from cohere_block_events(next(blocks), run)
+            number = next(blocks)
+            yield from cohere_block_events(number, run)
+            ends.append(("content-end", {"type": "content-end", "index": number}))
+    yield from ends
 
 
 class CohereChat(Cohere):
@@ -6108,6 +7224,7 @@ class CohereChat(Cohere):
 
     api = "chat"
     routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
+    places = COHERE_PLACES
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -6122,6 +7239,14 @@ class CohereChat(Cohere):
     turns = ChatRequest.turns
     tools = ChatRequest.tools
     streams = ChatRequest.streams
+    speaks = WireFormat.speaks | {Block}
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Items of content, and citations."""
+        if "sources" in block:
+            return True
+        name = block.get("type")
+        return name in ("text", "thinking") and isinstance(block.get(name), str)
 
     def schema(self, body: Field) -> Json:
         """`response_format.json_schema`, or `schema` as it was called first."""
@@ -6686,8 +7811,24 @@ HARM_CATEGORIES = (
 HARM_FOUND = "HARM_CATEGORY_DANGEROUS_CONTENT"
 # Ratings come with 1.5-era models only.
 RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
-# Models since Gemini 3 give a function call an id, and sign the first (2.4).
+# Models since Gemini 3 give a function call an id, and sign the first or, where there is none, the
+# last text (2.4 and section 7).
 SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+# What a part holds, one of them at least (typed in google-genai 2.34).
+GOOGLE_PART_DATA = frozenset(
+    ("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode")
+    + ("codeExecutionResult", "toolCall", "toolResponse", "thoughtSignature")
+)
+# A mock that has a part with one of these says itself what is signed.
+SIGNED_DATA = frozenset(("functionCall", "thoughtSignature"))
+
+
+def google_signature(call: Call) -> str:
+    """What proves an answer to be the model's own."""
+    # Clients send it back as it is; nobody but Google can read one.
+    return base64.b64encode(call.token("signature", 48).encode()).decode()
 
 
 def google_text_part(part: Part, text: str) -> Dict[str, Json]:
@@ -6697,39 +7838,68 @@ def google_text_part(part: Part, text: str) -> Dict[str, Json]:
     return {"text": text}
 
 
-def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
+def is_of_thoughts(part: Part) -> bool:
+    """Whether a part is of the thoughts."""
+    if isinstance(part, Block):
+        return bool(part.value.get("thought"))
+    return isinstance(part, Reasoning)
+
+
+def signed_index(call: Call, reply: Reply) -> int:
+    """Which part is signed: the first function call, else the last text; -1 for none."""
+    if not SIGNING_MODEL.match(call.model):
+        return -1
+    signed = -1
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, ToolCall):
+            return index
+        if isinstance(part, Block) and not SIGNED_DATA.isdisjoint(part.value):
+            return -1
+        # One that a filter or an error has stopped has none.
+        if isinstance(part, Text) and reply.stop in ("stop", "length"):
+            signed = index
+    return signed
+
+
+def google_function_call(call: Call, tool: ToolCall, index: int) -> Dict[str, Json]:
     """A function call, the part at `index` of the answer."""
     # Since Gemini 3 it has an id, which 2.5 and older lack; `args` are an object (section 7).
-    signs = SIGNING_MODEL.match(call.model)
     function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
-    if tool.id or signs:
+    if tool.id or SIGNING_MODEL.match(call.model):
         function["id"] = tool.id or call.token(f"tool {index}", 8)
-    part: Dict[str, Json] = {"functionCall": function}
-    if signs and is_first:
-        # Clients send it back as it is; nobody but Google can read one.
-        signature = call.token("signature", 48).encode()
-        part["thoughtSignature"] = base64.b64encode(signature).decode()
-    return part
+    return {"functionCall": function}
 
 
-def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Dict[str, Json]]:
-    """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
-    run = None
+def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Mapping[str, Json]]:
+    """The parts of an answer, texts `joined` or piece by piece; all others are always whole."""
+    signed = signed_index(call, reply)
     for run in walk(reply):
-        if isinstance(run.part, ToolCall):
-            yield google_function_call(call, run.part, run.index, run.first)
+        part = run.part
+        more: Dict[str, Json] = {}
+        if run.index == signed:
+            more["thoughtSignature"] = google_signature(call)
+        if isinstance(part, Block):
+            yield part.value
+        elif isinstance(part, ToolCall):
+            yield {**google_function_call(call, part, run.index), **more}
         elif joined:
-            yield google_text_part(run.part, run.text)
+            yield {**google_text_part(part, run.text), **more}
         else:
-            yield from (google_text_part(run.part, piece) for piece in run.pieces)
-    # An answer of nothing is an empty text, as the last event of recorded streams often is.
-    if run is None:
+            yield from (google_text_part(part, piece) for piece in run.pieces)
+            # It comes in a part of its own, with an empty text (section 7, recorded).
+            if more:
+                yield {"text": "", **more}
+    # An answer of nothing is an empty text, as the last event of recorded streams often is; one
+    # that ends for a reason such as MALFORMED_FUNCTION_CALL has not even that (quoted).
+    if not reply.parts and reply.stop in STOPS:
         yield {"text": ""}
+    elif not reply.parts:
+        yield {}
 
 
 def part_count(run: Run) -> int:
     """In how many parts it streams."""
-    if isinstance(run.part, ToolCall):
+    if isinstance(run.part, (ToolCall, Block)):
         return 1
     return sum(1 for _ in run.pieces)
 
@@ -6767,7 +7937,7 @@ def spent_tokens(reply: Reply, thoughts: Iterable[bool]) -> Iterator[Usage]:
     says which parts are thoughts.  Both kinds grow evenly from part to part."""
     usage = reply.usage
     # Counted first: a stream may be longer than what is to be held of it at once.
-    runs = [(isinstance(run.part, Reasoning), part_count(run)) for run in walk(reply)]
+    runs = [(is_of_thoughts(run.part), part_count(run)) for run in walk(reply)]
     of_thoughts = sum(count for is_thought, count in runs if is_thought)
     of_others = sum(count for is_thought, count in runs if not is_thought)
     thought = other = 0
@@ -6834,6 +8004,8 @@ class GeminiAnswer(Gemini):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """The content of a candidate."""
+        if not any(parts):
+            return {}
         return {"parts": parts, "role": "model"}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -6896,6 +8068,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    places = GEMINI_PLACES
+    speaks = WireFormat.speaks | {Block}
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that have what parts have; their kind is told by that alone."""
+        return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
@@ -6927,7 +8105,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
         thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
-        spending = spent_tokens(reply, ("thought" in part for part in thoughts))
+        spending = spent_tokens(reply, (bool(part.get("thought")) for part in thoughts))
         for part, last in with_last(parts):
             spent = next(spending)
             if last:
@@ -7122,6 +8300,8 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """Role first."""
+        if not any(parts):
+            return {}
         return {"role": "model", "parts": parts}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -7149,7 +8329,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
         if call.choices > 1:
             candidate["index"] = index
         candidate.update(self.ratings(call, stop))
-        if whole:
+        if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate
 
@@ -7326,6 +8506,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
     # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
     has_logprobs = False
+    has_custom_tools = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -7561,15 +8742,18 @@ MISTRAL_STOPS = {
 
 
 def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
-    """What is said: a string, or a list of parts where there are thoughts among it."""
-    # Thoughts are what magistral models have; all others answer with strings (section 12).
-    if not any(isinstance(part, Reasoning) for part, _ in pieces):
+    """What is said: a string, or a list of parts where one is no text."""
+    # Thoughts are what magistral models have, and a mock may have parts of its own (references);
+    # all others answer with strings (section 12).
+    if not any(isinstance(part, (Reasoning, Block)) for part, _ in pieces):
         return "".join(text for _, text in pieces)
     content = []
     for part, text in pieces:
         entry: Dict[str, Json] = {"type": "text", "text": text}
         if isinstance(part, Reasoning):
             entry = {"type": "thinking", "thinking": [entry]}
+        elif isinstance(part, Block):
+            entry = dict(part.value)
         content.append(entry)
     return content
 
@@ -7586,6 +8770,17 @@ class MistralChat(Mistral, OpenAIChat):
 
     routes: Tuple[str, ...] = OpenAIChat.routes
     has_logprobs = False
+    places = MISTRAL_PLACES
+    has_custom_tools = False
+    speaks = frozenset((*OpenAIChat.speaks, Block))
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """None: it has no such tools."""
+        return []
+
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Nothing: it has no `functions`."""
+        return None
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -7602,9 +8797,10 @@ class MistralChat(Mistral, OpenAIChat):
             "prompt_tokens": reply.usage.input,
             "total_tokens": reply.usage.total,
             "completion_tokens": reply.usage.output,
+            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
         }
 
-    def finish_reason(self, reply: Reply) -> str:
+    def finish_reason(self, call: Call, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
         return said_stop(MISTRAL_STOPS, stop_of(reply))
 
@@ -7620,9 +8816,9 @@ class MistralChat(Mistral, OpenAIChat):
     def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
         """The assistant's message."""
         pieces = [
-            (part, part.text)
+            (part, getattr(part, "text", ""))
             for part in reply.parts
-            if isinstance(part, (Text, Reasoning, Refusal))
+            if not isinstance(part, ToolCall)
         ]
         return {
             "role": "assistant",
@@ -7633,7 +8829,7 @@ class MistralChat(Mistral, OpenAIChat):
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; tool calls and usage are on the last one of each choice, unasked."""
         head = self.head(call, reply, "chat.completion.chunk")
-        finish = self.finish_reason(reply)
+        finish = self.finish_reason(call, reply)
         for index in range(call.choices):
             numbers = itertools.count()
             for delta, texts in self.deltas(call, reply, index):
@@ -7658,7 +8854,9 @@ class MistralChat(Mistral, OpenAIChat):
         """The message in pieces, without its tool calls."""
         yield {"role": "assistant", "content": ""}, ONCE
         for run in walk(reply):
-            if not isinstance(run.part, ToolCall):
+            if isinstance(run.part, Block):
+                yield {"content": [run.part.value]}, iter([""])  # whole
+            elif not isinstance(run.part, ToolCall):
                 yield {"content": mistral_content([(run.part, hole(0))])}, run.texts
 
 
@@ -7666,6 +8864,7 @@ class MistralFIM(MistralChat):
     """Fill in the middle: a prompt, and a suffix that the answer leads to."""
 
     api = "fim"
+    speaks = OpenAIChat.speaks
     routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
@@ -7696,6 +8895,11 @@ OLLAMA_ERRORS = {
     "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
     "context_length": Failure(400, "the input length exceeds the context length"),
 }
+
+# That of tool calls has no word of its own here.
+OLLAMA_STOPS = {"stop": "stop", "length": "length", "tool_calls": "stop", "content_filter": "stop"}
+# Of a request without a prompt, which only moves the model: there is nothing to count.
+IDLE_STOPS = ("load", "unload")
 
 # What embed tells of all counts and durations.
 EMBED_COUNTS = ("total_duration", "load_duration", "prompt_eval_count")
@@ -7802,6 +9006,8 @@ class Ollama(WireFormat):
 class OllamaAnswer(Ollama):
     """What chat and generate share: a stream of objects, unless the request wants one."""
 
+    places = OLLAMA_PLACES
+
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
         # Absent means yes, unlike everywhere else (2.2).
@@ -7815,9 +9021,14 @@ class OllamaAnswer(Ollama):
 
     def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The members that only the last object has."""
-        # All other reasons, that of tool calls too, are `stop` here.
-        reason = "length" if reply.stop == "length" else "stop"
-        return {"done": True, "done_reason": reason, **ollama_counts(call, reply.usage)}
+        ended = {"done": True, "done_reason": said_stop(OLLAMA_STOPS, reply.stop)}
+        if reply.stop in IDLE_STOPS and not reply.parts:
+            return ended
+        return {**ended, **self.context(call), **ollama_counts(call, reply.usage)}
+
+    def context(self, call: Call) -> Dict[str, Json]:
+        """What stands before the counts."""
+        return {}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The one object."""
@@ -7922,14 +9133,10 @@ class OllamaGenerate(OllamaChat):
             return {"response": content}
         return {"response": content, "thinking": thinking}
 
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """With the tokens of the context, which stand before the counts."""
-        ending = super().finished(call, reply)
-        reason = ending["done_reason"]
-        context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        # The order of section 13; `done` and its reason keep their places when they are given
-        # again.
-        return {"done": True, "done_reason": reason, "context": context, **ending}
+    def context(self, call: Call) -> Dict[str, Json]:
+        """The tokens of the context."""
+        numbers = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
+        return {"context": numbers}
 
 
 class OllamaEmbed(Ollama):
@@ -8087,12 +9294,84 @@ class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
 
 
+# === formats/other ===========================================================
+# Paths of no provider: what a mock that names one says there.  Pure.
+
+
+class Other(WireFormat):
+    """Any path that no provider has, with any method: recorded and raw answers, and errors as the
+    provider has them whose path is the nearest (`shape`)."""
+
+    operation = "other"
+    speaks = frozenset()
+    credentials: Tuple[str, ...] = ()
+
+    def __init__(self, shape: WireFormat) -> None:
+        self.shape = shape
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request, whatever its body is: a JSON value, else text."""
+        streams, model = within(body, "stream"), within(body, "model")
+        return Call(
+            request,
+            self.provider,
+            self.operation,
+            self.api,
+            model if isinstance(model, str) else "",
+            streams is True,
+            body=body,
+        )
+
+    @staticmethod
+    def body(request: Request) -> Json:
+        """The body as JSON, the fields of a form, or text."""
+        if not request.body:
+            return None
+        if request.form is not None:
+            return request.form
+        try:
+            return parse_request(request.body)
+        except ValueError:
+            return request.body.decode("utf-8", "replace")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """What is broken before any of it is sent, if there is nothing to say."""
+        return {}
+
+    # --- as the nearest provider has it ---
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Those of an error; else none."""
+        if status < 400:
+            return ()
+        return self.shape.headers(self.nearest(call), stream, status)
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """The rate-limit headers."""
+        return self.shape.limit_headers(limit)
+
+    def failed(
+        self, call: Call, failure: Failure, more: Mapping[str, Json]
+    ) -> Tuple[bytes, Headers]:
+        """An error."""
+        return self.shape.failed(self.nearest(call), failure, more)
+
+    def completed(self, call: Call, failure: Failure) -> Failure:
+        """An error with what it leaves open."""
+        return self.shape.completed(self.nearest(call), failure)
+
+    def nearest(self, call: Call) -> Call:
+        """The call as if it had come in on the nearest path."""
+        return self.shape.begun(call.request, {})
+
+
 # === formats/all =============================================================
 # All wire formats, and the names of their providers, operations and APIs.  Pure.
 
 
+OTHER = Other.operation
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
-OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
+OPERATIONS = frozenset((OTHER, *(wire.operation for wire in WIRE_FORMATS)))
 APIS = frozenset(wire.api for wire in WIRE_FORMATS)
 DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
@@ -8447,7 +9726,8 @@ WATCHDOG = Watchdog()
 # Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
 
 
-TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
+# Two braces that are meant, or a name with spaces around it.
+TEMPLATE = re.compile(r"\{\{\{\{|\{\{([^{}]*)\}\}")
 
 MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
 
@@ -8474,7 +9754,10 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
 
 def check_text(node: Node, known: Iterable[str]) -> None:
     """Raise BadMock if a text has a template of a name that is not known."""
-    for name in map(str.strip, TEMPLATE.findall(node.value)):
+    for name in (found.group(1) for found in TEMPLATE.finditer(node.value)):
+        if name is None:
+            continue
+        name = name.strip()
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
@@ -8500,6 +9783,8 @@ class Filling:
 
     def found(self, match: "re.Match[str]") -> str:
         """What stands in place of one template.  Refused if it is too much in all."""
+        if match.group(1) is None:
+            return "{{"
         text = looked_up(match.group(1).strip(), self.call, self.groups)
         self.left -= len(text)
         if self.left < 0:
@@ -8905,14 +10190,17 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
 def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     """The conditions of a `match`, in the order of MATCH_KEYS; none where it is absent.  Without
     `operation` it asks for the default one, if that is given, unless it names an API or one path,
-    which says more."""
+    which says more; one that asks for some paths may mean those of no provider, too."""
     asked: Dict[str, Node] = {}
     if not match.is_absent:
         asked = dict(match.only(MATCH_KEYS).members())
     # A matcher such as {"contains": …} may fit paths of several operations.
     names_path = "path" in asked and isinstance(asked["path"].value, str)
     if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
-        asked["operation"] = match.get("operation").replaced(default_operation)
+        usual: Json = default_operation
+        if "path" in asked:
+            usual = [default_operation, OTHER]
+        asked["operation"] = match.get("operation").replaced(usual)
     found: List[Condition] = []
     for key, read in MATCH_KEYS.items():
         if key in asked:
@@ -9157,183 +10445,6 @@ def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
     entry.duration = round(duration, 6)
     entry.ended = ended
     return entry
-
-
-# === mocks/answer ============================================================
-# An answer of a mock, and what it says to one call.  Pure.
-
-
-@record
-class Neutral:
-    """A neutral answer before its templates are filled."""
-
-    parts: Tuple[Part, ...]
-    stop: str = "stop"
-    usage: Mapping[str, int] = {}
-    model: str = ""
-    id: str = ""
-    chunk_size: int = 0
-    extra: Mapping[str, Json] = {}
-
-    @found_once
-    def kinds(self) -> FrozenSet[Any]:
-        """The kinds of its parts, as an API has to be able to say them."""
-        kinds = {type(part) for part in self.parts}
-        # A structure is sent as text: what an API needs for it is text alone.
-        if Structure in kinds:
-            kinds = kinds - {Structure} | {Text}
-        return frozenset(kinds)
-
-    @found_once
-    def is_plain(self) -> bool:
-        """Whether its parts serve every call as they are: none has a template."""
-        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
-
-    @found_once
-    def custom_calls(self) -> Tuple[str, ...]:
-        """The names of the tools that only custom ones can be, for what they are called with."""
-        calls = [part for part in self.parts if isinstance(part, ToolCall)]
-        return tuple(call.name for call in calls if call.input is not None)
-
-    @found_once
-    def plain_tokens(self) -> Tuple[int, int]:
-        """What its parts cost as they are."""
-        return tokens_of(self.parts)
-
-    def reply(self, call: Call, groups: Groups) -> Reply:
-        """The reply to one call."""
-        if self.is_plain:
-            parts, tokens = self.parts, self.plain_tokens
-        else:
-            filling = Filling(call, groups)
-            parts = tuple(filled_part(part, filling) for part in self.parts)
-            tokens = tokens_of(parts)
-        return Reply(
-            parts,
-            self.stop,
-            self.spent(call, *tokens),
-            self.model or call.model,
-            self.id,
-            self.chunk_size,
-            self.extra,
-        )
-
-    def spent(self, call: Call, thought: int, told: int) -> Usage:
-        """Token counts: given, or what it took to think and to tell the answer."""
-        given = self.usage
-        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
-        output = given.get("output_tokens", reasoning + told)
-        # What is estimated is never less than its share that is given, nor a share more than it.
-        written = given.get("cache_write_tokens", 0)
-        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
-        return Usage(asked, output, min(reasoning, output), cached, written)
-
-    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why an API can't say this, if it can't."""
-        # An API without a form of its own can't even say nothing.
-        if not wire.speaks or not self.kinds <= wire.speaks:
-            return "api", call.api, Because("one that can say what its response holds")
-        if Embedding in wire.speaks and Embedding not in self.kinds:
-            expected = 'another one, because its response has no "embedding"'
-            return "api", call.api, Because(expected)
-        for name in self.custom_calls:
-            if name not in call.custom_tools:
-                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
-                return "tools", list(call.tools), Because(expected)
-        return None
-
-
-def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
-    """About how many tokens thoughts have, which may be none, and all else."""
-    # Of the texts, not of events: a streamed answer has the counts of a whole one.
-    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
-    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
-    return estimate(thought) if thought else 0, estimate(told)
-
-
-def has_template(part: Part) -> bool:
-    """Whether there is something to fill in a part."""
-    if isinstance(part, ToolCall):
-        return "{{" in compact([part.name, part.id, part.arguments, part.input])
-    if isinstance(part, Block):
-        return "{{" in compact(part.value)
-    return "{{" in getattr(part, "text", "")
-
-
-def told_text(part: Part) -> str:
-    """What a part costs tokens for; vectors cost none."""
-    if isinstance(part, ToolCall):
-        return (part.input or compact(part.arguments)) + part.name
-    if isinstance(part, Block):
-        return compact(part.value)
-    return getattr(part, "text", "")
-
-
-def filled_part(part: Part, filling: Filling) -> Part:
-    """A part with its templates filled."""
-    if isinstance(part, ToolCall):
-        filled = filling.of([part.name, part.arguments, part.id, part.input])
-        return ToolCall(*filled)
-    if isinstance(part, Block):
-        return Block(filling.of(part.value))
-    if isinstance(part, Structure):
-        return Text(compact(filling.of(part.value)))
-    if isinstance(part, Embedding) or not has_template(part):
-        return part
-    return type(part)(filling.of(part.text))
-
-
-Form = Union[Neutral, Recorded, Failure]
-
-
-@record
-class Answer:
-    """One `response` of a mock: its form, status, and how it travels."""
-
-    form: Form
-    status: int
-    delivery: Delivery
-    failure: Optional[Failure] = None  # what breaks its stream off
-    after_events: int = 0
-
-    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why this answer can't be given to this call, if it can't."""
-        if isinstance(self.form, Neutral):
-            return self.form.lacks(wire, call)
-        if isinstance(self.form, Recorded):
-            return self.lacks_recording(self.form, call)
-        return None
-
-    def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
-        """The same of a recorded answer: whether there is one of the kind that is asked for."""
-        has_events = bool(recorded.frames or recorded.values)
-        # Errors come whole, however the request wants its answer.
-        if call.stream and not has_events and self.status < 400:
-            expected = 'false, because its response has a "body" but no "events"'
-            return "stream", True, Because(expected)
-        # One that breaks off has its error for a whole answer.
-        if not call.stream and recorded.body is MISSING and self.failure is None:
-            expected = 'true, because its response has "events" but no "body"'
-            return "stream", False, Because(expected)
-        return None
-
-    def to(self, call: Call, groups: Groups) -> Outcome:
-        """What is answered to one call; `groups` are what its mock's regular expressions found."""
-        if isinstance(self.form, Failure):
-            return filled_failure(self.form, call, groups)
-        content: Union[Reply, Recorded]
-        if isinstance(self.form, Neutral):
-            content = self.form.reply(call, groups)
-        else:
-            content = self.form
-        if self.failure is None:
-            return content
-        return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
-
-
-def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
-    """An error with the templates in its message filled."""
-    return replace(failure, message=Filling(call, groups).of(failure.message))
 
 
 # === codings =================================================================
@@ -9728,6 +10839,11 @@ def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]
     return register
 
 
+def is_before_all(fault: Fault) -> bool:
+    """Whether a fault leaves nothing of the answer that it breaks."""
+    return fault.kind in ("reset", "close", "hang", "garbage") and fault.after is None
+
+
 def breaks(fault: Optional[Fault], stage: Stage) -> bool:
     """Whether there is a fault, and it breaks this stage."""
     return fault is not None and FAULTS[fault.kind][0] == stage
@@ -9893,6 +11009,948 @@ def dripping(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[St
             yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
 
 
+# === formats/echo ============================================================
+# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
+
+
+MOST_DIMENSIONS = 8192
+
+
+def echoed(call: Call) -> Reply:
+    """What was asked, as an answer: the text, or vectors made from it."""
+    text = call.user or call.tool_result or call.system
+    part: Part = Text(text)
+    if call.operation == "embed":
+        size = dimensions(call)
+        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
+        part = Embedding(tuple(vectors[one] for one in call.inputs))
+    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
+
+
+def dimensions(call: Call) -> int:
+    """How long a vector the request asks for, wherever its API says that, or the model's usual size
+    (wire formats, 5.6)."""
+    places: List[Json] = [call.body, call.body.get("parameters")]
+    requests = call.body.get("requests")
+    if isinstance(requests, list):
+        places += requests[:1]
+    for place in places:
+        if isinstance(place, dict):
+            asked = place.get("dimensions") or pick(place, "outputDimensionality")
+            if asked:
+                field = Field({"dimensions": asked}).get("dimensions")
+                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
+                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
+    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
+        return 3072
+    return 1536
+
+
+def unit_vector(text: str, size: int) -> Tuple[float, ...]:
+    """A vector of length 1 that depends on the text alone."""
+    data = hashlib.shake_256(utf8(text)).digest(size * 2)
+    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
+    norm = sum(value * value for value in raw) ** 0.5
+    return tuple(round(value / norm, 8) for value in raw)
+
+
+# === mocks/answer ============================================================
+# An answer of a mock, and what it says to one call.  Pure.
+
+
+@record
+class Neutral:
+    """A neutral answer before its templates are filled."""
+
+    parts: Tuple[Part, ...]
+    stop: str = "stop"
+    usage: Mapping[str, int] = {}
+    model: str = ""
+    id: str = ""
+    chunk_size: int = 0
+    extra: Mapping[str, Json] = {}
+
+    @found_once
+    def kinds(self) -> FrozenSet[Any]:
+        """The kinds of its parts, as an API has to be able to say them."""
+        kinds = {type(part) for part in self.parts}
+        # A structure is sent as text: what an API needs for it is text alone.
+        if Structure in kinds:
+            kinds = kinds - {Structure} | {Text}
+        return frozenset(kinds)
+
+    @found_once
+    def is_plain(self) -> bool:
+        """Whether it serves every call as it is: there is no template in it."""
+        if "{{" in compact(self.extra):
+            return False
+        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
+
+    @found_once
+    def custom_calls(self) -> Tuple[str, ...]:
+        """The names of the tools that only custom ones can be, for what they are called with."""
+        calls = [part for part in self.parts if isinstance(part, ToolCall)]
+        return tuple(call.name for call in calls if call.input is not None)
+
+    @found_once
+    def plain_tokens(self) -> Tuple[int, int]:
+        """What its parts cost as they are."""
+        return tokens_of(self.parts)
+
+    def reply(self, call: Call, groups: Groups) -> Reply:
+        """The reply to one call."""
+        extra = self.extra
+        if self.is_plain:
+            parts, tokens = self.parts, self.plain_tokens
+        else:
+            filling = Filling(call, groups)
+            parts = tuple(filled_part(part, filling) for part in self.parts)
+            tokens, extra = tokens_of(parts), filling.of(extra)
+        return Reply(
+            parts,
+            self.stop,
+            self.spent(call, *tokens),
+            self.model or call.model,
+            self.id,
+            self.chunk_size,
+            extra,
+        )
+
+    def spent(self, call: Call, thought: int, told: int) -> Usage:
+        """Token counts: given, or what it took to think and to tell the answer."""
+        given = self.usage
+        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
+        output = given.get("output_tokens", reasoning + told)
+        # What is estimated is never less than its share that is given, nor a share more than it.
+        written = given.get("cache_write_tokens", 0)
+        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
+        return Usage(asked, output, min(reasoning, output), cached, written, not given)
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an API can't say this, if it can't."""
+        if wire.operation == OTHER:
+            expected = "one of a provider, for its response is in no form of its own"
+            return "operation", OTHER, Because(expected)
+        # An API without a form of its own can't even say nothing.
+        if not wire.speaks or not self.kinds <= wire.speaks:
+            return "api", call.api, Because("one that can say what its response holds")
+        if Embedding in wire.speaks and Embedding not in self.kinds:
+            expected = 'another one, because its response has no "embedding"'
+            return "api", call.api, Because(expected)
+        for name in self.custom_calls:
+            if name not in call.custom_tools:
+                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
+                return "tools", list(call.tools), Because(expected)
+        lacking = wire.lacks(call, self.parts)
+        if lacking is None and self.extra:
+            lacking = self.lacks_for_extra(wire, call)
+        return lacking
+
+    @found_once
+    def spreads(self) -> Dict[Places, Spread]:
+        """Its extras over the streams of the APIs that have asked for them."""
+        return {}
+
+    def spread_over(self, wire: WireFormat) -> Spread:
+        """Its extras over the events of an API."""
+        found = self.spreads.get(wire.places)
+        if found is None:
+            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
+        return found
+
+    def unreached(self, wire: WireFormat) -> str:
+        """Why not all of its extras reach the streams of an API; empty if they do."""
+        for unsaid in self.spread_over(wire).unsaid:
+            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
+        return ""
+
+    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an answer to a call has no place for what is laid over it, if it has none."""
+        reason = self.unreached(wire) if call.stream else ""
+        if reason:
+            return "stream", True, Because(f"false, because {reason}")
+        content = Content(call.choices, self.parts, self.stop)
+        lacking = self.spread_over(wire).lacking(content, call.stream)
+        if lacking:
+            return "response.extra", lacking.place, Because(lacking.advice)
+        return None
+
+
+def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
+    """About how many tokens thoughts have, which may be none, and all else."""
+    # Of the texts, not of events: a streamed answer has the counts of a whole one.
+    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
+    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
+    return estimate(thought) if thought else 0, estimate(told)
+
+
+def has_template(part: Part) -> bool:
+    """Whether there is something to fill in a part."""
+    if isinstance(part, ToolCall):
+        return "{{" in compact([part.name, part.id, part.arguments, part.input])
+    if isinstance(part, Block):
+        return "{{" in compact(part.value)
+    return "{{" in getattr(part, "text", "")
+
+
+def told_text(part: Part) -> str:
+    """What a part costs tokens for; vectors cost none."""
+    if isinstance(part, ToolCall):
+        return tool_input(part) + part.name
+    if isinstance(part, Block):
+        return compact(part.value)
+    return getattr(part, "text", "")
+
+
+def filled_part(part: Part, filling: Filling) -> Part:
+    """A part with its templates filled."""
+    if isinstance(part, ToolCall):
+        filled = filling.of([part.name, part.arguments, part.id, part.input])
+        return ToolCall(*filled)
+    if isinstance(part, Block):
+        return Block(filling.of(part.value))
+    if isinstance(part, Structure):
+        return Text(compact(filling.of(part.value)))
+    if isinstance(part, Embedding) or not has_template(part):
+        return part
+    return type(part)(filling.of(part.text))
+
+
+Form = Union[Neutral, Recorded, Failure, Usual]
+
+
+@record
+class Answer:
+    """One `response` of a mock: its form, status, and how it travels."""
+
+    form: Form
+    status: int
+    delivery: Delivery
+    failure: Optional[Failure] = None  # what breaks its stream off
+    after_events: int = 0
+    probability: float = 1.0  # of an error, that it is the answer at all
+
+    def wins(self, seed: str) -> bool:
+        """Whether it is the answer, as far as that is drawn."""
+        return self.probability >= 1 or share(f"{seed}/error") < self.probability
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why this answer can't be given to this call, if it can't."""
+        if isinstance(self.form, Neutral):
+            return self.form.lacks(wire, call)
+        if isinstance(self.form, Recorded):
+            return self.lacks_recording(self.form, wire, call)
+        if isinstance(self.form, Usual):
+            return self.lacks_content(wire, call)
+        return None
+
+    def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """The same of an answer that says only how it breaks."""
+        fault = self.delivery.fault
+        if wire.operation != OTHER or (fault and is_before_all(fault)):
+            return None
+        # No provider has the path: there is nothing that it would have said.
+        return "operation", OTHER, Because('one with an answer to break, for there is no "body"')
+
+    def lacks_recording(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded answer: whether there is one of the kind that is asked for."""
+        # On a path of no provider nobody can say which of them is asked for.
+        if wire.operation == OTHER:
+            return None
+        has_events = bool(recorded.frames or recorded.values)
+        # Errors come whole, however the request wants its answer.
+        if call.stream and not has_events and self.status < 400:
+            expected = 'false, because its response has a "body" but no "events"'
+            return "stream", True, Because(expected)
+        # One that breaks off has its error for a whole answer.
+        if not call.stream and recorded.body is MISSING and self.failure is None:
+            expected = 'true, because its response has "events" but no "body"'
+            return "stream", False, Because(expected)
+        return None
+
+    def to(self, call: Call, groups: Groups) -> Outcome:
+        """What is answered to one call; `groups` are what its mock's regular expressions found."""
+        if isinstance(self.form, Failure):
+            return filled_failure(self.form, call, groups)
+        content: Union[Reply, Recorded]
+        if isinstance(self.form, Neutral):
+            content = self.form.reply(call, groups)
+        elif isinstance(self.form, Usual):
+            content = echoed(call)
+        else:
+            content = self.form
+        if self.failure is None:
+            return content
+        return Broken(content, filled_failure(self.failure, call, groups), self.after_events)
+
+
+def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
+    """An error with the templates in its message filled."""
+    return replace(failure, message=Filling(call, groups).of(failure.message))
+
+
+# === routing =================================================================
+# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
+
+
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
+ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
+NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
+
+
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
+
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
+    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
+
+
+def readable_token(token: str) -> str:
+    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    name, _, choices = token[1:-1].rpartition("=")
+    if name or "|" in choices:
+        return choices.split("|")[0]
+    return "{" + choices.rstrip(":*") + "}"
+
+
+@record
+class Route:
+    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
+    around its placeholders."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    anywhere: bool
+    start: str
+    end: str
+
+    @found_once
+    def pattern(self) -> Pattern[str]:
+        """Its regular expression, compiled when it is first needed: most never are."""
+        return re.compile(pattern_of(self.template))
+
+    def match(self, path: str) -> Optional[Match[str]]:
+        """What its placeholders find in a path, if that is one of its own."""
+        if path.startswith(self.start) and path.endswith(self.end):
+            return self.pattern.fullmatch(path)
+        return None
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def all_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
+            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
+ROUTES = all_routes()
+
+
+@functools.lru_cache(maxsize=None)
+def strangers(host: str) -> FrozenSet[str]:
+    """The other providers whose APIs a provider has in forms of its own: in its area a path that
+    is like one of theirs is a wrong one of its own.  Without a host there are none."""
+    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
+    found = {
+        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
+    }
+    return frozenset(found - {host})
+
+
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+@functools.lru_cache(maxsize=None)
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
+    is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            if "{prefix*}" not in route:
+                found.setdefault(readable(route), wire)
+    return found
+
+
+NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
+
+
+@functools.lru_cache(maxsize=None)
+def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
+    """The same paths, with the letters that follow each other in each, but for its placeholders."""
+    return tuple(
+        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
+        for known, wire in known_paths().items()
+    )
+
+
+Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
+
+
+def owners(method: str, path: str) -> Owners:
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
+    if len(path) < LONG_PATH:
+        return known_owners(method, path)
+    return new_owners(method, path)
+
+
+def new_owners(method: str, path: str) -> Owners:
+    """The same, looked for."""
+    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
+    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
+    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
+    barred = strangers(host)
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and route.wire.provider in barred):
+            continue
+        match = route.match(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
+
+
+known_owners = functools.lru_cache(maxsize=1024)(new_owners)
+
+
+def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest
+    path, or the methods that this one takes."""
+    found = owners(request.method, request.path)
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire, params
+    allowed = allow(request.path)
+    if allowed and not found:
+        raise Refused(
+            405,
+            f"{shown(request.path)} takes {allowed}, not {request.method}",
+            headers=(("Allow", allowed),),
+            code="method_not_allowed",
+        )
+    near, _, alike = nearest_path(request.path, request.method)
+    hint = "a mock whose match names this path would answer"
+    if alike > NEAR_PATH:
+        hint = f"the nearest known one is {near}"
+    message = f"unknown path {shown(request.path)}; {hint}"
+    raise Refused(404, message, code="unknown_path")
+
+
+@functools.lru_cache(maxsize=None)
+def other_like(shape: WireFormat) -> Other:
+    """What a mock says on a path of no provider, with errors in this shape."""
+    return Other(shape)
+
+
+def allow(path: str) -> str:
+    """The methods that a path takes, for an Allow header; empty for an unknown path."""
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
+    if not found:
+        return ""
+    return ", ".join([*found, "OPTIONS"])
+
+
+def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
+    import difflib
+
+    pairs, paths = pairs_of(asked), known_pairs()
+
+    def shared(at: int) -> float:
+        """The share of its pairs of letters that a known path has in common with what came."""
+        own = paths[at][2]
+        return len(pairs & own) / (len(own) + len(pairs))
+
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    best = paths[0][0], paths[0][1], 0.0
+    for known, wire, _ in [paths[at] for at in likely]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
+        if all(bound() > best[2] for bound in bounds):
+            best = known, wire, alike.ratio()
+    return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
+
+
+def with_placeholders(path: str, known: str) -> str:
+    """A path with {model} and the like where a known path of as many segments has them."""
+    segments = path.replace("%3A", ":").split("/")
+    known_segments = known.split("/")
+    if len(segments) != len(known_segments):
+        return path
+    found = []
+    for segment, known_segment in zip(segments, known_segments):
+        if known_segment.startswith("{"):
+            holder, colon, _ = known_segment.partition(":")
+            if colon:
+                holder += colon + segment.rpartition(":")[2]
+            segment = holder
+        found.append(segment)
+    return "/".join(found)
+
+
+def shape_of(request: Request) -> WireFormat:
+    """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    if request.path in ("", "/", "*"):
+        return DEFAULT_SHAPE
+    # Whatever the method is: it may be the wrong one.
+    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
+    if found:
+        return found[0][0]
+    _, wire, alike = nearest_path(request.path, request.method)
+    # A typo in a path gets the shape of the provider that was meant.
+    if alike > 0.75:
+        return wire
+    return DEFAULT_SHAPE
+
+
+# === mocks/differences =======================================================
+# Differences in words: what keeps a call from being answered.  Pure.
+
+
+def explained(difference: Difference) -> str:
+    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
+    key, got, expected = unsecret(*difference)
+    parting = 0
+    if isinstance(got, str) and isinstance(expected, str):
+        parting = parting_of(got, expected, 0)
+    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
+
+
+# === mocks/effects ===========================================================
+# What an API shows of an answer: found out by writing two answers that differ in that alone.
+
+# Pure.
+
+
+USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
+USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
+
+# Values in which an answer may differ from the usual one, by the keys of a mock.
+CHANGES: Mapping[str, Tuple[Mapping[str, Any], ...]] = {
+    "text": ({"parts": (Text("three"),)},),
+    "reasoning": ({"parts": (Reasoning("three"), Text("one two"))},),
+    "refusal": ({"parts": (Refusal("three"),)},),
+    "tool_calls": ({"parts": (ToolCall("f", {}),)},),
+    "finish_reason": ({"stop": "length"}, {"stop": "content_filter"}),
+    "model": ({"model": "another"},),
+    "id": ({"id": "another"},),
+    "input_tokens": ({"usage": Usage(7, 100)},),
+    "output_tokens": ({"usage": Usage(100, 7)},),
+    "reasoning_tokens": ({"usage": Usage(100, 100, reasoning=7)},),
+    "cached_tokens": ({"usage": Usage(100, 100, cached=7)},),
+    "cache_write_tokens": ({"usage": Usage(100, 100, cache_write=7)},),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def shows(wire: WireFormat, stream: bool, key: str) -> bool:
+    """Whether an API's answer is another one for what a key of a neutral response says."""
+    usual = USUAL_REPLY
+    if Embedding in wire.speaks:
+        usual = replace(usual, parts=(Embedding(((0.5, 0.25),)),))
+    call = asking(wire, stream)
+    before = said(wire, call, usual)
+    return any(said(wire, call, replace(usual, **change)) != before for change in CHANGES[key])
+
+
+def asking(wire: WireFormat, stream: bool) -> Call:
+    """A request that asks for all that it can be told."""
+    return Call(
+        Request("POST", "/"),
+        wire.provider,
+        wire.operation,
+        wire.api,
+        "model",
+        stream,
+        "hi",
+        inputs=("hi",),
+        prompt="hi",
+        body={"stream_options": {"include_usage": True}},
+    )
+
+
+def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
+    """All that an answer says, in its headers and its body or its events."""
+    if not call.stream:
+        return [wire.whole(call, reply), wire.usage_headers(reply)]
+    return list(wire.events(call, reply))
+
+
+@functools.lru_cache(maxsize=None)
+def shows_in_error(wire: WireFormat, key: str) -> bool:
+    """Whether an API's error is another one for what a key of an error says."""
+    call = asking(wire, False)
+    nothing: Mapping[str, Any] = {key: None}
+    changed = replace(USUAL_FAILURE, **nothing)
+    before = wire.failed(call, USUAL_FAILURE, {})
+    return wire.failed(call, changed, {}) != before
+
+
+# === mocks/reach =============================================================
+# Reach: which answers a mock can give, and whether each of its keys shows in one of them.
+
+# Pure.
+
+
+ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
+
+
+@record
+class Way:
+    """A way to be answered: the API that is asked, and whether it streams."""
+
+    wire: WireFormat
+    stream: bool
+
+    @property
+    def api(self) -> str:
+        """The API in words: `openai chat`."""
+        if self.wire is ELSEWHERE:
+            return "paths of no provider"
+        return f"{self.wire.provider} {self.wire.api}"
+
+
+def all_ways() -> Tuple[Way, ...]:
+    """All ways, the most common API first."""
+    wires = [DEFAULT_SHAPE, *WIRE_FORMATS, ELSEWHERE]
+    found: Dict[Way, None] = {}  # a set in order
+    for wire in wires:
+        found[Way(wire, False)] = None
+        if wire.operation in ("generate", OTHER):
+            found[Way(wire, True)] = None
+    return tuple(found)
+
+
+WAYS = all_ways()
+
+
+@functools.lru_cache(maxsize=None)
+def methods_of(wire: WireFormat) -> Tuple[str, ...]:
+    """The methods in which an API is asked."""
+    if wire is ELSEWHERE:
+        return METHODS
+    methods = {route.partition(" ")[0] for route in wire.routes}
+    if "GET" in methods:
+        methods.add("HEAD")  # RFC 9110, 9.3.2
+    return tuple(methods)
+
+
+# What a condition looks at that is the same for all requests of an API.
+PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
+    "provider": lambda way: [way.wire.provider],
+    "operation": lambda way: [way.wire.operation],
+    "api": lambda way: [way.wire.api],
+    "stream": lambda way: [way.stream],
+    "method": lambda way: methods_of(way.wire),
+}
+
+# What no request of an operation says, and so is always as in a Call that says nothing.
+UNSAID: Mapping[str, FrozenSet[str]] = {
+    "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+}
+SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
+
+
+@functools.lru_cache(maxsize=1024)
+def homes(path: str) -> FrozenSet[WireFormat]:
+    """The APIs that have a path, and what answers there in other methods."""
+    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    return frozenset([ELSEWHERE, *found])
+
+
+placed_before: Dict[
+    str, Tuple[Way, ...]
+] = {}  # ways by the conditions that thousands of mocks share
+
+
+def placed(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which all conditions on PLACES hold."""
+    key = compact([[condition.key, condition.expected] for condition in conditions])
+    known = placed_before.get(key)
+    if known is None:
+        known = tuple(way for way in WAYS if all(may_hold(one, way) for one in conditions))
+        if len(placed_before) > 1000:
+            placed_before.clear()
+        placed_before[key] = known
+    return known
+
+
+def may_hold(condition: Condition, way: Way) -> bool:
+    """Whether a condition on one of PLACES holds for a request that comes this way."""
+    return any(condition.holds(value) for value in PLACES[condition.key](way))
+
+
+def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which a request can come that fulfils all conditions, as far as can be told."""
+    ways = placed([one for one in conditions if one.key in PLACES])
+    for condition in conditions:
+        if condition.key == "path" and isinstance(condition.expected, str):
+            at_home = homes(condition.expected)
+            ways = tuple(way for way in ways if way.wire in at_home)
+    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    for condition in conditions:
+        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        if mute and not condition.holds(condition.get(SILENT)):
+            ways = tuple(way for way in ways if way.wire.operation not in mute)
+    return ways
+
+
+# --- whether a mock can answer ---
+
+
+def check_reach(
+    node: Node,
+    conditions: Sequence[Condition],
+    responses: Sequence[Node],
+    answers: Sequence[Answer],
+) -> None:
+    """Raise BadMock for a mock that can never answer, or of which a part shows in no answer that it
+    can give."""
+    check_path([condition for condition in conditions if condition.key == "path"], node)
+    ways = ways_of(conditions)
+    if not ways:
+        node.get("match").fail(f"no request can fulfil it: {contradiction(conditions)}")
+    for response, answer in zip(responses, answers):
+        check_answer(response, answer, ways)
+
+
+def check_path(asked_for: Sequence[Condition], node: Node) -> None:
+    """Raise BadMock for a path that no request has."""
+    for condition in asked_for:
+        text = condition.expected
+        path = node.within("match", "path")
+        if not isinstance(text, str):
+            continue
+        if not text.startswith("/"):
+            path.expected('a path, which begins with "/"')
+        if "?" in text:
+            path.fail('has a query, which is matched by "query"')
+        if text.startswith(CONTROL_PREFIX):
+            path.fail("is one of the control API, which no mock answers")
+
+
+def contradiction(conditions: Sequence[Condition]) -> str:
+    """Which condition leaves none of the ways that those before it leave, and what would do."""
+    for number, condition in enumerate(conditions, 1):
+        if ways_of(conditions[:number]):
+            continue
+        before = ways_of(conditions[: number - 1])
+        known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
+        hint = ""
+        if known:
+            hint = f", only {', '.join(known)}"
+        apis = sorted({way.api for way in before})
+        return (
+            f"{condition.key} {compact(condition.expected)} is nothing that {some(apis)} has{hint}"
+        )
+    return "its conditions exclude each other"
+
+
+def values_at(key: str, way: Way) -> Iterable[Json]:
+    """What a condition on one of PLACES finds this way."""
+    if key == "stream":
+        return [str(way.stream).lower()]
+    return PLACES[key](way) if key in PLACES else ()
+
+
+def some(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    told = ", ".join(names[:3])
+    if len(names) > 3:
+        told += f" or {len(names) - 3} more"
+    return told
+
+
+def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
+    """The same of one `response`."""
+    # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
+    # of them are read at start.
+    wrong = what_is_vain(response, answer, ways[:2])
+    if wrong and len(ways) > 2:
+        wrong = what_is_vain(response, answer, ways)
+    if wrong:
+        node, problem = wrong
+        node.fail(problem)
+
+
+Wrong = Tuple[Node, str]  # a part of a response, and what is wrong with it
+
+
+def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What shows in no answer that can be given in these ways, and why."""
+    custom: Tuple[str, ...] = ()
+    if isinstance(answer.form, Neutral):
+        custom = answer.form.custom_calls
+    lacking = [answer.lacks(way.wire, asked(way, custom)) for way in ways]
+    if lacking[0] and None not in lacking:
+        return response, f"can never be given: {explained(lacking[0])}"
+    able = [way for way, difference in zip(ways, lacking) if difference is None]
+    for check in (vain_kind, vain_neutral, vain_error):
+        wrong = check(response, answer, able)
+        if wrong:
+            return wrong
+    return None
+
+
+MOST_CHOICES = 2048  # more than these no API gives
+
+
+@functools.lru_cache(maxsize=256)
+def asked(way: Way, custom: Tuple[str, ...]) -> Call:
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
+    wire = way.wire
+    call = Call(Request("POST", "/"), wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
+    if custom and wire.has_custom_tools:
+        return replace(call, custom_tools=custom)
+    return call
+
+
+def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What is for a whole answer or a streamed one, if there never is one."""
+    spec = response.value
+    streams = any(way.stream or way.wire is ELSEWHERE for way in ways)
+    wholes = any(not way.stream for way in ways)
+    for key in ("events", "after_events", "chunk_size"):
+        if key in spec and not streams:
+            return response.get(key), "has no effect: no answer of this mock is streamed"
+    if "body" in spec and "events" in spec and not wholes:
+        return response.get("body"), "has no effect: all answers of this mock are streamed"
+    return None
+
+
+NEUTRAL_SHOWN = ("text", "reasoning", "refusal", "tool_calls", "finish_reason", "model", "id")
+
+
+def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of a neutral answer."""
+    if not isinstance(answer.form, Neutral):
+        return None
+    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in response.value]
+    if "usage" in response.value:
+        nodes += [node for _, node in response.get("usage").members()]
+    # Those are two numbers of one count, which has one of them in some APIs.
+    if any(shows(way.wire, way.stream, "input_tokens") for way in ways):
+        nodes = [node for node in nodes if node.key != "output_tokens"]
+    for node in nodes:
+        if any(shows(way.wire, way.stream, str(node.key)) for way in ways):
+            continue
+        # Where nothing is said in words, they say that there is an answer.
+        if node.key == "text":
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+ERROR_SHOWN = ("type", "code", "param")
+
+
+def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of an error."""
+    if not isinstance(response.value.get("error"), dict):
+        return None
+    error = response.get("error")
+    for node in (error.get(key) for key in ERROR_SHOWN):
+        if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+def never_says(ways: Sequence[Way]) -> str:
+    """Which APIs do not say something."""
+    names = sorted({way.api for way in ways})
+    if len(names) == 1:
+        return f"{names[0]} never says"
+    return f"none of {some(names)} says"
+
+
 # === mocks/delivery ==========================================================
 # How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
 
@@ -10007,14 +12065,20 @@ def parse_fault(response: Node) -> Optional[Fault]:
     """How a response breaks."""
     fault, probability = response.get("fault"), response.get("probability")
     if fault.is_absent:
-        if not probability.is_absent:
-            probability.fail('is how likely a fault is, but there is no "fault"')
+        is_error = "error" in response.value or response.value.get("status", 200) >= 400
+        if not probability.is_absent and not is_error:
+            probability.fail("is how likely a fault or an error is, but there is neither")
         return None
     kind = fault.choice(FAULTS)
     after = None
     if not response.get("after_events").is_absent:
         after = parse_after(response)
-    return Fault(kind, after, float(probability.number("a number from 0 to 1", 0, 1, 1)))
+    return Fault(kind, after, parse_probability(response))
+
+
+def parse_probability(response: Node) -> float:
+    """How likely the fault of a response is, or its error."""
+    return float(response.get("probability").number("a number from 0 to 1", 0, 1, 1))
 
 
 def parse_after(response: Node) -> int:
@@ -10202,8 +12266,6 @@ USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
 
 ERROR_TEXTS = ("message", "type", "param", "kind")
 
-ECHO = Neutral((Text("{{user}}"),))  # what is said where a response says only how it breaks
-
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
@@ -10217,6 +12279,10 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
             "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
         )
     delivery = parse_delivery(response)
+    # Beside a fault it is how likely that is.
+    probability = 1.0
+    if not is_faulty:
+        probability = parse_probability(response)
     if is_broken_off(response):
         answer = parse_broken(response, delivery)
     elif NEUTRAL_KEYS in forms:
@@ -10224,11 +12290,13 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
     elif "error" not in response.value and status < 400:
-        answer = Answer(ECHO, status, delivery)
+        answer = Answer(Usual(), status, delivery)
     else:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
+    if probability < 1:
+        answer = replace(answer, probability=probability)
     return answer
 
 
@@ -10264,7 +12332,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
             "a filter ends a stream with a finish reason: "
             '"finish_reason": "content_filter" beside text'
         )
-    form: Form = ECHO
+    form: Form = Usual()
     if not response.value.keys().isdisjoint(RECORDED_KEYS):
         form = parse_recorded(response)
     elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
@@ -10275,7 +12343,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
 def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
     """Raise BadMock if a text that is filled asks for what a request never has."""
     # Not in `body` and `events`: a recording is sent as it is, braces and all.
-    for key in (*PART_KEYS, "parts"):
+    for key in (*PART_KEYS, "parts", "extra"):
         check_templates(response.get(key), group_names)
     error = response.get("error")
     if isinstance(error.value, dict):
@@ -10299,7 +12367,7 @@ def parse_neutral(response: Node) -> Neutral:
     if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
         response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
     stop = "stop"
-    if any(isinstance(part, ToolCall) for part in parts):
+    if any(map(calls_tool, parts)):
         stop = "tool_calls"
     return Neutral(
         tuple(parts),
@@ -10308,8 +12376,26 @@ def parse_neutral(response: Node) -> Neutral:
         response.get("model").text(""),
         response.get("id").text(""),
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
-        response.get("extra").a("an object", {}),
+        parse_extra(response.get("extra")),
     )
+
+
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
+
+
+def calls_tool(part: Part) -> bool:
+    """Whether a part calls a tool of the client, in whatever form."""
+    if not isinstance(part, Block):
+        return isinstance(part, ToolCall)
+    # As Anthropic, Bedrock and Google write it; those that a server runs itself are of other types.
+    if "toolUse" in part.value:
+        return within(part.value["toolUse"], "type") is None
+    return part.value.get("type") == "tool_use" or "functionCall" in part.value
 
 
 def parse_stop(node: Node, usual: str) -> str:
@@ -10460,6 +12546,7 @@ class Uses:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
+        self.draws = 0
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
@@ -10528,6 +12615,8 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
+        if self.answers[0].probability < 1:
+            return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
         return not has_jitter and not delivery.fault
@@ -10559,11 +12648,18 @@ class Mock:
         if self.is_spent(used):
             differences.append(("times", used, Because(f"fewer than {self.times} uses")))
         differences.append(self.answer(used).lacks(wire, call))
-        return [difference for difference in differences if difference]
+        lacking = [difference for difference in differences if difference]
+        chance = self.answer(used).probability
+        if chance < 1 and not lacking:
+            lacking.append(("probability", chance, Because("a draw that it wins")))
+        return lacking
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict) -> Optional[Found]:
-        """Its answer to a call that matches, which uses it; None if it has none for that call.
-        What exceeds its limit is answered with an error, and is no use."""
+    def claim(
+        self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict, seed: int
+    ) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call, or
+        an error that loses its draw.  What exceeds its limit is answered with an error, and is no
+        use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
         # Two requests at once must not both get the last use.
@@ -10572,6 +12668,10 @@ class Mock:
             answer = self.answer(used)
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if answer.probability < 1:
+                uses.draws += 1
+                if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
+                    return None
             if self.limit:
                 is_admitted, limit = uses.admit(*self.limit)
                 if not is_admitted:
@@ -10602,16 +12702,26 @@ def parse_mock(node: MockNode) -> Mock:
             node.get("responses").fail("expected at least one response, found []")
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
+    answers = tuple(parse_answer(response, groups) for response in responses)
+    check_reach(node, asked, responses, answers)
     return Mock(
         name,
         node.source,
         asked,
-        tuple(parse_answer(response, groups) for response in responses),
-        node.get("cycle").flag(False),
+        answers,
+        parse_cycle(node.get("cycle"), len(responses)),
         spec.get("times"),
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def parse_cycle(node: Node, responses: int) -> bool:
+    """Whether the responses start over after the last."""
+    cycle = node.flag(False)
+    if cycle and responses == 1:
+        node.fail("has no effect: there is one response")
+    return cycle
 
 
 def usual_operation(responses: Iterable[Node]) -> str:
@@ -10711,7 +12821,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         size += walked_size(list(answered.near))
     provider = None
     if answered.wire:
-        provider = answered.wire.provider
+        provider = answered.wire.provider or None
     asked = Asked(request, head, body, provider, call, size)
     if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
         asked.form = bounded_form(request.form, JOURNAL_BODY)
@@ -10762,6 +12872,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
         tool_result=beginning(call.tool_result),
         tool_call_id=beginning(call.tool_call_id),
+        custom_tools=(),
     )
 
 
@@ -11069,7 +13180,7 @@ OPTIONS = (
         None,
         "where to write that certificate, so that clients can trust it",
     ),
-    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
+    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
         "--control-token",
         "TOKEN",
@@ -12327,23 +14438,6 @@ ALIKE = 0.6  # from here on one text is a typo in the other, not another text
 KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
 
 
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    parting = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-
-
-def parting_of(one: str, other: str, default: int) -> int:
-    """Where two texts begin to differ; `default` if one is the beginning of the other."""
-    for index, pair in enumerate(zip(one, other)):
-        if pair[0] != pair[1]:
-            return index
-    return default
-
-
 @record
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
@@ -12541,6 +14635,8 @@ class Session:
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         loads = files.loads
         mocks, libraries = files.parsed(placed)
+        for mock in mocks:
+            self.check_session(mock)
         with files.lock:
             # No reload may come between reading a mock's files and the mock's being here.  Nobody
             # is to wait for thousands of mocks, which are read before, and seldom again.
@@ -12550,6 +14646,13 @@ class Session:
             self.hold(mocks, placed)
         self.all_mocks.has_changed()
         return mocks
+
+    def check_session(self, mock: Mock) -> None:
+        """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
+        for condition in mock.conditions:
+            if condition.key == "session" and condition.expected != self.name:
+                asked, own = shown(condition.expected), shown(self.name)
+                raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
     def hold(self, mocks: List[Mock], placed: Mapping[str, Json]) -> None:
         """Have mocks in front of all others, which were read from JSON by their places."""
@@ -12637,16 +14740,16 @@ class Session:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
-    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
+    def find(self, call: Call, wire: WireFormat, seed: int = 0) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
-        the same."""
+        the same.  `seed` is that of draws."""
         is_repeatable = True
         for mock in self.candidates(call):
             holds = mock.matches(call)
             if not holds:
                 continue
             is_repeatable = is_repeatable and mock.is_repeatable
-            found = mock.claim(call, wire, self.uses_of(mock), holds)
+            found = mock.claim(call, wire, self.uses_of(mock), holds, seed)
             if found:
                 return found, is_repeatable
         return None, is_repeatable
@@ -13070,286 +15173,6 @@ def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
     return told
 
 
-# === routing =================================================================
-# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
-
-
-# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
-PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
-COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
-ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
-NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
-
-
-def placeholder(token: str, following: str) -> str:
-    """The pattern of one placeholder; `following` is the text behind it."""
-    name = token[1:-1]
-    if name == "prefix*":
-        return "(?:/.+)?"
-    if name.endswith("*"):
-        return f"(?P<{name[:-1]}>.+)"
-    if "=" in name:
-        name, _, choices = name.partition("=")
-        return f"(?P<{name}>{choices})"
-    if "|" in name:
-        return f"(?:{name})"
-    if name.endswith(":") or following.startswith(":"):
-        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
-    return f"(?P<{name}>[^/]+)"
-
-
-def pattern_of(template: str) -> str:
-    """The regular expression of a route's template.
-
-    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
-    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
-    parts = []
-    tokens = PIECE.findall(template)
-    for token, following in zip(tokens, [*tokens[1:], ""]):
-        if token == "[":
-            parts.append("(?:")
-        elif token == "]":
-            parts.append(")?")
-        elif token.startswith("{"):
-            parts.append(placeholder(token, following))
-        else:
-            parts.append(re.escape(token).replace(":", COLON))
-    return "".join(parts)
-
-
-def readable(template: str) -> str:
-    """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\[\]]*\]", "", template)
-    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
-
-
-def readable_token(token: str) -> str:
-    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
-    name, _, choices = token[1:-1].rpartition("=")
-    if name or "|" in choices:
-        return choices.split("|")[0]
-    return "{" + choices.rstrip(":*") + "}"
-
-
-@record
-class Route:
-    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
-    around its placeholders."""
-
-    method: str
-    template: str
-    wire: WireFormat
-    anywhere: bool
-    start: str
-    end: str
-
-    @found_once
-    def pattern(self) -> Pattern[str]:
-        """Its regular expression, compiled when it is first needed: most never are."""
-        return re.compile(pattern_of(self.template))
-
-    def match(self, path: str) -> Optional[Match[str]]:
-        """What its placeholders find in a path, if that is one of its own."""
-        if path.startswith(self.start) and path.endswith(self.end):
-            return self.pattern.fullmatch(path)
-        return None
-
-    @property
-    def rank(self) -> Tuple[bool, int]:
-        """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
-        return self.anywhere, -len(plain)
-
-
-def all_routes() -> Tuple[Route, ...]:
-    """The routes of all wire formats, specific ones before catch-alls."""
-    found = []
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            method, _, template = route.partition(" ")
-            anywhere = template.startswith("{prefix*}")
-            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
-            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
-    return tuple(sorted(found, key=lambda route: route.rank))
-
-
-LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
-ROUTES = all_routes()
-
-
-@functools.lru_cache(maxsize=None)
-def strangers(host: str) -> FrozenSet[str]:
-    """The other providers whose APIs a provider has in forms of its own: in its area a path that
-    is like one of theirs is a wrong one of its own.  Without a host there are none."""
-    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
-    found = {
-        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
-    }
-    return frozenset(found - {host})
-
-
-AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
-
-
-@functools.lru_cache(maxsize=None)
-def known_paths() -> Dict[str, WireFormat]:
-    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
-    is."""
-    found: Dict[str, WireFormat] = {}
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            if "{prefix*}" not in route:
-                found.setdefault(readable(route), wire)
-    return found
-
-
-PATH_ROOM = 150  # characters of a wrong path that are compared
-LIKELY_PATHS = 5  # with so many known ones
-
-
-@functools.lru_cache(maxsize=None)
-def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
-    """The same paths, with the letters that follow each other in each, but for its placeholders."""
-    return tuple(
-        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
-        for known, wire in known_paths().items()
-    )
-
-
-Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
-
-
-def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, most specific first, and the decoded
-    segments that it names."""
-    if len(path) < LONG_PATH:
-        return known_owners(method, path)
-    return new_owners(method, path)
-
-
-def new_owners(method: str, path: str) -> Owners:
-    """The same, looked for."""
-    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
-    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
-    barred = strangers(host)
-    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
-    for route in ROUTES:
-        if route.method != method or (route.anywhere and route.wire.provider in barred):
-            continue
-        match = route.match(path)
-        if match and route.wire not in (wire for wire, _ in found):
-            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
-            found.append((route.wire, given))
-    return tuple(found)
-
-
-known_owners = functools.lru_cache(maxsize=1024)(new_owners)
-
-
-def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest
-    path, or the methods that this one takes."""
-    found = owners(request.method, request.path)
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire, params
-    allowed = allow(request.path)
-    if allowed and not found:
-        raise Refused(
-            405,
-            f"{shown(request.path)} takes {allowed}, not {request.method}",
-            headers=(("Allow", allowed),),
-            code="method_not_allowed",
-        )
-    near = nearest_path(request.path, request.method)[0]
-    raise Refused(
-        404,
-        f"unknown path {shown(request.path)}; the nearest known one is {near}",
-        code="unknown_path",
-    )
-
-
-def allow(path: str) -> str:
-    """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    if path == "/":
-        return "GET, HEAD, OPTIONS"
-    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
-    if not found:
-        return ""
-    return ", ".join([*found, "OPTIONS"])
-
-
-def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it
-    is, and how alike, up to 1."""
-    return nearest_known(f"{method} {path[:PATH_ROOM]}")
-
-
-@functools.lru_cache(maxsize=256)
-def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
-    """The same of a method and the beginning of a path."""
-    import difflib
-
-    pairs, paths = pairs_of(asked), known_pairs()
-
-    def shared(at: int) -> float:
-        """The share of its pairs of letters that a known path has in common with what came."""
-        own = paths[at][2]
-        return len(pairs & own) / (len(own) + len(pairs))
-
-    # difflib takes its time: it is asked about the few that share most with what came.
-    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
-    best = paths[0][0], paths[0][1], 0.0
-    for known, wire, _ in [paths[at] for at in likely]:
-        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
-        # The quick ratios are upper bounds, and cheap.
-        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
-        if all(bound() > best[2] for bound in bounds):
-            best = known, wire, alike.ratio()
-    return best
-
-
-def pairs_of(path: str) -> FrozenSet[str]:
-    """The letters that follow each other in a path."""
-    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
-
-
-def with_placeholders(path: str, known: str) -> str:
-    """A path with {model} and the like where a known path of as many segments has them."""
-    segments = path.replace("%3A", ":").split("/")
-    known_segments = known.split("/")
-    if len(segments) != len(known_segments):
-        return path
-    found = []
-    for segment, known_segment in zip(segments, known_segments):
-        if known_segment.startswith("{"):
-            holder, colon, _ = known_segment.partition(":")
-            if colon:
-                holder += colon + segment.rpartition(":")[2]
-            segment = holder
-        found.append(segment)
-    return "/".join(found)
-
-
-def shape_of(request: Request) -> WireFormat:
-    """The wire format in whose shape a request gets an error, whether or not its path is known."""
-    if request.path in ("", "/", "*"):
-        return DEFAULT_SHAPE
-    # Whatever the method is: it may be the wrong one.
-    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire
-    if found:
-        return found[0][0]
-    _, wire, alike = nearest_path(request.path, request.method)
-    # A typo in a path gets the shape of the provider that was meant.
-    if alike > 0.75:
-        return wire
-    return DEFAULT_SHAPE
-
-
 # === control =================================================================
 # The control API: what tests see and steer, as a table that only translates.
 
@@ -13671,51 +15494,6 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
     )
 
 
-# === echo ====================================================================
-# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
-
-
-MOST_DIMENSIONS = 8192
-
-
-def echoed(call: Call) -> Reply:
-    """What was asked, as an answer: the text, or vectors made from it."""
-    text = call.user or call.tool_result or call.system
-    part: Part = Text(text)
-    if call.operation == "embed":
-        size = dimensions(call)
-        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
-        part = Embedding(tuple(vectors[one] for one in call.inputs))
-    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
-
-
-def dimensions(call: Call) -> int:
-    """How long a vector the request asks for, wherever its API says that, or the model's usual size
-    (wire formats, 5.6)."""
-    places: List[Json] = [call.body, call.body.get("parameters")]
-    requests = call.body.get("requests")
-    if isinstance(requests, list):
-        places += requests[:1]
-    for place in places:
-        if isinstance(place, dict):
-            asked = place.get("dimensions") or pick(place, "outputDimensionality")
-            if asked:
-                field = Field({"dimensions": asked}).get("dimensions")
-                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
-                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
-    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
-        return 3072
-    return 1536
-
-
-def unit_vector(text: str, size: int) -> Tuple[float, ...]:
-    """A vector of length 1 that depends on the text alone."""
-    data = hashlib.shake_256(utf8(text)).digest(size * 2)
-    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
-    norm = sum(value * value for value in raw) ** 0.5
-    return tuple(round(value / norm, 8) for value in raw)
-
-
 # === writing =================================================================
 # An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
 
@@ -13779,7 +15557,8 @@ def written(
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
-    if call.stream and (outcome.frames or outcome.values):
+    has_events = bool(outcome.frames or outcome.values)
+    if has_events and (call.stream or outcome.body is MISSING):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
 
@@ -13793,7 +15572,7 @@ def check_repeats(call: Call, reply: Reply) -> None:
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
         elif call.choices > 1:
             most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(getattr(part, "text", ""))
+            size += call.choices * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")
@@ -13874,6 +15653,8 @@ def events_of_outcome(
     """The events of a stream, and the error that breaks it off."""
     if isinstance(content, Reply):
         events = wire.events(call, content)
+        if content.extra:
+            events = with_extra(events, wire.places, content.extra)
     else:
         events = wire.recorded_events(recorded_values(content))
     if not isinstance(outcome, Broken):
@@ -13887,8 +15668,10 @@ def interruption(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked
     for."""
-    failure = wire.completed(call, outcome.failure)
-    return wire.interruption(call, failure, min(outcome.after, events))
+    failure, sent = wire.completed(call, outcome.failure), min(outcome.after, events)
+    if isinstance(outcome.content, Reply):
+        return wire.broken_off(call, outcome.content, failure, sent)
+    return wire.interruption(call, failure, sent)
 
 
 def whole_response(
@@ -14299,6 +16082,7 @@ def unfit(call: Call, outcome: Outcome) -> str:
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
 HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
 ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
@@ -14347,14 +16131,12 @@ class Answerer:
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
-        if request.method == "OPTIONS":
+        if is_preflight(request):
             return Answered(options_response(request))
-        if request.path == "/" and request.method in ("GET", "HEAD"):
-            return Answered(health())
         try:
             wire, params = route(request)
         except Refused as refused:
-            return self.refuse(request, refused)
+            return (yield from self.elsewhere(request, session, refused))
         try:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 failure = wire.unauthorized(request)
@@ -14367,6 +16149,35 @@ class Answerer:
             return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
             return self.refuse(request, refused)
+
+    def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
+        """Work that gives the answer to what no provider has, a path or a method of one: that of a
+        mock, else the server's own, or why it has none."""
+        wire = other_like(shape_of(request))
+        call = wire.read(request, {}, wire.body(request))
+        try:
+            brought = self.brought(call)
+            if brought.answer:
+                return self.own_answer(wire, call, brought.answer)
+            found, is_repeatable = yield from self.found(wire, call, session)
+            if found:
+                return self.mocked(wire, call, found, brought, is_repeatable)
+        except Refused as wrong:
+            return self.refuse(request, wrong)
+        if request.method == "OPTIONS":
+            answered = Answered(options_response(request))
+        elif request.path == "/" and request.method in ("GET", "HEAD"):
+            answered = Answered(health())
+        else:
+            near = yield from self.near(wire, call, session)
+            answered = self.refuse(request, with_nearest(refused, near))
+            is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
+            answered = replace(answered, unmatched=True)
+        response = answered.response
+        delivery = self.drawn(brought.laid_over(response.delivery), "fallback/0")
+        headers = laid_over(response.headers, delivery.headers)
+        response = replace(response, headers=headers, delivery=delivery)
+        return replace(answered, response=response, is_repeatable=is_repeatable)
 
     @staticmethod
     def body(wire: WireFormat, request: Request) -> Json:
@@ -14387,11 +16198,8 @@ class Answerer:
         wire = shape_of(request)
         failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
         answered = self.fail(wire, wire.begun(request, {}), failure)
-        response = answered.response
-        response = replace(response, headers=response.headers + refused.headers)
-        # A mock could have answered there.
-        is_unmatched = refused.code in ("unknown_path", "method_not_allowed")
-        return replace(answered, response=response, unmatched=is_unmatched)
+        headers = answered.response.headers + refused.headers
+        return replace(answered, response=replace(answered.response, headers=headers))
 
     def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
         """An error in the provider's shape, for a request that could not be read as far as a
@@ -14403,18 +16211,11 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
-        brought = brought_along(call)
+        brought = self.brought(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
-        try:
-            with WATCHDOG.hurried():
-                found, is_repeatable = session.find(call, wire)
-        except TooLong:
-            yield ASIDE
-            found, is_repeatable = session.find(call, wire)
+        found, is_repeatable = yield from self.found(wire, call, session)
         if found:
-            if heavy(found.mock.canonical, call.request):
-                yield ASIDE
             return self.mocked(wire, call, found, brought, is_repeatable)
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
@@ -14430,6 +16231,40 @@ class Answerer:
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
+
+    def brought(self, call: Call) -> Brought:
+        """What the request brings along; an answer that loses its draw is as if it were not there.
+        The same header draws the same, so that the same request gets the same."""
+        brought = brought_along(call)
+        answer = brought.answer
+        if answer and not answer.wins(f"{self.settings.seed}/header/0"):
+            return NOTHING
+        return brought
+
+    def found(
+        self, wire: WireFormat, call: Call, session: Session
+    ) -> Work[Tuple[Optional[Found], bool]]:
+        """Work that gives the mock that answers, if there is one, and whether an equal call will
+        find the same."""
+        try:
+            with WATCHDOG.hurried():
+                found, is_repeatable = session.find(call, wire, self.settings.seed)
+        except TooLong:
+            yield ASIDE
+            found, is_repeatable = session.find(call, wire, self.settings.seed)
+        if found and heavy(found.mock.canonical, call.request):
+            yield ASIDE
+        return found, is_repeatable
+
+    @staticmethod
+    def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:
+        """Work that gives the mocks that came nearest to matching."""
+        try:
+            with WATCHDOG.hurried():
+                return session.near(call, wire)
+        except TooLong:
+            yield ASIDE
+            return session.near(call, wire)
 
     def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
         """The answer that the request brings along."""
@@ -14464,12 +16299,7 @@ class Answerer:
     ) -> Work[Answered]:
         """Work that gives a 404 that explains: its message names the closest mock, and beside the
         provider's members lie the near misses."""
-        try:
-            with WATCHDOG.hurried():
-                near = session.near(call, wire)
-        except TooLong:
-            yield ASIDE
-            near = session.near(call, wire)
+        near = yield from self.near(wire, call, session)
         why = session.explain(near)
         failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
         failure = wire.completed(call, failure)
@@ -14495,11 +16325,8 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
-        # A digest, not random: the same seed and use draw the same on every machine.
-        if fault and fault.probability < 1:
-            digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
-            if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
-                fault = None
+        if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
+            fault = None
         return replace(delivery, pace=pace, fault=fault)
 
 
@@ -14514,12 +16341,25 @@ def health() -> Response:
     return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
+def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one."""
+    for miss in near:
+        if miss.differences and likeness(miss.differences[0]) > ALIKE:
+            message = f"{refused.message}; the closest mock is {miss.sentence}"
+            return Refused(refused.status, message, code=refused.code, headers=refused.headers)
+    return refused
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks what may be done (Fetch, "CORS protocol")."""
+    return request.method == "OPTIONS" and PREFLIGHT in request.headers
+
+
 def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
-    # What makes an OPTIONS a preflight (Fetch, "CORS protocol").
-    if "access-control-request-method" in request.headers:
+    if PREFLIGHT in request.headers:
         wanted = request.headers.get("access-control-request-headers", "*")
         headers += (
             ("Access-Control-Allow-Methods", allowed),

@@ -164,6 +164,12 @@ PRODUCTS: List[Tuple[type, Any, Any]] = [
     (m.OpenAIEmbeddings, {"input": [""] * 2048}, {"embedding": [0] * 4000}),
     (m.OpenAICompletions, {"prompt": ["a"] * 16, "n": 128}, {"text": "x" * 20_000}),
     (m.OpenAIChat, {"n": 128, "stream": True}, {"parts": [{"text": "x" * 200_000}] * 2}),
+    (
+        m.OpenAIChat,
+        {"n": 128},
+        {"tool_calls": [{"name": "f", "arguments": {"a": "x" * 400_000}}]},
+    ),
+    (m.MistralChat, {"n": 128}, {"parts": [{"block": {"a": "x" * 400_000}}]}),
 ]
 
 

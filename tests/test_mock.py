@@ -327,3 +327,22 @@ def test_plain_arguments_are_for_a_tool_that_the_request_declares_as_custom() ->
     assert (key, found) == ("tools", ["f", "g"])
     assert str(expected) == '"f" as a custom one, for its arguments are no JSON object'
     assert answer.lacks(wire, m.replace(BASE, custom_tools=("f",))) is None
+
+
+def test_an_error_that_loses_its_draw_is_as_if_its_mock_were_not_there() -> None:
+    faulty = {"response": {"status": 503, "error": "down", "probability": 0.3}, "times": 5}
+    fine = {"response": {"text": "fine"}}
+    runs = [texts_of(answerer(faulty, fine, seed=seed), 40) for seed in (0, 0, 1)]
+    assert runs[0] == runs[1] != runs[2]  # the same on every run with the same seed
+    for found in runs:
+        assert (found.count(503), found.count("fine")) == (5, 35)
+        assert found[:5] != [503] * 5
+    responder = answerer({**faulty, "name": "at times"})
+    lost = next(
+        answer
+        for answer in (ask(responder, m.OpenAIChat) for _ in range(9))
+        if answer.status == 404
+    )
+    assert "probability is 0.3, expected a draw that it wins" in complaint_of(lost.body)
+    brought = {"x-mock-response": '{"status": 503, "probability": 1e-9}'}
+    assert ask(answerer(fine), m.OpenAIChat, headers=brought).status == 200

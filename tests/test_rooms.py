@@ -32,12 +32,12 @@ LAYERS = {
     "values": ["forms", "values"],
     "framings": ["framings"],
     "HTTP as values": ["http", "bodies", "codings", "steps", "plans", "faults", "transport"],
-    "wire formats": ["formats/*"],
+    "wire formats": ["formats/*", "routing"],
     "mocks": ["mocks/*"],
     "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
     "request to response": [
-        *("routing", "answered", "inspector", "admission", "control_requests", "operations"),
-        *("control", "schema", "echo", "writing", "memory", "repeats", "brought", "answering"),
+        *("answered", "inspector", "admission", "control_requests", "operations"),
+        *("control", "schema", "writing", "memory", "repeats", "brought", "answering"),
     ],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),

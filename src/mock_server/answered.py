@@ -92,7 +92,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         size += walked_size(list(answered.near))
     provider = None
     if answered.wire:
-        provider = answered.wire.provider
+        provider = answered.wire.provider or None
     asked = Asked(request, head, body, provider, call, size)
     if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
         asked.form = bounded_form(request.form, JOURNAL_BODY)
@@ -143,6 +143,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
         tool_result=beginning(call.tool_result),
         tool_call_id=beginning(call.tool_call_id),
+        custom_tools=(),
     )
 
 

@@ -358,7 +358,11 @@ def fits(value: Json, expected: str) -> bool:
 
 
 def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
+    replaced."""
+    if isinstance(value, list) and isinstance(extra, list):
+        both = [merged(*pair) for pair in zip(value, extra)]
+        return both + value[len(both) :] + extra[len(both) :]
     if not (isinstance(value, dict) and isinstance(extra, Mapping)):
         return extra
     result = dict(value)
@@ -388,6 +392,13 @@ def copied(value: Json) -> Json:
 
 
 # --- ids, times, counts ---
+
+
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
 
 
 def token(seed: str, length: int, alphabet: str = ALNUM) -> str:

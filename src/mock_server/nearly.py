@@ -7,8 +7,9 @@ from typing import Dict, List, Sequence, Tuple
 from .entries import Ended, Entry
 from .errors import Because
 from .limits import Difference, Json
+from .mocks.differences import explained
 from .mocks.match import Condition
-from .mocks.near import LOOKED_AT, difference_json, explained, nearness
+from .mocks.near import LOOKED_AT, difference_json, nearness
 from .records import record
 
 TOLD = 3  # how many are told

@@ -215,7 +215,7 @@ OPTIONS = (
         None,
         "where to write that certificate, so that clients can trust it",
     ),
-    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
+    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
         "--control-token",
         "TOKEN",

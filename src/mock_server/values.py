@@ -36,16 +36,8 @@ class Request:
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
-        return Request(
-            self.method,
-            self.path,
-            self.query,
-            headers,
-            self.body,
-            self.port,
-            self.session,
-            self.peer,
-        )
+        where = self.port, self.session, self.peer
+        return Request(self.method, self.path, self.query, headers, self.body, *where)
 
 
 @record
@@ -230,13 +222,19 @@ Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
 @record
 class Usage:
     """Tokens; `reasoning` is a share of `output`, `cached` (read from a cache) and `cache_write`
-    (written to it) are shares of `input`."""
+    (written to it) are shares of `input`.  All are a guess where nobody gave one of them."""
 
     input: int
     output: int
     reasoning: int = 0
     cached: int = 0
     cache_write: int = 0
+    is_guess: bool = False
+
+    @property
+    def uncached(self) -> int:
+        """Input that no cache had, nor was given to one."""
+        return self.input - self.cached - self.cache_write
 
     @property
     def total(self) -> int:
@@ -347,6 +345,11 @@ class Recorded:
     twin: Optional[bytes] = None
     frames: Tuple[bytes, ...] = ()
     values: Tuple[Json, ...] = ()
+
+
+@record
+class Usual:
+    """What is answered where no mock does: an echo, or what needs no mock."""
 
 
 @record

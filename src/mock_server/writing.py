@@ -6,12 +6,14 @@ import itertools
 from types import MappingProxyType
 from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from .errors import Refused
+from .errors import MISSING, Refused
 from .faults import broken
 from .formats.base import WireFormat
+from .formats.extras import with_extra
 from .framings import SSE, Framing
 from .jsons import estimate, merged, parse_json
 from .limits import MOST_INPUTS, Headers, Json
+from .mocks.answer import told_text
 from .plans import relined
 from .values import (
     Broken,
@@ -87,7 +89,8 @@ def written(
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
-    if call.stream and (outcome.frames or outcome.values):
+    has_events = bool(outcome.frames or outcome.values)
+    if has_events and (call.stream or outcome.body is MISSING):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
 
@@ -101,7 +104,7 @@ def check_repeats(call: Call, reply: Reply) -> None:
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
         elif call.choices > 1:
             most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(getattr(part, "text", ""))
+            size += call.choices * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")
@@ -182,6 +185,8 @@ def events_of_outcome(
     """The events of a stream, and the error that breaks it off."""
     if isinstance(content, Reply):
         events = wire.events(call, content)
+        if content.extra:
+            events = with_extra(events, wire.places, content.extra)
     else:
         events = wire.recorded_events(recorded_values(content))
     if not isinstance(outcome, Broken):
@@ -195,8 +200,10 @@ def interruption(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after as many as there are, but no more than were asked
     for."""
-    failure = wire.completed(call, outcome.failure)
-    return wire.interruption(call, failure, min(outcome.after, events))
+    failure, sent = wire.completed(call, outcome.failure), min(outcome.after, events)
+    if isinstance(outcome.content, Reply):
+        return wire.broken_off(call, outcome.content, failure, sent)
+    return wire.interruption(call, failure, sent)
 
 
 def whole_response(

@@ -18,20 +18,21 @@ from typing import (
     cast,
 )
 
-from ..errors import BadField, http_phrase
+from ..errors import BadField, Because, http_phrase, shown
 from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8, within
-from ..limits import MOST_INPUTS, Headers, Json
+from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
-from ..secrets import scheme_key
 from ..values import (
     ERROR_KINDS,
     STATUS_KINDS,
+    Block,
     Call,
     ErrorBody,
     Failure,
     Limit,
+    Part,
     Reasoning,
     Refusal,
     Reply,
@@ -40,6 +41,8 @@ from ..values import (
     ToolCall,
     Turn,
 )
+from .credentials import Credentialed
+from .extras import NOWHERE
 
 WIRE_FORMATS: List["WireFormat"] = []
 
@@ -96,7 +99,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat:
+class WireFormat(Credentialed):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -111,16 +114,14 @@ class WireFormat:
     area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
-    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
-    credentials: Tuple[str, ...] = ("authorization",)
-    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
+    has_custom_tools = False  # whether a request may declare tools that take plain text
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
     stream_type = "text/event-stream"
     most_inputs = MOST_INPUTS
+    places = NOWHERE  # where its stream says what stands in its whole answer
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
@@ -206,6 +207,17 @@ class WireFormat:
 
     # --- an answer, written ---
 
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Why this API, which speaks such parts, can't say these to this call, if it can't."""
+        for part in parts:
+            if isinstance(part, Block) and not self.holds(part.value, call.stream):
+                return lacks_block(call, part, call.stream and self.holds(part.value, False))
+        return None
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Whether an answer, streamed or not, may have a provider's own block of this form."""
+        return True
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
@@ -218,6 +230,12 @@ class WireFormat:
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """What a stream says of an error after `sent` events."""
         raise NotImplementedError
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The same where the stream is one of a reply, which some APIs repeat as far as it is."""
+        return self.interruption(call, failure, sent)
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Recorded JSON values as events, completed with what ends every stream of this API."""
@@ -290,28 +308,12 @@ class WireFormat:
         """The provider's usual sentence for an error, with what it says of this call."""
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
-    # --- credentials ---
 
-    def unauthorized(self, request: Request) -> Failure:
-        """What the provider says when the credential is missing or can't be one."""
-        missing, unusable = self.refusals
-        for name in self.credentials:
-            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
-                return Failure(0, "", kind=unusable)
-        return Failure(0, "", kind=missing)
-
-    def credential(self, request: Request) -> str:
-        """The credential that came with the request, or an empty string."""
-        for name in self.credentials:
-            if name[0] == "?":
-                key = request.query.get(name[1:], "").strip()
-            elif name == "authorization":
-                key = scheme_key(request.headers.get(name, ""), self.schemes)
-            else:
-                key = request.headers.get(name, "").strip()
-            if key:
-                return key
-        return ""
+def lacks_block(call: Call, block: Block, is_whole: bool) -> Difference:
+    """What is said of an API whose answers have no such block, or have it in whole ones alone."""
+    if is_whole:
+        return "stream", True, Because(f"false, because no stream has {shown(block.value)}")
+    return "api", call.api, Because(f"one whose answers have blocks such as {shown(block.value)}")
 
 
 def caller(request: Request) -> str:

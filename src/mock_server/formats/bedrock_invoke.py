@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Callable, Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from ..jsons import by_rows, compact, laid_out, utf8, within
 from ..limits import Headers, Json
 from ..node import Field
-from ..values import Call, Embedding, Reply, Request, Turn
+from ..values import Call, Embedding, Reply, Request, Turn, Usage
 from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import call_id_of, uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
+from .places import BEDROCK_CLAUDE_PLACES, NOVA_PLACES
 from .runs import Stencil
 from .shapes import texts_of
 
@@ -79,6 +80,13 @@ def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
     return "chunk", {"bytes": base64.b64encode(data).decode(), "p": padding}
 
 
+def invoked_cache(usage: Usage) -> Dict[str, int]:
+    """Tokens that came from a cache and went to one, if any did."""
+    if usage.cached or usage.cache_write:
+        return {"Read": usage.cached, "Write": usage.cache_write}
+    return {}
+
+
 class BedrockInvoke(Bedrock):
     """What InvokeModel adds: the maker's own JSON, whole or in the frames of a stream as base64."""
 
@@ -103,11 +111,12 @@ class BedrockInvoke(Bedrock):
 
     def usage_headers(self, reply: Reply) -> Headers:
         """Token counts and latency."""
-        return (
-            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
-            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
-            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
-        )
+        usage = reply.usage
+        counts = {"Input": usage.uncached, "Output": usage.output}
+        for way, count in invoked_cache(usage).items():
+            counts[f"Cache-{way}-Input"] = count
+        headers = [(f"X-Amzn-Bedrock-{name}-Token-Count", str(counts[name])) for name in counts]
+        return (*headers, ("X-Amzn-Bedrock-Invocation-Latency", "408"))
 
     def chunks(self, values: Iterable[Json], call: Call) -> Iterator[Tuple[str, Json]]:
         """The maker's events as chunks with their padding."""
@@ -127,6 +136,7 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     routes = (INVOKE, INVOKE_STREAM)
     # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    places = BEDROCK_CLAUDE_PLACES
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -136,11 +146,13 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     def measured(self, call: Call, reply: Reply) -> Iterator[Json]:
         """Anthropic's events, the last with the metrics of the whole."""
         metrics = {
-            "inputTokenCount": reply.usage.input - reply.usage.cached,
+            "inputTokenCount": reply.usage.uncached,
             "outputTokenCount": reply.usage.output,
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
+        for way, count in invoked_cache(reply.usage).items():
+            metrics[f"cache{way}InputTokenCount"] = count
         for name, value in self.values(call, reply):
             if name == "message_stop":
                 value = {**value, "amazon-bedrock-invocationMetrics": metrics}
@@ -152,6 +164,8 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
+    places = NOVA_PLACES
+    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterator, List
 
 from ..jsons import within
 from ..limits import Json
@@ -81,6 +81,11 @@ class ChatRequest(OpenAIGeneration):
                 yield function.check({"name": "a string!"}).value["name"]
         for function in body.get("functions").objects():
             yield function.check({"name": "a string!"}).value["name"]
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["custom"]["name"] for tool in tools if tool.get("type") == "custom"]
 
     def choices(self, body: Field) -> int:
         """`n`."""

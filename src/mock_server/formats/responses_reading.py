@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Mapping, cast
+from typing import Iterator, List, Mapping, cast
 
 from ..jsons import compact, within
 from ..limits import Json
@@ -147,6 +147,11 @@ class ResponsesRequest(OpenAIGeneration):
                 kind = "a string!"
             node.check({"type": "a string!", "name": kind})
             yield tool.get("name") or tool["type"]
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["name"] for tool in tools if tool.get("type") == "custom"]
 
     def schema(self, body: Field) -> Json:
         """`text.format.schema`."""

@@ -83,6 +83,8 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """Role first."""
+        if not any(parts):
+            return {}
         return {"role": "model", "parts": parts}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -110,7 +112,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
         if call.choices > 1:
             candidate["index"] = index
         candidate.update(self.ratings(call, stop))
-        if whole:
+        if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate
 

@@ -124,14 +124,20 @@ def parse_fault(response: Node) -> Optional[Fault]:
     """How a response breaks."""
     fault, probability = response.get("fault"), response.get("probability")
     if fault.is_absent:
-        if not probability.is_absent:
-            probability.fail('is how likely a fault is, but there is no "fault"')
+        is_error = "error" in response.value or response.value.get("status", 200) >= 400
+        if not probability.is_absent and not is_error:
+            probability.fail("is how likely a fault or an error is, but there is neither")
         return None
     kind = fault.choice(FAULTS)
     after = None
     if not response.get("after_events").is_absent:
         after = parse_after(response)
-    return Fault(kind, after, float(probability.number("a number from 0 to 1", 0, 1, 1)))
+    return Fault(kind, after, parse_probability(response))
+
+
+def parse_probability(response: Node) -> float:
+    """How likely the fault of a response is, or its error."""
+    return float(response.get("probability").number("a number from 0 to 1", 0, 1, 1))
 
 
 def parse_after(response: Node) -> int:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
 from ..errors import MISSING, Because, shown
-from ..formats.all import APIS, OPERATIONS, PROVIDERS
+from ..formats.all import APIS, OPERATIONS, OTHER, PROVIDERS
 from ..http import METHODS
 from ..limits import Difference, Json
 from ..node import Node
@@ -381,14 +381,17 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
 def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     """The conditions of a `match`, in the order of MATCH_KEYS; none where it is absent.  Without
     `operation` it asks for the default one, if that is given, unless it names an API or one path,
-    which says more."""
+    which says more; one that asks for some paths may mean those of no provider, too."""
     asked: Dict[str, Node] = {}
     if not match.is_absent:
         asked = dict(match.only(MATCH_KEYS).members())
     # A matcher such as {"contains": …} may fit paths of several operations.
     names_path = "path" in asked and isinstance(asked["path"].value, str)
     if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
-        asked["operation"] = match.get("operation").replaced(default_operation)
+        usual: Json = default_operation
+        if "path" in asked:
+            usual = [default_operation, OTHER]
+        asked["operation"] = match.get("operation").replaced(usual)
     found: List[Condition] = []
     for key, read in MATCH_KEYS.items():
         if key in asked:

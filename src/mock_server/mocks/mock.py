@@ -17,6 +17,7 @@ from ..records import found_once, record
 from ..values import Call, Delivery, Failure, Limit
 from .answer import Answer
 from .match import Condition, Groups, Verdict, conditions
+from .reach import check_reach
 from .reading import parse_answer
 from .recordings import MockNode
 
@@ -30,6 +31,7 @@ class Uses:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
+        self.draws = 0
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
@@ -98,6 +100,8 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
+        if self.answers[0].probability < 1:
+            return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
         return not has_jitter and not delivery.fault
@@ -129,11 +133,18 @@ class Mock:
         if self.is_spent(used):
             differences.append(("times", used, Because(f"fewer than {self.times} uses")))
         differences.append(self.answer(used).lacks(wire, call))
-        return [difference for difference in differences if difference]
+        lacking = [difference for difference in differences if difference]
+        chance = self.answer(used).probability
+        if chance < 1 and not lacking:
+            lacking.append(("probability", chance, Because("a draw that it wins")))
+        return lacking
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict) -> Optional[Found]:
-        """Its answer to a call that matches, which uses it; None if it has none for that call.
-        What exceeds its limit is answered with an error, and is no use."""
+    def claim(
+        self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict, seed: int
+    ) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call, or
+        an error that loses its draw.  What exceeds its limit is answered with an error, and is no
+        use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
         # Two requests at once must not both get the last use.
@@ -142,6 +153,10 @@ class Mock:
             answer = self.answer(used)
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if answer.probability < 1:
+                uses.draws += 1
+                if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
+                    return None
             if self.limit:
                 is_admitted, limit = uses.admit(*self.limit)
                 if not is_admitted:
@@ -172,16 +187,26 @@ def parse_mock(node: MockNode) -> Mock:
             node.get("responses").fail("expected at least one response, found []")
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
+    answers = tuple(parse_answer(response, groups) for response in responses)
+    check_reach(node, asked, responses, answers)
     return Mock(
         name,
         node.source,
         asked,
-        tuple(parse_answer(response, groups) for response in responses),
-        node.get("cycle").flag(False),
+        answers,
+        parse_cycle(node.get("cycle"), len(responses)),
         spec.get("times"),
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def parse_cycle(node: Node, responses: int) -> bool:
+    """Whether the responses start over after the last."""
+    cycle = node.flag(False)
+    if cycle and responses == 1:
+        node.fail("has no effect: there is one response")
+    return cycle
 
 
 def usual_operation(responses: Iterable[Node]) -> str:

@@ -14,6 +14,7 @@ from ..limits import Difference, Json
 from ..records import record
 from ..secrets import unsecret
 from ..values import Call
+from .differences import explained, parting_of
 from .match import MATCH_KEYS
 from .mock import Mock
 
@@ -28,23 +29,6 @@ LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the 
 ALIKE = 0.6  # from here on one text is a typo in the other, not another text
 
 KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
-
-
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    parting = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-
-
-def parting_of(one: str, other: str, default: int) -> int:
-    """Where two texts begin to differ; `default` if one is the beginning of the other."""
-    for index, pair in enumerate(zip(one, other)):
-        if pair[0] != pair[1]:
-            return index
-    return default
 
 
 @record

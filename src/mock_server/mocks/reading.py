@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Callable, Iterable, List, Mapping, Tuple, cast
 
-from ..jsons import fits, parse_json
+from ..jsons import fits, parse_json, within
 from ..limits import Json
 from ..node import Node
+from ..records import replace
 from ..values import (
     ERROR_KINDS,
     STOPS,
@@ -21,9 +22,16 @@ from ..values import (
     Structure,
     Text,
     ToolCall,
+    Usual,
 )
 from .answer import Answer, Form, Neutral
-from .delivery import DELIVERY_KEYS, FAULT_KEYS, parse_after, parse_delivery
+from .delivery import (
+    DELIVERY_KEYS,
+    FAULT_KEYS,
+    parse_after,
+    parse_delivery,
+    parse_probability,
+)
 from .recordings import MockNode, parse_recorded
 from .templates import check_templates
 
@@ -67,8 +75,6 @@ USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
 
 ERROR_TEXTS = ("message", "type", "param", "kind")
 
-ECHO = Neutral((Text("{{user}}"),))  # what is said where a response says only how it breaks
-
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
@@ -82,6 +88,10 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
             "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
         )
     delivery = parse_delivery(response)
+    # Beside a fault it is how likely that is.
+    probability = 1.0
+    if not is_faulty:
+        probability = parse_probability(response)
     if is_broken_off(response):
         answer = parse_broken(response, delivery)
     elif NEUTRAL_KEYS in forms:
@@ -89,11 +99,13 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
     elif "error" not in response.value and status < 400:
-        answer = Answer(ECHO, status, delivery)
+        answer = Answer(Usual(), status, delivery)
     else:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
+    if probability < 1:
+        answer = replace(answer, probability=probability)
     return answer
 
 
@@ -129,7 +141,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
             "a filter ends a stream with a finish reason: "
             '"finish_reason": "content_filter" beside text'
         )
-    form: Form = ECHO
+    form: Form = Usual()
     if not response.value.keys().isdisjoint(RECORDED_KEYS):
         form = parse_recorded(response)
     elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
@@ -140,7 +152,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
 def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
     """Raise BadMock if a text that is filled asks for what a request never has."""
     # Not in `body` and `events`: a recording is sent as it is, braces and all.
-    for key in (*PART_KEYS, "parts"):
+    for key in (*PART_KEYS, "parts", "extra"):
         check_templates(response.get(key), group_names)
     error = response.get("error")
     if isinstance(error.value, dict):
@@ -164,7 +176,7 @@ def parse_neutral(response: Node) -> Neutral:
     if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
         response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
     stop = "stop"
-    if any(isinstance(part, ToolCall) for part in parts):
+    if any(map(calls_tool, parts)):
         stop = "tool_calls"
     return Neutral(
         tuple(parts),
@@ -173,8 +185,26 @@ def parse_neutral(response: Node) -> Neutral:
         response.get("model").text(""),
         response.get("id").text(""),
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
-        response.get("extra").a("an object", {}),
+        parse_extra(response.get("extra")),
     )
+
+
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
+
+
+def calls_tool(part: Part) -> bool:
+    """Whether a part calls a tool of the client, in whatever form."""
+    if not isinstance(part, Block):
+        return isinstance(part, ToolCall)
+    # As Anthropic, Bedrock and Google write it; those that a server runs itself are of other types.
+    if "toolUse" in part.value:
+        return within(part.value["toolUse"], "type") is None
+    return part.value.get("type") == "tool_use" or "functionCall" in part.value
 
 
 def parse_stop(node: Node, usual: str) -> str:

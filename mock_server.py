@@ -104,7 +104,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 if TYPE_CHECKING:
     import argparse
@@ -166,6 +166,108 @@ LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the l
 Json = Any
 Headers = Tuple[Tuple[str, str], ...]
 Difference = Tuple[str, Any, Any]  # key, got, expected
+
+
+# === forms ===================================================================
+# Forms: the fields of multipart bodies (RFC 7578).  Pure.
+
+
+Fields = Dict[str, Json]  # by name: a text, what is told of a file, or a list of these
+
+MOST_FORM_PARTS = 1000  # of one form; one with more is not read
+PART_HEAD_LIMIT = 4096  # bytes of the head of a part
+
+# A parameter of a header: quoted, with what is escaped in it, or a plain word.
+HEADER_PARAMETER = re.compile(r';[ \t]*([\w*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))')
+QUOTED_PAIR = re.compile(r"\\(.)")
+
+
+def parameters(value: str) -> Dict[str, str]:
+    """The parameters of a header such as Content-Disposition, by lower-case name."""
+    found = {}
+    for name, quoted_text, word in HEADER_PARAMETER.findall(value):
+        found[name.lower()] = QUOTED_PAIR.sub(r"\1", quoted_text) or word
+    return found
+
+
+def form_of(content_type: str, data: bytes) -> Optional[Fields]:
+    """The fields of a form by name, in order, and lists of them where a name stands several times.
+
+    None for a body that is no form, or not one that can be read."""
+    if not data or not content_type.lower().startswith("multipart/form-data"):
+        return None
+    boundary = parameters(content_type).get("boundary", "")
+    parts = list(parts_of(boundary.encode("latin-1", "replace"), data))
+    if not parts or len(parts) > MOST_FORM_PARTS:
+        return None
+    found: Dict[str, List[Json]] = {}
+    for head, body in parts:
+        name, value = field_of(head, body)
+        found.setdefault(name, []).append(value)
+    return by_name(found)
+
+
+def by_name(values: Mapping[str, List[Json]]) -> Fields:
+    """Values by name, and lists of them only where there are several."""
+    alone = {name: several[0] for name, several in values.items() if len(several) == 1}
+    return {**values, **alone}
+
+
+def parts_of(boundary: bytes, data: bytes) -> Iterator[Tuple[Dict[str, str], bytes]]:
+    """Head and body of each part; no more than one above MOST_FORM_PARTS."""
+    if not boundary:
+        return
+    # RFC 2046, 5.1.1: each begins with a line of the boundary, which the line end before belongs
+    # to; what stands before the first and behind the last means nothing.
+    pieces = (b"\r\n" + data).split(b"\r\n--" + boundary, MOST_FORM_PARTS + 2)
+    for piece in pieces[1:]:
+        if piece.startswith(b"--"):
+            return
+        head, _, body = piece.partition(b"\r\n\r\n")
+        yield part_headers(head[:PART_HEAD_LIMIT]), body
+
+
+def part_headers(head: bytes) -> Dict[str, str]:
+    """The headers of a part by lower-case name."""
+    lines = [line.partition(":") for line in head.decode("utf-8", "replace").split("\r\n")]
+    return {name.strip().lower(): value.strip() for name, _, value in lines}
+
+
+def field_of(headers: Mapping[str, str], body: bytes) -> Tuple[str, Json]:
+    """Name and value of a part: a text, or of a file what it is called, how long it is, and its
+    digest."""
+    told = parameters(headers.get("content-disposition", ""))
+    filename = told.get("filename")
+    if "filename*" in told:  # with its character set and language (RFC 5987)
+        filename = unquote_to_bytes(told["filename*"].rpartition("'")[2]).decode("utf-8", "replace")
+    if filename is None:
+        return told.get("name", ""), body.decode("utf-8", "replace")
+    return told.get("name", ""), {
+        "filename": filename,
+        "content_type": headers.get("content-type"),
+        "size": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+
+
+def bounded_form(form: Fields, room: int) -> Fields:
+    """A form with no more than so many characters of its texts."""
+    kept: Dict[str, List[Json]] = {}
+    for name, value in form.items():
+        kept[name] = []
+        for one in listed(value):
+            if isinstance(one, str):
+                one = one[:room]
+                room -= len(one)
+            kept[name].append(one)
+    return by_name(kept)
+
+
+def listed(value: Json) -> List[Json]:
+    """What stands under a name, as a list in any case."""
+    if isinstance(value, list):
+        return value
+    return [value]
 
 
 # === errors ==================================================================
@@ -488,11 +590,56 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_constant)
+class TwiceError(ValueError):
+    """A key that stands twice in an object, of which only one would count."""
 
 
-def parse_json(data: bytes) -> Json:
-    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column."""
+class Doubled(Dict[str, Json]):
+    """An object in which a key stands twice."""
+
+    key = ""
+
+
+def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
+    """An object of its members, in whatever number each stands there."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled = Doubled(found)
+    seen: Set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            doubled.key = name
+            break
+        seen.add(name)
+    return doubled
+
+
+def check_unique(value: Json, place: str = "") -> None:
+    """TwiceError, with its place, for the first key that stands twice."""
+    if isinstance(value, Doubled):
+        found = shown(f"{place}.{value.key}".lstrip("."))
+        raise TwiceError(f"{found} stands twice, and only one of them would count")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            check_unique(inner, f"{place}.{name}")
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            check_unique(inner, f"{place}[{at}]")
+
+
+NUMBER_READERS: Mapping[str, Any] = {
+    "parse_int": _integer,
+    "parse_float": _number,
+    "parse_constant": _constant,
+}
+DECODER = json.JSONDecoder(**NUMBER_READERS)
+UNIQUE_DECODER = json.JSONDecoder(**NUMBER_READERS, object_pairs_hook=_object)
+
+
+def parse_json(data: bytes, unique: bool = False) -> Json:
+    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column; if
+    keys are to be `unique`, TwiceError names one that stands twice, and its place."""
     if data.startswith(codecs.BOM_UTF8):
         data = data[3:]
     try:
@@ -500,7 +647,7 @@ def parse_json(data: bytes) -> Json:
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
     try:
-        value = decoded_json(text)
+        value = decoded_json(text, UNIQUE_DECODER if unique else DECODER)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -508,33 +655,35 @@ def parse_json(data: bytes) -> Json:
     # Whoever opens no more brackets than there may be levels needs no closer look.
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    if unique:
+        check_unique(value)
     return value
 
 
-def decoded_json(text: str) -> Json:
+def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
     """The JSON value of a text."""
     if len(text) < LARGE_TEXT or not gc.isenabled():
-        return DECODER.decode(text)
+        return decoder.decode(text)
     # The collector would go through millions of new objects again and again, of which none can be
     # garbage yet, and nothing else runs meanwhile.
     gc.disable()
     try:
-        return DECODER.decode(text)
+        return decoder.decode(text)
     finally:
         gc.enable()
 
 
-def parse_request(data: bytes) -> Json:
+def parse_request(data: bytes, unique: bool = False) -> Json:
     """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
     provider answers so many, and to look at them takes seconds."""
     commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
     if commas_and_brackets <= MOST_VALUES:
-        return parse_json(data)
+        return parse_json(data, unique)
     # To make millions of objects, and to free them, would stop everybody: they are counted before.
     value = None
     is_too_much = announces_more(data, MOST_VALUES)
     if not is_too_much:
-        value = parse_json(data)
+        value = parse_json(data, unique)
         is_too_much = holds_more(value, MOST_VALUES)
     if is_too_much:
         raise ValueError(f"it holds more than {MOST_VALUES} values")
@@ -834,18 +983,15 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
 
+    @found_once
+    def form(self) -> Optional[Fields]:
+        """The fields of a multipart body; None for any other."""
+        return form_of(self.headers.get("content-type", ""), self.body)
+
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
-        return Request(
-            self.method,
-            self.path,
-            self.query,
-            headers,
-            self.body,
-            self.port,
-            self.session,
-            self.peer,
-        )
+        where = self.port, self.session, self.peer
+        return Request(self.method, self.path, self.query, headers, self.body, *where)
 
 
 @record
@@ -854,6 +1000,7 @@ class Turn:
 
     role: str
     text: str
+    call_id: Optional[str] = None  # of the call that a tool's result answers
 
 
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
@@ -882,8 +1029,15 @@ class Call:
     schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
     prompt: str = ""  # all text of the conversation
+    tool_call_id: Optional[str] = None  # of the call that `tool_result` answers
+    blank: Tuple[str, ...] = ()  # those of user and system that are there and have no text
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
+
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+        return self.request.method
 
     @property
     def path(self) -> str:
@@ -914,6 +1068,12 @@ class Call:
     def was_read(self) -> bool:
         """Whether the request could be read as far as its body."""
         return self.body is not MISSING
+
+    @found_once
+    def said(self) -> Json:
+        """The body, or the fields of the form that it is."""
+        form = self.request.form
+        return self.body if form is None else form
 
     @found_once
     def digest(self) -> str:
@@ -1307,6 +1467,592 @@ class Feed(Gate):
             yield frame
 
 
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    # Names of headers and query parameters, but for those of a place in a list, of a request that
+    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
+    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
+    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
+    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
+    r"|passwd|pwd|passphrase|jwt|assertion)"
+    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
+    re.IGNORECASE | re.DOTALL,
+)
+USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
+PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
+BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query"):
+        return key, got, expected
+    if not SECRET.fullmatch(name):
+        return key, shared(got), shared(expected)
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def shared(value: Json) -> Json:
+    """One side of a difference that is no credential, but may have one in it."""
+    if not isinstance(value, str) or isinstance(value, Because):
+        return value
+    return unkeyed(value)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    scheme, key = "", value
+    word, space, rest = value.partition(" ")
+    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
+        scheme, key = word + space, rest
+    elif not SECRET.fullmatch(name):
+        return unkeyed(value)
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
+
+
+def unkeyed(text: str) -> str:
+    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
+    if "@" in text:
+        text = USER.sub(r"\1***@", text)
+    if "?" in text:
+        text = PARAMETER.sub(masked_parameter, text)
+    if "earer" in text or "EARER" in text:  # few have it
+        text = BEARER.sub(r"\1 ***", text)
+    return text
+
+
+def masked_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it may be kept."""
+    before, name, value = match.groups()
+    if not SECRET.fullmatch(name):
+        return match.group()
+    return f"{before}{name}={masked(name, value)}"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
+    scheme, _, key = value.strip().partition(" ")
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()
+
+
+# === sizes ===================================================================
+# How many bytes of memory values take, in objects and not as text.  Touches nothing.
+
+
+ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
+DICT_SIZE = 216  # of one with a few members, made by json.loads
+LIST_SIZE = 96  # of one with a few items
+QUOTE_SIZE = 16  # half of a short string
+COMMA_SIZE = 24  # an item's place, and a part of a number
+# What has more than this a byte of its text is made of small objects, which are looked at.
+DENSE = 4
+SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
+SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
+SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
+PLAIN = frozenset((str, bytes, int, float))
+COLLECTIONS = frozenset((list, tuple, set, frozenset))
+EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
+
+
+def json_size(text: bytes, value: Json) -> int:
+    """About the bytes that a JSON value takes which came as this text.
+
+    Most are told by the signs in the text, in less than a microsecond; only one that is made of
+    many small objects is walked through, for of `[[],[],…` each sign is an object."""
+    count = text.count
+    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
+    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
+    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
+    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
+        return size
+    return walked_size(value)
+
+
+def walked_size(value: Json) -> int:
+    """The bytes that a JSON value takes, from a look at all that is in it."""
+    size = 0
+    names: Set[str] = set()  # json.loads makes each name once a document
+    parts: List[Json] = [value]
+    for part in parts:  # which grows meanwhile
+        kind = type(part)
+        if kind is dict:
+            names.update(part)
+            parts.extend(part.values())
+        elif kind is list:
+            parts.extend(part)
+        elif kind is int and part in SHARED_INTEGERS:
+            continue
+        elif kind is str and len(part) < 2:
+            continue  # made once, too
+        size += getsizeof(part) + ROUNDING
+    return size + strings_size(names)
+
+
+def strings_size(strings: Iterable[str]) -> int:
+    """The bytes that strings take."""
+    return sum(map(getsizeof, strings))
+
+
+def pairs_size(pairs: Mapping[str, str]) -> int:
+    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
+    which credentials are masked."""
+    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
+    return size + strings_size(pairs) + strings_size(pairs.values())
+
+
+def object_size(value: Any) -> int:
+    """The bytes that an object takes with all that it holds, of whatever kinds that is.
+
+    Each object counts once; classes, functions and modules are everybody's.  A look at every one
+    of them takes its time: it is for what stays."""
+    size = 0
+    seen = set(map(id, SINGLE))
+    parts = [value]
+    for part in parts:  # which grows meanwhile
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        size += getsizeof(part) + ROUNDING
+        kind = type(part)
+        if kind is dict:
+            parts.extend(part)
+            parts.extend(part.values())
+        elif kind in COLLECTIONS:
+            parts.extend(part)
+        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
+            attributes, values = attributes_of(part)
+            size += attributes
+            parts.extend(values)
+    return size
+
+
+def attributes_of(value: Any) -> Tuple[int, List[Any]]:
+    """The bytes of the dict of an object, without the names, and what it holds."""
+    held = []
+    for kind in type(value).__mro__:
+        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
+    if isinstance(value, tuple):  # a named one
+        held.extend(value)
+    if not hasattr(value, "__dict__"):
+        return 0, held
+    return getsizeof(vars(value)), [*held, *vars(value).values()]
+
+
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+HEADER_NAME = re.compile(TOKEN.decode())
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+TARGET_PAIR = re.compile(r"([?&#])([^?&#=]*)=([^&#]*)")  # a parameter, of the fragment too
+
+
+# A client may encode the @, though it need not (RFC 3986, 3.3).
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
+    return re.sub("/{2,}", "/", path), query
+
+
+def masked_target(target: str) -> str:
+    """A target as it may be kept: the user of a full URL, and the credentials in its query, are
+    masked; all else is as it was sent."""
+    absolute = ABSOLUTE.match(target)
+    end = 0
+    if absolute:
+        end = absolute.end()
+    return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
+
+
+def masked_pair(match: "Match[str]") -> str:
+    """One parameter of a target as it may be kept."""
+    before, name, value = match.groups()
+    plain = unquote(value.replace("+", " "))
+    kept = masked(unquote(name.replace("+", " ")), plain)
+    if kept == plain:
+        return match.group()
+    return f"{before}{name}={kept}"
+
+
+# --- request heads ---
+
+
+@record
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once, `lines` all of them as they
+    came."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+    lines: bytes = b""
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @found_once
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @found_once
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @found_once
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @found_once
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    def kept_target(self) -> str:
+        """The target as it was sent, without credentials; made anew for each who looks."""
+        return masked_target(self.target)
+
+    def kept_lines(self) -> List[List[str]]:
+        """Names and values of the header lines as they came, without credentials; made anew for
+        each who looks."""
+        pairs = [line.partition(":") for line in header_lines(self.lines)]
+        return [[name, masked(name, value.strip(" \t"))] for name, _, value in pairs]
+
+    @found_once
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = strings_size((self.target, self.path)) + len(self.lines)
+        return size + pairs_size(self.query) + pairs_size(self.headers)
+
+
+def malformed(message: str, status: int = 400) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated, rest[:-2])
+    check_head(head)
+    return head
+
+
+def told(line: bytes) -> str:
+    """What may be said of a line that is no request line."""
+    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+    # It may be a header, Authorization even, or the rest of a body.
+    if begun.partition(" ")[0] not in METHODS:
+        return f" of {len(line)} bytes that begins with no known method"
+    return " " + shown(unkeyed(begun))
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=256)(new_head)
+
+
+def header_lines(fields: bytes) -> List[str]:
+    """The lines of headers, each of which ends with CR LF."""
+    return fields.decode("latin-1").split("\r\n")[:-1]
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Dict[str, List[str]] = {}
+    lines = header_lines(fields)
+    if len(lines) > MOST_FIELDS:
+        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
+    for field_line in lines:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
+    return headers, frozenset(repeated)
+
+
+def begun_head(data: bytes) -> Head:
+    """The head that the beginning of a malformed request seems to be: its method and its path.
+
+    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
+    if not match:
+        return Head("GET", "/", 1, {})
+    method, target = match.group(1).decode(), match.group(2) or b"/"
+    if method not in METHODS:
+        method = "GET"
+    return Head(method, parse_target(target.decode())[0], 1, {})
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    # Without the value, which may be a credential, also where the colon between them is missing.
+    begun = re.match(TOKEN, name)
+    text = shown(begun.group().decode() if begun else "", room=60)
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
+        raise malformed(f"the Host header is malformed: {shown(host)}")
+    if not good_target(head):
+        begun = shown(unkeyed(head.target.partition("?")[0]))
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
+
+
+def field_lines(headers: Headers) -> bytes:
+    """Headers as the lines of a head: the one place where they become bytes.
+
+    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
+    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
+    question mark.  What is no name is no header."""
+    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
+    if not "".join(lines).isprintable():  # most are
+        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
+    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
+
+
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
+
+
 # === node ====================================================================
 # A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
 
@@ -1541,291 +2287,6 @@ class Written(Node):
     def expected(self, what: str, sentence: str = "") -> NoReturn:
         """Raise the error of a value that is not `what` it must be."""
         self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
-
-
-# === formats/message_content =================================================
-# What is in a message whose tool results stand among its texts: Anthropic's, Google's.  Pure.
-
-
-@record
-class MessageContent:
-    """The text of a message, the texts of its tool results, and whether they are all there is."""
-
-    text: str = ""
-    results: Tuple[str, ...] = ()
-    only_results: bool = False
-
-    def turns(self, role: str) -> Iterator[Turn]:
-        """The message as turns, a tool result each its own; of a user, only results are no turn."""
-        if role != "user" or not self.only_results:
-            yield Turn(role, self.text)
-        for result in self.results:
-            yield Turn("tool", result)
-
-
-# === formats/runs ============================================================
-# Runs: how a reply streams, in pieces of its parts, and events that are alike but for a text.
-
-# May touch os, for a mark that nobody knows.
-
-
-# --- pieces of a reply ---
-
-WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
-KEPT_TEXT = 32 * 1024  # characters; its words take ten times as much memory
-ARGUMENT_PIECES = re.compile(r"\w+|\W+")
-
-
-def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Iterable[str]:
-    """A text cut into `size` characters a piece, or into words; joined they are the text.
-
-    False where there are none.  Those of a long text are cut as they are asked for: a hundred
-    streams of it are not to hold a hundred times all its words."""
-    if len(text) > KEPT_TEXT:
-        return CutText(text, size, words)
-    return known_pieces(text, size, words)
-
-
-class CutText:
-    """The pieces of a long text, cut as they are asked for."""
-
-    def __init__(self, text: str, size: int, words: "re.Pattern[str]") -> None:
-        self.text, self.size, self.words = text, size, words
-
-    def __iter__(self) -> Iterator[str]:
-        text, size = self.text, self.size
-        if size:
-            return (text[at : at + size] for at in range(0, len(text), size))
-        return (match.group() for match in self.words.finditer(text))
-
-
-# The same text of a mock streams over and over.
-@functools.lru_cache(maxsize=32)
-def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, ...]:
-    """The pieces of a text that is not long."""
-    return tuple(CutText(text, size, words))
-
-
-Item = TypeVar("Item")
-
-
-def with_last(items: Iterable[Item]) -> Iterator[Tuple[Item, bool]]:
-    """Items, of which there is one at least, each with whether it is the last."""
-    rest = iter(items)
-    item = next(rest)
-    for following in rest:
-        yield item, False
-        item = following
-    yield item, True
-
-
-@record
-class Run:
-    """The part at `index` of a reply, as it streams: its `text`, or a tool call's arguments as JSON
-    text, in pieces of `size` characters.  `first` is true for the first part of its kind."""
-
-    index: int
-    part: Part
-    text: str
-    size: int
-    first: bool
-
-    @property
-    def texts(self) -> Iterable[str]:
-        """The text in pieces, none of them empty."""
-        if isinstance(self.part, ToolCall):
-            return pieces(self.text, self.size, ARGUMENT_PIECES)
-        return pieces(self.text, self.size)
-
-    @property
-    def pieces(self) -> Iterable[str]:
-        """The same, but for one empty piece where there is no text."""
-        if not self.text:
-            return ONCE
-        return self.texts
-
-
-# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
-# it is zip(texts, numbers): the other way round each run would cost a number more.
-Texts = Iterable[str]
-ONCE = ("",)  # for an event without a hole
-
-
-def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
-    """A reply as a model streams it, part by part; `layout` writes arguments."""
-    kinds: List[type] = []  # a handful, however many parts there are
-    for index, part in enumerate(reply.parts):
-        if isinstance(part, Embedding):
-            continue
-        if isinstance(part, ToolCall):
-            text = layout(part.arguments) if part.input is None else part.input
-        else:
-            text = getattr(part, "text", "")
-        first = type(part) not in kinds
-        if first:
-            kinds.append(type(part))
-        yield Run(index, part, text, reply.chunk_size, first)
-
-
-# --- filled in ---
-
-
-@functools.lru_cache(maxsize=None)
-def mark() -> str:
-    """What nobody else can write into a value."""
-    return os.urandom(16).hex()
-
-
-def hole(number: int) -> str:
-    """What stands in a value where a Stencil is filled with the value of this number, a digit."""
-    return f"{mark()}{number}"
-
-
-class Stencil:
-    """JSON that is laid out once and filled often: an event of a stream is like the one before but
-    for a piece of text."""
-
-    def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
-        self.layout = layout
-        begin, *rest = layout(value).split('"' + mark())
-        self.begin = utf8(begin)
-        # Each begins with the digit and the quote that end a hole.
-        self.rest = [(int(part[0]), utf8(part[2:])) for part in rest]
-
-    def filled(self, *values: Json) -> bytes:
-        """The JSON with these values in its holes; one that it has no hole for is left out."""
-        return self.joined(*[utf8(self.layout(value)) for value in values])
-
-    def joined(self, *values: bytes) -> bytes:
-        """The same with values that are laid out already."""
-        data = self.begin
-        for number, after in self.rest:
-            data += values[number] + after
-        return data
-
-
-def filled_in(
-    name: str, value: Json, texts: Iterable[str], layout: Callable[[Json], str] = compact
-) -> Iterator[Tuple[str, bytes]]:
-    """Events of one name that are alike but for the text in the one hole of `value`."""
-    stencil = Stencil(value, layout)
-    if len(stencil.rest) != 1:
-        return ((name, stencil.filled(text)) for text in texts)
-    begin, end = stencil.begin, stencil.rest[0][1]
-    return ((name, begin + utf8(layout(text)) + end) for text in texts)
-
-
-# === formats/anthropic_blocks ================================================
-# Anthropic's content blocks: as they are read, and as they are written (wire formats, section 9).
-
-# Pure.
-
-
-def anthropic_content(content: Field) -> MessageContent:
-    """What is in the content of a message, a system prompt or a tool result: text, or blocks."""
-    if content.is_absent:
-        return MessageContent()
-    if isinstance(content.value, str):
-        return MessageContent(content.value)
-    texts: List[str] = []
-    results: List[str] = []
-    only_results = True
-    for block in content.objects():
-        value = block.check({"type": "a string!", "text": "a string"}).value
-        if value["type"] == "tool_result":
-            results.append(anthropic_content(block.get("content")).text)
-            continue
-        only_results = False
-        if value["type"] == "text" and value.get("text") is not None:
-            texts.append(value["text"])
-    return MessageContent("\n".join(texts), tuple(results), only_results and bool(results))
-
-
-# What a stream brings of a block after its start, by the block's type: each member, and what it is
-# until then (section 9).  All other blocks are whole at their start.
-LATER_MEMBERS: Mapping[str, Mapping[str, Json]] = {
-    "text": {"citations": [], "text": ""},  # a citation comes before the text that it proves
-    "thinking": {"thinking": "", "signature": ""},
-    "tool_use": {"input": {}},
-    "server_tool_use": {"input": {}},
-    "mcp_tool_use": {"input": {}},
-    "compaction": {"content": None, "encrypted_content": None},  # typed in anthropic-py 2.14
-}
-DIRECT = {"type": "direct"}  # who calls a tool: the model itself (since 2026)
-
-
-def thought_signature(call: Call, index: int) -> str:
-    """What proves a thought to be the model's own."""
-    # Clients send it back as it is; nobody but Anthropic can read one.
-    return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
-
-
-def anthropic_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
-    """The block at `index` of a whole message."""
-    if isinstance(part, Block):
-        return part.value
-    if isinstance(part, ToolCall):
-        return {
-            "type": "tool_use",
-            "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58),
-            "name": part.name,
-            "input": dict(part.arguments),
-            "caller": DIRECT,
-        }
-    if isinstance(part, Reasoning):
-        signature = thought_signature(call, index)
-        return {"type": "thinking", "thinking": part.text, "signature": signature}
-    return {"type": "text", "text": getattr(part, "text", "")}
-
-
-def later_members(block: Mapping[str, Json]) -> Mapping[str, Json]:
-    """What a stream brings of a block in deltas, in order: members, and what they begin as."""
-    # A tool that the model's own code calls has its input at once (quoted from clients' fixtures).
-    if within(block, "caller", "type") not in (None, DIRECT["type"]):
-        return {}
-    later = LATER_MEMBERS.get(block["type"], {})
-    return {name: empty for name, empty in later.items() if is_like(block.get(name), empty)}
-
-
-def is_like(value: Json, empty: Json) -> bool:
-    """Whether a member can begin as this: one that a mock gives as something else is not cut."""
-    return isinstance(value, str if empty is None else type(empty))
-
-
-def anthropic_block_start(block: Mapping[str, Json]) -> Dict[str, Json]:
-    """A block as a stream starts it: without what its deltas bring."""
-    return {**block, **later_members(block)}
-
-
-def anthropic_deltas(
-    run: Run, block: Mapping[str, Json]
-) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-    """What a stream says of a block between its start and its stop, and the texts that go into the
-    hole of each, an event a text."""
-    names = later_members(block)
-    # Both members in one: a second delta would empty the first.
-    if names and block["type"] == "compaction":
-        yield {"type": "compaction_delta", **{name: block[name] for name in names}}, ONCE
-        return
-    for name in names:
-        value = block[name]
-        if name == "citations":
-            for citation in value:
-                yield {"type": "citations_delta", "citation": citation}, ONCE
-        elif name == "input":
-            yield {"type": "input_json_delta", "partial_json": hole(0)}, input_pieces(run, value)
-        elif name == "signature":
-            yield {"type": "signature_delta", "signature": value}, ONCE
-        else:
-            yield {"type": f"{name}_delta", name: hole(0)}, pieces(value, run.size)
-
-
-def input_pieces(run: Run, value: Json) -> Texts:
-    """A tool's input as JSON text, in pieces."""
-    # The first one is empty, and the only one where there are no arguments (recorded).
-    if not value:
-        return ONCE
-    return ["", *pieces(run.text or loose(value), run.size, ARGUMENT_PIECES)]
 
 
 # === framings ================================================================
@@ -2109,95 +2570,6 @@ AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
-
-
-SECRET = re.compile(
-    # Names of headers and query parameters, but for those of a place in a list, of a request that
-    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
-    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
-    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
-    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
-    r"|passwd|pwd|passphrase|jwt|assertion)"
-    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
-    re.IGNORECASE | re.DOTALL,
-)
-USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
-PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
-BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
-
-
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both
-    values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query"):
-        return key, got, expected
-    if not SECRET.fullmatch(name):
-        return key, shared(got), shared(expected)
-    return key, hidden(name, got), hidden(name, expected)
-
-
-def shared(value: Json) -> Json:
-    """One side of a difference that is no credential, but may have one in it."""
-    if not isinstance(value, str) or isinstance(value, Because):
-        return value
-    return unkeyed(value)
-
-
-def hidden(name: str, value: Json) -> Json:
-    """One side of such a difference: a text, a matcher, or no value."""
-    if value is None or value is MISSING:
-        return value
-    # A matcher, or the sentence about one, may hold a piece of the credential.
-    if isinstance(value, Because) or not isinstance(value, str):
-        return Because("*** (a matcher)")
-    return masked(name, value)
-
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    scheme, key = "", value
-    word, space, rest = value.partition(" ")
-    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
-        scheme, key = word + space, rest
-    elif not SECRET.fullmatch(name):
-        return unkeyed(value)
-    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    return f"{scheme}*** (sha256 {digest})"
-
-
-def unkeyed(text: str) -> str:
-    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
-    if "@" in text:
-        text = USER.sub(r"\1***@", text)
-    if "?" in text:
-        text = PARAMETER.sub(masked_parameter, text)
-    if "earer" in text or "EARER" in text:  # few have it
-        text = BEARER.sub(r"\1 ***", text)
-    return text
-
-
-def masked_parameter(match: "re.Match[str]") -> str:
-    """A parameter of a URL as it may be kept."""
-    before, name, value = match.groups()
-    if not SECRET.fullmatch(name):
-        return match.group()
-    return f"{before}{name}={masked(name, value)}"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing
-    after it."""
-    scheme, _, key = value.strip().partition(" ")
-    if scheme.lower() not in schemes:
-        return ""
-    return key.strip()
-
-
 # === formats/credentials =====================================================
 # Where a credential stands in a request, and what is said of one that is missing.  Pure.
 
@@ -2230,6 +2602,158 @@ class Credentialed:
             if key:
                 return key
         return ""
+
+
+# === formats/runs ============================================================
+# Runs: how a reply streams, in pieces of its parts, and events that are alike but for a text.
+
+# May touch os, for a mark that nobody knows.
+
+
+# --- pieces of a reply ---
+
+WORDS = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")  # with the space before each
+KEPT_TEXT = 32 * 1024  # characters; its words take ten times as much memory
+ARGUMENT_PIECES = re.compile(r"\w+|\W+")
+
+
+def pieces(text: str, size: int, words: "re.Pattern[str]" = WORDS) -> Iterable[str]:
+    """A text cut into `size` characters a piece, or into words; joined they are the text.
+
+    False where there are none.  Those of a long text are cut as they are asked for: a hundred
+    streams of it are not to hold a hundred times all its words."""
+    if len(text) > KEPT_TEXT:
+        return CutText(text, size, words)
+    return known_pieces(text, size, words)
+
+
+class CutText:
+    """The pieces of a long text, cut as they are asked for."""
+
+    def __init__(self, text: str, size: int, words: "re.Pattern[str]") -> None:
+        self.text, self.size, self.words = text, size, words
+
+    def __iter__(self) -> Iterator[str]:
+        text, size = self.text, self.size
+        if size:
+            return (text[at : at + size] for at in range(0, len(text), size))
+        return (match.group() for match in self.words.finditer(text))
+
+
+# The same text of a mock streams over and over.
+@functools.lru_cache(maxsize=32)
+def known_pieces(text: str, size: int, words: "re.Pattern[str]") -> Tuple[str, ...]:
+    """The pieces of a text that is not long."""
+    return tuple(CutText(text, size, words))
+
+
+Item = TypeVar("Item")
+
+
+def with_last(items: Iterable[Item]) -> Iterator[Tuple[Item, bool]]:
+    """Items, of which there is one at least, each with whether it is the last."""
+    rest = iter(items)
+    item = next(rest)
+    for following in rest:
+        yield item, False
+        item = following
+    yield item, True
+
+
+@record
+class Run:
+    """The part at `index` of a reply, as it streams: its `text`, or a tool call's arguments as JSON
+    text, in pieces of `size` characters.  `first` is true for the first part of its kind."""
+
+    index: int
+    part: Part
+    text: str
+    size: int
+    first: bool
+
+    @property
+    def texts(self) -> Iterable[str]:
+        """The text in pieces, none of them empty."""
+        if isinstance(self.part, ToolCall):
+            return pieces(self.text, self.size, ARGUMENT_PIECES)
+        return pieces(self.text, self.size)
+
+    @property
+    def pieces(self) -> Iterable[str]:
+        """The same, but for one empty piece where there is no text."""
+        if not self.text:
+            return ONCE
+        return self.texts
+
+
+# What goes into the hole of an event of a stream, an event a text.  Where events are numbered, too,
+# it is zip(texts, numbers): the other way round each run would cost a number more.
+Texts = Iterable[str]
+ONCE = ("",)  # for an event without a hole
+
+
+def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
+    """A reply as a model streams it, part by part; `layout` writes arguments."""
+    kinds: List[type] = []  # a handful, however many parts there are
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, Embedding):
+            continue
+        if isinstance(part, ToolCall):
+            text = layout(part.arguments) if part.input is None else part.input
+        else:
+            text = getattr(part, "text", "")
+        first = type(part) not in kinds
+        if first:
+            kinds.append(type(part))
+        yield Run(index, part, text, reply.chunk_size, first)
+
+
+# --- filled in ---
+
+
+@functools.lru_cache(maxsize=None)
+def mark() -> str:
+    """What nobody else can write into a value."""
+    return os.urandom(16).hex()
+
+
+def hole(number: int) -> str:
+    """What stands in a value where a Stencil is filled with the value of this number, a digit."""
+    return f"{mark()}{number}"
+
+
+class Stencil:
+    """JSON that is laid out once and filled often: an event of a stream is like the one before but
+    for a piece of text."""
+
+    def __init__(self, value: Json, layout: Callable[[Json], str] = compact) -> None:
+        self.layout = layout
+        begin, *rest = layout(value).split('"' + mark())
+        self.begin = utf8(begin)
+        # Each begins with the digit and the quote that end a hole.
+        self.rest = [(int(part[0]), utf8(part[2:])) for part in rest]
+
+    def filled(self, *values: Json) -> bytes:
+        """The JSON with these values in its holes; one that it has no hole for is left out."""
+        return self.joined(*[utf8(self.layout(value)) for value in values])
+
+    def joined(self, *values: bytes) -> bytes:
+        """The same with values that are laid out already."""
+        data = self.begin
+        for number, after in self.rest:
+            data += values[number] + after
+        return data
+
+
+def filled_in(
+    name: str, value: Json, texts: Iterable[str], layout: Callable[[Json], str] = compact
+) -> Iterator[Tuple[str, bytes]]:
+    """Events of one name that are alike but for the text in the one hole of `value`."""
+    stencil = Stencil(value, layout)
+    if len(stencil.rest) != 1:
+        return ((name, stencil.filled(text)) for text in texts)
+    begin, end = stencil.begin, stencil.rest[0][1]
+    return ((name, begin + utf8(layout(text)) + end) for text in texts)
 
 
 # === formats/extras ==========================================================
@@ -2627,35 +3151,49 @@ def closed(name: str, plain: Mapping[str, Json], event: Json, before: Json) -> J
 WIRE_FORMATS: List["WireFormat"] = []
 
 
+NO_RESULT: Tuple[Optional[str], Optional[str]] = (None, None)
+
+
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
-    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and
-    `prompt`.
+    """What matching needs of a conversation: `user`, `system`, `tool_result` and the id of the call
+    that it answers, `turn`, `prompt`, and which of the first two are `blank`.
 
     Only what came last counts: a tool result before the last user message is history.  Assistant
     messages that follow each other are one turn: google-genai's chats append a streamed answer
     as one `model` content a chunk."""
-    user, tool_result, turn, before = "", None, 0, ""
+    user, result, turn, before = None, NO_RESULT, 0, ""
     instructions: List[str] = []
     texts: List[str] = []
     for said in turns:
         role, text = said.role, said.text
         texts.append(text)
         if role == "user":
-            user, tool_result = text, None
+            user, result = text, NO_RESULT
         elif role == "tool":
-            tool_result = text
+            result = said.text, said.call_id
         elif role == "system":
             instructions.append(text)
         elif role != before:
             turn += 1
         before = role
+    system = "\n".join(instructions)
+    there = {"user": user is not None, "system": bool(instructions)}
+    found = {"user": user or "", "system": system}
     return {
-        "user": user,
-        "system": "\n".join(instructions),
-        "tool_result": tool_result,
+        **found,
+        "tool_result": result[0],
+        "tool_call_id": result[1],
         "turn": turn,
         "prompt": "\n".join(texts),
+        "blank": tuple([name for name in found if there[name] and not found[name]]),
     }
+
+
+def call_id_of(value: Mapping[str, Json], *names: str) -> Optional[str]:
+    """The id of the call that a tool's result answers, which has one of these names; the name of
+    the tool, where its API has no ids."""
+    ids = [value.get(name) for name in names]
+    return next((found for found in ids if found and isinstance(found, str)), None)
 
 
 def uuid(call: Call, label: str) -> str:
@@ -2908,6 +3446,139 @@ def retry_after(limit: Limit) -> Headers:
     if not limit.is_exceeded:
         return ()
     return (("retry-after", str(limit.wait)),)
+
+
+# === formats/message_content =================================================
+# What is in a message whose tool results stand among its texts: Anthropic's, Google's.  Pure.
+
+
+@record
+class MessageContent:
+    """The text of a message, its tool results, and whether they are all there is."""
+
+    text: str = ""
+    results: Tuple[Turn, ...] = ()
+    only_results: bool = False
+
+    def turns(self, role: str) -> Iterator[Turn]:
+        """The message as turns, a tool result each its own; of a user, only results are no turn."""
+        if role != "user" or not self.only_results:
+            yield Turn(role, self.text)
+        yield from self.results
+
+
+# === formats/anthropic_blocks ================================================
+# Anthropic's content blocks: as they are read, and as they are written (wire formats, section 9).
+
+# Pure.
+
+
+def anthropic_content(content: Field) -> MessageContent:
+    """What is in the content of a message, a system prompt or a tool result: text, or blocks."""
+    if content.is_absent:
+        return MessageContent()
+    if isinstance(content.value, str):
+        return MessageContent(content.value)
+    texts: List[str] = []
+    results: List[Turn] = []
+    only_results = True
+    for block in content.objects():
+        value = block.check({"type": "a string!", "text": "a string"}).value
+        if value["type"] == "tool_result":
+            text = anthropic_content(block.get("content")).text
+            results.append(Turn("tool", text, call_id_of(value, "tool_use_id")))
+            continue
+        only_results = False
+        if value["type"] == "text" and value.get("text") is not None:
+            texts.append(value["text"])
+    return MessageContent("\n".join(texts), tuple(results), only_results and bool(results))
+
+
+# What a stream brings of a block after its start, by the block's type: each member, and what it is
+# until then (section 9).  All other blocks are whole at their start.
+LATER_MEMBERS: Mapping[str, Mapping[str, Json]] = {
+    "text": {"citations": [], "text": ""},  # a citation comes before the text that it proves
+    "thinking": {"thinking": "", "signature": ""},
+    "tool_use": {"input": {}},
+    "server_tool_use": {"input": {}},
+    "mcp_tool_use": {"input": {}},
+    "compaction": {"content": None, "encrypted_content": None},  # typed in anthropic-py 2.14
+}
+DIRECT = {"type": "direct"}  # who calls a tool: the model itself (since 2026)
+
+
+def thought_signature(call: Call, index: int) -> str:
+    """What proves a thought to be the model's own."""
+    # Clients send it back as it is; nobody but Anthropic can read one.
+    return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
+
+
+def anthropic_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
+    """The block at `index` of a whole message."""
+    if isinstance(part, Block):
+        return part.value
+    if isinstance(part, ToolCall):
+        return {
+            "type": "tool_use",
+            "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58),
+            "name": part.name,
+            "input": dict(part.arguments),
+            "caller": DIRECT,
+        }
+    if isinstance(part, Reasoning):
+        signature = thought_signature(call, index)
+        return {"type": "thinking", "thinking": part.text, "signature": signature}
+    return {"type": "text", "text": getattr(part, "text", "")}
+
+
+def later_members(block: Mapping[str, Json]) -> Mapping[str, Json]:
+    """What a stream brings of a block in deltas, in order: members, and what they begin as."""
+    # A tool that the model's own code calls has its input at once (quoted from clients' fixtures).
+    if within(block, "caller", "type") not in (None, DIRECT["type"]):
+        return {}
+    later = LATER_MEMBERS.get(block["type"], {})
+    return {name: empty for name, empty in later.items() if is_like(block.get(name), empty)}
+
+
+def is_like(value: Json, empty: Json) -> bool:
+    """Whether a member can begin as this: one that a mock gives as something else is not cut."""
+    return isinstance(value, str if empty is None else type(empty))
+
+
+def anthropic_block_start(block: Mapping[str, Json]) -> Dict[str, Json]:
+    """A block as a stream starts it: without what its deltas bring."""
+    return {**block, **later_members(block)}
+
+
+def anthropic_deltas(
+    run: Run, block: Mapping[str, Json]
+) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of a block between its start and its stop, and the texts that go into the
+    hole of each, an event a text."""
+    names = later_members(block)
+    # Both members in one: a second delta would empty the first.
+    if names and block["type"] == "compaction":
+        yield {"type": "compaction_delta", **{name: block[name] for name in names}}, ONCE
+        return
+    for name in names:
+        value = block[name]
+        if name == "citations":
+            for citation in value:
+                yield {"type": "citations_delta", "citation": citation}, ONCE
+        elif name == "input":
+            yield {"type": "input_json_delta", "partial_json": hole(0)}, input_pieces(run, value)
+        elif name == "signature":
+            yield {"type": "signature_delta", "signature": value}, ONCE
+        else:
+            yield {"type": f"{name}_delta", name: hole(0)}, pieces(value, run.size)
+
+
+def input_pieces(run: Run, value: Json) -> Texts:
+    """A tool's input as JSON text, in pieces."""
+    # The first one is empty, and the only one where there are no arguments (recorded).
+    if not value:
+        return ONCE
+    return ["", *pieces(run.text or loose(value), run.size, ARGUMENT_PIECES)]
 
 
 # === formats/places ==========================================================
@@ -3961,7 +4632,11 @@ class ChatRequest(OpenAIGeneration):
             text = value.get("content")
             if not isinstance(text, str):
                 text = openai_text(message.get("content"))
-            yield Turn(role, text)
+            if role == "tool":
+                # A `function`, as a tool was called first, is known by its name alone.
+                yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
+            else:
+                yield Turn(role, text)
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
@@ -5242,7 +5917,9 @@ def input_turns(given: Field) -> Iterator[Turn]:
             yield Turn(item_role(item), openai_text(item.get("content")))
         # `function_call_output`, and the like of other tools (5.5).
         elif kind.endswith("_output") and "output" in item.value:
-            yield Turn("tool", tool_output(item.get("output")))
+            # Of a local shell the call's id is that of the item.
+            call_id = call_id_of(item.value, "call_id", "id")
+            yield Turn("tool", tool_output(item.get("output")), call_id)
         elif kind not in SILENT_ITEMS:
             yield Turn("assistant", "")  # a thought or a call of a tool: a turn without words
 
@@ -5809,12 +6486,14 @@ Events = Tuple[str, Dict[str, Json], Texts]
 def converse_content(content: Field) -> MessageContent:
     """What the content of a message, or the system prompt, holds."""
     texts: List[str] = []
-    results: List[str] = []
+    results: List[Turn] = []
     has_more = False
     for block in content.objects():
         value = block.check({"text": "a string", "toolResult": "an object"}).value
         if value.get("toolResult") is not None:
-            results.append(converse_result(block.get("toolResult")))
+            result = block.get("toolResult")
+            call_id = call_id_of(result.value, "toolUseId")
+            results.append(Turn("tool", converse_result(result), call_id))
             continue
         # A cache point says nothing: beside tool results it makes no message of the user.
         if set(value) != {"cachePoint"}:
@@ -6137,7 +6816,10 @@ def invoked_turn(message: Json) -> Turn:
     texts = [content]
     if isinstance(content, list):
         texts = [within(part, "text") for part in content]
-    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)))
+    call_id = None
+    if isinstance(message, dict):
+        call_id = call_id_of(message, "tool_call_id")
+    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)), call_id)
 
 
 def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
@@ -7047,23 +7729,24 @@ def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
         yield cast(Dict[str, Json], part.check(PART_FIELDS).value)
 
 
-def google_function_result(part: Mapping[str, Json]) -> Optional[str]:
-    """The text of a functionResponse: of its `result` or `output` if that is all, else as JSON."""
+def google_function_result(part: Mapping[str, Json]) -> Optional[Turn]:
+    """A functionResponse: the text of its `result` or `output` if that is all, else JSON.  It is
+    known by an id, and where the model gave the call none by its name."""
     response = pick(part, "functionResponse")
     if not isinstance(response, dict):
         return None
     value = response.get("response")
     if isinstance(value, dict) and list(value) in RESULT_WRAPPERS:
         value = next(iter(value.values()))
-    if isinstance(value, str):
-        return value
-    return compact(value)
+    if not isinstance(value, str):
+        value = compact(value)
+    return Turn("tool", value, call_id_of(response, "id", "name"))
 
 
 def google_content(content: Field) -> MessageContent:
     """What is in a content: texts, but no thoughts, and the results of functions."""
     texts: List[str] = []
-    results: List[str] = []
+    results: List[Turn] = []
     parts = list(google_parts(content))
     for part in parts:
         result = google_function_result(part)
@@ -8439,7 +9122,9 @@ class OllamaChat(OllamaAnswer):
             # More are read than are named: some clients send OpenAI's.
             if role.value not in CHAT_ROLES:
                 role.expected("one from system, user, assistant, tool")
-            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")
+            # Its own clients know a tool's result by the name of the tool.
+            call_id = call_id_of(message.value, "tool_call_id", "tool_name", "name")
+            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "", call_id)
 
     def spoken(
         self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
@@ -8676,9 +9361,11 @@ class Other(Mute):
 
     @staticmethod
     def body(request: Request) -> Json:
-        """The body as JSON, or as text if it is none."""
+        """The body as JSON, the fields of a form, or text."""
         if not request.body:
             return None
+        if request.form is not None:
+            return request.form
         try:
             return parse_request(request.body)
         except ValueError:
@@ -9072,6 +9759,110 @@ class Watchdog:
 WATCHDOG = Watchdog()
 
 
+# === mocks/templates =========================================================
+# Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
+
+
+# Two braces that are meant, or a name with spaces around it.
+TEMPLATE = re.compile(r"\{\{\{\{|\{\{([^{}]*)\}\}")
+
+MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
+
+TEMPLATE_NAMES = ("user", "model", "system", "turn")
+
+PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
+
+# As many digits as any index needs: int() takes its time over thousands.
+ITEM_NUMBER = re.compile("[0-9]{1,9}")
+
+
+def check_templates(node: Node, names: Iterable[str]) -> None:
+    """Raise BadMock if a text in a JSON value asks for what a request never has."""
+    if isinstance(node.value, dict):
+        for _, inner in node.members():
+            check_templates(inner, names)
+    elif isinstance(node.value, list):
+        for inner in node.items():
+            check_templates(inner, names)
+    # Looked for first, as most texts have none.
+    elif isinstance(node.value, str) and "{{" in node.value:
+        check_text(node, [*TEMPLATE_NAMES, *names])
+
+
+def check_text(node: Node, known: Iterable[str]) -> None:
+    """Raise BadMock if a text has a template of a name that is not known."""
+    for name in (found.group(1) for found in TEMPLATE.finditer(node.value)):
+        if name is None:
+            continue
+        name = name.strip()
+        if name not in known and not PATH_TEMPLATE.match(name):
+            hint = nearest(name, [*known, "header.NAME", "body.PATH"])
+            node.fail(f"unknown template {{{{{name}}}}}; {hint}")
+
+
+class Filling:
+    """Fills the templates of one answer, once: what comes in is not looked at again.
+
+    An answer may ask thousands of times for a text of megabytes, so that there is a bound."""
+
+    def __init__(self, call: Call, groups: Mapping[str, str]) -> None:
+        self.call, self.groups, self.left = call, groups, MOST_FILLED
+
+    def of(self, value: Json) -> Json:
+        """A JSON value with its templates filled."""
+        if isinstance(value, str):
+            return TEMPLATE.sub(self.found, value) if "{{" in value else value
+        if isinstance(value, dict):
+            return {key: self.of(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.of(inner) for inner in value]
+        return value
+
+    def found(self, match: "re.Match[str]") -> str:
+        """What stands in place of one template.  Refused if it is too much in all."""
+        if match.group(1) is None:
+            return "{{"
+        text = looked_up(match.group(1).strip(), self.call, self.groups)
+        self.left -= len(text)
+        if self.left < 0:
+            message = f"the answer's templates ask for more than {MOST_FILLED} characters"
+            raise Refused(400, message, code="answer_too_large")
+        return text
+
+
+def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
+    """The text of one template name; what the request doesn't have is empty."""
+    # A group goes before a value of the request: its name was chosen for this mock.
+    if name in groups:
+        return groups[name]
+    kind, _, rest = name.partition(".")
+    value: Json
+    if kind == "header":
+        name = rest.lower()  # as they are kept
+        value = call.headers.get(name)
+        if value is not None:
+            value = masked(name, value)  # what is answered is noted, logged and shown
+    elif kind == "body":
+        value = walked(call.said, rest)
+    else:
+        value = getattr(call, name, None)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else compact(value)
+
+
+def walked(value: Json, path: str) -> Json:
+    """What `messages.0.content` leads to inside a JSON value; None where it leads nowhere."""
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and ITEM_NUMBER.fullmatch(step) and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
 # === mocks/match =============================================================
 # Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
@@ -9244,7 +10035,20 @@ class BodyCondition(Condition):
 
     def difference(self, call: Call) -> Optional[Difference]:
         """The path into the body, with both values."""
-        return lacking(call.body, self.expected, "body")
+        return lacking(call.said, self.expected, "body")
+
+
+class FieldCondition(Condition):
+    """What is asked of one place in the body; the difference shows whatever is there."""
+
+    def difference(self, call: Call) -> Optional[Difference]:
+        """The path into the body, with both values."""
+        if self.holds(self.get(call)):
+            return None
+        got = walked(call.said, self.key.partition(".")[2])
+        if got is None:
+            got = MISSING
+        return self.key, got, self.wanted(got)
 
 
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
@@ -9272,6 +10076,54 @@ def match_text(node: Node) -> List[Condition]:
     return [Condition(str(node.key), node.value, attrgetter(str(node.key)), text_matcher(node))]
 
 
+def match_text_or_none(node: Node) -> List[Condition]:
+    """A text matcher on one text of the call, or null for none."""
+    key = str(node.key)
+    if node.value is None:
+        return [Condition(key, MISSING, functools.partial(said_or_none, key), is_none)]
+    return match_text(node)
+
+
+def said_or_none(key: str, call: Call) -> Optional[str]:
+    """A text of the call; none where it does not say even an empty one."""
+    text: Optional[str] = getattr(call, key)
+    if key in ("user", "system") and not text and key not in call.blank:
+        return None
+    return text
+
+
+def is_none(got: Json) -> bool:
+    """Whether there is nothing."""
+    return got is None
+
+
+def match_fields(node: Node) -> List[Condition]:
+    """By the path into the body: a text matcher, a number, a boolean, or null for none."""
+    return [field_condition(path, inner) for path, inner in node.members()]
+
+
+def field_condition(path: str, node: Node) -> Condition:
+    """What is asked of one place in the body."""
+    key, value = f"fields.{path}", node.value
+    if not path:
+        node.fail("expected a path into the body, such as messages.0.content")
+
+    def get(call: Call) -> Json:
+        return walked(call.said, path)
+
+    def get_text(call: Call) -> Optional[str]:
+        found = walked(call.said, path)
+        return found if isinstance(found, str) else None
+
+    if value is None:
+        return FieldCondition(key, MISSING, get, is_none)
+    if node.is_a("a number") or node.is_a("a boolean"):
+        return FieldCondition(key, value, get, lambda got: lacking(got, value, key) is None)
+    if not node.is_a("a string or an object"):
+        node.expected("a text, an object with contains, regex, glob or not, a number or null")
+    return FieldCondition(key, value, get_text, text_matcher(node))
+
+
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
@@ -9288,7 +10140,7 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
         return named.get(name)
 
     if node.value is None:
-        return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
+        return Condition(f"{key}.{name}", MISSING, get, is_none)
     matcher = text_matcher(node)
     if SECRET.fullmatch(name):
         matcher = replace(matcher, private=True)
@@ -9336,7 +10188,7 @@ def match_body(node: Node) -> List[Condition]:
     def contains(got: Json) -> bool:
         return lacking(got, value, "body") is None
 
-    return [BodyCondition("body", value, attrgetter("body"), contains)]
+    return [BodyCondition("body", value, attrgetter("said"), contains)]
 
 
 def match_sha256(node: Node) -> List[Condition]:
@@ -9354,17 +10206,20 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "api": match_name(APIS),
     "model": match_text,
     "stream": match_exact("a boolean"),
-    "user": match_text,
-    "system": match_text,
-    "tool_result": match_text,
+    "user": match_text_or_none,
+    "system": match_text_or_none,
+    "tool_result": match_text_or_none,
+    "tool_call_id": match_text_or_none,
     "turn": match_exact("an integer"),
     "tools": match_tools,
+    "method": match_name(frozenset(METHODS)),
     "path": match_text,
     "query": match_named,
     "headers": match_named,
     "port": match_exact("an integer"),
     "session": match_exact("a string"),
     "body": match_body,
+    "fields": match_fields,
     "body_sha256": match_sha256,
 }
 
@@ -9394,25 +10249,31 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 # Entries: what the journal says of one request.  May ask the clock.
 
 
-RequestKind = Tuple[Optional[str], Optional[str], int, bool]
+RequestKind = Tuple[Optional[str], Optional[str], Optional[int], bool]
+Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any, or none yet
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
+# Faults that may leave nothing of an answer; a `hang` goes on for as long as its client waits.
+SILENCING = ("reset", "close", "hang", "garbage")
+# Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
+PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
 
 
 class Asked:
     """What was asked and answered: all of an entry that is the same for equal requests.
 
-    `masked` holds query and headers without credentials; `call` is what was asked, as far as it
-    could be read; `size` is about how many bytes of memory an entry takes with this."""
+    `head` knows target, query and headers without credentials; `call` is what was asked, as far as
+    it could be read; `form` are the fields of a multipart body; `size` is about how many bytes of
+    memory an entry takes with this."""
 
     __slots__ = (
-        *("method", "path", "port", "session", "masked", "body", "provider", "call", "size"),
+        *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
     )
 
     def __init__(
         self,
         request: Request,
-        masked: Mapping[str, Mapping[str, str]],
+        head: Head,
         body: Json,
         provider: Optional[str],
         call: Optional[Call],
@@ -9422,8 +10283,9 @@ class Asked:
         self.path = request.path
         self.port = request.port
         self.session = request.session
-        self.masked = masked
+        self.head = head
         self.body = body
+        self.form: Optional[Fields] = None
         self.provider = provider
         self.call = call
         self.size = size
@@ -9448,6 +10310,19 @@ class Asked:
             self.known_kind = self.provider, api, self.status, bool(self.mock)
         return self.known_kind
 
+    @property
+    def is_probe(self) -> bool:
+        """Whether it only asked whether somebody is there; such are in no journal."""
+        # A malformed request may seem to ask for the root, too.
+        if self.path not in PROBES or self.mock or self.status not in (200, 404):
+            return False
+        return self.method in ("GET", "HEAD")
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether it was refused because it could not be read as its provider reads it."""
+        return self.call is None and self.status in (400, 422)
+
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
         call = self.call
@@ -9461,27 +10336,38 @@ class Asked:
             "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
         }
 
+    def seen(self) -> Call:
+        """The call as far as it was kept, for conditions to look at."""
+        # Masked, as they were kept: of credentials only a hash can be asked for.
+        query, headers = self.head.kept["query"], self.head.kept["headers"]
+        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
+        call = self.call or Call(request, self.provider or "", "", "", "", body=None)
+        if self.form is not None:
+            return replace(call, request=request, body=self.form)
+        return replace(call, request=request)
+
     def matches(self, conditions: Sequence[Condition]) -> bool:
         """Whether it fulfils conditions."""
-        # Masked, as they were kept: of credentials only a hash can be asked for.
-        query, headers = self.masked["query"], self.masked["headers"]
-        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
-        if self.call:
-            seen = replace(self.call, request=request)
-        else:
-            seen = Call(request, self.provider or "", "", "", "", body=None)
+        seen = self.seen()
         return all(condition.holds(condition.get(seen)) for condition in conditions)
+
+    def differences(self, conditions: Sequence[Condition]) -> List[Difference]:
+        """Everything that keeps it from fulfilling conditions."""
+        seen = self.seen()
+        found = [condition.difference(seen) for condition in conditions]
+        return [difference for difference in found if difference]
 
 
 class Sent:
-    """How far an answer has come: bytes of its body, framing included, events, and seconds for
-    which the client took nothing."""
+    """How far an answer has come: bytes of its body, framing included, events, whether its head has
+    begun to go out, and seconds for which the client took nothing."""
 
-    __slots__ = ("bytes", "events", "blocked", "blocked_since")
+    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since")
 
-    def __init__(self, bytes: int = 0, events: int = 0) -> None:
+    def __init__(self, bytes: int = 0, events: int = 0, has_begun: bool = False) -> None:
         self.bytes = bytes
         self.events = events
+        self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
 
@@ -9499,11 +10385,17 @@ class Entry:
     up to date while the answer is under way."""
 
     # There are thousands of them: without a dict each is far smaller.
-    __slots__ = ("number", "moment", "asked", "sent", "duration", "ended", "gate", "is_remembered")
+    __slots__ = (
+        *("number", "moment", "connection", "asked", "sent", "duration", "ended", "gate"),
+        "is_remembered",
+    )
 
-    def __init__(self, number: str, moment: float, asked: Asked, sent: Sent) -> None:
+    def __init__(
+        self, number: str, moment: float, asked: Asked, sent: Sent, connection: int = 0
+    ) -> None:
         self.number = number
         self.moment = moment
+        self.connection = connection  # by which number requests on the same one are known
         self.asked = asked
         self.sent = sent
         self.duration: Optional[float] = None
@@ -9519,6 +10411,24 @@ class Entry:
             total = self.sent.events
         return total
 
+    @property
+    def status(self) -> Optional[int]:
+        """The status of the answer; none if no byte of it was sent, or is about to be."""
+        if self.sent.has_begun or self.ended == "complete":
+            return self.asked.status
+        if self.ended is None and self.asked.fault not in SILENCING:
+            return self.asked.status
+        return None
+
+    @property
+    def kind(self) -> RequestKind:
+        """What it is counted by, once it has ended."""
+        kind = self.asked.kind
+        if self.ended == "complete" or self.status is not None:  # the first is quick
+            return kind
+        provider, api, _, is_mocked = kind
+        return provider, api, None, is_mocked
+
     def json(self) -> Dict[str, Json]:
         """All that is shown of it; what is changed in there changes nothing here."""
         asked, sent = self.asked, self.sent
@@ -9526,17 +10436,21 @@ class Entry:
             "id": self.number,
             "time": timestamp(self.moment),
             "port": asked.port,
+            "connection": str(self.connection),
             "session": asked.session or None,
             "method": asked.method,
+            "target": asked.head.kept_target(),
             "path": asked.path,
-            "query": dict(asked.masked["query"]),
-            "headers": dict(asked.masked["headers"]),
+            "query": dict(asked.head.kept["query"]),
+            "headers": dict(asked.head.kept["headers"]),
+            "header_lines": asked.head.kept_lines(),
             "body": copied(asked.body),
+            "fields": copied(asked.form),
             "provider": asked.provider,
             **asked.call_json(),
             "mock": asked.mock or None,
             "fault": asked.fault or None,
-            "status": asked.status,
+            "status": self.status,
             "unmatched": asked.unmatched,
             "near_misses": [copied(miss) for miss in asked.near],
             "note": asked.note,
@@ -9548,484 +10462,26 @@ class Entry:
             "ended": self.ended,
         }
 
-    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
-        """Whether it fulfils conditions, and has ended in the way that is asked for."""
-        if ended is not None and self.ended != ended:
+    def matches(self, conditions: Sequence[Condition], ended: Ended) -> bool:
+        """Whether it fulfils conditions, and has ended in a way that is asked for."""
+        if ended is not None and self.ended not in ended:
             return False
         return not conditions or self.asked.matches(conditions)
 
 
 # A request that was answered at once as one before it was: number, moment, what was asked and sent,
-# and the duration.  A plain tuple: one is made for every such request, and an entry for few.
-Again = Tuple[int, float, Asked, Sent, float]
+# the duration, and the connection's number.  A plain tuple: one is made for every such request, and
+# an entry for few.
+Again = Tuple[int, float, Asked, Sent, float, int]
 
 
 def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
     """The entry of a request that was answered at once."""
-    number, moment, asked, sent, duration = again
-    entry = Entry(str(number), moment, asked, sent)
+    number, moment, asked, sent, duration, connection = again
+    entry = Entry(str(number), moment, asked, sent, connection)
     entry.duration = round(duration, 6)
     entry.ended = ended
     return entry
-
-
-# === sizes ===================================================================
-# How many bytes of memory values take, in objects and not as text.  Touches nothing.
-
-
-ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
-DICT_SIZE = 216  # of one with a few members, made by json.loads
-LIST_SIZE = 96  # of one with a few items
-QUOTE_SIZE = 16  # half of a short string
-COMMA_SIZE = 24  # an item's place, and a part of a number
-# What has more than this a byte of its text is made of small objects, which are looked at.
-DENSE = 4
-SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
-SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
-SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
-PLAIN = frozenset((str, bytes, int, float))
-COLLECTIONS = frozenset((list, tuple, set, frozenset))
-EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
-
-
-def json_size(text: bytes, value: Json) -> int:
-    """About the bytes that a JSON value takes which came as this text.
-
-    Most are told by the signs in the text, in less than a microsecond; only one that is made of
-    many small objects is walked through, for of `[[],[],…` each sign is an object."""
-    count = text.count
-    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
-    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
-    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
-    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
-        return size
-    return walked_size(value)
-
-
-def walked_size(value: Json) -> int:
-    """The bytes that a JSON value takes, from a look at all that is in it."""
-    size = 0
-    names: Set[str] = set()  # json.loads makes each name once a document
-    parts: List[Json] = [value]
-    for part in parts:  # which grows meanwhile
-        kind = type(part)
-        if kind is dict:
-            names.update(part)
-            parts.extend(part.values())
-        elif kind is list:
-            parts.extend(part)
-        elif kind is int and part in SHARED_INTEGERS:
-            continue
-        elif kind is str and len(part) < 2:
-            continue  # made once, too
-        size += getsizeof(part) + ROUNDING
-    return size + strings_size(names)
-
-
-def strings_size(strings: Iterable[str]) -> int:
-    """The bytes that strings take."""
-    return sum(map(getsizeof, strings))
-
-
-def pairs_size(pairs: Mapping[str, str]) -> int:
-    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
-    which credentials are masked."""
-    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
-    return size + strings_size(pairs) + strings_size(pairs.values())
-
-
-def object_size(value: Any) -> int:
-    """The bytes that an object takes with all that it holds, of whatever kinds that is.
-
-    Each object counts once; classes, functions and modules are everybody's.  A look at every one
-    of them takes its time: it is for what stays."""
-    size = 0
-    seen = set(map(id, SINGLE))
-    parts = [value]
-    for part in parts:  # which grows meanwhile
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        size += getsizeof(part) + ROUNDING
-        kind = type(part)
-        if kind is dict:
-            parts.extend(part)
-            parts.extend(part.values())
-        elif kind in COLLECTIONS:
-            parts.extend(part)
-        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
-            attributes, values = attributes_of(part)
-            size += attributes
-            parts.extend(values)
-    return size
-
-
-def attributes_of(value: Any) -> Tuple[int, List[Any]]:
-    """The bytes of the dict of an object, without the names, and what it holds."""
-    held = []
-    for kind in type(value).__mro__:
-        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
-    if isinstance(value, tuple):  # a named one
-        held.extend(value)
-    if not hasattr(value, "__dict__"):
-        return 0, held
-    return getsizeof(vars(value)), [*held, *vars(value).values()]
-
-
-# === http ====================================================================
-# HTTP heads: a request's from bytes, a response's to bytes.
-
-# Touches nothing; knows no provider, no socket and no clock.
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-NO_BODY = (204, 304)  # statuses
-
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-# RFC 9110, 5.5: of all control characters only a tab may be in a value.
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-HEADER_NAME = re.compile(TOKEN.decode())
-short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
-NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-# --- targets and sessions ---
-
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-# A client may encode the @, though it need not (RFC 3986, 3.3).
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
-    return data.decode("utf-8", "replace")
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query.
-
-    Of several values of one name the last counts."""
-    # What a client sends to a proxy (RFC 9112, 3.2.2).
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        if not target.startswith("/"):
-            target = "/" + target
-    path, _, query_text = target.partition("#")[0].partition("?")
-    query = {}
-    for pair in query_text.split("&"):
-        if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            query[unquote(name)] = unquote(value)
-    # Base URLs are joined with and without a slash (wire formats, 2.1).
-    return re.sub("/{2,}", "/", path), query
-
-
-# --- request heads ---
-
-
-@record
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
-
-    `repeated` are the names of headers that came more than once."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        items = [item.strip(" \t") for item in self.headers[name].split(",")]
-        return [item.lower() for item in items if item]
-
-    @found_once
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        if self.minor:
-            return "close" not in self.tokens("connection")
-        return "keep-alive" in self.tokens("connection")
-
-    @found_once
-    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
-        """The session in the prefix /@NAME, the path without that, and the decoded query."""
-        path, query = parse_target(self.target)
-        prefix = SESSION_PREFIX.match(path)
-        if prefix:
-            return unquote(prefix.group(1)), prefix.group(2) or "/", query
-        return "", path, query
-
-    @property
-    def path(self) -> str:
-        """The path as sent, without the prefix of a session."""
-        return self.parsed_target[1]
-
-    @property
-    def query(self) -> Dict[str, str]:
-        """The decoded query."""
-        return self.parsed_target[2]
-
-    @found_once
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
-
-        Refused for a name that is none."""
-        name = self.parsed_target[0]
-        if not name:
-            header = self.headers.get("x-mock-session", "").strip()
-            # Header bytes were read as Latin-1; a session may be called in any script.
-            name = header.encode("latin-1").decode("utf-8", "replace")
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @found_once
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.query.items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    @found_once
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        size = strings_size((self.target, self.path))
-        return size + pairs_size(self.query) + pairs_size(self.headers)
-
-
-def malformed(message: str, status: int = 400) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one.
-
-    It may be too long, TLS, or have a bare line feed after `since`."""
-    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.
-
-    Refused says what is malformed."""
-    # Only short heads are kept, so that the cache stays small.
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    check_partial(data)
-    line, _, rest = data.partition(b"\r\n")
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
-    method, target, major, minor = [part.decode() for part in match.groups()]
-    if major != "1":
-        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
-    headers, repeated = parse_fields(rest[:-2])
-    head = Head(method, target, min(1, int(minor)), headers, repeated)
-    check_head(head)
-    return head
-
-
-def told(line: bytes) -> str:
-    """What may be said of a line that is no request line."""
-    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-    # It may be a header, Authorization even, or the rest of a body.
-    if begun.partition(" ")[0] not in METHODS:
-        return f" of {len(line)} bytes that begins with no known method"
-    return " " + shown(unkeyed(begun))
-
-
-# A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=256)(new_head)
-
-
-def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
-    """Header lines by lower-case name, and the names that came more than once."""
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Dict[str, List[str]] = {}
-    lines = fields.decode("latin-1").split("\r\n")[:-1]
-    if len(lines) > MOST_FIELDS:
-        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
-    for field_line in lines:
-        name, _, value = field_line.partition(":")
-        name = name.lower()
-        value = value.strip(" \t")
-        if name in headers:
-            repeated.setdefault(name, [headers[name]]).append(value)
-        else:
-            headers[name] = value
-    for name, values in repeated.items():
-        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-        headers[name] = separator.join(values)
-    return headers, frozenset(repeated)
-
-
-def begun_head(data: bytes) -> Head:
-    """The head that the beginning of a malformed request seems to be: its method and its path.
-
-    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
-    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
-    if not match:
-        return Head("GET", "/", 1, {})
-    method, target = match.group(1).decode(), match.group(2) or b"/"
-    if method not in METHODS:
-        method = "GET"
-    return Head(method, parse_target(target.decode())[0], 1, {})
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, _ = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    # Without the value, which may be a credential, also where the colon between them is missing.
-    begun = re.match(TOKEN, name)
-    text = shown(begun.group().decode() if begun else "", room=60)
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
-        raise malformed(f"the Host header is malformed: {shown(host)}")
-    if not good_target(head):
-        begun = shown(unkeyed(head.target.partition("?")[0]))
-        raise malformed(f"malformed request target {begun}; it begins with /")
-    if head.method not in METHODS:
-        known = ", ".join(METHODS)
-        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def good_target(head: Head) -> bool:
-    """Whether a target has one of the forms of RFC 9112, 3.2."""
-    if head.target == "*" or head.method == "CONNECT":
-        return True
-    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    coding = head.headers["transfer-encoding"]
-    if coding.lower() == "chunked":
-        return
-    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
-    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
-    status = 501
-    if "chunked" in others or (last == ["chunked"] and not others):
-        status = 400
-    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
-
-
-# --- response heads ---
-
-
-def is_header_name(name: str) -> bool:
-    """Whether a header may be called so."""
-    if len(name) > 100:
-        return bool(HEADER_NAME.fullmatch(name))
-    return bool(short_name(name))
-
-
-def field_lines(headers: Headers) -> bytes:
-    """Headers as the lines of a head: the one place where they become bytes.
-
-    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
-    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
-    question mark.  What is no name is no header."""
-    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
-    if not "".join(lines).isprintable():  # most are
-        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
-    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
-
-
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
 
 
 # === codings =================================================================
@@ -10822,110 +11278,6 @@ def streaming(original: Original) -> Original:
     elif kind:
         frames = tuple(TEXT_CUTS[kind](original.body))
     return Original(original.status, original.headers, original.body, frames, original.is_coded)
-
-
-# === mocks/templates =========================================================
-# Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
-
-
-# Two braces that are meant, or a name with spaces around it.
-TEMPLATE = re.compile(r"\{\{\{\{|\{\{([^{}]*)\}\}")
-
-MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
-
-TEMPLATE_NAMES = ("user", "model", "system", "turn")
-
-PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
-
-# As many digits as any index needs: int() takes its time over thousands.
-ITEM_NUMBER = re.compile("[0-9]{1,9}")
-
-
-def check_templates(node: Node, names: Iterable[str]) -> None:
-    """Raise BadMock if a text in a JSON value asks for what a request never has."""
-    if isinstance(node.value, dict):
-        for _, inner in node.members():
-            check_templates(inner, names)
-    elif isinstance(node.value, list):
-        for inner in node.items():
-            check_templates(inner, names)
-    # Looked for first, as most texts have none.
-    elif isinstance(node.value, str) and "{{" in node.value:
-        check_text(node, [*TEMPLATE_NAMES, *names])
-
-
-def check_text(node: Node, known: Iterable[str]) -> None:
-    """Raise BadMock if a text has a template of a name that is not known."""
-    for name in (found.group(1) for found in TEMPLATE.finditer(node.value)):
-        if name is None:
-            continue
-        name = name.strip()
-        if name not in known and not PATH_TEMPLATE.match(name):
-            hint = nearest(name, [*known, "header.NAME", "body.PATH"])
-            node.fail(f"unknown template {{{{{name}}}}}; {hint}")
-
-
-class Filling:
-    """Fills the templates of one answer, once: what comes in is not looked at again.
-
-    An answer may ask thousands of times for a text of megabytes, so that there is a bound."""
-
-    def __init__(self, call: Call, groups: Mapping[str, str]) -> None:
-        self.call, self.groups, self.left = call, groups, MOST_FILLED
-
-    def of(self, value: Json) -> Json:
-        """A JSON value with its templates filled."""
-        if isinstance(value, str):
-            return TEMPLATE.sub(self.found, value) if "{{" in value else value
-        if isinstance(value, dict):
-            return {key: self.of(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self.of(inner) for inner in value]
-        return value
-
-    def found(self, match: "re.Match[str]") -> str:
-        """What stands in place of one template.  Refused if it is too much in all."""
-        if match.group(1) is None:
-            return "{{"
-        text = looked_up(match.group(1).strip(), self.call, self.groups)
-        self.left -= len(text)
-        if self.left < 0:
-            message = f"the answer's templates ask for more than {MOST_FILLED} characters"
-            raise Refused(400, message, code="answer_too_large")
-        return text
-
-
-def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
-    """The text of one template name; what the request doesn't have is empty."""
-    # A group goes before a value of the request: its name was chosen for this mock.
-    if name in groups:
-        return groups[name]
-    kind, _, rest = name.partition(".")
-    value: Json
-    if kind == "header":
-        name = rest.lower()  # as they are kept
-        value = call.headers.get(name)
-        if value is not None:
-            value = masked(name, value)  # what is answered is noted, logged and shown
-    elif kind == "body":
-        value = walked(call.body, rest)
-    else:
-        value = getattr(call, name, None)
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else compact(value)
-
-
-def walked(value: Json, path: str) -> Json:
-    """What `messages.0.content` leads to inside a JSON value; None where it leads nowhere."""
-    for step in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and ITEM_NUMBER.fullmatch(step) and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return value
 
 
 # === mocks/answer ============================================================
@@ -13064,7 +13416,10 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     provider = None
     if answered.wire:
         provider = answered.wire.provider or None
-    asked = Asked(request, head.kept, body, provider, call, size)
+    asked = Asked(request, head, body, provider, call, size)
+    if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
+        asked.form = bounded_form(request.form, JOURNAL_BODY)
+        asked.size += walked_size(asked.form)
     asked.mock = answered.mock
     asked.note = answered.note
     asked.unmatched = answered.unmatched
@@ -13088,7 +13443,8 @@ def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
     elif call:
         size += len(raw) + json_size(raw, body)
     if call:
-        texts = (call.user, call.system, call.prompt, call.tool_result or "")
+        results = (call.tool_result or "", call.tool_call_id or "")
+        texts = (call.user, call.system, call.prompt, *results)
         size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
     return size
 
@@ -13097,9 +13453,6 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
     """A call without what takes as much memory as a body that is too long to be kept."""
     if not call:
         return None
-    tool_result = call.tool_result
-    if tool_result:
-        tool_result = tool_result[:JOURNAL_BODY]
     return replace(
         call,
         request=replace(call.request, body=b""),
@@ -13110,10 +13463,18 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         model=call.model[:JOURNAL_BODY],
         user=call.user[:JOURNAL_BODY],
         system=call.system[:JOURNAL_BODY],
-        tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
+        tool_result=beginning(call.tool_result),
+        tool_call_id=beginning(call.tool_call_id),
         custom_tools=(),
     )
+
+
+def beginning(text: Optional[str]) -> Optional[str]:
+    """As much of a text, if there is one, as the journal keeps."""
+    if text is None:
+        return None
+    return text[:JOURNAL_BODY]
 
 
 def own_headers(request: Request, answered: Answered) -> Headers:
@@ -13177,9 +13538,11 @@ def brought_along(call: Call) -> Brought:
     if text is None:
         return NOTHING
     try:
-        return read_header(parse_json(header_bytes(text)))
+        return read_header(parse_json(header_bytes(text), unique=True))
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
+    except TwiceError as error:
+        raise Refused(400, f"{HEADER}: {error}", code="bad_mock_response") from None
     except ValueError as error:
         message = f"{HEADER}: not JSON: {error}"
         raise Refused(400, message, code="bad_mock_response") from None
@@ -13642,7 +14005,7 @@ def admit(request: Request, settings: Settings) -> None:
 
 
 MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
-OTHER_KIND = ("other", "other", 0, False)
+OTHER_KIND: RequestKind = ("other", "other", 0, False)
 LABELS = ("provider", "api", "status", "matched")
 
 
@@ -13684,8 +14047,7 @@ class Counters:
 
     def __init__(self) -> None:
         self.running = 0
-        # By provider, API, status, and whether a mock answered.
-        self.requests: Dict[Tuple[Optional[str], Optional[str], int, bool], int] = {}
+        self.requests: Dict[RequestKind, int] = {}
         self.ends: Dict[str, int] = {}
         self.bytes_sent = 0
         self.events_sent = 0
@@ -13693,7 +14055,7 @@ class Counters:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
-        kind = entry.asked.kind
+        kind = entry.kind
         if kind not in self.requests and len(self.requests) >= MOST_KINDS:
             kind = OTHER_KIND
         self.running -= 1
@@ -13740,7 +14102,7 @@ class Wanted(NamedTuple):
 
     session: str
     conditions: Sequence[Condition] = ()
-    ended: Optional[str] = None
+    ended: Ended = None
 
     def holds(self, entry: Entry) -> bool:
         """Whether a request of the right session is one of them."""
@@ -13819,7 +14181,9 @@ class Journal:
     # --- what the server tells ---
 
     def add(self, entry: Entry) -> None:
-        """Remember one request."""
+        """Remember one request, unless it is a probe."""
+        if entry.asked.is_probe:
+            return
         with self.lock:
             if self.repeated:
                 self.make_entries()
@@ -13842,7 +14206,7 @@ class Journal:
         """Make the entries of what was repeated, as if each had been made when it came."""
         repeated, self.repeated = self.repeated, []
         told = bool(self.waiters or self.feeds)
-        if not told and self.used + sum(asked.size for _, _, asked, _, _ in repeated) <= self.room:
+        if not told and self.used + sum(again[2].size for again in repeated) <= self.room:
             repeated = self.lasting(repeated)
         for again in repeated:
             entry = entry_of(again)
@@ -13906,6 +14270,9 @@ class Journal:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Say how a request ended."""
+        if entry.asked.is_probe:
+            entry.ended = ended
+            return
         with self.lock:
             entry.ended = ended
             self.counters.end(entry, ended)
@@ -13990,7 +14357,7 @@ class Journal:
             # Under one lock, so that each request is seen here or by the waiter, and not twice.
             entries = self.entries(wanted.session)
             if wanted.ended is not None:
-                entries = [entry for entry in entries if entry.ended == wanted.ended]
+                entries = [entry for entry in entries if entry.ended in wanted.ended]
             self.waiters.append(waiter)
         try:
             present = [entry for entry in entries if wanted.holds(entry)]
@@ -14086,7 +14453,9 @@ class ControlRequest(NamedTuple):
     def json(self) -> Json:
         """The body's value."""
         try:
-            return parse_request(self.request.body)
+            return parse_request(self.request.body, unique=True)
+        except TwiceError as error:
+            raise Refused(400, f"the body: {error}", code="bad_json") from None
         except ValueError as error:
             raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
 
@@ -14175,7 +14544,12 @@ WORTH = 5  # so many letters are looked at in the time that one mock takes
 
 FEW_MOCKS = 4  # are all tried in the time that the shelves take
 
-FEW_VALUES = ("provider", "operation", "api")  # by these is filed what asks for nothing else
+FEW_VALUES = (
+    "provider",
+    "operation",
+    "api",
+    "method",
+)  # by these is filed what asks for nothing else
 
 Filed = Tuple[int, Mock]  # with its place in the matching order
 
@@ -14613,9 +14987,11 @@ class Library:
     def parsed(self, name: str) -> List[Json]:
         """The mocks in a file, as JSON; ValueError says why it can't be used."""
         try:
-            value = parse_json(self.read(name))
+            value = parse_json(self.read(name), unique=True)
         except FileNotFoundError:
             return []  # gone since the folder was listed
+        except TwiceError:
+            raise
         except Unreadable as error:
             raise ValueError(str(error)) from None
         except ValueError as error:
@@ -14821,19 +15197,24 @@ class NearMiss:
 
     @property
     def nearness(self) -> Tuple[float, int, int]:
-        """More is nearer, among mocks with as many differences: a text much like the one that came,
-        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
-        if not self.differences:
-            return 1.0, self.holding, len(KEY_ORDER)
-        key, _, expected = self.differences[0]
-        key = re.split(r"[.\[]", key)[0]
-        if key == "times" or isinstance(expected, Because):
-            # All that it asks for is there; it can't answer, for another reason.
-            return 2.0, self.holding, 0
-        alike = likeness(self.differences[0])
-        if alike <= ALIKE:
-            alike = 0.0
-        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
+        """More is nearer, among mocks with as many differences."""
+        return nearness(self.differences, self.holding)
+
+
+def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, int, int]:
+    """More is nearer, among those with as many differences: a text much like the one that came,
+    then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+    if not differences:
+        return 1.0, holding, len(KEY_ORDER)
+    key, _, expected = differences[0]
+    key = re.split(r"[.\[]", key)[0]
+    if key == "times" or isinstance(expected, Because):
+        # All that it asks for is there; it can't answer, for another reason.
+        return 2.0, holding, 0
+    alike = likeness(differences[0])
+    if alike <= ALIKE:
+        alike = 0.0
+    return alike, holding, KEY_ORDER.get(key, len(KEY_ORDER))
 
 
 def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
@@ -14912,8 +15293,21 @@ def as_text(value: Json) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
-    """Why no mock matches: the closest one and the first thing that differs."""
+def explanation(
+    near: Sequence[NearMiss], directories: Iterable[str], problems: Sequence[str]
+) -> str:
+    """Why no mock matches: the closest one and the first thing that differs, and what is wrong with
+    files that could not be read again."""
+    told = closest(near, directories)
+    if problems:
+        told += f"; mocks could not be reloaded: {problems[0]}"
+    if len(problems) > 1:
+        told += f" (and {len(problems) - 1} more)"
+    return told
+
+
+def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """The closest mock and the first thing that differs; if there is none, where it could be."""
     if near:
         return f"no mock matches; closest is {near[0].sentence}"
     folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
@@ -15093,8 +15487,18 @@ class Session:
         return near_misses(mocks, call, wire, self.count_of)
 
     def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs."""
-        return explanation(near, self.all_mocks.files.directories)
+        """Why no mock matches: the closest one and the first thing that differs, and what is wrong
+        with those that could not be read again."""
+        files = self.all_mocks.files
+        return explanation(near, files.directories, [*files.problems, *self.problems.values()])
+
+    @property
+    def hint(self) -> str:
+        """How a mock is added."""
+        prefix = ""
+        if self.name:
+            prefix = f"/@{quote(self.name, safe='')}"
+        return f"POST {prefix}{CONTROL_PREFIX}/mocks adds one"
 
 
 class Mocks:
@@ -15183,10 +15587,70 @@ class Mocks:
         self.has_changed()
 
 
+# === nearly ==================================================================
+# Requests that nearly were what a test looks for, and what differs.  Touches nothing.
+
+
+TOLD = 3  # how many are told
+
+
+@record
+class Nearly:
+    """A request that is not what was looked for, and everything that differs."""
+
+    entry: Entry
+    differences: Tuple[Difference, ...]
+    holding: int  # how many of the conditions hold
+
+    @property
+    def sentence(self) -> str:
+        """Which request it is, and the first difference in words."""
+        return f"{named(self.entry)}: {explained(self.differences[0])}"
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {
+            "request": self.entry.number,
+            "differences": [difference_json(*one) for one in self.differences],
+        }
+
+
+def named(entry: Entry) -> str:
+    """Which request it is, for people."""
+    asked = entry.asked
+    return f"{asked.method} {asked.path} ({entry.ended or 'running'})"
+
+
+def differences_of(entry: Entry, conditions: Sequence[Condition], ended: Ended) -> List[Difference]:
+    """Everything that keeps a request from fulfilling conditions and having ended as asked."""
+    found = entry.asked.differences(conditions)
+    if ended is not None and entry.ended not in ended:
+        found.append(("ended", entry.ended, Because(" or ".join(sorted(ended)))))
+    return found
+
+
+def near_requests(
+    entries: Sequence[Entry], conditions: Sequence[Condition], ended: Ended
+) -> Tuple[Nearly, ...]:
+    """The requests with the fewest differences, nearest first, of equally near ones the newest;
+    those that have none are not among them."""
+    found = []
+    for entry in reversed(entries[-LOOKED_AT:]):
+        differences = tuple(differences_of(entry, conditions, ended))
+        if differences:
+            found.append(Nearly(entry, differences, len(conditions) - len(differences)))
+    found.sort(key=lambda one: nearness(one.differences, one.holding), reverse=True)
+    found.sort(key=lambda one: len(one.differences))
+    return tuple(found[:TOLD])
+
+
 # === operations ==============================================================
 # What can be done with a session: its mocks, its journal, its gates.
 
 # The control API and MockServer only translate to this and back.
+
+
+MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
 
 
 class Unavailable(KeyError):
@@ -15207,18 +15671,74 @@ class Waited(NamedTuple):
 
     entries: List[Entry]
     shortfall: str = ""
+    near: Sequence[Nearly] = ()  # other requests, which nearly were what was waited for
 
 
-def read_conditions(match: Node) -> Tuple[Condition, ...]:
-    """The conditions of a `match` on requests in the journal; without any they all match."""
-    return conditions(match, "")
+def read_conditions(asked: Given) -> Tuple[Condition, ...]:
+    """The conditions of the `match` that is asked for, on requests in the journal; without any
+    they all match.  What is wrong with it would be wrong in a mock, too."""
+    return conditions(Node(asked.value, asked.source or "body").get("match"), "")
 
 
-def read_end(ended: Node) -> Optional[str]:
-    """One of ENDS; None, for however a request ends, where there is none or null."""
+# A client that leaves may be seen to leave in either way: behind a proxy that is chance.
+GROUPS_OF_ENDS = {"client_gone": ("client_closed", "client_reset")}
+KNOWN_ENDS = (*ENDS, *GROUPS_OF_ENDS)
+
+
+def read_end(ended: Node) -> Ended:
+    """One of ENDS, `client_gone`, a list of these, or true for any end; None, for whatever became
+    of a request, where there is none or null."""
     if ended.is_null:
         return None
-    return str(ended.choice(ENDS))
+    if ended.value is True:
+        return frozenset(ENDS)
+    named = [ended]
+    if ended.value and isinstance(ended.value, list):
+        named = ended.items()
+    elif not isinstance(ended.value, str):
+        ended.expected("true, or one or a list of " + ", ".join(KNOWN_ENDS))
+    words = [one.choice(KNOWN_ENDS) for one in named]
+    return frozenset(end for word in words for end in GROUPS_OF_ENDS.get(word, (word,)))
+
+
+class WaitFor(NamedTuple):
+    """What somebody waits for: so many requests that fulfil conditions and ended as asked, for so
+    many seconds."""
+
+    conditions: Tuple[Condition, ...]
+    number: int
+    ended: Ended
+    timeout: float
+
+
+def read_wait(asked: Given) -> WaitFor:
+    """What is asked for in an object with match, count, ended and timeout."""
+    seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
+    return WaitFor(
+        read_conditions(asked),
+        asked.get("count").whole(1, 1),
+        read_end(asked.get("ended")),
+        float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
+    )
+
+
+# What `verify` looks for, and whether it does unless it is told.
+LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
+
+
+def read_verify(asked: Given) -> Dict[str, bool]:
+    """What is to be looked for: the arguments of `leftovers`."""
+    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
+
+
+class Leftovers(NamedTuple):
+    """What a test has left over or missed: mocks that were never used, requests that no mock
+    answered, requests that could not be read; and all of it in sentences."""
+
+    unused: List[Json]
+    unmatched: List[Entry]
+    invalid: List[Entry]
+    sentences: List[str]
 
 
 class Operations:
@@ -15274,15 +15794,15 @@ class Operations:
         """The requests, oldest first."""
         return self.journal.entries(self.session)
 
-    def count(self, wanted: Sequence[Condition]) -> int:
-        """How many requests fulfil conditions."""
-        return len(self.journal.matching(Wanted(self.session, wanted)))
+    def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
+        """How many requests fulfil conditions and ended as asked."""
+        return len(self.journal.matching(Wanted(self.session, wanted, ended)))
 
     def waiting(
-        self, wanted: Sequence[Condition], count: int, ended: Optional[str], timeout: float
+        self, wanted: Sequence[Condition], count: int, ended: Ended, timeout: float
     ) -> Work[Waited]:
         """Work that gives the requests that fulfil conditions and ended as asked, once there are
-        `count` of them; or those that came in `timeout` seconds."""
+        `count` of them; or those that came in `timeout` seconds, and what differs of others."""
         asked = Wanted(self.session, wanted, ended)
         came, is_enough = yield from self.journal.waiting(asked, count, timeout)
         if is_enough:
@@ -15290,7 +15810,31 @@ class Operations:
         until = f"within {timeout:g} seconds"
         if self.journal.closed:
             until = "before the server was closed"
-        return Waited(came, f"{len(came)} of {count} requests came {until}")
+        yield ASIDE
+        near = near_requests(self.entries(), wanted, ended)
+        there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
+        told = ", ".join(there) or "nothing"
+        return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
+
+    def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
+        """What a test has left over or missed, of what it asks for.  Only mocks that were added
+        count: those from files are everybody's."""
+        entries = self.entries()
+        idle = [
+            (session, mock)
+            for session in self.sessions()
+            for mock in session.mocks
+            if unused and not session.count_of(mock)
+        ]
+        missed = [entry for entry in entries if unmatched and entry.asked.unmatched]
+        unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
+        sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
+        sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
+        sentences += [f"could not read {noted(one)}" for one in unread[:MOST_TOLD]]
+        more = len(idle) + len(missed) + len(unread) - len(sentences)
+        if more:
+            sentences.append(f"and {more} more")
+        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
@@ -15337,6 +15881,23 @@ def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
         "uses": session.count_of(mock),
         "source": parse_json(utf8(mock.canonical)),
     }
+
+
+def noted(entry: Entry) -> str:
+    """A request, and what was said of it."""
+    return f"{named(entry)}: {entry.asked.note}"
+
+
+def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
+    """That a mock was never used, and what differs of the request that came nearest to it."""
+    place = f" ({mock.id})"
+    if mock.name == mock.place:
+        place = ""
+    told = f'mock "{mock.name}"{place} was never used'
+    near = near_requests(entries, mock.conditions, None)
+    if near:
+        told += f"; nearest was {near[0].sentence}"
+    return told
 
 
 # === control =================================================================
@@ -15481,30 +16042,38 @@ class Control:
 
     def count(self, asked: ControlRequest) -> Response:
         """How many requests match."""
-        wanted = conditions_in(asked.body("match"))
-        return control_response(200, {"count": self.operations(asked).count(wanted)})
+        body = asked.body("match", "ended")
+        wanted, ended = read_conditions(body), read_end(body.get("ended"))
+        return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
 
     def wait(self, asked: ControlRequest) -> Work[Response]:
         """Requests that match, once there are enough."""
-        body = asked.body("match", "count", "ended", "timeout")
-        wanted = conditions_in(body)
-        ended = read_end(body.get("ended"))
-        seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
-        timeout = body.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)
-        count = body.get("count").whole(1, 1)
+        wait = read_wait(asked.body("match", "count", "ended", "timeout"))
         operations = self.operations(asked)
-        waited = yield from operations.waiting(wanted, count, ended, timeout)
+        waited = yield from operations.waiting(*wait)
         if not waited.shortfall:
             return control_response(200, {"requests": shown_entries(waited.entries)})
-        message = waited.shortfall
-        if not self.journal.closed:
-            message += "; what came instead is in requests"
         answer: Dict[str, Json] = {
-            "error": {"message": message, "code": "timeout"},
+            "error": {"message": waited.shortfall, "code": "timeout"},
             "matched": len(waited.entries),
+            "near_misses": [one.json() for one in waited.near],
             "requests": shown_entries(operations.entries()[-20:]),
         }
         return control_response(408, answer)
+
+    def verify(self, asked: ControlRequest) -> Response:
+        """Whether all mocks were used and all requests answered by one, with what is left."""
+        wanted = read_verify(asked.body(*LOOKED_FOR))
+        left = self.operations(asked).leftovers(**wanted)
+        answer: Dict[str, Json] = {
+            "unused": left.unused,
+            "unmatched": shown_entries(left.unmatched),
+            "invalid": shown_entries(left.invalid),
+        }
+        if not left.sentences:
+            return control_response(200, answer)
+        error = {"message": "; ".join(left.sentences), "code": "not_verified"}
+        return control_response(409, {"error": error, **answer})
 
     def release(self, asked: ControlRequest) -> Response:
         """Let events of a gated stream out."""
@@ -15559,12 +16128,14 @@ class Control:
             is_long=True,
         ),
         ControlRoute("DELETE /requests", forget, "empty the journal"),
-        ControlRoute("POST /requests/count", count, '`{"match"}` → `{"count"}`', is_long=True),
+        ControlRoute(
+            "POST /requests/count", count, '`{"match", "ended"}` → `{"count"}`', is_long=True
+        ),
         ControlRoute(
             "POST /requests/wait",
             wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
-            "else 408",
+            "else 408 with what differed",
             is_long=True,
         ),
         ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
@@ -15581,6 +16152,13 @@ class Control:
         ControlRoute("DELETE /mocks", remove_all, "remove those added at run time"),
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
+            "POST /verify",
+            verify,
+            '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
+            "used and the requests that no mock answered",
+            is_long=True,
+        ),
+        ControlRoute(
             "POST /reset", reset, "forget journal, run-time mocks and how often mocks were used"
         ),
         ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
@@ -15590,11 +16168,6 @@ class Control:
             "the named wire plans, so that a test can loop over them",
         ),
     )
-
-
-def conditions_in(body: Given) -> Tuple[Condition, ...]:
-    """The conditions of a body's `match`; what is wrong with it would be wrong in a mock, too."""
-    return read_conditions(Node(body.value, "body").get("match"))
 
 
 def shown_entries(entries: List[Entry]) -> List[Json]:
@@ -16495,11 +17068,12 @@ class Answerer:
         """Work that gives a 404 that explains: its message names the closest mock, and beside the
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
-        message = session.explain(near)
-        failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
+        why = session.explain(near)
+        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, failure)
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
-        note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
+        note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
         is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
             response,
@@ -16757,7 +17331,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "provider": asked.provider,
         **asked.call_json(),
         "mock": asked.mock or None,
-        "status": asked.status,
+        "status": entry.status,
         "duration": entry.duration,
         "bytes_sent": max(0, sent.bytes),
         "events_sent": sent.events,
@@ -16784,7 +17358,8 @@ def request_line(entry: Entry) -> str:
     path = asked.path
     if asked.session:
         path = f"/@{asked.session}{path}"
-    words = [timestamp(entry.moment), str(asked.port), asked.method, path, str(asked.status)]
+    status = str(entry.status or "-")
+    words = [timestamp(entry.moment), str(asked.port), asked.method, path, status]
     if entry.ended != "complete":
         words.append(str(entry.ended))
     words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{max(0, sent.bytes)}B"]
@@ -17291,7 +17866,7 @@ class Repeat:
         self.ends = step.ends
         self.head = len(after) - (len(step.data) - step.head)  # bytes of the head that follow
         self.asked = asked
-        self.sent = Sent(len(step.data) - step.head, len(step.ends))
+        self.sent = Sent(len(step.data) - step.head, len(step.ends), has_begun=True)
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 
@@ -17665,6 +18240,7 @@ class Core:
         self.journal = Journal(settings.journal)
         self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
+        self.connection_numbers = itertools.count(1)  # over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
@@ -18226,7 +18802,7 @@ def defined_as(name: str) -> Json:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def named(values: Json) -> Json:
+def members_like(values: Json) -> Json:
     """An object with values of one kind, whatever they are called."""
     return {"type": "object", "additionalProperties": values}
 
@@ -18239,7 +18815,8 @@ WHOLE: Json = {"type": "integer"}
 NULL: Json = {"type": "null"}
 OBJECT: Json = {"type": "object"}
 TEXT_MATCHER: Json = defined_as("text_matcher")
-NAMED_MATCHERS = named(either(TEXT_MATCHER, NULL))
+TEXT_OR_NONE = either(TEXT_MATCHER, NULL)
+NAMED_MATCHERS = members_like(TEXT_OR_NONE)
 SECONDS_TO_WAIT = within_bounds(0, 3600)
 TOKENS = whole_from(0, 2**53 - 1)
 VECTOR = list_of({"type": "number", "exclusiveMinimum": -3.4e38, "exclusiveMaximum": 3.4e38}, 1)
@@ -18276,17 +18853,23 @@ MATCH_ROWS: Rows = {
     "api": (some_words(APIS), "One API of the operation."),
     "model": (TEXT_MATCHER, "The model or deployment name."),
     "stream": (YES_OR_NO, "Whether the answer is to be streamed."),
-    "user": (TEXT_MATCHER, "The last user message, its parts joined with newlines."),
-    "system": (TEXT_MATCHER, "The system and developer instructions, joined with newlines."),
-    "tool_result": (TEXT_MATCHER, "The newest tool result after the last user message."),
+    "user": (TEXT_OR_NONE, "The last user message, its parts joined with newlines."),
+    "system": (TEXT_OR_NONE, "The system and developer instructions, joined with newlines."),
+    "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
+    "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
     "tools": (either(STRING, list_of(STRING)), "Tools, all of which the request must offer."),
+    "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
     "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
     "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
     "port": (WHOLE, "The port that the request came in on."),
     "session": (STRING, "The session that it came in on; an empty text is none."),
     "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
+    "fields": (
+        members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]})),
+        "Places in the body, such as messages.0.content; null for absent.",
+    ),
     "body_sha256": (
         {"type": "string", "minLength": 64, "maxLength": 64},
         "SHA-256 of the body as canonical JSON: sorted keys, no spaces, UTF-8.",
@@ -18329,7 +18912,7 @@ RESPONSE_ROWS: Rows = {
         either(STRING, list_of(ANYTHING, 1)),
         "The stream as recorded: events, its text, or @file.",
     ),
-    "raw": (either(STRING, named(STRING)), 'These bytes: text, {"base64": …}, or @file.'),
+    "raw": (either(STRING, members_like(STRING)), 'These bytes: text, {"base64": …}, or @file.'),
     "error": (either(STRING, defined_as("error")), "An error in the provider's shape."),
     "after_events": (
         whole_from(0, 999_999),
@@ -18339,7 +18922,7 @@ RESPONSE_ROWS: Rows = {
     "probability": (within_bounds(0, 1), "How likely that is; drawn from --seed."),
     "status": (whole_from(200, 599), "HTTP status."),
     "headers": (
-        named(either(HEADER_LINE, list_of(HEADER_LINE))),
+        members_like(either(HEADER_LINE, list_of(HEADER_LINE))),
         "Response headers in place of the server's own; null leaves one out.",
     ),
     "delay": (SECONDS_TO_WAIT, "Seconds before the first byte."),
@@ -18637,6 +19220,7 @@ class CoreLike(Protocol):
     repeats: Repeats
     max_body: int
     numbers: "itertools.count[int]"  # of requests
+    connection_numbers: "itertools.count[int]"
     tls: "Optional[ssl.SSLContext]"
     workers: Workers
     trimming: Trimming
@@ -18682,6 +19266,7 @@ class Channel(Member, BaseHTTPRequestHandler):
         """Prepare the connection; nothing is read or written yet."""
         self.connection = self.request
         self.number = self.connection.fileno()
+        self.count = next(self.server.core.connection_numbers)  # no other connection has the same
         self.peer = str(self.client_address[0]) if self.client_address else ""
         self.loop = self.server.core.loop
         self.task: Optional[Task] = None
@@ -18833,6 +19418,7 @@ class Channel(Member, BaseHTTPRequestHandler):
         while True:
             sent.bytes = before + taken
             sent.events = events + bisect_right(step.ends, taken)
+            sent.has_begun = sent.has_begun or bool(taken and step.head)
             if taken == len(step.data):
                 return
             try:
@@ -18894,6 +19480,12 @@ class Channel(Member, BaseHTTPRequestHandler):
         finally:
             del error  # its traceback has this frame: neither is to keep the other
             outcome.clear()
+
+    def made(self, size: int, make: Callable[[], Value]) -> Waiting[Value]:
+        """What is made of so many bytes; aside, if they are many."""
+        if size > LONG:
+            return (yield from self.aside(make))
+        return make()
 
     def how_it_left(self, found: int) -> str:
         """What the journal says of a client that left in a pause, with these events."""
@@ -19362,7 +19954,7 @@ class Handler(Channel):
             except OSError:  # what it says is seen when the rest is written
                 taken = 0
             now = time.monotonic()
-            again = (number, moment, repeat.asked, repeat.sent, now - started)
+            again = number, moment, repeat.asked, repeat.sent, now - started, self.count
             if taken == len(data):
                 core.journal.add_again(again)
         if taken != len(data):
@@ -19459,9 +20051,9 @@ class Handler(Channel):
             request = self.request_of(head)
             answered, coding = self.refuse(request, refused)
         keep_alive = head.keeps_alive and not closes and not self.server.stopping
-        asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        if asked and answered.is_lasting and not closes and not self.buffer:
-            self.remember(generation, request, head, answered, coding, asked)
+        entry = yield from self.respond(request, head, answered, coding, keep_alive, started)
+        if entry and answered.is_lasting and not closes and not self.buffer:
+            self.remember(generation, request, head, answered, coding, entry)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
@@ -19599,8 +20191,8 @@ class Handler(Channel):
         coding: str,
         keep_alive: bool,
         started: float,
-    ) -> Waiting[Optional[Asked]]:
-        """Write a response, with its entry in the journal and the log; what that says."""
+    ) -> Waiting[Optional[Entry]]:
+        """Write a response, with its entry in the journal and the log, if it is to have one."""
         core = self.server.core
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
@@ -19609,10 +20201,11 @@ class Handler(Channel):
         self.gate, self.sent = answered.feed or Gate(), Sent()
         entry: Optional[Entry] = None
         if not answered.control:
-            entry = self.noted(number, asked_of(request, head, answered), answered.response)
+            entry = yield from self.noted(number, request, head, answered)
         ended = "fault"
+        make = functools.partial(answer_steps, answered.response, exchange)
         try:
-            yield from self.perform((yield from self.steps(answered.response, exchange)))
+            yield from self.perform((yield from self.made(len(answered.response.body), make)))
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -19629,9 +20222,7 @@ class Handler(Channel):
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
             core.trimming.freed(len(request.body) + answered.weight)
-        if entry and ended == "complete":
-            return entry.asked
-        return None
+        return entry
 
     def note_end(self, entry: Entry, ended: str, started: float) -> None:
         """Note in the journal and the log how a response ended."""
@@ -19646,13 +20237,14 @@ class Handler(Channel):
         head: Head,
         answered: Answered,
         coding: str,
-        asked: Asked,
+        entry: Entry,
     ) -> None:
         """Remember an answer for when the same bytes come again; when they have come twice."""
         repeats, port, raw = self.server.core.repeats, self.server.port, self.raw
         if not 0 < len(raw) <= READ_SIZE // 2 or not head.minor or "expect" in head.headers:
             return
-        if not repeats.seen.has((port, raw)):
+        asked = entry.asked
+        if entry.ended != "complete" or asked.is_probe or not repeats.seen.has((port, raw)):
             return
         exchange = Exchange(
             head.minor,
@@ -19666,19 +20258,17 @@ class Handler(Channel):
             repeat.keep_alive = head.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(self, number: str, asked: Asked, response: Response) -> Entry:
+    def noted(
+        self, number: str, request: Request, head: Head, answered: Answered
+    ) -> Waiting[Entry]:
         """The entry of an answer that is about to be sent, which is in the journal."""
-        entry = Entry(number, time.time(), asked, self.sent)
-        if response.delivery.gate and response.frames is not None:
+        find = functools.partial(asked_of, request, head, answered)
+        asked = yield from self.made(len(request.body), find)
+        entry = Entry(number, time.time(), asked, self.sent, self.count)
+        if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate
         self.server.core.journal.add(entry)
         return entry
-
-    def steps(self, response: Response, exchange: Exchange) -> Waiting[Iterable[Step]]:
-        """The steps of a response; those of a long one are made aside."""
-        if len(response.body) > LONG:
-            return (yield from self.aside(functools.partial(answer_steps, response, exchange)))
-        return answer_steps(response, exchange)
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
@@ -19694,6 +20284,7 @@ class Handler(Channel):
                 if taken == len(step.data):
                     sent.bytes += taken - step.head
                     sent.events += len(step.ends)
+                    sent.has_begun |= step.head > 0
                 else:
                     yield from self.send_rest(step, taken)
                 since_turn += 1
@@ -19863,26 +20454,34 @@ class SessionMethods:
         self,
         match: Optional[Mapping[str, Json]] = None,
         count: int = 1,
-        ended: Optional[str] = None,
+        ended: Union[None, bool, str, Sequence[str]] = None,
         timeout: float = 5.0,
     ) -> List[Dict[str, Json]]:
-        """The requests that match, as soon as there are `count` of them that have ended as asked.
-        TimeoutError, with what came instead, if there are not in so many seconds."""
-        wanted = read_conditions(Node({"match": dict(match or {})}).get("match"))
-        end = read_end(Node(ended, "ended"))
-        waited = done_here(self.operations.waiting(wanted, count, end, timeout))
+        """The requests that match, as soon as there are `count` of them that have ended as asked:
+        in one of some ways, `client_gone`, or at all (True).  TimeoutError, with what differed, if
+        there are not in so many seconds; ValueError for what can't be waited for."""
+        if isinstance(ended, (tuple, set, frozenset)):
+            ended = list(ended)
+        asked = {"match": dict(match or {}), "count": count, "ended": ended, "timeout": timeout}
+        wait = read_wait(Given(asked, "wait_for"))
+        waited = done_here(self.operations.waiting(*wait))
         if waited.shortfall:
-            came = []
-            for entry in self.operations.entries()[-10:]:
-                asked = entry.asked
-                came.append(f"{asked.method} {asked.path} ({entry.ended})")
-            raise TimeoutError(f"{waited.shortfall}; there was {', '.join(came) or 'nothing'}")
+            raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
+
+    def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
+        """AssertionError if a mock that was added was never used, or a request was answered by no
+        mock; for `invalid` also if one could not be read."""
+        asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
+        left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
+        if left.sentences:
+            raise AssertionError("\n".join(left.sentences))
 
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
-        such stream."""
-        self.operations.release(str(number), events)
+        such stream, ValueError for a number that is none."""
+        asked = Given({"events": events}, "release")
+        self.operations.release(str(number), asked.get("events").whole(1))
 
     def reset(self) -> None:
         """Forget requests, mocks added at run time, and how often mocks were used."""

@@ -150,6 +150,10 @@ BAD_CONTROL = [
     ("POST", "mocks", {"response": {}}, 400, "says nothing"),
     ("POST", "mocks", {"response": {"body": "@../x.json"}}, 400, "@../x.json"),
     ("POST", "mocks", 3, 400, "expected an object"),
+    ("POST", "mocks", b'[{}, {"match": {}, "match": 1}]', 400, 'body: "[1].match" stands twice'),
+    ("POST", "requests/count", b'{"match": {}, "match": {}}', 400, 'body: "match" stands twice'),
+    ("POST", "requests/count", {"ended": "over"}, 400, "ended: found"),
+    ("POST", "verify", {"unused": 1}, 400, "unused: expected a boolean, found 1"),
     (
         "POST",
         "requests/count",
@@ -284,10 +288,17 @@ def test_the_health_says_what_is_wrong_with_mock_files(folder: Any, clock: Any) 
     status, found = told(answers, "GET", "health")
     assert status == 200 and (found["status"], found["version"]) == ("ok", m.__version__)
     assert (found["mocks"], found["load_errors"]) == (1, [])
-    folder({"mocks/a.json": {"response": {}}})
+    folder({"mocks/a.json": {"match": {"user": "x"}, "response": {"text": "x"}}})
     clock.now += 1
+    assert ask(answers, m.OpenAIChat).body.count(b"reloaded") == 0
+    folder({"mocks/a.json": {"response": {}}, "mocks/b.json": b'{"match": {}, "match": {}}'})
+    clock.now += 1
+    missed = json.loads(ask(answers, m.OpenAIChat).body)["error"]["message"]
+    why = 'user is "Hi", expected "x"; mocks could not be reloaded: mocks/a.json#1: response: says'
+    assert why in missed and missed.endswith(" (and 1 more); POST /__mock__/mocks adds one")
     found = told(answers, "GET", "health")[1]
     assert "mocks/a.json#1" in found["load_errors"][0] and found["mocks"] == 1
+    assert found["load_errors"][1].startswith('mocks/b.json: "match" stands twice, and only one')
     assert found["status"] == "mocks not reloaded"
 
 

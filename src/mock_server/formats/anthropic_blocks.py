@@ -10,7 +10,8 @@ from typing import Dict, Iterator, List, Mapping, Tuple
 from ..jsons import BASE58, loose, within
 from ..limits import Json
 from ..node import Field
-from ..values import Block, Call, Part, Reasoning, ToolCall
+from ..values import Block, Call, Part, Reasoning, ToolCall, Turn
+from .base import call_id_of
 from .message_content import MessageContent
 from .runs import ARGUMENT_PIECES, ONCE, Run, Texts, hole, pieces
 
@@ -22,12 +23,13 @@ def anthropic_content(content: Field) -> MessageContent:
     if isinstance(content.value, str):
         return MessageContent(content.value)
     texts: List[str] = []
-    results: List[str] = []
+    results: List[Turn] = []
     only_results = True
     for block in content.objects():
         value = block.check({"type": "a string!", "text": "a string"}).value
         if value["type"] == "tool_result":
-            results.append(anthropic_content(block.get("content")).text)
+            text = anthropic_content(block.get("content")).text
+            results.append(Turn("tool", text, call_id_of(value, "tool_use_id")))
             continue
         only_results = False
         if value["type"] == "text" and value.get("text") is not None:

@@ -47,35 +47,49 @@ from .extras import NOWHERE
 WIRE_FORMATS: List["WireFormat"] = []
 
 
+NO_RESULT: Tuple[Optional[str], Optional[str]] = (None, None)
+
+
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
-    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and
-    `prompt`.
+    """What matching needs of a conversation: `user`, `system`, `tool_result` and the id of the call
+    that it answers, `turn`, `prompt`, and which of the first two are `blank`.
 
     Only what came last counts: a tool result before the last user message is history.  Assistant
     messages that follow each other are one turn: google-genai's chats append a streamed answer
     as one `model` content a chunk."""
-    user, tool_result, turn, before = "", None, 0, ""
+    user, result, turn, before = None, NO_RESULT, 0, ""
     instructions: List[str] = []
     texts: List[str] = []
     for said in turns:
         role, text = said.role, said.text
         texts.append(text)
         if role == "user":
-            user, tool_result = text, None
+            user, result = text, NO_RESULT
         elif role == "tool":
-            tool_result = text
+            result = said.text, said.call_id
         elif role == "system":
             instructions.append(text)
         elif role != before:
             turn += 1
         before = role
+    system = "\n".join(instructions)
+    there = {"user": user is not None, "system": bool(instructions)}
+    found = {"user": user or "", "system": system}
     return {
-        "user": user,
-        "system": "\n".join(instructions),
-        "tool_result": tool_result,
+        **found,
+        "tool_result": result[0],
+        "tool_call_id": result[1],
         "turn": turn,
         "prompt": "\n".join(texts),
+        "blank": tuple([name for name in found if there[name] and not found[name]]),
     }
+
+
+def call_id_of(value: Mapping[str, Json], *names: str) -> Optional[str]:
+    """The id of the call that a tool's result answers, which has one of these names; the name of
+    the tool, where its API has no ids."""
+    ids = [value.get(name) for name in names]
+    return next((found for found in ids if found and isinstance(found, str)), None)
 
 
 def uuid(call: Call, label: str) -> str:

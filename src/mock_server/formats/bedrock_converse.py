@@ -10,7 +10,7 @@ from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Part, Reasoning, Reply, ToolCall, Turn, Usage
 from .anthropic_blocks import thought_signature
-from .base import WireFormat
+from .base import WireFormat, call_id_of
 from .bedrock import Bedrock, bedrock_padding
 from .message_content import MessageContent
 from .places import CONVERSE_PLACES
@@ -65,12 +65,14 @@ Events = Tuple[str, Dict[str, Json], Texts]
 def converse_content(content: Field) -> MessageContent:
     """What the content of a message, or the system prompt, holds."""
     texts: List[str] = []
-    results: List[str] = []
+    results: List[Turn] = []
     has_more = False
     for block in content.objects():
         value = block.check({"text": "a string", "toolResult": "an object"}).value
         if value.get("toolResult") is not None:
-            results.append(converse_result(block.get("toolResult")))
+            result = block.get("toolResult")
+            call_id = call_id_of(result.value, "toolUseId")
+            results.append(Turn("tool", converse_result(result), call_id))
             continue
         # A cache point says nothing: beside tool results it makes no message of the user.
         if set(value) != {"cachePoint"}:

@@ -11,7 +11,7 @@ from ..limits import Headers, Json
 from ..node import Field
 from ..values import Call, Embedding, Reply, Request, Turn, Usage
 from .anthropic import AnthropicMessages, AnthropicRequest
-from .base import uuid
+from .base import call_id_of, uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
 from .mute import Mute
@@ -69,7 +69,10 @@ def invoked_turn(message: Json) -> Turn:
     texts = [content]
     if isinstance(content, list):
         texts = [within(part, "text") for part in content]
-    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)))
+    call_id = None
+    if isinstance(message, dict):
+        call_id = call_id_of(message, "tool_call_id")
+    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)), call_id)
 
 
 def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:

@@ -23,7 +23,7 @@ from ..values import (
     Turn,
     Usage,
 )
-from .base import WireFormat
+from .base import WireFormat, call_id_of
 from .openai_chat_reading import CHAT_ROLES, ChatRequest
 from .places import OLLAMA_PLACES
 from .runs import ONCE, Stencil, Texts, hole, walk
@@ -227,7 +227,9 @@ class OllamaChat(OllamaAnswer):
             # More are read than are named: some clients send OpenAI's.
             if role.value not in CHAT_ROLES:
                 role.expected("one from system, user, assistant, tool")
-            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")
+            # Its own clients know a tool's result by the name of the tool.
+            call_id = call_id_of(message.value, "tool_call_id", "tool_name", "name")
+            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "", call_id)
 
     def spoken(
         self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()

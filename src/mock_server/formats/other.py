@@ -36,9 +36,11 @@ class Other(Mute):
 
     @staticmethod
     def body(request: Request) -> Json:
-        """The body as JSON, or as text if it is none."""
+        """The body as JSON, the fields of a form, or text."""
         if not request.body:
             return None
+        if request.form is not None:
+            return request.form
         try:
             return parse_request(request.body)
         except ValueError:

@@ -8,6 +8,7 @@ from ..jsons import compact, within
 from ..limits import Json
 from ..node import Field
 from ..values import Failure, Turn
+from .base import call_id_of
 from .openai import OPENAI_ERRORS, OpenAIGeneration, openai_text
 
 RESPONSE_ROLES = {
@@ -44,7 +45,9 @@ def input_turns(given: Field) -> Iterator[Turn]:
             yield Turn(item_role(item), openai_text(item.get("content")))
         # `function_call_output`, and the like of other tools (5.5).
         elif kind.endswith("_output") and "output" in item.value:
-            yield Turn("tool", tool_output(item.get("output")))
+            # Of a local shell the call's id is that of the item.
+            call_id = call_id_of(item.value, "call_id", "id")
+            yield Turn("tool", tool_output(item.get("output")), call_id)
         elif kind not in SILENT_ITEMS:
             yield Turn("assistant", "")  # a thought or a call of a tool: a turn without words
 

@@ -12,7 +12,7 @@ import time
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..errors import BadMock, shown
-from ..jsons import parse_json
+from ..jsons import TwiceError, parse_json
 from ..limits import QUIET_SECONDS, Json
 from .index import Index
 from .mock import Mock, parse_mock
@@ -239,9 +239,11 @@ class Library:
     def parsed(self, name: str) -> List[Json]:
         """The mocks in a file, as JSON; ValueError says why it can't be used."""
         try:
-            value = parse_json(self.read(name))
+            value = parse_json(self.read(name), unique=True)
         except FileNotFoundError:
             return []  # gone since the folder was listed
+        except TwiceError:
+            raise
         except Unreadable as error:
             raise ValueError(str(error)) from None
         except ValueError as error:

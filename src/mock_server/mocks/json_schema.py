@@ -9,6 +9,7 @@ from typing import Any, Iterable, Mapping, Tuple
 
 from ..faults import FAULTS
 from ..formats.all import APIS, OPERATIONS, PROVIDERS
+from ..http import METHODS
 from ..limits import Json
 from ..plans import WIRE_PLANS
 from ..values import ERROR_KINDS
@@ -58,7 +59,7 @@ def defined_as(name: str) -> Json:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def named(values: Json) -> Json:
+def members_like(values: Json) -> Json:
     """An object with values of one kind, whatever they are called."""
     return {"type": "object", "additionalProperties": values}
 
@@ -71,7 +72,8 @@ WHOLE: Json = {"type": "integer"}
 NULL: Json = {"type": "null"}
 OBJECT: Json = {"type": "object"}
 TEXT_MATCHER: Json = defined_as("text_matcher")
-NAMED_MATCHERS = named(either(TEXT_MATCHER, NULL))
+TEXT_OR_NONE = either(TEXT_MATCHER, NULL)
+NAMED_MATCHERS = members_like(TEXT_OR_NONE)
 SECONDS_TO_WAIT = within_bounds(0, 3600)
 TOKENS = whole_from(0, 2**53 - 1)
 VECTOR = list_of({"type": "number", "exclusiveMinimum": -3.4e38, "exclusiveMaximum": 3.4e38}, 1)
@@ -108,17 +110,23 @@ MATCH_ROWS: Rows = {
     "api": (some_words(APIS), "One API of the operation."),
     "model": (TEXT_MATCHER, "The model or deployment name."),
     "stream": (YES_OR_NO, "Whether the answer is to be streamed."),
-    "user": (TEXT_MATCHER, "The last user message, its parts joined with newlines."),
-    "system": (TEXT_MATCHER, "The system and developer instructions, joined with newlines."),
-    "tool_result": (TEXT_MATCHER, "The newest tool result after the last user message."),
+    "user": (TEXT_OR_NONE, "The last user message, its parts joined with newlines."),
+    "system": (TEXT_OR_NONE, "The system and developer instructions, joined with newlines."),
+    "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
+    "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
     "tools": (either(STRING, list_of(STRING)), "Tools, all of which the request must offer."),
+    "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
     "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
     "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
     "port": (WHOLE, "The port that the request came in on."),
     "session": (STRING, "The session that it came in on; an empty text is none."),
     "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
+    "fields": (
+        members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]})),
+        "Places in the body, such as messages.0.content; null for absent.",
+    ),
     "body_sha256": (
         {"type": "string", "minLength": 64, "maxLength": 64},
         "SHA-256 of the body as canonical JSON: sorted keys, no spaces, UTF-8.",
@@ -161,7 +169,7 @@ RESPONSE_ROWS: Rows = {
         either(STRING, list_of(ANYTHING, 1)),
         "The stream as recorded: events, its text, or @file.",
     ),
-    "raw": (either(STRING, named(STRING)), 'These bytes: text, {"base64": …}, or @file.'),
+    "raw": (either(STRING, members_like(STRING)), 'These bytes: text, {"base64": …}, or @file.'),
     "error": (either(STRING, defined_as("error")), "An error in the provider's shape."),
     "after_events": (
         whole_from(0, 999_999),
@@ -171,7 +179,7 @@ RESPONSE_ROWS: Rows = {
     "probability": (within_bounds(0, 1), "How likely that is; drawn from --seed."),
     "status": (whole_from(200, 599), "HTTP status."),
     "headers": (
-        named(either(HEADER_LINE, list_of(HEADER_LINE))),
+        members_like(either(HEADER_LINE, list_of(HEADER_LINE))),
         "Response headers in place of the server's own; null leaves one out.",
     ),
     "delay": (SECONDS_TO_WAIT, "Seconds before the first byte."),

@@ -6,10 +6,11 @@ import itertools
 import threading
 from collections import OrderedDict
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from urllib.parse import quote
 
 from ..errors import BadMock, Refused, shown
 from ..formats.base import WireFormat
-from ..limits import MOCKS_ROOM, SESSIONS, Json
+from ..limits import CONTROL_PREFIX, MOCKS_ROOM, SESSIONS, Json
 from ..sizes import object_size, walked_size
 from ..values import Call
 from .files import MockFiles
@@ -184,8 +185,18 @@ class Session:
         return near_misses(mocks, call, wire, self.count_of)
 
     def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs."""
-        return explanation(near, self.all_mocks.files.directories)
+        """Why no mock matches: the closest one and the first thing that differs, and what is wrong
+        with those that could not be read again."""
+        files = self.all_mocks.files
+        return explanation(near, files.directories, [*files.problems, *self.problems.values()])
+
+    @property
+    def hint(self) -> str:
+        """How a mock is added."""
+        prefix = ""
+        if self.name:
+            prefix = f"/@{quote(self.name, safe='')}"
+        return f"POST {prefix}{CONTROL_PREFIX}/mocks adds one"
 
 
 class Mocks:

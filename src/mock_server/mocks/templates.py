@@ -92,7 +92,7 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
         if value is not None:
             value = masked(name, value)  # what is answered is noted, logged and shown
     elif kind == "body":
-        value = walked(call.body, rest)
+        value = walked(call.said, rest)
     else:
         value = getattr(call, name, None)
     if value is None:

@@ -78,6 +78,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    Collection,
     Deque,
     Dict,
     FrozenSet,
@@ -103,11 +104,12 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 if TYPE_CHECKING:
     import argparse
     import ssl
+    import tempfile
 
 
 # === limits ==================================================================
@@ -164,6 +166,108 @@ LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the l
 Json = Any
 Headers = Tuple[Tuple[str, str], ...]
 Difference = Tuple[str, Any, Any]  # key, got, expected
+
+
+# === forms ===================================================================
+# Forms: the fields of multipart bodies (RFC 7578).  Pure.
+
+
+Fields = Dict[str, Json]  # by name: a text, what is told of a file, or a list of these
+
+MOST_FORM_PARTS = 1000  # of one form; one with more is not read
+PART_HEAD_LIMIT = 4096  # bytes of the head of a part
+
+# A parameter of a header: quoted, with what is escaped in it, or a plain word.
+HEADER_PARAMETER = re.compile(r';[ \t]*([\w*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))')
+QUOTED_PAIR = re.compile(r"\\(.)")
+
+
+def parameters(value: str) -> Dict[str, str]:
+    """The parameters of a header such as Content-Disposition, by lower-case name."""
+    found = {}
+    for name, quoted_text, word in HEADER_PARAMETER.findall(value):
+        found[name.lower()] = QUOTED_PAIR.sub(r"\1", quoted_text) or word
+    return found
+
+
+def form_of(content_type: str, data: bytes) -> Optional[Fields]:
+    """The fields of a form by name, in order, and lists of them where a name stands several times.
+
+    None for a body that is no form, or not one that can be read."""
+    if not data or not content_type.lower().startswith("multipart/form-data"):
+        return None
+    boundary = parameters(content_type).get("boundary", "")
+    parts = list(parts_of(boundary.encode("latin-1", "replace"), data))
+    if not parts or len(parts) > MOST_FORM_PARTS:
+        return None
+    found: Dict[str, List[Json]] = {}
+    for head, body in parts:
+        name, value = field_of(head, body)
+        found.setdefault(name, []).append(value)
+    return by_name(found)
+
+
+def by_name(values: Mapping[str, List[Json]]) -> Fields:
+    """Values by name, and lists of them only where there are several."""
+    alone = {name: several[0] for name, several in values.items() if len(several) == 1}
+    return {**values, **alone}
+
+
+def parts_of(boundary: bytes, data: bytes) -> Iterator[Tuple[Dict[str, str], bytes]]:
+    """Head and body of each part; no more than one above MOST_FORM_PARTS."""
+    if not boundary:
+        return
+    # RFC 2046, 5.1.1: each begins with a line of the boundary, which the line end before belongs
+    # to; what stands before the first and behind the last means nothing.
+    pieces = (b"\r\n" + data).split(b"\r\n--" + boundary, MOST_FORM_PARTS + 2)
+    for piece in pieces[1:]:
+        if piece.startswith(b"--"):
+            return
+        head, _, body = piece.partition(b"\r\n\r\n")
+        yield part_headers(head[:PART_HEAD_LIMIT]), body
+
+
+def part_headers(head: bytes) -> Dict[str, str]:
+    """The headers of a part by lower-case name."""
+    lines = [line.partition(":") for line in head.decode("utf-8", "replace").split("\r\n")]
+    return {name.strip().lower(): value.strip() for name, _, value in lines}
+
+
+def field_of(headers: Mapping[str, str], body: bytes) -> Tuple[str, Json]:
+    """Name and value of a part: a text, or of a file what it is called, how long it is, and its
+    digest."""
+    told = parameters(headers.get("content-disposition", ""))
+    filename = told.get("filename")
+    if "filename*" in told:  # with its character set and language (RFC 5987)
+        filename = unquote_to_bytes(told["filename*"].rpartition("'")[2]).decode("utf-8", "replace")
+    if filename is None:
+        return told.get("name", ""), body.decode("utf-8", "replace")
+    return told.get("name", ""), {
+        "filename": filename,
+        "content_type": headers.get("content-type"),
+        "size": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+
+
+def bounded_form(form: Fields, room: int) -> Fields:
+    """A form with no more than so many characters of its texts."""
+    kept: Dict[str, List[Json]] = {}
+    for name, value in form.items():
+        kept[name] = []
+        for one in listed(value):
+            if isinstance(one, str):
+                one = one[:room]
+                room -= len(one)
+            kept[name].append(one)
+    return by_name(kept)
+
+
+def listed(value: Json) -> List[Json]:
+    """What stands under a name, as a list in any case."""
+    if isinstance(value, list):
+        return value
+    return [value]
 
 
 # === records =================================================================
@@ -508,6 +612,749 @@ class Feed(Gate):
             yield frame
 
 
+# === errors ==================================================================
+# Whose fault it is, what differed, what to do next.  Touches nothing.
+
+
+class Missing:
+    """What stands where there is no value: it is false, and shown as `absent`."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING = Missing()  # None can't stand for it: null is a JSON value
+
+
+class WrongValue(ValueError):
+    """A value that can't be used; its message says where it stands, and what would do.
+
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found`
+    what is there, and `sentence` what the provider itself says of it, where it has words of its
+    own."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        expected: str = "",
+        found: Json = MISSING,
+        sentence: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
+
+
+class BadMock(WrongValue):
+    """A mock that can't be used."""
+
+
+class BadField(WrongValue):
+    """A field of a request's body with the wrong type or value, or none where one is needed."""
+
+
+class Refused(Exception):
+    """A request that the server itself answers with an error.
+
+    `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
+    at fault; `headers` go out with the answer; `close` says that the connection can't be used
+    any further, because what follows on it can't be told apart from this request."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: Optional[str] = None,
+        param: Optional[str] = None,
+        headers: Headers = (),
+        close: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+        self.headers, self.close = headers, close
+
+
+class Because(str):
+    """An expectation that is a sentence, not a value."""
+
+
+# In this order: to Python a boolean is an integer.
+KIND_NAMES: Tuple[Tuple[Any, str], ...] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a number"),
+    (str, "a string"),
+    (list, "an array"),
+    (dict, "an object"),
+)
+
+
+def kind_of(value: Json) -> str:
+    """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
+    if value is None:
+        return "null"
+    if value is MISSING:
+        return "nothing"
+    names = (name for kind, name in KIND_NAMES if isinstance(value, kind))
+    return next(names, type(value).__name__)
+
+
+LONG_NAME = 100  # characters of a name that are compared with known ones
+MANY_NAMES = 100  # known ones that it is compared with, and that are told
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint: the known word that was probably meant, or all there are."""
+    import difflib
+
+    names = sorted(known)  # so that the hint is the same every time
+    # difflib takes time for each letter of each name, whoever chose them.
+    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    more = ""
+    if len(names) > MANY_NAMES:
+        more = f" and {len(names) - MANY_NAMES} more"
+    return "known: " + ", ".join(names[:MANY_NAMES]) + more
+
+
+def shown(value: Json, around: int = 0, room: int = 160) -> str:
+    """A value as JSON for a message; a long one is cut to `room` characters near `around`."""
+    if value is MISSING or isinstance(value, Because):
+        return str(value)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    # The window lies around the place, but does not reach over either end.
+    start = max(0, min(around - room // 2, len(text) - room))
+    end = start + room
+    piece = text[start:end]
+    if start:
+        piece = "…" + piece
+    if end < len(text):
+        piece += "…"
+    return piece
+
+
+# Where Python's versions differ, as in RFC 9110; and 529, which is not in it (wire formats, 9).
+PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+    529: "Overloaded",
+}
+
+
+def http_phrase(status: int) -> str:
+    """The standard reason phrase of a status."""
+    if status in PHRASES:
+        return PHRASES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def line_of(error: Exception) -> int:
+    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno
+
+
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    # Names of headers and query parameters, but for those of a place in a list, of a request that
+    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
+    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
+    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
+    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
+    r"|passwd|pwd|passphrase|jwt|assertion)"
+    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
+    re.IGNORECASE | re.DOTALL,
+)
+USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
+PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
+BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query"):
+        return key, got, expected
+    if not SECRET.fullmatch(name):
+        return key, shared(got), shared(expected)
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def shared(value: Json) -> Json:
+    """One side of a difference that is no credential, but may have one in it."""
+    if not isinstance(value, str) or isinstance(value, Because):
+        return value
+    return unkeyed(value)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    scheme, key = "", value
+    word, space, rest = value.partition(" ")
+    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
+        scheme, key = word + space, rest
+    elif not SECRET.fullmatch(name):
+        return unkeyed(value)
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
+
+
+def unkeyed(text: str) -> str:
+    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
+    if "@" in text:
+        text = USER.sub(r"\1***@", text)
+    if "?" in text:
+        text = PARAMETER.sub(masked_parameter, text)
+    if "earer" in text or "EARER" in text:  # few have it
+        text = BEARER.sub(r"\1 ***", text)
+    return text
+
+
+def masked_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it may be kept."""
+    before, name, value = match.groups()
+    if not SECRET.fullmatch(name):
+        return match.group()
+    return f"{before}{name}={masked(name, value)}"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
+    scheme, _, key = value.strip().partition(" ")
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()
+
+
+# === sizes ===================================================================
+# How many bytes of memory values take, in objects and not as text.  Touches nothing.
+
+
+ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
+DICT_SIZE = 216  # of one with a few members, made by json.loads
+LIST_SIZE = 96  # of one with a few items
+QUOTE_SIZE = 16  # half of a short string
+COMMA_SIZE = 24  # an item's place, and a part of a number
+# What has more than this a byte of its text is made of small objects, which are looked at.
+DENSE = 4
+SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
+SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
+SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
+PLAIN = frozenset((str, bytes, int, float))
+COLLECTIONS = frozenset((list, tuple, set, frozenset))
+EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
+
+
+def json_size(text: bytes, value: Json) -> int:
+    """About the bytes that a JSON value takes which came as this text.
+
+    Most are told by the signs in the text, in less than a microsecond; only one that is made of
+    many small objects is walked through, for of `[[],[],…` each sign is an object."""
+    count = text.count
+    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
+    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
+    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
+    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
+        return size
+    return walked_size(value)
+
+
+def walked_size(value: Json) -> int:
+    """The bytes that a JSON value takes, from a look at all that is in it."""
+    size = 0
+    names: Set[str] = set()  # json.loads makes each name once a document
+    parts: List[Json] = [value]
+    for part in parts:  # which grows meanwhile
+        kind = type(part)
+        if kind is dict:
+            names.update(part)
+            parts.extend(part.values())
+        elif kind is list:
+            parts.extend(part)
+        elif kind is int and part in SHARED_INTEGERS:
+            continue
+        elif kind is str and len(part) < 2:
+            continue  # made once, too
+        size += getsizeof(part) + ROUNDING
+    return size + strings_size(names)
+
+
+def strings_size(strings: Iterable[str]) -> int:
+    """The bytes that strings take."""
+    return sum(map(getsizeof, strings))
+
+
+def pairs_size(pairs: Mapping[str, str]) -> int:
+    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
+    which credentials are masked."""
+    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
+    return size + strings_size(pairs) + strings_size(pairs.values())
+
+
+def object_size(value: Any) -> int:
+    """The bytes that an object takes with all that it holds, of whatever kinds that is.
+
+    Each object counts once; classes, functions and modules are everybody's.  A look at every one
+    of them takes its time: it is for what stays."""
+    size = 0
+    seen = set(map(id, SINGLE))
+    parts = [value]
+    for part in parts:  # which grows meanwhile
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        size += getsizeof(part) + ROUNDING
+        kind = type(part)
+        if kind is dict:
+            parts.extend(part)
+            parts.extend(part.values())
+        elif kind in COLLECTIONS:
+            parts.extend(part)
+        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
+            attributes, values = attributes_of(part)
+            size += attributes
+            parts.extend(values)
+    return size
+
+
+def attributes_of(value: Any) -> Tuple[int, List[Any]]:
+    """The bytes of the dict of an object, without the names, and what it holds."""
+    held = []
+    for kind in type(value).__mro__:
+        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
+    if isinstance(value, tuple):  # a named one
+        held.extend(value)
+    if not hasattr(value, "__dict__"):
+        return 0, held
+    return getsizeof(vars(value)), [*held, *vars(value).values()]
+
+
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+HEADER_NAME = re.compile(TOKEN.decode())
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+TARGET_PAIR = re.compile(r"([?&#])([^?&#=]*)=([^&#]*)")  # a parameter, of the fragment too
+
+
+# A client may encode the @, though it need not (RFC 3986, 3.3).
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
+    return re.sub("/{2,}", "/", path), query
+
+
+def masked_target(target: str) -> str:
+    """A target as it may be kept: the user of a full URL, and the credentials in its query, are
+    masked; all else is as it was sent."""
+    absolute = ABSOLUTE.match(target)
+    end = 0
+    if absolute:
+        end = absolute.end()
+    return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
+
+
+def masked_pair(match: "Match[str]") -> str:
+    """One parameter of a target as it may be kept."""
+    before, name, value = match.groups()
+    plain = unquote(value.replace("+", " "))
+    kept = masked(unquote(name.replace("+", " ")), plain)
+    if kept == plain:
+        return match.group()
+    return f"{before}{name}={kept}"
+
+
+# --- request heads ---
+
+
+@record
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once, `lines` all of them as they
+    came."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+    lines: bytes = b""
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @found_once
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @found_once
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @found_once
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @found_once
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    def kept_target(self) -> str:
+        """The target as it was sent, without credentials; made anew for each who looks."""
+        return masked_target(self.target)
+
+    def kept_lines(self) -> List[List[str]]:
+        """Names and values of the header lines as they came, without credentials; made anew for
+        each who looks."""
+        pairs = [line.partition(":") for line in header_lines(self.lines)]
+        return [[name, masked(name, value.strip(" \t"))] for name, _, value in pairs]
+
+    @found_once
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = strings_size((self.target, self.path)) + len(self.lines)
+        return size + pairs_size(self.query) + pairs_size(self.headers)
+
+
+def malformed(message: str, status: int = 400) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated, rest[:-2])
+    check_head(head)
+    return head
+
+
+def told(line: bytes) -> str:
+    """What may be said of a line that is no request line."""
+    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+    # It may be a header, Authorization even, or the rest of a body.
+    if begun.partition(" ")[0] not in METHODS:
+        return f" of {len(line)} bytes that begins with no known method"
+    return " " + shown(unkeyed(begun))
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=256)(new_head)
+
+
+def header_lines(fields: bytes) -> List[str]:
+    """The lines of headers, each of which ends with CR LF."""
+    return fields.decode("latin-1").split("\r\n")[:-1]
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Dict[str, List[str]] = {}
+    lines = header_lines(fields)
+    if len(lines) > MOST_FIELDS:
+        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
+    for field_line in lines:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
+    return headers, frozenset(repeated)
+
+
+def begun_head(data: bytes) -> Head:
+    """The head that the beginning of a malformed request seems to be: its method and its path.
+
+    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
+    if not match:
+        return Head("GET", "/", 1, {})
+    method, target = match.group(1).decode(), match.group(2) or b"/"
+    if method not in METHODS:
+        method = "GET"
+    return Head(method, parse_target(target.decode())[0], 1, {})
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    # Without the value, which may be a credential, also where the colon between them is missing.
+    begun = re.match(TOKEN, name)
+    text = shown(begun.group().decode() if begun else "", room=60)
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
+        raise malformed(f"the Host header is malformed: {shown(host)}")
+    if not good_target(head):
+        begun = shown(unkeyed(head.target.partition("?")[0]))
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
+
+
+def field_lines(headers: Headers) -> bytes:
+    """Headers as the lines of a head: the one place where they become bytes.
+
+    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
+    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
+    question mark.  What is no name is no header."""
+    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
+    if not "".join(lines).isprintable():  # most are
+        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
+    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
+
+
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
+
+
 # === jsons ===================================================================
 # JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json.
 
@@ -671,11 +1518,56 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_constant)
+class TwiceError(ValueError):
+    """A key that stands twice in an object, of which only one would count."""
 
 
-def parse_json(data: bytes) -> Json:
-    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column."""
+class Doubled(Dict[str, Json]):
+    """An object in which a key stands twice."""
+
+    key = ""
+
+
+def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
+    """An object of its members, in whatever number each stands there."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled = Doubled(found)
+    seen: Set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            doubled.key = name
+            break
+        seen.add(name)
+    return doubled
+
+
+def check_unique(value: Json, place: str = "") -> None:
+    """TwiceError, with its place, for the first key that stands twice."""
+    if isinstance(value, Doubled):
+        found = shown(f"{place}.{value.key}".lstrip("."))
+        raise TwiceError(f"{found} stands twice, and only one of them would count")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            check_unique(inner, f"{place}.{name}")
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            check_unique(inner, f"{place}[{at}]")
+
+
+NUMBER_READERS: Mapping[str, Any] = {
+    "parse_int": _integer,
+    "parse_float": _number,
+    "parse_constant": _constant,
+}
+DECODER = json.JSONDecoder(**NUMBER_READERS)
+UNIQUE_DECODER = json.JSONDecoder(**NUMBER_READERS, object_pairs_hook=_object)
+
+
+def parse_json(data: bytes, unique: bool = False) -> Json:
+    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column; if
+    keys are to be `unique`, TwiceError names one that stands twice, and its place."""
     if data.startswith(codecs.BOM_UTF8):
         data = data[3:]
     try:
@@ -683,7 +1575,7 @@ def parse_json(data: bytes) -> Json:
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
     try:
-        value = decoded_json(text)
+        value = decoded_json(text, UNIQUE_DECODER if unique else DECODER)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -691,33 +1583,35 @@ def parse_json(data: bytes) -> Json:
     # Whoever opens no more brackets than there may be levels needs no closer look.
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    if unique:
+        check_unique(value)
     return value
 
 
-def decoded_json(text: str) -> Json:
+def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
     """The JSON value of a text."""
     if len(text) < LARGE_TEXT or not gc.isenabled():
-        return DECODER.decode(text)
+        return decoder.decode(text)
     # The collector would go through millions of new objects again and again, of which none can be
     # garbage yet, and nothing else runs meanwhile.
     gc.disable()
     try:
-        return DECODER.decode(text)
+        return decoder.decode(text)
     finally:
         gc.enable()
 
 
-def parse_request(data: bytes) -> Json:
+def parse_request(data: bytes, unique: bool = False) -> Json:
     """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
     provider answers so many, and to look at them takes seconds."""
     commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
     if commas_and_brackets <= MOST_VALUES:
-        return parse_json(data)
+        return parse_json(data, unique)
     # To make millions of objects, and to free them, would stop everybody: they are counted before.
     value = None
     is_too_much = announces_more(data, MOST_VALUES)
     if not is_too_much:
-        value = parse_json(data)
+        value = parse_json(data, unique)
         is_too_much = holds_more(value, MOST_VALUES)
     if is_too_much:
         raise ValueError(f"it holds more than {MOST_VALUES} values")
@@ -810,7 +1704,11 @@ def fits(value: Json, expected: str) -> bool:
 
 
 def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
+    replaced."""
+    if isinstance(value, list) and isinstance(extra, list):
+        both = [merged(*pair) for pair in zip(value, extra)]
+        return both + value[len(both) :] + extra[len(both) :]
     if not (isinstance(value, dict) and isinstance(extra, Mapping)):
         return extra
     result = dict(value)
@@ -842,6 +1740,13 @@ def copied(value: Json) -> Json:
 # --- ids, times, counts ---
 
 
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
 def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
     """`length` characters of `alphabet` that depend on nothing but `seed`."""
     return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
@@ -869,163 +1774,6 @@ def timestamp(moment: float) -> str:
 def estimate(text: str) -> int:
     """About how many tokens a text has: a quarter of its characters, at least 1."""
     return max(1, (len(text) + 3) // 4)
-
-
-# === errors ==================================================================
-# Whose fault it is, what differed, what to do next.  Touches nothing.
-
-
-class Missing:
-    """What stands where there is no value: it is false, and shown as `absent`."""
-
-    def __repr__(self) -> str:
-        return "absent"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-MISSING = Missing()  # None can't stand for it: null is a JSON value
-
-
-class WrongValue(ValueError):
-    """A value that can't be used; its message says where it stands, and what would do.
-
-    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found`
-    what is there, and `sentence` what the provider itself says of it, where it has words of its
-    own."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: str = "",
-        expected: str = "",
-        found: Json = MISSING,
-        sentence: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
-
-
-class BadMock(WrongValue):
-    """A mock that can't be used."""
-
-
-class BadField(WrongValue):
-    """A field of a request's body with the wrong type or value, or none where one is needed."""
-
-
-class Refused(Exception):
-    """A request that the server itself answers with an error.
-
-    `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
-    at fault; `headers` go out with the answer; `close` says that the connection can't be used
-    any further, because what follows on it can't be told apart from this request."""
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        code: Optional[str] = None,
-        param: Optional[str] = None,
-        headers: Headers = (),
-        close: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.code, self.param = status, message, code, param
-        self.headers, self.close = headers, close
-
-
-class Because(str):
-    """An expectation that is a sentence, not a value."""
-
-
-# In this order: to Python a boolean is an integer.
-KIND_NAMES: Tuple[Tuple[Any, str], ...] = (
-    (bool, "a boolean"),
-    (int, "an integer"),
-    (float, "a number"),
-    (str, "a string"),
-    (list, "an array"),
-    (dict, "an object"),
-)
-
-
-def kind_of(value: Json) -> str:
-    """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
-    if value is None:
-        return "null"
-    if value is MISSING:
-        return "nothing"
-    names = (name for kind, name in KIND_NAMES if isinstance(value, kind))
-    return next(names, type(value).__name__)
-
-
-LONG_NAME = 100  # characters of a name that are compared with known ones
-MANY_NAMES = 100  # known ones that it is compared with, and that are told
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint: the known word that was probably meant, or all there are."""
-    import difflib
-
-    names = sorted(known)  # so that the hint is the same every time
-    # difflib takes time for each letter of each name, whoever chose them.
-    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
-    if near:
-        return f'did you mean "{near[0]}"?'
-    more = ""
-    if len(names) > MANY_NAMES:
-        more = f" and {len(names) - MANY_NAMES} more"
-    return "known: " + ", ".join(names[:MANY_NAMES]) + more
-
-
-def shown(value: Json, around: int = 0, room: int = 160) -> str:
-    """A value as JSON for a message; a long one is cut to `room` characters near `around`."""
-    if value is MISSING or isinstance(value, Because):
-        return str(value)
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    # The window lies around the place, but does not reach over either end.
-    start = max(0, min(around - room // 2, len(text) - room))
-    end = start + room
-    piece = text[start:end]
-    if start:
-        piece = "…" + piece
-    if end < len(text):
-        piece += "…"
-    return piece
-
-
-# Where Python's versions differ, as in RFC 9110; and 529, which is not in it (wire formats, 9).
-PHRASES = {
-    413: "Content Too Large",
-    414: "URI Too Long",
-    416: "Range Not Satisfiable",
-    422: "Unprocessable Content",
-    529: "Overloaded",
-}
-
-
-def http_phrase(status: int) -> str:
-    """The standard reason phrase of a status."""
-    if status in PHRASES:
-        return PHRASES[status]
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
-
-
-def line_of(error: Exception) -> int:
-    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
-    innermost = error.__traceback__
-    while innermost and innermost.tb_next:
-        innermost = innermost.tb_next
-    if not innermost:
-        return 0
-    return innermost.tb_lineno
 
 
 # === node ====================================================================
@@ -1286,18 +2034,15 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
 
+    @found_once
+    def form(self) -> Optional[Fields]:
+        """The fields of a multipart body; None for any other."""
+        return form_of(self.headers.get("content-type", ""), self.body)
+
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
-        return Request(
-            self.method,
-            self.path,
-            self.query,
-            headers,
-            self.body,
-            self.port,
-            self.session,
-            self.peer,
-        )
+        where = self.port, self.session, self.peer
+        return Request(self.method, self.path, self.query, headers, self.body, *where)
 
 
 @record
@@ -1306,6 +2051,7 @@ class Turn:
 
     role: str
     text: str
+    call_id: Optional[str] = None  # of the call that a tool's result answers
 
 
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
@@ -1334,8 +2080,15 @@ class Call:
     schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
     prompt: str = ""  # all text of the conversation
+    tool_call_id: Optional[str] = None  # of the call that `tool_result` answers
+    blank: Tuple[str, ...] = ()  # those of user and system that are there and have no text
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
+
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+        return self.request.method
 
     @property
     def path(self) -> str:
@@ -1366,6 +2119,12 @@ class Call:
     def was_read(self) -> bool:
         """Whether the request could be read as far as its body."""
         return self.body is not MISSING
+
+    @found_once
+    def said(self) -> Json:
+        """The body, or the fields of the form that it is."""
+        form = self.request.form
+        return self.body if form is None else form
 
     @found_once
     def digest(self) -> str:
@@ -1468,13 +2227,19 @@ Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
 @record
 class Usage:
     """Tokens; `reasoning` is a share of `output`, `cached` (read from a cache) and `cache_write`
-    (written to it) are shares of `input`."""
+    (written to it) are shares of `input`.  All are a guess where nobody gave one of them."""
 
     input: int
     output: int
     reasoning: int = 0
     cached: int = 0
     cache_write: int = 0
+    is_guess: bool = False
+
+    @property
+    def uncached(self) -> int:
+        """Input that no cache had, nor was given to one."""
+        return self.input - self.cached - self.cache_write
 
     @property
     def total(self) -> int:
@@ -1532,6 +2297,8 @@ class Failure:
     param: Optional[str] = None
     kind: str = ""
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+    most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
+    sent_as: int = 0  # the HTTP status, where that is not the error's own
 
 
 @record
@@ -1571,33 +2338,7 @@ class Limit:
     left: int
     wait: int  # seconds until the window starts anew
     reset: int  # the Unix second of that
-
-
-# --- what a mock says, in all its forms ---
-
-
-@record
-class Recorded:
-    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay
-    out), its gzip `twin`, and its events: `frames` of a file, or JSON `values` to frame."""
-
-    body: Union[bytes, Json] = MISSING
-    twin: Optional[bytes] = None
-    frames: Tuple[bytes, ...] = ()
-    values: Tuple[Json, ...] = ()
-
-
-@record
-class Broken:
-    """A stream that ends with an error somewhere in its content; a whole answer is the error
-    alone."""
-
-    content: Union[Reply, Recorded]
-    failure: Failure
-    after: After
-
-
-Outcome = Union[Reply, Recorded, Failure, Broken]
+    is_exceeded: bool = False  # whether this very request is refused
 
 
 # --- how it travels ---
@@ -1689,24 +2430,357 @@ class Response:
     is_piece: Callable[[Any], bool] = bool
 
 
-# === formats/message_content =================================================
-# What is in a message whose tool results stand among its texts: Anthropic's, Google's.  Pure.
+# === framings ================================================================
+# Framings: how events follow each other, frames out and `split` back in.
+
+# May touch struct and zlib.
 
 
-@record
-class MessageContent:
-    """The text of a message, the texts of its tool results, and whether they are all there is."""
+def read_data(text: str) -> Json:
+    """The JSON value of an event's data, or the text itself if it is none, such as [DONE]."""
+    try:
+        return parse_json(utf8(text))
+    except ValueError:
+        return text
 
-    text: str = ""
-    results: Tuple[str, ...] = ()
-    only_results: bool = False
 
-    def turns(self, role: str) -> Iterator[Turn]:
-        """The message as turns, a tool result each its own; of a user, only results are no turn."""
-        if role != "user" or not self.only_results:
-            yield Turn(role, self.text)
-        for result in self.results:
-            yield Turn("tool", result)
+def between(data: bytes, cuts: Sequence[int]) -> List[bytes]:
+    """The pieces of data from each cut to the next, and from the last to the end."""
+    pieces = [data[start:end] for start, end in zip(cuts, [*cuts[1:], len(data)])]
+    return [piece for piece in pieces if piece]
+
+
+class SSE:
+    """Server-sent events: `eol` ends each line, an empty line each event."""
+
+    title = "an event stream"
+    negotiated = False  # most providers never compress an event stream (wire formats, 4)
+    streams = True  # whether the content type is the stream's, not that of a whole body
+
+    # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
+    LINE_END = re.compile(rb"\r\n|\n|\r")
+    EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
+
+    def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
+        self.eol = eol
+        self.layout = layout
+
+    def frame(self, data: str, event: str = "") -> bytes:
+        """One event; each line of data gets a `data:` field of its own."""
+        lines = ["event: " + event] if event else []
+        lines += ["data: " + line for line in data.split("\n")]
+        return utf8(self.eol.join(lines) + self.eol * 2)
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events, (name, JSON value), (name, its bytes) or (name, text as it is), as frames."""
+        end = utf8(self.eol * 2)
+        named, field = "", b"data: "
+        for name, value in events:
+            if isinstance(value, str):
+                yield self.frame(value, name)
+                continue
+            # Most have the name of the one before.
+            if name != named:
+                named, field = name, b"data: "
+                if name:
+                    field = utf8(f"event: {name}{self.eol}data: ")
+            # What is laid out has no line ends that would have to be cut at.
+            data = value
+            if not isinstance(value, bytes):
+                data = utf8(self.layout(value))
+            yield field + data + end
+
+    @classmethod
+    def split(cls, data: bytes) -> List[bytes]:
+        """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
+        # Cut only where events end: what is sent again is what was recorded.
+        return between(data, [0, *(match.end() for match in cls.EVENT_END.finditer(data))])
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same event with its JSON cut off in the middle."""
+        text = frame.rstrip(b"\r\n")
+        start = text.find(b"data:")
+        return text[: start + (len(text) - start + 6) // 2] + frame[len(text) :]
+
+    @classmethod
+    def data(cls, frame: bytes) -> str:
+        """The data of one frame: its `data` fields joined with newlines."""
+        return "\n".join(value for name, value in cls.fields(frame) if name == "data")
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Tuple[str, Json]:
+        """The name of the event in a frame, and the value of its data."""
+        names = [value for name, value in cls.fields(frame) if name == "event"]
+        return "".join(names[-1:]), read_data(cls.data(frame))
+
+    @staticmethod
+    def fields(frame: bytes) -> Iterator[Tuple[str, str]]:
+        """The fields of one frame, in order; a comment is one without a name."""
+        for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
+            name, _, value = line.partition(":")
+            # One leading space is no part of the value (3.1).
+            if value.startswith(" "):
+                value = value[1:]
+            yield name, value
+
+
+class JsonArray:
+    """One JSON array over the whole stream, as Google sends it.
+
+    `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
+
+    title = "a JSON array"
+    negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
+    streams = False
+
+    # What opens or closes something in JSON; brackets in strings do not, so that these are found,
+    # too.  The line end behind an element is sent with it.
+    BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}](?:\r?\n)?', re.DOTALL)
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as elements, one a frame, and the closing bracket as one more."""
+        before = b"["
+        for _, value in events:
+            yield before + laid_out(value, indented) + b"\n"
+            before = b",\r\n"  # CR LF before, a bare LF behind (7)
+        if before == b"[":
+            yield b"[]"
+        else:
+            yield b"]"
+
+    @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same element, cut off in the middle."""
+        return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def decoded(frame: bytes) -> Tuple[str, Json]:
+        """The element in a frame, which has no name."""
+        text = frame.decode("utf-8", "replace").strip()
+        if text[:1] in ("[", ","):
+            text = text[1:]
+        return "", read_data(text)
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The elements of such a stream."""
+        return cast(List[Json], parse_json(data))
+
+    @classmethod
+    def cut(cls, data: bytes) -> List[bytes]:
+        """The text of such a stream as its frames, byte for byte, an array or object each; it may
+        be cut off."""
+        cuts, depth = [0], 0
+        for match in cls.BRACKET.finditer(data):
+            kind = match.group()[:1]
+            if kind in b"[{":
+                depth += 1
+            elif kind in b"]}":
+                depth -= 1
+                if depth == 1:
+                    cuts.append(match.end())
+        return between(data, cuts)
+
+
+class NDJSON:
+    """One JSON value a line, as Ollama streams (wire formats, 13)."""
+
+    title = "lines of JSON"
+    negotiated = False
+    streams = True
+
+    def __init__(self, layout: Callable[[Json], str] = compact) -> None:
+        self.layout = layout
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as lines; names are not sent."""
+        for _, value in events:
+            # No blank line: ollama-python breaks on one (13, verified).
+            yield laid_out(value, self.layout) + b"\n"
+
+    @staticmethod
+    def tear(frame: bytes) -> bytes:
+        """The same line, cut off in the middle."""
+        return frame[: len(frame) // 2] + b"\n"
+
+    @staticmethod
+    def decoded(frame: bytes) -> Tuple[str, Json]:
+        """The value in a line, which has no name."""
+        return "", read_data(frame.decode("utf-8", "replace").strip())
+
+    @staticmethod
+    def split(data: bytes) -> List[Json]:
+        """The values of such a stream."""
+        return [parse_json(line) for line in data.split(b"\n") if line.strip()]
+
+    @staticmethod
+    def cut(data: bytes) -> List[bytes]:
+        """The text of such a stream as its lines, byte for byte, with empty ones behind them."""
+        return re.findall(rb"[^\n]*\n(?:\r?\n)*|[^\n]+", data)
+
+
+LONGEST_NAME = 5000  # characters of a header in a message, whose length has two bytes
+
+
+class EventStream:
+    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
+
+    A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
+    An event whose name ends in Exception is an exception message."""
+
+    title = "an AWS event stream"
+    negotiated = False
+    streams = True
+
+    @staticmethod
+    def headers_of(name: str) -> Tuple[Tuple[str, str], ...]:
+        """The headers of an event or an exception."""
+        kind = "exception" if name.endswith("Exception") else "event"
+        return (
+            (f":{kind}-type", name),
+            (":content-type", "application/json"),
+            (":message-type", kind),
+        )
+
+    @staticmethod
+    def packed(headers: Sequence[Tuple[str, str]]) -> bytes:
+        """Headers as bytes; all values are strings (type 7)."""
+        packed = b""
+        for header in headers:
+            name, value = (utf8(text[:LONGEST_NAME]) for text in header)
+            packed += struct.pack(">B", len(name)) + name
+            packed += struct.pack(">BH", 7, len(value)) + value
+        return packed
+
+    @staticmethod
+    def message(packed: bytes, payload: bytes) -> bytes:
+        """One message with packed headers."""
+        # The total counts all: two lengths and two CRCs make the 16 (10.1).
+        prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
+        data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
+        return data + struct.pack(">I", zlib.crc32(data))
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """Events as messages: name and payload, its keys sorted."""
+        packed: Dict[str, bytes] = {}  # by name: a stream has many events of few names
+        for name, value in events:
+            if name not in packed:
+                packed[name] = self.packed(self.headers_of(name))
+            yield self.message(packed[name], laid_out(value, sorted_compact))
+
+    @classmethod
+    def split(cls, data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
+        """The messages of such a stream: headers and payload.
+
+        ValueError for a wrong checksum or a message cut off."""
+        messages = []
+        start = 0
+        while start < len(data):
+            # No slice of all that is left: there may be thousands of messages.
+            length = len(data) - start
+            if length < 16 or length < struct.unpack_from(">I", data, start)[0]:
+                raise ValueError("the last message is cut off")
+            total, length = struct.unpack_from(">II", data, start)
+            message = data[start : start + total]
+            checksums = struct.pack(">II", zlib.crc32(message[:8]), zlib.crc32(message[:-4]))
+            if total < 16 or checksums != message[8:12] + message[-4:]:
+                raise ValueError("a checksum is wrong")
+            messages.append((cls.headers(message[12 : 12 + length]), message[12 + length : -4]))
+            start += total
+        return messages
+
+    @classmethod
+    def cut(cls, data: bytes) -> List[bytes]:
+        """The bytes of such a stream as its messages; the last may be cut off."""
+        cuts = [0]
+        while len(data) - cuts[-1] >= 16:  # the least that there can be of one
+            length = max(16, struct.unpack_from(">I", data, cuts[-1])[0])
+            cuts.append(min(len(data), cuts[-1] + length))
+        return between(data, cuts)
+
+    @classmethod
+    def tear(cls, frame: bytes) -> bytes:
+        """The same message, in order but for its payload, whose JSON is cut off in the middle."""
+        try:
+            ((headers, payload),) = cls.split(frame)
+        except (ValueError, IndexError, struct.error):  # a recorded piece that is no one message
+            return frame[: len(frame) // 2]
+        return cls.message(cls.packed(tuple(headers.items())), payload[: len(payload) // 2])
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Tuple[str, Json]:
+        """The name of an event and its payload; nothing of what is no message."""
+        try:
+            headers, payload = cls.split(frame)[0]
+        except (ValueError, IndexError):
+            return "", ""
+        return headers.get(":event-type", ""), read_data(payload.decode("utf-8", "replace"))
+
+    @staticmethod
+    def headers(data: bytes) -> Dict[str, str]:
+        """The headers of a message by name."""
+        values: Dict[str, str] = {}
+        while data:
+            name_end = 1 + data[0]
+            start = name_end + 3  # of the value: after the type, which is always 7, and its length
+            end = start + struct.unpack(">H", data[name_end + 1 : start])[0]
+            values[data[1:name_end].decode()] = data[start:end].decode()
+            data = data[end:]
+        return values
+
+
+# Google alone ends lines with CR LF and has a space behind colons (wire formats, 3.2).
+OPENAI_SSE = SSE()
+
+
+GOOGLE_SSE = SSE("\r\n", spaced)
+
+
+GOOGLE_ARRAY = JsonArray()
+
+
+GO_LINES = NDJSON(go_json)
+
+
+AWS_EVENTS = EventStream()
+
+
+Framing = Union[SSE, JsonArray, NDJSON, EventStream]
+
+
+# === formats/credentials =====================================================
+# Where a credential stands in a request, and what is said of one that is missing.  Pure.
+
+
+class Credentialed:
+    """What a wire format says of credentials."""
+
+    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
+    credentials: Tuple[str, ...] = ("authorization",)
+    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
+    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
+
+    def unauthorized(self, request: Request) -> Failure:
+        """What the provider says when the credential is missing or can't be one."""
+        missing, unusable = self.refusals
+        for name in self.credentials:
+            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
+                return Failure(0, "", kind=unusable)
+        return Failure(0, "", kind=missing)
+
+    def credential(self, request: Request) -> str:
+        """The credential that came with the request, or an empty string."""
+        for name in self.credentials:
+            if name[0] == "?":
+                key = request.query.get(name[1:], "").strip()
+            elif name == "authorization":
+                key = scheme_key(request.headers.get(name, ""), self.schemes)
+            else:
+                key = request.headers.get(name, "").strip()
+            if key:
+                return key
+        return ""
 
 
 # === formats/runs ============================================================
@@ -1804,7 +2878,7 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
         if isinstance(part, Embedding):
             continue
         if isinstance(part, ToolCall):
-            text = layout(part.arguments)
+            text = layout(part.arguments) if part.input is None else part.input
         else:
             text = getattr(part, "text", "")
         first = type(part) not in kinds
@@ -1861,445 +2935,391 @@ def filled_in(
     return ((name, begin + utf8(layout(text)) + end) for text in texts)
 
 
-# === formats/anthropic_blocks ================================================
-# Anthropic's content blocks: as they are read, and as they are written (wire formats, section 9).
+# === formats/extras ==========================================================
+# Extra members of an answer: which events of a stream say what a mock lays over the whole.  Pure.
 
-# Pure.
-
-
-def anthropic_content(content: Field) -> MessageContent:
-    """What is in the content of a message, a system prompt or a tool result: text, or blocks."""
-    if content.is_absent:
-        return MessageContent()
-    if isinstance(content.value, str):
-        return MessageContent(content.value)
-    texts: List[str] = []
-    results: List[str] = []
-    only_results = True
-    for block in content.objects():
-        value = block.check({"type": "a string!", "text": "a string"}).value
-        if value["type"] == "tool_result":
-            results.append(anthropic_content(block.get("content")).text)
-            continue
-        only_results = False
-        if value["type"] == "text" and value.get("text") is not None:
-            texts.append(value["text"])
-    return MessageContent("\n".join(texts), tuple(results), only_results and bool(results))
+# `Places` tell for one wire format where its stream says what stands in its whole answer.  The
+# nearest place that is named decides for all that is inside.  A spot is `TESTS -> PATH`: which
+# events say it, and where in them; several stand between semicolons.  Tests are `PATH` (something
+# is there), `PATH=WORD`, `first` and `last`; without any it is every event.  `{choice}` and the
+# like stand for the index in an array, in tests also as `PATH~{choice}` where an absent one is 0,
+# and say of what there must be one for each index (INDEXES).
 
 
-def thought_signature(call: Call, index: int) -> str:
-    """What proves a thought to be the model's own."""
-    # Clients send it back as it is; nobody but Anthropic can read one.
-    return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
+TEST = re.compile("([^=~]+)([=~])?(.*)")
+FIRST, LAST = ("first",), ("last",)  # tests of where an event stands in its stream
+# What is said of a place that no event says, where its Places have no better advice.
+ADVICE = 'give "body" and "events" instead'
+Steps = Tuple[Union[str, int], ...]  # members of objects, and indexes of arrays
 
 
-def anthropic_block_start(call: Call, part: Part, index: int) -> Dict[str, Json]:
-    """The block at `index` as a stream starts it: without what its deltas bring."""
-    if isinstance(part, ToolCall):
-        return {
-            "type": "tool_use",
-            "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58),
-            "name": part.name,
-            "input": {},
-            "caller": {"type": "direct"},  # since 2026
-        }
-    if isinstance(part, Reasoning):
-        # The signature comes as the last delta.
-        return {"type": "thinking", "thinking": "", "signature": ""}
-    return {"type": "text", "text": ""}
+# --- what an answer has items of ---
 
 
-def anthropic_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
-    """The block at `index` of a whole message."""
-    block = anthropic_block_start(call, part, index)
-    if isinstance(part, ToolCall):
-        block["input"] = dict(part.arguments)
-    elif isinstance(part, Reasoning):
-        block["thinking"] = part.text
-        block["signature"] = thought_signature(call, index)
-    else:
-        block["text"] = getattr(part, "text", "")
-    return block
+@record
+class Content:
+    """What is known of an answer before it is written: how many choices, which parts, its end."""
+
+    choices: int
+    parts: Sequence[Part]
+    stop: str
 
 
-def anthropic_deltas(call: Call, run: Run) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-    """What a stream says of a block between its start and its stop, and the texts that go into the
-    hole of each, an event a text."""
-    if isinstance(run.part, ToolCall):
-        texts: Texts = ONCE
-        # The first one is empty, and the only one where there are no arguments (recorded).
-        if run.part.arguments:
-            texts = ["", *run.texts]
-        yield {"type": "input_json_delta", "partial_json": hole(0)}, texts
-    elif isinstance(run.part, Reasoning):
-        yield {"type": "thinking_delta", "thinking": hole(0)}, run.texts
-        signature = thought_signature(call, run.index)
-        yield {"type": "signature_delta", "signature": signature}, ONCE
-    else:
-        yield {"type": "text_delta", "text": hole(0)}, run.texts
+Numbers = Callable[[Content], Collection[int]]
 
 
-# === framings ================================================================
-# Framings: how events follow each other, frames out and `split` back in.
-
-# May touch struct and zlib.
-
-
-def read_data(text: str) -> Json:
-    """The JSON value of an event's data, or the text itself if it is none, such as [DONE]."""
-    try:
-        return parse_json(utf8(text))
-    except ValueError:
-        return text
+def choice_numbers(content: Content) -> Collection[int]:
+    """The numbers of the choices."""
+    return range(content.choices)
 
 
-class SSE:
-    """Server-sent events: `eol` ends each line, an empty line each event."""
-
-    negotiated = False  # most providers never compress an event stream (wire formats, 4)
-    streams = True  # whether the content type is the stream's, not that of a whole body
-
-    # WHATWG HTML, 9.2: a line may end with CR LF, LF or CR, whatever the other lines end with.
-    LINE_END = re.compile(rb"\r\n|\n|\r")
-    EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))+")
-
-    def __init__(self, eol: str = "\n", layout: Callable[[Json], str] = compact) -> None:
-        self.eol = eol
-        self.layout = layout
-
-    def frame(self, data: str, event: str = "") -> bytes:
-        """One event; each line of data gets a `data:` field of its own."""
-        lines = ["event: " + event] if event else []
-        lines += ["data: " + line for line in data.split("\n")]
-        return utf8(self.eol.join(lines) + self.eol * 2)
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events, (name, JSON value), (name, its bytes) or (name, text as it is), as frames."""
-        end = utf8(self.eol * 2)
-        named, field = "", b"data: "
-        for name, value in events:
-            if isinstance(value, str):
-                yield self.frame(value, name)
-                continue
-            # Most have the name of the one before.
-            if name != named:
-                named, field = name, b"data: "
-                if name:
-                    field = utf8(f"event: {name}{self.eol}data: ")
-            # What is laid out has no line ends that would have to be cut at.
-            data = value
-            if not isinstance(value, bytes):
-                data = utf8(self.layout(value))
-            yield field + data + end
-
-    @classmethod
-    def split(cls, data: bytes) -> List[bytes]:
-        """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
-        # Cut only where events end: what is sent again is what was recorded.
-        cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
-        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
-
-    @classmethod
-    def tear(cls, frame: bytes) -> bytes:
-        """The same event with its JSON cut off in the middle."""
-        text = frame.rstrip(b"\r\n")
-        start = text.find(b"data:")
-        return text[: start + (len(text) - start + 6) // 2] + frame[len(text) :]
-
-    @classmethod
-    def data(cls, frame: bytes) -> str:
-        """The data of one frame: its `data` fields joined with newlines."""
-        return "\n".join(value for name, value in cls.fields(frame) if name == "data")
-
-    @classmethod
-    def decoded(cls, frame: bytes) -> Tuple[str, Json]:
-        """The name of the event in a frame, and the value of its data."""
-        names = [value for name, value in cls.fields(frame) if name == "event"]
-        return "".join(names[-1:]), read_data(cls.data(frame))
-
-    @staticmethod
-    def fields(frame: bytes) -> Iterator[Tuple[str, str]]:
-        """The fields of one frame, in order; a comment is one without a name."""
-        for line in re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace")):
-            name, _, value = line.partition(":")
-            # One leading space is no part of the value (3.1).
-            if value.startswith(" "):
-                value = value[1:]
-            yield name, value
+def candidate_numbers(content: Content) -> Collection[int]:
+    """The numbers of Google's candidates, of which a blocked prompt has none."""
+    if not content.parts and content.stop == "content_filter":
+        return ()
+    return range(content.choices)
 
 
-class JsonArray:
-    """One JSON array over the whole stream, as Google sends it.
+def part_numbers(content: Content) -> Collection[int]:
+    """The numbers of the parts."""
+    return range(len(content.parts))
 
-    `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
 
-    negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
-    streams = False
+def tool_numbers(content: Content) -> Collection[int]:
+    """The numbers of those parts that are tool calls."""
+    return {at for at, part in enumerate(content.parts) if isinstance(part, ToolCall)}
 
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as elements, one a frame, and the closing bracket as one more."""
-        before = b"["
-        for _, value in events:
-            yield before + laid_out(value, indented) + b"\n"
-            before = b",\r\n"  # CR LF before, a bare LF behind (7)
-        if before == b"[":
-            yield b"[]"
+
+def call_numbers(content: Content) -> Collection[int]:
+    """The numbers of the tool calls, counted apart from other parts."""
+    return range(len(tool_numbers(content)))
+
+
+def block_numbers(content: Content) -> Collection[int]:
+    """The numbers of Cohere's content blocks: no tool calls, and no text beside those."""
+    spoken = [part for part in content.parts if not isinstance(part, ToolCall)]
+    if len(spoken) < len(content.parts):
+        spoken = [part for part in spoken if not isinstance(part, (Text, Refusal))]
+    return range(len(spoken))
+
+
+# By the names in braces: which indexes an answer has, and what is said where it has not.
+INDEXES: Mapping[str, Tuple[Numbers, str]] = {
+    "choice": (choice_numbers, "one of the choices that are asked for"),
+    "candidate": (candidate_numbers, "one of the candidates that are asked for"),
+    "part": (part_numbers, 'one of its parts, to which "parts" may add'),
+    "tool": (part_numbers, "one of its parts, and in a stream one that is a tool call"),
+    "call": (call_numbers, 'one of its tool calls, to which "tool_calls" may add'),
+    "block": (block_numbers, "one of its content blocks"),
+}
+# Those of which a stream has an event for some only.
+STREAMED_INDEXES: Mapping[str, Numbers] = {"tool": tool_numbers}
+
+
+# --- what is known of a wire format ---
+
+
+def steps_of_place(place: str) -> Tuple[str, ...]:
+    """A place as its steps; an empty one is the whole."""
+    if not place:
+        return ()
+    return tuple(place.split("."))
+
+
+def looked_up_in(value: Json, path: Iterable[str]) -> Json:
+    """What a path leads to, through objects and arrays; MISSING where it leads nowhere."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step, MISSING)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
         else:
-            yield b"]"
-
-    @staticmethod
-    def tear(frame: bytes) -> bytes:
-        """The same element, cut off in the middle."""
-        return frame[: len(frame) // 2] + b"\n"
-
-    @staticmethod
-    def decoded(frame: bytes) -> Tuple[str, Json]:
-        """The element in a frame, which has no name."""
-        text = frame.decode("utf-8", "replace").strip()
-        if text[:1] in ("[", ","):
-            text = text[1:]
-        return "", read_data(text)
-
-    @staticmethod
-    def split(data: bytes) -> List[Json]:
-        """The elements of such a stream."""
-        return cast(List[Json], parse_json(data))
+            return MISSING
+    return value
 
 
-class NDJSON:
-    """One JSON value a line, as Ollama streams (wire formats, 13)."""
+class Spot:
+    """The events that say something, and where in them."""
 
-    negotiated = False
-    streams = True
+    def __init__(self, text: str) -> None:
+        asked, _, path = text.partition("->")
+        matches = [TEST.fullmatch(test) for test in asked.split()]
+        groups = [match.groups("") for match in matches if match]
+        self.tests = [(steps_of_place(place), sign, word) for place, sign, word in groups]
+        self.path = steps_of_place(path.strip())
+        # Of the arrays whose indexes stand in these events.
+        self.names = [word[1:-1] for _, _, word in self.tests if word.startswith("{")]
 
-    def __init__(self, layout: Callable[[Json], str] = compact) -> None:
-        self.layout = layout
+    def indexes_in(
+        self, event: Json, ends: Collection[Tuple[str, ...]]
+    ) -> Optional[Tuple[str, ...]]:
+        """The indexes that stand in an event, which is at these ends of its stream; None if it is
+        none of those that say this."""
+        indexes = []
+        for place, sign, word in self.tests:
+            found = looked_up_in(event, place)
+            if place in (FIRST, LAST):
+                if place not in ends:
+                    return None
+            elif word.startswith("{"):
+                if found is MISSING and sign == "~":
+                    found = 0
+                indexes.append(str(found))
+            elif not is_as_asked(found, word):
+                return None
+        return tuple(indexes)
 
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as lines; names are not sent."""
-        for _, value in events:
-            # No blank line: ollama-python breaks on one (13, verified).
-            yield laid_out(value, self.layout) + b"\n"
-
-    @staticmethod
-    def tear(frame: bytes) -> bytes:
-        """The same line, cut off in the middle."""
-        return frame[: len(frame) // 2] + b"\n"
-
-    @staticmethod
-    def decoded(frame: bytes) -> Tuple[str, Json]:
-        """The value in a line, which has no name."""
-        return "", read_data(frame.decode("utf-8", "replace").strip())
-
-    @staticmethod
-    def split(data: bytes) -> List[Json]:
-        """The values of such a stream."""
-        return [parse_json(line) for line in data.split(b"\n") if line]
-
-
-LONGEST_NAME = 5000  # characters of a header in a message, whose length has two bytes
-
-
-class EventStream:
-    """AWS's binary event stream, application/vnd.amazon.eventstream (wire formats, 10.1).
-
-    A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
-    An event whose name ends in Exception is an exception message."""
-
-    negotiated = False
-    streams = True
-
-    @staticmethod
-    def headers_of(name: str) -> Tuple[Tuple[str, str], ...]:
-        """The headers of an event or an exception."""
-        kind = "exception" if name.endswith("Exception") else "event"
-        return (
-            (f":{kind}-type", name),
-            (":content-type", "application/json"),
-            (":message-type", kind),
-        )
-
-    @staticmethod
-    def packed(headers: Sequence[Tuple[str, str]]) -> bytes:
-        """Headers as bytes; all values are strings (type 7)."""
-        packed = b""
-        for header in headers:
-            name, value = (utf8(text[:LONGEST_NAME]) for text in header)
-            packed += struct.pack(">B", len(name)) + name
-            packed += struct.pack(">BH", 7, len(value)) + value
-        return packed
-
-    @staticmethod
-    def message(packed: bytes, payload: bytes) -> bytes:
-        """One message with packed headers."""
-        # The total counts all: two lengths and two CRCs make the 16 (10.1).
-        prelude = struct.pack(">II", 16 + len(packed) + len(payload), len(packed))
-        data = prelude + struct.pack(">I", zlib.crc32(prelude)) + packed + payload
-        return data + struct.pack(">I", zlib.crc32(data))
-
-    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
-        """Events as messages: name and payload, its keys sorted."""
-        packed: Dict[str, bytes] = {}  # by name: a stream has many events of few names
-        for name, value in events:
-            if name not in packed:
-                packed[name] = self.packed(self.headers_of(name))
-            yield self.message(packed[name], laid_out(value, sorted_compact))
-
-    @classmethod
-    def split(cls, data: bytes) -> List[Tuple[Dict[str, str], bytes]]:
-        """The messages of such a stream: headers and payload.
-
-        ValueError for a wrong checksum or a message cut off."""
-        messages = []
-        start = 0
-        while start < len(data):
-            # No slice of all that is left: there may be thousands of messages.
-            length = len(data) - start
-            if length < 16 or length < struct.unpack_from(">I", data, start)[0]:
-                raise ValueError("the last message is cut off")
-            total, length = struct.unpack_from(">II", data, start)
-            message = data[start : start + total]
-            checksums = struct.pack(">II", zlib.crc32(message[:8]), zlib.crc32(message[:-4]))
-            if total < 16 or checksums != message[8:12] + message[-4:]:
-                raise ValueError("a checksum is wrong")
-            messages.append((cls.headers(message[12 : 12 + length]), message[12 + length : -4]))
-            start += total
-        return messages
-
-    @classmethod
-    def tear(cls, frame: bytes) -> bytes:
-        """The same message, in order but for its payload, whose JSON is cut off in the middle."""
-        headers, payload = cls.split(frame)[0]
-        return cls.message(cls.packed(tuple(headers.items())), payload[: len(payload) // 2])
-
-    @classmethod
-    def decoded(cls, frame: bytes) -> Tuple[str, Json]:
-        """The name of an event and its payload; nothing of what is no message."""
-        try:
-            headers, payload = cls.split(frame)[0]
-        except (ValueError, IndexError):
-            return "", ""
-        return headers.get(":event-type", ""), read_data(payload.decode("utf-8", "replace"))
-
-    @staticmethod
-    def headers(data: bytes) -> Dict[str, str]:
-        """The headers of a message by name."""
-        values: Dict[str, str] = {}
-        while data:
-            name_end = 1 + data[0]
-            start = name_end + 3  # of the value: after the type, which is always 7, and its length
-            end = start + struct.unpack(">H", data[name_end + 1 : start])[0]
-            values[data[1:name_end].decode()] = data[start:end].decode()
-            data = data[end:]
-        return values
+    def place_in_event(self, indexes: Mapping[str, int]) -> Steps:
+        """Where in an event it stands, with indexes in place of their names."""
+        steps = [step.format(**indexes) for step in self.path]
+        return tuple(int(step) if step.isdigit() else step for step in steps)
 
 
-# Google alone ends lines with CR LF and has a space behind colons (wire formats, 3.2).
-OPENAI_SSE = SSE()
+def is_as_asked(found: Json, word: str) -> bool:
+    """Whether what stands in an event is the word of a test; without one, whether it is there."""
+    if word:
+        return str(found) == word
+    return found not in (MISSING, None, "") and found is not False
 
 
-GOOGLE_SSE = SSE("\r\n", spaced)
+class Place:
+    """A place of the whole answer, and those in it that are told apart: members, or items of an
+    array under the name of their index."""
+
+    def __init__(self) -> None:
+        self.spots: List[Spot] = []
+        self.advice = ""  # where nothing in a stream says it: what does
+        self.inner: Dict[str, Place] = {}
+
+    def at(self, steps: Iterable[str]) -> Place:
+        """The place that steps lead to from here; it is there afterwards."""
+        place = self
+        for step in steps:
+            place = place.inner.setdefault(step, Place())
+        return place
+
+    @property
+    def index_name(self) -> str:
+        """The name of the index, if it is an array whose items are told apart."""
+        return next((step[1:-1] for step in self.inner if step.startswith("{")), "")
 
 
-GOOGLE_ARRAY = JsonArray()
+class Places:
+    """Where the stream of a wire format says what stands in its whole answer: `said` names spots
+    by place, `instead` what to write for places that it can't say."""
+
+    def __init__(self, said: Mapping[str, str], instead: Mapping[str, str]) -> None:
+        self.said, self.instead = said, instead
+
+    @found_once
+    def root(self) -> Place:
+        """The whole answer; read when it is first asked for, as most mocks have no extras."""
+        root = Place()
+        for place, text in self.said.items():
+            root.at(steps_of_place(place)).spots = [Spot(spot) for spot in text.split(";")]
+        for place, advice in self.instead.items():
+            root.at(steps_of_place(place)).advice = advice
+        return root
 
 
-GO_LINES = NDJSON(go_json)
+NOWHERE = Places({}, {})  # of an API without streams, or of whose nothing is known
 
 
-AWS_EVENTS = EventStream()
+# --- what is laid over, spread over events ---
 
 
-Framing = Union[SSE, JsonArray, NDJSON, EventStream]
+@record
+class Unsaid:
+    """A place that is not said, and what to write instead."""
+
+    place: str
+    advice: str
 
 
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
+@record
+class Scope:
+    """Where the spreading is: in which place of the whole, by what it is said, how far it is
+    inside of what that was said of, and which indexes led there."""
+
+    place: str
+    spots: Sequence[Spot]
+    advice: str
+    rest: Steps
+    indexes: Mapping[str, int]
+
+    def entered(self, key: str) -> Scope:
+        """In a member of an object."""
+        place = f"{self.place}.{key}".lstrip(".")
+        return Scope(place, self.spots, self.advice, (*self.rest, key), self.indexes)
+
+    def item(self, index: int, name: str) -> Scope:
+        """In an item of an array, whose index has a name."""
+        place, indexes = f"{self.place}[{index}]", {**self.indexes, name: index}
+        return Scope(place, self.spots, self.advice, (*self.rest, index), indexes)
+
+    def known_at(self, place: Place) -> Scope:
+        """The same, where the place says of itself what says it."""
+        if not place.spots and not place.advice:
+            return self
+        return Scope(self.place, place.spots, place.advice, (), self.indexes)
 
 
-SECRET = re.compile(
-    # Names of headers and query parameters, but for those of a place in a list, of a request that
-    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
-    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
-    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
-    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
-    r"|passwd|pwd|passphrase|jwt|assertion)"
-    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
-    re.IGNORECASE | re.DOTALL,
-)
-USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
-PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
-BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
+class Spread:
+    """Extras of an answer spread over the events of its stream: what is laid over them, by spot
+    and by the indexes in an event (`portions`); what can't be said (`unsaid`); and the items of
+    arrays that they take for granted (`items`, with the name of the index, it, and the place)."""
+
+    def __init__(self, places: Places, extra: Mapping[str, Json]) -> None:
+        self.portions: Dict[Spot, Dict[Tuple[str, ...], Json]] = {}
+        self.unsaid: List[Unsaid] = []
+        self.items: List[Tuple[str, int, str]] = []
+        self.enter(places.root, Scope("", (), "", (), {}), dict(extra))
+
+    def enter(self, place: Place, scope: Scope, value: Json) -> None:
+        """Spread what is laid over at one place."""
+        scope, name = scope.known_at(place), place.index_name
+        if not place.inner:
+            self.say(scope, value)
+        elif not isinstance(value, (dict, list)) or isinstance(value, list) != bool(name):
+            # It would stand in place of what is said piece by piece.
+            self.unsaid.append(Unsaid(scope.place, scope.advice or ADVICE))
+        elif not value:
+            # Nothing is laid over what is there; where nothing is, it is there then.
+            self.portion(scope, value)
+        elif isinstance(value, list):
+            self.enter_items(place.inner[f"{{{name}}}"], scope, value, name)
+        else:
+            for key, member in value.items():
+                if key in place.inner:
+                    self.enter(place.inner[key], scope.entered(key), member)
+                else:
+                    self.say(scope.entered(key), member)
+
+    def enter_items(self, place: Place, scope: Scope, items: List[Json], name: str) -> None:
+        """The same in each item of an array."""
+        for index, item in enumerate(items):
+            # An empty one only leads to those behind it.
+            if item != {}:
+                inner = scope.item(index, name)
+                self.items.append((name, index, inner.place))
+                self.enter(place, inner, item)
+
+    def say(self, scope: Scope, value: Json) -> None:
+        """Have what is laid over at one place said, if there are events that do."""
+        if scope.spots:
+            self.portion(scope, value)
+        else:
+            self.unsaid.append(Unsaid(first_leaf(scope.place, value), scope.advice or ADVICE))
+
+    def portion(self, scope: Scope, value: Json) -> None:
+        """Give each spot of a place what it says of it."""
+        for spot in scope.spots:
+            path = (*spot.place_in_event(scope.indexes), *scope.rest)
+            indexes = tuple(str(scope.indexes[name]) for name in spot.names)
+            portions = self.portions.setdefault(spot, {})
+            portions[indexes] = put(portions.get(indexes, {}), path, value)
+
+    def lacking(self, content: Content, stream: bool) -> Optional[Unsaid]:
+        """The first item that an answer does not have, and what would do; None if it has all."""
+        known: Dict[str, Collection[int]] = {}
+        for name, index, place in self.items:
+            if name not in INDEXES:
+                continue
+            numbers, advice = INDEXES[name]
+            if name not in known:
+                if stream:
+                    numbers = STREAMED_INDEXES.get(name, numbers)
+                known[name] = numbers(content)
+            if index not in known[name]:
+                return Unsaid(place, advice)
+        return None
+
+    def laid_over(self, name: str, value: Json, ends: Collection[Tuple[str, ...]]) -> Json:
+        """The value of an event, which is at these ends of its stream, with what is its own to
+        say; the same bytes if that is nothing."""
+        plain = value
+        if isinstance(value, bytes):
+            plain = parse_json(value)
+        event = event_before = opened(name, plain)
+        for spot, portions in self.portions.items():
+            indexes = spot.indexes_in(event_before, ends)
+            if indexes in portions:
+                event = merged(event, portions[indexes])
+        if event is event_before:
+            return value
+        return closed(name, plain, event, value)
 
 
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both
-    values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query"):
-        return key, got, expected
-    if not SECRET.fullmatch(name):
-        return key, shared(got), shared(expected)
-    return key, hidden(name, got), hidden(name, expected)
+def first_leaf(place: str, value: Json) -> str:
+    """The place of the first value in a value that stands at a place."""
+    while value and isinstance(value, (dict, list)):
+        if isinstance(value, list):
+            # Empty objects only lead to those behind them.
+            index = next((at for at, item in enumerate(value) if item != {}), 0)
+            place, value = f"{place}[{index}]", value[index]
+        else:
+            name, value = next(iter(value.items()))
+            place = f"{place}.{name}".lstrip(".")
+    return place
 
 
-def shared(value: Json) -> Json:
-    """One side of a difference that is no credential, but may have one in it."""
-    if not isinstance(value, str) or isinstance(value, Because):
-        return value
-    return unkeyed(value)
+def put(tree: Json, path: Steps, value: Json) -> Json:
+    """A tree with a value laid over what it has at a path; changed in place, as it may be long.
+
+    Items before an index are empty objects, which leave those alone that they are laid over."""
+    if not path:
+        return merged(tree, value)
+    step, *rest = path
+    if isinstance(step, int):
+        items: List[Json] = tree or []
+        items += [{} for _ in range(step + 1 - len(items))]
+        items[step] = put(items[step], tuple(rest), value)
+        return items
+    tree[step] = put(tree.get(step, {}), tuple(rest), value)
+    return tree
 
 
-def hidden(name: str, value: Json) -> Json:
-    """One side of such a difference: a text, a matcher, or no value."""
-    if value is None or value is MISSING:
-        return value
-    # A matcher, or the sentence about one, may hold a piece of the credential.
-    if isinstance(value, Because) or not isinstance(value, str):
-        return Because("*** (a matcher)")
-    return masked(name, value)
+# --- events ---
 
 
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    scheme, key = "", value
-    word, space, rest = value.partition(" ")
-    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
-        scheme, key = word + space, rest
-    elif not SECRET.fullmatch(name):
-        return unkeyed(value)
-    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    return f"{scheme}*** (sha256 {digest})"
+def with_extra(
+    events: Iterable[Tuple[str, Json]], places: Places, extra: Mapping[str, Json]
+) -> Iterator[Tuple[str, Json]]:
+    """The events of a stream, with an answer's extras in those that say them."""
+    spread = Spread(places, extra)
+    ends = [FIRST]
+    for (name, value), is_last in with_last(events):
+        if is_last:
+            ends.append(LAST)
+        # What is no JSON says nothing: [DONE], a ping.
+        if not isinstance(value, str):
+            value = spread.laid_over(name, value, ends)
+        yield name, value
+        ends = []
 
 
-def unkeyed(text: str) -> str:
-    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
-    if "@" in text:
-        text = USER.sub(r"\1***@", text)
-    if "?" in text:
-        text = PARAMETER.sub(masked_parameter, text)
-    if "earer" in text or "EARER" in text:  # few have it
-        text = BEARER.sub(r"\1 ***", text)
-    return text
+def opened(name: str, value: Json) -> Json:
+    """An event as its places name it: Bedrock's chunks without their wrapping, and an event that
+    is known by its name alone as the member of that name (wire formats, 10.1)."""
+    if name == "chunk":
+        return parse_json(base64.b64decode(value["bytes"]))
+    if name and "type" not in value:
+        return {name: value}
+    return value
 
 
-def masked_parameter(match: "re.Match[str]") -> str:
-    """A parameter of a URL as it may be kept."""
-    before, name, value = match.groups()
-    if not SECRET.fullmatch(name):
-        return match.group()
-    return f"{before}{name}={masked(name, value)}"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing
-    after it."""
-    scheme, _, key = value.strip().partition(" ")
-    if scheme.lower() not in schemes:
-        return ""
-    return key.strip()
+def closed(name: str, plain: Mapping[str, Json], event: Json, before: Json) -> Json:
+    """The reverse, of an event that is not as it was `before`, and was `plain` then."""
+    if name == "chunk":
+        return {**plain, "bytes": base64.b64encode(utf8(compact(event))).decode()}
+    if name and "type" not in plain:
+        return event[name]
+    if isinstance(before, bytes):
+        pads = len(before[:-1]) - len(before[:-1].rstrip(b" "))
+        if pads:
+            # Anthropic's events stay as padded as they were (wire formats, section 9).
+            return laid_out(event, compact)[:-1] + b" " * pads + b"}"
+    return event
 
 
 # === formats/shapes ==========================================================
@@ -2327,6 +3347,13 @@ def stop_of(reply: Reply) -> str:
 def said_stop(words: Mapping[str, str], stop: str) -> str:
     """A provider's word for why an answer stopped; one of its own is said as it is."""
     return words.get(stop, stop)
+
+
+def tool_input(part: ToolCall) -> str:
+    """What a tool is called with, as text: plain for a custom tool, else JSON."""
+    if part.input is not None:
+        return part.input
+    return compact(part.arguments)
 
 
 def packed_floats(vector: Sequence[float]) -> str:
@@ -2370,35 +3397,49 @@ def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
 WIRE_FORMATS: List["WireFormat"] = []
 
 
+NO_RESULT: Tuple[Optional[str], Optional[str]] = (None, None)
+
+
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
-    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and
-    `prompt`.
+    """What matching needs of a conversation: `user`, `system`, `tool_result` and the id of the call
+    that it answers, `turn`, `prompt`, and which of the first two are `blank`.
 
     Only what came last counts: a tool result before the last user message is history.  Assistant
     messages that follow each other are one turn: google-genai's chats append a streamed answer
     as one `model` content a chunk."""
-    user, tool_result, turn, before = "", None, 0, ""
+    user, result, turn, before = None, NO_RESULT, 0, ""
     instructions: List[str] = []
     texts: List[str] = []
     for said in turns:
         role, text = said.role, said.text
         texts.append(text)
         if role == "user":
-            user, tool_result = text, None
+            user, result = text, NO_RESULT
         elif role == "tool":
-            tool_result = text
+            result = said.text, said.call_id
         elif role == "system":
             instructions.append(text)
         elif role != before:
             turn += 1
         before = role
+    system = "\n".join(instructions)
+    there = {"user": user is not None, "system": bool(instructions)}
+    found = {"user": user or "", "system": system}
     return {
-        "user": user,
-        "system": "\n".join(instructions),
-        "tool_result": tool_result,
+        **found,
+        "tool_result": result[0],
+        "tool_call_id": result[1],
         "turn": turn,
         "prompt": "\n".join(texts),
+        "blank": tuple([name for name in found if there[name] and not found[name]]),
     }
+
+
+def call_id_of(value: Mapping[str, Json], *names: str) -> Optional[str]:
+    """The id of the call that a tool's result answers, which has one of these names; the name of
+    the tool, where its API has no ids."""
+    ids = [value.get(name) for name in names]
+    return next((found for found in ids if found and isinstance(found, str)), None)
 
 
 def uuid(call: Call, label: str) -> str:
@@ -2408,7 +3449,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat:
+class WireFormat(Credentialed):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -2423,11 +3464,8 @@ class WireFormat:
     area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
-    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
-    credentials: Tuple[str, ...] = ("authorization",)
-    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
+    has_custom_tools = False  # whether a request may declare tools that take plain text
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
@@ -2436,6 +3474,8 @@ class WireFormat:
     # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
     ping = b": keep-alive\n\n"
     most_inputs = MOST_INPUTS
+    usual_limit = 10  # requests, of which an error speaks
+    places = NOWHERE  # where its stream says what stands in its whole answer
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
@@ -2521,6 +3561,14 @@ class WireFormat:
 
     # --- an answer, written ---
 
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Why this API, which speaks such parts, can't say these to this call, if it can't."""
+        return lacks_block(self, call, parts)
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Whether an answer, streamed or not, may have a provider's own block of this form."""
+        return True
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
@@ -2533,6 +3581,12 @@ class WireFormat:
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """What a stream says of an error after `sent` events."""
         raise NotImplementedError
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The same where the stream is one of a reply, which some APIs repeat as far as it is."""
+        return self.interruption(call, failure, sent)
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Recorded JSON values as events, completed with what ends every stream of this API."""
@@ -2565,7 +3619,7 @@ class WireFormat:
 
     def limit_headers(self, limit: Limit) -> Headers:
         """The rate-limit headers of a limit that counts, in place of those that only look like it;
-        with nothing left also `retry-after`, where the provider sends it."""
+        for what is refused also `retry-after`, where the provider sends it."""
         return ()
 
     # --- an error ---
@@ -2608,30 +3662,21 @@ class WireFormat:
 
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """The provider's usual sentence for an error, with what it says of this call."""
+        usual = usual.replace("{most}", str(failure.most or self.usual_limit))
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
-    # --- credentials ---
 
-    def unauthorized(self, request: Request) -> Failure:
-        """What the provider says when the credential is missing or can't be one."""
-        missing, unusable = self.refusals
-        for name in self.credentials:
-            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
-                return Failure(0, "", kind=unusable)
-        return Failure(0, "", kind=missing)
-
-    def credential(self, request: Request) -> str:
-        """The credential that came with the request, or an empty string."""
-        for name in self.credentials:
-            if name[0] == "?":
-                key = request.query.get(name[1:], "").strip()
-            elif name == "authorization":
-                key = scheme_key(request.headers.get(name, ""), self.schemes)
-            else:
-                key = request.headers.get(name, "").strip()
-            if key:
-                return key
-        return ""
+def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+    """What is said of an API whose answers have no block such as one of these, or have it in whole
+    ones alone."""
+    for part in parts:
+        if not isinstance(part, Block) or wire.holds(part.value, call.stream):
+            continue
+        block = shown(part.value)
+        if call.stream and wire.holds(part.value, False):
+            return "stream", True, Because(f"false, because no stream has {block}")
+        return "api", call.api, Because(f"one whose answers have blocks such as {block}")
+    return None
 
 
 def caller(request: Request) -> str:
@@ -2651,10 +3696,383 @@ def choices_of(number: Field, most: int) -> int:
 
 
 def retry_after(limit: Limit) -> Headers:
-    """`retry-after`, if nothing is left."""
-    if limit.left:
+    """`retry-after`, for what is refused."""
+    if not limit.is_exceeded:
         return ()
     return (("retry-after", str(limit.wait)),)
+
+
+# === formats/message_content =================================================
+# What is in a message whose tool results stand among its texts: Anthropic's, Google's.  Pure.
+
+
+@record
+class MessageContent:
+    """The text of a message, its tool results, and whether they are all there is."""
+
+    text: str = ""
+    results: Tuple[Turn, ...] = ()
+    only_results: bool = False
+
+    def turns(self, role: str) -> Iterator[Turn]:
+        """The message as turns, a tool result each its own; of a user, only results are no turn."""
+        if role != "user" or not self.only_results:
+            yield Turn(role, self.text)
+        yield from self.results
+
+
+# === formats/anthropic_blocks ================================================
+# Anthropic's content blocks: as they are read, and as they are written (wire formats, section 9).
+
+# Pure.
+
+
+def anthropic_content(content: Field) -> MessageContent:
+    """What is in the content of a message, a system prompt or a tool result: text, or blocks."""
+    if content.is_absent:
+        return MessageContent()
+    if isinstance(content.value, str):
+        return MessageContent(content.value)
+    texts: List[str] = []
+    results: List[Turn] = []
+    only_results = True
+    for block in content.objects():
+        value = block.check({"type": "a string!", "text": "a string"}).value
+        if value["type"] == "tool_result":
+            text = anthropic_content(block.get("content")).text
+            results.append(Turn("tool", text, call_id_of(value, "tool_use_id")))
+            continue
+        only_results = False
+        if value["type"] == "text" and value.get("text") is not None:
+            texts.append(value["text"])
+    return MessageContent("\n".join(texts), tuple(results), only_results and bool(results))
+
+
+# What a stream brings of a block after its start, by the block's type: each member, and what it is
+# until then (section 9).  All other blocks are whole at their start.
+LATER_MEMBERS: Mapping[str, Mapping[str, Json]] = {
+    "text": {"citations": [], "text": ""},  # a citation comes before the text that it proves
+    "thinking": {"thinking": "", "signature": ""},
+    "tool_use": {"input": {}},
+    "server_tool_use": {"input": {}},
+    "mcp_tool_use": {"input": {}},
+    "compaction": {"content": None, "encrypted_content": None},  # typed in anthropic-py 2.14
+}
+DIRECT = {"type": "direct"}  # who calls a tool: the model itself (since 2026)
+
+
+def thought_signature(call: Call, index: int) -> str:
+    """What proves a thought to be the model's own."""
+    # Clients send it back as it is; nobody but Anthropic can read one.
+    return base64.b64encode(call.token(f"signature {index}", 96).encode()).decode()
+
+
+def anthropic_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
+    """The block at `index` of a whole message."""
+    if isinstance(part, Block):
+        return part.value
+    if isinstance(part, ToolCall):
+        return {
+            "type": "tool_use",
+            "id": part.id or "toolu_01" + call.token(f"tool {index}", 22, BASE58),
+            "name": part.name,
+            "input": dict(part.arguments),
+            "caller": DIRECT,
+        }
+    if isinstance(part, Reasoning):
+        signature = thought_signature(call, index)
+        return {"type": "thinking", "thinking": part.text, "signature": signature}
+    return {"type": "text", "text": getattr(part, "text", "")}
+
+
+def later_members(block: Mapping[str, Json]) -> Mapping[str, Json]:
+    """What a stream brings of a block in deltas, in order: members, and what they begin as."""
+    # A tool that the model's own code calls has its input at once (quoted from clients' fixtures).
+    if within(block, "caller", "type") not in (None, DIRECT["type"]):
+        return {}
+    later = LATER_MEMBERS.get(block["type"], {})
+    return {name: empty for name, empty in later.items() if is_like(block.get(name), empty)}
+
+
+def is_like(value: Json, empty: Json) -> bool:
+    """Whether a member can begin as this: one that a mock gives as something else is not cut."""
+    return isinstance(value, str if empty is None else type(empty))
+
+
+def anthropic_block_start(block: Mapping[str, Json]) -> Dict[str, Json]:
+    """A block as a stream starts it: without what its deltas bring."""
+    return {**block, **later_members(block)}
+
+
+def anthropic_deltas(
+    run: Run, block: Mapping[str, Json]
+) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of a block between its start and its stop, and the texts that go into the
+    hole of each, an event a text."""
+    names = later_members(block)
+    # Both members in one: a second delta would empty the first.
+    if names and block["type"] == "compaction":
+        yield {"type": "compaction_delta", **{name: block[name] for name in names}}, ONCE
+        return
+    for name in names:
+        value = block[name]
+        if name == "citations":
+            for citation in value:
+                yield {"type": "citations_delta", "citation": citation}, ONCE
+        elif name == "input":
+            yield {"type": "input_json_delta", "partial_json": hole(0)}, input_pieces(run, value)
+        elif name == "signature":
+            yield {"type": "signature_delta", "signature": value}, ONCE
+        else:
+            yield {"type": f"{name}_delta", name: hole(0)}, pieces(value, run.size)
+
+
+def input_pieces(run: Run, value: Json) -> Texts:
+    """A tool's input as JSON text, in pieces."""
+    # The first one is empty, and the only one where there are no arguments (recorded).
+    if not value:
+        return ONCE
+    return ["", *pieces(run.text or loose(value), run.size, ARGUMENT_PIECES)]
+
+
+# === formats/places ==========================================================
+# Where the streams of all wire formats say what stands in their whole answers: data.  Pure.
+
+
+BY_PARTS = 'say it with "parts"'
+BY_BLOCK = 'say it with a "block" in "parts"'
+BY_TEXT = 'say it with "text"'
+BY_THOUGHT = 'say it with "reasoning"'
+BY_CALLS = 'say it with "tool_calls"'
+NUMBERED = "it is numbered as it was asked for"
+
+# --- OpenAI's chat completions, and those who borrow them ---
+
+CHOICE = "choices.0.index={choice}"
+CHAT_SAID = {
+    # The first chunk at Azure, which has no id, is there for one thing alone (section 6).
+    "": "id -> ",
+    "prompt_filter_results": "prompt_filter_results -> prompt_filter_results",
+    "usage": "usage -> usage",  # where a request asks for it
+    "choices.{choice}": f"{CHOICE} choices.0.finish_reason -> choices.0",
+    "choices.{choice}.message": f"{CHOICE} choices.0.delta.role -> choices.0.delta",
+}
+CHAT_INSTEAD = {
+    "choices.{choice}.index": NUMBERED,
+    "choices.{choice}.logprobs": 'ask for it with "logprobs"',
+    "choices.{choice}.message.content": BY_TEXT,
+    "choices.{choice}.message.reasoning_content": BY_THOUGHT,
+    "choices.{choice}.message.refusal": 'say it with "refusal"',
+    "choices.{choice}.message.function_call": BY_CALLS,
+}
+CHAT_CALL = "choices.{choice}.message.tool_calls.{call}"
+CHAT_PLACES = Places(
+    {
+        **CHAT_SAID,
+        CHAT_CALL: (
+            f"{CHOICE} choices.0.delta.tool_calls.0.index={{call}} choices.0.delta.tool_calls.0.id"
+            " -> choices.0.delta.tool_calls.0"
+        ),
+    },
+    {
+        **CHAT_INSTEAD,
+        CHAT_CALL + ".index": NUMBERED,
+        CHAT_CALL + ".function.arguments": BY_CALLS,
+        CHAT_CALL + ".custom.input": BY_CALLS,
+    },
+)
+# Tool calls come whole, in the last chunk of a choice (section 12).
+MISTRAL_PLACES = Places(
+    {
+        **CHAT_SAID,
+        "choices.{choice}.message.tool_calls": (
+            f"{CHOICE} choices.0.finish_reason -> choices.0.delta.tool_calls"
+        ),
+    },
+    CHAT_INSTEAD,
+)
+COMPLETION_PLACES = Places(
+    {name: CHAT_SAID[name] for name in ("", "usage", "choices.{choice}")},
+    {"choices.{choice}.index": NUMBERED, "choices.{choice}.text": BY_TEXT},
+)
+
+# --- OpenAI's Responses (wire formats, 5.5) ---
+
+ITEM_ADDED = "type=response.output_item.added output_index={part} -> item"
+ITEM_DONE = "type=response.output_item.done output_index={part} -> item"
+PART_DONE = "type=response.{}.done output_index={{part}} {}={{at}} -> part"
+ENDED = "last -> response"
+OUTPUT = ENDED + ".output.{part}"
+# What the response says of itself only in the end.
+ENDED_MEMBERS = (
+    *("status", "error", "incomplete_details", "completed_at", "usage", "output"),
+    *("service_tier", "content_filters"),
+)
+RESPONSES_PLACES = Places(
+    {
+        "": "response -> response",
+        **{name: f"{ENDED}.{name}" for name in ENDED_MEMBERS},
+        "output.{part}": f"{ITEM_ADDED}; {ITEM_DONE}; {OUTPUT}",
+        "output.{part}.status": f"{ITEM_DONE}.status; {OUTPUT}.status",
+        "output.{part}.content": f"{ITEM_DONE}.content; {OUTPUT}.content",
+        "output.{part}.content.{at}": (
+            f"{ITEM_DONE}.content.{{at}}; {OUTPUT}.content.{{at}}; "
+            + PART_DONE.format("content_part", "content_index")
+        ),
+        "output.{part}.summary": f"{ITEM_DONE}.summary; {OUTPUT}.summary",
+        "output.{part}.summary.{at}": (
+            f"{ITEM_DONE}.summary.{{at}}; {OUTPUT}.summary.{{at}}; "
+            + PART_DONE.format("reasoning_summary_part", "summary_index")
+        ),
+    },
+    {
+        "output.{part}.id": BY_BLOCK,
+        "output.{part}.type": BY_BLOCK,
+        "output.{part}.arguments": BY_CALLS,
+        "output.{part}.input": BY_CALLS,
+        "output.{part}.content.{at}.type": BY_PARTS,
+        "output.{part}.content.{at}.text": BY_TEXT,
+        "output.{part}.content.{at}.refusal": 'say it with "refusal"',
+        "output.{part}.summary.{at}.type": BY_PARTS,
+        "output.{part}.summary.{at}.text": BY_THOUGHT,
+    },
+)
+
+# --- Gemini (wire formats, sections 7 and 8.1) ---
+
+CANDIDATE = "candidates.0.index~{candidate}"
+# Counts that grow from event to event: the last says the whole.
+GROWING = (
+    *("candidatesTokenCount", "totalTokenCount", "thoughtsTokenCount"),
+    *("candidatesTokensDetails", "toolUsePromptTokenCount"),
+)
+GROWN = (
+    "candidates.0.finishReason -> usageMetadata.{0}; "
+    "promptFeedback.blockReason -> usageMetadata.{0}"
+)
+GEMINI_PLACES = Places(
+    {
+        "": "->",
+        "promptFeedback": "first -> promptFeedback",
+        # At Vertex AI only the last event has counts (8.1).
+        "usageMetadata": "usageMetadata.promptTokenCount -> usageMetadata",
+        "usageMetadata.trafficType": "usageMetadata -> usageMetadata.trafficType",
+        **{f"usageMetadata.{name}": GROWN.format(name) for name in GROWING},
+        "candidates.{candidate}": f"{CANDIDATE} candidates.0.finishReason -> candidates.0",
+        "candidates.{candidate}.content": f"{CANDIDATE} -> candidates.0.content",
+    },
+    {
+        "candidates.{candidate}.index": NUMBERED,
+        "candidates.{candidate}.content.parts": BY_BLOCK,
+    },
+)
+
+# --- Anthropic (wire formats, section 9) ---
+
+MESSAGE_START = "type=message_start -> message"
+MESSAGE_DELTA = "type=message_delta -> "
+ANTHROPIC_SAID = {
+    "": MESSAGE_START,
+    **{
+        name: f"{MESSAGE_DELTA}delta.{name}"
+        for name in ("stop_reason", "stop_sequence", "stop_details", "container")
+    },
+    "context_management": MESSAGE_DELTA + "context_management",
+    "usage": MESSAGE_DELTA + "usage",
+    # What the whole costs is known in the end; of the prompt it is said at the start, too.
+    **{
+        f"usage.{name}": f"{MESSAGE_START}.usage.{name}; {MESSAGE_DELTA}usage.{name}"
+        for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    },
+    **{
+        f"usage.{name}": f"{MESSAGE_START}.usage.{name}"
+        for name in ("cache_creation", "service_tier", "inference_geo")
+    },
+    "content.{part}": "type=content_block_start index={part} -> content_block",
+}
+ANTHROPIC_INSTEAD = {
+    "content.{part}.text": BY_TEXT,
+    "content.{part}.thinking": BY_THOUGHT,
+    "content.{part}.signature": BY_BLOCK,
+    "content.{part}.input": BY_CALLS,
+    "content.{part}.citations": BY_BLOCK,
+    "content.{part}.content": BY_BLOCK,
+}
+ANTHROPIC_PLACES = Places(ANTHROPIC_SAID, ANTHROPIC_INSTEAD)
+
+# --- AWS Bedrock (wire formats, sections 10 and 10.1) ---
+
+# What Bedrock itself adds to what a model says stands beside the model's last event, as the
+# metrics do (10.1); of a guardrail's this is unverified.
+BEDROCK_MEMBERS = (
+    *("amazon-bedrock-guardrailAction", "amazon-bedrock-trace"),
+    "amazon-bedrock-invocationMetrics",
+)
+BEDROCK_CLAUDE_PLACES = Places(
+    {**ANTHROPIC_SAID, **{name: f"type=message_stop -> {name}" for name in BEDROCK_MEMBERS}},
+    ANTHROPIC_INSTEAD,
+)
+CONVERSE_SAID = {
+    "": "metadata -> metadata",
+    "stopReason": "messageStop -> messageStop.stopReason",
+    "additionalModelResponseFields": "messageStop -> messageStop.additionalModelResponseFields",
+    "output.message": "messageStart -> messageStart",
+    "output.message.content.{tool}.toolUse": (
+        "contentBlockStart.contentBlockIndex={tool} -> contentBlockStart.start.toolUse"
+    ),
+}
+CONVERSE_INSTEAD = {
+    "output": BY_BLOCK,
+    "output.message.content.{tool}": BY_BLOCK,
+    "output.message.content.{tool}.toolUse.input": BY_CALLS,
+}
+CONVERSE_PLACES = Places(CONVERSE_SAID, CONVERSE_INSTEAD)
+NOVA_PLACES = Places(
+    {**CONVERSE_SAID, **{name: f"metadata -> {name}" for name in BEDROCK_MEMBERS}},
+    CONVERSE_INSTEAD,
+)
+
+# --- Cohere (wire formats, section 11) ---
+
+COHERE_PLACES = Places(
+    {
+        "": "type=message-end -> delta",
+        "id": "type=message-start -> id",
+        "message": "type=message-start -> delta.message",
+        "message.content.{block}": "type=content-start index={block} -> delta.message.content",
+        "message.tool_calls.{call}": (
+            "type=tool-call-start index={call} -> delta.message.tool_calls"
+        ),
+    },
+    {
+        "message.content.{block}.text": BY_TEXT,
+        "message.content.{block}.thinking": BY_THOUGHT,
+        "message.tool_plan": 'say it with "text" beside "tool_calls"',
+        "message.tool_calls.{call}.function.arguments": BY_CALLS,
+        "message.citations": BY_BLOCK,
+    },
+)
+
+# --- Ollama (wire formats, section 13) ---
+
+OLLAMA_PLACES = Places(
+    {
+        "": "done ->",
+        "model": "model -> model",
+        "created_at": "created_at -> created_at",
+        "message": "done -> message",
+        "message.role": "message -> message.role",
+        "message.tool_calls.{call}": (
+            "message.tool_calls.0.function.index={call} -> message.tool_calls.0"
+        ),
+    },
+    {
+        "response": BY_TEXT,
+        "thinking": BY_THOUGHT,
+        "message.content": BY_TEXT,
+        "message.thinking": BY_THOUGHT,
+    },
+)
 
 
 # === formats/pydantic ========================================================
@@ -2890,10 +4308,10 @@ def anthropic_stop_reason(reply: Reply) -> str:
 
 
 def anthropic_input_counts(usage: Usage) -> Dict[str, Json]:
-    """Tokens of the prompt; those read from the cache are not among the others."""
+    """Tokens of the prompt; those that the cache had or was given are not among the others."""
     return {
-        "input_tokens": usage.input - usage.cached,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": usage.uncached,
+        "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cached,
     }
 
@@ -2916,9 +4334,15 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
+    places = ANTHROPIC_PLACES
+    speaks = WireFormat.speaks | {Block}
     # As it comes of its own accord (section 9, recorded).
     ping = b'event: ping\ndata: {"type": "ping"}\n\n'
     prefix = "msg_01"
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that name their type."""
+        return isinstance(block.get("type"), str)
 
     def message(
         self, call: Call, reply: Reply, content: List[Json], stop: Optional[str], usage: Usage
@@ -2936,7 +4360,11 @@ class AnthropicMessages(AnthropicRequest):
             "stop_details": None,
             "usage": {
                 **anthropic_input_counts(usage),
-                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+                # Five minutes is how long one keeps where the request does not say it.
+                "cache_creation": {
+                    "ephemeral_5m_input_tokens": usage.cache_write,
+                    "ephemeral_1h_input_tokens": 0,
+                },
                 **anthropic_output_counts(usage),
                 "service_tier": "standard",
                 "inference_geo": "not_available",
@@ -2951,13 +4379,14 @@ class AnthropicMessages(AnthropicRequest):
     def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
         # A small count comes first, the totals at the end; clients do not add them up.
-        begun = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
-        message = self.message(call, reply, [], None, begun)
+        spent = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
+        message = self.message(call, reply, [], None, spent)
         yield typed("message_start", message=message)
         for run in walk(reply, loose):
-            block = anthropic_block_start(call, run.part, run.index)
-            yield typed("content_block_start", index=run.index, content_block=block)
-            for delta, texts in anthropic_deltas(call, run):
+            block = anthropic_block(call, run.part, run.index)
+            begun = anthropic_block_start(block)
+            yield typed("content_block_start", index=run.index, content_block=begun)
+            for delta, texts in anthropic_deltas(run, block):
                 name, value = typed("content_block_delta", index=run.index, delta=delta)
                 yield from filled_in(name, value, texts)
             yield typed("content_block_stop", index=run.index)
@@ -3123,7 +4552,7 @@ OPENAI_ERRORS: Mapping[str, Failure] = {
     "rate_limit": Failure(
         429,
         "Rate limit reached for {model} in organization org-mock on requests per min (RPM): "
-        "Limit 10000, Used 10000, Requested 1. Please try again in {wait}s. Visit "
+        "Limit {most}, Used {most}, Requested 1. Please try again in {wait}s. Visit "
         "https://platform.openai.com/account/rate-limits to learn more.",
         "requests",
         "rate_limit_exceeded",
@@ -3258,6 +4687,7 @@ class OpenAI(WireFormat):
     errors: Mapping[str, Failure] = OPENAI_ERRORS
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
+    usual_limit = 10_000
     shared_with_mistral = False  # whether Mistral has an API at the same path (2.1)
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
 
@@ -3328,6 +4758,20 @@ class OpenAI(WireFormat):
 class OpenAIGeneration(OpenAI):
     """What the APIs share that answer a prompt and can stream the answer."""
 
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request, with its custom tools."""
+        call = super().read(request, params, body)
+        custom: List[str] = []
+        if self.has_custom_tools:
+            custom = self.custom_tools(body)
+        if not custom:
+            return call
+        return replace(call, custom_tools=tuple(custom))
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Names of the tools that are called with plain text; `tools` has checked them."""
+        return []
+
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
         return bool(body.value.get("stream"))
@@ -3344,6 +4788,424 @@ class OpenAIGeneration(OpenAI):
         # (3.3).
         if not values or values[-1] != "[DONE]":
             yield "", "[DONE]"
+
+
+# === formats/openai_chat_reading =============================================
+# How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure.
+
+
+# What a role is in a conversation.  `developer` is what reasoning models call the system, and
+# `function` what a tool was before there were several a message.
+CHAT_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+MESSAGE_FIELDS = Kinds({"role": "a string!"})
+
+
+class ChatRequest(OpenAIGeneration):
+    """A request in the form that most other providers understand, too."""
+
+    api = "chat"
+    shared_with_mistral = True
+    fields = {
+        "model": "a string!",
+        "messages": "an array!",
+        "stream": "a boolean",
+        "stream_options": "an object",
+        "n": "an integer",
+        "tools": "an array",
+        "functions": "an array",
+        "temperature": "a number",
+        "top_p": "a number",
+        "max_tokens": "an integer",
+        "max_completion_tokens": "an integer",
+        "logprobs": "a boolean",
+        "response_format": "an object",
+        "parallel_tool_calls": "a boolean",
+        "tool_choice": "a string or an object",
+        "stop": "a string or an array",
+        "user": "a string",
+    }
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The messages, in order."""
+        messages = body.get("messages")
+        if not messages.value:
+            messages.expected("an array")
+        for message in messages.items():
+            value = message.check(MESSAGE_FIELDS).value
+            role = CHAT_ROLES.get(value["role"])
+            if role is None:
+                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+            text = value.get("content")
+            if not isinstance(text, str):
+                text = openai_text(message.get("content"))
+            if role == "tool":
+                # A `function`, as a tool was called first, is known by its name alone.
+                yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
+            else:
+                yield Turn(role, text)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Names of functions and custom tools, and of the older `functions`."""
+        if body.value.keys().isdisjoint(("tools", "functions")):
+            return
+        for tool in body.get("tools").objects():
+            kind = tool.value.get("type")
+            # Both lie under their kind; what other vendors add has no name to call it by.
+            if kind in ("function", "custom"):
+                function = tool.check({kind: "an object!"}).get(kind)
+                yield function.check({"name": "a string!"}).value["name"]
+        for function in body.get("functions").objects():
+            yield function.check({"name": "a string!"}).value["name"]
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["custom"]["name"] for tool in tools if tool.get("type") == "custom"]
+
+    def choices(self, body: Field) -> int:
+        """`n`."""
+        if "n" not in body.value:
+            return 1
+        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
+
+    def schema(self, body: Field) -> Json:
+        """`response_format.json_schema.schema`."""
+        return within(body.value, "response_format", "json_schema", "schema")
+
+
+# === formats/openai_chat =====================================================
+# OpenAI's chat completions, whole and streamed (wire formats, 5.2 and 5.3).  Pure.
+
+
+# Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
+DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
+
+MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+
+
+def chat_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts with their details."""
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached,
+            "audio_tokens": 0,
+            **written_tokens(usage),
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def written_tokens(usage: Usage) -> Dict[str, Json]:
+    """Tokens that were written to a cache, which only some hosts tell (in the SDK's types)."""
+    if not usage.cache_write:
+        return {}
+    return {"cache_write_tokens": usage.cache_write}
+
+
+def text_pieces(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of an answer streams."""
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            yield from run.pieces
+
+
+def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
+    """Log probabilities, if the request asks for them and a piece has text (5.2)."""
+    if body.get("logprobs") is not True:
+        return None
+    content: List[Json] = []
+    for piece in filter(None, pieces):
+        if len(content) >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
+        alternatives = []
+        if body.get("top_logprobs"):
+            alternatives.append(entry)
+        content.append({**entry, "top_logprobs": alternatives})
+    if not content:
+        return None
+    return {"content": content, "refusal": None}
+
+
+def padded_events(
+    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
+) -> Iterator[Tuple[str, bytes]]:
+    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
+    modulo 16 (5.3, recorded)."""
+    pads = utf8(call.pads)
+    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
+    middle, end = b'"', b'"' + end
+    if of_text:
+        middle = of_text[0][1] + middle
+    length = len(begin + middle + end)
+    for text, number in zip(texts, numbers):
+        piece = b""
+        if of_text:
+            piece = utf8(quoted(text))
+        room = (1 - length - len(piece)) % 16 or 16
+        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
+        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
+
+
+def is_lone_call(reply: Reply) -> bool:
+    """Whether a call of a tool is all that is said; it streams together with the role (5.3)."""
+    return len(reply.parts) == len(reply.tool_calls) == 1
+
+
+def opening_delta(reply: Reply, heads: List[Dict[str, Json]]) -> Dict[str, Json]:
+    """The first delta of a message; `heads` are those with which its tool calls begin (5.3,
+    recorded).
+
+    Several calls come after the role, and then the key `refusal` is missing."""
+    delta: Dict[str, Json] = {"role": "assistant", "content": None}
+    # Without a text it is null, not empty (5.3).
+    if reply.text(Text) is not None:
+        delta["content"] = ""
+    if is_lone_call(reply):
+        delta.update(heads[0])
+    if len(heads) < 2 or len(heads) < len(reply.parts):
+        delta["refusal"] = None
+    return delta
+
+
+def asks_for_functions(call: Call) -> bool:
+    """Whether a request offers the older `functions`, of which an answer calls at most one."""
+    return bool(within(call.body, "functions")) and not within(call.body, "tools")
+
+
+# Where a call of a tool has what it is called with, by the type of the call.
+CALL_INPUTS = {"function": "arguments", "custom": "input"}
+
+
+def new_fingerprint(model: str) -> Optional[str]:
+    """A model's fingerprint; reasoning models have none (2.4)."""
+    if is_reasoning_model(model):
+        return None
+    return "fp_" + token(model, 10, HEX)
+
+
+SHORT_NAME = 100  # characters of what is kept
+known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
+
+
+class ChatCompletion(ChatRequest):
+    """The objects of chat completions, which other providers borrow."""
+
+    has_functions = True  # whether a request may offer those
+    has_logprobs = True  # whether a choice has that key
+
+    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """What every object begins with."""
+        return {
+            "id": reply.id or "chatcmpl-" + call.token("id", 29),
+            "object": kind,
+            "created": call.second,
+            "model": reply.model,
+        }
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Tier and fingerprint."""
+        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
+        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, of all choices together."""
+        return chat_usage(reply.usage)
+
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """That there are several calls, where the request knows only of one."""
+        calls = [part for part in parts if isinstance(part, ToolCall)]
+        if len(calls) < 2 or not (self.has_functions and asks_for_functions(call)):
+            return super().lacks(call, parts)
+        expected = Because('in "tools", because of "functions" only one is called')
+        return "tools", list(call.tools), expected
+
+    def finish_reason(self, call: Call, reply: Reply) -> str:
+        """Why the answer ends."""
+        if reply.stop == "tool_calls" and asks_for_functions(call):
+            return "function_call"
+        return reply.stop
+
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A whole tool call; arguments of a function are JSON text."""
+        kind = "function"
+        if part.name in call.custom_tools:
+            kind = "custom"
+        return {
+            "id": part.id or "call_" + call.token(f"tool {choice} {number}", 24),
+            "type": kind,
+            kind: {"name": part.name, CALL_INPUTS[kind]: tool_input(part)},
+        }
+
+    def tool_calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
+        """All tool calls of an answer, whole."""
+        parts = enumerate(reply.tool_calls)
+        return [self.tool_call(call, part, number, choice) for number, part in parts]
+
+    def called(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The member of a message that says what is called, if something is."""
+        if not reply.tool_calls:
+            return {}
+        whole = self.tool_calls(call, reply, choice)
+        if asks_for_functions(call):
+            return {"function_call": whole[0]["function"]}
+        return {"tool_calls": whole}
+
+    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The assistant's message."""
+        # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
+        return {
+            "role": "assistant",
+            "content": reply.text(Text),
+            **present(reasoning_content=reply.text(Reasoning) or None),
+            **self.called(call, reply, choice),
+            "refusal": reply.text(Refusal) or None,
+            "annotations": [],
+        }
+
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        pieces: Iterable[Optional[str]] = (),
+    ) -> Dict[str, Json]:
+        """One choice; `body` is its message or delta, and `pieces` is the text that this holds."""
+        choice = {"index": index, **body}
+        # Reasoning models have no log probabilities, not even the key (5.2).
+        if self.has_logprobs and not is_reasoning_model(call.model):
+            choice["logprobs"] = logprobs(pieces, call.body)
+        choice["finish_reason"] = finish
+        return choice
+
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta that holds more than the role."""
+        choices = within(value, "choices") or ()
+        return any(has_words(within(choice, "delta")) for choice in choices)
+
+
+class OpenAIChat(ChatCompletion):
+    """Chat completions."""
+
+    routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
+    stream_type = "text/event-stream; charset=utf-8"
+    places = CHAT_PLACES
+    has_custom_tools = True
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `chat.completion` object."""
+        finish = self.finish_reason(call, reply)
+        choices = []
+        for index in range(call.choices):
+            message = {"message": self.message(call, reply, index)}
+            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+        # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
+        return self.arranged(
+            {
+                **self.head(call, reply, "chat.completion"),
+                "choices": choices,
+                "usage": self.usage(reply),
+                **self.tail(call),
+            }
+        )
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """`chat.completion.chunk` objects, then `[DONE]`."""
+        numbers = itertools.count()
+        for chunk, texts in self.chunks(call, reply):
+            chunk = self.padded(call, chunk)
+            if "obfuscation" in chunk:
+                yield from padded_events(call, Stencil(chunk), texts, numbers)
+            else:
+                yield from filled_in("", chunk, texts)
+        yield "", "[DONE]"
+
+    def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """The chunks of all choices, choice by choice, and of the token counts if asked for."""
+        shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
+        usage: Dict[str, Json] = {}
+        if wants_usage(call.body):
+            # Every chunk has the key then, and without being asked none has it (5.3).
+            usage["usage"] = None
+        for index in range(call.choices):
+            for delta, texts in self.deltas(call, reply, index):
+                choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
+                yield {**shared, "choices": [choice], **usage}, texts
+            # The finish reason comes alone (5.3).
+            final = self.choice(call, index, {"delta": {}}, self.finish_reason(call, reply))
+            yield {**shared, "choices": [final], **usage}, ONCE
+        # One chunk more, without choices (5.3).
+        if usage:
+            yield {**shared, "choices": [], "usage": self.usage(reply)}, ONCE
+
+    def deltas(
+        self, call: Call, reply: Reply, choice: int
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """A message in pieces (5.3, recorded)."""
+        heads = list(self.call_deltas(call, reply, choice, ""))
+        yield opening_delta(reply, heads), ONCE
+        pieces = list(self.call_deltas(call, reply, choice, hole(0)))
+        number = -1
+        for run in walk(reply):
+            if not isinstance(run.part, ToolCall):
+                yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
+                continue
+            # A call is complete before the next one starts.
+            number += 1
+            if not is_lone_call(reply):
+                yield heads[number], ONCE
+            yield pieces[number], run.pieces
+
+    def text_deltas(
+        self, call: Call, key: str, texts: Texts
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """What is said, piece by piece."""
+        if call.body.get("logprobs") is not True:
+            yield {key: hole(0)}, texts
+            return
+        for text in texts:  # each has probabilities of its own
+            yield {key: text}, ONCE
+
+    def call_deltas(
+        self, call: Call, reply: Reply, choice: int, text: str
+    ) -> Iterator[Dict[str, Json]]:
+        """A delta a tool call, with a `text` in the place of what it is called with: the first one
+        of each, where that is empty, else one that says no more."""
+        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
+            kind = whole["type"]
+            whole[kind][CALL_INPUTS[kind]] = text
+            if text:
+                del whole["id"], whole["type"], whole[kind]["name"]
+            if asks_for_functions(call):
+                yield {"function_call": whole[kind]}
+            else:
+                # The index must be in every delta: without it openai-py's helper dies (5.3,
+                # verified).
+                yield {"tool_calls": [{"index": number, **whole}]}
+
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
+        """A chunk with a hole for its `obfuscation` (5.3, recorded)."""
+        if wants_obfuscation(call.body):
+            chunk = {**chunk, "obfuscation": hole(1)}
+        return self.arranged(chunk)
 
 
 # === formats/openai_completions ==============================================
@@ -3410,6 +5272,7 @@ class OpenAICompletions(CompletionRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
     speaks = frozenset((Text, Reasoning, Refusal))
+    places = COMPLETION_PLACES
 
     def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What every object begins with."""
@@ -3423,12 +5286,13 @@ class OpenAICompletions(CompletionRequest):
         """One choice, or a piece of one."""
         return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
 
-    def usage(self, reply: Reply) -> Dict[str, int]:
-        """Token counts, without details."""
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, without details but for what was written to a cache."""
         return {
             "prompt_tokens": reply.usage.input,
             "completion_tokens": reply.usage.output,
             "total_tokens": reply.usage.total,
+            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
         }
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -3865,362 +5729,6 @@ class AzureModels(Azure, OpenAIModels):
     routes = ("GET /openai[/v1]/models[/{model}]",)
 
 
-# === formats/openai_chat_reading =============================================
-# How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure.
-
-
-# What a role is in a conversation.  `developer` is what reasoning models call the system, and
-# `function` what a tool was before there were several a message.
-CHAT_ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-    "tool": "tool",
-    "function": "tool",
-}
-
-MESSAGE_FIELDS = Kinds({"role": "a string!"})
-
-
-class ChatRequest(OpenAIGeneration):
-    """A request in the form that most other providers understand, too."""
-
-    api = "chat"
-    shared_with_mistral = True
-    fields = {
-        "model": "a string!",
-        "messages": "an array!",
-        "stream": "a boolean",
-        "stream_options": "an object",
-        "n": "an integer",
-        "tools": "an array",
-        "functions": "an array",
-        "temperature": "a number",
-        "top_p": "a number",
-        "max_tokens": "an integer",
-        "max_completion_tokens": "an integer",
-        "logprobs": "a boolean",
-        "response_format": "an object",
-        "parallel_tool_calls": "a boolean",
-        "tool_choice": "a string or an object",
-        "stop": "a string or an array",
-        "user": "a string",
-    }
-
-    def turns(self, body: Field) -> Iterator[Turn]:
-        """The messages, in order."""
-        messages = body.get("messages")
-        if not messages.value:
-            messages.expected("an array")
-        for message in messages.items():
-            value = message.check(MESSAGE_FIELDS).value
-            role = CHAT_ROLES.get(value["role"])
-            if role is None:
-                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
-            text = value.get("content")
-            if not isinstance(text, str):
-                text = openai_text(message.get("content"))
-            yield Turn(role, text)
-
-    def tools(self, body: Field) -> Iterator[str]:
-        """Names of functions and custom tools, and of the older `functions`."""
-        if body.value.keys().isdisjoint(("tools", "functions")):
-            return
-        for tool in body.get("tools").objects():
-            kind = tool.value.get("type")
-            # Both lie under their kind; what other vendors add has no name to call it by.
-            if kind in ("function", "custom"):
-                function = tool.check({kind: "an object!"}).get(kind)
-                yield function.check({"name": "a string!"}).value["name"]
-        for function in body.get("functions").objects():
-            yield function.check({"name": "a string!"}).value["name"]
-
-    def choices(self, body: Field) -> int:
-        """`n`."""
-        if "n" not in body.value:
-            return 1
-        return choices_of(body.get("n"), 128)  # the most that OpenAI takes
-
-    def schema(self, body: Field) -> Json:
-        """`response_format.json_schema.schema`."""
-        return within(body.value, "response_format", "json_schema", "schema")
-
-
-# === formats/openai_chat =====================================================
-# OpenAI's chat completions, whole and streamed (wire formats, 5.2 and 5.3).  Pure.
-
-
-# Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
-DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
-
-MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
-
-
-def chat_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts with their details."""
-    return {
-        "prompt_tokens": usage.input,
-        "completion_tokens": usage.output,
-        "total_tokens": usage.total,
-        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
-
-
-def text_pieces(reply: Reply) -> Iterator[str]:
-    """The pieces in which the text of an answer streams."""
-    for run in walk(reply):
-        if isinstance(run.part, Text):
-            yield from run.pieces
-
-
-def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
-    """Log probabilities, if the request asks for them and a piece has text (5.2)."""
-    if body.get("logprobs") is not True:
-        return None
-    content: List[Json] = []
-    for piece in filter(None, pieces):
-        if len(content) >= MOST_LOGPROBS:
-            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
-            raise Refused(400, message, code="answer_too_large")
-        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
-        alternatives = []
-        if body.get("top_logprobs"):
-            alternatives.append(entry)
-        content.append({**entry, "top_logprobs": alternatives})
-    if not content:
-        return None
-    return {"content": content, "refusal": None}
-
-
-def padded_events(
-    call: Call, stencil: Stencil, texts: Texts, numbers: Iterator[int]
-) -> Iterator[Tuple[str, bytes]]:
-    """Chunks with a text, where there is a hole for one, and behind it what makes their length 1
-    modulo 16 (5.3, recorded)."""
-    pads = utf8(call.pads)
-    begin, (*of_text, (_, end)) = stencil.begin, stencil.rest
-    middle, end = b'"', b'"' + end
-    if of_text:
-        middle = of_text[0][1] + middle
-    length = len(begin + middle + end)
-    for text, number in zip(texts, numbers):
-        piece = b""
-        if of_text:
-            piece = utf8(quoted(text))
-        room = (1 - length - len(piece)) % 16 or 16
-        start = number * 16 % 1008  # the 1,024 pads start over before a padding could be cut off
-        yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
-
-
-def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
-    """The first delta of a message; `heads` are the heads of its tool calls (5.3, recorded).
-
-    A lone tool call opens together with the role.  Several come after it, and then the key
-    `refusal` is missing."""
-    only_calls = bool(heads) and len(heads) == len(reply.parts)
-    lone = only_calls and len(heads) == 1
-    delta: Dict[str, Json] = {"role": "assistant", "content": None}
-    # Without a text it is null, not empty (5.3).
-    if reply.text(Text) is not None:
-        delta["content"] = ""
-    if lone:
-        delta["tool_calls"] = heads
-    if lone or not only_calls:
-        delta["refusal"] = None
-    return delta
-
-
-def new_fingerprint(model: str) -> Optional[str]:
-    """A model's fingerprint; reasoning models have none (2.4)."""
-    if is_reasoning_model(model):
-        return None
-    return "fp_" + token(model, 10, HEX)
-
-
-SHORT_NAME = 100  # characters of what is kept
-known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
-
-
-class ChatCompletion(ChatRequest):
-    """The objects of chat completions, which other providers borrow."""
-
-    has_logprobs = True  # whether a choice has that key
-
-    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
-        """What every object begins with."""
-        return {
-            "id": reply.id or "chatcmpl-" + call.token("id", 29),
-            "object": kind,
-            "created": call.second,
-            "model": reply.model,
-        }
-
-    def tail(self, call: Call) -> Dict[str, Json]:
-        """Tier and fingerprint."""
-        fingerprint = known_fingerprint if len(call.model) < SHORT_NAME else new_fingerprint
-        return {"service_tier": "default", "system_fingerprint": fingerprint(call.model)}
-
-    def usage(self, reply: Reply) -> Dict[str, Json]:
-        """Token counts, of all choices together."""
-        return chat_usage(reply.usage)
-
-    def finish_reason(self, reply: Reply) -> str:
-        """Why the answer ends."""
-        return reply.stop
-
-    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
-        """A whole tool call; its arguments are JSON text."""
-        return {
-            "id": part.id or "call_" + call.token(f"tool {choice} {number}", 24),
-            "type": "function",
-            "function": {"name": part.name, "arguments": compact(part.arguments)},
-        }
-
-    def tool_calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
-        """All tool calls of an answer, whole."""
-        parts = enumerate(reply.tool_calls)
-        return [self.tool_call(call, part, number, choice) for number, part in parts]
-
-    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
-        """The assistant's message."""
-        # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
-        return {
-            "role": "assistant",
-            "content": reply.text(Text),
-            **present(
-                reasoning_content=reply.text(Reasoning) or None,
-                tool_calls=self.tool_calls(call, reply, choice) or None,
-            ),
-            "refusal": reply.text(Refusal) or None,
-            "annotations": [],
-        }
-
-    def choice(
-        self,
-        call: Call,
-        index: int,
-        body: Dict[str, Json],
-        finish: Optional[str],
-        pieces: Iterable[Optional[str]] = (),
-    ) -> Dict[str, Json]:
-        """One choice; `body` is its message or delta, and `pieces` is the text that this holds."""
-        choice = {"index": index, **body}
-        # Reasoning models have no log probabilities, not even the key (5.2).
-        if self.has_logprobs and not is_reasoning_model(call.model):
-            choice["logprobs"] = logprobs(pieces, call.body)
-        choice["finish_reason"] = finish
-        return choice
-
-
-class OpenAIChat(ChatCompletion):
-    """Chat completions."""
-
-    routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
-    stream_type = "text/event-stream; charset=utf-8"
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The `chat.completion` object."""
-        finish = self.finish_reason(reply)
-        choices = []
-        for index in range(call.choices):
-            message = {"message": self.message(call, reply, index)}
-            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
-        # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
-        return self.arranged(
-            {
-                **self.head(call, reply, "chat.completion"),
-                "choices": choices,
-                "usage": self.usage(reply),
-                **self.tail(call),
-            }
-        )
-
-    def is_content(self, name: str, value: Json) -> bool:
-        """A delta that holds more than the role."""
-        choices = within(value, "choices") or ()
-        return any(has_words(within(choice, "delta")) for choice in choices)
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """`chat.completion.chunk` objects, then `[DONE]`."""
-        numbers = itertools.count()
-        for chunk, texts in self.chunks(call, reply):
-            chunk = self.padded(call, chunk)
-            if "obfuscation" in chunk:
-                yield from padded_events(call, Stencil(chunk), texts, numbers)
-            else:
-                yield from filled_in("", chunk, texts)
-        yield "", "[DONE]"
-
-    def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """The chunks of all choices, choice by choice, and of the token counts if asked for."""
-        shared = {**self.head(call, reply, "chat.completion.chunk"), **self.tail(call)}
-        usage: Dict[str, Json] = {}
-        if wants_usage(call.body):
-            # Every chunk has the key then, and without being asked none has it (5.3).
-            usage["usage"] = None
-        for index in range(call.choices):
-            for delta, texts in self.deltas(call, reply, index):
-                choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
-                yield {**shared, "choices": [choice], **usage}, texts
-            # The finish reason comes alone (5.3).
-            final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
-            yield {**shared, "choices": [final], **usage}, ONCE
-        # One chunk more, without choices (5.3).
-        if usage:
-            yield {**shared, "choices": [], "usage": self.usage(reply)}, ONCE
-
-    def deltas(
-        self, call: Call, reply: Reply, choice: int
-    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """A message in pieces (5.3, recorded)."""
-        heads = self.tool_heads(call, reply, choice)
-        opening = opening_delta(reply, heads)
-        yield opening, ONCE
-        number = -1
-        for run in walk(reply):
-            if not isinstance(run.part, ToolCall):
-                yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
-                continue
-            # A call is complete before the next one starts.  The index must be in every delta:
-            # without it openai-py's helper dies (5.3, verified).
-            number += 1
-            if "tool_calls" not in opening:
-                yield {"tool_calls": [heads[number]]}, ONCE
-            function = {"arguments": hole(0)}
-            yield {"tool_calls": [{"index": number, "function": function}]}, run.pieces
-
-    def text_deltas(
-        self, call: Call, key: str, texts: Texts
-    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """What is said, piece by piece."""
-        if call.body.get("logprobs") is not True:
-            yield {key: hole(0)}, texts
-            return
-        for text in texts:  # each has probabilities of its own
-            yield {key: text}, ONCE
-
-    def tool_heads(self, call: Call, reply: Reply, choice: int) -> List[Json]:
-        """What the tool calls begin with: all but their arguments."""
-        heads = []
-        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
-            whole["function"]["arguments"] = ""
-            heads.append({"index": number, **whole})
-        return heads
-
-    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
-        """A chunk with a hole for its `obfuscation` (5.3, recorded)."""
-        if wants_obfuscation(call.body):
-            chunk = {**chunk, "obfuscation": hole(1)}
-        return self.arranged(chunk)
-
-
 # === formats/azure_chat ======================================================
 # Chat completions at Azure, with its content filters (wire formats, section 6).  Pure.
 
@@ -4296,6 +5804,44 @@ class AzureChat(AzureGeneration, OpenAIChat):
 # The output items of OpenAI's Responses, and what they hold (wire formats, 5.5).  Pure.
 
 
+# What the ids of items begin with, by their type (2.4; that of custom calls is quoted).
+ITEM_PREFIXES = {
+    "message": "msg",
+    "reasoning": "rs",
+    "function_call": "fc",
+    "custom_tool_call": "ctc",
+    "web_search_call": "ws",
+    "file_search_call": "fs",
+    "code_interpreter_call": "ci",
+    "image_generation_call": "ig",
+    "mcp_call": "mcp",
+    "mcp_list_tools": "mcpl",
+    "compaction": "cmp",
+}
+
+# What is still empty of an item when its stream begins, by its type: MISSING is not there yet.
+# Those of hosted tools are quoted from real streams.
+OPENED: Mapping[str, Mapping[str, Json]] = {
+    "message": {"content": []},
+    "reasoning": {"summary": [], "content": MISSING, "encrypted_content": MISSING},
+    "function_call": {"arguments": ""},
+    "custom_tool_call": {"input": ""},
+    "web_search_call": {"action": {"type": "search"}},  # openai-py's strict validation needs one
+    "file_search_call": {"queries": [], "results": None},
+    "code_interpreter_call": {"code": "", "outputs": None},
+    "image_generation_call": dict.fromkeys(
+        ("action", "background", "output_format", "quality", "result", "revised_prompt", "size"),
+        MISSING,
+    ),
+    "mcp_call": {"arguments": "", "output": None, "error": None},
+    "mcp_list_tools": {"tools": []},
+    "compaction": {"encrypted_content": ""},
+}
+
+# The status of an item that a response ends with, by that of the response; else it is incomplete.
+LAST_STATUSES = {"completed": "completed", "in_progress": "in_progress", "queued": "in_progress"}
+
+
 def response_id(call: Call, prefix: str, label: str) -> str:
     """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
     shared = call.token("response", 16, HEX)
@@ -4313,48 +5859,74 @@ def content_part(part: Part, text: str) -> Dict[str, Json]:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
 
-def opened_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
+def opened_item(item: Mapping[str, Json]) -> Dict[str, Json]:
     """An output item as a stream begins it, with nothing in it."""
-    label = f"item {index}"
-    # Keys in the order of 5.5; a thought alone has no status.
-    if isinstance(part, ToolCall):
-        return {
-            "id": response_id(call, "fc", label),
-            "type": "function_call",
-            "status": "in_progress",
-            "arguments": "",
-            "call_id": part.id or "call_" + call.token(f"tool {index}", 24),
-            "name": part.name,
-        }
-    if isinstance(part, Reasoning):
-        return {"id": response_id(call, "rs", label), "type": "reasoning", "summary": []}
-    return {
-        "id": response_id(call, "msg", label),
-        "type": "message",
-        "status": "in_progress",
-        "content": [],
-        "role": "assistant",
-    }
+    empty = OPENED.get(item_type(item), {})
+    opened = {key: empty.get(key, value) for key, value in item.items()}
+    if "status" in opened:
+        opened["status"] = "in_progress"
+    return {key: value for key, value in opened.items() if value is not MISSING}
+
+
+def item_type(item: Mapping[str, Json]) -> str:
+    """The type of an item; that of a mock's own may be none."""
+    return str(item.get("type", "item"))
 
 
 def output_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
     """A whole output item."""
-    item = opened_item(call, part, index)
-    if isinstance(part, Reasoning):
-        return {**item, **reasoning_members(call, part, index)}
-    item["status"] = "completed"
+    label = f"item {index}"
+    if isinstance(part, Block):
+        return native_item(call, part, label)
+    # Keys in the order of 5.5; a thought alone has no status.
     if isinstance(part, ToolCall):
-        item["arguments"] = compact(part.arguments)
-    elif isinstance(part, (Text, Refusal)):
-        item["content"] = [content_part(part, part.text)]
-    return item
+        return called_item(call, part, index)
+    if isinstance(part, Reasoning):
+        item = {"id": response_id(call, "rs", label), "type": "reasoning"}
+        return {**item, **reasoning_members(call, part, index)}
+    content = []
+    if isinstance(part, (Text, Refusal)):
+        content.append(content_part(part, part.text))
+    return {
+        "id": response_id(call, "msg", label),
+        "type": "message",
+        "status": "completed",
+        "content": content,
+        "role": "assistant",
+    }
+
+
+def called_item(call: Call, part: ToolCall, index: int) -> Dict[str, Json]:
+    """A call of a function, whose arguments are JSON text, or of a custom tool."""
+    kind = "function_call"
+    if part.name in call.custom_tools:
+        kind = "custom_tool_call"
+    head = {
+        "id": response_id(call, ITEM_PREFIXES[kind], f"item {index}"),
+        "type": kind,
+        "status": "completed",
+    }
+    called = {"call_id": part.id or "call_" + call.token(f"tool {index}", 24)}
+    if kind == "custom_tool_call":
+        return {**head, **called, "input": tool_input(part), "name": part.name}
+    return {**head, "arguments": tool_input(part), **called, "name": part.name}
+
+
+def native_item(call: Call, block: Block, label: str) -> Dict[str, Json]:
+    """A mock's own item as it is; its events need an id, which it gets if it has none."""
+    if block.value.get("id") is not None:
+        return dict(block.value)
+    prefix = ITEM_PREFIXES.get(item_type(block.value), "item")
+    rest = {key: value for key, value in block.value.items() if key != "id"}
+    return {"id": response_id(call, prefix, label), **rest}
 
 
 def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
     """All output items; the last one is as incomplete as the response, whose `status` it has."""
     items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
-    if items and "status" in items[-1]:  # a thought has none
-        items[-1]["status"] = status
+    # A thought has no status, and a mock's own item the one that it says.
+    if items and "status" in items[-1] and not isinstance(reply.parts[-1], Block):
+        items[-1]["status"] = LAST_STATUSES.get(status, "incomplete")
     return items
 
 
@@ -4381,78 +5953,150 @@ ONE = (("", ""),)  # for an event without holes
 ItemEvents = Iterator[Tuple[str, Dict[str, Json], Iterable[TextAndPad]]]
 
 
-class PartNames(NamedTuple):
-    """What the events of a part are called: what holds it, its text, the key of the whole text,
-    and the key of its place in the item."""
+class Said(NamedTuple):
+    """A step of an item: what a member of it says, in pieces, then whole."""
 
-    holder: str
-    text: str
+    name: str
     key: str
+
+
+class Held(NamedTuple):
+    """A step of an item: the parts that a member of it holds; what their events are called, and
+    the key of a part's place."""
+
+    key: str
+    holder: str
     place: str
 
 
-# All parts have the same events but for these names (5.5).
-PART_NAMES: Mapping[type, PartNames] = {
-    Text: PartNames("content_part", "output_text", "text", "content_index"),
-    Refusal: PartNames("content_part", "refusal", "refusal", "content_index"),
-    Reasoning: PartNames(
-        "reasoning_summary_part", "reasoning_summary_text", "text", "summary_index"
+# What happens between `output_item.added` and `.done`, by the item's type; a word alone is an event
+# of that name (5.5).  What is not here has no events of its own.
+ITEM_STEPS: Mapping[str, Tuple[Union[str, Said, Held], ...]] = {
+    "message": (Held("content", "content_part", "content_index"),),
+    "reasoning": (
+        Held("summary", "reasoning_summary_part", "summary_index"),
+        Held("content", "content_part", "content_index"),
     ),
+    "function_call": (Said("function_call_arguments", "arguments"),),
+    "custom_tool_call": (Said("custom_tool_call_input", "input"),),
+    "web_search_call": ("in_progress", "searching", "completed"),
+    "file_search_call": ("in_progress", "searching", "completed"),
+    "code_interpreter_call": (
+        "in_progress",
+        Said("code_interpreter_call_code", "code"),
+        "interpreting",
+        "completed",
+    ),
+    "image_generation_call": ("in_progress", "generating", "partial_image", "completed"),
+    "mcp_call": ("in_progress", Said("mcp_call_arguments", "arguments"), "completed"),
+    "mcp_list_tools": ("in_progress", "completed"),
+    "compaction": ("compacting",),
 }
 
+# The text of a part, by the part's type.
+PART_TEXTS: Mapping[Json, Said] = {
+    "output_text": Said("output_text", "text"),
+    "refusal": Said("refusal", "refusal"),
+    "summary_text": Said("reasoning_summary_text", "text"),
+    "reasoning_text": Said("reasoning_text", "text"),
+}
 
-def item_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of one output item, from added to done (5.5, recorded)."""
-    part, index = run.part, run.index
-    opened = opened_item(call, part, index)
-    yield "response.output_item.added", {"item": opened, "output_index": index}, ONE
-    if isinstance(part, ToolCall):
-        yield from argument_events(call, run, item)
-    elif not isinstance(part, Reasoning) or part.text:  # a thought without text has no parts
-        yield from part_events(call, run, item)
-    yield "response.output_item.done", {"item": item, "output_index": index}, ONE
-
-
-def argument_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of a tool call's arguments."""
-    place = {"item_id": item["id"], "output_index": run.index}
-    members, filled = deltas(call, run, place)
-    yield "response.function_call_arguments.delta", members, filled
-    done = {"arguments": item["arguments"], **place}
-    yield "response.function_call_arguments.done", done, ONE
+# What the event of a picture repeats of its item (read in the SDK's types).
+PICTURE_MEMBERS = ("background", "output_format", "quality", "size")
 
 
-def part_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of the one content or summary part of an item."""
-    part, text = run.part, run.text
-    names = PART_NAMES[type(part)]
-    place = {names.place: 0, "item_id": item["id"], "output_index": run.index}
-    shared = dict(place)
-    if isinstance(part, Text):
-        shared["logprobs"] = []
-    yield f"response.{names.holder}.added", {**place, "part": content_part(part, "")}, ONE
-    if text:
-        members, filled = deltas(call, run, shared)
-        yield f"response.{names.text}.delta", members, filled
-    yield f"response.{names.text}.done", {**shared, names.key: text}, ONE
-    yield f"response.{names.holder}.done", {**place, "part": content_part(part, text)}, ONE
+def objects_in(value: Json) -> List[Dict[str, Json]]:
+    """The objects in an array; a mock's own item may have anything in its place."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
 
 
-def deltas(
-    call: Call, run: Run, members: Mapping[str, Json]
-) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
-    """The members of the deltas of a part, and what is filled into them."""
-    delta = {**members, "delta": hole(0)}
-    if not wants_obfuscation(call.body):
-        return delta, zip(run.pieces, itertools.repeat(""))
-    return {**delta, "obfuscation": hole(1)}, padded(call, run)
+class ItemStream:
+    """One output item as it streams, in pieces of `size` characters."""
+
+    def __init__(self, call: Call, item: Mapping[str, Json], index: int, size: int) -> None:
+        self.call, self.item, self.index, self.size = call, item, index, size
+        self.kind = item_type(item)
+        self.place: Dict[str, Json] = {"item_id": item["id"], "output_index": index}
+
+    def events(self) -> ItemEvents:
+        """Its events, from added to done (5.5, recorded)."""
+        opened = opened_item(self.item)
+        yield "response.output_item.added", {"item": opened, "output_index": self.index}, ONE
+        for step in ITEM_STEPS.get(self.kind, ()):
+            if isinstance(step, Held):
+                yield from self.parts(step)
+            elif isinstance(step, Said):
+                yield from self.said(step, self.item.get(step.key), self.place)
+            else:
+                yield from self.progress(step)
+        yield "response.output_item.done", {"item": self.item, "output_index": self.index}, ONE
+
+    def progress(self, step: str) -> ItemEvents:
+        """An event that says how far a tool is; one that has failed is not completed."""
+        members = self.place
+        item = self.item
+        if step == "completed" and (item.get("error") or item.get("status") == "failed"):
+            if not self.kind.startswith("mcp_"):
+                return  # the others have no event for it
+            step = "failed"
+        if step == "partial_image":
+            if not isinstance(item.get("result"), str):
+                return
+            about = {key: item[key] for key in PICTURE_MEMBERS if key in item}
+            picture = {"partial_image_b64": item["result"], "partial_image_index": 0}
+            members = {**members, **about, **picture}
+        yield f"response.{self.kind}.{step}", members, ONE
+
+    def parts(self, step: Held) -> ItemEvents:
+        """The events of the parts of a message or of a thought."""
+        for index, part in enumerate(objects_in(self.item.get(step.key))):
+            place = {step.place: index, **self.place}
+            said = PART_TEXTS.get(str(part.get("type")))
+            opened = dict(part)
+            if said:
+                opened.update({said.key: ""})
+            opened.update({key: [] for key in ("annotations", "logprobs") if part.get(key)})
+            yield f"response.{step.holder}.added", {**place, "part": opened}, ONE
+            if said:
+                cited = objects_in(part.get("annotations"))
+                yield from self.said(said, part.get(said.key), place, cited)
+            yield f"response.{step.holder}.done", {**place, "part": part}, ONE
+
+    def said(
+        self, said: Said, text: Json, place: Dict[str, Json], cited: Sequence[Json] = ()
+    ) -> ItemEvents:
+        """A text in pieces, what it cites, and the text once more."""
+        if not isinstance(text, str):
+            return
+        shared = dict(place)
+        if said.name == "output_text":
+            shared["logprobs"] = []
+        words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
+        if text:
+            members, texts = self.deltas(pieces(text, self.size, words), shared)
+            yield f"response.{said.name}.delta", members, texts
+        for number, annotation in enumerate(cited):
+            members = {**place, "annotation": annotation, "annotation_index": number}
+            yield "response.output_text.annotation.added", members, ONE
+        yield f"response.{said.name}.done", {**shared, said.key: text}, ONE
+
+    def deltas(
+        self, texts: Iterable[str], members: Mapping[str, Json]
+    ) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
+        """The members of the deltas of a text, and what is filled into them."""
+        delta = {**members, "delta": hole(0)}
+        if not wants_obfuscation(self.call.body):
+            return delta, zip(texts, itertools.repeat(""))
+        return {**delta, "obfuscation": hole(1)}, padded(self.call, texts, self.index)
 
 
-def padded(call: Call, run: Run) -> Iterator[TextAndPad]:
-    """The pieces of a part, each with what makes it as long as a multiple of 16 characters (5.5,
+def padded(call: Call, texts: Iterable[str], first: int) -> Iterator[TextAndPad]:
+    """The pieces of a text, each with what makes it as long as a multiple of 16 characters (5.5,
     recorded)."""
     pads = call.pads
-    for number, piece in enumerate(run.pieces, run.index):
+    for number, piece in enumerate(texts, first):
         # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
         start = number * 16 % 1008
         yield piece, pads[start : start + (-len(piece)) % 16]
@@ -4496,7 +6140,9 @@ def input_turns(given: Field) -> Iterator[Turn]:
             yield Turn(item_role(item), openai_text(item.get("content")))
         # `function_call_output`, and the like of other tools (5.5).
         elif kind.endswith("_output") and "output" in item.value:
-            yield Turn("tool", tool_output(item.get("output")))
+            # Of a local shell the call's id is that of the item.
+            call_id = call_id_of(item.value, "call_id", "id")
+            yield Turn("tool", tool_output(item.get("output")), call_id)
         elif kind not in SILENT_ITEMS:
             yield Turn("assistant", "")  # a thought or a call of a tool: a turn without words
 
@@ -4597,6 +6243,11 @@ class ResponsesRequest(OpenAIGeneration):
             node.check({"type": "a string!", "name": kind})
             yield tool.get("name") or tool["type"]
 
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["name"] for tool in tools if tool.get("type") == "custom"]
+
     def schema(self, body: Field) -> Json:
         """`text.format.schema`."""
         # It lies flat; in chat there is a `json_schema` around it (5.5).
@@ -4658,20 +6309,31 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
     "tool_calls": ("completed", None),
     "length": ("incomplete", "max_output_tokens"),
     "content_filter": ("incomplete", "content_filter"),
+    # The API's own words, of which these are statuses (5.5); any other is why it is incomplete.
+    **{
+        status: (status, None)
+        for status in ("completed", "incomplete", "failed", "cancelled", "queued", "in_progress")
+    },
 }
+UNFINISHED = ("queued", "in_progress")
+# Of these no tokens are counted, unless a mock says how many (recorded of failed ones).
+UNCOUNTED = ("failed", "cancelled")
 
 
 def response_outcome(reply: Reply) -> Tuple[str, Optional[str]]:
-    """How a response ends, and why it is incomplete if it is; another word is why, too."""
+    """How a response ends, and why it is incomplete if it is."""
     return RESPONSE_OUTCOMES.get(reply.stop, ("incomplete", reply.stop))
 
 
-def response_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts with their details."""
+def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
+    """Token counts with their details; none as long as nothing was counted."""
+    if status in UNFINISHED or (status in UNCOUNTED and usage.is_guess):
+        return None
     # `cache_write_tokens` came in mid 2026; openai-py's strict validation needs it (5.5).
+    details = {"cache_write_tokens": usage.cache_write, "cached_tokens": usage.cached}
     return {
         "input_tokens": usage.input,
-        "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
+        "input_tokens_details": details,
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.total,
@@ -4682,14 +6344,16 @@ def response_usage(usage: Usage) -> Dict[str, Json]:
 STREAMED_ITEMS = ("message", "reasoning", "function_call", "custom_tool_call")
 
 
-class OpenAIResponses(ResponsesRequest):
-    """The Responses API."""
+class ResponseObject(ResponsesRequest):
+    """The object of the Responses API, in all of its states."""
 
-    routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
+    speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     # Reported by the SDKs' users since 2026, and documented nowhere; it is numbered as all events.
     ping = b'event: keepalive\ndata: {"type":"keepalive","sequence_number":%d}\n\n'
+    places = RESPONSES_PLACES
+    has_custom_tools = True
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -4705,6 +6369,7 @@ class OpenAIResponses(ResponsesRequest):
             created_at=call.second,
             status=status,
             completed_at=None,
+            error=None,
             incomplete_details=None,
             model=reply.model,
             output=output,
@@ -4713,19 +6378,34 @@ class OpenAIResponses(ResponsesRequest):
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
             usage=usage,
         )
-        if status == "in_progress":
-            members["service_tier"] = "auto"  # until the last event, then the real tier (5.5)
+        reason = response_outcome(reply)[1]
+        if status in UNFINISHED or status == "failed":
+            # Until the last event, then the real tier (5.5); what failed has none (recorded).
+            members["service_tier"] = "auto"
         elif status == "completed":
             members["completed_at"] = call.second + 1
-        else:
-            members["incomplete_details"] = {"reason": response_outcome(reply)[1]}
+        if status == "failed":
+            members["error"] = self.response_error(self.errors["server_error"])
+        elif status == "incomplete" and reason:
+            members["incomplete_details"] = {"reason": reason}
         return members
+
+    def response_error(self, failure: Failure) -> Dict[str, Json]:
+        """What a response that failed says of it (recorded)."""
+        error = self.error(failure)
+        return {"code": error["code"] or error["type"], "message": error["message"]}
 
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = response_outcome(reply)[0]
         output = output_items(call, reply, status)
-        return self.response(call, reply, output, status, response_usage(reply.usage))
+        return self.response(call, reply, output, status, response_usage(reply.usage, status))
+
+
+class OpenAIResponses(ResponseObject):
+    """The Responses API."""
+
+    routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The response object."""
@@ -4743,13 +6423,18 @@ class OpenAIResponses(ResponsesRequest):
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
-        begun = self.response(call, reply, [], "in_progress")
         ended = self.ended(call, reply)
+        begins = "in_progress"
+        if ended["status"] in UNFINISHED:
+            begins = ended["status"]
+        begun = self.response(call, reply, [], begins)
         # The object is whole from the start, with all its keys (5.5, verified).
         yield "response.created", {"response": begun}, ONE
-        yield "response.in_progress", {"response": begun}, ONE
-        for run in walk(reply):
-            yield from item_events(call, run, ended["output"][run.index])
+        # What stays unfinished has its status last.
+        if ended["status"] not in UNFINISHED:
+            yield "response.in_progress", {"response": begun}, ONE
+        for index, item in enumerate(ended["output"]):
+            yield from ItemStream(call, item, index, reply.chunk_size).events()
         yield f"response.{ended['status']}", {"response": ended}, ONE
 
     def is_content(self, name: str, value: Json) -> bool:
@@ -4764,6 +6449,34 @@ class OpenAIResponses(ResponsesRequest):
         error = self.error(failure)
         ordered = {name: error[name] for name in ("type", "code", "message", "param")}
         yield "error", {"type": "error", "error": ordered, "sequence_number": sent}
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The event `error`, then `response.failed` (recorded); a reply that stops with one of
+        these two words has that one alone."""
+        output = self.done_items(call, reply, sent)
+        if reply.stop != "failed":
+            yield from self.interruption(call, failure, sent)
+            sent += 1
+        if reply.stop == "error":
+            return
+        usage = response_usage(reply.usage, "failed")
+        failed = self.response(call, reply, output, "failed", usage)
+        failed["error"] = self.response_error(failure)
+        name = "response.failed"
+        yield name, {"type": name, "response": failed, "sequence_number": sent}
+
+    def done_items(self, call: Call, reply: Reply, sent: int) -> List[Json]:
+        """The output items that the first so many events were all of."""
+        done: List[Json] = []
+        for name, members, texts in self.unnumbered(call, reply):
+            sent -= sum(1 for _ in itertools.islice(texts, sent + 1))
+            if sent < 0:
+                break
+            if name == "response.output_item.done":
+                done.append(members["item"])
+        return done
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Each under the name that is its type."""
@@ -4831,7 +6544,7 @@ class AzureResponses(Azure, OpenAIResponses):
     ) -> Dict[str, Json]:
         """The response object; once it has ended, with what the filters found."""
         value = super().response(call, reply, output, status, usage)
-        if status == "in_progress":
+        if status in UNFINISHED:
             return {**value, "content_filters": None}  # nothing has been filtered yet
         results: Dict[str, Json] = {**PIECE_FILTERS}
         blocked = reply.stop == "content_filter"
@@ -4980,6 +6693,25 @@ CONVERSE_EVENT_OF = {
     "contentBlockIndex": "contentBlockStop",
 }
 
+# The content blocks that a whole answer may have, and those of them that a stream may: its deltas
+# know no others (the shapes ContentBlock and ContentBlockDelta of botocore 1.44.8).
+CONVERSE_BLOCKS = {
+    "text": "a string",
+    **dict.fromkeys(
+        ("audio", "cachePoint", "citationsContent", "document", "guardContent", "image")
+        + ("reasoningContent", "searchResult", "toolAddition", "toolRemoval", "toolResult")
+        + ("toolUse", "video"),
+        "an object",
+    ),
+}
+STREAMED_BLOCKS = ("text", "toolUse", "toolResult", "image", "reasoningContent", "citationsContent")
+# Those that have a start, and which of their members come after it (10.1; ContentBlockStart).
+BEGUN_BLOCKS: Mapping[str, Tuple[str, ...]] = {
+    "toolUse": ("input",),
+    "toolResult": ("content",),
+    "image": ("source", "error"),
+}
+
 Event = Tuple[str, Dict[str, Json]]
 # Those that are alike but for the text in the hole of their value, an event a text.
 Events = Tuple[str, Dict[str, Json], Texts]
@@ -4991,12 +6723,14 @@ Events = Tuple[str, Dict[str, Json], Texts]
 def converse_content(content: Field) -> MessageContent:
     """What the content of a message, or the system prompt, holds."""
     texts: List[str] = []
-    results: List[str] = []
+    results: List[Turn] = []
     has_more = False
     for block in content.objects():
         value = block.check({"text": "a string", "toolResult": "an object"}).value
         if value.get("toolResult") is not None:
-            results.append(converse_result(block.get("toolResult")))
+            result = block.get("toolResult")
+            call_id = call_id_of(result.value, "toolUseId")
+            results.append(Turn("tool", converse_result(result), call_id))
             continue
         # A cache point says nothing: beside tool results it makes no message of the user.
         if set(value) != {"cachePoint"}:
@@ -5083,8 +6817,10 @@ def converse_tool_id(call: Call, part: ToolCall, index: int) -> str:
     return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
 
 
-def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
+def converse_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
     """One content block of a whole answer."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, ToolCall):
         use = {
             "toolUseId": converse_tool_id(call, part, index),
@@ -5098,38 +6834,77 @@ def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
     return {"text": getattr(part, "text", "")}
 
 
-def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
-    """A piece of one content block."""
-    if isinstance(part, ToolCall):
-        return {"toolUse": {"input": piece}}
-    if isinstance(part, Reasoning):
-        return {"reasoningContent": {"text": piece}}
-    return {"text": piece}
+def items_in(value: Json, name: str) -> List[Json]:
+    """An array in a block of a mock; nothing else is looked into."""
+    items = within(value, name)
+    if isinstance(items, list):
+        return items
+    return []
+
+
+def text_in(value: Json) -> str:
+    """The text in a block of a mock; anything else is none."""
+    text = within(value, "text")
+    if isinstance(text, str):
+        return text
+    return ""
+
+
+def converse_deltas(run: Run, kind: str, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of one content block, and the texts that go into the hole of each."""
+    if kind == "text":
+        yield {"text": hole(0)}, pieces(value, run.size) or ONCE
+    elif kind == "toolUse":
+        text = run.text or compact(value.get("input"))
+        yield {"toolUse": {"input": hole(0)}}, pieces(text, run.size, ARGUMENT_PIECES)
+    elif kind == "toolResult":
+        for item in items_in(value, "content"):
+            yield {"toolResult": [item]}, ONCE
+    elif kind == "image":
+        yield {"image": {name: value[name] for name in BEGUN_BLOCKS[kind] if name in value}}, ONCE
+    elif kind == "citationsContent":
+        text = "".join(map(text_in, items_in(value, "content")))
+        yield {"text": hole(0)}, pieces(text, run.size) or ONCE
+        for citation in items_in(value, "citations"):
+            yield {"citation": citation}, ONCE
+    else:
+        yield from converse_thought_deltas(run, value)
+
+
+def converse_thought_deltas(run: Run, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of a thought: its text, then what signs it; or what nobody can read."""
+    thought = value.get("reasoningText")
+    if thought is None:
+        yield {"reasoningContent": value}, ONCE
+        return
+    yield {"reasoningContent": {"text": hole(0)}}, pieces(text_in(thought), run.size) or ONCE
+    signature = within(thought, "signature")
+    if signature is not None:
+        yield {"reasoningContent": {"signature": signature}}, ONCE
 
 
 def converse_block_events(call: Call, run: Run) -> Iterator[Events]:
-    """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
-    part, place = run.part, {"contentBlockIndex": run.index}
-    if isinstance(part, ToolCall):
-        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, run.index)}
-        yield "contentBlockStart", {**place, "start": {"toolUse": use}}, ONCE
-    yield "contentBlockDelta", {**place, "delta": converse_delta(part, hole(0))}, run.pieces
-    if isinstance(part, Reasoning):
-        signed = {"reasoningContent": {"signature": thought_signature(call, run.index)}}
-        yield "contentBlockDelta", {**place, "delta": signed}, ONCE
+    """The events of one content block."""
+    ((kind, value),) = converse_block(call, run.part, run.index).items()
+    place = {"contentBlockIndex": run.index}
+    if kind in BEGUN_BLOCKS:
+        begun = {name: value[name] for name in sorted(value) if name not in BEGUN_BLOCKS[kind]}
+        yield "contentBlockStart", {**place, "start": {kind: begun}}, ONCE
+    for delta, texts in converse_deltas(run, kind, value):
+        yield "contentBlockDelta", {**place, "delta": delta}, texts
     yield "contentBlockStop", place, ONCE
 
 
-def converse_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts; those read from the cache are not among the input."""
+def converse_usage(usage: Usage, cache_counts: Tuple[str, str]) -> Dict[str, Json]:
+    """Token counts; those that the cache had or was given are not among the input."""
     counts = {
-        "inputTokens": usage.input - usage.cached,
+        "inputTokens": usage.uncached,
         "outputTokens": usage.output,
         "totalTokens": usage.total,
     }
     # Older models have no counts of a cache.
-    if usage.cached:
-        counts.update(cacheReadInputTokens=usage.cached, cacheWriteInputTokens=0)
+    if usage.cached or usage.cache_write:
+        counts.update(zip(cache_counts, (usage.cached, usage.cache_write)))
     return counts
 
 
@@ -5152,6 +6927,16 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    places = CONVERSE_PLACES
+    speaks = WireFormat.speaks | {Block}
+    cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that botocore's shapes have there."""
+        ((kind, value),) = tuple(block.items())[:1]
+        if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
+            return False
+        return fits(value, CONVERSE_BLOCKS[kind])
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
@@ -5164,7 +6949,7 @@ class BedrockConverse(ConverseRequest):
             "metrics": {"latencyMs": 408},
             "output": {"message": {"content": content, "role": "assistant"}},
             "stopReason": said_stop(CONVERSE_STOPS, stop_of(reply)),
-            "usage": converse_usage(reply.usage),
+            "usage": converse_usage(reply.usage, self.cache_counts),
         }
 
     def values(self, call: Call, reply: Reply) -> Iterator[Events]:
@@ -5173,7 +6958,7 @@ class BedrockConverse(ConverseRequest):
         for run in walk(reply):
             yield from converse_block_events(call, run)
         yield "messageStop", {"stopReason": said_stop(CONVERSE_STOPS, stop_of(reply))}, ONCE
-        usage = converse_usage(reply.usage)
+        usage = converse_usage(reply.usage, self.cache_counts)
         # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}, ONCE
 
@@ -5199,6 +6984,25 @@ class BedrockConverse(ConverseRequest):
             name, payload = recorded_converse_event(value)
             if name:
                 yield name, payload
+
+
+# === formats/mute ============================================================
+# Formats that have nothing to say of their own: what they answer is recorded.  Pure.
+
+
+class Mute(WireFormat):
+    """A format of which nobody knows how an answer looks; what it would say is broken before any
+    of it is sent."""
+
+    speaks: FrozenSet[Any] = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Nothing."""
+        return {}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """None."""
+        return iter(())
 
 
 # === formats/bedrock_invoke ==================================================
@@ -5255,13 +7059,23 @@ def invoked_turn(message: Json) -> Turn:
     texts = [content]
     if isinstance(content, list):
         texts = [within(part, "text") for part in content]
-    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)))
+    call_id = None
+    if isinstance(message, dict):
+        call_id = call_id_of(message, "tool_call_id")
+    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)), call_id)
 
 
 def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
     """One of the maker's events, as base64 of its JSON (10.1)."""
     data = utf8(value) if isinstance(value, str) else laid_out(value, compact)
     return "chunk", {"bytes": base64.b64encode(data).decode(), "p": padding}
+
+
+def invoked_cache(usage: Usage) -> Dict[str, int]:
+    """Tokens that came from a cache and went to one, if any did."""
+    if usage.cached or usage.cache_write:
+        return {"Read": usage.cached, "Write": usage.cache_write}
+    return {}
 
 
 class BedrockInvoke(Bedrock):
@@ -5288,11 +7102,12 @@ class BedrockInvoke(Bedrock):
 
     def usage_headers(self, reply: Reply) -> Headers:
         """Token counts and latency."""
-        return (
-            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
-            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
-            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
-        )
+        usage = reply.usage
+        counts = {"Input": usage.uncached, "Output": usage.output}
+        for way, count in invoked_cache(usage).items():
+            counts[f"Cache-{way}-Input"] = count
+        headers = [(f"X-Amzn-Bedrock-{name}-Token-Count", str(counts[name])) for name in counts]
+        return (*headers, ("X-Amzn-Bedrock-Invocation-Latency", "408"))
 
     def chunks(self, values: Iterable[Json], call: Call) -> Iterator[Tuple[str, Json]]:
         """The maker's events as chunks with their padding."""
@@ -5325,6 +7140,7 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     routes = (INVOKE, INVOKE_STREAM)
     # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    places = BEDROCK_CLAUDE_PLACES
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -5334,11 +7150,13 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     def measured(self, call: Call, reply: Reply) -> Iterator[Json]:
         """Anthropic's events, the last with the metrics of the whole."""
         metrics = {
-            "inputTokenCount": reply.usage.input - reply.usage.cached,
+            "inputTokenCount": reply.usage.uncached,
             "outputTokenCount": reply.usage.output,
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
+        for way, count in invoked_cache(reply.usage).items():
+            metrics[f"cache{way}InputTokenCount"] = count
         for name, value in self.values(call, reply):
             if name == "message_stop":
                 value = {**value, "amazon-bedrock-invocationMetrics": metrics}
@@ -5350,6 +7168,8 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
+    places = NOVA_PLACES
+    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -5366,12 +7186,11 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
             yield from map(Stencil({name: value}).filled, texts)
 
 
-class BedrockOther(BedrockInvoke):
+class BedrockOther(Mute, BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
-    speaks = frozenset()  # nothing: the shape of an answer is not known
     # Where the makers have their texts: Llama, Titan, Mistral and Jamba, old Claude and Cohere.
     texts = ("generation", "outputText", "outputs", "choices", "completion", "text")
 
@@ -5580,8 +7399,10 @@ def cohere_tool_call(call: Call, part: ToolCall, number: int, arguments: str) ->
     }
 
 
-def cohere_block(part: Part, text: str) -> Dict[str, Json]:
+def cohere_block(part: Part, text: str) -> Mapping[str, Json]:
     """One block of content."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, Reasoning):
         return {"type": "thinking", "thinking": text}
     return {"type": "text", "text": text}
@@ -5591,6 +7412,13 @@ def cohere_usage(usage: Usage) -> Dict[str, Json]:
     """What is billed and what there was."""
     counts = {"input_tokens": usage.input, "output_tokens": usage.output}
     return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
+
+
+def citation_in(part: Part) -> Optional[Mapping[str, Json]]:
+    """The citation that a part is, which is no content but stands beside it; else None."""
+    if isinstance(part, Block) and "sources" in part.value:
+        return part.value
+    return None
 
 
 def is_plan(reply: Reply, part: Part) -> bool:
@@ -5606,8 +7434,12 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     plan: List[str] = []
     content: List[Json] = []
     calls: List[Json] = []
+    citations: List[Json] = []
     for part in reply.parts:
-        if isinstance(part, ToolCall):
+        citation = citation_in(part)
+        if citation:
+            citations.append(citation)
+        elif isinstance(part, ToolCall):
             arguments = compact(part.arguments)
             calls.append(cohere_tool_call(call, part, len(calls), arguments))
         elif is_plan(reply, part):
@@ -5622,6 +7454,8 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
         message["tool_plan"] = "".join(plan)
     if calls:
         message["tool_calls"] = calls
+    if citations:
+        message["citations"] = citations
     return message
 
 
@@ -5653,26 +7487,42 @@ def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Ite
 
 
 def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
-    """A block of content: first empty, then its text."""
+    """A block of content, but for its end: first empty, then its text."""
     # The name of a block's type is that of its text, too.
-    block = cohere_block(run.part, "")
-    yield cohere_event("content-start", number, {"content": block})
-    delta = cohere_event("content-delta", number, {"content": {block["type"]: hole(0)}})
-    yield from filled_in(*delta, run.texts)
-    yield "content-end", {"type": "content-end", "index": number}
+    block = cohere_block(run.part, run.text)
+    name = block["type"]
+    yield cohere_event("content-start", number, {"content": {**block, name: ""}})
+    delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
+    yield from filled_in(*delta, pieces(block[name], run.size))
+
+
+def cohere_citation_events(number: int, citation: Mapping[str, Json]) -> Iterator[CohereEvent]:
+    """A citation, whole at its start."""
+    yield cohere_event("citation-start", number, {"citations": citation})
+    yield "citation-end", {"type": "citation-end", "index": number}
 
 
 def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
     """What lies between the start and the end of a message."""
-    # Content blocks and tool calls are counted apart, each from 0.
-    blocks, tools = itertools.count(), itertools.count()
+    # Content blocks, tool calls and citations are counted apart, each from 0.
+    blocks, tools, citations = itertools.count(), itertools.count(), itertools.count()
+    ends: List[CohereEvent] = []  # that of a block, before which its citations come (quoted)
     for run in walk(reply):
+        citation = citation_in(run.part)
+        if citation:
+            yield from cohere_citation_events(next(citations), citation)
+            continue
+        yield from ends
+        ends = []
         if isinstance(run.part, ToolCall):
             yield from cohere_tool_events(call, run.part, next(tools), run)
         elif is_plan(reply, run.part):
             yield from cohere_plan_events(run)
         else:
-            yield from cohere_block_events(next(blocks), run)
+            number = next(blocks)
+            yield from cohere_block_events(number, run)
+            ends.append(("content-end", {"type": "content-end", "index": number}))
+    yield from ends
 
 
 class CohereChat(Cohere):
@@ -5680,6 +7530,7 @@ class CohereChat(Cohere):
 
     api = "chat"
     routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
+    places = COHERE_PLACES
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -5694,6 +7545,14 @@ class CohereChat(Cohere):
     turns = ChatRequest.turns
     tools = ChatRequest.tools
     streams = ChatRequest.streams
+    speaks = WireFormat.speaks | {Block}
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Items of content, and citations."""
+        if "sources" in block:
+            return True
+        name = block.get("type")
+        return name in ("text", "thinking") and isinstance(block.get(name), str)
 
     def schema(self, body: Field) -> Json:
         """`response_format.json_schema`, or `schema` as it was called first."""
@@ -5971,7 +7830,7 @@ GEMINI_ERRORS = {
         "You exceeded your current quota, please check your plan and billing details. For more "
         "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n"
         "* Quota exceeded for metric: "
-        "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 10\n"
+        "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: {most}\n"
         "Please retry in {wait}s.",
     ),
     "server_error": Failure(
@@ -6020,6 +7879,7 @@ class Gemini(WireFormat):
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     json_type = "application/json; charset=UTF-8"
+    usual_limit = 10
     ping = b""  # none was seen, and genai-py breaks on a comment (3.2, 3.3)
     always_details = False  # whether an error without details has an empty array of them
     service = "generativelanguage.googleapis.com"
@@ -6045,14 +7905,14 @@ class Gemini(WireFormat):
             text = text.replace(placeholder, name)
         return text
 
-    def quota_details(self, model: str, wait: int) -> List[Json]:
+    def quota_details(self, model: str, failure: Failure) -> List[Json]:
         """Of a rate limit: which it was, where to read of it, and how long to wait."""
         # Quoted from a log of the free tier.
         violation = {
             "quotaMetric": self.service + "/generate_content_free_tier_requests",
             "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
             "quotaDimensions": {"location": "global", "model": model},
-            "quotaValue": "10",
+            "quotaValue": str(failure.most or self.usual_limit),
         }
         link = {
             "description": "Learn more about Gemini API quotas",
@@ -6061,7 +7921,7 @@ class Gemini(WireFormat):
         return [
             google_detail("QuotaFailure", violations=[violation]),
             google_detail("Help", links=[link]),
-            google_retry_info(wait),
+            google_retry_info(failure.wait),
         ]
 
     def google_error(self, call: Call, failure: Failure) -> Dict[str, Json]:
@@ -6073,7 +7933,7 @@ class Gemini(WireFormat):
         }
         details = google_error_details(failure, self.service)
         if failure.status == 429:
-            details += self.quota_details(call.model, failure.wait)
+            details += self.quota_details(call.model, failure)
         if details or self.always_details:
             error["details"] = details
         return {"error": error}
@@ -6137,23 +7997,24 @@ def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
         yield cast(Dict[str, Json], part.check(PART_FIELDS).value)
 
 
-def google_function_result(part: Mapping[str, Json]) -> Optional[str]:
-    """The text of a functionResponse: of its `result` or `output` if that is all, else as JSON."""
+def google_function_result(part: Mapping[str, Json]) -> Optional[Turn]:
+    """A functionResponse: the text of its `result` or `output` if that is all, else JSON.  It is
+    known by an id, and where the model gave the call none by its name."""
     response = pick(part, "functionResponse")
     if not isinstance(response, dict):
         return None
     value = response.get("response")
     if isinstance(value, dict) and list(value) in RESULT_WRAPPERS:
         value = next(iter(value.values()))
-    if isinstance(value, str):
-        return value
-    return compact(value)
+    if not isinstance(value, str):
+        value = compact(value)
+    return Turn("tool", value, call_id_of(response, "id", "name"))
 
 
 def google_content(content: Field) -> MessageContent:
     """What is in a content: texts, but no thoughts, and the results of functions."""
     texts: List[str] = []
-    results: List[str] = []
+    results: List[Turn] = []
     parts = list(google_parts(content))
     for part in parts:
         result = google_function_result(part)
@@ -6263,8 +8124,24 @@ HARM_CATEGORIES = (
 HARM_FOUND = "HARM_CATEGORY_DANGEROUS_CONTENT"
 # Ratings come with 1.5-era models only.
 RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
-# Models since Gemini 3 give a function call an id, and sign the first (2.4).
+# Models since Gemini 3 give a function call an id, and sign the first or, where there is none, the
+# last text (2.4 and section 7).
 SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+# What a part holds, one of them at least (typed in google-genai 2.34).
+GOOGLE_PART_DATA = frozenset(
+    ("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode")
+    + ("codeExecutionResult", "toolCall", "toolResponse", "thoughtSignature")
+)
+# A mock that has a part with one of these says itself what is signed.
+SIGNED_DATA = frozenset(("functionCall", "thoughtSignature"))
+
+
+def google_signature(call: Call) -> str:
+    """What proves an answer to be the model's own."""
+    # Clients send it back as it is; nobody but Google can read one.
+    return base64.b64encode(call.token("signature", 48).encode()).decode()
 
 
 def google_text_part(part: Part, text: str) -> Dict[str, Json]:
@@ -6274,39 +8151,68 @@ def google_text_part(part: Part, text: str) -> Dict[str, Json]:
     return {"text": text}
 
 
-def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
+def is_of_thoughts(part: Part) -> bool:
+    """Whether a part is of the thoughts."""
+    if isinstance(part, Block):
+        return bool(part.value.get("thought"))
+    return isinstance(part, Reasoning)
+
+
+def signed_index(call: Call, reply: Reply) -> int:
+    """Which part is signed: the first function call, else the last text; -1 for none."""
+    if not SIGNING_MODEL.match(call.model):
+        return -1
+    signed = -1
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, ToolCall):
+            return index
+        if isinstance(part, Block) and not SIGNED_DATA.isdisjoint(part.value):
+            return -1
+        # One that a filter or an error has stopped has none.
+        if isinstance(part, Text) and reply.stop in ("stop", "length"):
+            signed = index
+    return signed
+
+
+def google_function_call(call: Call, tool: ToolCall, index: int) -> Dict[str, Json]:
     """A function call, the part at `index` of the answer."""
     # Since Gemini 3 it has an id, which 2.5 and older lack; `args` are an object (section 7).
-    signs = SIGNING_MODEL.match(call.model)
     function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
-    if tool.id or signs:
+    if tool.id or SIGNING_MODEL.match(call.model):
         function["id"] = tool.id or call.token(f"tool {index}", 8)
-    part: Dict[str, Json] = {"functionCall": function}
-    if signs and is_first:
-        # Clients send it back as it is; nobody but Google can read one.
-        signature = call.token("signature", 48).encode()
-        part["thoughtSignature"] = base64.b64encode(signature).decode()
-    return part
+    return {"functionCall": function}
 
 
-def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Dict[str, Json]]:
-    """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
-    run = None
+def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Mapping[str, Json]]:
+    """The parts of an answer, texts `joined` or piece by piece; all others are always whole."""
+    signed = signed_index(call, reply)
     for run in walk(reply):
-        if isinstance(run.part, ToolCall):
-            yield google_function_call(call, run.part, run.index, run.first)
+        part = run.part
+        more: Dict[str, Json] = {}
+        if run.index == signed:
+            more["thoughtSignature"] = google_signature(call)
+        if isinstance(part, Block):
+            yield part.value
+        elif isinstance(part, ToolCall):
+            yield {**google_function_call(call, part, run.index), **more}
         elif joined:
-            yield google_text_part(run.part, run.text)
+            yield {**google_text_part(part, run.text), **more}
         else:
-            yield from (google_text_part(run.part, piece) for piece in run.pieces)
-    # An answer of nothing is an empty text, as the last event of recorded streams often is.
-    if run is None:
+            yield from (google_text_part(part, piece) for piece in run.pieces)
+            # It comes in a part of its own, with an empty text (section 7, recorded).
+            if more:
+                yield {"text": "", **more}
+    # An answer of nothing is an empty text, as the last event of recorded streams often is; one
+    # that ends for a reason such as MALFORMED_FUNCTION_CALL has not even that (quoted).
+    if not reply.parts and reply.stop in STOPS:
         yield {"text": ""}
+    elif not reply.parts:
+        yield {}
 
 
 def part_count(run: Run) -> int:
     """In how many parts it streams."""
-    if isinstance(run.part, ToolCall):
+    if isinstance(run.part, (ToolCall, Block)):
         return 1
     return sum(1 for _ in run.pieces)
 
@@ -6344,7 +8250,7 @@ def spent_tokens(reply: Reply, thoughts: Iterable[bool]) -> Iterator[Usage]:
     says which parts are thoughts.  Both kinds grow evenly from part to part."""
     usage = reply.usage
     # Counted first: a stream may be longer than what is to be held of it at once.
-    runs = [(isinstance(run.part, Reasoning), part_count(run)) for run in walk(reply)]
+    runs = [(is_of_thoughts(run.part), part_count(run)) for run in walk(reply)]
     of_thoughts = sum(count for is_thought, count in runs if is_thought)
     of_others = sum(count for is_thought, count in runs if not is_thought)
     thought = other = 0
@@ -6411,6 +8317,8 @@ class GeminiAnswer(Gemini):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """The content of a candidate."""
+        if not any(parts):
+            return {}
         return {"parts": parts, "role": "model"}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -6473,6 +8381,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    places = GEMINI_PLACES
+    speaks = WireFormat.speaks | {Block}
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that have what parts have; their kind is told by that alone."""
+        return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
@@ -6509,7 +8423,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
         thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
-        spending = spent_tokens(reply, ("thought" in part for part in thoughts))
+        spending = spent_tokens(reply, (bool(part.get("thought")) for part in thoughts))
         for part, last in with_last(parts):
             spent = next(spending)
             if last:
@@ -6687,9 +8601,9 @@ class Vertex(Gemini):
     service = "aiplatform.googleapis.com"
 
     # There is no Retry-After (2.5): clients read the wait here.
-    def quota_details(self, model: str, wait: int) -> List[Json]:
+    def quota_details(self, model: str, failure: Failure) -> List[Json]:
         """How long to wait, and no more."""
-        return [google_retry_info(wait)]
+        return [google_retry_info(failure.wait)]
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
@@ -6704,6 +8618,8 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """Role first."""
+        if not any(parts):
+            return {}
         return {"role": "model", "parts": parts}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -6731,7 +8647,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
         if call.choices > 1:
             candidate["index"] = index
         candidate.update(self.ratings(call, stop))
-        if whole:
+        if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate
 
@@ -6909,6 +8825,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
     # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
     has_logprobs = False
+    has_custom_tools = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""
@@ -7144,15 +9061,18 @@ MISTRAL_STOPS = {
 
 
 def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
-    """What is said: a string, or a list of parts where there are thoughts among it."""
-    # Thoughts are what magistral models have; all others answer with strings (section 12).
-    if not any(isinstance(part, Reasoning) for part, _ in pieces):
+    """What is said: a string, or a list of parts where one is no text."""
+    # Thoughts are what magistral models have, and a mock may have parts of its own (references);
+    # all others answer with strings (section 12).
+    if not any(isinstance(part, (Reasoning, Block)) for part, _ in pieces):
         return "".join(text for _, text in pieces)
     content = []
     for part, text in pieces:
         entry: Dict[str, Json] = {"type": "text", "text": text}
         if isinstance(part, Reasoning):
             entry = {"type": "thinking", "thinking": [entry]}
+        elif isinstance(part, Block):
+            entry = dict(part.value)
         content.append(entry)
     return content
 
@@ -7168,7 +9088,11 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
+    places = MISTRAL_PLACES
     has_logprobs = False
+    has_custom_tools = False
+    has_functions = False
+    speaks = frozenset((*OpenAIChat.speaks, Block))
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -7185,9 +9109,10 @@ class MistralChat(Mistral, OpenAIChat):
             "prompt_tokens": reply.usage.input,
             "total_tokens": reply.usage.total,
             "completion_tokens": reply.usage.output,
+            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
         }
 
-    def finish_reason(self, reply: Reply) -> str:
+    def finish_reason(self, call: Call, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
         return said_stop(MISTRAL_STOPS, stop_of(reply))
 
@@ -7203,9 +9128,9 @@ class MistralChat(Mistral, OpenAIChat):
     def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
         """The assistant's message."""
         pieces = [
-            (part, part.text)
+            (part, getattr(part, "text", ""))
             for part in reply.parts
-            if isinstance(part, (Text, Reasoning, Refusal))
+            if not isinstance(part, ToolCall)
         ]
         return {
             "role": "assistant",
@@ -7216,7 +9141,7 @@ class MistralChat(Mistral, OpenAIChat):
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; tool calls and usage are on the last one of each choice, unasked."""
         head = self.head(call, reply, "chat.completion.chunk")
-        finish = self.finish_reason(reply)
+        finish = self.finish_reason(call, reply)
         for index in range(call.choices):
             numbers = itertools.count()
             for delta, texts in self.deltas(call, reply, index):
@@ -7241,7 +9166,9 @@ class MistralChat(Mistral, OpenAIChat):
         """The message in pieces, without its tool calls."""
         yield {"role": "assistant", "content": ""}, ONCE
         for run in walk(reply):
-            if not isinstance(run.part, ToolCall):
+            if isinstance(run.part, Block):
+                yield {"content": [run.part.value]}, iter([""])  # whole
+            elif not isinstance(run.part, ToolCall):
                 yield {"content": mistral_content([(run.part, hole(0))])}, run.texts
 
 
@@ -7249,6 +9176,7 @@ class MistralFIM(MistralChat):
     """Fill in the middle: a prompt, and a suffix that the answer leads to."""
 
     api = "fim"
+    speaks = OpenAIChat.speaks
     routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
@@ -7279,6 +9207,11 @@ OLLAMA_ERRORS = {
     "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
     "context_length": Failure(400, "the input length exceeds the context length"),
 }
+
+# That of tool calls has no word of its own here.
+OLLAMA_STOPS = {"stop": "stop", "length": "length", "tool_calls": "stop", "content_filter": "stop"}
+# Of a request without a prompt, which only moves the model: there is nothing to count.
+IDLE_STOPS = ("load", "unload")
 
 # What embed tells of all counts and durations.
 EMBED_COUNTS = ("total_duration", "load_duration", "prompt_eval_count")
@@ -7386,6 +9319,8 @@ class Ollama(WireFormat):
 class OllamaAnswer(Ollama):
     """What chat and generate share: a stream of objects, unless the request wants one."""
 
+    places = OLLAMA_PLACES
+
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
         # Absent means yes, unlike everywhere else (2.2).
@@ -7404,9 +9339,14 @@ class OllamaAnswer(Ollama):
 
     def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The members that only the last object has."""
-        # All other reasons, that of tool calls too, are `stop` here.
-        reason = "length" if reply.stop == "length" else "stop"
-        return {"done": True, "done_reason": reason, **ollama_counts(call, reply.usage)}
+        ended = {"done": True, "done_reason": said_stop(OLLAMA_STOPS, reply.stop)}
+        if reply.stop in IDLE_STOPS and not reply.parts:
+            return ended
+        return {**ended, **self.context(call), **ollama_counts(call, reply.usage)}
+
+    def context(self, call: Call) -> Dict[str, Json]:
+        """What stands before the counts."""
+        return {}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The one object."""
@@ -7462,7 +9402,9 @@ class OllamaChat(OllamaAnswer):
             # More are read than are named: some clients send OpenAI's.
             if role.value not in CHAT_ROLES:
                 role.expected("one from system, user, assistant, tool")
-            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")
+            # Its own clients know a tool's result by the name of the tool.
+            call_id = call_id_of(message.value, "tool_call_id", "tool_name", "name")
+            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "", call_id)
 
     def spoken(
         self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
@@ -7509,14 +9451,10 @@ class OllamaGenerate(OllamaChat):
             return {"response": content}
         return {"response": content, "thinking": thinking}
 
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """With the tokens of the context, which stand before the counts."""
-        ending = super().finished(call, reply)
-        reason = ending["done_reason"]
-        context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        # The order of section 13; `done` and its reason keep their places when they are given
-        # again.
-        return {"done": True, "done_reason": reason, "context": context, **ending}
+    def context(self, call: Call) -> Dict[str, Json]:
+        """The tokens of the context."""
+        numbers = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
+        return {"context": numbers}
 
 
 class OllamaEmbed(Ollama):
@@ -7674,12 +9612,83 @@ class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
 
 
+# === formats/other ===========================================================
+# Paths of no provider: what a mock that names one says there.  Pure.
+
+
+class Other(Mute):
+    """Any path that no provider has, with any method: recorded and raw answers, and errors as the
+    provider has them whose path is the nearest (`shape`)."""
+
+    operation = "other"
+    credentials: Tuple[str, ...] = ()
+
+    def __init__(self, shape: WireFormat) -> None:
+        self.shape = shape
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request, whatever its body is: a JSON value, else text."""
+        streams, model = within(body, "stream"), within(body, "model")
+        return Call(
+            request,
+            self.provider,
+            self.operation,
+            self.api,
+            model if isinstance(model, str) else "",
+            streams is True,
+            body=body,
+        )
+
+    @staticmethod
+    def body(request: Request) -> Json:
+        """The body as JSON, the fields of a form, or text."""
+        if not request.body:
+            return None
+        if request.form is not None:
+            return request.form
+        try:
+            return parse_request(request.body)
+        except ValueError:
+            return request.body.decode("utf-8", "replace")
+
+    # --- as the nearest provider has it ---
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """What a stream says of an error."""
+        return self.shape.interruption(self.nearest(call), failure, sent)
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Those of an error; else none."""
+        if status < 400:
+            return ()
+        return self.shape.headers(self.nearest(call), stream, status)
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """The rate-limit headers."""
+        return self.shape.limit_headers(limit)
+
+    def failed(
+        self, call: Call, failure: Failure, more: Mapping[str, Json]
+    ) -> Tuple[bytes, Headers]:
+        """An error."""
+        return self.shape.failed(self.nearest(call), failure, more)
+
+    def completed(self, call: Call, failure: Failure) -> Failure:
+        """An error with what it leaves open."""
+        return self.shape.completed(self.nearest(call), failure)
+
+    def nearest(self, call: Call) -> Call:
+        """The call as if it had come in on the nearest path."""
+        return self.shape.begun(call.request, {})
+
+
 # === formats/all =============================================================
 # All wire formats, and the names of their providers, operations and APIs.  Pure.
 
 
+OTHER = Other.operation
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
-OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
+OPERATIONS = frozenset((OTHER, *(wire.operation for wire in WIRE_FORMATS)))
 APIS = frozenset(wire.api for wire in WIRE_FORMATS)
 DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)
 
@@ -8030,6 +10039,110 @@ class Watchdog:
 WATCHDOG = Watchdog()
 
 
+# === mocks/templates =========================================================
+# Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
+
+
+# Two braces that are meant, or a name with spaces around it.
+TEMPLATE = re.compile(r"\{\{\{\{|\{\{([^{}]*)\}\}")
+
+MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
+
+TEMPLATE_NAMES = ("user", "model", "system", "turn")
+
+PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
+
+# As many digits as any index needs: int() takes its time over thousands.
+ITEM_NUMBER = re.compile("[0-9]{1,9}")
+
+
+def check_templates(node: Node, names: Iterable[str]) -> None:
+    """Raise BadMock if a text in a JSON value asks for what a request never has."""
+    if isinstance(node.value, dict):
+        for _, inner in node.members():
+            check_templates(inner, names)
+    elif isinstance(node.value, list):
+        for inner in node.items():
+            check_templates(inner, names)
+    # Looked for first, as most texts have none.
+    elif isinstance(node.value, str) and "{{" in node.value:
+        check_text(node, [*TEMPLATE_NAMES, *names])
+
+
+def check_text(node: Node, known: Iterable[str]) -> None:
+    """Raise BadMock if a text has a template of a name that is not known."""
+    for name in (found.group(1) for found in TEMPLATE.finditer(node.value)):
+        if name is None:
+            continue
+        name = name.strip()
+        if name not in known and not PATH_TEMPLATE.match(name):
+            hint = nearest(name, [*known, "header.NAME", "body.PATH"])
+            node.fail(f"unknown template {{{{{name}}}}}; {hint}")
+
+
+class Filling:
+    """Fills the templates of one answer, once: what comes in is not looked at again.
+
+    An answer may ask thousands of times for a text of megabytes, so that there is a bound."""
+
+    def __init__(self, call: Call, groups: Mapping[str, str]) -> None:
+        self.call, self.groups, self.left = call, groups, MOST_FILLED
+
+    def of(self, value: Json) -> Json:
+        """A JSON value with its templates filled."""
+        if isinstance(value, str):
+            return TEMPLATE.sub(self.found, value) if "{{" in value else value
+        if isinstance(value, dict):
+            return {key: self.of(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.of(inner) for inner in value]
+        return value
+
+    def found(self, match: "re.Match[str]") -> str:
+        """What stands in place of one template.  Refused if it is too much in all."""
+        if match.group(1) is None:
+            return "{{"
+        text = looked_up(match.group(1).strip(), self.call, self.groups)
+        self.left -= len(text)
+        if self.left < 0:
+            message = f"the answer's templates ask for more than {MOST_FILLED} characters"
+            raise Refused(400, message, code="answer_too_large")
+        return text
+
+
+def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
+    """The text of one template name; what the request doesn't have is empty."""
+    # A group goes before a value of the request: its name was chosen for this mock.
+    if name in groups:
+        return groups[name]
+    kind, _, rest = name.partition(".")
+    value: Json
+    if kind == "header":
+        name = rest.lower()  # as they are kept
+        value = call.headers.get(name)
+        if value is not None:
+            value = masked(name, value)  # what is answered is noted, logged and shown
+    elif kind == "body":
+        value = walked(call.said, rest)
+    else:
+        value = getattr(call, name, None)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else compact(value)
+
+
+def walked(value: Json, path: str) -> Json:
+    """What `messages.0.content` leads to inside a JSON value; None where it leads nowhere."""
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and ITEM_NUMBER.fullmatch(step) and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
 # === mocks/match =============================================================
 # Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
@@ -8202,7 +10315,20 @@ class BodyCondition(Condition):
 
     def difference(self, call: Call) -> Optional[Difference]:
         """The path into the body, with both values."""
-        return lacking(call.body, self.expected, "body")
+        return lacking(call.said, self.expected, "body")
+
+
+class FieldCondition(Condition):
+    """What is asked of one place in the body; the difference shows whatever is there."""
+
+    def difference(self, call: Call) -> Optional[Difference]:
+        """The path into the body, with both values."""
+        if self.holds(self.get(call)):
+            return None
+        got = walked(call.said, self.key.partition(".")[2])
+        if got is None:
+            got = MISSING
+        return self.key, got, self.wanted(got)
 
 
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
@@ -8230,6 +10356,54 @@ def match_text(node: Node) -> List[Condition]:
     return [Condition(str(node.key), node.value, attrgetter(str(node.key)), text_matcher(node))]
 
 
+def match_text_or_none(node: Node) -> List[Condition]:
+    """A text matcher on one text of the call, or null for none."""
+    key = str(node.key)
+    if node.value is None:
+        return [Condition(key, MISSING, functools.partial(said_or_none, key), is_none)]
+    return match_text(node)
+
+
+def said_or_none(key: str, call: Call) -> Optional[str]:
+    """A text of the call; none where it does not say even an empty one."""
+    text: Optional[str] = getattr(call, key)
+    if key in ("user", "system") and not text and key not in call.blank:
+        return None
+    return text
+
+
+def is_none(got: Json) -> bool:
+    """Whether there is nothing."""
+    return got is None
+
+
+def match_fields(node: Node) -> List[Condition]:
+    """By the path into the body: a text matcher, a number, a boolean, or null for none."""
+    return [field_condition(path, inner) for path, inner in node.members()]
+
+
+def field_condition(path: str, node: Node) -> Condition:
+    """What is asked of one place in the body."""
+    key, value = f"fields.{path}", node.value
+    if not path:
+        node.fail("expected a path into the body, such as messages.0.content")
+
+    def get(call: Call) -> Json:
+        return walked(call.said, path)
+
+    def get_text(call: Call) -> Optional[str]:
+        found = walked(call.said, path)
+        return found if isinstance(found, str) else None
+
+    if value is None:
+        return FieldCondition(key, MISSING, get, is_none)
+    if node.is_a("a number") or node.is_a("a boolean"):
+        return FieldCondition(key, value, get, lambda got: lacking(got, value, key) is None)
+    if not node.is_a("a string or an object"):
+        node.expected("a text, an object with contains, regex, glob or not, a number or null")
+    return FieldCondition(key, value, get_text, text_matcher(node))
+
+
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
@@ -8246,7 +10420,7 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
         return named.get(name)
 
     if node.value is None:
-        return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
+        return Condition(f"{key}.{name}", MISSING, get, is_none)
     matcher = text_matcher(node)
     if SECRET.fullmatch(name):
         matcher = replace(matcher, private=True)
@@ -8294,7 +10468,7 @@ def match_body(node: Node) -> List[Condition]:
     def contains(got: Json) -> bool:
         return lacking(got, value, "body") is None
 
-    return [BodyCondition("body", value, attrgetter("body"), contains)]
+    return [BodyCondition("body", value, attrgetter("said"), contains)]
 
 
 def match_sha256(node: Node) -> List[Condition]:
@@ -8312,17 +10486,20 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "api": match_name(APIS),
     "model": match_text,
     "stream": match_exact("a boolean"),
-    "user": match_text,
-    "system": match_text,
-    "tool_result": match_text,
+    "user": match_text_or_none,
+    "system": match_text_or_none,
+    "tool_result": match_text_or_none,
+    "tool_call_id": match_text_or_none,
     "turn": match_exact("an integer"),
     "tools": match_tools,
+    "method": match_name(frozenset(METHODS)),
     "path": match_text,
     "query": match_named,
     "headers": match_named,
     "port": match_exact("an integer"),
     "session": match_exact("a string"),
     "body": match_body,
+    "fields": match_fields,
     "body_sha256": match_sha256,
 }
 
@@ -8330,14 +10507,17 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
 def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     """The conditions of a `match`, in the order of MATCH_KEYS; none where it is absent.  Without
     `operation` it asks for the default one, if that is given, unless it names an API or one path,
-    which says more."""
+    which says more; one that asks for some paths may mean those of no provider, too."""
     asked: Dict[str, Node] = {}
     if not match.is_absent:
         asked = dict(match.only(MATCH_KEYS).members())
     # A matcher such as {"contains": …} may fit paths of several operations.
     names_path = "path" in asked and isinstance(asked["path"].value, str)
     if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
-        asked["operation"] = match.get("operation").replaced(default_operation)
+        usual: Json = default_operation
+        if "path" in asked:
+            usual = [default_operation, OTHER]
+        asked["operation"] = match.get("operation").replaced(usual)
     found: List[Condition] = []
     for key, read in MATCH_KEYS.items():
         if key in asked:
@@ -8349,25 +10529,31 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 # Entries: what the journal says of one request.  May ask the clock.
 
 
-RequestKind = Tuple[Optional[str], Optional[str], int, bool]
+RequestKind = Tuple[Optional[str], Optional[str], Optional[int], bool]
+Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any, or none yet
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
+# Faults that may leave nothing of an answer; a `hang` goes on for as long as its client waits.
+SILENCING = ("reset", "close", "hang", "garbage")
+# Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
+PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
 
 
 class Asked:
     """What was asked and answered: all of an entry that is the same for equal requests.
 
-    `masked` holds query and headers without credentials; `call` is what was asked, as far as it
-    could be read; `size` is about how many bytes of memory an entry takes with this."""
+    `head` knows target, query and headers without credentials; `call` is what was asked, as far as
+    it could be read; `form` are the fields of a multipart body; `size` is about how many bytes of
+    memory an entry takes with this."""
 
     __slots__ = (
-        *("method", "path", "port", "session", "masked", "body", "provider", "call", "size"),
+        *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
     )
 
     def __init__(
         self,
         request: Request,
-        masked: Mapping[str, Mapping[str, str]],
+        head: Head,
         body: Json,
         provider: Optional[str],
         call: Optional[Call],
@@ -8377,8 +10563,9 @@ class Asked:
         self.path = request.path
         self.port = request.port
         self.session = request.session
-        self.masked = masked
+        self.head = head
         self.body = body
+        self.form: Optional[Fields] = None
         self.provider = provider
         self.call = call
         self.size = size
@@ -8403,6 +10590,19 @@ class Asked:
             self.known_kind = self.provider, api, self.status, bool(self.mock)
         return self.known_kind
 
+    @property
+    def is_probe(self) -> bool:
+        """Whether it only asked whether somebody is there; such are in no journal."""
+        # A malformed request may seem to ask for the root, too.
+        if self.path not in PROBES or self.mock or self.status not in (200, 404):
+            return False
+        return self.method in ("GET", "HEAD")
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether it was refused because it could not be read as its provider reads it."""
+        return self.call is None and self.status in (400, 422)
+
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
         call = self.call
@@ -8416,27 +10616,38 @@ class Asked:
             "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
         }
 
+    def seen(self) -> Call:
+        """The call as far as it was kept, for conditions to look at."""
+        # Masked, as they were kept: of credentials only a hash can be asked for.
+        query, headers = self.head.kept["query"], self.head.kept["headers"]
+        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
+        call = self.call or Call(request, self.provider or "", "", "", "", body=None)
+        if self.form is not None:
+            return replace(call, request=request, body=self.form)
+        return replace(call, request=request)
+
     def matches(self, conditions: Sequence[Condition]) -> bool:
         """Whether it fulfils conditions."""
-        # Masked, as they were kept: of credentials only a hash can be asked for.
-        query, headers = self.masked["query"], self.masked["headers"]
-        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
-        if self.call:
-            seen = replace(self.call, request=request)
-        else:
-            seen = Call(request, self.provider or "", "", "", "", body=None)
+        seen = self.seen()
         return all(condition.holds(condition.get(seen)) for condition in conditions)
+
+    def differences(self, conditions: Sequence[Condition]) -> List[Difference]:
+        """Everything that keeps it from fulfilling conditions."""
+        seen = self.seen()
+        found = [condition.difference(seen) for condition in conditions]
+        return [difference for difference in found if difference]
 
 
 class Sent:
-    """How far an answer has come: bytes of its body, framing included, events, and seconds for
-    which the client took nothing."""
+    """How far an answer has come: bytes of its body, framing included, events, whether its head has
+    begun to go out, and seconds for which the client took nothing."""
 
-    __slots__ = ("bytes", "events", "blocked", "blocked_since")
+    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since")
 
-    def __init__(self, bytes: int = 0, events: int = 0) -> None:
+    def __init__(self, bytes: int = 0, events: int = 0, has_begun: bool = False) -> None:
         self.bytes = bytes
         self.events = events
+        self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
 
@@ -8454,11 +10665,17 @@ class Entry:
     up to date while the answer is under way."""
 
     # There are thousands of them: without a dict each is far smaller.
-    __slots__ = ("number", "moment", "asked", "sent", "duration", "ended", "gate", "is_remembered")
+    __slots__ = (
+        *("number", "moment", "connection", "asked", "sent", "duration", "ended", "gate"),
+        "is_remembered",
+    )
 
-    def __init__(self, number: str, moment: float, asked: Asked, sent: Sent) -> None:
+    def __init__(
+        self, number: str, moment: float, asked: Asked, sent: Sent, connection: int = 0
+    ) -> None:
         self.number = number
         self.moment = moment
+        self.connection = connection  # by which number requests on the same one are known
         self.asked = asked
         self.sent = sent
         self.duration: Optional[float] = None
@@ -8474,6 +10691,24 @@ class Entry:
             total = self.sent.events
         return total
 
+    @property
+    def status(self) -> Optional[int]:
+        """The status of the answer; none if no byte of it was sent, or is about to be."""
+        if self.sent.has_begun or self.ended == "complete":
+            return self.asked.status
+        if self.ended is None and self.asked.fault not in SILENCING:
+            return self.asked.status
+        return None
+
+    @property
+    def kind(self) -> RequestKind:
+        """What it is counted by, once it has ended."""
+        kind = self.asked.kind
+        if self.ended == "complete" or self.status is not None:  # the first is quick
+            return kind
+        provider, api, _, is_mocked = kind
+        return provider, api, None, is_mocked
+
     def json(self) -> Dict[str, Json]:
         """All that is shown of it; what is changed in there changes nothing here."""
         asked, sent = self.asked, self.sent
@@ -8481,17 +10716,21 @@ class Entry:
             "id": self.number,
             "time": timestamp(self.moment),
             "port": asked.port,
+            "connection": str(self.connection),
             "session": asked.session or None,
             "method": asked.method,
+            "target": asked.head.kept_target(),
             "path": asked.path,
-            "query": dict(asked.masked["query"]),
-            "headers": dict(asked.masked["headers"]),
+            "query": dict(asked.head.kept["query"]),
+            "headers": dict(asked.head.kept["headers"]),
+            "header_lines": asked.head.kept_lines(),
             "body": copied(asked.body),
+            "fields": copied(asked.form),
             "provider": asked.provider,
             **asked.call_json(),
             "mock": asked.mock or None,
             "fault": asked.fault or None,
-            "status": asked.status,
+            "status": self.status,
             "unmatched": asked.unmatched,
             "near_misses": [copied(miss) for miss in asked.near],
             "note": asked.note,
@@ -8503,759 +10742,26 @@ class Entry:
             "ended": self.ended,
         }
 
-    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
-        """Whether it fulfils conditions, and has ended in the way that is asked for."""
-        if ended is not None and self.ended != ended:
+    def matches(self, conditions: Sequence[Condition], ended: Ended) -> bool:
+        """Whether it fulfils conditions, and has ended in a way that is asked for."""
+        if ended is not None and self.ended not in ended:
             return False
         return not conditions or self.asked.matches(conditions)
 
 
 # A request that was answered at once as one before it was: number, moment, what was asked and sent,
-# and the duration.  A plain tuple: one is made for every such request, and an entry for few.
-Again = Tuple[int, float, Asked, Sent, float]
+# the duration, and the connection's number.  A plain tuple: one is made for every such request, and
+# an entry for few.
+Again = Tuple[int, float, Asked, Sent, float, int]
 
 
 def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
     """The entry of a request that was answered at once."""
-    number, moment, asked, sent, duration = again
-    entry = Entry(str(number), moment, asked, sent)
+    number, moment, asked, sent, duration, connection = again
+    entry = Entry(str(number), moment, asked, sent, connection)
     entry.duration = round(duration, 6)
     entry.ended = ended
     return entry
-
-
-# === sizes ===================================================================
-# How many bytes of memory values take, in objects and not as text.  Touches nothing.
-
-
-ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
-DICT_SIZE = 216  # of one with a few members, made by json.loads
-LIST_SIZE = 96  # of one with a few items
-QUOTE_SIZE = 16  # half of a short string
-COMMA_SIZE = 24  # an item's place, and a part of a number
-# What has more than this a byte of its text is made of small objects, which are looked at.
-DENSE = 4
-SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
-SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
-SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
-PLAIN = frozenset((str, bytes, int, float))
-COLLECTIONS = frozenset((list, tuple, set, frozenset))
-EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
-
-
-def json_size(text: bytes, value: Json) -> int:
-    """About the bytes that a JSON value takes which came as this text.
-
-    Most are told by the signs in the text, in less than a microsecond; only one that is made of
-    many small objects is walked through, for of `[[],[],…` each sign is an object."""
-    count = text.count
-    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
-    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
-    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
-    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
-        return size
-    return walked_size(value)
-
-
-def walked_size(value: Json) -> int:
-    """The bytes that a JSON value takes, from a look at all that is in it."""
-    size = 0
-    names: Set[str] = set()  # json.loads makes each name once a document
-    parts: List[Json] = [value]
-    for part in parts:  # which grows meanwhile
-        kind = type(part)
-        if kind is dict:
-            names.update(part)
-            parts.extend(part.values())
-        elif kind is list:
-            parts.extend(part)
-        elif kind is int and part in SHARED_INTEGERS:
-            continue
-        elif kind is str and len(part) < 2:
-            continue  # made once, too
-        size += getsizeof(part) + ROUNDING
-    return size + strings_size(names)
-
-
-def strings_size(strings: Iterable[str]) -> int:
-    """The bytes that strings take."""
-    return sum(map(getsizeof, strings))
-
-
-def pairs_size(pairs: Mapping[str, str]) -> int:
-    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
-    which credentials are masked."""
-    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
-    return size + strings_size(pairs) + strings_size(pairs.values())
-
-
-def object_size(value: Any) -> int:
-    """The bytes that an object takes with all that it holds, of whatever kinds that is.
-
-    Each object counts once; classes, functions and modules are everybody's.  A look at every one
-    of them takes its time: it is for what stays."""
-    size = 0
-    seen = set(map(id, SINGLE))
-    parts = [value]
-    for part in parts:  # which grows meanwhile
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        size += getsizeof(part) + ROUNDING
-        kind = type(part)
-        if kind is dict:
-            parts.extend(part)
-            parts.extend(part.values())
-        elif kind in COLLECTIONS:
-            parts.extend(part)
-        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
-            attributes, values = attributes_of(part)
-            size += attributes
-            parts.extend(values)
-    return size
-
-
-def attributes_of(value: Any) -> Tuple[int, List[Any]]:
-    """The bytes of the dict of an object, without the names, and what it holds."""
-    held = []
-    for kind in type(value).__mro__:
-        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
-    if isinstance(value, tuple):  # a named one
-        held.extend(value)
-    if not hasattr(value, "__dict__"):
-        return 0, held
-    return getsizeof(vars(value)), [*held, *vars(value).values()]
-
-
-# === http ====================================================================
-# HTTP heads: a request's from bytes, a response's to bytes.
-
-# Touches nothing; knows no provider, no socket and no clock.
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-NO_BODY = (204, 304)  # statuses
-
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-# RFC 9110, 5.5: of all control characters only a tab may be in a value.
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-HEADER_NAME = re.compile(TOKEN.decode())
-short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
-NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-# --- targets and sessions ---
-
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-# A client may encode the @, though it need not (RFC 3986, 3.3).
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
-    return data.decode("utf-8", "replace")
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query.
-
-    Of several values of one name the last counts."""
-    # What a client sends to a proxy (RFC 9112, 3.2.2).
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        if not target.startswith("/"):
-            target = "/" + target
-    path, _, query_text = target.partition("#")[0].partition("?")
-    query = {}
-    for pair in query_text.split("&"):
-        if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            query[unquote(name)] = unquote(value)
-    # Base URLs are joined with and without a slash (wire formats, 2.1).
-    return re.sub("/{2,}", "/", path), query
-
-
-# --- request heads ---
-
-
-@record
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
-
-    `repeated` are the names of headers that came more than once."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        items = [item.strip(" \t") for item in self.headers[name].split(",")]
-        return [item.lower() for item in items if item]
-
-    @found_once
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        if self.minor:
-            return "close" not in self.tokens("connection")
-        return "keep-alive" in self.tokens("connection")
-
-    @found_once
-    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
-        """The session in the prefix /@NAME, the path without that, and the decoded query."""
-        path, query = parse_target(self.target)
-        prefix = SESSION_PREFIX.match(path)
-        if prefix:
-            return unquote(prefix.group(1)), prefix.group(2) or "/", query
-        return "", path, query
-
-    @property
-    def path(self) -> str:
-        """The path as sent, without the prefix of a session."""
-        return self.parsed_target[1]
-
-    @property
-    def query(self) -> Dict[str, str]:
-        """The decoded query."""
-        return self.parsed_target[2]
-
-    @found_once
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
-
-        Refused for a name that is none."""
-        name = self.parsed_target[0]
-        if not name:
-            header = self.headers.get("x-mock-session", "").strip()
-            # Header bytes were read as Latin-1; a session may be called in any script.
-            name = header.encode("latin-1").decode("utf-8", "replace")
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @found_once
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.query.items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    @found_once
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        size = strings_size((self.target, self.path))
-        return size + pairs_size(self.query) + pairs_size(self.headers)
-
-
-def malformed(message: str, status: int = 400) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one.
-
-    It may be too long, TLS, or have a bare line feed after `since`."""
-    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.
-
-    Refused says what is malformed."""
-    # Only short heads are kept, so that the cache stays small.
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    check_partial(data)
-    line, _, rest = data.partition(b"\r\n")
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
-    method, target, major, minor = [part.decode() for part in match.groups()]
-    if major != "1":
-        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
-    headers, repeated = parse_fields(rest[:-2])
-    head = Head(method, target, min(1, int(minor)), headers, repeated)
-    check_head(head)
-    return head
-
-
-def told(line: bytes) -> str:
-    """What may be said of a line that is no request line."""
-    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-    # It may be a header, Authorization even, or the rest of a body.
-    if begun.partition(" ")[0] not in METHODS:
-        return f" of {len(line)} bytes that begins with no known method"
-    return " " + shown(unkeyed(begun))
-
-
-# A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=256)(new_head)
-
-
-def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
-    """Header lines by lower-case name, and the names that came more than once."""
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Dict[str, List[str]] = {}
-    lines = fields.decode("latin-1").split("\r\n")[:-1]
-    if len(lines) > MOST_FIELDS:
-        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
-    for field_line in lines:
-        name, _, value = field_line.partition(":")
-        name = name.lower()
-        value = value.strip(" \t")
-        if name in headers:
-            repeated.setdefault(name, [headers[name]]).append(value)
-        else:
-            headers[name] = value
-    for name, values in repeated.items():
-        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-        headers[name] = separator.join(values)
-    return headers, frozenset(repeated)
-
-
-def begun_head(data: bytes) -> Head:
-    """The head that the beginning of a malformed request seems to be: its method and its path.
-
-    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
-    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
-    if not match:
-        return Head("GET", "/", 1, {})
-    method, target = match.group(1).decode(), match.group(2) or b"/"
-    if method not in METHODS:
-        method = "GET"
-    return Head(method, parse_target(target.decode())[0], 1, {})
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, _ = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    # Without the value, which may be a credential, also where the colon between them is missing.
-    begun = re.match(TOKEN, name)
-    text = shown(begun.group().decode() if begun else "", room=60)
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
-        raise malformed(f"the Host header is malformed: {shown(host)}")
-    if not good_target(head):
-        begun = shown(unkeyed(head.target.partition("?")[0]))
-        raise malformed(f"malformed request target {begun}; it begins with /")
-    if head.method not in METHODS:
-        known = ", ".join(METHODS)
-        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def good_target(head: Head) -> bool:
-    """Whether a target has one of the forms of RFC 9112, 3.2."""
-    if head.target == "*" or head.method == "CONNECT":
-        return True
-    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    coding = head.headers["transfer-encoding"]
-    if coding.lower() == "chunked":
-        return
-    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
-    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
-    status = 501
-    if "chunked" in others or (last == ["chunked"] and not others):
-        status = 400
-    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
-
-
-# --- response heads ---
-
-
-def is_header_name(name: str) -> bool:
-    """Whether a header may be called so."""
-    if len(name) > 100:
-        return bool(HEADER_NAME.fullmatch(name))
-    return bool(short_name(name))
-
-
-def field_lines(headers: Headers) -> bytes:
-    """Headers as the lines of a head: the one place where they become bytes.
-
-    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
-    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
-    question mark.  What is no name is no header."""
-    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
-    if not "".join(lines).isprintable():  # most are
-        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
-    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
-
-
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
-
-
-# === mocks/templates =========================================================
-# Templates in texts: {{user}}, {{body.PATH}} and the like.  Pure.
-
-
-TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
-
-MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
-
-TEMPLATE_NAMES = ("user", "model", "system", "turn")
-
-PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
-
-# As many digits as any index needs: int() takes its time over thousands.
-ITEM_NUMBER = re.compile("[0-9]{1,9}")
-
-
-def check_templates(node: Node, names: Iterable[str]) -> None:
-    """Raise BadMock if a text in a JSON value asks for what a request never has."""
-    if isinstance(node.value, dict):
-        for _, inner in node.members():
-            check_templates(inner, names)
-    elif isinstance(node.value, list):
-        for inner in node.items():
-            check_templates(inner, names)
-    # Looked for first, as most texts have none.
-    elif isinstance(node.value, str) and "{{" in node.value:
-        check_text(node, [*TEMPLATE_NAMES, *names])
-
-
-def check_text(node: Node, known: Iterable[str]) -> None:
-    """Raise BadMock if a text has a template of a name that is not known."""
-    for name in map(str.strip, TEMPLATE.findall(node.value)):
-        if name not in known and not PATH_TEMPLATE.match(name):
-            hint = nearest(name, [*known, "header.NAME", "body.PATH"])
-            node.fail(f"unknown template {{{{{name}}}}}; {hint}")
-
-
-class Filling:
-    """Fills the templates of one answer, once: what comes in is not looked at again.
-
-    An answer may ask thousands of times for a text of megabytes, so that there is a bound."""
-
-    def __init__(self, call: Call, groups: Mapping[str, str]) -> None:
-        self.call, self.groups, self.left = call, groups, MOST_FILLED
-
-    def of(self, value: Json) -> Json:
-        """A JSON value with its templates filled."""
-        if isinstance(value, str):
-            return TEMPLATE.sub(self.found, value) if "{{" in value else value
-        if isinstance(value, dict):
-            return {key: self.of(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self.of(inner) for inner in value]
-        return value
-
-    def found(self, match: "re.Match[str]") -> str:
-        """What stands in place of one template.  Refused if it is too much in all."""
-        text = looked_up(match.group(1).strip(), self.call, self.groups)
-        self.left -= len(text)
-        if self.left < 0:
-            message = f"the answer's templates ask for more than {MOST_FILLED} characters"
-            raise Refused(400, message, code="answer_too_large")
-        return text
-
-
-def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
-    """The text of one template name; what the request doesn't have is empty."""
-    # A group goes before a value of the request: its name was chosen for this mock.
-    if name in groups:
-        return groups[name]
-    kind, _, rest = name.partition(".")
-    value: Json
-    if kind == "header":
-        name = rest.lower()  # as they are kept
-        value = call.headers.get(name)
-        if value is not None:
-            value = masked(name, value)  # what is answered is noted, logged and shown
-    elif kind == "body":
-        value = walked(call.body, rest)
-    else:
-        value = getattr(call, name, None)
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else compact(value)
-
-
-def walked(value: Json, path: str) -> Json:
-    """What `messages.0.content` leads to inside a JSON value; None where it leads nowhere."""
-    for step in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and ITEM_NUMBER.fullmatch(step) and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return value
-
-
-# === mocks/answer ============================================================
-# An answer of a mock, and what it says to one call.  Pure.
-
-
-@record
-class Neutral:
-    """A neutral answer before its templates are filled."""
-
-    parts: Tuple[Part, ...]
-    stop: str = "stop"
-    usage: Mapping[str, int] = {}
-    model: str = ""
-    id: str = ""
-    chunk_size: int = 0
-    extra: Mapping[str, Json] = {}
-
-    @found_once
-    def kinds(self) -> FrozenSet[Any]:
-        """The kinds of its parts, as an API has to be able to say them."""
-        kinds = {type(part) for part in self.parts}
-        # A structure is sent as text: what an API needs for it is text alone.
-        if Structure in kinds:
-            kinds = kinds - {Structure} | {Text}
-        return frozenset(kinds)
-
-    @found_once
-    def is_plain(self) -> bool:
-        """Whether its parts serve every call as they are: none has a template."""
-        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
-
-    @found_once
-    def custom_calls(self) -> Tuple[str, ...]:
-        """The names of the tools that only custom ones can be, for what they are called with."""
-        calls = [part for part in self.parts if isinstance(part, ToolCall)]
-        return tuple(call.name for call in calls if call.input is not None)
-
-    @found_once
-    def plain_tokens(self) -> Tuple[int, int]:
-        """What its parts cost as they are."""
-        return tokens_of(self.parts)
-
-    def reply(self, call: Call, groups: Groups) -> Reply:
-        """The reply to one call."""
-        if self.is_plain:
-            parts, tokens = self.parts, self.plain_tokens
-        else:
-            filling = Filling(call, groups)
-            parts = tuple(filled_part(part, filling) for part in self.parts)
-            tokens = tokens_of(parts)
-        return Reply(
-            parts,
-            self.stop,
-            self.spent(call, *tokens),
-            self.model or call.model,
-            self.id,
-            self.chunk_size,
-            self.extra,
-        )
-
-    def spent(self, call: Call, thought: int, told: int) -> Usage:
-        """Token counts: given, or what it took to think and to tell the answer."""
-        given = self.usage
-        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
-        output = given.get("output_tokens", reasoning + told)
-        # What is estimated is never less than its share that is given, nor a share more than it.
-        written = given.get("cache_write_tokens", 0)
-        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
-        return Usage(asked, output, min(reasoning, output), cached, written)
-
-    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why an API can't say this, if it can't."""
-        # An API without a form of its own can't even say nothing.
-        if not wire.speaks or not self.kinds <= wire.speaks:
-            return "api", call.api, Because("one that can say what its response holds")
-        if Embedding in wire.speaks and Embedding not in self.kinds:
-            expected = 'another one, because its response has no "embedding"'
-            return "api", call.api, Because(expected)
-        for name in self.custom_calls:
-            if name not in call.custom_tools:
-                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
-                return "tools", list(call.tools), Because(expected)
-        return None
-
-
-def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
-    """About how many tokens thoughts have, which may be none, and all else."""
-    # Of the texts, not of events: a streamed answer has the counts of a whole one.
-    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
-    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
-    return estimate(thought) if thought else 0, estimate(told)
-
-
-def has_template(part: Part) -> bool:
-    """Whether there is something to fill in a part."""
-    if isinstance(part, ToolCall):
-        return "{{" in compact([part.name, part.id, part.arguments, part.input])
-    if isinstance(part, Block):
-        return "{{" in compact(part.value)
-    return "{{" in getattr(part, "text", "")
-
-
-def told_text(part: Part) -> str:
-    """What a part costs tokens for; vectors cost none."""
-    if isinstance(part, ToolCall):
-        return (part.input or compact(part.arguments)) + part.name
-    if isinstance(part, Block):
-        return compact(part.value)
-    return getattr(part, "text", "")
-
-
-def filled_part(part: Part, filling: Filling) -> Part:
-    """A part with its templates filled."""
-    if isinstance(part, ToolCall):
-        filled = filling.of([part.name, part.arguments, part.id, part.input])
-        return ToolCall(*filled)
-    if isinstance(part, Block):
-        return Block(filling.of(part.value))
-    if isinstance(part, Structure):
-        return Text(compact(filling.of(part.value)))
-    if isinstance(part, Embedding) or not has_template(part):
-        return part
-    return type(part)(filling.of(part.text))
-
-
-Form = Union[Neutral, Recorded, Failure]
-
-
-@record
-class Answer:
-    """One `response` of a mock: its form, status, and how it travels."""
-
-    form: Form
-    status: int
-    delivery: Delivery
-    failure: Optional[Failure] = None  # what breaks its stream off
-    after: Optional[After] = None  # where
-
-    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why this answer can't be given to this call, if it can't."""
-        if isinstance(self.form, Neutral):
-            return self.form.lacks(wire, call)
-        if isinstance(self.form, Recorded):
-            return self.lacks_recording(self.form, call)
-        return None
-
-    def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
-        """The same of a recorded answer: whether there is one of the kind that is asked for."""
-        has_events = bool(recorded.frames or recorded.values)
-        # Errors come whole, however the request wants its answer.
-        if call.stream and not has_events and self.status < 400:
-            expected = 'false, because its response has a "body" but no "events"'
-            return "stream", True, Because(expected)
-        # One that breaks off has its error for a whole answer.
-        if not call.stream and recorded.body is MISSING and self.failure is None:
-            expected = 'true, because its response has "events" but no "body"'
-            return "stream", False, Because(expected)
-        return None
-
-    def to(self, call: Call, groups: Groups) -> Outcome:
-        """What is answered to one call; `groups` are what its mock's regular expressions found."""
-        if isinstance(self.form, Failure):
-            return filled_failure(self.form, call, groups)
-        content: Union[Reply, Recorded]
-        if isinstance(self.form, Neutral):
-            content = self.form.reply(call, groups)
-        else:
-            content = self.form
-        if self.failure is None or self.after is None:
-            return content
-        return Broken(content, filled_failure(self.failure, call, groups), self.after)
-
-
-def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
-    """An error with the templates in its message filled."""
-    return replace(failure, message=Filling(call, groups).of(failure.message))
 
 
 # === codings =================================================================
@@ -9485,9 +10991,14 @@ LINE_END = re.compile(rb"\r\n|\n|\r")
 FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 
+def relines(plan: Plan) -> bool:
+    """Whether a plan changes the lines of server-sent events."""
+    return bool(plan.eol or plan.no_space or plan.comments is not None)
+
+
 def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
-    if not (plan.eol or plan.no_space or plan.comments is not None):
+    if not relines(plan):
         return frames
     changed = (relined_event(frame, plan) for frame in frames)
     if isinstance(frames, tuple):
@@ -9668,6 +11179,11 @@ def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]
         return function
 
     return register
+
+
+def is_before_all(fault: Fault) -> bool:
+    """Whether a fault leaves nothing of the answer that it breaks."""
+    return fault.kind in FINAL_FAULTS and fault.after is None
 
 
 def breaks(fault: Optional[Fault], stage: Stage) -> bool:
@@ -9872,6 +11388,800 @@ def drops(step: Send) -> Iterator[Step]:
         yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
 
 
+# === formats/echo ============================================================
+# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
+
+
+MOST_DIMENSIONS = 8192
+
+
+def echoed(call: Call) -> Reply:
+    """What was asked, as an answer: the text, or vectors made from it."""
+    text = call.user or call.tool_result or call.system
+    part: Part = Text(text)
+    if call.operation == "embed":
+        size = dimensions(call)
+        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
+        part = Embedding(tuple(vectors[one] for one in call.inputs))
+    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
+
+
+def dimensions(call: Call) -> int:
+    """How long a vector the request asks for, wherever its API says that, or the model's usual size
+    (wire formats, 5.6)."""
+    places: List[Json] = [call.body, call.body.get("parameters")]
+    requests = call.body.get("requests")
+    if isinstance(requests, list):
+        places += requests[:1]
+    for place in places:
+        if isinstance(place, dict):
+            asked = place.get("dimensions") or pick(place, "outputDimensionality")
+            if asked:
+                field = Field({"dimensions": asked}).get("dimensions")
+                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
+                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
+    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
+        return 3072
+    return 1536
+
+
+def unit_vector(text: str, size: int) -> Tuple[float, ...]:
+    """A vector of length 1 that depends on the text alone."""
+    data = hashlib.shake_256(utf8(text)).digest(size * 2)
+    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
+    norm = sum(value * value for value in raw) ** 0.5
+    return tuple(round(value / norm, 8) for value in raw)
+
+
+# === outcomes ================================================================
+# Outcomes: what a mock says, in all its forms, as frozen records.  Touch nothing.
+
+
+@record
+class Original:
+    """An answer with its head, as a transcript has it: `headers` are those that are true of it
+    whenever it is sent, `frames` its chunks or events (None: it is sent whole), and what
+    `is_coded` is compressed."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    frames: Optional[Tuple[bytes, ...]] = None
+    is_coded: bool = False
+
+
+@record
+class Recorded:
+    """An answer as a provider sent it.
+
+    To who wants it whole: `body` (bytes of a file, or a JSON value to lay out) and its gzip `twin`,
+    or `whole`.  `to_streams` says that it answers who wants a stream, too.  To who wants a stream:
+    `frames` of a text that is in the framing called `kind`, or JSON `values` to frame, or
+    `stream`."""
+
+    body: Union[bytes, Json] = MISSING
+    twin: Optional[bytes] = None
+    frames: Tuple[bytes, ...] = ()
+    kind: str = ""
+    values: Tuple[Json, ...] = ()
+    whole: Optional[Original] = None
+    stream: Optional[Original] = None
+    to_streams: bool = False
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is an answer to who wants it whole."""
+        return self.body is not MISSING or self.whole is not None
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there is one to who wants a stream."""
+        return bool(self.frames or self.values or self.stream)
+
+
+@record
+class Raw:
+    """An answer that is these bytes, whatever was asked for and however."""
+
+    body: bytes
+
+
+@record
+class Usual:
+    """What is answered where no mock does: an echo, or what needs no mock."""
+
+
+@record
+class Broken:
+    """A stream that ends with an error somewhere in its content; a whole answer is the error
+    alone."""
+
+    content: Union[Reply, Recorded]
+    failure: Failure
+    after: After
+
+
+Outcome = Union[Reply, Recorded, Raw, Failure, Broken]
+
+
+# === mocks/stream_texts ======================================================
+# Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
+
+
+# By the title of a framing: how its text is cut, byte for byte.
+TEXT_CUTS: Mapping[str, Callable[[bytes], List[bytes]]] = {
+    SSE.title: SSE.split,
+    NDJSON.title: NDJSON.cut,
+    JsonArray.title: JsonArray.cut,
+    EventStream.title: EventStream.cut,
+}
+
+# How texts are sent where no provider says it, and as what.
+TEXT_FRAMINGS: Mapping[str, Tuple[Framing, str]] = {
+    SSE.title: (OPENAI_SSE, "text/event-stream"),
+    NDJSON.title: (NDJSON(), "application/x-ndjson"),
+    JsonArray.title: (GOOGLE_ARRAY, "application/json"),
+}
+
+# Content types that only streams have.
+STREAM_TYPES: Mapping[str, str] = {
+    "text/event-stream": SSE.title,
+    "application/x-ndjson": NDJSON.title,
+    "application/ndjson": NDJSON.title,
+    "application/jsonl": NDJSON.title,
+    "application/vnd.amazon.eventstream": EventStream.title,
+}
+
+# A field that means something to a client, or a comment (WHATWG HTML, 9.2.6).
+EVENT_LINE = re.compile(rb"(?:\A|[\r\n])(?:data|event|id|retry)?:")
+FLUSHED = re.compile(rb"\x00\x00\xff\xff")
+BLANK = b"\xef\xbb\xbf \t\r\n"  # what a text may begin with: a byte order mark, too
+
+
+def framing_of(text: bytes) -> str:
+    """The title of the framing that the text of a stream is in; empty for none."""
+    begun = text.lstrip(BLANK)
+    if begun.startswith(b"["):
+        return JsonArray.title
+    if begun.startswith(b"{"):
+        return NDJSON.title
+    # A message begins with two lengths and their checksum (wire formats, 10.1).
+    if len(text) >= 12 and struct.unpack_from(">I", text, 8)[0] == zlib.crc32(text[:8]):
+        return EventStream.title
+    if EVENT_LINE.search(begun):
+        return SSE.title
+    return ""
+
+
+def framing_of_answer(original: Original) -> str:
+    """The same of an answer whose content type may say it; empty for a whole body, too."""
+    content_type = type_of(original)
+    if content_type in STREAM_TYPES:
+        return STREAM_TYPES[content_type]
+    if original.is_coded or content_type == "text/html":
+        return ""
+    kind = framing_of(original.body)
+    # One object is a whole body: two lines at least are a stream.
+    if kind == NDJSON.title and len(values_in(kind, [original.body]) or ()) < 2:
+        return ""
+    return kind
+
+
+def type_of(original: Original) -> str:
+    """The content type of an answer, without parameters; empty if it has none."""
+    for name, value in original.headers:
+        if name.lower() == "content-type":
+            return value.partition(";")[0].strip().lower()
+    return ""
+
+
+def values_in(kind: str, frames: Sequence[bytes]) -> Optional[List[Json]]:
+    """The JSON values of a text's events; None if one of them is no JSON, such as [DONE]."""
+    try:
+        if kind == NDJSON.title:
+            return NDJSON.split(b"".join(frames))
+        if kind == JsonArray.title:
+            return JsonArray.split(b"".join(frames))
+        texts = [SSE.data(frame) for frame in frames]
+        return [parse_json(text.encode()) for text in texts if text]
+    except ValueError:
+        return None
+
+
+def values_of(recorded: Recorded) -> Sequence[Json]:
+    """The JSON values of a recorded stream, to be framed anew, with texts such as [DONE] that are
+    none; none at all of a text in which there is something else."""
+    if recorded.values:
+        return recorded.values
+    return values_in(recorded.kind, recorded.frames) or ()
+
+
+def is_json(recorded: Recorded) -> bool:
+    """Whether every event of a recorded stream is JSON, as only server-sent ones need not be."""
+    values = values_of(recorded)
+    return len(values) > 0 and not any(isinstance(value, str) for value in values)
+
+
+def streaming(original: Original) -> Original:
+    """An answer that is sent as a stream, if it is one: in chunks as it was, or in events."""
+    if original.frames is not None:
+        return original
+    kind = framing_of_answer(original)
+    frames: Optional[Tuple[bytes, ...]] = None
+    if original.is_coded and kind:
+        # Whoever compresses a stream flushes each event, which ends so (RFC 1951, 3.2.4).
+        ends = [match.end() for match in FLUSHED.finditer(original.body)]
+        frames = tuple(between(original.body, [0, *ends]))
+    elif kind:
+        frames = tuple(TEXT_CUTS[kind](original.body))
+    return Original(original.status, original.headers, original.body, frames, original.is_coded)
+
+
+# === mocks/answer ============================================================
+# An answer of a mock, and what it says to one call.  Pure.
+
+
+@record
+class Neutral:
+    """A neutral answer before its templates are filled."""
+
+    parts: Tuple[Part, ...]
+    stop: str = "stop"
+    usage: Mapping[str, int] = {}
+    model: str = ""
+    id: str = ""
+    chunk_size: int = 0
+    extra: Mapping[str, Json] = {}
+
+    @found_once
+    def kinds(self) -> FrozenSet[Any]:
+        """The kinds of its parts, as an API has to be able to say them."""
+        kinds = {type(part) for part in self.parts}
+        # A structure is sent as text: what an API needs for it is text alone.
+        if Structure in kinds:
+            kinds = kinds - {Structure} | {Text}
+        return frozenset(kinds)
+
+    @found_once
+    def is_plain(self) -> bool:
+        """Whether it serves every call as it is: there is no template in it."""
+        if "{{" in compact(self.extra):
+            return False
+        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
+
+    @found_once
+    def custom_calls(self) -> Tuple[str, ...]:
+        """The names of the tools that only custom ones can be, for what they are called with."""
+        calls = [part for part in self.parts if isinstance(part, ToolCall)]
+        return tuple(call.name for call in calls if call.input is not None)
+
+    @found_once
+    def plain_tokens(self) -> Tuple[int, int]:
+        """What its parts cost as they are."""
+        return tokens_of(self.parts)
+
+    def reply(self, call: Call, groups: Groups) -> Reply:
+        """The reply to one call."""
+        extra = self.extra
+        if self.is_plain:
+            parts, tokens = self.parts, self.plain_tokens
+        else:
+            filling = Filling(call, groups)
+            parts = tuple(filled_part(part, filling) for part in self.parts)
+            tokens, extra = tokens_of(parts), filling.of(extra)
+        return Reply(
+            parts,
+            self.stop,
+            self.spent(call, *tokens),
+            self.model or call.model,
+            self.id,
+            self.chunk_size,
+            extra,
+        )
+
+    def spent(self, call: Call, thought: int, told: int) -> Usage:
+        """Token counts: given, or what it took to think and to tell the answer."""
+        given = self.usage
+        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
+        output = given.get("output_tokens", reasoning + told)
+        # What is estimated is never less than its share that is given, nor a share more than it.
+        written = given.get("cache_write_tokens", 0)
+        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
+        return Usage(asked, output, min(reasoning, output), cached, written, not given)
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an API can't say this, if it can't."""
+        if wire.operation == OTHER:
+            expected = "one of a provider, for its response is in no form of its own"
+            return "operation", OTHER, Because(expected)
+        # An API without a form of its own can't even say nothing.
+        if not wire.speaks or not self.kinds <= wire.speaks:
+            return "api", call.api, Because("one that can say what its response holds")
+        if Embedding in wire.speaks and Embedding not in self.kinds:
+            expected = 'another one, because its response has no "embedding"'
+            return "api", call.api, Because(expected)
+        for name in self.custom_calls:
+            if name not in call.custom_tools:
+                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
+                return "tools", list(call.tools), Because(expected)
+        lacking = wire.lacks(call, self.parts)
+        if lacking is None and self.extra:
+            lacking = self.lacks_for_extra(wire, call)
+        return lacking
+
+    @found_once
+    def spreads(self) -> Dict[Places, Spread]:
+        """Its extras over the streams of the APIs that have asked for them."""
+        return {}
+
+    def spread_over(self, wire: WireFormat) -> Spread:
+        """Its extras over the events of an API."""
+        found = self.spreads.get(wire.places)
+        if found is None:
+            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
+        return found
+
+    def unreached(self, wire: WireFormat) -> str:
+        """Why not all of its extras reach the streams of an API; empty if they do."""
+        for unsaid in self.spread_over(wire).unsaid:
+            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
+        return ""
+
+    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an answer to a call has no place for what is laid over it, if it has none."""
+        reason = self.unreached(wire) if call.stream else ""
+        if reason:
+            return "stream", True, Because(f"false, because {reason}")
+        content = Content(call.choices, self.parts, self.stop)
+        lacking = self.spread_over(wire).lacking(content, call.stream)
+        if lacking:
+            return "response.extra", lacking.place, Because(lacking.advice)
+        return None
+
+
+def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
+    """About how many tokens thoughts have, which may be none, and all else."""
+    # Of the texts, not of events: a streamed answer has the counts of a whole one.
+    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
+    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
+    return estimate(thought) if thought else 0, estimate(told)
+
+
+def has_template(part: Part) -> bool:
+    """Whether there is something to fill in a part."""
+    if isinstance(part, ToolCall):
+        return "{{" in compact([part.name, part.id, part.arguments, part.input])
+    if isinstance(part, Block):
+        return "{{" in compact(part.value)
+    return "{{" in getattr(part, "text", "")
+
+
+def told_text(part: Part) -> str:
+    """What a part costs tokens for; vectors cost none."""
+    if isinstance(part, ToolCall):
+        return tool_input(part) + part.name
+    if isinstance(part, Block):
+        return compact(part.value)
+    return getattr(part, "text", "")
+
+
+def filled_part(part: Part, filling: Filling) -> Part:
+    """A part with its templates filled."""
+    if isinstance(part, ToolCall):
+        filled = filling.of([part.name, part.arguments, part.id, part.input])
+        return ToolCall(*filled)
+    if isinstance(part, Block):
+        return Block(filling.of(part.value))
+    if isinstance(part, Structure):
+        return Text(compact(filling.of(part.value)))
+    if isinstance(part, Embedding) or not has_template(part):
+        return part
+    return type(part)(filling.of(part.text))
+
+
+Form = Union[Neutral, Recorded, Raw, Failure, Usual]
+
+
+@record
+class Answer:
+    """One `response` of a mock: its form, status, and how it travels."""
+
+    form: Form
+    status: int
+    delivery: Delivery
+    failure: Optional[Failure] = None  # what breaks its stream off
+    after: Optional[After] = None  # where
+    probability: float = 1.0  # of an error, that it is the answer at all
+
+    def wins(self, seed: str) -> bool:
+        """Whether it is the answer, as far as that is drawn."""
+        return self.probability >= 1 or share(f"{seed}/error") < self.probability
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why this answer can't be given to this call, if it can't."""
+        if isinstance(self.form, Neutral):
+            return self.form.lacks(wire, call)
+        if isinstance(self.form, Recorded):
+            return self.lacks_recording(self.form, wire, call)
+        if isinstance(self.form, Usual):
+            return self.lacks_content(wire, call)
+        return None
+
+    def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """The same of an answer that says only how it breaks."""
+        fault = self.delivery.fault
+        if wire.speaks or wire.operation == "models" or (fault and is_before_all(fault)):
+            return None
+        if self.failure and not call.stream and wire.operation != OTHER:
+            return None  # the error is all of it
+        # There is nothing that would have been said.
+        return "api", call.api or OTHER, Because('one with an answer to break, or a "body"')
+
+    def lacks_recording(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded answer: whether there is one of the kind that is asked for."""
+        # On a path of no provider nobody can say which of them is asked for.
+        if wire.operation == OTHER:
+            return None
+        if call.stream and recorded.has_events:
+            return self.lacks_framing(recorded, wire, call)
+        status = self.status
+        if recorded.whole:
+            status = recorded.whole.status
+        # Errors come whole, however the request wants its answer.
+        if call.stream and status < 400 and not recorded.to_streams:
+            expected = 'false, because its response has a "body" but no "events"'
+            return "stream", True, Because(expected)
+        # One that breaks off has its error for a whole answer.
+        if not call.stream and not recorded.has_body and self.failure is None:
+            expected = 'true, because its response has "events" but no "body"'
+            return "stream", False, Because(expected)
+        return None
+
+    def lacks_framing(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded stream: whether it can be sent in the framing of this call."""
+        framing = wire.framing(call)
+        # A transcript is sent as it is, whoever asks.
+        if recorded.stream:
+            return None
+        native = recorded.kind or SSE.title
+        if native == framing.title and (framing.streams or not self.failure):
+            return None
+        # Server-sent events may be framed anew, and so may an array: an error that breaks it off
+        # comes before its last bracket.
+        if native in (SSE.title, framing.title) and self.can_be_framed:
+            return foreign_event(recorded, wire, call)
+        reason = "because its response is text of that kind"
+        if native == SSE.title:
+            reason = "because its response holds an event that is no JSON"
+        return "stream", framing.title, Because(f"{native}, {reason}")
+
+    @found_once
+    def can_be_framed(self) -> bool:
+        """Whether its recorded events can be framed anew."""
+        return isinstance(self.form, Recorded) and is_json(self.form)
+
+    def to(self, call: Call, groups: Groups) -> Outcome:
+        """What is answered to one call; `groups` are what its mock's regular expressions found."""
+        if isinstance(self.form, Failure):
+            return filled_failure(self.form, call, groups)
+        if isinstance(self.form, Raw):
+            return self.form
+        content: Union[Reply, Recorded]
+        if isinstance(self.form, Neutral):
+            content = self.form.reply(call, groups)
+        elif isinstance(self.form, Usual):
+            content = echoed(call)
+        else:
+            content = self.form
+        if self.failure is None or self.after is None:
+            return content
+        return Broken(content, filled_failure(self.failure, call, groups), self.after)
+
+
+def foreign_event(recorded: Recorded, wire: WireFormat, call: Call) -> Optional[Difference]:
+    """Why recorded values are no events of an API, which would leave them out."""
+    for value in values_of(recorded):
+        if not list(wire.recorded_events((value,))):
+            return "api", call.api, Because(f"one that has the event {shown(value)}")
+    return None
+
+
+def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
+    """An error with the templates in its message filled."""
+    return replace(failure, message=Filling(call, groups).of(failure.message))
+
+
+# === routing =================================================================
+# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
+
+
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
+ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
+NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
+
+
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
+
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
+    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
+
+
+def readable_token(token: str) -> str:
+    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    name, _, choices = token[1:-1].rpartition("=")
+    if name or "|" in choices:
+        return choices.split("|")[0]
+    return "{" + choices.rstrip(":*") + "}"
+
+
+@record
+class Route:
+    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
+    around its placeholders."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    anywhere: bool
+    start: str
+    end: str
+
+    @found_once
+    def pattern(self) -> Pattern[str]:
+        """Its regular expression, compiled when it is first needed: most never are."""
+        return re.compile(pattern_of(self.template))
+
+    def match(self, path: str) -> Optional[Match[str]]:
+        """What its placeholders find in a path, if that is one of its own."""
+        if path.startswith(self.start) and path.endswith(self.end):
+            return self.pattern.fullmatch(path)
+        return None
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def all_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
+            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
+ROUTES = all_routes()
+
+
+@functools.lru_cache(maxsize=None)
+def strangers(host: str) -> FrozenSet[str]:
+    """The other providers whose APIs a provider has in forms of its own: in its area a path that
+    is like one of theirs is a wrong one of its own.  Without a host there are none."""
+    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
+    found = {
+        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
+    }
+    return frozenset(found - {host})
+
+
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+@functools.lru_cache(maxsize=None)
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
+    is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            if "{prefix*}" not in route:
+                found.setdefault(readable(route), wire)
+    return found
+
+
+NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
+
+
+@functools.lru_cache(maxsize=None)
+def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
+    """The same paths, with the letters that follow each other in each, but for its placeholders."""
+    return tuple(
+        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
+        for known, wire in known_paths().items()
+    )
+
+
+Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
+
+
+def owners(method: str, path: str) -> Owners:
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
+    if len(path) < LONG_PATH:
+        return known_owners(method, path)
+    return new_owners(method, path)
+
+
+def new_owners(method: str, path: str) -> Owners:
+    """The same, looked for."""
+    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
+    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
+    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
+    barred = strangers(host)
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and route.wire.provider in barred):
+            continue
+        match = route.match(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
+
+
+known_owners = functools.lru_cache(maxsize=1024)(new_owners)
+
+
+def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request and the segments of its path.  Refused names the nearest
+    path, or the methods that this one takes."""
+    found = owners(request.method, request.path)
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire, params
+    allowed = allow(request.path)
+    if allowed and not found:
+        raise Refused(
+            405,
+            f"{shown(request.path)} takes {allowed}, not {request.method}",
+            headers=(("Allow", allowed),),
+            code="method_not_allowed",
+        )
+    near, _, alike = nearest_path(request.path, request.method)
+    hint = "a mock whose match names this path would answer"
+    if alike > NEAR_PATH:
+        hint = f"the nearest known one is {near}"
+    message = f"unknown path {shown(request.path)}; {hint}"
+    raise Refused(404, message, code="unknown_path")
+
+
+@functools.lru_cache(maxsize=None)
+def other_like(shape: WireFormat) -> Other:
+    """What a mock says on a path of no provider, with errors in this shape."""
+    return Other(shape)
+
+
+def allow(path: str) -> str:
+    """The methods that a path takes, for an Allow header; empty for an unknown path."""
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
+    if not found:
+        return ""
+    return ", ".join([*found, "OPTIONS"])
+
+
+def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
+    import difflib
+
+    pairs, paths = pairs_of(asked), known_pairs()
+
+    def shared(at: int) -> float:
+        """The share of its pairs of letters that a known path has in common with what came."""
+        own = paths[at][2]
+        return len(pairs & own) / (len(own) + len(pairs))
+
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    best = paths[0][0], paths[0][1], 0.0
+    for known, wire, _ in [paths[at] for at in likely]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
+        if all(bound() > best[2] for bound in bounds):
+            best = known, wire, alike.ratio()
+    return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
+
+
+def with_placeholders(path: str, known: str) -> str:
+    """A path with {model} and the like where a known path of as many segments has them."""
+    segments = path.replace("%3A", ":").split("/")
+    known_segments = known.split("/")
+    if len(segments) != len(known_segments):
+        return path
+    found = []
+    for segment, known_segment in zip(segments, known_segments):
+        if known_segment.startswith("{"):
+            holder, colon, _ = known_segment.partition(":")
+            if colon:
+                holder += colon + segment.rpartition(":")[2]
+            segment = holder
+        found.append(segment)
+    return "/".join(found)
+
+
+def shape_of(request: Request) -> WireFormat:
+    """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    if request.path in ("", "/", "*"):
+        return DEFAULT_SHAPE
+    # Whatever the method is: it may be the wrong one.
+    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
+    if found:
+        return found[0][0]
+    _, wire, alike = nearest_path(request.path, request.method)
+    # A typo in a path gets the shape of the provider that was meant.
+    if alike > 0.75:
+        return wire
+    return DEFAULT_SHAPE
+
+
 # === mocks/delivery ==========================================================
 # How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
 
@@ -9888,6 +12198,8 @@ GZIP_CHOICES = ("auto", "always", "never")
 
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
 
+KEEPALIVE_KEYS = ("every", "comment")
+
 PLAN_KEYS = field_names(Plan)
 
 # The words that a key of a wire plan takes.
@@ -9900,7 +12212,7 @@ PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
 PLAN_FLAGS = ("no_space", "chunk_extensions", "trailers", "chunked", "close")
 
 # How headers that only the server sets are set all the same.
-INSTEAD: Mapping[str, str] = {
+SAID_BY_PLANS: Mapping[str, str] = {
     "connection": ' ("wire": "close" ends the connection, and says so)',
     "transfer-encoding": ' ("wire": "chunked" sends a whole body in chunks)',
 }
@@ -9932,7 +12244,7 @@ def check_pairs(response: Node, delivery: Delivery) -> None:
     fault = delivery.fault
     if delivery.plan.gzip and delivery.gzip == "never":
         response.get("gzip").fail('has the last word, so that "wire" would compress nothing')
-    if not fault or fault.after or fault.probability < 1 or fault.kind not in FINAL_FAULTS:
+    if not fault or fault.probability < 1 or not is_before_all(fault):
         return
     for key in DELIVERY_KEYS:
         if key in response.value and key != "delay":
@@ -9988,7 +12300,7 @@ def parse_header(name: str, node: Node) -> Optional[str]:
     if not HEADER_NAME.fullmatch(name):
         node.fail("is not a header name")
     if name.lower() in FRAMING_HEADERS:
-        instead = INSTEAD.get(name.lower(), "")
+        instead = SAID_BY_PLANS.get(name.lower(), "")
         node.fail("is set by the server, because it must be true of what is sent" + instead)
     if node.value is None:
         return None
@@ -10053,7 +12365,7 @@ def parse_keepalive(node: Node) -> Optional[Keepalive]:
     """What is sent while nothing else is."""
     if node.is_null:
         return None
-    node.only(("every", "comment"))
+    node.only(KEEPALIVE_KEYS)
     every = node.get("every").number("seconds from 0.001 to 3600", 0.001, 3600)
     return Keepalive(float(every), node.get("comment").text(None))
 
@@ -10063,18 +12375,24 @@ def parse_fault(response: Node) -> Optional[Fault]:
     fault, probability = response.get("fault"), response.get("probability")
     after = parse_after(response)
     if fault.is_absent:
-        if not probability.is_absent:
-            probability.fail('is how likely a fault is, but there is no "fault"')
+        is_error = "error" in response.value or response.value.get("status", 200) >= 400
+        if not probability.is_absent and not is_error:
+            probability.fail("is how likely a fault or an error is, but there is neither")
         if after and "error" not in response.value:
             key = next(key for key in AFTER_KEYS if key in response.value)
             problem = 'is when an error or a fault comes, but there is neither "error" nor "fault"'
             response.get(key).fail(problem)
         return None
     kind = fault.choice(FAULTS)
-    share = float(probability.number("a number from 0 to 1", 0, 1, 1))
-    if not share:
+    likely = parse_probability(response)
+    if not likely:
         probability.fail("is 0, so that the fault never comes; leave both out")
-    return Fault(kind, after, share)
+    return Fault(kind, after, likely)
+
+
+def parse_probability(response: Node) -> float:
+    """How likely the fault of a response is, or its error."""
+    return float(response.get("probability").number("a number from 0 to 1", 0, 1, 1))
 
 
 def parse_after(response: Node) -> Optional[After]:
@@ -10089,6 +12407,97 @@ def parse_after(response: Node) -> Optional[After]:
     return After(events.integer("a number of events", 0, MOST_COUNTED_ON))
 
 
+# === mocks/differences =======================================================
+# Differences in words: what keeps a call from being answered.  Pure.
+
+
+def explained(difference: Difference) -> str:
+    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
+    key, got, expected = unsecret(*difference)
+    parting = 0
+    if isinstance(got, str) and isinstance(expected, str):
+        parting = parting_of(got, expected, 0)
+    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
+
+
+# === mocks/effects ===========================================================
+# What an API shows of an answer: found out by writing two answers that differ in that alone.
+
+# Pure.
+
+
+USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
+USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
+
+# Values in which an answer may differ from the usual one, by the keys of a mock.
+CHANGES: Mapping[str, Tuple[Mapping[str, Any], ...]] = {
+    "text": ({"parts": (Text("three"),)},),
+    "reasoning": ({"parts": (Reasoning("three"), Text("one two"))},),
+    "refusal": ({"parts": (Refusal("three"),)},),
+    "tool_calls": ({"parts": (ToolCall("f", {}),)},),
+    "finish_reason": ({"stop": "length"}, {"stop": "content_filter"}),
+    "model": ({"model": "another"},),
+    "id": ({"id": "another"},),
+    "input_tokens": ({"usage": Usage(7, 100)},),
+    "output_tokens": ({"usage": Usage(100, 7)},),
+    "reasoning_tokens": ({"usage": Usage(100, 100, reasoning=7)},),
+    "cached_tokens": ({"usage": Usage(100, 100, cached=7)},),
+    "cache_write_tokens": ({"usage": Usage(100, 100, cache_write=7)},),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def shows(wire: WireFormat, stream: bool, key: str) -> bool:
+    """Whether an API's answer is another one for what a key of a neutral response says."""
+    usual = USUAL_REPLY
+    if Embedding in wire.speaks:
+        usual = replace(usual, parts=(Embedding(((0.5, 0.25),)),))
+    call = asking(wire, stream)
+    before = said(wire, call, usual)
+    return any(said(wire, call, replace(usual, **change)) != before for change in CHANGES[key])
+
+
+def asking(wire: WireFormat, stream: bool) -> Call:
+    """A request that asks for all that it can be told."""
+    return Call(
+        Request("POST", "/"),
+        wire.provider,
+        wire.operation,
+        wire.api,
+        "model",
+        stream,
+        "hi",
+        inputs=("hi",),
+        prompt="hi",
+        body={"stream_options": {"include_usage": True}},
+    )
+
+
+def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
+    """All that an answer says, in its headers and its body or its events."""
+    if not call.stream:
+        return [wire.whole(call, reply), wire.usage_headers(reply)]
+    return list(wire.events(call, reply))
+
+
+@functools.lru_cache(maxsize=None)
+def shows_in_error(wire: WireFormat, key: str) -> bool:
+    """Whether an API's error is another one for what a key of an error says."""
+    call = asking(wire, False)
+    nothing: Mapping[str, Any] = {key: None}
+    changed = replace(USUAL_FAILURE, **nothing)
+    before = wire.failed(call, USUAL_FAILURE, {})
+    return wire.failed(call, changed, {}) != before
+
+
 # === mocks/needless ==========================================================
 # Keys of a delivery that would be in vain: they change nothing of some kind of answer.  Pure.
 
@@ -10097,7 +12506,7 @@ def parse_after(response: Node) -> Optional[After]:
 # provider keeps a stream alive with.
 Reached = Tuple[Optional[Framing], bytes]
 
-WHOLE_ALONE: Tuple[Reached, ...] = ((None, b""),)  # the only answer of an error
+WHOLE_ALONE: Tuple[Reached, ...] = ((None, b""),)  # the only answer of an error, or of bytes
 
 LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
 
@@ -10106,18 +12515,29 @@ NO_EVENTS = "a whole answer has no events"
 
 def refuse_vain(response: Node, delivery: Delivery, reached: Iterable[Reached]) -> None:
     """Raise BadMock for a key that is in vain in all answers that a mock can give."""
+    wrong = vain_in_all(response, delivery, reached)
+    if wrong:
+        node, problem = wrong
+        node.fail(problem)
+
+
+def vain_in_all(
+    response: Node, delivery: Delivery, reached: Iterable[Reached]
+) -> Optional[Tuple[Node, str]]:
+    """A key that is in vain in all answers that a mock can give, and why."""
     found: List[Dict[str, str]] = []
     for framing, ping in reached:
         found.append(vain(response.value, delivery, framing, ping))
         if not found[-1]:
-            return
+            return None
     for key, reason in (found or [{}])[0].items():
         if not all(key in others for others in found):
             continue
         node = response.within(*key.split("."))
         if node.is_absent:  # it stands in a plan that is called by its name
             node = response.get("wire")
-        node.fail(f"has no effect: {reason}")
+        return node, f"has no effect: {reason}"
+    return None
 
 
 def vain(
@@ -10143,6 +12563,8 @@ def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tupl
         yield "keepalive", "nothing comes before a whole answer"
     if plan.coalesce:
         yield "wire.coalesce", NO_EVENTS
+    if plan.gzip in ("event", "block"):
+        yield "wire.gzip", "a whole answer has no events after which it could be flushed"
     yield from vain_lines(delivery)
     if not plan.chunked:
         for key in ("chunk_extensions", "trailers"):
@@ -10164,6 +12586,8 @@ def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterabl
     plan, keepalive = delivery.plan, delivery.keepalive
     if plan.chunked:
         yield "wire.chunked", "a stream goes in chunks without it"
+    if delivery.gzip == "never" and not framing.negotiated:
+        yield "gzip", "a stream of that kind is not compressed without being told"
     is_sse = isinstance(framing, SSE)
     if not is_sse:
         yield from vain_lines(delivery)
@@ -10201,13 +12625,469 @@ def longest_wait(delivery: Delivery) -> float:
     return max(first, between, *pace.gaps)
 
 
+# === mocks/reach =============================================================
+# Reach: which answers a mock can give, and whether each of its keys shows in one of them.
+
+# Pure.
+
+
+ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
+
+
+@record
+class Way:
+    """A way to be answered: the API that is asked, whether it streams, and whether the stream is to
+    be a JSON array, where there are such."""
+
+    wire: WireFormat
+    stream: bool
+    array: bool = False
+
+    @property
+    def api(self) -> str:
+        """The API in words: `openai chat`."""
+        if self.wire is ELSEWHERE:
+            return "paths of no provider"
+        return f"{self.wire.provider} {self.wire.api}"
+
+
+MOST_CHOICES = 2048  # more than these no API gives
+
+
+@functools.lru_cache(maxsize=256)
+def asked(way: Way, custom: Tuple[str, ...]) -> Call:
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
+    wire = way.wire
+    request = Request("POST", "/")
+    if way.array:
+        request = Request("POST", "/", {"alt": "json"})
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
+    if custom and wire.has_custom_tools:
+        return replace(call, custom_tools=custom)
+    return call
+
+
+def all_ways() -> Tuple[Way, ...]:
+    """All ways, the most common API first."""
+    wires = [DEFAULT_SHAPE, *WIRE_FORMATS, ELSEWHERE]
+    found: Dict[Way, None] = {}  # a set in order
+    for wire in wires:
+        found[Way(wire, False)] = None
+        if wire.operation in ("generate", OTHER):
+            found[Way(wire, True)] = None
+            array = Way(wire, True, True)
+            if not wire.framing(asked(array, ())).streams:
+                found[array] = None
+    return tuple(found)
+
+
+WAYS = all_ways()
+
+
+@functools.lru_cache(maxsize=None)
+def methods_of(wire: WireFormat) -> Tuple[str, ...]:
+    """The methods in which an API is asked."""
+    if wire is ELSEWHERE:
+        return METHODS
+    methods = {route.partition(" ")[0] for route in wire.routes}
+    if "GET" in methods:
+        methods.add("HEAD")  # RFC 9110, 9.3.2
+    return tuple(methods)
+
+
+# What a condition looks at that is the same for all requests of an API.
+PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
+    "provider": lambda way: [way.wire.provider],
+    "operation": lambda way: [way.wire.operation],
+    "api": lambda way: [way.wire.api],
+    "stream": lambda way: [way.stream],
+    "method": lambda way: methods_of(way.wire),
+}
+
+# What no request of an operation says, and so is always as in a Call that says nothing.
+UNSAID: Mapping[str, FrozenSet[str]] = {
+    "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+}
+SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
+
+
+@functools.lru_cache(maxsize=1024)
+def homes(path: str) -> FrozenSet[WireFormat]:
+    """The APIs that have a path, and what answers there in other methods."""
+    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    return frozenset([ELSEWHERE, *found])
+
+
+placed_before: Dict[
+    str, Tuple[Way, ...]
+] = {}  # ways by the conditions that thousands of mocks share
+
+
+def placed(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which all conditions on PLACES hold."""
+    key = compact([[condition.key, condition.expected] for condition in conditions])
+    known = placed_before.get(key)
+    if known is None:
+        known = tuple(way for way in WAYS if all(may_hold(one, way) for one in conditions))
+        if len(placed_before) > 1000:
+            placed_before.clear()
+        placed_before[key] = known
+    return known
+
+
+def may_hold(condition: Condition, way: Way) -> bool:
+    """Whether a condition on one of PLACES holds for a request that comes this way."""
+    return any(condition.holds(value) for value in PLACES[condition.key](way))
+
+
+def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which a request can come that fulfils all conditions, as far as can be told."""
+    ways = placed([one for one in conditions if one.key in PLACES])
+    for condition in conditions:
+        if condition.key == "path" and isinstance(condition.expected, str):
+            at_home = homes(condition.expected)
+            ways = tuple(way for way in ways if way.wire in at_home)
+    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    for condition in conditions:
+        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        if mute and not condition.holds(condition.get(SILENT)):
+            ways = tuple(way for way in ways if way.wire.operation not in mute)
+    return ways
+
+
+# --- whether a mock can answer ---
+
+
+def check_reach(
+    node: Node,
+    conditions: Sequence[Condition],
+    responses: Sequence[Node],
+    answers: Sequence[Answer],
+) -> None:
+    """Raise BadMock for a mock that can never answer, or of which a part shows in no answer that it
+    can give."""
+    check_path([condition for condition in conditions if condition.key == "path"], node)
+    ways = ways_of(conditions)
+    if not ways:
+        node.get("match").fail(f"no request can fulfil it: {contradiction(conditions)}")
+    for response, answer in zip(responses, answers):
+        check_answer(response, answer, ways)
+
+
+def check_path(asked_for: Sequence[Condition], node: Node) -> None:
+    """Raise BadMock for a path that no request has."""
+    for condition in asked_for:
+        text = condition.expected
+        path = node.within("match", "path")
+        if not isinstance(text, str):
+            continue
+        if not text.startswith("/"):
+            path.expected('a path, which begins with "/"')
+        if "?" in text:
+            path.fail('has a query, which is matched by "query"')
+        if text.startswith(CONTROL_PREFIX):
+            path.fail("is one of the control API, which no mock answers")
+
+
+def contradiction(conditions: Sequence[Condition]) -> str:
+    """Which condition leaves none of the ways that those before it leave, and what would do."""
+    for number, condition in enumerate(conditions, 1):
+        if ways_of(conditions[:number]):
+            continue
+        before = ways_of(conditions[: number - 1])
+        known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
+        hint = ""
+        if known:
+            hint = f", only {', '.join(known)}"
+        apis = sorted({way.api for way in before})
+        return (
+            f"{condition.key} {compact(condition.expected)} is nothing that {some(apis)} has{hint}"
+        )
+    return "its conditions exclude each other"
+
+
+def values_at(key: str, way: Way) -> Iterable[Json]:
+    """What a condition on one of PLACES finds this way."""
+    if key == "stream":
+        return [str(way.stream).lower()]
+    return PLACES[key](way) if key in PLACES else ()
+
+
+def some(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    told = ", ".join(names[:3])
+    if len(names) > 3:
+        told += f" or {len(names) - 3} more"
+    return told
+
+
+def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
+    """The same of one `response`."""
+    # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
+    # of them are read at start.
+    wrong = what_is_vain(response, answer, ways[:2])
+    if wrong and len(ways) > 2:
+        wrong = what_is_vain(response, answer, ways)
+    if wrong:
+        node, problem = wrong
+        node.fail(problem)
+
+
+Wrong = Tuple[Node, str]  # a part of a response, and what is wrong with it
+
+
+def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What shows in no answer that can be given in these ways, and why."""
+    custom: Tuple[str, ...] = ()
+    if isinstance(answer.form, Neutral):
+        custom = answer.form.custom_calls
+    lacking = [answer.lacks(way.wire, asked(way, custom)) for way in ways]
+    if lacking[0] and None not in lacking:
+        return response, f"can never be given: {explained(lacking[0])}"
+    able = [way for way, difference in zip(ways, lacking) if difference is None]
+    for check in (vain_kind, vain_delivery, vain_neutral, vain_error):
+        wrong = check(response, answer, able)
+        if wrong:
+            return wrong
+    return None
+
+
+def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What is for a whole answer or a streamed one, if there never is one."""
+    spec = response.value
+    streams = any(way.stream or way.wire is ELSEWHERE for way in ways)
+    wholes = any(not way.stream for way in ways)
+    for key in ("events", "chunk_size"):
+        if key in spec and not streams:
+            return response.get(key), "has no effect: no answer of this mock is streamed"
+    if "chunk_size" in spec and isinstance(answer.form, Neutral) and not answer.form.parts:
+        return response.get("chunk_size"), "has no effect: there is nothing to cut"
+    if "body" in spec and "events" in spec and not wholes:
+        return response.get("body"), "has no effect: all answers of this mock are streamed"
+    return None
+
+
+def vain_delivery(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What is said of how an answer travels that changes nothing there."""
+    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *AFTER_KEYS)):
+        return None
+    reached = ((framing_of_answer_by(answer, way), way.wire.ping) for way in ways)
+    return vain_in_all(response, answer.delivery, reached)
+
+
+def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:
+    """How the events of an answer are framed that is given this way; None for a whole one."""
+    form, streams = answer.form, way.stream
+    if isinstance(form, Raw) or (isinstance(form, Failure) and form.kind != "content_filter"):
+        return None
+    if isinstance(form, Recorded):
+        alone = way.wire is ELSEWHERE and not form.has_body
+        streams = form.has_events and (streams or alone)
+    if not streams:
+        return None
+    if way.wire is ELSEWHERE and isinstance(form, Recorded) and form.kind:
+        return TEXT_FRAMINGS[form.kind][0]
+    return way.wire.framing(asked(way, ()))
+
+
+NEUTRAL_SHOWN = ("text", "reasoning", "refusal", "tool_calls", "finish_reason", "model", "id")
+
+
+def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of a neutral answer."""
+    if not isinstance(answer.form, Neutral):
+        return None
+    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in response.value]
+    if "usage" in response.value:
+        nodes += [node for _, node in response.get("usage").members()]
+    if "parts" in response.value:
+        nodes += [node for item in response.get("parts").items() for _, node in item.members()]
+    # Those are two numbers of one count, which has one of them in some APIs.
+    if any(shows(way.wire, way.stream, "input_tokens") for way in ways):
+        nodes = [node for node in nodes if node.key != "output_tokens"]
+    for node in nodes:
+        key = str(node.key)
+        # Where nothing is said in words, they say that there is an answer; what blocks an API has
+        # it knows itself.
+        if key in ("text", "block") or any(shows(way.wire, way.stream, key) for way in ways):
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+ERROR_SHOWN = ("type", "code", "param")
+
+
+def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of an error."""
+    if not isinstance(response.value.get("error"), dict):
+        return None
+    error = response.get("error")
+    for node in (error.get(key) for key in ERROR_SHOWN):
+        if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+def never_says(ways: Sequence[Way]) -> str:
+    """Which APIs do not say something."""
+    names = sorted({way.api for way in ways})
+    if len(names) == 1:
+        return f"{names[0]} never says"
+    return f"none of {some(names)} says"
+
+
+# === mocks/transcripts =======================================================
+# Transcripts: an answer with its head, as `curl -i` saves it, from bytes.  Pure.
+
+
+# curl writes HTTP/2 where it spoke that, and nothing behind such a status.
+STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})(?: [^\r\n]*)?(?:\r?\n|\Z)")
+
+# Files that were edited may have lost their CRs.
+SAVED_HEADER = re.compile(rb"(" + TOKEN + rb")[ \t]*:[ \t]*([^\r\n]*)(?:\r?\n|\Z)")
+EMPTY_LINE = re.compile(rb"\r?\n")
+CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
+
+# What frames an answer, or is true of one alone, is the server's own when it is sent again; and
+# Alt-Svc would send the client's next request to the provider itself.
+OWN_HEADERS = frozenset(
+    (
+        *("connection", "content-length", "date", "keep-alive", "proxy-connection", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "alt-svc", "x-mock-request-id"),
+    )
+)
+
+
+CHANGED = "; were its line ends changed?"
+
+
+class NoTranscript(Exception):
+    """Bytes that are no transcript; the message says what they are instead."""
+
+
+def is_transcript(data: bytes) -> bool:
+    """Whether data begins as a transcript does."""
+    return STATUS_LINE.match(data.lstrip()) is not None
+
+
+def parse_transcript(data: bytes) -> Original:
+    """The answer in a transcript, with its chunks as frames if it has them; it may be cut off.
+
+    `curl --raw` keeps the chunks and the content coding.  Without that curl undoes them, and leaves
+    the headers that say so."""
+    status, fields, body = last_head(data.lstrip())
+    names = [name.lower() for name, _ in fields]
+    values = {name: value.lower() for name, (_, value) in zip(names, fields)}
+    chunks: Optional[Tuple[bytes, ...]] = None
+    if values.get("transfer-encoding", "").endswith("chunked"):
+        chunks = chunks_of(body)
+    length = values.get("content-length", "")
+    if chunks is not None:
+        body = b"".join(chunks)
+    elif length.isdigit() and STATUS_LINE.match(body, int(length)):
+        raise NoTranscript("holds one answer after the other; a transcript has one")
+    dropped = OWN_HEADERS
+    coding = values.get("content-encoding", "identity")
+    is_coded = coding != "identity" and not is_utf8(body)
+    if not is_coded:
+        dropped |= {"content-encoding"}
+    kept = tuple(field for name, field in zip(names, fields) if name not in dropped)
+    return Original(status, kept, body, chunks, is_coded)
+
+
+def last_head(data: bytes) -> Tuple[int, Headers, bytes]:
+    """Status and header lines of the last head, and what follows it.
+
+    Before it there may be others: interim ones, a proxy's, those of redirects that were followed,
+    whose bodies curl leaves out."""
+    at = 0
+    while True:
+        match = STATUS_LINE.match(data, at)
+        if not match:
+            problem = "is no answer with its head, as curl -i saves it: it"
+            if at:
+                problem = "has no final answer: what follows the interim one"
+            begun = shown(data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace"))
+            raise NoTranscript(f"{problem} begins with {begun}, not with HTTP/1.1 200 OK")
+        status = int(match.group(1))
+        fields, at = fields_of(data, match.end())
+        if STATUS_LINE.match(data, at) or 100 <= status < 200:
+            continue
+        if not 200 <= status < 600:
+            raise NoTranscript(f"has the status {status}, which is none from 200 to 599")
+        return status, tuple(fields), data[at:]
+
+
+def fields_of(data: bytes, at: int) -> Tuple[List[Tuple[str, str]], int]:
+    """The header lines from here on, and where what follows them begins."""
+    fields: List[Tuple[str, str]] = []
+    while at < len(data):
+        end = EMPTY_LINE.match(data, at)
+        if end:
+            return fields, end.end()
+        match = SAVED_HEADER.match(data, at)
+        if not match:
+            line = data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace")
+            raise NoTranscript(f"has in its head what is no header: {shown(line)}")
+        name, value = (part.decode("latin-1") for part in match.groups())
+        fields.append((name, value.rstrip(" \t")))
+        at = match.end()
+    return fields, at
+
+
+def chunks_of(data: bytes) -> Optional[Tuple[bytes, ...]]:
+    """The chunks of a body, without extensions and trailers; None if curl has undone them."""
+    chunks: List[bytes] = []
+    at = 0
+    while at < len(data):
+        match = CHUNK_HEAD.match(data, at)
+        if not match and not chunks:
+            return None
+        if not match:
+            raise NoTranscript(f"has {len(chunks)} chunks, and then what is none{CHANGED}")
+        size = int(match.group(1), 16)
+        start = match.end()
+        if not size:
+            check_ending(data[start:])
+            break
+        at = start + size
+        chunks.append(data[start:at])
+        end = EMPTY_LINE.match(data, at)
+        if end:
+            at = end.end()
+        elif at < len(data) and data[at:] != b"\r":
+            length = f"that is not as long as it says{CHANGED}"
+            raise NoTranscript(f"has a chunk, number {len(chunks)}, {length}")
+    return tuple(chunks)
+
+
+def check_ending(data: bytes) -> None:
+    """Refuse another answer behind the trailers of the one before."""
+    _, at = fields_of(data, 0)
+    if STATUS_LINE.match(data, at):
+        raise NoTranscript("holds one answer after the other; a transcript has one")
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether data is UTF-8, as far as it goes: nothing that is compressed is."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 # === mocks/recordings ========================================================
 # Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
 
 
 UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of a body that is stored as gzip
-
-RecordedBody = Tuple[Union[bytes, Json], Optional[bytes]]  # and its gzip twin, if there is one
 
 # Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
 ReadFile = Callable[[str], bytes]
@@ -10230,41 +13110,90 @@ class MockNode(Node):
         node.read_file = read_file
         return node
 
-    def stored(self, name: str) -> Optional[bytes]:
-        """The bytes of a file that is named here, or None if there is none."""
+    @property
+    def root(self) -> "MockNode":
+        """The whole that it lies in."""
         whole = self
-        # A node deep inside a mock has no reader of its own.
         while whole.parent is not None:
             whole = whole.parent
+        return whole
+
+    def stored(self, name: str) -> Optional[bytes]:
+        """The bytes of a file that is named here, or None if there is none."""
         try:
-            return whole.read_file(name)
+            # A node deep inside a mock has no reader of its own.
+            return self.root.read_file(name)
         except FileNotFoundError:
             return None
         except Unreadable as error:
             self.fail(str(error))
 
+    def file(self, name: str) -> bytes:
+        """The bytes of a file that must be there."""
+        data = self.stored(name)
+        if data is None:
+            self.no_file(name)
+        return data
 
-def parse_recorded(node: MockNode) -> Recorded:
-    """A recorded response; @files are read, and a gzip twin is found and compared."""
-    body, twin = parse_body(node.get("body"))
-    events = node.get("events")
-    if events.is_absent:
-        return Recorded(body, twin)
-    if isinstance(events.value, str) and events.value.startswith("@"):
-        frames, values = events_of_file(events, events.value[1:])
-        return Recorded(body, twin, frames, values)
-    if not isinstance(events.value, list) or not events.value:
-        events.expected("@file.sse, @file.jsonl or an array of events")
-    return Recorded(body, twin, values=tuple(events.value))
+    def no_file(self, name: str) -> NoReturn:
+        """Raise the error of a file that is not there."""
+        self.fail(f"no file {shown(name)} in the data directory")
 
 
-def parse_body(node: MockNode) -> RecordedBody:
-    """A recorded body: a JSON value, or the bytes of a file and of its gzip twin."""
-    if not isinstance(node.value, str) or not node.value.startswith("@"):
-        return node.value, None
-    name = node.value[1:]
+def parse_recorded(response: MockNode) -> Recorded:
+    """A recorded response; files are read, and a gzip twin is found and compared."""
+    body, events = response.get("body"), response.get("events")
+    recorded = Recorded()
+    if not body.is_absent:
+        recorded = recorded_body(body)
+    if not events.is_absent:
+        recorded = with_events(recorded, events)
+    if recorded.has_body and "error" in response.value:
+        body.fail("is never sent: to who wants no stream, the answer is the error alone")
+    for original in filter(None, (recorded.whole, recorded.stream)):
+        check_original(response, original)
+    if response.root.within("match", "stream").value is True:
+        recorded = replace(recorded, to_streams=True)
+    return recorded
+
+
+def check_original(response: Node, original: Original) -> None:
+    """Refuse what can't be done to an answer that is compressed already."""
+    if "error" in response.value and original.frames is None:
+        response.get("error").fail("breaks off a stream, and the transcript holds none")
+    if not original.is_coded:
+        return
+    plan, problem = response.get("wire"), "has no effect: the transcript is compressed already"
+    if response.get("gzip").value == "always":
+        response.get("gzip").fail(problem)
+    for key in ("gzip", "eol", "comments", "no_space"):
+        if not plan.get(key).is_absent or getattr(WIRE_PLANS.get(str(plan.value)), key, None):
+            plan.fail(problem)
+    if response.get("fault").value == "bad_gzip":
+        response.get("fault").fail(problem)
+    if "error" in response.value:
+        response.get("error").fail("can't be said in the transcript's stream, which is compressed")
+
+
+# --- whole bodies ---
+
+
+def recorded_body(node: MockNode) -> Recorded:
+    """A recorded body: a JSON value, the bytes of a file and of its gzip twin, or a transcript."""
+    value = node.value
+    if isinstance(value, str) and value.startswith("@"):
+        return body_of_file(node, value[1:])
+    if isinstance(value, str) and value.lstrip().startswith("<"):
+        node.fail('would be sent as JSON, in quotes; "raw" sends text as it is')
+    return Recorded(value)
+
+
+def body_of_file(node: MockNode, name: str) -> Recorded:
+    """What a file holds, as a body."""
+    if name.endswith(".http"):
+        return Recorded(whole=original_of(node, name))
     if not name.endswith((".json", ".json.gz")):
-        node.expected("@file.json or @file.json.gz")
+        node.expected('@file.json, @file.json.gz or @file.http; "raw" sends any other file')
     plain_name = name
     if name.endswith(".gz"):
         plain_name = name[: -len(".gz")]
@@ -10272,17 +13201,23 @@ def parse_body(node: MockNode) -> RecordedBody:
     plain, twin = node.stored(plain_name), node.stored(twin_name)
     # The file that is named must be there; its other form may be.
     if (twin if name == twin_name else plain) is None:
-        node.fail(f"no file {shown(name)} in the data directory")
-    if twin is None:
-        return plain, None
-    unpacked = gunzipped(node, twin, twin_name)
-    # Sent in place of each other, they would be two answers to one request.
-    if plain is not None and unpacked != plain:
-        node.fail(
-            f"{twin_name} is not the gzip of {plain_name}; "
-            "run convert_to_gzip.py on it, or remove it"
-        )
-    return unpacked, twin
+        node.no_file(name)
+    if twin is not None:
+        unpacked = gunzipped(node, twin, twin_name)
+        # Sent in place of each other, they would be two answers to one request.
+        if plain is not None and unpacked != plain:
+            node.fail(
+                f"{twin_name} is not the gzip of {plain_name}; "
+                "run convert_to_gzip.py on it, or remove it"
+            )
+        plain = unpacked
+    data = plain or b""
+    refuse_transcript(node, name, data)
+    try:
+        parse_json(data)
+    except ValueError as error:
+        node.fail(f'{name} is not JSON: {error}; "raw" sends a file of any kind')
+    return Recorded(data, twin)
 
 
 def gunzipped(node: Node, data: bytes, name: str) -> bytes:
@@ -10302,23 +13237,90 @@ def gunzipped(node: Node, data: bytes, name: str) -> bytes:
     return bytes(plain)
 
 
-def events_of_file(node: MockNode, name: str) -> Tuple[Tuple[bytes, ...], Tuple[Json, ...]]:
-    """A recorded stream: the frames of an .sse file, or the JSON values of a .jsonl file."""
+# --- streams ---
+
+
+def with_events(recorded: Recorded, node: MockNode) -> Recorded:
+    """A recorded answer with a stream: its text, JSON values, or a file."""
+    value = node.value
+    if isinstance(value, str) and value.startswith("@"):
+        return with_file(recorded, node, value[1:])
+    if isinstance(value, str):
+        return with_text(recorded, node, utf8(value), "")
+    if not isinstance(value, list) or not value:
+        node.expected(
+            "@file.sse, @file.jsonl, @file.http, an array of events or the text of a stream"
+        )
+    return replace(recorded, values=tuple(value))
+
+
+def with_file(recorded: Recorded, node: MockNode, name: str) -> Recorded:
+    """The same with the stream that a file holds."""
+    if name.endswith(".http"):
+        return replace(recorded, stream=original_of(node, name))
     if not name.endswith((".sse", ".jsonl")):
-        node.expected("@file.sse or @file.jsonl")
-    data = node.stored(name)
-    if data is None:
-        node.fail(f"no file {shown(name)} in the data directory")
-    frames: Tuple[bytes, ...] = ()
-    values: Tuple[Json, ...] = ()
-    # The frames keep their bytes; values are framed as the provider of the request has it.
+        node.expected("@file.sse, @file.jsonl or @file.http")
+    data = node.file(name)
     if name.endswith(".sse"):
-        frames = tuple(SSE.split(data))
-    else:
-        values = tuple(lines_of_json(node, name, data))
-    if not frames and not values:
+        return with_text(recorded, node, data, name)
+    refuse_transcript(node, name, data)
+    # These are framed as the provider of the request has it.
+    values = lines_of_json(node, name, data)
+    if not values:
         node.fail(f"{name} holds no event")
-    return frames, values
+    return replace(recorded, values=tuple(values))
+
+
+def with_text(recorded: Recorded, node: Node, text: bytes, name: str) -> Recorded:
+    """The same with the text of a stream, kept byte for byte; `name` is that of its file."""
+    refuse_transcript(node, name, text)
+    kind = framing_of(text)
+    if kind not in TEXT_FRAMINGS or name and kind != SSE.title:
+        problem = "no line begins with data: or another field of an event, or with a colon"
+        node.fail(f'{name or "it"} holds no event: {problem}; "raw" sends any text')
+    frames = tuple(TEXT_CUTS[kind](text))
+    if kind == NDJSON.title and not values_in(kind, frames[:1]):
+        node.fail("its first line is not JSON, as each of a stream's is")
+    return replace(recorded, frames=frames, kind=kind)
+
+
+# --- transcripts ---
+
+
+def original_of(node: MockNode, name: str) -> Original:
+    """The answer in a transcript; a mock's own status goes before its status."""
+    try:
+        original = parse_transcript(node.file(name))
+    except NoTranscript as error:
+        node.fail(f"{name} {error}")
+    response = node.parent
+    # The status beside an error is the error's.
+    if "status" in response.value and "error" not in response.value:
+        original = replace(original, status=response.value["status"])
+    kind = framing_of_answer(original)
+    if original.status >= 400 or not original.body:
+        return streaming(original) if node.key == "events" else original
+    if node.key == "body" and type_of(original) in STREAM_TYPES:
+        node.fail(f'{name} holds {kind}; it goes under "events"')
+    if node.key == "events" and not kind and not original.is_coded:
+        node.fail(
+            f'{name} holds a whole body; it goes under "body", '
+            'which answers streaming requests if the match says "stream": true'
+        )
+    if node.key == "events":
+        return streaming(original)
+    return original
+
+
+def refuse_transcript(node: Node, name: str, data: bytes) -> None:
+    """Refuse an answer with its head where there can be none."""
+    if is_transcript(data):
+        what = "it"
+        hint = 'save it as a file, and name it "@file.http"'
+        if name:
+            what = name
+            hint = f"name it {name.partition('.')[0]}.http, or save it without -i"
+        node.fail(f"{what} begins with the head of an answer, as curl -i saves it; {hint}")
 
 
 def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
@@ -10334,6 +13336,38 @@ def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
             except ValueError as error:
                 node.fail(f"{name}, line {number}: {error}")
     return values
+
+
+# --- raw answers ---
+
+
+def parse_raw(response: MockNode) -> Raw:
+    """A raw answer: text, base64, or the bytes of a file."""
+    node = response.get("raw")
+    value = node.value
+    if isinstance(value, dict):
+        data = base64_data(node.only(("base64",)).get("base64"))
+    elif not isinstance(value, str):
+        node.expected('text, {"base64": text} or @file')
+    elif value.startswith("@"):
+        data = node.file(value[1:])
+    else:
+        data = utf8(value)
+    status = response.value.get("status")
+    if status in NO_BODY and data:
+        response.get("status").fail(
+            f"never has a body, so that nothing of {len(data)} bytes is sent"
+        )
+    return Raw(data)
+
+
+def base64_data(node: Node) -> bytes:
+    """The bytes that a text in base64 stands for; lines of it may be wrapped."""
+    text = "".join(node.text().split())
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        node.fail(f"is not base64: {error}")
 
 
 # === mocks/reading ===========================================================
@@ -10359,14 +13393,16 @@ MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone say
 
 RECORDED_KEYS = ("body", "events")
 
+RAW_KEYS = ("raw",)
+
 ERROR_KEYS = ("error", *AFTER_KEYS)
 
 COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
-RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
 # The keys of one form exclude those of the others.
-FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
+FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
 
 MOST_PARTS = 10_000  # a header has room for about half as many
 
@@ -10380,8 +13416,6 @@ USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
 
 ERROR_TEXTS = ("message", "type", "param", "kind")
 
-ECHO = Neutral((Text("{{user}}"),))  # what is said where a response says only how it breaks
-
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
@@ -10392,23 +13426,32 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
-            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
+            "says nothing; it needs text, tool_calls, embedding, body, events, raw, error or fault"
         )
     delivery = parse_delivery(response)
+    # Beside a fault it is how likely that is.
+    probability = 1.0
+    if not is_faulty:
+        probability = parse_probability(response)
     if is_broken_off(response):
         answer = parse_broken(response, delivery)
     elif NEUTRAL_KEYS in forms:
         answer = Answer(parse_neutral(response), status, delivery)
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
+    elif RAW_KEYS in forms:
+        refuse_vain(response, delivery, WHOLE_ALONE)
+        answer = Answer(parse_raw(response), status, delivery)
     elif "error" not in response.value and status < 400:
-        answer = Answer(ECHO, status, delivery)
+        answer = Answer(Usual(), status, delivery)
     else:
         failure = parse_error(response)
         if failure.kind != "content_filter":  # which most say in a stream, too
             refuse_vain(response, delivery, WHOLE_ALONE)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
+    if probability < 1:
+        answer = replace(answer, probability=probability)
     return answer
 
 
@@ -10423,6 +13466,8 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
     """The forms that a response has keys of: one, or one and the error that breaks it off."""
     spec = response.value
     breaks_off = is_broken_off(response)
+    if breaks_off and "raw" in spec:
+        response.get("raw").fail("has no events after which an error could come")
     forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
     if len(forms) > 1 and not (breaks_off and len(forms) == 2):
         first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
@@ -10441,7 +13486,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
             "a filter ends a stream with a finish reason: "
             '"finish_reason": "content_filter" beside text'
         )
-    form: Form = ECHO
+    form: Form = Usual()
     if not response.value.keys().isdisjoint(RECORDED_KEYS):
         form = parse_recorded(response)
     elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
@@ -10452,7 +13497,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
 def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
     """Raise BadMock if a text that is filled asks for what a request never has."""
     # Not in `body` and `events`: a recording is sent as it is, braces and all.
-    for key in (*PART_KEYS, "parts"):
+    for key in (*PART_KEYS, "parts", "extra"):
         check_templates(response.get(key), group_names)
     error = response.get("error")
     if isinstance(error.value, dict):
@@ -10476,7 +13521,7 @@ def parse_neutral(response: Node) -> Neutral:
     if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
         response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
     stop = "stop"
-    if any(isinstance(part, ToolCall) for part in parts):
+    if any(map(calls_tool, parts)):
         stop = "tool_calls"
     return Neutral(
         tuple(parts),
@@ -10485,8 +13530,26 @@ def parse_neutral(response: Node) -> Neutral:
         response.get("model").text(""),
         response.get("id").text(""),
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
-        response.get("extra").a("an object", {}),
+        parse_extra(response.get("extra")),
     )
+
+
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
+
+
+def calls_tool(part: Part) -> bool:
+    """Whether a part calls a tool of the client, in whatever form."""
+    if not isinstance(part, Block):
+        return isinstance(part, ToolCall)
+    # As Anthropic, Bedrock and Google write it; those that a server runs itself are of other types.
+    if "toolUse" in part.value:
+        return within(part.value["toolUse"], "type") is None
+    return part.value.get("type") == "tool_use" or "functionCall" in part.value
 
 
 def parse_stop(node: Node, usual: str) -> str:
@@ -10612,15 +13675,18 @@ def parse_error(response: Node) -> Failure:
             error.get("code").expected("a string")
         code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
     kind = given.get("kind", "")
-    if kind:
+    if "kind" in given:
         error.get("kind").choice(ERROR_KINDS)
     # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
-    status = response.value.get("status", usual_status)
-    if status and status < 400:
-        response.get("status").expected("a status of 400 or above beside error")
+    status, sent_as = response.value.get("status", usual_status), 0
+    if 0 < status < 400:  # some gateways say an error with status 200
+        status, sent_as = usual_status, status
+    if sent_as in NO_BODY:
+        response.get("status").expected("a status that has a body, beside error")
     message = given.get("message", "")
-    return Failure(status, message, given.get("type"), code, given.get("param"), kind)
+    type_, param = given.get("type"), given.get("param")
+    return Failure(status, message, type_, code, param, kind, sent_as=sent_as)
 
 
 # === mocks/mock ==============================================================
@@ -10628,6 +13694,7 @@ def parse_error(response: Node) -> Failure:
 
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
 
 
 class Uses:
@@ -10637,10 +13704,11 @@ class Uses:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
+        self.draws = 0
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
-    def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
+    def admit(self, requests: int, per: float) -> Limit:
         """Whether a limit has room for one request more, which it then counts, and what is left
         after it.  The window is fixed, and begins with the first request."""
         # The monotonic clock: a window must not move with the time of day.
@@ -10648,13 +13716,13 @@ class Uses:
         if moment >= self.window_end:
             self.window_end = moment + per
             self.in_window = 0
-        is_admitted = self.in_window < requests
-        if is_admitted:
+        is_exceeded = self.in_window >= requests
+        if not is_exceeded:
             self.in_window += 1
         wait = self.window_end - moment
         reset = math.ceil(time.time_ns() / 1e9 + wait)  # what headers tell is the time of day
-        limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
-        return is_admitted, limit
+        left, seconds = requests - self.in_window, max(1, math.ceil(wait))
+        return Limit(requests, left, seconds, reset, is_exceeded)
 
 
 @record
@@ -10705,6 +13773,8 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
+        if self.answers[0].probability < 1:
+            return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
         return not has_jitter and not delivery.fault
@@ -10736,11 +13806,18 @@ class Mock:
         if self.is_spent(used):
             differences.append(("times", used, Because(f"fewer than {self.times} uses")))
         differences.append(self.answer(used).lacks(wire, call))
-        return [difference for difference in differences if difference]
+        lacking = [difference for difference in differences if difference]
+        chance = self.answer(used).probability
+        if chance < 1 and not lacking:
+            lacking.append(("probability", chance, Because("a draw that it wins")))
+        return lacking
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict) -> Optional[Found]:
-        """Its answer to a call that matches, which uses it; None if it has none for that call.
-        What exceeds its limit is answered with an error, and is no use."""
+    def claim(
+        self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict, seed: int
+    ) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call, or
+        an error that loses its draw.  What exceeds its limit is answered with an error, and is no
+        use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
         # Two requests at once must not both get the last use.
@@ -10749,10 +13826,16 @@ class Mock:
             answer = self.answer(used)
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if answer.probability < 1:
+                uses.draws += 1
+                if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
+                    return None
             if self.limit:
-                is_admitted, limit = uses.admit(*self.limit)
-                if not is_admitted:
-                    failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
+                limit = uses.admit(*self.limit)
+                if limit.is_exceeded:
+                    failure = Failure(
+                        0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
+                    )
                     return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
             uses.count = used + 1
         return Found(self, answer, used, uses, groups, limit)
@@ -10765,7 +13848,7 @@ def place_of(id: str) -> str:
 
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    spec = node.only(MOCK_KEYS).value
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
@@ -10779,16 +13862,33 @@ def parse_mock(node: MockNode) -> Mock:
             node.get("responses").fail("expected at least one response, found []")
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
+    answers = tuple(parse_answer(response, groups) for response in responses)
+    check_reach(node, asked, responses, answers)
     return Mock(
         name,
         node.source,
         asked,
-        tuple(parse_answer(response, groups) for response in responses),
-        node.get("cycle").flag(False),
+        answers,
+        parse_cycle(node.get("cycle"), len(responses)),
         spec.get("times"),
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
+    """A mock's JSON without what is no part of it."""
+    if spec.keys().isdisjoint(NOTE_KEYS):
+        return spec
+    return {key: value for key, value in spec.items() if key not in NOTE_KEYS}
+
+
+def parse_cycle(node: Node, responses: int) -> bool:
+    """Whether the responses start over after the last."""
+    cycle = node.flag(False)
+    if cycle and responses == 1:
+        node.fail("has no effect: there is one response")
+    return cycle
 
 
 def usual_operation(responses: Iterable[Node]) -> str:
@@ -10893,8 +13993,11 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         size += walked_size(list(answered.near))
     provider = None
     if answered.wire:
-        provider = answered.wire.provider
-    asked = Asked(request, head.kept, body, provider, call, size)
+        provider = answered.wire.provider or None
+    asked = Asked(request, head, body, provider, call, size)
+    if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
+        asked.form = bounded_form(request.form, JOURNAL_BODY)
+        asked.size += walked_size(asked.form)
     asked.mock = answered.mock
     asked.note = answered.note
     asked.unmatched = answered.unmatched
@@ -10918,7 +14021,8 @@ def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
     elif call:
         size += len(raw) + json_size(raw, body)
     if call:
-        texts = (call.user, call.system, call.prompt, call.tool_result or "")
+        results = (call.tool_result or "", call.tool_call_id or "")
+        texts = (call.user, call.system, call.prompt, *results)
         size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
     return size
 
@@ -10927,9 +14031,6 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
     """A call without what takes as much memory as a body that is too long to be kept."""
     if not call:
         return None
-    tool_result = call.tool_result
-    if tool_result:
-        tool_result = tool_result[:JOURNAL_BODY]
     return replace(
         call,
         request=replace(call.request, body=b""),
@@ -10940,9 +14041,18 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         model=call.model[:JOURNAL_BODY],
         user=call.user[:JOURNAL_BODY],
         system=call.system[:JOURNAL_BODY],
-        tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
+        tool_result=beginning(call.tool_result),
+        tool_call_id=beginning(call.tool_call_id),
+        custom_tools=(),
     )
+
+
+def beginning(text: Optional[str]) -> Optional[str]:
+    """As much of a text, if there is one, as the journal keeps."""
+    if text is None:
+        return None
+    return text[:JOURNAL_BODY]
 
 
 def own_headers(request: Request, answered: Answered) -> Headers:
@@ -11007,9 +14117,11 @@ def brought_along(call: Call) -> Brought:
     if text is None:
         return NOTHING
     try:
-        return read_header(parse_json(header_bytes(text)))
+        return read_header(parse_json(header_bytes(text), unique=True))
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
+    except TwiceError as error:
+        raise Refused(400, f"{HEADER}: {error}", code="bad_mock_response") from None
     except ValueError as error:
         message = f"{HEADER}: not JSON: {error}"
         raise Refused(400, message, code="bad_mock_response") from None
@@ -11112,23 +14224,30 @@ TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
-FLAG = Kind(lambda text: FLAGS.get(text, text), checked_flag)
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = whole("a port from 0 to 65535", 0, 65535)
 SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes", 1, float("inf"))
-REQUESTS = whole("a number of requests", 0, 10**9)
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 
 # --- the table ---
 
 
+# The parts of --help.
+LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
+LOOKING, INSTEAD = "what tests and people see", "instead of serving"
+
+
 class Option(NamedTuple):
-    """One option; a default that is a tuple means that it may be given several times.
+    """One option; a default that is a tuple means that it may be given several times, `group` is
+    the part of --help that it stands in.
 
     MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
     default is another there."""
 
+    group: str
     flag: str
     metavar: str
     kind: Kind
@@ -11188,6 +14307,7 @@ class Option(NamedTuple):
 # In the order of --help and of the README's table.
 OPTIONS = (
     Option(
+        LISTENING,
         "port",
         "PORT",
         PORT,
@@ -11195,8 +14315,9 @@ OPTIONS = (
         "port to listen on, 0 for a free one; several are several upstreams in one process",
         python_default=0,
     ),
-    Option("--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
     Option(
+        ANSWERS,
         "--data",
         "DIR",
         DIRECTORY,
@@ -11204,6 +14325,7 @@ OPTIONS = (
         "where mocks are read from (default: data/ beside the script, or here if it is a module)",
     ),
     Option(
+        ANSWERS,
         "--fallback",
         "error|echo",
         word_of("error|echo"),
@@ -11211,6 +14333,7 @@ OPTIONS = (
         "a request that no mock matches: 404 that explains, or an echo of it",
     ),
     Option(
+        ANSWERS,
         "--pace",
         "SECONDS",
         SECONDS,
@@ -11218,6 +14341,7 @@ OPTIONS = (
         "pause between streamed events where a mock sets none",
     ),
     Option(
+        ANSWERS,
         "--require-auth",
         "",
         FLAG,
@@ -11225,33 +14349,37 @@ OPTIONS = (
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
     ),
     Option(
+        HTTPS,
         "--tls",
         "",
         FLAG,
         False,
         "serve HTTPS, with a certificate made at start by openssl unless one is given",
     ),
-    Option("--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
-    Option("--key", "FILE", FILE, None, "its key"),
-    Option("--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
+    Option(HTTPS, "--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
     Option(
+        HTTPS,
         "--tls-cert-out",
         "FILE",
         FILE,
         None,
         "where to write that certificate, so that clients can trust it",
     ),
-    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
+    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
+        LOOKING,
         "--control-token",
         "TOKEN",
         TEXT,
         "",
         "let clients that are not on loopback use the control API with this bearer token",
     ),
-    Option("--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
-    Option("--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
     Option(
+        LOOKING,
         "--log",
         "text|json|off",
         word_of("text|json|off"),
@@ -11260,6 +14388,7 @@ OPTIONS = (
         python_default="off",
     ),
     Option(
+        LISTENING,
         "--exit-on-stdin-close",
         "",
         FLAG,
@@ -11268,15 +14397,32 @@ OPTIONS = (
         is_keyword=False,
     ),
     Option(
+        INSTEAD,
         "--check",
         "",
         FLAG,
         False,
-        "validate the mocks, print what is wrong, exit 0 or 2",
+        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--schema",
+        "",
+        FLAG,
+        False,
+        "print the JSON Schema of a mock file, for editors, and exit",
         is_keyword=False,
     ),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Raise BadOption for a port that is named twice, but for 0."""
+    for port in ports:
+        if port and ports.count(port) > 1:
+            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
 
 
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
@@ -11345,6 +14491,15 @@ class Settings:
 NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
 PORT_SUFFIX = re.compile(r":\d+$")
 
+# What says nothing of requests but how many there were: probes and Prometheus look at it.
+OPEN_TO_ALL = (CONTROL_PREFIX + "/health", CONTROL_PREFIX + "/metrics")
+# What a proxy adds to a request that it passes on (RFC 7239; RFC 9110, 7.6.3; Envoy, "HTTP header
+# manipulation"): behind a sidecar everyone's address is loopback.
+FORWARDED = re.compile(
+    r"forwarded|via|x-real-ip|true-client-ip|(?:x-(?:forwarded|original-forwarded|envoy)-.+)"
+    r"|(?:[a-z]+-)+(?:client|connecting)-ip"
+)
+
 
 def is_own_name(host: str, served: str) -> bool:
     """Whether a Host header names this server: loopback, the address that it listens on, or a
@@ -11366,12 +14521,34 @@ def is_token(key: str, token: str) -> bool:
     return bool(token) and hmac.compare_digest(utf8(key), utf8(token))
 
 
+def is_forwarded(request: Request) -> bool:
+    """Whether a proxy says that it passes a request on for somebody else."""
+    return any(FORWARDED.fullmatch(name) for name in request.headers)
+
+
+def check_local(request: Request) -> None:
+    """Refuse a client on loopback that does not have the token, where there is one: if it has
+    another credential, or is a proxy, whose address says nothing of its client."""
+    if request.headers.get("authorization"):
+        raise Refused(
+            403, "Authorization is not the bearer token of --control-token", code="wrong_token"
+        )
+    if is_forwarded(request):
+        raise Refused(
+            403,
+            "a request that a proxy has forwarded needs the bearer token of --control-token",
+            code="forwarded",
+        )
+
+
 def admit(request: Request, settings: Settings) -> None:
     """Refuse who may not use the control API.
 
     It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
     not the server's own is refused, so that no web page that somebody happens to look at can use
-    it."""
+    it.  Health and metrics are for all."""
+    if request.path in OPEN_TO_ALL:
+        return
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
     has_token = is_token(key, settings.control_token)
     host = request.headers.get("host", "")
@@ -11382,6 +14559,8 @@ def admit(request: Request, settings: Settings) -> None:
             "of --control-token",
             code="not_loopback",
         )
+    if settings.control_token and not has_token:
+        check_local(request)
     if not has_token and not is_own_name(host, settings.host):
         raise Refused(
             403,
@@ -11405,7 +14584,7 @@ def admit(request: Request, settings: Settings) -> None:
 
 
 MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
-OTHER_KIND = ("other", "other", 0, False)
+OTHER_KIND: RequestKind = ("other", "other", 0, False)
 LABELS = ("provider", "api", "status", "matched")
 
 
@@ -11447,8 +14626,7 @@ class Counters:
 
     def __init__(self) -> None:
         self.running = 0
-        # By provider, API, status, and whether a mock answered.
-        self.requests: Dict[Tuple[Optional[str], Optional[str], int, bool], int] = {}
+        self.requests: Dict[RequestKind, int] = {}
         self.ends: Dict[str, int] = {}
         self.bytes_sent = 0
         self.events_sent = 0
@@ -11456,7 +14634,7 @@ class Counters:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
-        kind = entry.asked.kind
+        kind = entry.kind
         if kind not in self.requests and len(self.requests) >= MOST_KINDS:
             kind = OTHER_KIND
         self.running -= 1
@@ -11503,7 +14681,7 @@ class Wanted(NamedTuple):
 
     session: str
     conditions: Sequence[Condition] = ()
-    ended: Optional[str] = None
+    ended: Ended = None
 
     def holds(self, entry: Entry) -> bool:
         """Whether a request of the right session is one of them."""
@@ -11582,7 +14760,9 @@ class Journal:
     # --- what the server tells ---
 
     def add(self, entry: Entry) -> None:
-        """Remember one request."""
+        """Remember one request, unless it is a probe."""
+        if entry.asked.is_probe:
+            return
         with self.lock:
             if self.repeated:
                 self.make_entries()
@@ -11605,7 +14785,7 @@ class Journal:
         """Make the entries of what was repeated, as if each had been made when it came."""
         repeated, self.repeated = self.repeated, []
         told = bool(self.waiters or self.feeds)
-        if not told and self.used + sum(asked.size for _, _, asked, _, _ in repeated) <= self.room:
+        if not told and self.used + sum(again[2].size for again in repeated) <= self.room:
             repeated = self.lasting(repeated)
         for again in repeated:
             entry = entry_of(again)
@@ -11669,6 +14849,9 @@ class Journal:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Say how a request ended."""
+        if entry.asked.is_probe:
+            entry.ended = ended
+            return
         with self.lock:
             entry.ended = ended
             self.counters.end(entry, ended)
@@ -11753,7 +14936,7 @@ class Journal:
             # Under one lock, so that each request is seen here or by the waiter, and not twice.
             entries = self.entries(wanted.session)
             if wanted.ended is not None:
-                entries = [entry for entry in entries if entry.ended == wanted.ended]
+                entries = [entry for entry in entries if entry.ended in wanted.ended]
             self.waiters.append(waiter)
         try:
             present = [entry for entry in entries if wanted.holds(entry)]
@@ -11849,7 +15032,9 @@ class ControlRequest(NamedTuple):
     def json(self) -> Json:
         """The body's value."""
         try:
-            return parse_request(self.request.body)
+            return parse_request(self.request.body, unique=True)
+        except TwiceError as error:
+            raise Refused(400, f"the body: {error}", code="bad_json") from None
         except ValueError as error:
             raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
 
@@ -11938,7 +15123,12 @@ WORTH = 5  # so many letters are looked at in the time that one mock takes
 
 FEW_MOCKS = 4  # are all tried in the time that the shelves take
 
-FEW_VALUES = ("provider", "operation", "api")  # by these is filed what asks for nothing else
+FEW_VALUES = (
+    "provider",
+    "operation",
+    "api",
+    "method",
+)  # by these is filed what asks for nothing else
 
 Filed = Tuple[int, Mock]  # with its place in the matching order
 
@@ -12087,6 +15277,68 @@ class Index:
         if len(self.mocks) <= FEW_MOCKS:
             return list(self.mocks)
         return [mock for _, mock in self.shelves.found(call)]
+
+
+# === mocks/problems ==========================================================
+# All that is wrong with a mock, not only what is found first.  Pure.
+
+
+MOST_PROBLEMS = 20  # of one mock
+STEP = re.compile(r"[^.\[\]]+")  # of a path such as responses[2].pace
+
+
+def problems_of(spec: Json, place: str, read: ReadFile) -> List[str]:
+    """What is wrong with a mock, first that for which it is refused.
+
+    What else is wrong is found by leaving out what was; it is told if it would be wrong anywhere,
+    and not if it may only be so because something is left out."""
+    found: List[str] = []
+    while len(found) < MOST_PROBLEMS and spec is not MISSING:
+        try:
+            parse_mock(MockNode.whole(spec, place, read))
+            break
+        except BadMock as error:
+            if found and not error.expected:
+                break
+            found.append(str(error))
+            spec = without(spec, error.path)
+    return found
+
+
+def without(spec: Json, path: str) -> Json:
+    """A mock without the key that a path leads to, or leads into; MISSING if there is none.
+
+    A key of the mock itself, or of its match or one of its responses."""
+    steps: List[Union[str, int]] = [
+        int(step) if step.isdecimal() else step for step in STEP.findall(path)
+    ]
+    depth = 1
+    if steps[:1] in (["match"], ["response"]):
+        depth = 2
+    elif steps[:1] == ["responses"]:
+        depth = 3
+    if not steps or len(steps) < depth:
+        return MISSING
+    return left_out(spec, steps[:depth])
+
+
+def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
+    """A value without what lies at the end of some steps; MISSING if they lead nowhere."""
+    step = steps[0]
+    copy: Json = dict(value) if isinstance(value, dict) else list(value)
+    known: Iterable[Union[str, int]] = range(len(copy))
+    if isinstance(value, dict):
+        known = value
+    if step not in known:
+        return MISSING
+    if len(steps) == 1:
+        del copy[step]
+        return copy
+    inner = left_out(copy[step], steps[1:])
+    if inner is MISSING:
+        return MISSING
+    copy[step] = inner
+    return copy
 
 
 # === mocks/files =============================================================
@@ -12304,18 +15556,21 @@ class Library:
                 problems.append(f"{name}: {error}")
                 continue
             for position, spec in enumerate(specs, 1):
+                place = f"{name}#{position}"
                 try:
-                    mocks.append(parse_mock(MockNode.whole(spec, f"{name}#{position}", self.read)))
-                except BadMock as error:
-                    problems.append(str(error))
+                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+                except BadMock:
+                    problems += problems_of(spec, place, self.read)
         return mocks, problems
 
     def parsed(self, name: str) -> List[Json]:
         """The mocks in a file, as JSON; ValueError says why it can't be used."""
         try:
-            value = parse_json(self.read(name))
+            value = parse_json(self.read(name), unique=True)
         except FileNotFoundError:
             return []  # gone since the folder was listed
+        except TwiceError:
+            raise
         except Unreadable as error:
             raise ValueError(str(error)) from None
         except ValueError as error:
@@ -12355,6 +15610,7 @@ class MockFiles:
         self.say, self.read_added = say, read_added
         self.lock = threading.RLock()
         self.index = Index()
+        self.counts: List[int] = []  # how many each directory has
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
         self.roots = self.real_directories()  # when they were read
@@ -12383,10 +15639,12 @@ class MockFiles:
             self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
             problems: List[str] = []
+            self.counts = []
             for library in libraries:
                 try:
                     mocks, wrong = library.load()
                     loaded += mocks
+                    self.counts.append(len(mocks))
                     problems += wrong
                 except MemoryError:
                     library.lacked = True
@@ -12486,23 +15744,6 @@ ALIKE = 0.6  # from here on one text is a typo in the other, not another text
 KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
 
 
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    parting = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-
-
-def parting_of(one: str, other: str, default: int) -> int:
-    """Where two texts begin to differ; `default` if one is the beginning of the other."""
-    for index, pair in enumerate(zip(one, other)):
-        if pair[0] != pair[1]:
-            return index
-    return default
-
-
 @record
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
@@ -12535,19 +15776,24 @@ class NearMiss:
 
     @property
     def nearness(self) -> Tuple[float, int, int]:
-        """More is nearer, among mocks with as many differences: a text much like the one that came,
-        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
-        if not self.differences:
-            return 1.0, self.holding, len(KEY_ORDER)
-        key, _, expected = self.differences[0]
-        key = re.split(r"[.\[]", key)[0]
-        if key == "times" or isinstance(expected, Because):
-            # All that it asks for is there; it can't answer, for another reason.
-            return 2.0, self.holding, 0
-        alike = likeness(self.differences[0])
-        if alike <= ALIKE:
-            alike = 0.0
-        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
+        """More is nearer, among mocks with as many differences."""
+        return nearness(self.differences, self.holding)
+
+
+def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, int, int]:
+    """More is nearer, among those with as many differences: a text much like the one that came,
+    then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+    if not differences:
+        return 1.0, holding, len(KEY_ORDER)
+    key, _, expected = differences[0]
+    key = re.split(r"[.\[]", key)[0]
+    if key == "times" or isinstance(expected, Because):
+        # All that it asks for is there; it can't answer, for another reason.
+        return 2.0, holding, 0
+    alike = likeness(differences[0])
+    if alike <= ALIKE:
+        alike = 0.0
+    return alike, holding, KEY_ORDER.get(key, len(KEY_ORDER))
 
 
 def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
@@ -12626,8 +15872,21 @@ def as_text(value: Json) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
-    """Why no mock matches: the closest one and the first thing that differs."""
+def explanation(
+    near: Sequence[NearMiss], directories: Iterable[str], problems: Sequence[str]
+) -> str:
+    """Why no mock matches: the closest one and the first thing that differs, and what is wrong with
+    files that could not be read again."""
+    told = closest(near, directories)
+    if problems:
+        told += f"; mocks could not be reloaded: {problems[0]}"
+    if len(problems) > 1:
+        told += f" (and {len(problems) - 1} more)"
+    return told
+
+
+def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """The closest mock and the first thing that differs; if there is none, where it could be."""
     if near:
         return f"no mock matches; closest is {near[0].sentence}"
     folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
@@ -12682,6 +15941,8 @@ class Session:
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         loads = files.loads
         mocks, libraries = files.parsed(placed)
+        for mock in mocks:
+            self.check_session(mock)
         with files.lock:
             # No reload may come between reading a mock's files and the mock's being here.  Nobody
             # is to wait for thousands of mocks, which are read before, and seldom again.
@@ -12691,6 +15952,13 @@ class Session:
             self.hold(mocks, placed)
         self.all_mocks.has_changed()
         return mocks
+
+    def check_session(self, mock: Mock) -> None:
+        """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
+        for condition in mock.conditions:
+            if condition.key == "session" and condition.expected != self.name:
+                asked, own = shown(condition.expected), shown(self.name)
+                raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
     def hold(self, mocks: List[Mock], placed: Mapping[str, Json]) -> None:
         """Have mocks in front of all others, which were read from JSON by their places."""
@@ -12778,16 +16046,16 @@ class Session:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
-    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
+    def find(self, call: Call, wire: WireFormat, seed: int = 0) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
-        the same."""
+        the same.  `seed` is that of draws."""
         is_repeatable = True
         for mock in self.candidates(call):
             holds = mock.matches(call)
             if not holds:
                 continue
             is_repeatable = is_repeatable and mock.is_repeatable
-            found = mock.claim(call, wire, self.uses_of(mock), holds)
+            found = mock.claim(call, wire, self.uses_of(mock), holds, seed)
             if found:
                 return found, is_repeatable
         return None, is_repeatable
@@ -12798,8 +16066,18 @@ class Session:
         return near_misses(mocks, call, wire, self.count_of)
 
     def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs."""
-        return explanation(near, self.all_mocks.files.directories)
+        """Why no mock matches: the closest one and the first thing that differs, and what is wrong
+        with those that could not be read again."""
+        files = self.all_mocks.files
+        return explanation(near, files.directories, [*files.problems, *self.problems.values()])
+
+    @property
+    def hint(self) -> str:
+        """How a mock is added."""
+        prefix = ""
+        if self.name:
+            prefix = f"/@{quote(self.name, safe='')}"
+        return f"POST {prefix}{CONTROL_PREFIX}/mocks adds one"
 
 
 class Mocks:
@@ -12888,10 +16166,70 @@ class Mocks:
         self.has_changed()
 
 
+# === nearly ==================================================================
+# Requests that nearly were what a test looks for, and what differs.  Touches nothing.
+
+
+TOLD = 3  # how many are told
+
+
+@record
+class Nearly:
+    """A request that is not what was looked for, and everything that differs."""
+
+    entry: Entry
+    differences: Tuple[Difference, ...]
+    holding: int  # how many of the conditions hold
+
+    @property
+    def sentence(self) -> str:
+        """Which request it is, and the first difference in words."""
+        return f"{named(self.entry)}: {explained(self.differences[0])}"
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {
+            "request": self.entry.number,
+            "differences": [difference_json(*one) for one in self.differences],
+        }
+
+
+def named(entry: Entry) -> str:
+    """Which request it is, for people."""
+    asked = entry.asked
+    return f"{asked.method} {asked.path} ({entry.ended or 'running'})"
+
+
+def differences_of(entry: Entry, conditions: Sequence[Condition], ended: Ended) -> List[Difference]:
+    """Everything that keeps a request from fulfilling conditions and having ended as asked."""
+    found = entry.asked.differences(conditions)
+    if ended is not None and entry.ended not in ended:
+        found.append(("ended", entry.ended, Because(" or ".join(sorted(ended)))))
+    return found
+
+
+def near_requests(
+    entries: Sequence[Entry], conditions: Sequence[Condition], ended: Ended
+) -> Tuple[Nearly, ...]:
+    """The requests with the fewest differences, nearest first, of equally near ones the newest;
+    those that have none are not among them."""
+    found = []
+    for entry in reversed(entries[-LOOKED_AT:]):
+        differences = tuple(differences_of(entry, conditions, ended))
+        if differences:
+            found.append(Nearly(entry, differences, len(conditions) - len(differences)))
+    found.sort(key=lambda one: nearness(one.differences, one.holding), reverse=True)
+    found.sort(key=lambda one: len(one.differences))
+    return tuple(found[:TOLD])
+
+
 # === operations ==============================================================
 # What can be done with a session: its mocks, its journal, its gates.
 
 # The control API and MockServer only translate to this and back.
+
+
+MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
 
 
 class Unavailable(KeyError):
@@ -12912,18 +16250,74 @@ class Waited(NamedTuple):
 
     entries: List[Entry]
     shortfall: str = ""
+    near: Sequence[Nearly] = ()  # other requests, which nearly were what was waited for
 
 
-def read_conditions(match: Node) -> Tuple[Condition, ...]:
-    """The conditions of a `match` on requests in the journal; without any they all match."""
-    return conditions(match, "")
+def read_conditions(asked: Given) -> Tuple[Condition, ...]:
+    """The conditions of the `match` that is asked for, on requests in the journal; without any
+    they all match.  What is wrong with it would be wrong in a mock, too."""
+    return conditions(Node(asked.value, asked.source or "body").get("match"), "")
 
 
-def read_end(ended: Node) -> Optional[str]:
-    """One of ENDS; None, for however a request ends, where there is none or null."""
+# A client that leaves may be seen to leave in either way: behind a proxy that is chance.
+GROUPS_OF_ENDS = {"client_gone": ("client_closed", "client_reset")}
+KNOWN_ENDS = (*ENDS, *GROUPS_OF_ENDS)
+
+
+def read_end(ended: Node) -> Ended:
+    """One of ENDS, `client_gone`, a list of these, or true for any end; None, for whatever became
+    of a request, where there is none or null."""
     if ended.is_null:
         return None
-    return str(ended.choice(ENDS))
+    if ended.value is True:
+        return frozenset(ENDS)
+    named = [ended]
+    if ended.value and isinstance(ended.value, list):
+        named = ended.items()
+    elif not isinstance(ended.value, str):
+        ended.expected("true, or one or a list of " + ", ".join(KNOWN_ENDS))
+    words = [one.choice(KNOWN_ENDS) for one in named]
+    return frozenset(end for word in words for end in GROUPS_OF_ENDS.get(word, (word,)))
+
+
+class WaitFor(NamedTuple):
+    """What somebody waits for: so many requests that fulfil conditions and ended as asked, for so
+    many seconds."""
+
+    conditions: Tuple[Condition, ...]
+    number: int
+    ended: Ended
+    timeout: float
+
+
+def read_wait(asked: Given) -> WaitFor:
+    """What is asked for in an object with match, count, ended and timeout."""
+    seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
+    return WaitFor(
+        read_conditions(asked),
+        asked.get("count").whole(1, 1),
+        read_end(asked.get("ended")),
+        float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
+    )
+
+
+# What `verify` looks for, and whether it does unless it is told.
+LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
+
+
+def read_verify(asked: Given) -> Dict[str, bool]:
+    """What is to be looked for: the arguments of `leftovers`."""
+    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
+
+
+class Leftovers(NamedTuple):
+    """What a test has left over or missed: mocks that were never used, requests that no mock
+    answered, requests that could not be read; and all of it in sentences."""
+
+    unused: List[Json]
+    unmatched: List[Entry]
+    invalid: List[Entry]
+    sentences: List[str]
 
 
 class Operations:
@@ -12979,15 +16373,15 @@ class Operations:
         """The requests, oldest first."""
         return self.journal.entries(self.session)
 
-    def count(self, wanted: Sequence[Condition]) -> int:
-        """How many requests fulfil conditions."""
-        return len(self.journal.matching(Wanted(self.session, wanted)))
+    def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
+        """How many requests fulfil conditions and ended as asked."""
+        return len(self.journal.matching(Wanted(self.session, wanted, ended)))
 
     def waiting(
-        self, wanted: Sequence[Condition], count: int, ended: Optional[str], timeout: float
+        self, wanted: Sequence[Condition], count: int, ended: Ended, timeout: float
     ) -> Work[Waited]:
         """Work that gives the requests that fulfil conditions and ended as asked, once there are
-        `count` of them; or those that came in `timeout` seconds."""
+        `count` of them; or those that came in `timeout` seconds, and what differs of others."""
         asked = Wanted(self.session, wanted, ended)
         came, is_enough = yield from self.journal.waiting(asked, count, timeout)
         if is_enough:
@@ -12995,7 +16389,31 @@ class Operations:
         until = f"within {timeout:g} seconds"
         if self.journal.closed:
             until = "before the server was closed"
-        return Waited(came, f"{len(came)} of {count} requests came {until}")
+        yield ASIDE
+        near = near_requests(self.entries(), wanted, ended)
+        there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
+        told = ", ".join(there) or "nothing"
+        return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
+
+    def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
+        """What a test has left over or missed, of what it asks for.  Only mocks that were added
+        count: those from files are everybody's."""
+        entries = self.entries()
+        idle = [
+            (session, mock)
+            for session in self.sessions()
+            for mock in session.mocks
+            if unused and not session.count_of(mock)
+        ]
+        missed = [entry for entry in entries if unmatched and entry.asked.unmatched]
+        unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
+        sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
+        sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
+        sentences += [f"could not read {noted(one)}" for one in unread[:MOST_TOLD]]
+        more = len(idle) + len(missed) + len(unread) - len(sentences)
+        if more:
+            sentences.append(f"and {more} more")
+        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
@@ -13044,284 +16462,21 @@ def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
     }
 
 
-# === routing =================================================================
-# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
+def noted(entry: Entry) -> str:
+    """A request, and what was said of it."""
+    return f"{named(entry)}: {entry.asked.note}"
 
 
-# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
-PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
-COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
-ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
-NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
-
-
-def placeholder(token: str, following: str) -> str:
-    """The pattern of one placeholder; `following` is the text behind it."""
-    name = token[1:-1]
-    if name == "prefix*":
-        return "(?:/.+)?"
-    if name.endswith("*"):
-        return f"(?P<{name[:-1]}>.+)"
-    if "=" in name:
-        name, _, choices = name.partition("=")
-        return f"(?P<{name}>{choices})"
-    if "|" in name:
-        return f"(?:{name})"
-    if name.endswith(":") or following.startswith(":"):
-        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
-    return f"(?P<{name}>[^/]+)"
-
-
-def pattern_of(template: str) -> str:
-    """The regular expression of a route's template.
-
-    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
-    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
-    parts = []
-    tokens = PIECE.findall(template)
-    for token, following in zip(tokens, [*tokens[1:], ""]):
-        if token == "[":
-            parts.append("(?:")
-        elif token == "]":
-            parts.append(")?")
-        elif token.startswith("{"):
-            parts.append(placeholder(token, following))
-        else:
-            parts.append(re.escape(token).replace(":", COLON))
-    return "".join(parts)
-
-
-def readable(template: str) -> str:
-    """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\[\]]*\]", "", template)
-    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
-
-
-def readable_token(token: str) -> str:
-    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
-    name, _, choices = token[1:-1].rpartition("=")
-    if name or "|" in choices:
-        return choices.split("|")[0]
-    return "{" + choices.rstrip(":*") + "}"
-
-
-@record
-class Route:
-    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
-    around its placeholders."""
-
-    method: str
-    template: str
-    wire: WireFormat
-    anywhere: bool
-    start: str
-    end: str
-
-    @found_once
-    def pattern(self) -> Pattern[str]:
-        """Its regular expression, compiled when it is first needed: most never are."""
-        return re.compile(pattern_of(self.template))
-
-    def match(self, path: str) -> Optional[Match[str]]:
-        """What its placeholders find in a path, if that is one of its own."""
-        if path.startswith(self.start) and path.endswith(self.end):
-            return self.pattern.fullmatch(path)
-        return None
-
-    @property
-    def rank(self) -> Tuple[bool, int]:
-        """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
-        return self.anywhere, -len(plain)
-
-
-def all_routes() -> Tuple[Route, ...]:
-    """The routes of all wire formats, specific ones before catch-alls."""
-    found = []
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            method, _, template = route.partition(" ")
-            anywhere = template.startswith("{prefix*}")
-            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
-            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
-    return tuple(sorted(found, key=lambda route: route.rank))
-
-
-LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
-ROUTES = all_routes()
-
-
-@functools.lru_cache(maxsize=None)
-def strangers(host: str) -> FrozenSet[str]:
-    """The other providers whose APIs a provider has in forms of its own: in its area a path that
-    is like one of theirs is a wrong one of its own.  Without a host there are none."""
-    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
-    found = {
-        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
-    }
-    return frozenset(found - {host})
-
-
-AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
-
-
-@functools.lru_cache(maxsize=None)
-def known_paths() -> Dict[str, WireFormat]:
-    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
-    is."""
-    found: Dict[str, WireFormat] = {}
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            if "{prefix*}" not in route:
-                found.setdefault(readable(route), wire)
-    return found
-
-
-PATH_ROOM = 150  # characters of a wrong path that are compared
-LIKELY_PATHS = 5  # with so many known ones
-
-
-@functools.lru_cache(maxsize=None)
-def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
-    """The same paths, with the letters that follow each other in each, but for its placeholders."""
-    return tuple(
-        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
-        for known, wire in known_paths().items()
-    )
-
-
-Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
-
-
-def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, most specific first, and the decoded
-    segments that it names."""
-    if len(path) < LONG_PATH:
-        return known_owners(method, path)
-    return new_owners(method, path)
-
-
-def new_owners(method: str, path: str) -> Owners:
-    """The same, looked for."""
-    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
-    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
-    barred = strangers(host)
-    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
-    for route in ROUTES:
-        if route.method != method or (route.anywhere and route.wire.provider in barred):
-            continue
-        match = route.match(path)
-        if match and route.wire not in (wire for wire, _ in found):
-            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
-            found.append((route.wire, given))
-    return tuple(found)
-
-
-known_owners = functools.lru_cache(maxsize=1024)(new_owners)
-
-
-def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest
-    path, or the methods that this one takes."""
-    found = owners(request.method, request.path)
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire, params
-    allowed = allow(request.path)
-    if allowed and not found:
-        raise Refused(
-            405,
-            f"{shown(request.path)} takes {allowed}, not {request.method}",
-            headers=(("Allow", allowed),),
-            code="method_not_allowed",
-        )
-    near = nearest_path(request.path, request.method)[0]
-    raise Refused(
-        404,
-        f"unknown path {shown(request.path)}; the nearest known one is {near}",
-        code="unknown_path",
-    )
-
-
-def allow(path: str) -> str:
-    """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    if path == "/":
-        return "GET, HEAD, OPTIONS"
-    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
-    if not found:
-        return ""
-    return ", ".join([*found, "OPTIONS"])
-
-
-def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it
-    is, and how alike, up to 1."""
-    return nearest_known(f"{method} {path[:PATH_ROOM]}")
-
-
-@functools.lru_cache(maxsize=256)
-def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
-    """The same of a method and the beginning of a path."""
-    import difflib
-
-    pairs, paths = pairs_of(asked), known_pairs()
-
-    def shared(at: int) -> float:
-        """The share of its pairs of letters that a known path has in common with what came."""
-        own = paths[at][2]
-        return len(pairs & own) / (len(own) + len(pairs))
-
-    # difflib takes its time: it is asked about the few that share most with what came.
-    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
-    best = paths[0][0], paths[0][1], 0.0
-    for known, wire, _ in [paths[at] for at in likely]:
-        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
-        # The quick ratios are upper bounds, and cheap.
-        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
-        if all(bound() > best[2] for bound in bounds):
-            best = known, wire, alike.ratio()
-    return best
-
-
-def pairs_of(path: str) -> FrozenSet[str]:
-    """The letters that follow each other in a path."""
-    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
-
-
-def with_placeholders(path: str, known: str) -> str:
-    """A path with {model} and the like where a known path of as many segments has them."""
-    segments = path.replace("%3A", ":").split("/")
-    known_segments = known.split("/")
-    if len(segments) != len(known_segments):
-        return path
-    found = []
-    for segment, known_segment in zip(segments, known_segments):
-        if known_segment.startswith("{"):
-            holder, colon, _ = known_segment.partition(":")
-            if colon:
-                holder += colon + segment.rpartition(":")[2]
-            segment = holder
-        found.append(segment)
-    return "/".join(found)
-
-
-def shape_of(request: Request) -> WireFormat:
-    """The wire format in whose shape a request gets an error, whether or not its path is known."""
-    if request.path in ("", "/", "*"):
-        return DEFAULT_SHAPE
-    # Whatever the method is: it may be the wrong one.
-    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire
-    if found:
-        return found[0][0]
-    _, wire, alike = nearest_path(request.path, request.method)
-    # A typo in a path gets the shape of the provider that was meant.
-    if alike > 0.75:
-        return wire
-    return DEFAULT_SHAPE
+def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
+    """That a mock was never used, and what differs of the request that came nearest to it."""
+    place = f" ({mock.id})"
+    if mock.name == mock.place:
+        place = ""
+    told = f'mock "{mock.name}"{place} was never used'
+    near = near_requests(entries, mock.conditions, None)
+    if near:
+        told += f"; nearest was {near[0].sentence}"
+    return told
 
 
 # === control =================================================================
@@ -13466,30 +16621,38 @@ class Control:
 
     def count(self, asked: ControlRequest) -> Response:
         """How many requests match."""
-        wanted = conditions_in(asked.body("match"))
-        return control_response(200, {"count": self.operations(asked).count(wanted)})
+        body = asked.body("match", "ended")
+        wanted, ended = read_conditions(body), read_end(body.get("ended"))
+        return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
 
     def wait(self, asked: ControlRequest) -> Work[Response]:
         """Requests that match, once there are enough."""
-        body = asked.body("match", "count", "ended", "timeout")
-        wanted = conditions_in(body)
-        ended = read_end(body.get("ended"))
-        seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
-        timeout = body.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)
-        count = body.get("count").whole(1, 1)
+        wait = read_wait(asked.body("match", "count", "ended", "timeout"))
         operations = self.operations(asked)
-        waited = yield from operations.waiting(wanted, count, ended, timeout)
+        waited = yield from operations.waiting(*wait)
         if not waited.shortfall:
             return control_response(200, {"requests": shown_entries(waited.entries)})
-        message = waited.shortfall
-        if not self.journal.closed:
-            message += "; what came instead is in requests"
         answer: Dict[str, Json] = {
-            "error": {"message": message, "code": "timeout"},
+            "error": {"message": waited.shortfall, "code": "timeout"},
             "matched": len(waited.entries),
+            "near_misses": [one.json() for one in waited.near],
             "requests": shown_entries(operations.entries()[-20:]),
         }
         return control_response(408, answer)
+
+    def verify(self, asked: ControlRequest) -> Response:
+        """Whether all mocks were used and all requests answered by one, with what is left."""
+        wanted = read_verify(asked.body(*LOOKED_FOR))
+        left = self.operations(asked).leftovers(**wanted)
+        answer: Dict[str, Json] = {
+            "unused": left.unused,
+            "unmatched": shown_entries(left.unmatched),
+            "invalid": shown_entries(left.invalid),
+        }
+        if not left.sentences:
+            return control_response(200, answer)
+        error = {"message": "; ".join(left.sentences), "code": "not_verified"}
+        return control_response(409, {"error": error, **answer})
 
     def release(self, asked: ControlRequest) -> Response:
         """Let events of a gated stream out."""
@@ -13544,12 +16707,14 @@ class Control:
             is_long=True,
         ),
         ControlRoute("DELETE /requests", forget, "empty the journal"),
-        ControlRoute("POST /requests/count", count, '`{"match"}` → `{"count"}`', is_long=True),
+        ControlRoute(
+            "POST /requests/count", count, '`{"match", "ended"}` → `{"count"}`', is_long=True
+        ),
         ControlRoute(
             "POST /requests/wait",
             wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
-            "else 408",
+            "else 408 with what differed",
             is_long=True,
         ),
         ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
@@ -13566,6 +16731,13 @@ class Control:
         ControlRoute("DELETE /mocks", remove_all, "remove those added at run time"),
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
+            "POST /verify",
+            verify,
+            '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
+            "used and the requests that no mock answered",
+            is_long=True,
+        ),
+        ControlRoute(
             "POST /reset", reset, "forget journal, run-time mocks and how often mocks were used"
         ),
         ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
@@ -13575,11 +16747,6 @@ class Control:
             "the named wire plans, so that a test can loop over them",
         ),
     )
-
-
-def conditions_in(body: Given) -> Tuple[Condition, ...]:
-    """The conditions of a body's `match`; what is wrong with it would be wrong in a mock, too."""
-    return read_conditions(Node(body.value, "body").get("match"))
 
 
 def shown_entries(entries: List[Entry]) -> List[Json]:
@@ -13633,51 +16800,6 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
     )
 
 
-# === echo ====================================================================
-# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
-
-
-MOST_DIMENSIONS = 8192
-
-
-def echoed(call: Call) -> Reply:
-    """What was asked, as an answer: the text, or vectors made from it."""
-    text = call.user or call.tool_result or call.system
-    part: Part = Text(text)
-    if call.operation == "embed":
-        size = dimensions(call)
-        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
-        part = Embedding(tuple(vectors[one] for one in call.inputs))
-    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
-
-
-def dimensions(call: Call) -> int:
-    """How long a vector the request asks for, wherever its API says that, or the model's usual size
-    (wire formats, 5.6)."""
-    places: List[Json] = [call.body, call.body.get("parameters")]
-    requests = call.body.get("requests")
-    if isinstance(requests, list):
-        places += requests[:1]
-    for place in places:
-        if isinstance(place, dict):
-            asked = place.get("dimensions") or pick(place, "outputDimensionality")
-            if asked:
-                field = Field({"dimensions": asked}).get("dimensions")
-                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
-                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
-    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
-        return 3072
-    return 1536
-
-
-def unit_vector(text: str, size: int) -> Tuple[float, ...]:
-    """A vector of length 1 that depends on the text alone."""
-    data = hashlib.shake_256(utf8(text)).digest(size * 2)
-    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
-    norm = sum(value * value for value in raw) ** 0.5
-    return tuple(round(value / norm, 8) for value in raw)
-
-
 # === writing =================================================================
 # An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
 
@@ -13723,7 +16845,7 @@ def written(
 ) -> Response:
     """An outcome in the provider's bytes."""
     # A whole answer can't break off in the middle: the error is all of it.
-    if isinstance(outcome, Broken) and not call.stream:
+    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
         outcome = outcome.failure
     if isinstance(outcome, Failure):
         if not is_filtered_answer(wire, outcome):
@@ -13743,9 +16865,20 @@ def written(
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
-    if call.stream and (outcome.frames or outcome.values):
+    if isinstance(outcome, Raw):
+        headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
+        return Response(status, headers, outcome.body, delivery=delivery)
+    if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded]) -> bool:
+    """Whether an answer that can go out as a stream does: its request wants one or, on a path of no
+    provider, where nobody knows what that looks like, it is all that there is."""
+    if call.stream or wire.operation != OTHER:
+        return call.stream
+    return isinstance(content, Recorded) and content.has_events and not content.has_body
 
 
 def check_repeats(call: Call, reply: Reply) -> None:
@@ -13757,7 +16890,7 @@ def check_repeats(call: Call, reply: Reply) -> None:
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
         elif call.choices > 1:
             most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(getattr(part, "text", ""))
+            size += call.choices * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")
@@ -13776,6 +16909,8 @@ def recorded_whole(
 ) -> Response:
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
+    if recorded.whole:
+        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)
@@ -13786,6 +16921,26 @@ def recorded_whole(
     return whole_response(wire, call, body, status, delivery, recorded.twin)
 
 
+def replayed(
+    original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
+) -> Response:
+    """An answer with its own head, over which the mock's own headers go."""
+    headers = laid_over(original.headers, delivery.headers)
+    # They go before the server's own, as those of a mock do.
+    delivery = replace(delivery, headers=(*original.headers, *delivery.headers))
+    if original.is_coded:  # a request may bring along how it wants its answer to travel
+        plan = replace(delivery.plan, gzip="")
+        delivery = replace(delivery, gzip="never", plan=plan)
+    return Response(
+        original.status,
+        headers,
+        original.body,
+        frames=frames,
+        may_gzip=may_gzip,
+        delivery=delivery,
+    )
+
+
 def streamed(
     wire: WireFormat,
     call: Call,
@@ -13794,38 +16949,70 @@ def streamed(
     delivery: Delivery,
 ) -> Response:
     """A stream with the provider's headers."""
-    framing = wire.framing(call)
-    # A JSON array is a JSON body, in its headers too (wire formats, 7).
-    content_type = wire.stream_type if framing.streams else wire.json_type
-    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
+    framing, stream_type = wire.framing(call), wire.stream_type
     content = outcome.content if isinstance(outcome, Broken) else outcome
-    # Byte for byte only where the call has event streams; else its values are framed anew.
-    if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):
+    if isinstance(content, Recorded) and content.stream:
+        return replayed_stream(wire, call, outcome, content.stream, delivery)
+    if wire.operation == OTHER and isinstance(content, Recorded) and content.kind:
+        framing, stream_type = TEXT_FRAMINGS[content.kind]
+    # A JSON array is a JSON body, in its headers too (wire formats, 7).
+    content_type = stream_type if framing.streams else wire.json_type
+    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
+    # Byte for byte only in the framing that the text is in; else its values are framed anew, as
+    # they are where an error must come before the bracket that ends an array.
+    may_break = framing.streams or not isinstance(outcome, Broken)
+    frames: Iterable[bytes]
+    if isinstance(content, Recorded) and content.kind == framing.title and may_break:
         frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
-    ping = b""
     if isinstance(framing, SSE):
         frames = relined(frames, delivery.plan)
-        if delivery.keepalive:
-            ping = ping_of(wire, framing, delivery.keepalive, delivery.plan)
     return Response(
         status,
         laid_over(headers, delivery.headers),
         frames=frames,
         may_gzip=framing.negotiated,
         delivery=delivery,
-        ping=ping,
+        ping=ping_of(wire, framing, delivery),
         is_piece=piece_of(wire, framing, delivery),
     )
 
 
-def ping_of(wire: WireFormat, framing: SSE, keepalive: Keepalive, plan: Plan) -> bytes:
-    """What keeps a stream alive, as its plan writes it."""
+def replayed_stream(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    original: Original,
+    delivery: Delivery,
+) -> Response:
+    """The stream of a transcript, in its own pieces."""
+    framing, frames = wire.framing(call), original.frames
+    if frames is None:
+        return replayed(original, None, delivery, True)
+    told = piece_of(wire, framing, delivery)
+    by_pieces = isinstance(outcome, Broken) and outcome.after.pieces
+    needs_events = relines(delivery.plan) or delivery.keepalive or told is not bool or by_pieces
+    if needs_events and not original.is_coded:
+        # A chunk may end in the middle of a line.
+        frames = tuple(TEXT_CUTS[framing.title](b"".join(frames)))
+    frames = tuple(recorded_frames(wire, call, outcome, frames, framing))
+    made = replayed(original, frames, delivery, framing.negotiated)
+    if original.is_coded:  # there is no room in it
+        return made
+    if isinstance(framing, SSE):
+        made = replace(made, frames=tuple(relined(frames, delivery.plan)))
+    return replace(made, ping=ping_of(wire, framing, delivery), is_piece=told)
+
+
+def ping_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> bytes:
+    """What keeps a stream alive, as its plan writes it; nothing where it is not to be."""
+    if not delivery.keepalive or not isinstance(framing, SSE):
+        return b""
     ping = wire.ping
-    if keepalive.comment is not None:
-        ping = comment(keepalive.comment, utf8(framing.eol))
-    return relined_event(ping, replace(plan, comments=None))
+    if delivery.keepalive.comment is not None:
+        ping = comment(delivery.keepalive.comment, utf8(framing.eol))
+    return relined_event(ping, replace(delivery.plan, comments=None))
 
 
 def piece_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> Callable[[bytes], bool]:
@@ -13865,8 +17052,10 @@ def events_of_outcome(
     """The events of a stream, and the error that breaks it off."""
     if isinstance(content, Reply):
         events = wire.events(call, content)
+        if content.extra:
+            events = with_extra(events, wire.places, content.extra)
     else:
-        events = wire.recorded_events(recorded_values(content))
+        events = wire.recorded_events(values_of(content))
     if not isinstance(outcome, Broken):
         return events
     honest = itertools.takewhile(lambda event: not is_done(event), events)
@@ -13895,6 +17084,8 @@ def interruption(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after so many."""
     failure = wire.completed(call, outcome.failure)
+    if isinstance(outcome.content, Reply):
+        return wire.broken_off(call, outcome.content, failure, events)
     return wire.interruption(call, failure, events)
 
 
@@ -13923,15 +17114,8 @@ def failed(
     """An error in the provider's shape, with `more` members beside its own."""
     body, headers = wire.failed(call, failure, more)
     headers = (*headers, *wire.headers(call, False, failure.status))
-    return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
-
-
-def recorded_values(recorded: Recorded) -> Sequence[Json]:
-    """The JSON values of a recorded stream's events, to be framed anew."""
-    if recorded.values:
-        return recorded.values
-    texts = [SSE.data(frame) for frame in recorded.frames]
-    return tuple(read_data(text) for text in texts if text)
+    status = failure.sent_as or failure.status
+    return Response(status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:
@@ -14297,6 +17481,7 @@ def unfit(call: Call, outcome: Outcome) -> str:
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
 HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
 ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
@@ -14345,14 +17530,12 @@ class Answerer:
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
-        if request.method == "OPTIONS":
+        if is_preflight(request):
             return Answered(options_response(request))
-        if request.path == "/" and request.method in ("GET", "HEAD"):
-            return Answered(health())
         try:
             wire, params = route(request)
         except Refused as refused:
-            return self.refuse(request, refused)
+            return (yield from self.elsewhere(request, session, refused))
         try:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 failure = wire.unauthorized(request)
@@ -14365,6 +17548,35 @@ class Answerer:
             return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
             return self.refuse(request, refused)
+
+    def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
+        """Work that gives the answer to what no provider has, a path or a method of one: that of a
+        mock, else the server's own, or why it has none."""
+        wire = other_like(shape_of(request))
+        call = wire.read(request, {}, wire.body(request))
+        try:
+            brought = self.brought(call)
+            if brought.answer:
+                return self.own_answer(wire, call, brought.answer)
+            found, is_repeatable = yield from self.found(wire, call, session)
+            if found:
+                return self.mocked(wire, call, found, brought, is_repeatable)
+        except Refused as wrong:
+            return self.refuse(request, wrong)
+        if request.method == "OPTIONS":
+            answered = Answered(options_response(request))
+        elif request.path == "/" and request.method in ("GET", "HEAD"):
+            answered = Answered(health())
+        else:
+            near = yield from self.near(wire, call, session)
+            answered = self.refuse(request, with_nearest(refused, near))
+            is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
+            answered = replace(answered, unmatched=True)
+        response = answered.response
+        delivery = self.drawn(brought.laid_over(response.delivery), "fallback/0")
+        headers = laid_over(response.headers, delivery.headers)
+        response = replace(response, headers=headers, delivery=delivery)
+        return replace(answered, response=response, is_repeatable=is_repeatable)
 
     @staticmethod
     def body(wire: WireFormat, request: Request) -> Json:
@@ -14398,18 +17610,11 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
-        brought = brought_along(call)
+        brought = self.brought(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
-        try:
-            with WATCHDOG.hurried():
-                found, is_repeatable = session.find(call, wire)
-        except TooLong:
-            yield ASIDE
-            found, is_repeatable = session.find(call, wire)
+        found, is_repeatable = yield from self.found(wire, call, session)
         if found:
-            if heavy(found.mock.canonical, call.request):
-                yield ASIDE
             return self.mocked(wire, call, found, brought, is_repeatable)
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
@@ -14425,6 +17630,40 @@ class Answerer:
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
+
+    def brought(self, call: Call) -> Brought:
+        """What the request brings along; an answer that loses its draw is as if it were not there.
+        The same header draws the same, so that the same request gets the same."""
+        brought = brought_along(call)
+        answer = brought.answer
+        if answer and not answer.wins(f"{self.settings.seed}/header/0"):
+            return NOTHING
+        return brought
+
+    def found(
+        self, wire: WireFormat, call: Call, session: Session
+    ) -> Work[Tuple[Optional[Found], bool]]:
+        """Work that gives the mock that answers, if there is one, and whether an equal call will
+        find the same."""
+        try:
+            with WATCHDOG.hurried():
+                found, is_repeatable = session.find(call, wire, self.settings.seed)
+        except TooLong:
+            yield ASIDE
+            found, is_repeatable = session.find(call, wire, self.settings.seed)
+        if found and heavy(found.mock.canonical, call.request):
+            yield ASIDE
+        return found, is_repeatable
+
+    @staticmethod
+    def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:
+        """Work that gives the mocks that came nearest to matching."""
+        try:
+            with WATCHDOG.hurried():
+                return session.near(call, wire)
+        except TooLong:
+            yield ASIDE
+            return session.near(call, wire)
 
     def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
         """The answer that the request brings along."""
@@ -14459,17 +17698,13 @@ class Answerer:
     ) -> Work[Answered]:
         """Work that gives a 404 that explains: its message names the closest mock, and beside the
         provider's members lie the near misses."""
-        try:
-            with WATCHDOG.hurried():
-                near = session.near(call, wire)
-        except TooLong:
-            yield ASIDE
-            near = session.near(call, wire)
-        message = session.explain(near)
-        failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
+        near = yield from self.near(wire, call, session)
+        why = session.explain(near)
+        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, failure)
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
-        note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
+        note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
         is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
             response,
@@ -14489,11 +17724,8 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
-        # A digest, not random: the same seed and use draw the same on every machine.
-        if fault and fault.probability < 1:
-            digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
-            if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
-                fault = None
+        if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
+            fault = None
         return replace(delivery, pace=pace, fault=fault)
 
 
@@ -14508,12 +17740,25 @@ def health() -> Response:
     return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
+def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one."""
+    for miss in near:
+        if miss.differences and likeness(miss.differences[0]) > ALIKE:
+            message = f"{refused.message}; the closest mock is {miss.sentence}"
+            return Refused(refused.status, message, code=refused.code, headers=refused.headers)
+    return refused
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks what may be done (Fetch, "CORS protocol")."""
+    return request.method == "OPTIONS" and PREFLIGHT in request.headers
+
+
 def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
-    # What makes an OPTIONS a preflight (Fetch, "CORS protocol").
-    if "access-control-request-method" in request.headers:
+    if PREFLIGHT in request.headers:
         wanted = request.headers.get("access-control-request-headers", "*")
         headers += (
             ("Access-Control-Allow-Methods", allowed),
@@ -14717,7 +17962,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "provider": asked.provider,
         **asked.call_json(),
         "mock": asked.mock or None,
-        "status": asked.status,
+        "status": entry.status,
         "duration": entry.duration,
         "bytes_sent": max(0, sent.bytes),
         "events_sent": sent.events,
@@ -14744,7 +17989,8 @@ def request_line(entry: Entry) -> str:
     path = asked.path
     if asked.session:
         path = f"/@{asked.session}{path}"
-    words = [timestamp(entry.moment), str(asked.port), asked.method, path, str(asked.status)]
+    status = str(entry.status or "-")
+    words = [timestamp(entry.moment), str(asked.port), asked.method, path, status]
     if entry.ended != "complete":
         words.append(str(entry.ended))
     words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{max(0, sent.bytes)}B"]
@@ -15251,7 +18497,7 @@ class Repeat:
         self.ends = step.ends
         self.head = len(after) - (len(step.data) - step.head)  # bytes of the head that follow
         self.asked = asked
-        self.sent = Sent(len(step.data) - step.head, len(step.ends))
+        self.sent = Sent(len(step.data) - step.head, len(step.ends), has_begun=True)
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 
@@ -15343,18 +18589,55 @@ OPENSSL = (
 )
 
 
+class PrivateFiles:
+    """Files for a moment: in a temporary folder or, where there is none to write to, in memory,
+    which Linux has paths for.  `numbers` are the descriptors that these paths need."""
+
+    def __init__(self, count: int) -> None:
+        import tempfile
+
+        self.folder: Optional["tempfile.TemporaryDirectory[str]"] = None
+        self.numbers: List[int] = []
+        try:
+            self.folder = tempfile.TemporaryDirectory()
+        except OSError:  # as in a container whose file system is read only
+            self.numbers = [memory_file() for _ in range(count)]
+            self.paths = [f"/proc/self/fd/{number}" for number in self.numbers]
+        else:
+            self.paths = [os.path.join(self.folder.name, str(at)) for at in range(count)]
+
+    def __enter__(self) -> "PrivateFiles":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        for number in self.numbers:
+            os.close(number)
+        if self.folder:
+            self.folder.cleanup()
+
+
+def memory_file() -> int:
+    """The descriptor of a file in memory.  OSError says what to do where there are none."""
+    create = getattr(os, "memfd_create", None)
+    if not create or not os.path.isdir("/proc/self/fd"):
+        raise OSError(
+            "there is no temporary folder to make a certificate in; name one that can be written "
+            "to in TMPDIR, or give --cert and --key"
+        )
+    return int(create("certificate"))
+
+
 def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
     """A self-signed certificate for these names and addresses (P-256), and its key, as PEM.
 
     The openssl program makes them; OSError says what is missing."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        settings, key, cert = [Path(folder, name) for name in ("settings", "key.pem", "cert.pem")]
-        settings.write_text(OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n", "ascii")
-        files = ["-config", str(settings), "-keyout", str(key), "-out", str(cert)]
-        run_openssl([*OPENSSL.split(), *files])
-        return cert.read_text("ascii"), key.read_text("ascii")
+    with PrivateFiles(3) as files:
+        settings, key, cert = files.paths
+        text = OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n"
+        Path(settings).write_text(text, "ascii")
+        named = ["-config", settings, "-keyout", key, "-out", cert]
+        run_openssl([*OPENSSL.split(), *named], files.numbers)
+        return Path(cert).read_text("ascii"), Path(key).read_text("ascii")
 
 
 def alternative_names(names: Sequence[str]) -> List[str]:
@@ -15370,14 +18653,15 @@ def alternative_names(names: Sequence[str]) -> List[str]:
     return list(entries)
 
 
-def run_openssl(command: Sequence[str]) -> None:
-    """Run the openssl program.  OSError says that there is none, or repeats its last line."""
+def run_openssl(command: Sequence[str], numbers: Sequence[int]) -> None:
+    """Run the openssl program, with these descriptors.  OSError says that there is none, or repeats
+    its last line."""
     import subprocess
 
     # Without standard input it can't stop to ask something.
     pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     try:
-        subprocess.run(command, check=True, timeout=30, **pipes)
+        subprocess.run(command, check=True, timeout=30, pass_fds=numbers, **pipes)
     except FileNotFoundError:
         raise OSError(
             "there is no openssl program to make a certificate with; install it, "
@@ -15417,15 +18701,12 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
     """A context with a certificate made for the names, and the certificate as PEM.
 
     The certificate is also written to the file `out`."""
-    import tempfile
-
     cert, key = make_certificate(names)
     # load_cert_chain() takes nothing but files.
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
-        for path, text in zip(paths, (cert, key)):
+    with PrivateFiles(2) as files:
+        for path, text in zip(files.paths, (cert, key)):
             Path(path).write_text(text, "ascii")
-        context = tls_context(*paths)
+        context = tls_context(*files.paths)
     if out:
         try:
             Path(out).write_text(cert, "ascii")
@@ -15590,6 +18871,7 @@ class Core:
         self.journal = Journal(settings.journal)
         self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
+        self.connection_numbers = itertools.count(1)  # over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
@@ -15676,6 +18958,62 @@ def tls_of(settings: Settings) -> "Tuple[Optional[ssl.SSLContext], str]":
     # What a client on this machine calls it, and what it was told to listen on.
     names = ["localhost", "127.0.0.1", "::1", settings.host, *settings.tls_name]
     return self_signed(names, settings.tls_cert_out)
+
+
+# === environment =============================================================
+# The environment: variables of options, and those that only look like them.  Touches nothing.
+
+
+PREFIX = "MOCK_SERVER_"
+
+# What is set in each container beside a service called mock-server, or mock-server-more
+# (Kubernetes, "Discovering services"; Docker's links are their model).
+LINK = re.compile(
+    r"MOCK_SERVER_(?:\w+_)?"
+    r"(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+LINK_PORT = re.compile(r"MOCK_SERVER_(?:\w+_)?PORT")  # which may be an option's, but for its value
+LINK_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://")
+
+
+def is_service_link(name: str, value: str) -> bool:
+    """Whether a variable is set for a service of that name, not for this server."""
+    if LINK.fullmatch(name):
+        return True
+    return bool(LINK_PORT.fullmatch(name) and LINK_ADDRESS.match(value))
+
+
+def without_links(environment: Mapping[str, str]) -> Dict[str, str]:
+    """The variables of options, without what a service link has put there."""
+    found = {}
+    for option in OPTIONS:
+        value = environment.get(option.variable, "")
+        if not is_service_link(option.variable, value):
+            found[option.variable] = value
+    return found
+
+
+def passed_over(environment: Mapping[str, str]) -> List[str]:
+    """Lines about variables that look like options and are not: service links, and others."""
+    known = [option.variable for option in OPTIONS]
+    links, lines = [], []
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX) or not value:
+            continue
+        if is_service_link(name, value):
+            links.append(name)
+        elif name not in known:
+            lines.append(f"{name} in the environment is no option; {meant_variable(name, known)}")
+    if links:
+        lines.insert(0, f"service links in the environment are passed over: {', '.join(links)}")
+    return lines
+
+
+def meant_variable(name: str, known: Iterable[str]) -> str:
+    """What may be meant by a variable that is no option."""
+    # Without what they all begin with, for which any would be near.
+    hint = nearest(name[len(PREFIX) :], [one[len(PREFIX) :] for one in known])
+    return hint.replace(' "', f' "{PREFIX}').replace("known: ", f"known after {PREFIX}: ")
 
 
 # === mocks/explosive =========================================================
@@ -15857,6 +19195,510 @@ def may_explode(pattern: "re.Pattern[str]") -> bool:
     return automaton.doubling() or automaton.chained()
 
 
+# === mocks/doubts ============================================================
+# What of mocks that can be used may not do what is meant, as --check tells it.  Pure.
+
+# Only what is sure: a mock that is said to be never reached is not.
+
+
+WAY_KEYS = ("provider", "operation", "api", "stream")  # on which only the way has a say
+MOST_LOOSE = 100  # mocks that each other one is compared with; of more the first
+LONGEST_TRIED = 1000  # characters of a text, and of a pattern that is tried on it
+
+Signature = Tuple[str, str]  # a key and what is expected of it, as JSON
+
+
+def doubts_about(mocks: Sequence[Mock]) -> List[str]:
+    """What may not be meant."""
+    return [*slow_expressions(mocks), *equal_names(mocks), *never_reached(mocks)]
+
+
+def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
+    """Regular expressions that explode."""
+    return [
+        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
+        "on some texts; it is then given up"
+        for mock in mocks
+        for condition in mock.conditions
+        for expression in condition.expressions
+        if may_explode(expression.pattern)
+    ]
+
+
+def equal_names(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks that were given the same name."""
+    places: Dict[str, List[str]] = {}
+    for mock in mocks:
+        if mock.name != mock.place:
+            places.setdefault(mock.name, []).append(mock.place)
+    return [
+        f"{found[-1]}: name: {shown(name)} is the name of {found[0]}, too; the log and the journal "
+        "can't tell them apart"
+        for name, found in places.items()
+        if len(found) > 1
+    ]
+
+
+# --- mocks that never answer, because another one always does ---
+
+
+def never_reached(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks before which another one answers every time."""
+    covers = Covers()
+    lines = []
+    for mock in mocks:
+        coverage = Coverage(mock)
+        before = covers.covering(coverage)
+        if before:
+            name = shown(before.name)
+            if before.name != before.place:
+                name += f" ({before.place})"
+            lines.append(f"{mock.place}: is never reached: {name} matches all that it does first")
+        elif coverage.is_sure:  # what is covered itself covers nothing that its cover does not
+            covers.add(coverage)
+    return lines
+
+
+class Requirement:
+    """A condition of a mock; what asks for the same has the same signature."""
+
+    def __init__(self, condition: Condition) -> None:
+        self.condition = condition
+        expected = ""
+        if condition.expected is not MISSING:
+            expected = sorted_compact(condition.expected)
+        self.signature: Signature = (condition.key, expected)
+
+
+class Coverage:
+    """Which calls a mock answers: in which ways they come, and what else it asks for."""
+
+    def __init__(self, mock: Mock) -> None:
+        self.mock = mock
+        self.others = [Requirement(one) for one in mock.conditions if one.key not in WAY_KEYS]
+        self.by_key = {one.condition.key: one for one in self.others}
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it answers however often it is asked, and whatever is drawn."""
+        return self.mock.times is None and all(one.probability >= 1 for one in self.mock.answers)
+
+    @found_once
+    def always(self) -> FrozenSet[Way]:
+        """The ways in which it answers whatever else holds."""
+        of_way = [one for one in self.mock.conditions if one.key in WAY_KEYS]
+        answers = self.mock.answers
+        return frozenset(
+            way
+            for way in placed(of_way)
+            if not any(one.lacks(way.wire, asked(way, ())) for one in answers)
+        )
+
+    @found_once
+    def sometimes(self) -> FrozenSet[Way]:
+        """The ways in which it may answer something."""
+        answers = self.mock.answers
+        return frozenset(
+            way
+            for way in ways_of(self.mock.conditions)
+            if not all(one.lacks(way.wire, asked(way, custom_calls(one))) for one in answers)
+        )
+
+    def covers(self, other: Coverage) -> bool:
+        """Whether it answers all that another one would."""
+        for wanted in self.others:
+            given = other.by_key.get(wanted.condition.key)
+            if given is None or not follows(wanted, given):
+                return False
+        return bool(other.sometimes) and other.sometimes <= self.always
+
+
+class Covers:
+    """Mocks that always answer what they match, filed by what one must ask for to be covered."""
+
+    def __init__(self) -> None:
+        self.filed: Dict[Signature, List[Coverage]] = {}
+        self.loose: List[Coverage] = []  # which also cover what asks for something else
+
+    def add(self, coverage: Coverage) -> None:
+        """File a mock where the fewest are, of the texts that it asks for as they are."""
+        exact = [one for one in coverage.others if isinstance(one.condition.expected, str)]
+        if not exact:
+            self.loose.append(coverage)
+            exact = coverage.others  # of very many those that ask for the same are still found
+        if exact:
+            filed = [self.filed.setdefault(one.signature, []) for one in exact]
+            min(filed, key=len).append(coverage)
+
+    def covering(self, coverage: Coverage) -> Optional[Mock]:
+        """The first found that covers a mock."""
+        filed = [self.filed.get(one.signature, []) for one in coverage.others]
+        for one in itertools.chain(self.loose[:MOST_LOOSE], *filed):
+            if one.covers(coverage):
+                return one.mock
+        return None
+
+
+def follows(wanted: Requirement, given: Requirement) -> bool:
+    """Whether a condition holds wherever another one of the same key does."""
+    if wanted.signature == given.signature:
+        return True
+    return holds_with(wanted.condition, given.condition.expected)
+
+
+def holds_with(condition: Condition, known: Json) -> bool:
+    """Whether a condition holds for all for which another one expects what is `known`."""
+    wanted = condition.expected
+    if condition.key == "body":
+        return lacking(known, wanted, "body") is None
+    if condition.key == "tools":
+        return listed_names(wanted) <= listed_names(known)
+    if not isinstance(condition.holds, TextMatcher):
+        return False
+    if isinstance(known, str):
+        return is_quick(condition, known) and bool(condition.holds(known))
+    if isinstance(known, dict) and isinstance(wanted, dict) and list(wanted) == ["contains"]:
+        return wanted["contains"] in known.get("contains", "")
+    return False
+
+
+def custom_calls(answer: Answer) -> Tuple[str, ...]:
+    """The custom tools that a call must declare to get an answer."""
+    return answer.form.custom_calls if isinstance(answer.form, Neutral) else ()
+
+
+def listed_names(value: Json) -> FrozenSet[str]:
+    """One name, or several."""
+    return frozenset([value] if isinstance(value, str) else value)
+
+
+def is_quick(condition: Condition, text: str) -> bool:
+    """Whether it may be tried on a text: nobody gives up here what takes long."""
+    if not condition.expressions:
+        return True
+    patterns = [one.pattern for one in condition.expressions]
+    if max(len(text), *(len(one.pattern) for one in patterns)) > LONGEST_TRIED:
+        return False
+    return not any(may_explode(one) for one in patterns)
+
+
+# === mocks/json_schema =======================================================
+# The JSON Schema of a mock file, for editors: what each key takes and means, key by key.  Pure.
+
+# A file that the parser takes fits it.  What fits may still be refused, for what only the parser
+# sees: keys that exclude each other, regular expressions, files, templates.
+
+
+Rows = Mapping[str, Tuple[Json, str]]  # by key, the schema of its value and what it means
+
+
+# --- kinds of values ---
+
+
+def within_bounds(least: float, most: float) -> Json:
+    """A number with these bounds."""
+    return {"type": "number", "minimum": least, "maximum": most}
+
+
+def whole_from(least: int, most: int = 0) -> Json:
+    """A whole number with these bounds; 0 is none."""
+    bounds = {"type": "integer", "minimum": least}
+    if most:
+        bounds["maximum"] = most
+    return bounds
+
+
+def list_of(items: Json, least: int = 0) -> Json:
+    """An array."""
+    return {"type": "array", "items": items, "minItems": least}
+
+
+def either(*kinds: Json) -> Json:
+    """One of several kinds of values."""
+    return {"anyOf": list(kinds)}
+
+
+def one_word(words: Iterable[str]) -> Json:
+    """One of some words."""
+    return {"enum": sorted(words)}
+
+
+def some_words(words: Iterable[str]) -> Json:
+    """One of some words, or a list of them."""
+    return either(one_word(words), list_of(one_word(words), 1))
+
+
+def defined_as(name: str) -> Json:
+    """What stands under `$defs`."""
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def members_like(values: Json) -> Json:
+    """An object with values of one kind, whatever they are called."""
+    return {"type": "object", "additionalProperties": values}
+
+
+ANYTHING: Json = True
+STRING: Json = {"type": "string"}
+SOME_TEXT: Json = {"type": "string", "minLength": 1}
+YES_OR_NO: Json = {"type": "boolean"}
+WHOLE: Json = {"type": "integer"}
+NULL: Json = {"type": "null"}
+OBJECT: Json = {"type": "object"}
+TEXT_MATCHER: Json = defined_as("text_matcher")
+TEXT_OR_NONE = either(TEXT_MATCHER, NULL)
+NAMED_MATCHERS = members_like(TEXT_OR_NONE)
+SECONDS_TO_WAIT = within_bounds(0, 3600)
+TOKENS = whole_from(0, 2**53 - 1)
+VECTOR = list_of({"type": "number", "exclusiveMinimum": -3.4e38, "exclusiveMaximum": 3.4e38}, 1)
+HEADER_LINE = {"type": ["string", "number"]}
+
+
+# --- the keys ---
+
+MOCK_ROWS: Rows = {
+    "$schema": (ANYTHING, "Where an editor finds this schema; passed over."),
+    "$comment": (ANYTHING, "For people; passed over."),
+    "name": (STRING, "What the log and the journal call it (default: file and position)."),
+    "match": (defined_as("match"), "Which requests it answers (default: all that ask for text)."),
+    "response": (defined_as("response"), "What it answers."),
+    "responses": (
+        list_of(defined_as("response"), 1),
+        "What it answers in turn; the last one repeats, unless cycle is true.",
+    ),
+    "cycle": (YES_OR_NO, "Start over after the last of responses."),
+    "times": (either(whole_from(1), NULL), "After that many uses it no longer matches."),
+    "limit": (
+        either(defined_as("limit"), NULL),
+        "What exceeds so many requests in so many seconds gets a 429.",
+    ),
+}
+
+MATCH_ROWS: Rows = {
+    "provider": (some_words(PROVIDERS), "The provider on whose path the request came in."),
+    "operation": (
+        some_words(OPERATIONS),
+        "What is asked for (default: generate; embed where a response is an embedding; any where "
+        "api or one whole path is named).",
+    ),
+    "api": (some_words(APIS), "One API of the operation."),
+    "model": (TEXT_MATCHER, "The model or deployment name."),
+    "stream": (YES_OR_NO, "Whether the answer is to be streamed."),
+    "user": (TEXT_OR_NONE, "The last user message, its parts joined with newlines."),
+    "system": (TEXT_OR_NONE, "The system and developer instructions, joined with newlines."),
+    "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
+    "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
+    "turn": (WHOLE, "How many assistant turns are in the conversation."),
+    "tools": (either(STRING, list_of(STRING)), "Tools, all of which the request must offer."),
+    "method": (some_words(METHODS), "The HTTP method."),
+    "path": (TEXT_MATCHER, "The path as sent."),
+    "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
+    "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
+    "port": (WHOLE, "The port that the request came in on."),
+    "session": (STRING, "The session that it came in on; an empty text is none."),
+    "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
+    "fields": (
+        members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]})),
+        "Places in the body, such as messages.0.content; null for absent.",
+    ),
+    "body_sha256": (
+        {"type": "string", "minLength": 64, "maxLength": 64},
+        "SHA-256 of the body as canonical JSON: sorted keys, no spaces, UTF-8.",
+    ),
+}
+
+TEXT_MATCHER_ROWS: Rows = {
+    "contains": (SOME_TEXT, "A piece of the text."),
+    "regex": (SOME_TEXT, "A regular expression, found anywhere; named groups fill templates."),
+    "glob": (SOME_TEXT, "A shell pattern that spans the whole text."),
+    "not": (TEXT_MATCHER, "A text or a matcher that must not hold."),
+}
+
+PART_ROWS: Rows = {
+    "text": (
+        {"type": ["string", "object", "array"]},
+        "What the model says; an object is said as JSON text.",
+    ),
+    "reasoning": (STRING, "What it thinks first."),
+    "refusal": (STRING, "Its refusal."),
+    "tool_calls": (list_of(defined_as("tool_call")), "Tools that it calls."),
+    "block": (OBJECT, "The provider's own content block, part or item."),
+}
+
+RESPONSE_ROWS: Rows = {
+    **{key: row for key, row in PART_ROWS.items() if key != "block"},
+    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals and tool calls, in order."),
+    "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
+    "finish_reason": (
+        SOME_TEXT,
+        "stop, length, tool_calls or content_filter, translated; or the provider's own word.",
+    ),
+    "usage": (defined_as("usage"), "Token counts; what is left out is estimated."),
+    "model": (STRING, "The model that the answer names (default: the one asked for)."),
+    "id": (STRING, "The answer's id (default: made from the request)."),
+    "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
+    "extra": (OBJECT, "Merged into what is sent, deeply."),
+    "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
+    "events": (
+        either(STRING, list_of(ANYTHING, 1)),
+        "The stream as recorded: events, its text, or @file.",
+    ),
+    "raw": (either(STRING, members_like(STRING)), 'These bytes: text, {"base64": …}, or @file.'),
+    "error": (either(STRING, defined_as("error")), "An error in the provider's shape."),
+    "after_events": (
+        whole_from(0, 999_999),
+        "A stream sends so many events before the error or the fault.",
+    ),
+    "after_pieces": (
+        whole_from(0, 999_999),
+        "The same in pieces of content: what a provider sends before it says something is none.",
+    ),
+    "fault": (one_word(FAULTS), "How the answer breaks."),
+    "probability": (within_bounds(0, 1), "How likely that is; drawn from --seed."),
+    "status": (whole_from(200, 599), "HTTP status."),
+    "headers": (
+        members_like(either(HEADER_LINE, NULL, list_of(HEADER_LINE, 1))),
+        "Response headers in place of the server's own; a list is several lines, null leaves one "
+        "out.",
+    ),
+    "delay": (SECONDS_TO_WAIT, "Seconds before the first byte."),
+    "pace": (
+        either(SECONDS_TO_WAIT, list_of(SECONDS_TO_WAIT, 1), defined_as("pace"), NULL),
+        "Seconds between events, or the gap after the first, the second and so on.",
+    ),
+    "gzip": (one_word(GZIP_CHOICES), "Whether it is compressed (default: auto)."),
+    "wire": (
+        either(one_word(WIRE_PLANS), defined_as("wire")),
+        "How the same bytes are cut: the name of a plan, or an object.",
+    ),
+    "gate": (
+        either(YES_OR_NO, whole_from(1, 999_999)),
+        "A stream stops after its first event, or so many pieces of content; a test releases each "
+        "following event.",
+    ),
+    "keepalive": (
+        either(defined_as("keepalive"), NULL),
+        "What an event stream sends while nothing else is.",
+    ),
+}
+
+TOOL_CALL_ROWS: Rows = {
+    "name": (SOME_TEXT, "The tool's name."),
+    "arguments": ({"type": ["object", "string"]}, "An object or its JSON text; or plain text."),
+    "id": (STRING, "The call's id (default: made from the request)."),
+}
+
+USAGE_ROWS: Rows = {
+    "input_tokens": (TOKENS, "What was read."),
+    "output_tokens": (TOKENS, "What was written."),
+    "reasoning_tokens": (TOKENS, "The share of output_tokens that were thoughts."),
+    "cached_tokens": (TOKENS, "The share of input_tokens that came from a cache."),
+    "cache_write_tokens": (TOKENS, "The share of input_tokens that went to a cache."),
+}
+
+STRING_OR_NOT = either(STRING, NULL)
+
+ERROR_ROWS: Rows = {
+    "kind": (
+        either(one_word(ERROR_KINDS), NULL),
+        "The same error at every provider, with its own status, type, code and sentence.",
+    ),
+    "message": (STRING_OR_NOT, "What it says."),
+    "type": (STRING_OR_NOT, "The provider's type."),
+    "code": ({"type": ["string", "integer", "null"]}, "The provider's code."),
+    "param": (STRING_OR_NOT, "The field of the request that is wrong."),
+}
+
+PACE_ROWS: Rows = {
+    "first": (SECONDS_TO_WAIT, "Seconds before the first event."),
+    "between": (SECONDS_TO_WAIT, "Seconds between events."),
+    "tokens_per_second": (within_bounds(1 / 3600, 1e9), "Events a second."),
+    "jitter": (within_bounds(0, 1), "0.5 is each gap plus or minus half; drawn from --seed."),
+}
+
+
+def plan_words(key: str) -> Json:
+    """The words that a key of a wire plan takes; empty is none."""
+    return {"enum": list(PLAN_WORDS[key])}
+
+
+WIRE_ROWS: Rows = {
+    "split": (
+        either(whole_from(1), plan_words("split")),
+        "Bytes a write, or where each write is cut.",
+    ),
+    "coalesce": (whole_from(1), "Events a chunk and a write."),
+    "eol": (plan_words("eol"), "Line ends of an event stream."),
+    "comments": (either(YES_OR_NO, STRING), "A comment before each event."),
+    "no_space": (YES_OR_NO, "No space after the names of fields."),
+    "chunk_extensions": (YES_OR_NO, "An extension on each chunk."),
+    "trailers": (YES_OR_NO, "A trailer field after the last chunk."),
+    "gzip": (plan_words("gzip"), "Compressed for a client that accepts it, streams too."),
+    "chunked": (YES_OR_NO, "A whole body goes in chunks."),
+    "close": (YES_OR_NO, "The connection ends with the answer, and says so."),
+}
+
+KEEPALIVE_ROWS: Rows = {
+    "every": (within_bounds(0.001, 3600), "Seconds for which nothing was sent."),
+    "comment": (STRING, "The text of a comment (default: the provider's own ping)."),
+}
+
+LIMIT_ROWS: Rows = {
+    "requests": (whole_from(0), "So many are answered in a window."),
+    "per": (
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
+        "Seconds of a window (default: 60).",
+    ),
+}
+
+
+# --- the schema ---
+
+
+def object_of(rows: Rows, *required: str) -> Json:
+    """An object with these keys and no others."""
+    properties = {}
+    for key, (kind, about) in rows.items():
+        properties[key] = {"description": about}
+        if kind is not ANYTHING:
+            properties[key].update(kind)
+    made = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        made["required"] = list(required)
+    return made
+
+
+def mock_schema() -> Json:
+    """The JSON Schema of a mock file: one mock, or an array of them."""
+    matcher = either(STRING, {**object_of(TEXT_MATCHER_ROWS), "minProperties": 1})
+    either_of_two: Any = [
+        {"required": ["response"], "properties": {"responses": False}},
+        {"required": ["responses"], "properties": {"response": False}},
+    ]
+    part = {**object_of(PART_ROWS), "minProperties": 1, "maxProperties": 1}
+    mock = {**object_of(MOCK_ROWS), "anyOf": either_of_two}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Mocks of mock_server.py",
+        "description": "A mock, or an array of them; the first that matches answers.",
+        **either(list_of(defined_as("mock")), defined_as("mock")),
+        "$defs": {
+            "mock": mock,
+            "match": object_of(MATCH_ROWS),
+            "text_matcher": matcher,
+            "response": object_of(RESPONSE_ROWS),
+            "part": part,
+            "tool_call": object_of(TOOL_CALL_ROWS, "name"),
+            "usage": object_of(USAGE_ROWS),
+            "error": object_of(ERROR_ROWS),
+            "pace": object_of(PACE_ROWS),
+            "wire": object_of(WIRE_ROWS),
+            "keepalive": object_of(KEEPALIVE_ROWS, "every"),
+            "limit": object_of(LIMIT_ROWS, "requests"),
+        },
+    }
+
+
 # === bodies ==================================================================
 # Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
 
@@ -16027,6 +19869,7 @@ class CoreLike(Protocol):
     repeats: Repeats
     max_body: int
     numbers: "itertools.count[int]"  # of requests
+    connection_numbers: "itertools.count[int]"
     tls: "Optional[ssl.SSLContext]"
     workers: Workers
     trimming: Trimming
@@ -16072,6 +19915,7 @@ class Channel(Member, BaseHTTPRequestHandler):
         """Prepare the connection; nothing is read or written yet."""
         self.connection = self.request
         self.number = self.connection.fileno()
+        self.count = next(self.server.core.connection_numbers)  # no other connection has the same
         self.peer = str(self.client_address[0]) if self.client_address else ""
         self.loop = self.server.core.loop
         self.task: Optional[Task] = None
@@ -16223,6 +20067,7 @@ class Channel(Member, BaseHTTPRequestHandler):
         while True:
             sent.bytes = before + taken
             sent.events = events + bisect_right(step.ends, taken)
+            sent.has_begun = sent.has_begun or bool(taken and step.head)
             if taken == len(step.data):
                 return
             try:
@@ -16292,6 +20137,12 @@ class Channel(Member, BaseHTTPRequestHandler):
         finally:
             del error  # its traceback has this frame: neither is to keep the other
             outcome.clear()
+
+    def made(self, size: int, make: Callable[[], Value]) -> Waiting[Value]:
+        """What is made of so many bytes; aside, if they are many."""
+        if size > LONG:
+            return (yield from self.aside(make))
+        return make()
 
     def how_it_left(self, found: int) -> str:
         """What the journal says of a client that left in a pause, with these events."""
@@ -16365,7 +20216,7 @@ def paced(groups: Iterable[Group], pace: Pace) -> Iterator[Group]:
 
 # --- kept alive ---
 
-NUMBERED = re.compile(rb'("sequence_number": ?)([0-9]+)')
+NUMBERED_PLACE = re.compile(rb'("sequence_number": ?)([0-9]+)')
 
 
 def kept_alive(
@@ -16434,7 +20285,7 @@ class Pinged:
         self.events += events
         if not self.has_number or not self.pings:
             return frame
-        return NUMBERED.sub(self.moved, frame)
+        return NUMBERED_PLACE.sub(self.moved, frame)
 
     def moved(self, number: "re.Match[bytes]") -> bytes:
         """A number that comes later by the pings so far."""
@@ -16899,7 +20750,7 @@ class Handler(Channel):
             except OSError:  # what it says is seen when the rest is written
                 taken = 0
             now = time.monotonic()
-            again = (number, moment, repeat.asked, repeat.sent, now - started)
+            again = number, moment, repeat.asked, repeat.sent, now - started, self.count
             if taken == len(data):
                 core.journal.add_again(again)
         if taken != len(data):
@@ -16997,9 +20848,9 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         wanted = head.keeps_alive and answered.keeps_alive
         keep_alive = wanted and not closes and not self.server.stopping
-        asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        if asked and answered.is_lasting and not closes and not self.buffer:
-            self.remember(generation, request, head, answered, coding, asked)
+        entry = yield from self.respond(request, head, answered, coding, keep_alive, started)
+        if entry and answered.is_lasting and not closes and not self.buffer:
+            self.remember(generation, request, head, answered, coding, entry)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
@@ -17137,8 +20988,8 @@ class Handler(Channel):
         coding: str,
         keep_alive: bool,
         started: float,
-    ) -> Waiting[Optional[Asked]]:
-        """Write a response, with its entry in the journal and the log; what that says."""
+    ) -> Waiting[Optional[Entry]]:
+        """Write a response, with its entry in the journal and the log, if it is to have one."""
         core = self.server.core
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
@@ -17147,10 +20998,11 @@ class Handler(Channel):
         self.gate, self.sent = answered.feed or Gate(), Sent()
         entry: Optional[Entry] = None
         if not answered.control:
-            entry = self.noted(number, asked_of(request, head, answered), answered.response)
+            entry = yield from self.noted(number, request, head, answered)
         ended = "fault"
+        make = functools.partial(answer_steps, answered.response, exchange)
         try:
-            yield from self.perform((yield from self.steps(answered.response, exchange)))
+            yield from self.perform((yield from self.made(len(answered.response.body), make)))
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -17167,9 +21019,7 @@ class Handler(Channel):
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
             core.trimming.freed(len(request.body) + answered.weight)
-        if entry and ended == "complete":
-            return entry.asked
-        return None
+        return entry
 
     def note_end(self, entry: Entry, ended: str, started: float) -> None:
         """Note in the journal and the log how a response ended."""
@@ -17184,13 +21034,14 @@ class Handler(Channel):
         head: Head,
         answered: Answered,
         coding: str,
-        asked: Asked,
+        entry: Entry,
     ) -> None:
         """Remember an answer for when the same bytes come again; when they have come twice."""
         repeats, port, raw = self.server.core.repeats, self.server.port, self.raw
         if not 0 < len(raw) <= READ_SIZE // 2 or not head.minor or "expect" in head.headers:
             return
-        if not repeats.seen.has((port, raw)):
+        asked = entry.asked
+        if entry.ended != "complete" or asked.is_probe or not repeats.seen.has((port, raw)):
             return
         exchange = Exchange(
             head.minor,
@@ -17204,19 +21055,17 @@ class Handler(Channel):
             repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(self, number: str, asked: Asked, response: Response) -> Entry:
+    def noted(
+        self, number: str, request: Request, head: Head, answered: Answered
+    ) -> Waiting[Entry]:
         """The entry of an answer that is about to be sent, which is in the journal."""
-        entry = Entry(number, time.time(), asked, self.sent)
-        if response.delivery.gate and response.frames is not None:
+        find = functools.partial(asked_of, request, head, answered)
+        asked = yield from self.made(len(request.body), find)
+        entry = Entry(number, time.time(), asked, self.sent, self.count)
+        if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate
         self.server.core.journal.add(entry)
         return entry
-
-    def steps(self, response: Response, exchange: Exchange) -> Waiting[Iterable[Step]]:
-        """The steps of a response; those of a long one are made aside."""
-        if len(response.body) > LONG:
-            return (yield from self.aside(functools.partial(answer_steps, response, exchange)))
-        return answer_steps(response, exchange)
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
@@ -17232,6 +21081,7 @@ class Handler(Channel):
                 if taken == len(step.data):
                     sent.bytes += taken - step.head
                     sent.events += len(step.ends)
+                    sent.has_begun |= step.head > 0
                 else:
                     yield from self.send_rest(step, taken)
                 since_turn += 1
@@ -17401,26 +21251,34 @@ class SessionMethods:
         self,
         match: Optional[Mapping[str, Json]] = None,
         count: int = 1,
-        ended: Optional[str] = None,
+        ended: Union[None, bool, str, Sequence[str]] = None,
         timeout: float = 5.0,
     ) -> List[Dict[str, Json]]:
-        """The requests that match, as soon as there are `count` of them that have ended as asked.
-        TimeoutError, with what came instead, if there are not in so many seconds."""
-        wanted = read_conditions(Node({"match": dict(match or {})}).get("match"))
-        end = read_end(Node(ended, "ended"))
-        waited = done_here(self.operations.waiting(wanted, count, end, timeout))
+        """The requests that match, as soon as there are `count` of them that have ended as asked:
+        in one of some ways, `client_gone`, or at all (True).  TimeoutError, with what differed, if
+        there are not in so many seconds; ValueError for what can't be waited for."""
+        if isinstance(ended, (tuple, set, frozenset)):
+            ended = list(ended)
+        asked = {"match": dict(match or {}), "count": count, "ended": ended, "timeout": timeout}
+        wait = read_wait(Given(asked, "wait_for"))
+        waited = done_here(self.operations.waiting(*wait))
         if waited.shortfall:
-            came = []
-            for entry in self.operations.entries()[-10:]:
-                asked = entry.asked
-                came.append(f"{asked.method} {asked.path} ({entry.ended})")
-            raise TimeoutError(f"{waited.shortfall}; there was {', '.join(came) or 'nothing'}")
+            raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
+
+    def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
+        """AssertionError if a mock that was added was never used, or a request was answered by no
+        mock; for `invalid` also if one could not be read."""
+        asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
+        left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
+        if left.sentences:
+            raise AssertionError("\n".join(left.sentences))
 
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
-        such stream."""
-        self.operations.release(str(number), events)
+        such stream, ValueError for a number that is none."""
+        asked = Given({"events": events}, "release")
+        self.operations.release(str(number), asked.get("events").whole(1))
 
     def reset(self) -> None:
         """Forget requests, mocks added at run time, and how often mocks were used."""
@@ -17481,10 +21339,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         try:
             self.address_family = first_family(host, port)
             super().__init__((host, port), Handler)
-        except (OSError, UnicodeError):  # UnicodeError: a host that is no name
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
             if not core:
                 self.core.close()
-            raise
+            raise no_listening(host, port, error) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
@@ -17633,6 +21491,13 @@ def first_family(host: str, port: int) -> socket.AddressFamily:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=passive)[0][0]
 
 
+def no_listening(host: str, port: int, error: Exception) -> OSError:
+    """The error of an address that can't be listened on, which it names; its number stays."""
+    reason = getattr(error, "strerror", None) or error
+    number = getattr(error, "errno", None) or errno.EINVAL
+    return OSError(number, f"can't listen on {host} port {port}: {reason}")
+
+
 class SessionView(SessionMethods):
     """One session of a server, for a test that shares the server with others.
 
@@ -17653,61 +21518,91 @@ class SessionView(SessionMethods):
         return f"{self.server.url}/@{quote(self.name, safe='')}"
 
 
-# === cli =====================================================================
-# The command line: its words become options, and those a server.
+# === usage ===================================================================
+# What --help says: the options in groups, examples, the shape of a mock.
 
-# It only wires; may touch argparse, which is imported when it is needed.
-
-
-SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+# May touch argparse, which is imported when it is needed.
 
 
-MOST_DESCRIPTORS = 65536  # that are asked of the system
+COLUMNS = 80  # columns, whatever the terminal has: it is read in logs and pipes, too
 
+DESCRIPTION = """\
+A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, Bedrock,
+Cohere, Mistral and Ollama, without keys, money or network."""
 
-def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
-    """The value of each option: from the command line, else the environment, else its default."""
-    given, unknown = parser().parse_known_args(list(arguments))
-    if unknown:
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
-    values = {}
-    for option in OPTIONS:
-        values[option.name] = option_value(option, getattr(given, option.name), environment)
-    check_together(values, lambda name: BY_NAME[name].flag)
-    return values
+EPILOG = """\
+examples:
+  mock_server.py 5001                   serve the mocks of data/ on port 5001
+  mock_server.py 0 --fallback echo      any free port; answers what was asked
+  mock_server.py 5001 5002 --data mine  two upstreams, the mocks of mine/mocks/
+  mock_server.py --check --data mine    what is wrong with those mocks
+  mock_server.py --schema > mock.schema.json
 
+a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
+  {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
+   "response": {"text": "Sunny."}}
 
-def meant_by(unknown: str) -> str:
-    """What may be meant by an argument that there is not."""
-    word = unknown.partition("=")[0]
-    if word in ("-p", "--port", "--ports"):
-        return "ports need no flag, as in mock_server.py 5001"
-    flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
-    return nearest(word, [*flags, "--version", "--help"])
+  match     provider, api, model, user, system, tools, headers, body, stream ...
+  response  text, tool_calls, usage; or body, events; or error; or fault;
+            and status, headers, delay, pace, gzip, wire, gate
+
+Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
+at the path separator, flags take 1, 0, true or false."""
 
 
 def parser() -> argparse.ArgumentParser:
     """What tells the words of a command line apart."""
+    made = parser_class()(
+        prog="mock_server.py",
+        usage="mock_server.py [PORT ...] [options]",
+        allow_abbrev=False,  # a new option must not change what an old command line means
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        add_help=False,
+        formatter_class=formatter_class(),
+    )
+    groups: Dict[str, Any] = {}
+    for option in OPTIONS:
+        if option.group not in groups:
+            groups[option.group] = made.add_argument_group(option.group)
+        groups[option.group].add_argument(
+            option.flag, help=described(option), **argument_kind(option)
+        )
+    last = groups[OPTIONS[-1].group]
+    last.add_argument(
+        "--version",
+        action="version",
+        version=f"mock_server.py {__version__}",
+        help="say the version, and exit",
+    )
+    last.add_argument("-h", "--help", action="help", help="say this, and exit")
+    return made
+
+
+def parser_class() -> Type[argparse.ArgumentParser]:
+    """argparse with one line an error."""
     import argparse
 
     class Parser(argparse.ArgumentParser):
-        """argparse with one line an error."""
+        """An error is raised, not printed below the usage."""
 
         def error(self, message: str) -> NoReturn:
             raise BadOption(message)
 
-    made = Parser(
-        prog="mock_server.py",
-        allow_abbrev=False,  # a new option must not change what an old command line means
-        description="A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, "
-        "Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
-        epilog="Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split at "
-        "the path separator, flags take 1, 0, true or false.",
-    )
-    for option in OPTIONS:
-        made.add_argument(option.flag, help=described(option), **argument_kind(option))
-    made.add_argument("--version", action="version", version=f"mock_server.py {__version__}")
-    return made
+    return Parser
+
+
+def formatter_class() -> Any:
+    """How argparse lays the text out."""
+    import argparse
+
+    class Formatter(argparse.RawDescriptionHelpFormatter):
+        """The same on every terminal."""
+
+        def __init__(self, prog: str) -> None:
+            super().__init__(prog, max_help_position=26, width=COLUMNS)
+
+    return Formatter
 
 
 def argument_kind(option: Option) -> Dict[str, Any]:
@@ -17729,6 +21624,41 @@ def described(option: Option) -> str:
     elif option.default:
         words += f" (default: {option.default})"
     return words.replace("%", "%%")  # argparse fills in what a % begins
+
+
+# === cli =====================================================================
+# The command line: its words become options, and those a server.
+
+# It only wires.
+
+
+SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
+
+
+MOST_DESCRIPTORS = 65536  # that are asked of the system
+
+
+def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
+    """The value of each option: from the command line, else the environment, else its default."""
+    given, unknown = parser().parse_known_args(list(arguments))
+    if unknown:
+        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
+    values = {}
+    variables = without_links(environment)
+    for option in OPTIONS:
+        values[option.name] = option_value(option, getattr(given, option.name), variables)
+    check_ports(values["port"])
+    check_together(values, lambda name: BY_NAME[name].flag)
+    return values
+
+
+def meant_by(unknown: str) -> str:
+    """What may be meant by an argument that there is not."""
+    word = unknown.partition("=")[0]
+    if word in ("-p", "--port", "--ports"):
+        return "ports need no flag, as in mock_server.py 5001"
+    flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
+    return nearest(word, [*flags, "--version", "--help"])
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
@@ -17757,28 +21687,33 @@ def data_directories(options: Mapping[str, Any]) -> List[str]:
 
 
 def check_mocks(directories: Sequence[str]) -> int:
-    """Print what is wrong with the mocks; the exit status."""
+    """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
-    doubtful = doubts(mocks.from_files)
-    summary = f"{len(mocks.from_files)} mocks, nothing wrong"
+    if problems:
+        complain("\n".join(problems))
+        return 2
+    doubtful = doubts_about(mocks.from_files)
+    counts = list(zip(directories, mocks.files.counts))
+    if not directories:
+        doubtful.append("there is no data directory; name one with --data")
+    for directory, count in counts:
+        if not count:
+            doubtful.append(f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files")
+    lines = []
+    if len(counts) > 1:
+        lines = [f"{directory}: {number_of_mocks(count)}" for directory, count in counts]
+    verdict = "nothing wrong"
     if doubtful:
-        summary = f"{len(mocks.from_files)} mocks, {len(doubtful)} doubtful"
-    for line in problems or [*doubtful, summary]:
-        print(line, file=sys.stderr)
-    return 2 if problems else 0
+        verdict = f"{len(doubtful)} doubtful"
+    summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
+    complain("\n".join([*doubtful, *lines, summary]))
+    return 0
 
 
-def doubts(mocks: Sequence[Mock]) -> List[str]:
-    """What of mocks that can be used may not do what is meant."""
-    return [
-        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
-        "on some texts; it is then given up"
-        for mock in mocks
-        for condition in mock.conditions
-        for expression in condition.expressions
-        if may_explode(expression.pattern)
-    ]
+def number_of_mocks(count: int) -> str:
+    """A number of mocks in words."""
+    return "1 mock" if count == 1 else f"{count} mocks"
 
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
@@ -17789,9 +21724,8 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
     for port in options["port"]:
         try:
             servers.append(MockServer(port, host=core.settings.host, core=core))
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            reason = getattr(error, "strerror", None) or error
-            raise OSError(f"can't listen on {core.settings.host} port {port}: {reason}") from None
+        except OSError as error:
+            raise OSError(error.strerror) from None  # without its number
     return servers
 
 
@@ -17804,8 +21738,9 @@ def announce(lines: Sequence[str]) -> None:
         pass  # standard output is a pipe whose other end is closed
 
 
-def run(options: Mapping[str, Any]) -> int:
-    """Serve until a signal, or the end of standard input if that is asked for."""
+def run(options: Mapping[str, Any], notes: Sequence[str]) -> int:
+    """Serve until a signal, or the end of standard input if that is asked for; `notes` are for the
+    log."""
     raise_descriptor_limit()
     servers = serve(options)
     core = servers[0].core
@@ -17833,7 +21768,7 @@ def run(options: Mapping[str, Any]) -> int:
     sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)
-    warn(core)
+    warn(core, notes)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     try:
@@ -17859,8 +21794,14 @@ def raise_descriptor_limit() -> None:
         pass  # Windows, or a system that says no
 
 
-def warn(core: Core) -> None:
-    """Say in the log what may not be meant."""
+def warn(core: Core, notes: Sequence[str]) -> None:
+    """Say in the log what may not be meant; the notes about the environment without a log, too, for
+    it may be one of them that has switched it off."""
+    for note in notes:
+        if core.log.mode == "off":
+            complain(note)
+        else:
+            core.log.say(note)
     host = core.settings.host
     if host not in ("127.0.0.1", "::1", "localhost"):
         core.log.say(f"{host} may be reached from other machines")
@@ -17906,9 +21847,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     mocks that can't be used."""
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
-        if options["check"]:
-            return check_mocks(data_directories(options))
-        return run(options)
+        notes = passed_over(os.environ)
+        if not options["check"] and not options["schema"]:
+            return run(options, notes)
+        for note in notes:
+            complain(note)
+        if options["schema"]:
+            announce([indented(mock_schema())])
+            return 0
+        return check_mocks(data_directories(options))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2

@@ -1079,6 +1079,7 @@ def test_the_readme_lists_every_key_of_a_mock() -> None:
     forms = {
         "neutral": m.NEUTRAL_KEYS,
         "recorded": m.RECORDED_KEYS,
+        "raw": m.RAW_KEYS,
         "error": m.ERROR_KEYS,
         "fault": m.FAULT_KEYS,
         "any": m.COMMON_KEYS,
@@ -1146,7 +1147,8 @@ def test_the_readmes_rate_limit_and_errors_do_what_they_say(server: MockServer) 
 @needs_openssl
 @needs_curl
 def test_the_readmes_tls_lines_work_as_printed(tmp_path: Path) -> None:
-    start, ask_it = blocks("sh", README.split("### TLS")[1])[0].split("\n")
+    start, ask_it = blocks("sh", README.split("### TLS")[1])[:2]
+    ask_it = ask_it.split("\n")[1]
     arguments = shlex.split(start.replace("5443", "0"))[2:]
     with launched(*arguments, "--exit-on-stdin-close", cwd=str(tmp_path)) as (process, ports):
         command = [*shlex.split(ask_it.replace("5443", str(ports[0]))), "-sS", "--noproxy", "*"]
@@ -1154,6 +1156,24 @@ def test_the_readmes_tls_lines_work_as_printed(tmp_path: Path) -> None:
         process.stdin.close()
         assert process.wait(PATIENCE) == 0
     assert json.loads(done.stdout)["status"] == "healthy"
+
+
+@needs_curl
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell")
+def test_the_readmes_recording_is_made_as_printed(server: MockServer, tmp_path: Path) -> None:
+    server.mock(match={"user": "Say hi."}, response={"text": "Hi!"})
+    lines = blocks("sh", README.split("### Recordings")[1])[0].replace("\npython3", "\n#")
+    script = lines.replace("https://api.openai.com", server.url).replace(
+        "curl", "curl --noproxy '*'"
+    )
+    subprocess.run(["sh", "-ec", script], cwd=str(tmp_path), check=True, timeout=PATIENCE)
+    with MockServer(data=str(tmp_path / "data")) as replaying:
+        for stream in (False, True):
+            body = {**ASK, "messages": [{"role": "user", "content": "Say hi."}], "stream": stream}
+            data = json.dumps({**body, "model": "gpt-4o-mini"}).encode()
+            path = "/v1/chat/completions"
+            found = {fetch(one.port, "POST", path, data) for one in (server, replaying)}
+            assert len(found) == 1
 
 
 def curl_lines() -> List[Tuple[List[str], str]]:

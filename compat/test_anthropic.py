@@ -81,6 +81,46 @@ def connect(way: str, url: str, **options: Any) -> Plain:
     )
 
 
+# What only Anthropic says: a search of its own servers, thoughts that nobody can read, citations.
+BLOCKS: List[Any] = [
+    {"type": "redacted_thinking", "data": "b3BhcXVl"},
+    {"type": "thinking", "thinking": "Let me see.", "signature": "c2lnbmVk"},
+    {
+        "type": "server_tool_use",
+        "id": "srvtoolu_1",
+        "name": "web_search",
+        "input": {"query": "weather in Oslo"},
+        "caller": {"type": "direct"},
+    },
+    {
+        "type": "web_search_tool_result",
+        "tool_use_id": "srvtoolu_1",
+        "content": [
+            {
+                "type": "web_search_result",
+                "title": "Oslo",
+                "url": "https://a.example",
+                "encrypted_content": "b3BhcXVl",
+                "page_age": None,
+            }
+        ],
+        "caller": {"type": "direct"},
+    },
+    {
+        "citations": [
+            {
+                "type": "web_search_result_location",
+                "cited_text": "12 degrees",
+                "url": "https://a.example",
+                "title": "Oslo",
+                "encrypted_index": "b3BhcXVl",
+            }
+        ],
+        "type": "text",
+        "text": "It is 12 degrees in Oslo.",
+    },
+]
+WRITTEN = {"input_tokens": 20, "output_tokens": 9, "cached_tokens": 8, "cache_write_tokens": 5}
 WAYS = [provider + kind for provider in PROVIDERS for kind in ("", " async")]
 DOWN_TWICE = [
     {"error": {"kind": "server_error"}, "headers": {"retry-after-ms": "1"}},
@@ -123,6 +163,14 @@ MOCKS = [
     },
     {"match": {"user": "refuse"}, "response": {"refusal": "I can't help with that."}},
     {"match": {"user": "json"}, "response": {"text": WEATHER}},
+    {
+        "match": {"user": "search"},
+        "response": {
+            "parts": [{"block": block} for block in BLOCKS],
+            "finish_reason": "pause_turn",
+            "usage": WRITTEN,
+        },
+    },
     {"match": {"user": "fail content_filter"}, "response": {"error": {"kind": "content_filter"}}},
     {
         "match": {"user": "break"},
@@ -270,7 +318,8 @@ def test_text_is_the_same_in_every_form(client: Plain, form: str) -> None:
 
 @every_way
 @pytest.mark.parametrize(
-    "user", ["hello", "everything", "refuse", "spend", *(f"call {name}" for name in CALLS)]
+    "user",
+    ["hello", "everything", "refuse", "spend", "search", *(f"call {name}" for name in CALLS)],
 )
 def test_the_stream_helper_finishes_with_the_whole_message(client: Plain, user: str) -> None:
     assert same(finished(client, user, tools=TOOLS), whole(client, user, tools=TOOLS))
@@ -294,6 +343,19 @@ def test_thinking_comes_first_then_text_then_tool_calls(client: Plain) -> None:
         [OSLO, ROME],
         "tool_use",
     )
+
+
+@every_way
+def test_anthropics_own_blocks_and_words_are_decoded_as_they_are(client: Plain) -> None:
+    for message in (whole(client, "search"), finished(client, "search")):
+        found = [block.to_dict() for block in message.content]
+        for block in found:
+            block.pop("parsed_output", None)
+        assert found == BLOCKS and message.stop_reason == "pause_turn"
+        usage = message.usage
+        assert (usage.input_tokens, usage.cache_read_input_tokens) == (7, 8)
+        assert usage.cache_creation_input_tokens == 5
+        assert usage.cache_creation.ephemeral_5m_input_tokens == 5
 
 
 @every_way
@@ -448,7 +510,7 @@ def test_json_text_is_parsed(client: Plain) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("user", ["hello", "everything", "refuse", "spend"])
+@pytest.mark.parametrize("user", ["hello", "everything", "refuse", "spend", "search"])
 def test_messages_pass_the_sdks_strict_validation(server: str, provider: str, user: str) -> None:
     with connect(provider, server, _strict_response_validation=True) as client:
         for form in FORMS.values():

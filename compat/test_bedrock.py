@@ -57,7 +57,30 @@ DOWN_TWICE = [
     {"error": {"kind": "rate_limit"}},
     {"text": "third time lucky"},
 ]
+# What only Converse says, with bytes as they are on the wire.
+BLOCKS: List[Any] = [
+    {"reasoningContent": {"redactedContent": "b3BhcXVl"}},
+    {"reasoningContent": {"reasoningText": {"text": "Let me see.", "signature": "c2lnbmVk"}}},
+    {"toolUse": {"toolUseId": "t", "name": "f", "type": "server_tool_use", "input": {"a": "b c"}}},
+    {"toolResult": {"toolUseId": "t", "status": "success", "content": [{"text": "x"}]}},
+    {
+        "citationsContent": {
+            "content": [{"text": "It is so."}],
+            "citations": [{"title": "a", "location": {"web": {"url": "https://a.example"}}}],
+        }
+    },
+    {"image": {"format": "png", "source": {"bytes": "cGljdHVyZQ=="}}},
+]
+WRITTEN = {"input_tokens": 20, "output_tokens": 9, "cached_tokens": 8, "cache_write_tokens": 5}
 MOCKS = [
+    {
+        "match": {"user": "own"},
+        "response": {
+            "parts": [{"block": block} for block in BLOCKS],
+            "finish_reason": "guardrail_intervened",
+            "usage": WRITTEN,
+        },
+    },
     {
         "match": {"user": "call one", "tool_result": {"contains": "12 degrees"}},
         "response": {"text": "It is 12 degrees in Oslo."},
@@ -295,6 +318,34 @@ def test_a_stream_gathers_to_the_whole_answer(client: Any, user: str) -> None:
     )
     assert converse_stream == {key: converse[key] for key in converse_stream}
     assert invoke_stream == invoke
+
+
+def test_bedrocks_own_blocks_and_words_are_decoded_as_they_are(client: Any) -> None:
+    whole = client.converse(**conversing("own"))
+    events = list(client.converse_stream(**conversing("own"))["stream"])
+    content = whole["output"]["message"]["content"]
+    assert content[0] == {"reasoningContent": {"redactedContent": b"opaque"}}
+    assert content[1:5] == BLOCKS[1:5] and content[5]["image"]["source"] == {"bytes": b"picture"}
+    assert whole["stopReason"] == "guardrail_intervened"
+    counts = {"inputTokens": 7, "outputTokens": 9, "totalTokens": 29}
+    cache = {"cacheReadInputTokens": 8, "cacheWriteInputTokens": 5}
+    assert whole["usage"] == events[-1]["metadata"]["usage"] == {**counts, **cache}
+    assert "SDK_UNKNOWN_MEMBER" not in str(events)
+    deltas = [
+        event["contentBlockDelta"]["delta"] for event in events if "contentBlockDelta" in event
+    ]
+    starts = [
+        event["contentBlockStart"]["start"] for event in events if "contentBlockStart" in event
+    ]
+    assert [next(iter(start)) for start in starts] == ["toolUse", "toolResult", "image"]
+    for delta in (
+        content[0],
+        {"reasoningContent": {"signature": "c2lnbmVk"}},
+        {"toolResult": [{"text": "x"}]},
+        {"citation": BLOCKS[4]["citationsContent"]["citations"][0]},
+        {"image": {"source": {"bytes": b"picture"}}},
+    ):
+        assert delta in deltas
 
 
 @every_form

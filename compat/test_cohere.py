@@ -38,6 +38,13 @@ DOWN_TWICE = [
     {"error": {"kind": "rate_limit"}, "headers": {"retry-after-ms": "1"}},
     {"text": "third time lucky"},
 ]
+CITATION: Dict[str, Any] = {
+    "start": 0,
+    "end": 5,
+    "text": "Hello",
+    "sources": [{"type": "document", "id": "d", "document": {"title": "Oslo"}}],
+    "type": "TEXT_CONTENT",
+}
 MOCKS = [
     *(
         {
@@ -64,6 +71,13 @@ MOCKS = [
         "response": {"reasoning": THOUGHT, "text": TEXT, "tool_calls": [OSLO, ROME]},
     },
     {"match": {"user": "refuse"}, "response": {"refusal": REFUSAL}},
+    {
+        "match": {"user": "cite"},
+        "response": {
+            "parts": [{"text": TEXT}, {"block": CITATION}],
+            "finish_reason": "STOP_SEQUENCE",
+        },
+    },
     {"match": {"user": "json"}, "response": {"text": {"city": "Oslo", "degrees": 12}}},
     {
         "match": {"user": "break"},
@@ -225,6 +239,17 @@ def test_thinking_stands_before_the_text(client: Plain, stream: bool) -> None:
         {"type": "thinking", "text": THOUGHT},
         {"type": "text", "text": TEXT},
     ]
+
+
+@every_way
+def test_a_citation_stands_beside_the_content(client: Plain) -> None:
+    found = ask(client, "cite")
+    events = ask(client, "cite", stream=True)
+    cited = [event.delta.message.citations for event in events if event.type == "citation-start"]
+    for citation in (*found.message.citations, *cited):
+        assert citation.model_dump(exclude_none=True) == CITATION
+    assert len(cited) == len(found.message.citations) == 1
+    assert found.finish_reason == events[-1].delta.finish_reason == "STOP_SEQUENCE"
 
 
 @every_way

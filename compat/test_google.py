@@ -63,6 +63,19 @@ MOCKS = [
     {"match": {"user": "who", "system": "Be brief."}, "response": {"text": "A mock."}},
     {"match": {"user": "think"}, "response": {"reasoning": "Let me see.", "text": TEXT}},
     {"match": {"user": "refuse"}, "response": {"refusal": "I can't help with that."}},
+    {"match": {"user": "malformed"}, "response": {"finish_reason": "MALFORMED_FUNCTION_CALL"}},
+    {
+        "match": {"user": "draw"},
+        "response": {
+            "parts": [
+                {"text": TEXT},
+                {"block": {"inlineData": {"mimeType": "image/png", "data": "cGljdHVyZQ=="}}},
+                {"block": {"executableCode": {"language": "PYTHON", "code": "print(1)"}}},
+                {"block": {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}}},
+                {"block": {"text": "", "thoughtSignature": "c2lnbmVk"}},
+            ]
+        },
+    },
     {"match": {"user": "json"}, "response": {"text": '{"city": "Oslo", "degrees": 12}'}},
     {
         "match": {"user": "spend"},
@@ -250,6 +263,31 @@ def test_a_refusal_is_text_that_safety_stopped(client: Any) -> None:
     assert text_of([whole]) == text_of(chunks) == "I can't help with that."
     assert stops_of([whole]) == stops_of(chunks) == ["SAFETY"]
     assert any(rating.blocked for rating in whole.candidates[0].safety_ratings)
+
+
+@every_way
+def test_googles_own_parts_and_words_are_decoded_as_they_are(client: Any) -> None:
+    for chunks in ([ask(client, "draw")], list(ask_stream(client, "draw"))):
+        parts = [part for chunk in chunks for part in chunk.candidates[0].content.parts]
+        picture, code, result, signed = parts[-4:]
+        assert text_of(chunks) == TEXT and picture.inline_data.data == b"picture"
+        assert (code.executable_code.code, result.code_execution_result.output) == ("print(1)", "1")
+        assert signed.thought_signature == b"signed"
+    for chunks in ([ask(client, "malformed")], list(ask_stream(client, "malformed"))):
+        (candidate,) = chunks[-1].candidates
+        assert candidate.finish_reason.name == "MALFORMED_FUNCTION_CALL"
+        assert not candidate.content or not candidate.content.parts
+
+
+@every_way
+def test_gemini_3_signs_the_end_of_its_text(client: Any) -> None:
+    asked = {"model": "gemini-3-flash", "contents": "hello"}
+    (part,) = client.models.generate_content(**asked).candidates[0].content.parts
+    chunks = list(client.models.generate_content_stream(**asked))
+    (last,) = chunks[-1].candidates[0].content.parts
+    assert (part.text, text_of(chunks), last.text) == (TEXT, TEXT, "")
+    assert part.thought_signature
+    assert part.thought_signature == last.thought_signature
 
 
 @every_way

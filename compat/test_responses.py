@@ -131,6 +131,31 @@ MOCKS = [
 ]
 
 
+ITEMS: List[Any] = [
+    {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "a"}},
+    {"type": "file_search_call", "status": "completed", "queries": ["a"]},
+    {"type": "image_generation_call", "status": "completed", "result": "iVBO"},
+    {
+        "type": "code_interpreter_call",
+        "status": "completed",
+        "code": "1 + 1",
+        "container_id": "cntr_1",
+        "outputs": [],
+    },
+    {"type": "mcp_call", "name": "f", "server_label": "s", "arguments": "{}", "output": "o"},
+    {"type": "mcp_list_tools", "server_label": "s", "tools": [{"name": "f", "input_schema": {}}]},
+    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "a b"}]},
+]
+MOCKS += [
+    {"match": {"user": "items"}, "response": {"parts": [{"block": item} for item in ITEMS]}},
+    {
+        "match": {"user": "custom"},
+        "response": {"tool_calls": [{"name": "g", "arguments": "1 + 1"}]},
+    },
+    {"match": {"user": "end failed"}, "response": {"text": TEXT, "finish_reason": "failed"}},
+]
+
+
 class Weather(BaseModel):
     """What a structured answer is parsed into."""
 
@@ -444,6 +469,20 @@ def test_responses_pass_the_sdks_strict_validation(server: str, way: str, user: 
                 "where the API sends none"
             )
         assert events(client, user, tools=[TOOL])
+
+
+@pytest.mark.parametrize("way", ["openai", "azure v1"])
+def test_the_apis_own_words_pass_the_sdks_strict_validation(server: str, way: str) -> None:
+    with connect(way, server, _strict_response_validation=True) as client:
+        for form in (whole, finished):
+            assert [item.type for item in form(client, "items").output] == [
+                item["type"] for item in ITEMS
+            ]
+            (call,) = form(client, "custom", tools=[{"type": "custom", "name": "g"}]).output
+            assert (call.type, call.name, call.input) == ("custom_tool_call", "g", "1 + 1")
+        answer, found = whole(client, "end failed"), events(client, "end failed")
+        assert (answer.status, answer.error.code, answer.usage) == ("failed", "server_error", None)
+        assert (found[-1].type, sent(found[-1].response)) == ("response.failed", sent(answer))
 
 
 @pytest.mark.parametrize("client", ["openai", "openai, async"], indirect=True)

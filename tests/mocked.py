@@ -25,7 +25,10 @@ BASE = m.Call(
     1,
     ("f", "g"),
     body={"model": "gpt-4o", "n": 1},
+    tool_call_id="call_1",
 )
+
+HEAD = m.Head("POST", "/v1/chat/completions", 1, {})
 
 
 def requested(**changed: Any) -> m.Call:

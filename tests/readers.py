@@ -104,12 +104,15 @@ def merge_chat(data: List[str]) -> Any:
         for key in ("content", "reasoning_content", "refusal"):
             if choice["delta"].get(key) is not None:
                 found["message"][key] = found["message"].get(key, "") + choice["delta"][key]
-        for call in choice["delta"].get("tool_calls", ()):
+        calls = list(choice["delta"].get("tool_calls", ()))
+        if "function_call" in choice["delta"]:
+            calls.append({"index": 0, "function": choice["delta"]["function_call"]})
+        for call in calls:
+            kind, key = ("custom", "input") if "custom" in call else ("function", "arguments")
             tool = found["tools"].setdefault(
-                call["index"],
-                {"id": call.get("id"), "name": call["function"].get("name"), "arguments": ""},
+                call["index"], {"id": call.get("id"), "name": call[kind].get("name"), key: ""}
             )
-            tool["arguments"] += call["function"]["arguments"]
+            tool[key] += call[kind][key]
     usage = next((chunk["usage"] for chunk in chunks if chunk.get("usage")), None)
     return choices, usage, {chunk["id"] for chunk in chunks}, {chunk["created"] for chunk in chunks}
 
@@ -119,9 +122,11 @@ def whole_chat(value: Any) -> Any:
     choices = {}
     for choice in value["choices"]:
         message = choice["message"]
+        calls = list(message.get("tool_calls", ()))
+        if "function_call" in message:
+            calls.append({"type": "function", "function": message["function_call"]})
         tools = {
-            index: {"id": call["id"], **call["function"]}
-            for index, call in enumerate(message.get("tool_calls", ()))
+            index: {"id": call.get("id"), **call[call["type"]]} for index, call in enumerate(calls)
         }
         texts = {
             key: message[key]
@@ -142,10 +147,10 @@ def read_google(values: List[Any]) -> Any:
     for candidate in itertools.chain.from_iterable(value["candidates"] for value in values):
         found = candidates.setdefault(candidate.get("index", 0), {"finish": None, "parts": []})
         found["finish"] = candidate.get("finishReason") or found["finish"]
-        for part in candidate["content"]["parts"]:
+        for part in candidate["content"].get("parts", ()):
             last = found["parts"][-1] if found["parts"] else {}
             if "text" in part and "text" in last and last.get("thought") == part.get("thought"):
-                found["parts"][-1] = {**last, "text": last["text"] + part["text"]}
+                found["parts"][-1] = {**last, **part, "text": last["text"] + part["text"]}
             else:
                 found["parts"].append(part)
     return candidates, values[-1]["usageMetadata"], {value["responseId"] for value in values}
@@ -172,6 +177,9 @@ def read_mistral(values: List[Any]) -> Any:
         if not isinstance(parts, list):
             parts = [{"type": "text", "text": parts}]
         for part in parts:
+            if part["type"] not in ("text", "thinking"):
+                found["content"].append([part["type"], part])
+                continue
             text = part["text"] if part["type"] == "text" else part["thinking"][0]["text"]
             if found["content"] and found["content"][-1][0] == part["type"]:
                 found["content"][-1][1] += text
@@ -186,24 +194,27 @@ def read_mistral(values: List[Any]) -> Any:
 def join_responses(events: List[Any]) -> Any:
     """The response that a Responses stream ends with, after a look at all that led to it."""
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
-    assert [event["type"] for event in events[:2]] == ["response.created", "response.in_progress"]
+    assert events[0]["type"] == "response.created" and not events[0]["response"]["output"]
+    assert events[-1]["type"] == "response." + events[-1]["response"]["status"]
+    begun = 1 if events[-1]["response"]["status"] in ("queued", "in_progress") else 2
+    assert begun == 1 or events[1]["type"] == "response.in_progress"
     items: Dict[int, Any] = {}
     texts: Dict[Any, str] = {}
-    for event in events[2:-1]:
+    for event in events[begun:-1]:
         kind, place = event["type"], event["output_index"]
         inner = event.get("content_index", event.get("summary_index"))
         if kind.endswith(".delta"):
             texts[place, inner] = texts.get((place, inner), "") + event["delta"]
             assert (len(event["delta"]) + len(event["obfuscation"])) % 16 == 0
-        elif kind.endswith(("text.done", "refusal.done", "arguments.done")):
-            assert texts.pop((place, inner), "") == next(
-                event[key] for key in ("text", "refusal", "arguments") if key in event
-            )
+        elif kind.endswith(
+            ("text.done", "refusal.done", "arguments.done", "input.done", "code.done")
+        ):
+            keys = ("text", "refusal", "arguments", "input", "code")
+            assert texts.pop((place, inner), "") == next(event[key] for key in keys if key in event)
         elif kind == "response.output_item.done":
-            assert (
-                event["item"]["id"] == items[place]["id"]
-                and event["item"]["type"] == items[place]["type"]
-            )
+            assert event["item"]["id"] == items[place]["id"] and event["item"].get("type") == items[
+                place
+            ].get("type")
             items[place] = event["item"]
         elif kind == "response.output_item.added":
             assert place == len(items)
@@ -218,6 +229,7 @@ ANTHROPIC_DELTAS = {
     "thinking": "thinking_delta",
     "signature": "signature_delta",
     "partial_json": "input_json_delta",
+    "citation": "citations_delta",
 }
 
 
@@ -233,17 +245,49 @@ def join_anthropic(events: List[Any]) -> Any:
         elif event["type"] == "content_block_delta":
             block, delta = message["content"][event["index"]], event["delta"]
             kind = delta.pop("type")
+            if kind == "compaction_delta":
+                assert block["content"] is None
+                block.update(delta)
+                continue
             ((key, piece),) = delta.items()
             assert kind == ANTHROPIC_DELTAS[key]
-            block["partial" if key == "partial_json" else key] += piece
+            if key == "citation":
+                block["citations"].append(piece)
+            else:
+                block["partial" if key == "partial_json" else key] += piece
         elif event["type"] == "content_block_stop":
             block = message["content"][event["index"]]
             partial = block.pop("partial")
-            if block["type"] == "tool_use":
-                block["input"] = json.loads(partial or "{}")
+            if partial:
+                assert block["input"] == {}
+                block["input"] = json.loads(partial)
     message.update(events[-2]["delta"])
     message["usage"].update(events[-2]["usage"])
     return message
+
+
+def add_converse_delta(blocks: Dict[int, Any], index: int, delta: Any) -> None:
+    """Add what an event says of a content block to the block at `index`, which it may begin."""
+    ((kind, piece),) = delta.items()
+    if kind == "text":
+        blocks.setdefault(index, {"text": ""})["text"] += piece
+    elif kind == "toolUse":
+        blocks[index]["toolUse"]["input"] += piece["input"]
+    elif kind == "toolResult":
+        blocks[index]["toolResult"]["content"] += piece
+    elif kind == "image":
+        blocks[index]["image"].update(piece)
+    elif kind == "citation":  # of a text, which is known as a cited one from now on
+        cited = {"content": [blocks[index]], "citations": []}
+        blocks[index] = {"citationsContent": blocks[index].get("citationsContent", cited)}
+        blocks[index]["citationsContent"]["citations"].append(piece)
+    elif "redactedContent" in piece:
+        blocks[index] = {"reasoningContent": piece}
+    else:
+        empty = {"reasoningContent": {"reasoningText": {"text": ""}}}
+        found = blocks.setdefault(index, empty)["reasoningContent"]["reasoningText"]
+        ((key, text),) = piece.items()
+        found[key] = found.get(key, "") + text
 
 
 def join_converse(events: List[Tuple[str, Any]]) -> Any:
@@ -253,18 +297,11 @@ def join_converse(events: List[Tuple[str, Any]]) -> Any:
     for name, value in events[1:-2]:
         index = value["contentBlockIndex"]
         if name == "contentBlockStart":
-            blocks[index] = {"toolUse": {**value["start"]["toolUse"], "input": ""}}
+            ((kind, begun),) = value["start"].items()
+            empty = {"toolUse": {"input": ""}, "toolResult": {"content": []}, "image": {}}[kind]
+            blocks[index] = {kind: {**begun, **empty}}
         elif name == "contentBlockDelta":
-            ((kind, piece),) = value["delta"].items()
-            if kind == "text":
-                blocks.setdefault(index, {"text": ""})["text"] += piece
-            elif kind == "toolUse":
-                blocks[index]["toolUse"]["input"] += piece["input"]
-            else:
-                empty = {"reasoningContent": {"reasoningText": {"text": ""}}}
-                found = blocks.setdefault(index, empty)["reasoningContent"]["reasoningText"]
-                ((key, text),) = piece.items()
-                found[key] = found.get(key, "") + text
+            add_converse_delta(blocks, index, value["delta"])
     for block in blocks.values():
         if "toolUse" in block:
             block["toolUse"]["input"] = json.loads(block["toolUse"]["input"])
@@ -281,6 +318,7 @@ def join_cohere(events: List[Any]) -> Any:
     assert events[0]["type"] == "message-start" and events[-1]["type"] == "message-end"
     content: List[Any] = []
     calls: List[Any] = []
+    citations: List[Any] = []
     plan = ""
     for event in events[1:-1]:
         inner = event.get("delta", {}).get("message", {})
@@ -298,11 +336,15 @@ def join_cohere(events: List[Any]) -> Any:
         elif event["type"] == "tool-call-delta":
             piece = inner["tool_calls"]["function"]["arguments"]
             calls[event["index"]]["function"]["arguments"] += piece
+        elif event["type"] == "citation-start":
+            assert event["index"] == len(citations)
+            citations.append(inner["citations"])
     message = {
         "role": "assistant",
         **({"content": content} if content or not calls else {}),
         **({"tool_plan": plan} if plan else {}),
         **({"tool_calls": calls} if calls else {}),
+        **({"citations": citations} if citations else {}),
     }
     end = events[-1]["delta"]
     return {

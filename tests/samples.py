@@ -310,6 +310,95 @@ FORMS: Dict[str, Any] = {  # what a mock may say in no provider's terms
     },
 }
 
+CLAUDES_BLOCKS: List[Any] = [
+    {
+        "type": "server_tool_use",
+        "id": "srvtoolu_1",
+        "name": "web_search",
+        "input": {"query": "two words"},
+        "caller": {"type": "direct"},
+    },
+    {
+        "type": "server_tool_use",
+        "id": "srvtoolu_2",
+        "name": "web_search",
+        "input": {"query": "by code"},
+        "caller": {"type": "code_execution_20260120", "tool_id": "srvtoolu_0"},
+    },
+    {
+        "type": "web_search_tool_result",
+        "tool_use_id": "srvtoolu_1",
+        "content": [{"type": "web_search_result", "url": "https://a.example", "title": "ü"}],
+    },
+    {"type": "redacted_thinking", "data": "b3BhcXVl"},
+    {"type": "thinking", "thinking": "Let me see.", "signature": "c2lnbmVk"},
+    {"type": "thinking", "thinking": "", "signature": "c2lnbmVk"},
+    {
+        "citations": [{"type": "web_search_result_location", "url": "https://a.example"}],
+        "type": "text",
+        "text": "It is so.",
+    },
+    {"type": "text", "text": "", "citations": None},
+    {"type": "mcp_tool_use", "id": "mcptoolu_1", "name": "f", "server_name": "s", "input": {}},
+    {"type": "mcp_tool_result", "tool_use_id": "mcptoolu_1", "is_error": False, "content": []},
+    {"type": "compaction", "content": "All of it.", "encrypted_content": "b3BhcXVl"},
+    {"type": "compaction", "content": None},
+    {"type": "of next year", "text": "whole"},
+    {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"city": "Osló"}},
+]
+CONVERSE_BLOCKS: List[Any] = [
+    {"text": "one two"},
+    {"toolUse": {"toolUseId": "t", "name": "f", "type": "server_tool_use", "input": {"a": [1]}}},
+    {
+        "toolResult": {
+            "toolUseId": "t",
+            "status": "success",
+            "content": [{"json": {}}, {"text": ""}],
+        }
+    },
+    {"reasoningContent": {"redactedContent": "b3BhcXVl"}},
+    {"reasoningContent": {"reasoningText": {"text": "Let me see.", "signature": "c2lnbmVk"}}},
+    {"reasoningContent": {"reasoningText": {"text": ""}}},
+    {
+        "citationsContent": {
+            "content": [{"text": "It is so."}],
+            "citations": [{"title": "ü", "location": {"web": {"url": "https://a.example"}}}],
+        }
+    },
+    {"image": {"format": "png", "source": {"bytes": "cGljdHVyZQ=="}}},
+]
+GOOGLES_BLOCKS: List[Any] = [
+    {"inlineData": {"mimeType": "image/png", "data": "cGljdHVyZQ=="}},
+    {"text": "Let me see.", "thought": True, "thoughtSignature": "c2ln" * 1000},
+    {"executableCode": {"language": "PYTHON", "code": "print(1)"}},
+    {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1\n"}},
+    {"functionCall": {"name": "f", "args": {}, "id": "mine"}, "thoughtSignature": "c2ln"},
+    {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b"}},
+]
+COHERES_BLOCKS: List[Any] = [
+    {"type": "thinking", "thinking": "Let me see."},
+    {"type": "text", "text": "It is so."},
+    {"start": 0, "end": 2, "text": "It", "sources": [{"type": "document", "id": "d"}]},
+    {"start": 3, "end": 5, "text": "is", "sources": [], "type": "TEXT_CONTENT"},
+    {"type": "text", "text": ""},
+]
+BLOCKS: Dict[type, List[Any]] = {  # what only one provider says, in its own form
+    m.AnthropicMessages: CLAUDES_BLOCKS,
+    m.VertexMessages: CLAUDES_BLOCKS,
+    m.BedrockClaude: CLAUDES_BLOCKS,
+    m.BedrockConverse: CONVERSE_BLOCKS,
+    m.BedrockNova: CONVERSE_BLOCKS,
+    m.GeminiGenerate: GOOGLES_BLOCKS,
+    m.VertexGenerate: GOOGLES_BLOCKS,
+    m.CohereChat: COHERES_BLOCKS,
+}
+
+
+def with_blocks(kind: type) -> Any:
+    """A response of all the blocks of a format, with a text before and after them."""
+    parts = [{"block": block} for block in BLOCKS[kind]]
+    return {"parts": [{"text": "one two"}, *parts, {"text": "three"}]}
+
 
 def wire_of(kind: type) -> m.WireFormat:
     return next(wire for wire in m.WIRE_FORMATS if type(wire) is kind)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from mocked import loaded
 from readers import CONVERSE_EVENTS, events_of
 from samples import answerer, ask, bytes_of, complaint_of
 
@@ -80,14 +78,18 @@ def test_recorded_events_follow_googles_framings_too() -> None:
     assert array.startswith(b'[{\n  "a": 1\n}\n,\r\n{')
 
 
-def test_a_recorded_stream_that_ends_with_done_can_be_a_json_array(folder: Any) -> None:
-    mock = {"response": {"events": "@a.sse"}}
-    frames = b'data: {"a":1}\n\ndata: [DONE]\n\n'
-    mocks = loaded(folder({"mocks/a.json": mock, "a.sse": frames}))
-    answers = m.Answerer(mocks, m.Settings())
-    array = bytes_of(ask(answers, m.GeminiGenerate, True, query={"alt": "json"}))
-    assert json.loads(array) == [{"a": 1}, "[DONE]"]
-    assert ask(answers, m.OpenAIChat).status == 404
+@pytest.mark.parametrize("events", ["data: {}\n\ndata: [DONE]\n\n", [{"a": 1}, "[DONE]"]])
+def test_a_recorded_stream_that_ends_with_done_is_only_sent_as_an_event_stream(events: Any) -> None:
+    answers = answerer({"response": {"events": events}})
+    for kind, query in (
+        (m.GeminiGenerate, {"alt": "json"}),
+        (m.OllamaChat, {}),
+        (m.BedrockClaude, {}),
+    ):
+        refused = ask(answers, kind, True, query=query)
+        assert refused.status == 404
+        assert "an event stream, because its response holds an event" in str(refused.body)
+    assert b"data: [DONE]" in bytes_of(ask(answers, m.GeminiGenerate, True))
 
 
 def test_recorded_events_with_an_error_status_answer_streams_only() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 from readers import derived, events_of, whole_of
@@ -59,6 +60,25 @@ def test_a_whole_message_is_sent_byte_for_byte(kind: type, model: str) -> None:
     assert sent == derived({**MESSAGE, "model": model}, sent)
 
 
+def test_tokens_written_to_a_cache_are_told_apart_from_the_others() -> None:
+    usage = {"input_tokens": 9, "output_tokens": 2, "cached_tokens": 3, "cache_write_tokens": 4}
+    counts = {
+        "input_tokens": 2,
+        "cache_creation_input_tokens": 4,
+        "cache_read_input_tokens": 3,
+    }
+    kept = {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 0}
+    for kind in (m.AnthropicMessages, m.VertexMessages, m.BedrockClaude):
+        whole = json.loads(said(kind, {"text": "x", "usage": usage}))["usage"]
+        streamed = [
+            event for _, event in events_of(kind, said(kind, {"text": "x", "usage": usage}, True))
+        ]
+        begun, ended = streamed[0]["message"]["usage"], streamed[-2]["usage"]
+        for found in (whole, begun, ended):
+            assert {name: found[name] for name in counts} == counts, kind
+        assert whole["cache_creation"] == begun["cache_creation"] == kept
+
+
 def test_input_tokens_are_counted_byte_for_byte() -> None:
     assert whole_of(m.AnthropicCountTokens) == '{"input_tokens":9}'
 
@@ -91,6 +111,22 @@ def test_a_tool_without_arguments_is_one_empty_delta() -> None:
     events = events_of(m.AnthropicMessages, sent)
     deltas = [value["delta"] for name, value in events if name == "content_block_delta"]
     assert deltas == [{"type": "input_json_delta", "partial_json": ""}]
+
+
+def test_a_block_that_calls_a_tool_ends_the_answer_as_a_tool_call_does() -> None:
+    cases: List[Any] = [
+        (
+            m.AnthropicMessages,
+            {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+            "tool_use",
+        ),
+        (m.AnthropicMessages, {"type": "server_tool_use", "name": "f", "input": {}}, "end_turn"),
+        (m.BedrockConverse, {"toolUse": {"name": "f", "input": {}}}, "tool_use"),
+        (m.BedrockConverse, {"toolUse": {"type": "server_tool_use"}}, "end_turn"),
+    ]
+    for kind, block, reason in cases:
+        value = json.loads(said(kind, {"parts": [{"block": block}]}))
+        assert value.get("stop_reason", value.get("stopReason")) == reason
 
 
 @pytest.mark.parametrize("kind, unknown", [("continue", True), ("create", False)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from readers import CONVERSE_EVENTS, compact, events_of, whole_of
-from samples import NEUTRAL, USAGE, call_of, said
+from samples import NEUTRAL, USAGE, answerer, ask, call_of, said
 
 import mock_server as m
 
@@ -64,6 +64,42 @@ def test_claude_on_bedrock_streams_without_ping_and_with_metrics_at_the_end() ->
             "firstByteLatency": 100,
         },
     }
+
+
+def test_tokens_of_a_cache_have_names_of_their_own_in_each_api() -> None:
+    usage = {"input_tokens": 9, "output_tokens": 2, "cached_tokens": 3, "cache_write_tokens": 4}
+    response = {"text": "x", "usage": usage}
+    for kind, ending in ((m.BedrockConverse, ""), (m.BedrockNova, "Count")):
+        read, written = (f"cache{way}InputToken{ending or 's'}" for way in ("Read", "Write"))
+        counts = {"inputTokens": 2, "outputTokens": 2, "totalTokens": 11, read: 3, written: 4}
+        assert json.loads(said(kind, response))["usage"] == counts
+        last = events_of(kind, said(kind, response, True))[-1][1]
+        assert last.get("metadata", last)["usage"] == counts
+    for kind in (m.BedrockClaude, m.BedrockNova):
+        headers = dict(ask(answerer({"response": response}), kind).headers)
+        found = {name[15:-12]: count for name, count in headers.items() if name[-5:] == "Count"}
+        assert found == {
+            "Input": "2",
+            "Output": "2",
+            "Cache-Read-Input": "3",
+            "Cache-Write-Input": "4",
+        }
+    metrics = events_of(m.BedrockClaude, said(m.BedrockClaude, response, True))[-1][1][
+        "amazon-bedrock-invocationMetrics"
+    ]
+    assert (metrics["cacheReadInputTokenCount"], metrics["cacheWriteInputTokenCount"]) == (3, 4)
+
+
+def test_a_guardrail_that_intervened_is_said_by_both_apis() -> None:
+    response = {"text": "No.", "finish_reason": "guardrail_intervened"}
+    assert json.loads(said(m.BedrockConverse, response))["stopReason"] == "guardrail_intervened"
+    stops = [
+        value for _, value in events_of(m.BedrockConverse, said(m.BedrockConverse, response, True))
+    ]
+    assert {"stopReason": "guardrail_intervened"} in stops
+    action = {"amazon-bedrock-guardrailAction": "INTERVENED"}
+    invoked = json.loads(said(m.BedrockClaude, {"text": "No.", "extra": action}))
+    assert invoked["amazon-bedrock-guardrailAction"] == "INTERVENED"
 
 
 @pytest.mark.parametrize(

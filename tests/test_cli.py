@@ -12,6 +12,7 @@ from typing import Any, Callable, Iterator, List, Tuple
 
 import pytest
 from clients import PATIENCE, chat, fetch, wait_until
+from mocked import mock_of
 
 import mock_server as m
 
@@ -36,9 +37,10 @@ USAGE_ERRORS = [
     (["--pace", "-1"], "--pace"),
     (["--pace", "nan"], "--pace: expected seconds"),
     (["--data", "/nowhere-at-all"], '--data: no directory "/nowhere-at-all"'),
-    (["--max-body", "0"], "--max-body: expected a number of bytes"),
-    (["--journal", "-1"], "--journal: expected a number of requests"),
-    (["--journal", "1" + "0" * 10], "--journal: expected a number of requests"),
+    (["--max-body", "0"], "--max-body: expected a number of bytes, at least 1, found"),
+    (["--journal", "-1"], "--journal: expected a number of requests from 0 to 1000000000, found"),
+    (["--journal", "1" + "0" * 10], "--journal: expected a number of requests from 0 to"),
+    (["5005", "0", "0", "5005"], "port: 5005 is named twice; name each once, or 0 for a free one"),
     (["--seed", "one"], '--seed: expected a whole number, found "one"'),
     (["--log"], "--log"),
     (["--cert", "a.pem"], "--cert and --key go together"),
@@ -107,7 +109,54 @@ def test_invalid_mocks_are_status_2_at_start_and_in_a_check(
 def test_a_check_of_mocks_in_which_nothing_is_wrong_says_so(capsys: Any, folder: Any) -> None:
     data = folder({"mocks/a.json": {"response": {"text": "x"}}})
     assert m.main(["--check", "--data", data]) == 0
-    assert capsys.readouterr().err == "1 mocks, nothing wrong\n"
+    assert capsys.readouterr().err == "1 mock, nothing wrong\n"
+
+
+CHECKS: List[Any] = [  # files of data directories, and what is said of them
+    ([{}], "no mocks in {0}/mocks/, as *.json files\n0 mocks, 1 doubtful\n"),
+    ([{"mocks/a.json": []}], "no mocks in {0}/mocks/, as *.json files\n0 mocks, 1 doubtful\n"),
+    (
+        [
+            {
+                "mocks/a.json": {"response": {"error": "x"}},
+                "mocks/b.json": [{"response": {"body": 1}}],
+            }
+        ],
+        'mocks/b.json#1: is never reached: "mocks/a.json#1" matches all that it does first\n'
+        "2 mocks, 1 doubtful\n",
+    ),
+    (
+        [
+            {"mocks/a.json": {"match": {"user": "x"}, "response": {"text": "x"}}},
+            {
+                "mocks/b.json": [
+                    {"match": {"user": user}, "response": {"text": ""}} for user in "yz"
+                ]
+            },
+        ],
+        "{0}: 1 mock\n{1}: 2 mocks\n3 mocks, nothing wrong\n",
+    ),
+]
+
+
+def test_a_check_says_what_is_doubtful_and_how_many_mocks_each_directory_has(
+    capsys: Any, tmp_path_factory: Any
+) -> None:
+    for contents, expected in CHECKS:
+        directories = [tmp_path_factory.mktemp("data") for _ in contents]
+        for directory, files in zip(directories, contents):
+            (directory / "mocks").mkdir()
+            for name, value in files.items():
+                (directory / name).write_text(json.dumps(value), "utf-8")
+        arguments = [word for one in directories for word in ("--data", str(one))]
+        assert m.main(["--check", *arguments]) == 0
+        assert capsys.readouterr().err == expected.format(*directories)
+
+
+def test_the_schema_is_printed(capsys: Any) -> None:
+    assert m.main(["--schema"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == m.mock_schema() and err == ""
 
 
 def test_options_come_from_the_environment_unless_the_command_line_has_them(folder: Any) -> None:
@@ -146,6 +195,34 @@ def test_the_help_names_every_option_and_the_environment(capsys: Any) -> None:
     text = capsys.readouterr().out
     assert caught.value.code == 0 and "MOCK_SERVER_" in text
     assert [option.flag for option in m.OPTIONS if option.flag.lstrip("-") not in text] == []
+
+
+def test_the_help_fits_80_columns_and_shows_a_mock_that_can_be_used(capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        m.main(["-h"])
+    text = capsys.readouterr().out
+    assert max(map(len, text.split("\n"))) <= 80
+    groups = re.findall(r"(?m)^(\w.*):$", text)
+    assert groups[:5] == list(dict.fromkeys(option.group for option in m.OPTIONS))
+    assert "examples" in groups
+    shape = re.findall(r"(?m)^  \{.*?\}\}$", text, re.S)
+    assert len(shape) == 1 and mock_of(json.loads(shape[0])).answers
+
+
+def test_what_is_doubtful_in_the_environment_is_told_without_a_log_too(
+    capfd: Any, folder: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("MOCK_SERVER_FALBACK", "echo")
+    data = folder({"mocks/a.json": {"response": {"text": "x"}}})
+    told = (
+        'MOCK_SERVER_FALBACK in the environment is no option; did you mean "MOCK_SERVER_FALLBACK"?'
+    )
+    for mode in ("off", "text", "json"):
+        arguments = ["0", "--log", mode, "--data", data]
+        status, err = run_while(capfd, arguments, lambda ports: None)
+        if mode == "json":
+            err = json.loads(err)["message"] + "\n"
+        assert (status, err) == (0, told + "\n"), mode
 
 
 def test_a_modules_data_is_that_of_the_working_directory_unless_other_data_is_asked_for(

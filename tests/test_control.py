@@ -150,6 +150,10 @@ BAD_CONTROL = [
     ("POST", "mocks", {"response": {}}, 400, "says nothing"),
     ("POST", "mocks", {"response": {"body": "@../x.json"}}, 400, "@../x.json"),
     ("POST", "mocks", 3, 400, "expected an object"),
+    ("POST", "mocks", b'[{}, {"match": {}, "match": 1}]', 400, 'body: "[1].match" stands twice'),
+    ("POST", "requests/count", b'{"match": {}, "match": {}}', 400, 'body: "match" stands twice'),
+    ("POST", "requests/count", {"ended": "over"}, 400, "ended: found"),
+    ("POST", "verify", {"unused": 1}, 400, "unused: expected a boolean, found 1"),
     (
         "POST",
         "requests/count",
@@ -228,13 +232,25 @@ def test_a_bad_mock_is_refused_with_the_same_message_as_in_a_file(folder: Any) -
             "foreign_origin",
         ),
         ("127.0.0.1", {"host": "localhost:1", "origin": "null"}, "", 403, "foreign_origin"),
+        ("127.0.0.1", {"host": "localhost:1"}, "secret", 200, None),
+        ("127.0.0.1", {"authorization": "Bearer wrong"}, "secret", 403, "wrong_token"),
+        ("127.0.0.1", {"authorization": "secret"}, "secret", 403, "wrong_token"),
+        ("127.0.0.1", {"authorization": "Bearer any"}, "", 200, None),
+        ("127.0.0.1", {"x-forwarded-for": "10.0.0.7"}, "", 200, None),
+        (
+            "127.0.0.6",
+            {"host": "mock:1", "via": "1.1 x", "authorization": "Bearer secret"},
+            "secret",
+            200,
+            None,
+        ),
     ],
 )
 def test_the_control_api_admits_loopback_or_a_token_and_no_foreign_page(
     peer: str, headers: Any, token: str, status: int, code: Any
 ) -> None:
     answers = m.Answerer(m.Mocks(), m.Settings(host="mock.internal", control_token=token))
-    response = asked(answers, "GET", "health", headers=headers, peer=peer)
+    response = asked(answers, "GET", "mocks", headers=headers, peer=peer)
     assert response.status == status
     assert json.loads(response.body).get("error", {}).get("code") == code
 
@@ -245,7 +261,7 @@ def test_no_web_page_may_read_what_the_control_api_says(
 ) -> None:
     host = f"127.0.0.1:{server.port}"
     origin = host if own else "evil.example"
-    head = f"GET /__mock__/health HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{origin}\r\n\r\n"
+    head = f"GET /__mock__/mocks HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{origin}\r\n\r\n"
     found, headers, _ = raw().send(head.encode()).response()
     assert found == status and "access-control-allow-origin" not in headers
 
@@ -272,10 +288,17 @@ def test_the_health_says_what_is_wrong_with_mock_files(folder: Any, clock: Any) 
     status, found = told(answers, "GET", "health")
     assert status == 200 and (found["status"], found["version"]) == ("ok", m.__version__)
     assert (found["mocks"], found["load_errors"]) == (1, [])
-    folder({"mocks/a.json": {"response": {}}})
+    folder({"mocks/a.json": {"match": {"user": "x"}, "response": {"text": "x"}}})
     clock.now += 1
+    assert ask(answers, m.OpenAIChat).body.count(b"reloaded") == 0
+    folder({"mocks/a.json": {"response": {}}, "mocks/b.json": b'{"match": {}, "match": {}}'})
+    clock.now += 1
+    missed = json.loads(ask(answers, m.OpenAIChat).body)["error"]["message"]
+    why = 'user is "Hi", expected "x"; mocks could not be reloaded: mocks/a.json#1: response: says'
+    assert why in missed and missed.endswith(" (and 1 more); POST /__mock__/mocks adds one")
     found = told(answers, "GET", "health")[1]
     assert "mocks/a.json#1" in found["load_errors"][0] and found["mocks"] == 1
+    assert found["load_errors"][1].startswith('mocks/b.json: "match" stands twice, and only one')
     assert found["status"] == "mocks not reloaded"
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any, Tuple
 
 import pytest
-from mocked import BASE
+from mocked import BASE, HEAD
 
 import mock_server as m
 
@@ -27,8 +27,7 @@ def answers(folder: Any) -> m.Answerer:
         ("4", "s", None, "client_closed"),
     ):
         request = m.Request("POST", "/v1/chat/completions", session=session)
-        masked: Any = {"query": {}, "headers": {}}
-        asked = m.Asked(request, masked, {}, "openai", BASE, 100)
+        asked = m.Asked(request, HEAD, {}, "openai", BASE, 100)
         entry = m.Entry(number, 0.0, asked, m.Sent())
         entry.gate = gate
         journal.add(entry)
@@ -217,7 +216,8 @@ REFUSED = [
         {"count": 9, "timeout": 0},
         408,
         "timeout",
-        "3 of 9 requests came within 0 seconds; what came instead is in requests",
+        "3 of 9 requests came within 0 seconds; there was POST /v1/chat/completions (running), "
+        "POST /v1/chat/completions (running), POST /v1/chat/completions (complete)",
     ),
     (
         "POST",

@@ -64,5 +64,5 @@ def test_check_names_what_may_take_for_ever(tmp_path: Path, capsys: Any) -> None
     assert capsys.readouterr().err.splitlines() == [
         'mocks/a.json#1: match.user: regex "^(a+)+$" may take for ever on some texts; '
         "it is then given up",
-        "1 mocks, 1 doubtful",
+        "1 mock, 1 doubtful",
     ]

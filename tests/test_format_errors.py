@@ -240,6 +240,7 @@ def test_a_miss_is_a_404_that_explains_in_every_providers_shape(kind: type, stre
     mock = {"name": "the one", "match": {"user": "Ho"}, "response": {"text": "x"}}
     response = ask(answerer(mock), kind, stream)
     said_so = 'no mock matches; closest is "the one" (added#1): user is "Hi", expected "Ho"'
+    said_so += "; POST /__mock__/mocks adds one"
     assert response.status == 404 and complaint_of(response.body) == said_so
     header = dict(response.headers).get("x-amzn-ErrorType", "ResourceNotFoundException:")
     assert header.startswith("ResourceNotFoundException:")

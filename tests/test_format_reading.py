@@ -256,6 +256,15 @@ def test_a_conversation_reads_the_same_whoever_the_provider_is(kind: type, body:
         2,
         ("f", "g"),
     )
+    # Ids of calls, or where the sample has none the name of the tool.
+    assert call.tool_call_id == TOOL_CALL_IDS[kind] and call.blank == ()
+
+
+TOOL_CALL_IDS = {
+    **dict.fromkeys((m.OpenAIChat, m.OpenAIResponses), "c"),
+    **dict.fromkeys((m.AnthropicMessages, m.BedrockConverse, m.CohereChat), "t"),
+    **dict.fromkeys((m.GeminiGenerate, m.OllamaChat), "f"),
+}
 
 
 # A last user message that holds no text, after an earlier one that does and a tool's result.
@@ -347,7 +356,38 @@ def test_a_last_user_message_without_text_is_empty_and_never_an_earlier_one(
     kind: type, body: Any
 ) -> None:
     call = call_of(kind, body=body)
-    assert (call.user, call.tool_result) == ("", None)
+    assert (call.user, call.tool_result, call.tool_call_id) == ("", None, None)
+    assert call.blank == ("user",)
+
+
+CHATTED = {"model": "x", "messages": []}
+# Results of tools in other forms than those above, and what they are known by.
+RESULTS_OF_TOOLS: List[Tuple[type, Any, Any]] = [
+    (m.OpenAIChat, {"role": "function", "name": "f", "content": "r"}, "f"),
+    (m.OpenAIChat, {"role": "tool", "tool_call_id": "c", "name": "f", "content": "r"}, "c"),
+    (m.OpenAIChat, {"role": "tool", "tool_call_id": 7, "content": "r"}, None),
+    (m.MistralChat, {"role": "tool", "tool_call_id": "c", "name": "f", "content": "r"}, "c"),
+    (m.OllamaChat, {"role": "tool", "tool_call_id": "c", "content": "r"}, "c"),
+    (m.AzureChat, {"role": "tool", "tool_call_id": "c", "content": "r"}, "c"),
+    (
+        m.GeminiGenerate,
+        {"functionResponse": {"id": "c", "name": "f", "response": {"output": "r"}}},
+        "c",
+    ),
+    (m.OpenAIResponses, {"type": "local_shell_call_output", "id": "c", "output": "r"}, "c"),
+    (m.OpenAIResponses, {"type": "custom_tool_call_output", "call_id": "c", "output": "r"}, "c"),
+    (m.BedrockOther, {"role": "tool", "tool_call_id": "c", "content": "r"}, "c"),
+]
+
+
+def test_a_result_is_known_by_its_call_or_else_by_its_tool() -> None:
+    for kind, result, call_id in RESULTS_OF_TOOLS:
+        body = {"model": "x", "messages": [result], "input": [result]}
+        if kind is m.GeminiGenerate:
+            body = {"contents": [{"parts": [result]}]}
+        call = call_of(kind, body=body)
+        assert (call.tool_result, call.tool_call_id) == ("r", call_id), result
+        assert (call.user, call.blank) == ("", ()), result
 
 
 @pytest.mark.parametrize(

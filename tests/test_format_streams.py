@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Dict, List, Tuple
 
 import pytest
 from readers import both, events_of
 from samples import (
+    BLOCKS,
     FORMS,
     GENERATE,
     answerer,
@@ -15,6 +17,7 @@ from samples import (
     complaint_of,
     expressible,
     request_of,
+    with_blocks,
 )
 
 import mock_server as m
@@ -32,6 +35,20 @@ def test_a_stream_adds_up_to_the_whole_answer(kind: type, choices: int) -> None:
             whole, streamed = both(kind, FORMS[form], more)
             assert streamed == whole, form
             assert not several or len(whole[0]) == choices, form
+
+
+def test_a_providers_own_blocks_are_in_the_answer_and_add_up_in_a_stream() -> None:
+    for kind in BLOCKS:
+        whole, streamed = both(kind, with_blocks(kind), {})
+        assert streamed == whole, kind
+        sent = bytes_of(ask(answerer({"response": with_blocks(kind)}), kind))
+        assert all(holds(json.loads(sent), block) for block in BLOCKS[kind]), kind
+
+
+def holds(value: Any, inner: Any) -> bool:
+    """Whether something stands somewhere in a JSON value."""
+    inside = list(value.values()) if isinstance(value, dict) else value
+    return value == inner or (isinstance(inside, list) and any(holds(one, inner) for one in inside))
 
 
 # The event that says an error in mid-stream, as (name, value); "@" is what is not looked at.
@@ -121,6 +138,10 @@ def test_an_error_in_mid_stream_comes_as_the_provider_sends_it(kind: type, conte
             value["request_id"] = "@"
     assert events[:2] == intact[:2]
     assert kind in BREAKS, f"BREAKS does not say how {kind.__name__} breaks off"
+    if issubclass(kind, m.OpenAIResponses):  # which says it twice
+        name, value = events.pop()
+        assert (name, value["response"]["status"]) == ("response.failed", "failed")
+        assert value["response"]["error"] == {"code": "server_error", "message": "boom"}
     assert events[2:] == BREAKS[kind]
     assert not bytes_of(stream).endswith(b"[DONE]\n\n") or kind is m.CohereChat
 

@@ -7,7 +7,7 @@ import re
 from typing import Any, Dict, List, Sequence
 
 import pytest
-from readers import events_of
+from readers import decoded, events_of
 from samples import (
     COUNTS,
     EMBEDS,
@@ -15,8 +15,11 @@ from samples import (
     NEUTRAL,
     answerer,
     ask,
+    bytes_of,
     call_of,
+    complaint_of,
     said,
+    wire_of,
 )
 
 import mock_server as m
@@ -200,6 +203,51 @@ def test_usage_is_what_the_mock_says_or_estimated_above_zero(kind: type) -> None
     told = usage_of(kind, json.loads(said(kind, NEUTRAL)))
     assert told == [9, 2][: len(told)]
     assert all(count > 0 for count in usage_of(kind, json.loads(said(kind, {"text": "Hello"}))))
+
+
+def test_a_share_of_the_usage_is_told_where_it_shows_and_nowhere_else() -> None:
+    counted = {"stream_options": {"include_usage": True}}
+    for kind in GENERATE:
+        for stream in (False, True):
+            told = set()
+            for share in m.USAGE_SHARES:
+                usage = {"input_tokens": 5000, "output_tokens": 3000, share: 1237}
+                response = {"response": {"text": "x", "usage": usage}}
+                found = ask(answerer(response), kind, stream, more=counted)
+                if re.search(rb"\b1237\b", decoded(kind, found) if stream else found.body):
+                    told.add(share)
+            shown = {share for share in m.USAGE_SHARES if m.shows(wire_of(kind), stream, share)}
+            assert told == shown, (kind, stream)
+
+
+def test_a_providers_own_reason_is_sent_as_it_is() -> None:
+    for kind in GENERATE:
+        answers = answerer({"response": {"text": "x", "finish_reason": "OF_ITS_own"}})
+        assert b'"OF_ITS_own"' in ask(answers, kind).body, kind
+        assert b'"OF_ITS_own"' in decoded(kind, ask(answers, kind, True)), kind
+
+
+@pytest.mark.parametrize(
+    "kind, stream, block, why",
+    [
+        (m.AnthropicMessages, False, {"text": "x"}, 'whose answers have blocks such as {"text"'),
+        (m.GeminiGenerate, False, {"type": "text", "text": "x"}, "whose answers have blocks"),
+        (m.BedrockConverse, False, {"inlineData": {}}, "whose answers have blocks"),
+        (m.BedrockConverse, False, {"text": 5}, "whose answers have blocks"),
+        (m.BedrockConverse, False, {"text": "x", "image": {}}, "whose answers have blocks"),
+        (m.BedrockConverse, True, {"guardContent": {}}, "false, because no stream has"),
+        (m.BedrockNova, True, {"video": {}}, "false, because no stream has"),
+        (m.BedrockConverse, False, {"guardContent": {}}, ""),
+        (m.CohereChat, False, {"type": "text"}, "whose answers have blocks"),
+        (m.OllamaChat, False, {"type": "text", "text": "x"}, "can say what its response holds"),
+    ],
+)
+def test_a_block_is_said_by_the_apis_that_have_it(
+    kind: type, stream: bool, block: Any, why: str
+) -> None:
+    found = ask(answerer({"response": {"parts": [{"block": block}]}}), kind, stream)
+    assert found.status == (404 if why else 200)
+    assert not why or why in complaint_of(bytes_of(found))
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,51 @@ def test_gemini_3_signs_its_first_function_call_and_older_models_have_no_ids() -
     assert len(second["functionCall"]["id"]) == 8
 
 
+@pytest.mark.parametrize("kind", [m.GeminiGenerate, m.VertexGenerate])
+def test_gemini_3_signs_its_last_text_in_a_stream_in_a_part_of_its_own(kind: type) -> None:
+    picture = {"block": {"inlineData": {"mimeType": "image/png", "data": ""}}}
+    signed = {"block": {"text": "", "thoughtSignature": "c2ln"}}
+    cases: List[Any] = [  # parts, finish reason, and the parts that are signed
+        ([{"text": "a b"}], "stop", [0]),
+        ([{"reasoning": "Hm."}, {"text": "a b"}], "stop", [1]),
+        ([{"text": "a b"}], "length", [0]),
+        ([{"text": "a"}, {"text": "b"}, picture], "stop", [1]),
+        ([{"text": "a"}, {"tool_calls": [{"name": "f"}, {"name": "g"}]}], "tool_calls", [1]),
+        ([{"text": "a"}, signed], "stop", [1]),
+        ([{"text": "a"}], "content_filter", []),
+        ([{"text": "a"}], "RECITATION", []),
+        ([{"refusal": "a"}], "stop", []),
+    ]
+    for parts, stop, where in cases:
+        response = {"response": {"parts": parts, "finish_reason": stop}}
+        request = request_of(kind), request_of(kind, True)
+        whole, stream = (
+            answerer(response).answer(m.replace(one, path=one.path.replace("2.5", "3"))).response
+            for one in request
+        )
+        (candidate,) = json.loads(whole.body)["candidates"]
+        found = candidate["content"]["parts"]
+        assert [at for at, part in enumerate(found) if "thoughtSignature" in part] == where
+        events = [json.loads(m.SSE.data(frame)) for frame in m.SSE.split(bytes_of(stream))]
+        pieces = [event["candidates"][0]["content"]["parts"][0] for event in events]
+        signatures = [piece for piece in pieces if "thoughtSignature" in piece]
+        assert len(signatures) == len(where)
+        assert all(piece.get("text", "") == "" for piece in signatures)
+        assert [part["thoughtSignature"] for part in signatures] == [
+            found[at]["thoughtSignature"] for at in where
+        ]
+
+
+def test_an_answer_without_content_has_an_empty_one_and_its_reason() -> None:
+    for kind in (m.GeminiGenerate, m.VertexGenerate):
+        response = {"finish_reason": "MALFORMED_FUNCTION_CALL"}
+        (frame,) = m.SSE.split(said(kind, response, True))
+        for value in (json.loads(said(kind, response)), json.loads(m.SSE.data(frame))):
+            (candidate,) = value["candidates"]
+            candidate.pop("index", None)
+            assert candidate == {"content": {}, "finishReason": "MALFORMED_FUNCTION_CALL"}
+
+
 def test_a_blocked_answer_says_which_rating_blocked_it() -> None:
     blocked = json.loads(said(m.GeminiGenerate, {"text": "", "finish_reason": "content_filter"}))
     ratings = blocked["candidates"][0]["safetyRatings"]

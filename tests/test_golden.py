@@ -32,6 +32,7 @@ from samples import (
     expressible,
     request_of,
     wire_of,
+    with_blocks,
 )
 from wrong_bodies import WRONG_BODIES
 
@@ -156,6 +157,11 @@ def common_forms(kind: type) -> Dict[str, Form]:
     return found
 
 
+def anything(kind: type) -> Any:
+    """A response that an API can give."""
+    return {"embedding": [0.5]} if kind in EMBEDS else {"text": "x"}
+
+
 def wrong_forms(kind: type) -> Dict[str, Form]:
     """The forms that a format refuses, by the field that is wrong."""
     found: Dict[str, Form] = {}
@@ -163,11 +169,13 @@ def wrong_forms(kind: type) -> Dict[str, Form]:
         if owner is kind:
             plain = re.sub(r"\[(\d+)\]", r".\1", name)
             again = sum(known.startswith(f"wrong {plain} ") for known in found) + 1
-            found[f"wrong {plain} {again}"] = said({"text": "x"}, more, streams=WHOLE)
+            found[f"wrong {plain} {again}"] = said(anything(kind), more, streams=WHOLE)
     return found
 
 
 # --- What only some are asked ---
+
+REFERENCE = {"type": "reference", "reference_ids": [1]}
 
 N = {"n": 2}
 CANDIDATES = {"generationConfig": {"candidateCount": 2}}
@@ -190,6 +198,8 @@ COMPLETIONS = {
     "usage asked for": said(NEUTRAL, COUNTED, streams=STREAM),
 }
 GOOGLE = {
+    "blocks": said(with_blocks(m.GeminiGenerate)),
+    "no content": said({"finish_reason": "MALFORMED_FUNCTION_CALL"}),
     "two candidates": said(FORMS["tool"], CANDIDATES),
     "array": said(FORMS["tool"], query={"alt": "json"}, streams=STREAM),
     "array error": said({"status": 503}, query={"alt": "json"}, streams=STREAM),
@@ -197,6 +207,13 @@ GOOGLE = {
     "array broken": said(BROKEN, query={"alt": "json"}, streams=STREAM),
     "array wrong": said({"text": "x"}, {"contents": []}, query={"alt": "json"}, streams=STREAM),
 }
+CITED: Dict[str, Any] = {"type": "url_citation", "url": "https://a.test", "title": "A"}
+SAYING: Dict[str, Any] = {"type": "output_text", "text": "As said", "annotations": [CITED]}
+ITEMS: List[Dict[str, Any]] = [
+    {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "a"}},
+    {"type": "image_generation_call", "status": "completed", "result": "iVBO"},
+    {"id": "msg_1", "type": "message", "status": "completed", "content": [SAYING]},
+]
 RESPONSES = {
     "encrypted": said(FORMS["reasoning"], {"include": ["reasoning.encrypted_content"]}),
     "no obfuscation": said(NEUTRAL, BARE, streams=STREAM),
@@ -212,8 +229,20 @@ RESPONSES = {
         },
     ),
     "broken at the start": said({**BROKEN, "after_events": 0}, streams=STREAM),
+    "custom tool": said({"tool_calls": [{"name": "g", "arguments": "1 + 1"}]}, {"tools": TOOLS}),
+    "own items": said({"parts": [{"block": item} for item in ITEMS]}),
+    "failed": said({**NEUTRAL, "finish_reason": "failed"}),
 }
+WRITTEN = {
+    "input_tokens": 9,
+    "output_tokens": 2,
+    "cached_tokens": 3,
+    "cache_write_tokens": 4,
+}
+CACHED = said({"text": "x", "usage": WRITTEN})
 CLAUDE = {
+    "blocks": said({**with_blocks(m.AnthropicMessages), "finish_reason": "pause_turn"}),
+    "written to a cache": CACHED,
     "thread": said({"text": "x"}, {"thread": {"type": "continue"}}, streams=WHOLE),
     "cached": said(
         {"text": "x", "usage": {"input_tokens": 9, "output_tokens": 2, "cached_tokens": 4}}
@@ -263,6 +292,7 @@ ASKED: Dict[type, Dict[str, Form]] = {
             {"tool_calls": [{"name": "g", "arguments": {"input": "x"}}]},
             {"tools": [{"type": "custom", "custom": {"name": "g"}}]},
         ),
+        "older function": said(FORMS["tool"], {"functions": [{"name": "get_weather"}]}),
     },
     m.OpenAICompletions: COMPLETIONS,
     m.OpenAIEmbeddings: EMBEDDED,
@@ -286,6 +316,12 @@ ASKED: Dict[type, Dict[str, Form]] = {
         ),
         "gemini 3 stream": said(
             FORMS["all"], path=GEMINI.replace("2.5", "3") + ":streamGenerateContent", streams=STREAM
+        ),
+        "gemini 3 text": said(
+            NEUTRAL, path=GEMINI.replace("2.5", "3") + ":generateContent", streams=WHOLE
+        ),
+        "gemini 3 text stream": said(
+            NEUTRAL, path=GEMINI.replace("2.5", "3") + ":streamGenerateContent", streams=STREAM
         ),
         "unknown path": Form(path="/v1beta/models/g:generateContents", streams=WHOLE),
     },
@@ -318,7 +354,10 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.GeminiOpenAIModels: one("/v1beta/openai/models/any"),
     m.VertexChat: OPENAI_CHAT,
     m.VertexOpenAIEmbeddings: EMBEDDED,
-    m.MistralChat: {"two choices": said(FORMS["tool"], N)},
+    m.MistralChat: {
+        "two choices": said(FORMS["tool"], N),
+        "reference": said({"parts": [{"text": "As said"}, {"block": REFERENCE}]}),
+    },
     m.MistralFIM: {"two choices": said(NEUTRAL, N)},
     m.MistralEmbeddings: EMBEDDED,
     m.MistralModels: one("/v1/models/any"),
@@ -328,7 +367,13 @@ ASKED: Dict[type, Dict[str, Form]] = {
         **CLAUDE,
         "unknown path": Form(path=VERTEX_CLAUDE + ":rawPredicts", streams=WHOLE),
     },
-    m.BedrockConverse: {"unknown path": Form(path="/model/m/convers", streams=WHOLE)},
+    m.BedrockConverse: {
+        "blocks": said(with_blocks(m.BedrockConverse)),
+        "written to a cache": CACHED,
+        "unknown path": Form(path="/model/m/convers", streams=WHOLE),
+        "recorded events": said({"events": [{"role": "assistant"}, {"a": 1}]}, streams=STREAM),
+    },
+    m.BedrockNova: {"written to a cache": CACHED},
     m.BedrockClaude: CLAUDE,
     m.BedrockCohereEmbed: {
         "two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"texts": ["a", "b"]}),
@@ -342,7 +387,10 @@ ASKED: Dict[type, Dict[str, Form]] = {
     },
     m.VertexEmbed: {"echo of 4": echoed({"outputDimensionality": 4})},
     m.BedrockTitanEmbed: {"echo of 4": echoed({"dimensions": 4})},
-    m.CohereChat: {"unknown path": Form(path="/v2/chatt", streams=WHOLE)},
+    m.CohereChat: {
+        "blocks": said({**with_blocks(m.CohereChat), "finish_reason": "ERROR_TOXIC"}),
+        "unknown path": Form(path="/v2/chatt", streams=WHOLE),
+    },
     m.CohereEmbed: {
         name: said({"embedding": [0.25, -0.5, 1.0, 0, 0, 0, 0, -1, 1]}, {"embedding_types": [name]})
         for name in ("float", "base64", "int8", "uint8", "binary", "ubinary")
@@ -351,6 +399,7 @@ ASKED: Dict[type, Dict[str, Form]] = {
         "go escapes": said(
             {"text": "<a&b>\u2028", "usage": {"input_tokens": 0, "output_tokens": 0}}
         ),
+        "load": said({"finish_reason": "load"}),
         "streamed by default": said(
             NEUTRAL, body={"model": "llama3.2", "messages": []}, streams=WHOLE
         ),

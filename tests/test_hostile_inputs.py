@@ -164,6 +164,12 @@ PRODUCTS: List[Tuple[type, Any, Any]] = [
     (m.OpenAIEmbeddings, {"input": [""] * 2048}, {"embedding": [0] * 4000}),
     (m.OpenAICompletions, {"prompt": ["a"] * 16, "n": 128}, {"text": "x" * 20_000}),
     (m.OpenAIChat, {"n": 128, "stream": True}, {"parts": [{"text": "x" * 200_000}] * 2}),
+    (
+        m.OpenAIChat,
+        {"n": 128},
+        {"tool_calls": [{"name": "f", "arguments": {"a": "x" * 400_000}}]},
+    ),
+    (m.MistralChat, {"n": 128}, {"parts": [{"block": {"a": "x" * 400_000}}]}),
 ]
 
 
@@ -297,8 +303,8 @@ def test_a_condition_that_fails_breaks_no_request_but_that_of_who_waits() -> Non
 
     work = journal.waiting(wanted, 1, 1.0)
     gate, _ = next(work)
-    masked: Any = {"query": {}, "headers": {}}
-    asked = m.Asked(m.Request("GET", "/"), masked, "", "", None, 1)
+    head = m.Head("GET", "/", 1, {})
+    asked = m.Asked(m.Request("GET", "/"), head, "", "", None, 1)
     journal.add(m.Entry("1", 0.0, asked, m.Sent()))
     assert gate and gate.take()
     with pytest.raises(RuntimeError):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import queue
+import re
 import socket
 import struct
 import threading
 import tracemalloc
-from typing import Any, Tuple
+from typing import Any, List, Tuple
 
 import pytest
 from clients import (
@@ -25,17 +27,17 @@ from clients import (
     waiting_in,
     watching,
 )
-from mocked import requested
+from mocked import HEAD, requested
 
 import mock_server as m
 from mock_server import MockServer
 
 # fmt: off
 JOURNAL_KEYS = [
-    "id", "time", "port", "session", "method", "path", "query", "headers", "body", "provider",
-    "operation", "api", "model", "stream", "user", "mock", "fault", "status", "unmatched",
-    "near_misses", "note", "duration", "bytes_sent", "events_sent", "events_total", "blocked",
-    "ended",
+    "id", "time", "port", "connection", "session", "method", "target", "path", "query", "headers",
+    "header_lines", "body", "fields", "provider", "operation", "api", "model", "stream", "user",
+    "mock", "fault", "status", "unmatched", "near_misses", "note", "duration", "bytes_sent",
+    "events_sent", "events_total", "blocked", "ended",
 ]
 # fmt: on
 
@@ -48,8 +50,10 @@ def test_the_journal_says_what_was_sent_and_what_became_of_the_answer(server: Mo
         "port": server.port,
         "session": None,
         "method": "POST",
+        "target": "/v1/chat/completions",
         "path": "/v1/chat/completions",
         "query": {},
+        "fields": None,
         "body": ASK,
         "provider": "openai",
         "operation": "generate",
@@ -70,6 +74,91 @@ def test_the_journal_says_what_was_sent_and_what_became_of_the_answer(server: Mo
     digest = hashlib.sha256(b"sk-secret").hexdigest()[:8]
     assert entry["headers"]["authorization"] == f"Bearer *** (sha256 {digest})"
     assert "a=b" not in json.dumps(entry)
+
+
+def test_the_journal_has_target_header_lines_and_connection_as_they_were(
+    server: MockServer, raw: Any
+) -> None:
+    target = "http://me:pw@gateway:80/@s/v1/chat/completions?a=b%20c&key=SECRET&%6Bey=SECRET"
+    lines = ["authorization: Bearer one", "X-A:1", "AUTHORIZATION:  Bearer two"]
+    client = raw()
+    for data in (post(path=target, headers=lines), post(path=target, headers=lines)):
+        client.send(data).response()
+    raw().send(post(path="/@s/v1/chat/completions")).response()
+    first, again, other = server.session("s").wait_for(count=3, ended="complete")
+    key = m.masked("key", "SECRET")
+    assert first["target"] == (
+        f"http://***@gateway:80/@s/v1/chat/completions?a=b%20c&key={key}&%6Bey={key}"
+    )
+    assert first["path"] == "/v1/chat/completions" and "SECRET" not in json.dumps(first)
+    one, two = (m.masked("authorization", f"Bearer {name}") for name in ("one", "two"))
+    assert first["header_lines"][:4] == [
+        ["Host", "x"],
+        ["authorization", one],
+        ["X-A", "1"],
+        ["AUTHORIZATION", two],
+    ]
+    assert first["connection"] == again["connection"] != other["connection"]
+    assert other["target"] == "/@s/v1/chat/completions"
+
+
+def test_the_journal_has_the_fields_of_a_form_and_can_be_asked_for_them(server: MockServer) -> None:
+    disposition = "Content-Disposition: form-data; name="
+    for size in (1, m.LONG):
+        body = f'--x\r\n{disposition}"model"\r\n\r\nwhisper\r\n'.encode()
+        body += f'--x\r\n{disposition}"file"; filename="a"\r\n\r\n'.encode()
+        body += b"y" * size + b"\r\n--x--\r\n"
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        fetch(server.port, "POST", "/v1/audio/transcriptions", body, headers)
+        asked = {"fields": {"model": "whisper", "file.size": size}, "body": {"model": "whisper"}}
+        entry = server.wait_for(asked)[0]
+        assert entry["fields"]["model"] == "whisper" and entry["fields"]["file"]["filename"] == "a"
+    assert len(server.wait_for({"fields": {"model": {"glob": "w*"}}}, count=2)) == 2
+
+
+# What is asked for, and the status that the journal and the metrics have of it.
+STATUSES = [
+    ({"fault": "reset"}, None),
+    ({"fault": "close"}, None),
+    ({"fault": "garbage"}, None),
+    ({"text": "a b c", "fault": "reset", "after_events": 0}, 200),
+    ({"text": "a b c", "fault": "close", "after_events": 1}, 200),
+    ({"text": "a b c", "fault": "truncate"}, 200),
+    ({"status": 500, "error": "x"}, 500),
+    ({"status": 503, "error": "x", "fault": "drip"}, 503),
+]
+
+
+def test_a_status_is_what_was_sent_and_none_where_nothing_was(server: MockServer, raw: Any) -> None:
+    for number, (response, status) in enumerate(STATUSES, 1):
+        raw().send(post(STREAMING, headers=["X-Mock-Response: " + json.dumps(response)]))
+        entry = server.wait_for(count=number, ended=True)[-1]
+        assert entry["status"] == status, response
+    assert server.core.journal.counters.requests["openai", "chat", None, True] == 3
+
+
+def test_a_client_that_leaves_before_an_answer_was_sent_no_status(server: MockServer) -> None:
+    server.mock(match={"user": "slow"}, response={"text": "x", "delay": 60})
+    server.mock(match={"user": "never"}, response={"fault": "hang"})
+    for user, before in (("slow", 200), ("never", None)):
+        client = Raw(server).send(post({**ASK, "messages": [{"role": "user", "content": user}]}))
+        assert server.wait_for({"user": user})[0]["status"] == before
+        client.close()
+        entry = server.wait_for({"user": user}, ended=["client_gone"])[0]
+        assert entry["status"] is None and entry["ended"] == "client_closed"
+
+
+def test_probes_are_in_no_journal_unless_a_mock_answers_them(server: MockServer) -> None:
+    for method in ("GET", "HEAD"):
+        for path in ("/", "/health", "/favicon.ico", "/@s/"):
+            fetch(server.port, method, path)
+    fetch(server.port, "GET", "/healthy")
+    fetch(server.port, "POST", "/health")
+    found = server.wait_for(count=2, ended=True)
+    assert [entry["path"] for entry in found] == ["/healthy", "/health"]
+    assert all(entry["unmatched"] for entry in server.requests)
+    assert server.session("s").requests == []
+    assert server.core.journal.counters.running == 0
 
 
 def test_credentials_are_masked_wherever_they_could_be_shown() -> None:
@@ -94,7 +183,7 @@ def test_unmatched_refused_and_unread_requests_are_in_the_journal_too(
     raw().send(b"NONSENSE\r\n\r\n").response()
     found = server.wait_for(count=4)
     assert [entry["status"] for entry in found] == [404, 400, 404, 400]
-    assert [entry["unmatched"] for entry in found] == [True, False, False, False]
+    assert [entry["unmatched"] for entry in found] == [True, False, True, False]
     assert [entry["mock"] for entry in found] == [None] * 4
     assert [entry["provider"] for entry in found[:3]] == ["openai"] * 3 and found[1]["body"] == "{"
 
@@ -116,12 +205,17 @@ def test_there_need_be_no_journal() -> None:
         assert control(server.port, "GET", "requests")[1] == {"requests": []}
 
 
+# Once a session: Python 3.11 keeps up to 2,000 tuples of 20, which `replace` makes, without use.
+@functools.lru_cache(maxsize=None)
+def called(session: str) -> m.Call:
+    """A call of a session."""
+    return requested(session=session)
+
+
 def entry_of(number: int, session: str = "", size: int = 100) -> m.Entry:
     """An entry that takes so much room."""
     request = m.Request("POST", "/v1/chat/completions", session=session)
-    kept: Any = {"query": {}, "headers": {}}
-    call = requested(session=session)
-    asked = m.Asked(request, kept, {}, "openai", call, size)
+    asked = m.Asked(request, HEAD, {}, "openai", called(session), size)
     return m.Entry(str(number), 0.0, asked, m.Sent())
 
 
@@ -215,20 +309,43 @@ def test_waiting_ends_as_soon_as_the_requests_are_there(server: MockServer) -> N
     assert status == 200 and [entry["user"] for entry in found["requests"]] == ["later", "later"]
 
 
-def test_waiting_in_vain_is_408_with_what_came_instead(server: MockServer) -> None:
-    chat(server.port, user="other")
-    wanted = {"match": {"user": "never"}, "timeout": 0.01}
+def test_waiting_in_vain_is_408_with_what_differed(server: MockServer) -> None:
+    for user in ("other", "nearer"):
+        chat(server.port, user=user)
+    server.wait_for(count=2, ended="complete")
+    wanted = {"match": {"user": "nearest"}, "timeout": 0.01}
     status, found = control(server.port, "POST", "requests/wait", wanted)
-    told = "0 of 1 requests came within 0.01 seconds"
+    told = "0 of 1 requests came within 0.01 seconds; there was POST /v1/chat/completions "
+    told += '(complete): user is "nearer", expected "nearest", '
     assert status == 408 and found["error"]["message"].startswith(told)
-    assert [entry["user"] for entry in found["requests"]] == ["other"]
-    with pytest.raises(TimeoutError, match=told + "; there was POST /v1/chat/completions"):
-        server.wait_for({"user": "never"}, timeout=0.01)
+    assert [entry["user"] for entry in found["requests"]] == ["other", "nearer"]
+    differences = [{"key": "user", "got": "nearer", "expected": "nearest"}]
+    nearest = found["requests"][1]["id"]
+    assert found["near_misses"][0] == {"request": nearest, "differences": differences}
+    with pytest.raises(TimeoutError, match=re.escape(told)):
+        server.wait_for({"user": "nearest"}, timeout=0.01)
+
+
+BAD_WAITS: List[Any] = [
+    ({"ended": "completed"}, 'ended: found "completed"; did you mean "complete"?'),
+    ({"ended": ["client_gone", "x"]}, 'ended[1]: found "x"; known: '),
+    ({"ended": []}, "ended: expected true, or one or a list of complete, client_closed, "),
+    ({"ended": False}, "ended: expected true, or one or a list of complete"),
+    ({"count": 0}, "count: expected a whole number from 1 to 1000000, found 0"),
+    ({"count": 1.5}, "count: expected a whole number from 1 to 1000000, found 1.5"),
+    ({"count": True}, "count: expected a whole number"),
+    ({"timeout": -1}, "timeout: expected seconds from 0 to 600, found -1"),
+    ({"timeout": "1"}, 'timeout: expected seconds from 0 to 600, found "1"'),
+    ({"match": {"usr": "x"}}, 'match.usr: unknown key; did you mean "user"?'),
+]
 
 
 def test_who_waits_wrongly_is_told_so(server: MockServer) -> None:
-    with pytest.raises(ValueError, match='ended: found "completed"; did you mean "complete"?'):
-        server.wait_for(ended="completed")
+    for asked, said_so in BAD_WAITS:
+        with pytest.raises(ValueError, match=re.escape(said_so)):
+            server.wait_for(**asked)
+        status, answer = control(server.port, "POST", "requests/wait", asked)
+        assert status == 400 and said_so in answer["error"]["message"]
 
 
 def test_who_waits_is_let_go_when_the_server_closes() -> None:

@@ -103,3 +103,20 @@ def test_how_long_it_takes_to_read_is_told_by_size_and_values(
     data: bytes, takes_long: bool
 ) -> None:
     assert m.takes_long(data) == takes_long
+
+
+TWICE = [
+    (b'{"a": 1, "a": 1}', '"a" stands twice'),
+    (b'[{"b": 1}, {"match": {"user": "x", "y": 1, "user": "z"}}]', '"[1].match.user" stands twice'),
+    (b'{"a": {"a": 1}, "b": [[{"a": 1}, {"\\u0061": 1, "a": 2}]]}', '"b[0][1].a" stands twice'),
+]
+
+
+def test_a_key_that_stands_twice_is_refused_where_that_is_asked_for() -> None:
+    for data, said_so in TWICE:
+        assert m.parse_json(data) == json.loads(data)
+        for parse in (m.parse_json, m.parse_request):
+            with pytest.raises(m.TwiceError, match=re.escape(said_so)):
+                parse(data, unique=True)
+    same = b'{"a": [{"a": {}}, {"a": {}}], "b": {"a": 1}}'
+    assert m.parse_json(same, unique=True) == json.loads(same)

@@ -21,19 +21,22 @@ VARIANTS = {
     "user": m.replace(BASE, user="Ho there"),
     "system": m.replace(BASE, system="Be long."),
     "tool_result": m.replace(BASE, tool_result=None),
+    "tool_call_id": m.replace(BASE, tool_call_id="call_2"),
     "turn": m.replace(BASE, turn=2),
     "tools": m.replace(BASE, tools=("f",)),
+    "method": requested(method="PUT"),
     "path": requested(path="/v1/x"),
     "query": requested(query={}),
     "headers": requested(headers={"x-tenant": "b"}),
     "port": requested(port=5002),
     "session": requested(session="other"),
     "body": m.replace(BASE, body={"model": "gpt-4o", "n": 2}),
+    "fields": m.replace(BASE, body={"model": "gpt-4o", "n": 1.5}),
     "body_sha256": m.replace(BASE, body={"model": "gpt-4o", "n": 3}),
 }
 
-MATCHES = {key: getattr(BASE, key) for key in VARIANTS}
-MATCHES.update(tools=["g"], body={"n": 1})
+MATCHES = {key: getattr(BASE, key) for key in VARIANTS if key != "fields"}
+MATCHES.update(tools=["g"], body={"n": 1}, fields={"n": 1})
 
 
 def differences(match: Any, call: m.Call) -> List[str]:
@@ -49,7 +52,8 @@ def test_every_match_key_has_a_variant() -> None:
 @pytest.mark.parametrize("matched", VARIANTS)
 def test_a_matcher_sees_only_its_own_key(matched: str) -> None:
     seen_by = {key: {key} for key in VARIANTS}
-    seen_by["body"] = seen_by["body_sha256"] = {"body", "body_sha256"}
+    of_the_body = {"body", "fields", "body_sha256"}
+    seen_by.update(dict.fromkeys(of_the_body, of_the_body))
     match = {"operation": sorted(m.OPERATIONS), matched: MATCHES[matched]}
     for changed in VARIANTS:
         found = [re.split(r"[.\[]", key)[0] for key in differences(match, VARIANTS[changed])]
@@ -115,6 +119,13 @@ def test_a_body_matches_if_it_contains_the_json(
         ({"tools": "f"}, []),
         ({"tools": ["f", "h"]}, ["tools"]),
         ({"api": ["chat"]}, []),
+        ({"method": ["PUT", "POST"]}, []),
+        ({"method": "POST", "operation": "generate"}, []),
+        ({"fields": {"n": 1.0, "model": {"glob": "gpt*"}, "a.b": None}}, []),
+        ({"fields": {"n": True}}, ["fields.n"]),
+        ({"fields": {"n": "1"}}, ["fields.n"]),
+        ({"fields": {"n": {"not": "1"}, "model": None}}, ["fields.model"]),
+        ({"fields": {"model": "x", "a": "y"}}, ["fields.model", "fields.a"]),
     ],
 )
 def test_named_and_listed_matchers(match: Any, found: List[str]) -> None:
@@ -125,3 +136,59 @@ def test_named_and_listed_matchers(match: Any, found: List[str]) -> None:
 def test_a_regular_expression_that_is_too_large_is_a_bad_mock(regex: str) -> None:
     with pytest.raises(BadMock, match="match.user.regex"):
         mock_of({"match": {"user": {"regex": regex}}, "response": {"text": "x"}})
+
+
+NOTHING = m.replace(BASE, user="", system="", tool_result=None, tool_call_id=None)
+BLANK = m.replace(NOTHING, tool_result="", tool_call_id="", blank=("user", "system"))
+
+
+@pytest.mark.parametrize("key", ["user", "system", "tool_result", "tool_call_id"])
+def test_null_is_for_none_and_not_for_an_empty_text(key: str) -> None:
+    assert differences({key: None}, NOTHING) == []
+    assert differences({key: None}, BLANK) == differences({key: None}, BASE) == [key]
+    assert differences({key: ""}, BLANK) == []
+
+
+BODY = {"messages": [{"role": "user", "content": [{"text": "x"}]}], "n": 1, "ok": False, "no": None}
+FIELDS: List[Any] = [
+    ({"messages.0.role": "user"}, None),
+    ({"messages.0.content.0.text": {"contains": "x"}}, None),
+    ({"messages.1": None, "no": None, "messages.0.role.x": None}, None),
+    ({"ok": False}, None),
+    ({"ok": 0}, ("fields.ok", False, 0)),
+    ({"n": 2}, ("fields.n", 1, 2)),
+    ({"messages.0.content": "x"}, ("fields.messages.0.content", [{"text": "x"}], "x")),
+    ({"no": "x"}, ("fields.no", m.MISSING, "x")),
+    ({"n": None}, ("fields.n", 1, m.MISSING)),
+    ({"m": {"regex": "(?P<a>.)"}}, ("fields.m", m.MISSING, {"regex": "(?P<a>.)"})),
+]
+
+
+def test_a_field_is_asked_for_by_its_path_and_a_difference_shows_what_is_there() -> None:
+    for fields, difference in FIELDS:
+        (condition, *_) = found = m.conditions(m.Node({"fields": fields}, "match"), "")
+        call = m.replace(BASE, body=BODY)
+        if difference is None:
+            assert all(one.difference(call) is None for one in found), fields
+        else:
+            assert condition.difference(call) == difference, fields
+    mock = mock_of(
+        {"match": {"fields": {"n": {"regex": "(?P<n>.)"}}}, "response": {"text": "{{n}}"}}
+    )
+    assert mock.matches(m.replace(BASE, body={"n": "7"})) == {"n": "7"}
+
+
+BAD_MATCHES = [
+    ({"method": "post"}, 'match.method: found "post"; known: DELETE, GET,'),
+    ({"fields": "x"}, "match.fields: expected an object"),
+    ({"fields": {"a": [1]}}, "match.fields.a: expected a text, an object with contains"),
+    ({"fields": {"a": {"has": "x"}}}, "match.fields.a.has: unknown key"),
+    ({"fields": {"": "x"}}, "expected a path into the body"),
+    ({"model": None}, "match.model: expected a string or an object"),
+]
+
+
+def test_a_match_that_can_not_be_meant_so_is_refused() -> None:
+    for match, said_so in BAD_MATCHES:
+        with pytest.raises(BadMock, match=re.escape(said_so)):
+            mock_of({"match": match, "response": {"text": "x"}})

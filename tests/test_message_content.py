@@ -9,8 +9,8 @@ import pytest
 import mock_server as m
 
 TEXT = m.MessageContent("Hi")
-BOTH = m.MessageContent("Hi", ("12°", "rain"))
-RESULTS = m.MessageContent("", ("12°",), only_results=True)
+BOTH = m.MessageContent("Hi", (m.Turn("tool", "12°"), m.Turn("tool", "rain")))
+RESULTS = m.MessageContent("", (m.Turn("tool", "12°"),), only_results=True)
 
 
 @pytest.mark.parametrize(

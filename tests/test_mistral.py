@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any, Optional
 
-from readers import derived, whole_of
-from samples import NEUTRAL, answerer, ask, said
+from readers import both, derived, events_of, whole_of
+from samples import CALLS, NEUTRAL, answerer, ask, said
 
 import mock_server as m
 
@@ -60,3 +60,19 @@ def test_a_stream_is_sent_byte_for_byte_but_for_its_padding() -> None:
 def test_bad_json_gets_mistrals_shape() -> None:
     refused = ask(answerer(), m.MistralChat, body=b"{bad")
     assert json.loads(refused.body)["object"] == "error"
+
+
+def test_content_is_a_list_where_it_holds_parts_of_ones_own() -> None:
+    reference = {"type": "reference", "reference_ids": [1, 2]}
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}], "closed": True}
+    parts = [{"block": thought}, {"text": "As said"}, {"block": reference}, {"tool_calls": CALLS}]
+    text = {"type": "text", "text": "As said"}
+    value = json.loads(said(m.MistralChat, {"parts": parts}))
+    message = value["choices"][0]["message"]
+    assert message["content"] == [thought, text, reference] and len(message["tool_calls"]) == 2
+    whole, streamed = both(m.MistralChat, {"parts": parts}, {"n": 2})
+    assert whole == streamed
+    events = events_of(m.MistralChat, said(m.MistralChat, {"parts": parts}, True))
+    deltas = [value["choices"][0]["delta"]["content"] for _, value in events]
+    assert deltas == ["", [thought], "As", " said", [reference], ""]
+    assert "p" in events[1][1]

@@ -41,8 +41,8 @@ BAD_MOCKS = [
         'has both "text" and "body"',
     ),
     (
-        {"response": {"status": 200, "error": "boom"}},
-        "response.status: expected a status of 400 or above beside error, found 200",
+        {"response": {"status": 204, "error": "boom"}},
+        "response.status: expected a status that has a body, beside error, found 204",
     ),
     ({}, 'mocks/a.json#1: expected either "response" or "responses", found neither'),
     (7, "expected an object, found 7"),
@@ -161,8 +161,11 @@ BAD_MOCKS = [
         "response.tool_calls[0].arguments.a[0]: unknown template {{nope}}",
     ),
     ({"response": {"body": "@x.json"}}, 'response.body: no file "x.json" in the data directory'),
-    ({"response": {"body": "@x.txt"}}, 'expected @file.json or @file.json.gz, found "@x.txt"'),
-    ({"response": {"events": "@x.txt"}}, "expected @file.sse or @file.jsonl"),
+    (
+        {"response": {"body": "@x.txt"}},
+        'expected @file.json, @file.json.gz or @file.http; "raw" sends any other file, found',
+    ),
+    ({"response": {"events": "@x.txt"}}, "expected @file.sse, @file.jsonl or @file.http"),
     ({"response": {"events": []}}, "response.events: expected @file.sse"),
     (
         {"responses": [{"text": "a"}, {"txt": "b"}]},
@@ -302,8 +305,11 @@ def test_a_limit_counts_and_says_the_truth_in_the_providers_way(
     if kind is m.GeminiGenerate:
         error = json.loads(third.body)["error"]
         assert error["details"][-1]["retryDelay"] == "90s" and "retry in 90s" in error["message"]
+        assert error["details"][0]["violations"][0]["quotaValue"] == "2"
+        assert "limit: 2\n" in error["message"]
     if kind is m.OpenAIChat:
-        assert "try again in 90s" in complaint_of(third.body)
+        assert "Limit 2, Used 2, Requested 1. Please try again in 90s" in complaint_of(third.body)
+    assert "retry-after" not in dict(second.headers)  # which is the last that is not refused
     clock.now += 89
     assert ask(answers, kind, stream).status == 429
     clock.now += 1
@@ -327,3 +333,22 @@ def test_plain_arguments_are_for_a_tool_that_the_request_declares_as_custom() ->
     assert (key, found) == ("tools", ["f", "g"])
     assert str(expected) == '"f" as a custom one, for its arguments are no JSON object'
     assert answer.lacks(wire, m.replace(BASE, custom_tools=("f",))) is None
+
+
+def test_an_error_that_loses_its_draw_is_as_if_its_mock_were_not_there() -> None:
+    faulty = {"response": {"status": 503, "error": "down", "probability": 0.3}, "times": 5}
+    fine = {"response": {"text": "fine"}}
+    runs = [texts_of(answerer(faulty, fine, seed=seed), 40) for seed in (0, 0, 1)]
+    assert runs[0] == runs[1] != runs[2]  # the same on every run with the same seed
+    for found in runs:
+        assert (found.count(503), found.count("fine")) == (5, 35)
+        assert found[:5] != [503] * 5
+    responder = answerer({**faulty, "name": "at times"})
+    lost = next(
+        answer
+        for answer in (ask(responder, m.OpenAIChat) for _ in range(9))
+        if answer.status == 404
+    )
+    assert "probability is 0.3, expected a draw that it wins" in complaint_of(lost.body)
+    brought = {"x-mock-response": '{"status": 503, "probability": 1e-9}'}
+    assert ask(answerer(fine), m.OpenAIChat, headers=brought).status == 200

@@ -38,7 +38,7 @@ def explained(*specs: Any, **more: Any) -> str:
         ({"headers": {"x-tenant": None}}, 'headers.x-tenant is "a", expected absent'),
         ({"body": {"n": 2}}, "body.n is 1, expected 2"),
         ({"user": {"regex": "^Ho"}}, 'user is "Hi there", expected {"regex": "^Ho"}'),
-        ({"operation": "embed"}, 'operation is "generate", expected "embed"'),
+        ({"operation": "moderate"}, 'operation is "generate", expected "moderate"'),
         ({"model": "x", "stream": True}, 'model is "gpt-4o", expected "x"'),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Dict
 
@@ -75,6 +76,18 @@ def test_json_is_written_as_go_does_it(stream: bool) -> None:
     usage = {"input_tokens": 0, "output_tokens": 0}
     sent = said(m.OllamaChat, {"text": "<a&b>\u2028", "usage": usage}, stream)
     assert rb"\u003ca\u0026b\u003e\u2028" in sent and b"eval_count" not in sent
+
+
+@pytest.mark.parametrize("kind", [m.OllamaChat, m.OllamaGenerate])
+@pytest.mark.parametrize("reason", ["load", "unload"])
+def test_a_model_that_is_only_moved_counts_nothing(kind: type, reason: str) -> None:
+    for stream in (False, True):
+        value = json.loads(said(kind, {"finish_reason": reason}, stream))
+        spoken = {"response": ""}
+        if kind is m.OllamaChat:
+            spoken = {"message": {"role": "assistant", "content": ""}}
+        del value["created_at"]
+        assert value == {"model": "llama3.2", **spoken, "done": True, "done_reason": reason}
 
 
 def test_a_missing_body_is_asked_for() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any, Dict, List
 
 import pytest
-from readers import derived, indented, whole_of
+from readers import both, derived, indented, whole_of, without
 from samples import CALLS, NEUTRAL, answerer, ask, call_of, said
 
 import mock_server as m
@@ -244,3 +244,109 @@ def test_moderation_flags_what_a_neutral_reply_refuses() -> None:
     )
     assert fine["flagged"] is False
     assert refused["categories"]["illicit"] is True
+
+
+# --- The provider's own words ---
+
+OLDER = {"functions": [{"name": "f"}, {"name": "g"}]}
+
+
+def test_a_finish_reason_of_the_providers_own_is_sent_as_it_is() -> None:
+    for kind in (*COUNTING, m.MistralChat, m.MistralFIM):
+        for word in ("error", "max_time", "function_call", "COMPLETE"):
+            whole, streamed = both(kind, {"text": "a b", "finish_reason": word}, {})
+            assert whole == streamed and f"'{word}'" in str(whole[0]), (kind, word)
+
+
+def test_tokens_written_to_a_cache_are_told_where_there_are_some() -> None:
+    usage = {"input_tokens": 9, "output_tokens": 2, "cache_write_tokens": 4}
+    for kind in (*COUNTING, m.MistralChat, m.MistralFIM):
+        whole, streamed = both(kind, {"text": "a b", "usage": usage}, {})
+        assert whole == streamed
+        assert whole[1]["prompt_tokens_details"]["cache_write_tokens"] == 4, kind
+        assert b"cache_write" not in said(kind, NEUTRAL)
+
+
+def test_a_custom_tool_is_called_as_custom_and_a_function_as_a_function() -> None:
+    custom = {"type": "custom", "custom": {"name": "g"}}
+    more = {"tools": [{"type": "function", "function": {"name": "f"}}, custom]}
+    call = call_of(m.OpenAIChat, more=more)
+    assert (call.tools, call.custom_tools) == (("f", "g"), ("g",))
+    calls = [
+        {"name": "g", "arguments": "SELECT 1;"},
+        {"name": "f", "arguments": {"a": 1}},
+        {"name": "g", "arguments": {"a": 1}, "id": "call_mine"},
+        {"name": "g", "arguments": ""},
+    ]
+    expected = [
+        {"name": "g", "input": "SELECT 1;"},
+        {"name": "f", "arguments": '{"a":1}'},
+        {"name": "g", "input": '{"a":1}'},
+        {"name": "g", "input": ""},
+    ]
+    for kind in (m.OpenAIChat, m.AzureChat):
+        for number in (1, len(calls)):
+            whole, streamed = both(kind, {"tool_calls": calls[:number]}, {**more, "n": 2})
+            assert whole == streamed
+            tools = whole[0][1]["tools"].values()
+            assert [without(tool, "id") for tool in tools] == expected[:number]
+    heads = [
+        tool
+        for chunk in chunks_of({"tool_calls": calls}, **more)
+        for tool in chunk["choices"][0]["delta"].get("tool_calls", ())
+        if "id" in tool
+    ]
+    assert [list(tool) for tool in heads[:2]] == [
+        ["index", "id", "type", "custom"],
+        ["index", "id", "type", "function"],
+    ]
+    assert heads[0]["custom"] == {"name": "g", "input": ""} and heads[2]["id"] == "call_mine"
+
+
+def test_plain_text_is_no_call_of_an_api_without_custom_tools() -> None:
+    spec = {"response": {"tool_calls": [{"name": "g", "arguments": "plain"}]}}
+    custom = {"tools": [{"type": "custom", "custom": {"name": "g"}}]}
+    assert ask(answerer(spec), m.OpenAIChat, more=custom).status == 200
+    for kind in (m.MistralChat, m.GeminiChat, m.CohereChat, m.OllamaChat):
+        assert ask(answerer(spec), kind, more=custom).status == 404, kind
+
+
+def test_the_older_functions_are_called_by_function_call() -> None:
+    response = {"text": "Look.", "tool_calls": CALLS[:1]}
+    whole, streamed = both(m.OpenAIChat, response, {**OLDER, "n": 2})
+    assert whole == streamed and whole[0][1]["finish"] == "function_call"
+    value = json.loads(said(m.OpenAIChat, {"tool_calls": CALLS[:1]}, more=OLDER))
+    message = value["choices"][0]["message"]
+    assert list(message) == ["role", "content", "function_call", "refusal", "annotations"]
+    assert list(message["function_call"]) == ["name", "arguments"]
+    first, second, *_, last = chunks_of({"tool_calls": CALLS[:1]}, **OLDER)
+    assert first["choices"][0]["delta"]["function_call"] == {"name": "get_weather", "arguments": ""}
+    assert second["choices"][0]["delta"] == {"function_call": {"arguments": '{"'}}
+    assert last["choices"][0]["finish_reason"] == "function_call"
+    words = {"tool_calls": CALLS[:1], "finish_reason": "stop"}
+    assert (
+        json.loads(said(m.OpenAIChat, words, more=OLDER))["choices"][0]["finish_reason"] == "stop"
+    )
+
+
+def test_of_the_older_functions_only_one_is_called() -> None:
+    refused = ask(answerer({"response": {"tool_calls": CALLS}}), m.OpenAIChat, more=OLDER)
+    assert refused.status == 404 and 'because of \\"functions\\" only one' in refused.body.decode()
+    both_kinds = {**OLDER, "tools": [{"type": "function", "function": {"name": "f"}}]}
+    value = json.loads(said(m.OpenAIChat, {"tool_calls": CALLS}, more=both_kinds))
+    assert len(value["choices"][0]["message"]["tool_calls"]) == 2
+
+
+def test_the_result_of_an_older_function_is_a_tool_result() -> None:
+    called = {"role": "assistant", "content": None, "function_call": {"name": "f"}}
+    result = {"role": "function", "name": "f", "content": "12 degrees"}
+    messages = [{"role": "user", "content": "Hi"}, called, result]
+    call = call_of(m.OpenAIChat, more={"messages": messages})
+    assert (call.user, call.tool_result, call.turn) == ("Hi", "12 degrees", 1)
+
+
+def test_chat_completions_have_no_blocks() -> None:
+    spec = {"response": {"parts": [{"block": {"type": "reference", "reference_ids": [1]}}]}}
+    for kind in (*COUNTING, m.MistralFIM):
+        refused = ask(answerer(spec), kind)
+        assert refused.status == 404 and b"what its response holds" in refused.body, kind

@@ -39,6 +39,7 @@ GOOD: List[Tuple[str, str, Any]] = [
     ("log", "json", "json"),
     ("exit_on_stdin_close", "true", True),
     ("check", "0", False),
+    ("schema", "True", True),
 ]
 
 # A text and a value that can't be followed, and what is said of both behind the option's name.
@@ -56,9 +57,14 @@ BAD: List[Tuple[str, str, Any, str]] = [
     ("tls_name", "a b", "a b", "expected a name or an address, found {}"),
     ("seed", "one", "one", "expected a whole number, found {}"),
     ("seed", "1.5", 1.5, "expected a whole number, found {}"),
-    ("max_body", "0", 0, "expected a number of bytes, found {}"),
-    ("journal", "-1", -1, "expected a number of requests, found {}"),
-    ("journal", "10000000000", 10000000000, "expected a number of requests, found {}"),
+    ("max_body", "0", 0, "expected a number of bytes, at least 1, found {}"),
+    ("journal", "-1", -1, "expected a number of requests from 0 to 1000000000, found {}"),
+    (
+        "journal",
+        "10000000000",
+        10000000000,
+        "expected a number of requests from 0 to 1000000000, found {}",
+    ),
     ("log", "txt", "txt", 'found "txt"; did you mean "text"?'),
 ]
 
@@ -71,7 +77,7 @@ BAD_KEYWORDS = [
     ("data", [os.curdir, 3], "expected a directory, found 3"),
     ("cert", 3, "expected a file, found 3"),
     ("seed", True, "expected a whole number, found true"),
-    ("max_body", 1.5, "expected a number of bytes, found 1.5"),
+    ("max_body", 1.5, "expected a number of bytes, at least 1, found 1.5"),
 ]
 
 # Options of TLS that don't go together, and the sentence with their names where braces are.

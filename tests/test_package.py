@@ -113,7 +113,7 @@ def checked(command: List[str], folder: Path) -> str:
 def write_mocks(folder: Path, count: int) -> None:
     """A data/ with so many mocks, so that --check tells it from others."""
     (folder / "data" / "mocks").mkdir(parents=True)
-    mocks = [{"response": {"text": "x"}}] * count
+    mocks = [{"match": {"user": str(at)}, "response": {"text": "x"}} for at in range(count)]
     (folder / "data" / "mocks" / "a.json").write_text(json.dumps(mocks), "utf-8")
 
 
@@ -162,7 +162,8 @@ def test_a_module_finds_the_data_of_the_working_directory(tmp_path: Path) -> Non
     ]
     assert checked(MODULE, here) == checked(file, here) == "3 mocks, nothing wrong\n"
     assert checked([sys.executable, "-B", "-m", "mock_server"], home) == "2 mocks, nothing wrong\n"
-    assert checked(MODULE, tmp_path) == "0 mocks, nothing wrong\n"
+    nothing = "there is no data directory; name one with --data\n0 mocks, 1 doubtful\n"
+    assert checked(MODULE, tmp_path) == nothing
 
 
 def test_the_tests_start_the_form_that_they_import_and_were_told_to(pytestconfig: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Iterator, List
 
 import pytest
 from clients import chat, control
-from mocked import BASE, requested
+from mocked import BASE, HEAD, requested
 from program import PROGRAM
 from samples import answerer, request_of, wire_of
 
@@ -194,9 +194,8 @@ def test_a_request_leaves_what_takes_long_to_a_thread_that_has_the_time(said: Li
 
 def came(journal: m.Journal, user: str) -> None:
     """A request with a text has come."""
-    masked: Any = {"query": {}, "headers": {}}
     call = m.replace(BASE, user=user)
-    asked = m.Asked(m.Request("POST", "/"), masked, {}, "openai", call, 100)
+    asked = m.Asked(m.Request("POST", "/"), HEAD, {}, "openai", call, 100)
     journal.add(m.Entry("1", 0.0, asked, m.Sent()))
 
 

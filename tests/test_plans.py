@@ -108,7 +108,7 @@ def check_plan(
 @pytest.mark.parametrize("plan", m.WIRE_PLANS)
 def test_a_planned_stream_reads_the_same_in_every_split(plan: str) -> None:
     events = [{"type": "message_start", "a": "ü 東"}, {"type": "ping"}, {"type": "message_stop"}]
-    answers = answerer({"response": {"events": events, "wire": plan}})
+    answers = answerer({"response": {"body": {}, "events": events, "wire": plan}})
     data = b"".join(sends_of(ask(answers, m.AnthropicMessages, True), "gzip"))
     body = data.partition(b"\r\n\r\n")[2]
     whole = m.ChunkedBody(10**9)

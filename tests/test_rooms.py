@@ -28,24 +28,24 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "node", "sizes"],
-    "options": ["options"],
-    "values": ["marks", "values"],
+    "options": ["options", "environment"],
+    "values": ["forms", "marks", "values", "outcomes"],
     "framings": ["framings"],
     "HTTP as values": [
         *("http", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),
     ],
-    "wire formats": ["formats/*"],
+    "wire formats": ["formats/*", "routing"],
     "mocks": ["mocks/*"],
-    "what was asked": ["gates", "entries", "counters", "journal"],
+    "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
     "request to response": [
-        *("routing", "answered", "inspector", "admission", "control_requests", "operations"),
-        *("control", "schema", "echo", "writing", "memory", "repeats", "brought", "answering"),
+        *("answered", "inspector", "admission", "control_requests", "operations"),
+        *("control", "schema", "writing", "memory", "repeats", "brought", "answering"),
     ],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),
         *("listener", "core", "session_methods", "server"),
     ],
-    "command line": ["cli", "__main__"],
+    "command line": ["usage", "cli", "__main__"],
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import socket
@@ -39,8 +40,10 @@ def on_a_port_that_is_taken() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(OSError):
-            MockServer(taken.getsockname()[1], log="text")
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"can't listen on 127.0.0.1 port {port}: ") as caught:
+            MockServer(port, log="text")
+        assert caught.value.errno == errno.EADDRINUSE
 
 
 def with_mocks_that_can_not_be_used(folder: str) -> None:

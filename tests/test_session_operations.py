@@ -7,8 +7,8 @@ import threading
 from typing import Any, Dict, List
 
 import pytest
-from clients import ASK, Raw, chat, control, post, wait_until, waiting_in
-from mocked import BASE
+from clients import ASK, Raw, chat, control, fetch, post, wait_until, waiting_in
+from mocked import BASE, HEAD
 
 import mock_server as m
 from mock_server import MockServer
@@ -31,8 +31,7 @@ class World:
     def came(self, number: str, session: str = "", ended: Any = None, gate: Any = None) -> m.Entry:
         """A request that came, and maybe ended."""
         request = m.Request("POST", "/v1/chat/completions", session=session)
-        masked: Any = {"query": {}, "headers": {}}
-        asked = m.Asked(request, masked, {}, "openai", BASE, 100)
+        asked = m.Asked(request, HEAD, {}, "openai", BASE, 100)
         entry = m.Entry(number, 0.0, asked, m.Sent())
         entry.gate = gate
         self.journal.add(entry)
@@ -114,15 +113,16 @@ def test_a_mock_from_a_file_can_not_be_removed(folder: Any) -> None:
 
 def test_waiting_sees_what_came_before_and_counts_what_it_lacks(world: World) -> None:
     a = world.of("a")
-    waited = m.done_here(a.waiting((), 1, "complete", 0))
+    waited = m.done_here(a.waiting((), 1, frozenset(["complete"]), 0))
     assert [entry.number for entry in waited.entries] == ["a1"]
     waited = m.done_here(a.waiting((), 3, None, 0.01))
-    assert waited.shortfall == "1 of 3 requests came within 0.01 seconds"
+    came = "there was POST /v1/chat/completions (complete)"
+    assert waited.shortfall == "1 of 3 requests came within 0.01 seconds; " + came
     assert [entry.number for entry in waited.entries] == ["a1"]
     assert len(m.done_here(world.of("*").waiting((), 3, None, 0)).entries) == 3
     world.journal.close()
     waited = m.done_here(a.waiting((), 3, None, 9))
-    assert waited.shortfall == "1 of 3 requests came before the server was closed"
+    assert waited.shortfall == "1 of 3 requests came before the server was closed; " + came
 
 
 @pytest.mark.parametrize("session", ["a", "*"])
@@ -130,7 +130,7 @@ def test_waiting_ends_with_the_request_that_it_lacks_and_no_other(
     world: World, session: str
 ) -> None:
     before = len(world.of(session).entries())
-    work = world.of(session).waiting((), 1, "fault", 60)
+    work = world.of(session).waiting((), 1, frozenset(["fault"]), 60)
     gate, timeout = next(work)
     assert gate and 0 < timeout <= 60
     if session == "a":
@@ -154,6 +154,44 @@ def test_a_gate_is_opened_by_a_release_or_by_a_reset_of_its_session(world: World
     assert gates["a"].take() and not gates["b"].take()
     world.of("*").reset()
     assert gates["b"].take()
+
+
+ENDED = [
+    ("complete", ["1", "2"]),
+    ("client_gone", ["3", "4"]),
+    (["fault", "client_reset"], ["4", "5"]),
+    (["client_gone", "complete"], ["1", "2", "3", "4"]),
+    (True, ["1", "2", "3", "4", "5"]),
+    (None, ["1", "2", "3", "4", "5", "6"]),
+]
+
+
+def test_what_is_waited_for_ended_in_one_of_the_ways_that_are_asked_for() -> None:
+    world = World()
+    ends = ["complete", "complete", "client_closed", "client_reset", "fault", None]
+    for number, end in enumerate(ends, 1):
+        world.came(str(number), "", end)
+    for asked, numbers in ENDED:
+        ended = m.read_end(m.Node(asked, "ended"))
+        waited = m.done_here(world.of("").waiting((), len(numbers), ended, 0))
+        assert [entry.number for entry in waited.entries] == numbers and not waited.shortfall
+        assert world.of("").count((), ended) == len(numbers)
+
+
+def test_who_waits_in_vain_is_told_that_only_the_end_differs() -> None:
+    world = World()
+    world.came("1")
+    world.came("2", "", "complete")
+    wanted = m.conditions(m.Node({"user": BASE.user}, "match"), "")
+    gone = frozenset(["client_reset", "client_closed"])
+    waited = m.done_here(world.of("").waiting(wanted, 1, gone, 0))
+    assert waited.shortfall == (
+        "0 of 1 requests came within 0 seconds; there was "
+        'POST /v1/chat/completions (complete): ended is "complete", expected '
+        "client_closed or client_reset, POST /v1/chat/completions (running): ended is null, "
+        "expected client_closed or client_reset"
+    )
+    assert [one.entry.number for one in waited.near] == ["2", "1"]
 
 
 NOT_RELEASED = [
@@ -205,7 +243,7 @@ def test_python_and_the_control_api_say_the_same(server: MockServer, session: st
 
 
 def test_a_session_has_all_that_the_server_has() -> None:
-    for name in ("url", "mock", "mocks", "requests", "wait_for", "release", "reset"):
+    for name in ("url", "mock", "mocks", "requests", "wait_for", "release", "verify", "reset"):
         assert hasattr(m.SessionView, name) and hasattr(MockServer, name)
 
 
@@ -238,3 +276,48 @@ def test_who_waits_in_python_is_let_go_when_the_server_closes() -> None:
         wait_until(lambda: waiting_in(server))
     thread.join(10)
     assert told == ["0 of 1 requests came before the server was closed; there was nothing"]
+
+
+def test_a_session_is_verified_by_its_own_mocks_and_requests(server: MockServer) -> None:
+    view = server.session("a b")
+    view.verify()
+    view.mock(name="used", match={"user": "Hi"}, response={"text": "x"})
+    server.mock(response={"text": "of another session"})
+    chat(server.port, prefix="/@a%20b")
+    view.verify()
+    view.mock(name="spare", match={"user": "Ho"}, response={"text": "x"})
+    missed = chat(server.port, prefix="/@a%20b", user="He")[1]
+    assert b"; POST /@a%20b/__mock__/mocks adds one" in missed
+    fetch(server.port, "POST", "/@a%20b/v1/messages", b"{}")
+    fetch(server.port, "POST", "/@a%20b/nowhere", b"{}")
+    view.wait_for(count=4, ended=True)
+    view.verify(unused=False, unmatched=False)
+    for wrong in (lambda: view.verify(unused=1), lambda: view.release("1", 0)):  # type: ignore
+        with pytest.raises(ValueError, match="expected a (boolean|whole number)"):
+            wrong()
+    with pytest.raises(AssertionError) as caught:
+        view.verify(invalid=True)
+    spare, miss, unknown, invalid = str(caught.value).split("\n")
+    assert spare.startswith('mock "spare" (added-4) was never used; nearest was POST /v1/chat/')
+    assert spare.endswith(': user is "He", expected "Ho"')
+    assert miss.startswith("no mock answered POST /v1/chat/completions (complete): no mock match")
+    assert unknown.startswith("no mock answered POST /nowhere (complete): unknown path")
+    assert invalid == "could not read POST /v1/messages (complete): model: Field required"
+    path = "/@a%20b/__mock__/verify"
+    status, answer = control(server.port, "POST", path, {"invalid": True})
+    assert status == 409 and answer["error"]["message"].split("; ")[0] == spare.split("; ")[0]
+    assert [mock["name"] for mock in answer["unused"]] == ["spare"]
+    assert [entry["path"] for entry in answer["unmatched"]] == ["/v1/chat/completions", "/nowhere"]
+    assert [entry["path"] for entry in answer["invalid"]] == ["/v1/messages"]
+    nothing = {"unused": False, "unmatched": False}
+    empty = {"unused": [], "unmatched": [], "invalid": []}
+    assert control(server.port, "POST", path, nothing) == (200, empty)
+    assert control(server.port, "POST", path + "?session=*", {"unused": True})[0] == 409
+    assert control(server.port, "POST", path, {"used": True})[0] == 400
+
+
+def test_of_many_leftovers_ten_of_a_kind_are_told() -> None:
+    world = World()
+    world.of("").add([SAYS_X] * 12)
+    left = world.of("").leftovers(True, True, True)
+    assert len(left.unused) == 12 and left.sentences[10:] == ["and 2 more"]

@@ -27,6 +27,7 @@ TEMPLATED = m.replace(
         ("{{body.n}} {{body.t}} {{body.z}}", "1.5 true "),
         ("{{body.o}}", '{"x":1}'),
         ("{{city}}!", "Oslo!"),
+        ("{{{{city}} {{city}}", "{{city}} Oslo"),
     ],
 )
 def test_templates_are_filled_once_from_the_request(text: str, expected: str) -> None:

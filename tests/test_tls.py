@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import socket
 import ssl
+import tempfile
 from pathlib import Path
 from typing import Any, Iterator, Tuple
 
@@ -133,3 +135,30 @@ def test_without_an_openssl_program_the_message_says_what_to_do(monkeypatch: Any
     message = "there is no openssl program to make a certificate with; install it, or give --cert"
     with pytest.raises(OSError, match=message):
         MockServer(tls=True)
+
+
+@needs_openssl
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="there are no files in memory here")
+def test_without_a_folder_to_write_to_the_certificate_is_made_in_memory(
+    monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    before = len(os.listdir("/proc/self/fd"))
+    with MockServer(tls=True) as server:
+        server.mock(response={"text": "x"})
+        assert secret(server, ASK)[0] == 200
+    assert len(os.listdir("/proc/self/fd")) == before
+    with pytest.raises(OSError, match="can't write the certificate to /none/a.pem: No such file"):
+        MockServer(tls=True, tls_cert_out="/none/a.pem")
+
+
+def test_where_there_is_no_such_memory_either_the_message_says_what_to_do(
+    monkeypatch: Any, tmp_path: Path, capsys: Any
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    assert m.main(["0", "--tls"]) == 1
+    assert capsys.readouterr().err == (
+        "mock_server.py: there is no temporary folder to make a certificate in; name one that can "
+        "be written to in TMPDIR, or give --cert and --key\n"
+    )

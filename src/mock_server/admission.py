@@ -7,6 +7,7 @@ import re
 
 from .errors import Refused, shown
 from .jsons import utf8
+from .limits import CONTROL_PREFIX
 from .options import Settings
 from .secrets import scheme_key, unkeyed
 from .values import Request
@@ -14,6 +15,15 @@ from .values import Request
 # An IPv4 address, or an IPv6 address in brackets, as a Host header has them (RFC 9110, 7.2).
 NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
 PORT_SUFFIX = re.compile(r":\d+$")
+
+# What says nothing of requests but how many there were: probes and Prometheus look at it.
+OPEN_TO_ALL = (CONTROL_PREFIX + "/health", CONTROL_PREFIX + "/metrics")
+# What a proxy adds to a request that it passes on (RFC 7239; RFC 9110, 7.6.3; Envoy, "HTTP header
+# manipulation"): behind a sidecar everyone's address is loopback.
+FORWARDED = re.compile(
+    r"forwarded|via|x-real-ip|true-client-ip|(?:x-(?:forwarded|original-forwarded|envoy)-.+)"
+    r"|(?:[a-z]+-)+(?:client|connecting)-ip"
+)
 
 
 def is_own_name(host: str, served: str) -> bool:
@@ -36,12 +46,34 @@ def is_token(key: str, token: str) -> bool:
     return bool(token) and hmac.compare_digest(utf8(key), utf8(token))
 
 
+def is_forwarded(request: Request) -> bool:
+    """Whether a proxy says that it passes a request on for somebody else."""
+    return any(FORWARDED.fullmatch(name) for name in request.headers)
+
+
+def check_local(request: Request) -> None:
+    """Refuse a client on loopback that does not have the token, where there is one: if it has
+    another credential, or is a proxy, whose address says nothing of its client."""
+    if request.headers.get("authorization"):
+        raise Refused(
+            403, "Authorization is not the bearer token of --control-token", code="wrong_token"
+        )
+    if is_forwarded(request):
+        raise Refused(
+            403,
+            "a request that a proxy has forwarded needs the bearer token of --control-token",
+            code="forwarded",
+        )
+
+
 def admit(request: Request, settings: Settings) -> None:
     """Refuse who may not use the control API.
 
     It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
     not the server's own is refused, so that no web page that somebody happens to look at can use
-    it."""
+    it.  Health and metrics are for all."""
+    if request.path in OPEN_TO_ALL:
+        return
     key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
     has_token = is_token(key, settings.control_token)
     host = request.headers.get("host", "")
@@ -52,6 +84,8 @@ def admit(request: Request, settings: Settings) -> None:
             "of --control-token",
             code="not_loopback",
         )
+    if settings.control_token and not has_token:
+        check_local(request)
     if not has_token and not is_own_name(host, settings.host):
         raise Refused(
             403,

@@ -7,6 +7,7 @@ from typing import Optional, Tuple, Union
 from .entries import Asked
 from .errors import Refused
 from .formats.base import WireFormat
+from .forms import bounded_form
 from .gates import Feed, Wanting, Work
 from .http import Head
 from .jsons import compact, utf8
@@ -96,8 +97,11 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         size += walked_size(list(answered.near))
     provider = None
     if answered.wire:
-        provider = answered.wire.provider
-    asked = Asked(request, head.kept, body, provider, call, size)
+        provider = answered.wire.provider or None
+    asked = Asked(request, head, body, provider, call, size)
+    if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
+        asked.form = bounded_form(request.form, JOURNAL_BODY)
+        asked.size += walked_size(asked.form)
     asked.mock = answered.mock
     asked.note = answered.note
     asked.unmatched = answered.unmatched
@@ -121,7 +125,8 @@ def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
     elif call:
         size += len(raw) + json_size(raw, body)
     if call:
-        texts = (call.user, call.system, call.prompt, call.tool_result or "")
+        results = (call.tool_result or "", call.tool_call_id or "")
+        texts = (call.user, call.system, call.prompt, *results)
         size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
     return size
 
@@ -130,9 +135,6 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
     """A call without what takes as much memory as a body that is too long to be kept."""
     if not call:
         return None
-    tool_result = call.tool_result
-    if tool_result:
-        tool_result = tool_result[:JOURNAL_BODY]
     return replace(
         call,
         request=replace(call.request, body=b""),
@@ -143,9 +145,18 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         model=call.model[:JOURNAL_BODY],
         user=call.user[:JOURNAL_BODY],
         system=call.system[:JOURNAL_BODY],
-        tool_result=tool_result,
         tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
+        tool_result=beginning(call.tool_result),
+        tool_call_id=beginning(call.tool_call_id),
+        custom_tools=(),
     )
+
+
+def beginning(text: Optional[str]) -> Optional[str]:
+    """As much of a text, if there is one, as the journal keeps."""
+    if text is None:
+        return None
+    return text[:JOURNAL_BODY]
 
 
 def own_headers(request: Request, answered: Answered) -> Headers:

@@ -3,29 +3,29 @@ provider."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import Optional
+from typing import List, Optional, Sequence, Tuple
 
 from .answered import Answered, control_refusal
-from .brought import HEADER, Brought, brought_along
+from .brought import HEADER, NOTHING, Brought, brought_along
 from .control import Control
-from .echo import echoed
 from .errors import BadField, Refused
 from .formats.base import WireFormat
+from .formats.echo import echoed
 from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .journal import Journal
-from .jsons import compact, parse_request, takes_long, utf8
+from .jsons import compact, parse_request, share, takes_long, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
+from .mocks.differences import explained
 from .mocks.mock import Found
-from .mocks.near import explained
+from .mocks.near import ALIKE, NearMiss, likeness
 from .mocks.patterns import WATCHDOG, TooLong
 from .mocks.sessions import Mocks, Session
 from .options import Settings
 from .records import replace
-from .routing import allow, route, shape_of
+from .routing import allow, other_like, route, shape_of
 from .schema import unfit
 from .values import Call, Delivery, Failure, Pace, Request, Response
 from .writing import failed, laid_over, respond
@@ -33,6 +33,7 @@ from .writing import failed, laid_over, respond
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
 HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
 ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
@@ -81,14 +82,12 @@ class Answerer:
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
-        if request.method == "OPTIONS":
+        if is_preflight(request):
             return Answered(options_response(request))
-        if request.path == "/" and request.method in ("GET", "HEAD"):
-            return Answered(health())
         try:
             wire, params = route(request)
         except Refused as refused:
-            return self.refuse(request, refused)
+            return (yield from self.elsewhere(request, session, refused))
         try:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 failure = wire.unauthorized(request)
@@ -101,6 +100,35 @@ class Answerer:
             return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
             return self.refuse(request, refused)
+
+    def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
+        """Work that gives the answer to what no provider has, a path or a method of one: that of a
+        mock, else the server's own, or why it has none."""
+        wire = other_like(shape_of(request))
+        call = wire.read(request, {}, wire.body(request))
+        try:
+            brought = self.brought(call)
+            if brought.answer:
+                return self.own_answer(wire, call, brought.answer)
+            found, is_repeatable = yield from self.found(wire, call, session)
+            if found:
+                return self.mocked(wire, call, found, brought, is_repeatable)
+        except Refused as wrong:
+            return self.refuse(request, wrong)
+        if request.method == "OPTIONS":
+            answered = Answered(options_response(request))
+        elif request.path == "/" and request.method in ("GET", "HEAD"):
+            answered = Answered(health())
+        else:
+            near = yield from self.near(wire, call, session)
+            answered = self.refuse(request, with_nearest(refused, near))
+            is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
+            answered = replace(answered, unmatched=True)
+        response = answered.response
+        delivery = self.drawn(brought.laid_over(response.delivery), "fallback/0")
+        headers = laid_over(response.headers, delivery.headers)
+        response = replace(response, headers=headers, delivery=delivery)
+        return replace(answered, response=response, is_repeatable=is_repeatable)
 
     @staticmethod
     def body(wire: WireFormat, request: Request) -> Json:
@@ -134,18 +162,11 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
-        brought = brought_along(call)
+        brought = self.brought(call)
         if brought.answer:
             return self.own_answer(wire, call, brought.answer)
-        try:
-            with WATCHDOG.hurried():
-                found, is_repeatable = session.find(call, wire)
-        except TooLong:
-            yield ASIDE
-            found, is_repeatable = session.find(call, wire)
+        found, is_repeatable = yield from self.found(wire, call, session)
         if found:
-            if heavy(found.mock.canonical, call.request):
-                yield ASIDE
             return self.mocked(wire, call, found, brought, is_repeatable)
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
@@ -161,6 +182,40 @@ class Answerer:
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
+
+    def brought(self, call: Call) -> Brought:
+        """What the request brings along; an answer that loses its draw is as if it were not there.
+        The same header draws the same, so that the same request gets the same."""
+        brought = brought_along(call)
+        answer = brought.answer
+        if answer and not answer.wins(f"{self.settings.seed}/header/0"):
+            return NOTHING
+        return brought
+
+    def found(
+        self, wire: WireFormat, call: Call, session: Session
+    ) -> Work[Tuple[Optional[Found], bool]]:
+        """Work that gives the mock that answers, if there is one, and whether an equal call will
+        find the same."""
+        try:
+            with WATCHDOG.hurried():
+                found, is_repeatable = session.find(call, wire, self.settings.seed)
+        except TooLong:
+            yield ASIDE
+            found, is_repeatable = session.find(call, wire, self.settings.seed)
+        if found and heavy(found.mock.canonical, call.request):
+            yield ASIDE
+        return found, is_repeatable
+
+    @staticmethod
+    def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:
+        """Work that gives the mocks that came nearest to matching."""
+        try:
+            with WATCHDOG.hurried():
+                return session.near(call, wire)
+        except TooLong:
+            yield ASIDE
+            return session.near(call, wire)
 
     def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
         """The answer that the request brings along."""
@@ -195,17 +250,13 @@ class Answerer:
     ) -> Work[Answered]:
         """Work that gives a 404 that explains: its message names the closest mock, and beside the
         provider's members lie the near misses."""
-        try:
-            with WATCHDOG.hurried():
-                near = session.near(call, wire)
-        except TooLong:
-            yield ASIDE
-            near = session.near(call, wire)
-        message = session.explain(near)
-        failure = wire.completed(call, Failure(404, message, code="mock_not_found"))
+        near = yield from self.near(wire, call, session)
+        why = session.explain(near)
+        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, failure)
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
-        note = "; then ".join([message, *(miss.sentence for miss in near[1:])])
+        note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
         is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
         return Answered(
             response,
@@ -225,11 +276,8 @@ class Answerer:
         pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
-        # A digest, not random: the same seed and use draw the same on every machine.
-        if fault and fault.probability < 1:
-            digest = hashlib.sha256(f"{self.settings.seed}/{use}/fault".encode()).digest()
-            if int.from_bytes(digest[:4], "big") / 2**32 >= fault.probability:
-                fault = None
+        if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
+            fault = None
         return replace(delivery, pace=pace, fault=fault)
 
 
@@ -244,12 +292,25 @@ def health() -> Response:
     return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
+def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one."""
+    for miss in near:
+        if miss.differences and likeness(miss.differences[0]) > ALIKE:
+            message = f"{refused.message}; the closest mock is {miss.sentence}"
+            return Refused(refused.status, message, code=refused.code, headers=refused.headers)
+    return refused
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks what may be done (Fetch, "CORS protocol")."""
+    return request.method == "OPTIONS" and PREFLIGHT in request.headers
+
+
 def options_response(request: Request) -> Response:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
-    # What makes an OPTIONS a preflight (Fetch, "CORS protocol").
-    if "access-control-request-method" in request.headers:
+    if PREFLIGHT in request.headers:
         wanted = request.headers.get("access-control-request-headers", "*")
         headers += (
             ("Access-Control-Allow-Methods", allowed),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Mapping, Optional, Tuple
 
 from .errors import BadMock, Refused
-from .jsons import parse_json
+from .jsons import TwiceError, parse_json
 from .limits import Json
 from .mocks.answer import Answer
 from .mocks.delivery import AFTER_KEYS, DELIVERY_KEYS, FAULT_KEYS, parse_delivery
@@ -55,9 +55,11 @@ def brought_along(call: Call) -> Brought:
     if text is None:
         return NOTHING
     try:
-        return read_header(parse_json(header_bytes(text)))
+        return read_header(parse_json(header_bytes(text), unique=True))
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
+    except TwiceError as error:
+        raise Refused(400, f"{HEADER}: {error}", code="bad_mock_response") from None
     except ValueError as error:
         message = f"{HEADER}: not JSON: {error}"
         raise Refused(400, message, code="bad_mock_response") from None

@@ -16,6 +16,7 @@ from .entries import Sent
 from .gates import Gate
 from .http import malformed
 from .journal import Journal
+from .limits import LONG
 from .log import Log
 from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
 from .marks import Hold
@@ -45,6 +46,7 @@ class CoreLike(Protocol):
     repeats: Repeats
     max_body: int
     numbers: "itertools.count[int]"  # of requests
+    connection_numbers: "itertools.count[int]"
     tls: "Optional[ssl.SSLContext]"
     workers: Workers
     trimming: Trimming
@@ -90,6 +92,7 @@ class Channel(Member, BaseHTTPRequestHandler):
         """Prepare the connection; nothing is read or written yet."""
         self.connection = self.request
         self.number = self.connection.fileno()
+        self.count = next(self.server.core.connection_numbers)  # no other connection has the same
         self.peer = str(self.client_address[0]) if self.client_address else ""
         self.loop = self.server.core.loop
         self.task: Optional[Task] = None
@@ -241,6 +244,7 @@ class Channel(Member, BaseHTTPRequestHandler):
         while True:
             sent.bytes = before + taken
             sent.events = events + bisect_right(step.ends, taken)
+            sent.has_begun = sent.has_begun or bool(taken and step.head)
             if taken == len(step.data):
                 return
             try:
@@ -310,6 +314,12 @@ class Channel(Member, BaseHTTPRequestHandler):
         finally:
             del error  # its traceback has this frame: neither is to keep the other
             outcome.clear()
+
+    def made(self, size: int, make: Callable[[], Value]) -> Waiting[Value]:
+        """What is made of so many bytes; aside, if they are many."""
+        if size > LONG:
+            return (yield from self.aside(make))
+        return make()
 
     def how_it_left(self, found: int) -> str:
         """What the journal says of a client that left in a pause, with these events."""

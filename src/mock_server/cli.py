@@ -1,6 +1,6 @@
 """The command line: its words become options, and those a server.
 
-It only wires; may touch argparse, which is imported when it is needed.
+It only wires.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from .core import Core
+from .environment import passed_over, without_links
 from .errors import BadMock, nearest, shown
-from .limits import GRACE_SECONDS, __version__
-from .mocks.explosive import may_explode
-from .mocks.mock import Mock
+from .jsons import indented
+from .limits import GRACE_SECONDS
+from .mocks.doubts import doubts_about
+from .mocks.json_schema import mock_schema
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
-from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_together
+from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_ports, check_together
 from .records import field_names
 from .server import MockServer
 from .trimming import give_back_memory
-
-if TYPE_CHECKING:
-    import argparse
+from .usage import parser
 
 SETTLED_SECONDS = 0.1  # after which memory is given back: who waits for the port is served first
 
@@ -41,8 +41,10 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     if unknown:
         raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
+    variables = without_links(environment)
     for option in OPTIONS:
-        values[option.name] = option_value(option, getattr(given, option.name), environment)
+        values[option.name] = option_value(option, getattr(given, option.name), variables)
+    check_ports(values["port"])
     check_together(values, lambda name: BY_NAME[name].flag)
     return values
 
@@ -54,51 +56,6 @@ def meant_by(unknown: str) -> str:
         return "ports need no flag, as in mock_server.py 5001"
     flags = [option.flag for option in OPTIONS if option.flag[0] == "-"]
     return nearest(word, [*flags, "--version", "--help"])
-
-
-def parser() -> argparse.ArgumentParser:
-    """What tells the words of a command line apart."""
-    import argparse
-
-    class Parser(argparse.ArgumentParser):
-        """argparse with one line an error."""
-
-        def error(self, message: str) -> NoReturn:
-            raise BadOption(message)
-
-    made = Parser(
-        prog="mock_server.py",
-        allow_abbrev=False,  # a new option must not change what an old command line means
-        description="A mock LLM server: OpenAI, Azure OpenAI, Gemini, Vertex AI, Anthropic, "
-        "Bedrock, Cohere, Mistral and Ollama, without keys, money or network.",
-        epilog="Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split at "
-        "the path separator, flags take 1, 0, true or false.",
-    )
-    for option in OPTIONS:
-        made.add_argument(option.flag, help=described(option), **argument_kind(option))
-    made.add_argument("--version", action="version", version=f"mock_server.py {__version__}")
-    return made
-
-
-def argument_kind(option: Option) -> Dict[str, Any]:
-    """How argparse is told what words an option takes."""
-    if option.is_flag:
-        return {"action": "store_const", "const": "1"}
-    if option.flag[0] != "-":
-        return {"metavar": option.metavar, "nargs": "*"}
-    if option.is_repeatable:
-        return {"metavar": option.metavar, "action": "append"}
-    return {"metavar": option.metavar}
-
-
-def described(option: Option) -> str:
-    """An option's line of --help."""
-    words = option.help
-    if option.is_repeatable and option.default:
-        words += f" (default: {', '.join(map(str, option.default))})"
-    elif option.default:
-        words += f" (default: {option.default})"
-    return words.replace("%", "%%")  # argparse fills in what a % begins
 
 
 def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> Any:
@@ -127,28 +84,33 @@ def data_directories(options: Mapping[str, Any]) -> List[str]:
 
 
 def check_mocks(directories: Sequence[str]) -> int:
-    """Print what is wrong with the mocks; the exit status."""
+    """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
-    doubtful = doubts(mocks.from_files)
-    summary = f"{len(mocks.from_files)} mocks, nothing wrong"
+    if problems:
+        complain("\n".join(problems))
+        return 2
+    doubtful = doubts_about(mocks.from_files)
+    counts = list(zip(directories, mocks.files.counts))
+    if not directories:
+        doubtful.append("there is no data directory; name one with --data")
+    for directory, count in counts:
+        if not count:
+            doubtful.append(f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files")
+    lines = []
+    if len(counts) > 1:
+        lines = [f"{directory}: {number_of_mocks(count)}" for directory, count in counts]
+    verdict = "nothing wrong"
     if doubtful:
-        summary = f"{len(mocks.from_files)} mocks, {len(doubtful)} doubtful"
-    for line in problems or [*doubtful, summary]:
-        print(line, file=sys.stderr)
-    return 2 if problems else 0
+        verdict = f"{len(doubtful)} doubtful"
+    summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
+    complain("\n".join([*doubtful, *lines, summary]))
+    return 0
 
 
-def doubts(mocks: Sequence[Mock]) -> List[str]:
-    """What of mocks that can be used may not do what is meant."""
-    return [
-        f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
-        "on some texts; it is then given up"
-        for mock in mocks
-        for condition in mock.conditions
-        for expression in condition.expressions
-        if may_explode(expression.pattern)
-    ]
+def number_of_mocks(count: int) -> str:
+    """A number of mocks in words."""
+    return "1 mock" if count == 1 else f"{count} mocks"
 
 
 def serve(options: Mapping[str, Any]) -> List[MockServer]:
@@ -159,9 +121,8 @@ def serve(options: Mapping[str, Any]) -> List[MockServer]:
     for port in options["port"]:
         try:
             servers.append(MockServer(port, host=core.settings.host, core=core))
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            reason = getattr(error, "strerror", None) or error
-            raise OSError(f"can't listen on {core.settings.host} port {port}: {reason}") from None
+        except OSError as error:
+            raise OSError(error.strerror) from None  # without its number
     return servers
 
 
@@ -174,8 +135,9 @@ def announce(lines: Sequence[str]) -> None:
         pass  # standard output is a pipe whose other end is closed
 
 
-def run(options: Mapping[str, Any]) -> int:
-    """Serve until a signal, or the end of standard input if that is asked for."""
+def run(options: Mapping[str, Any], notes: Sequence[str]) -> int:
+    """Serve until a signal, or the end of standard input if that is asked for; `notes` are for the
+    log."""
     raise_descriptor_limit()
     servers = serve(options)
     core = servers[0].core
@@ -203,7 +165,7 @@ def run(options: Mapping[str, Any]) -> int:
     sys.setswitchinterval(0.001)  # what takes long, in its own thread, lets the loop be on time
     gc.freeze()  # what is there now stays; looking through it again and again takes milliseconds
     core.loop.at(time.monotonic() + SETTLED_SECONDS, give_back_memory)
-    warn(core)
+    warn(core, notes)
     if options["exit_on_stdin_close"]:
         threading.Thread(target=wait_for_end, args=(stop,), daemon=True).start()
     try:
@@ -229,8 +191,14 @@ def raise_descriptor_limit() -> None:
         pass  # Windows, or a system that says no
 
 
-def warn(core: Core) -> None:
-    """Say in the log what may not be meant."""
+def warn(core: Core, notes: Sequence[str]) -> None:
+    """Say in the log what may not be meant; the notes about the environment without a log, too, for
+    it may be one of them that has switched it off."""
+    for note in notes:
+        if core.log.mode == "off":
+            complain(note)
+        else:
+            core.log.say(note)
     host = core.settings.host
     if host not in ("127.0.0.1", "::1", "localhost"):
         core.log.say(f"{host} may be reached from other machines")
@@ -276,9 +244,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     mocks that can't be used."""
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
-        if options["check"]:
-            return check_mocks(data_directories(options))
-        return run(options)
+        notes = passed_over(os.environ)
+        if not options["check"] and not options["schema"]:
+            return run(options, notes)
+        for note in notes:
+            complain(note)
+        if options["schema"]:
+            announce([indented(mock_schema())])
+            return 0
+        return check_mocks(data_directories(options))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2

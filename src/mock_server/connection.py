@@ -10,12 +10,12 @@ from .answered import Answered, advanced, asked_of, own_headers
 from .bodies import body_reader
 from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
-from .entries import Asked, Entry, Sent, entry_of
+from .entries import Entry, Sent, entry_of
 from .errors import Refused, line_of, shown
 from .gates import ASIDE, Gate, Work
 from .handshake import sealed
 from .http import Head, begun_head, check_partial, malformed, parse_head
-from .limits import JOINED, LONG, Headers
+from .limits import JOINED, Headers
 from .loop import TIME, TURN
 from .marks import Hold
 from .records import replace
@@ -23,7 +23,7 @@ from .repeats import MARKS, Repeat, repeat_of
 from .sockets import DONT_WAIT, GONE, READABLE, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
-from .values import Request, Response
+from .values import Request
 
 SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
@@ -90,7 +90,7 @@ class Handler(Channel):
             except OSError:  # what it says is seen when the rest is written
                 taken = 0
             now = time.monotonic()
-            again = (number, moment, repeat.asked, repeat.sent, now - started)
+            again = number, moment, repeat.asked, repeat.sent, now - started, self.count
             if taken == len(data):
                 core.journal.add_again(again)
         if taken != len(data):
@@ -188,9 +188,9 @@ class Handler(Channel):
             answered, coding = self.refuse(request, refused)
         wanted = head.keeps_alive and answered.keeps_alive
         keep_alive = wanted and not closes and not self.server.stopping
-        asked = yield from self.respond(request, head, answered, coding, keep_alive, started)
-        if asked and answered.is_lasting and not closes and not self.buffer:
-            self.remember(generation, request, head, answered, coding, asked)
+        entry = yield from self.respond(request, head, answered, coding, keep_alive, started)
+        if entry and answered.is_lasting and not closes and not self.buffer:
+            self.remember(generation, request, head, answered, coding, entry)
         # HTTP/1.0 has no chunks: its streams end with the connection.
         ends_by_length = head.minor > 0 or answered.response.frames is None
         again = keep_alive and ends_by_length and not self.server.stopping
@@ -328,8 +328,8 @@ class Handler(Channel):
         coding: str,
         keep_alive: bool,
         started: float,
-    ) -> Waiting[Optional[Asked]]:
-        """Write a response, with its entry in the journal and the log; what that says."""
+    ) -> Waiting[Optional[Entry]]:
+        """Write a response, with its entry in the journal and the log, if it is to have one."""
         core = self.server.core
         number = str(next(core.numbers))
         extra: Headers = (("Date", self.server.date()), ("X-Mock-Request-Id", number))
@@ -338,10 +338,11 @@ class Handler(Channel):
         self.gate, self.sent = answered.feed or Gate(), Sent()
         entry: Optional[Entry] = None
         if not answered.control:
-            entry = self.noted(number, asked_of(request, head, answered), answered.response)
+            entry = yield from self.noted(number, request, head, answered)
         ended = "fault"
+        make = functools.partial(answer_steps, answered.response, exchange)
         try:
-            yield from self.perform((yield from self.steps(answered.response, exchange)))
+            yield from self.perform((yield from self.made(len(answered.response.body), make)))
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -358,9 +359,7 @@ class Handler(Channel):
             elif answered.feed:
                 core.journal.unwatch(answered.feed)
             core.trimming.freed(len(request.body) + answered.weight)
-        if entry and ended == "complete":
-            return entry.asked
-        return None
+        return entry
 
     def note_end(self, entry: Entry, ended: str, started: float) -> None:
         """Note in the journal and the log how a response ended."""
@@ -375,13 +374,14 @@ class Handler(Channel):
         head: Head,
         answered: Answered,
         coding: str,
-        asked: Asked,
+        entry: Entry,
     ) -> None:
         """Remember an answer for when the same bytes come again; when they have come twice."""
         repeats, port, raw = self.server.core.repeats, self.server.port, self.raw
         if not 0 < len(raw) <= READ_SIZE // 2 or not head.minor or "expect" in head.headers:
             return
-        if not repeats.seen.has((port, raw)):
+        asked = entry.asked
+        if entry.ended != "complete" or asked.is_probe or not repeats.seen.has((port, raw)):
             return
         exchange = Exchange(
             head.minor,
@@ -395,19 +395,17 @@ class Handler(Channel):
             repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(self, number: str, asked: Asked, response: Response) -> Entry:
+    def noted(
+        self, number: str, request: Request, head: Head, answered: Answered
+    ) -> Waiting[Entry]:
         """The entry of an answer that is about to be sent, which is in the journal."""
-        entry = Entry(number, time.time(), asked, self.sent)
-        if response.delivery.gate and response.frames is not None:
+        find = functools.partial(asked_of, request, head, answered)
+        asked = yield from self.made(len(request.body), find)
+        entry = Entry(number, time.time(), asked, self.sent, self.count)
+        if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate
         self.server.core.journal.add(entry)
         return entry
-
-    def steps(self, response: Response, exchange: Exchange) -> Waiting[Iterable[Step]]:
-        """The steps of a response; those of a long one are made aside."""
-        if len(response.body) > LONG:
-            return (yield from self.aside(functools.partial(answer_steps, response, exchange)))
-        return answer_steps(response, exchange)
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
@@ -423,6 +421,7 @@ class Handler(Channel):
                 if taken == len(step.data):
                     sent.bytes += taken - step.head
                     sent.events += len(step.ends)
+                    sent.has_begun |= step.head > 0
                 else:
                     yield from self.send_rest(step, taken)
                 since_turn += 1

@@ -8,7 +8,7 @@ from typing import Callable, Dict, Generator, List, Mapping, NamedTuple, Pattern
 
 from .admission import admit
 from .answered import Answered, control_refusal, control_response
-from .control_requests import BadValue, ControlRequest, Given
+from .control_requests import BadValue, ControlRequest
 from .counters import Family, gauge
 from .entries import Entry
 from .errors import BadMock, Refused, nearest, shown
@@ -17,12 +17,18 @@ from .http import unquote
 from .inspector import INSPECTOR
 from .journal import EVERY_SESSION, Journal
 from .jsons import utf8
-from .limits import CONTROL_PREFIX, WAIT_SECONDS, Json, __version__
+from .limits import CONTROL_PREFIX, Json, __version__
 from .mocks.delivery import PLAN_KEYS
-from .mocks.match import Condition
 from .mocks.sessions import Mocks
-from .node import Node
-from .operations import Operations, Unavailable, read_conditions, read_end
+from .operations import (
+    LOOKED_FOR,
+    Operations,
+    Unavailable,
+    read_conditions,
+    read_end,
+    read_verify,
+    read_wait,
+)
 from .options import Settings
 from .plans import WIRE_PLANS
 from .routing import pattern_of
@@ -166,30 +172,38 @@ class Control:
 
     def count(self, asked: ControlRequest) -> Response:
         """How many requests match."""
-        wanted = conditions_in(asked.body("match"))
-        return control_response(200, {"count": self.operations(asked).count(wanted)})
+        body = asked.body("match", "ended")
+        wanted, ended = read_conditions(body), read_end(body.get("ended"))
+        return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
 
     def wait(self, asked: ControlRequest) -> Work[Response]:
         """Requests that match, once there are enough."""
-        body = asked.body("match", "count", "ended", "timeout")
-        wanted = conditions_in(body)
-        ended = read_end(body.get("ended"))
-        seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
-        timeout = body.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)
-        count = body.get("count").whole(1, 1)
+        wait = read_wait(asked.body("match", "count", "ended", "timeout"))
         operations = self.operations(asked)
-        waited = yield from operations.waiting(wanted, count, ended, timeout)
+        waited = yield from operations.waiting(*wait)
         if not waited.shortfall:
             return control_response(200, {"requests": shown_entries(waited.entries)})
-        message = waited.shortfall
-        if not self.journal.closed:
-            message += "; what came instead is in requests"
         answer: Dict[str, Json] = {
-            "error": {"message": message, "code": "timeout"},
+            "error": {"message": waited.shortfall, "code": "timeout"},
             "matched": len(waited.entries),
+            "near_misses": [one.json() for one in waited.near],
             "requests": shown_entries(operations.entries()[-20:]),
         }
         return control_response(408, answer)
+
+    def verify(self, asked: ControlRequest) -> Response:
+        """Whether all mocks were used and all requests answered by one, with what is left."""
+        wanted = read_verify(asked.body(*LOOKED_FOR))
+        left = self.operations(asked).leftovers(**wanted)
+        answer: Dict[str, Json] = {
+            "unused": left.unused,
+            "unmatched": shown_entries(left.unmatched),
+            "invalid": shown_entries(left.invalid),
+        }
+        if not left.sentences:
+            return control_response(200, answer)
+        error = {"message": "; ".join(left.sentences), "code": "not_verified"}
+        return control_response(409, {"error": error, **answer})
 
     def release(self, asked: ControlRequest) -> Response:
         """Let events of a gated stream out."""
@@ -244,12 +258,14 @@ class Control:
             is_long=True,
         ),
         ControlRoute("DELETE /requests", forget, "empty the journal"),
-        ControlRoute("POST /requests/count", count, '`{"match"}` → `{"count"}`', is_long=True),
+        ControlRoute(
+            "POST /requests/count", count, '`{"match", "ended"}` → `{"count"}`', is_long=True
+        ),
         ControlRoute(
             "POST /requests/wait",
             wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
-            "else 408",
+            "else 408 with what differed",
             is_long=True,
         ),
         ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
@@ -266,6 +282,13 @@ class Control:
         ControlRoute("DELETE /mocks", remove_all, "remove those added at run time"),
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
+            "POST /verify",
+            verify,
+            '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
+            "used and the requests that no mock answered",
+            is_long=True,
+        ),
+        ControlRoute(
             "POST /reset", reset, "forget journal, run-time mocks and how often mocks were used"
         ),
         ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
@@ -275,11 +298,6 @@ class Control:
             "the named wire plans, so that a test can loop over them",
         ),
     )
-
-
-def conditions_in(body: Given) -> Tuple[Condition, ...]:
-    """The conditions of a body's `match`; what is wrong with it would be wrong in a mock, too."""
-    return read_conditions(Node(body.value, "body").get("match"))
 
 
 def shown_entries(entries: List[Entry]) -> List[Json]:

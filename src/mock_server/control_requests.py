@@ -8,7 +8,7 @@ from typing import Mapping, NamedTuple
 from .errors import MISSING, Refused, WrongValue, shown
 from .http import SESSION_RULE, good_session
 from .journal import EVERY_SESSION
-from .jsons import parse_request
+from .jsons import TwiceError, parse_request
 from .limits import Json
 from .node import Node, Written
 from .values import Request
@@ -53,7 +53,9 @@ class ControlRequest(NamedTuple):
     def json(self) -> Json:
         """The body's value."""
         try:
-            return parse_request(self.request.body)
+            return parse_request(self.request.body, unique=True)
+        except TwiceError as error:
+            raise Refused(400, f"the body: {error}", code="bad_json") from None
         except ValueError as error:
             raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
 

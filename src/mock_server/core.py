@@ -46,6 +46,7 @@ class Core:
         self.journal = Journal(settings.journal)
         self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
+        self.connection_numbers = itertools.count(1)  # over all ports
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
-from .entries import Entry
+from .entries import Entry, RequestKind
 
 MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
-OTHER_KIND = ("other", "other", 0, False)
+OTHER_KIND: RequestKind = ("other", "other", 0, False)
 LABELS = ("provider", "api", "status", "matched")
 
 
@@ -49,8 +49,7 @@ class Counters:
 
     def __init__(self) -> None:
         self.running = 0
-        # By provider, API, status, and whether a mock answered.
-        self.requests: Dict[Tuple[Optional[str], Optional[str], int, bool], int] = {}
+        self.requests: Dict[RequestKind, int] = {}
         self.ends: Dict[str, int] = {}
         self.bytes_sent = 0
         self.events_sent = 0
@@ -58,7 +57,7 @@ class Counters:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
-        kind = entry.asked.kind
+        kind = entry.kind
         if kind not in self.requests and len(self.requests) >= MOST_KINDS:
             kind = OTHER_KIND
         self.running -= 1

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import time
-from typing import Dict, Mapping, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
+from .forms import Fields
 from .gates import Gate
+from .http import Head
 from .jsons import copied, timestamp
-from .limits import JOURNAL_BODY, Json
+from .limits import JOURNAL_BODY, Difference, Json
 from .mocks.match import Condition
 from .records import replace
 from .values import Call, Request
 
-RequestKind = Tuple[Optional[str], Optional[str], int, bool]
+RequestKind = Tuple[Optional[str], Optional[str], Optional[int], bool]
+Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any, or none yet
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
+# Faults that may leave nothing of an answer; a `hang` goes on for as long as its client waits.
+SILENCING = ("reset", "close", "hang", "garbage")
+# Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
+PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
 
 
 class Asked:
     """What was asked and answered: all of an entry that is the same for equal requests.
 
-    `masked` holds query and headers without credentials; `call` is what was asked, as far as it
-    could be read; `size` is about how many bytes of memory an entry takes with this."""
+    `head` knows target, query and headers without credentials; `call` is what was asked, as far as
+    it could be read; `form` are the fields of a multipart body; `size` is about how many bytes of
+    memory an entry takes with this."""
 
     __slots__ = (
-        *("method", "path", "port", "session", "masked", "body", "provider", "call", "size"),
+        *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
     )
 
     def __init__(
         self,
         request: Request,
-        masked: Mapping[str, Mapping[str, str]],
+        head: Head,
         body: Json,
         provider: Optional[str],
         call: Optional[Call],
@@ -40,8 +48,9 @@ class Asked:
         self.path = request.path
         self.port = request.port
         self.session = request.session
-        self.masked = masked
+        self.head = head
         self.body = body
+        self.form: Optional[Fields] = None
         self.provider = provider
         self.call = call
         self.size = size
@@ -66,6 +75,19 @@ class Asked:
             self.known_kind = self.provider, api, self.status, bool(self.mock)
         return self.known_kind
 
+    @property
+    def is_probe(self) -> bool:
+        """Whether it only asked whether somebody is there; such are in no journal."""
+        # A malformed request may seem to ask for the root, too.
+        if self.path not in PROBES or self.mock or self.status not in (200, 404):
+            return False
+        return self.method in ("GET", "HEAD")
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether it was refused because it could not be read as its provider reads it."""
+        return self.call is None and self.status in (400, 422)
+
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
         call = self.call
@@ -79,27 +101,38 @@ class Asked:
             "user": call.user[:JOURNAL_BODY],  # long texts would fill the journal
         }
 
+    def seen(self) -> Call:
+        """The call as far as it was kept, for conditions to look at."""
+        # Masked, as they were kept: of credentials only a hash can be asked for.
+        query, headers = self.head.kept["query"], self.head.kept["headers"]
+        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
+        call = self.call or Call(request, self.provider or "", "", "", "", body=None)
+        if self.form is not None:
+            return replace(call, request=request, body=self.form)
+        return replace(call, request=request)
+
     def matches(self, conditions: Sequence[Condition]) -> bool:
         """Whether it fulfils conditions."""
-        # Masked, as they were kept: of credentials only a hash can be asked for.
-        query, headers = self.masked["query"], self.masked["headers"]
-        request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
-        if self.call:
-            seen = replace(self.call, request=request)
-        else:
-            seen = Call(request, self.provider or "", "", "", "", body=None)
+        seen = self.seen()
         return all(condition.holds(condition.get(seen)) for condition in conditions)
+
+    def differences(self, conditions: Sequence[Condition]) -> List[Difference]:
+        """Everything that keeps it from fulfilling conditions."""
+        seen = self.seen()
+        found = [condition.difference(seen) for condition in conditions]
+        return [difference for difference in found if difference]
 
 
 class Sent:
-    """How far an answer has come: bytes of its body, framing included, events, and seconds for
-    which the client took nothing."""
+    """How far an answer has come: bytes of its body, framing included, events, whether its head has
+    begun to go out, and seconds for which the client took nothing."""
 
-    __slots__ = ("bytes", "events", "blocked", "blocked_since")
+    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since")
 
-    def __init__(self, bytes: int = 0, events: int = 0) -> None:
+    def __init__(self, bytes: int = 0, events: int = 0, has_begun: bool = False) -> None:
         self.bytes = bytes
         self.events = events
+        self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
 
@@ -117,11 +150,17 @@ class Entry:
     up to date while the answer is under way."""
 
     # There are thousands of them: without a dict each is far smaller.
-    __slots__ = ("number", "moment", "asked", "sent", "duration", "ended", "gate", "is_remembered")
+    __slots__ = (
+        *("number", "moment", "connection", "asked", "sent", "duration", "ended", "gate"),
+        "is_remembered",
+    )
 
-    def __init__(self, number: str, moment: float, asked: Asked, sent: Sent) -> None:
+    def __init__(
+        self, number: str, moment: float, asked: Asked, sent: Sent, connection: int = 0
+    ) -> None:
         self.number = number
         self.moment = moment
+        self.connection = connection  # by which number requests on the same one are known
         self.asked = asked
         self.sent = sent
         self.duration: Optional[float] = None
@@ -137,6 +176,24 @@ class Entry:
             total = self.sent.events
         return total
 
+    @property
+    def status(self) -> Optional[int]:
+        """The status of the answer; none if no byte of it was sent, or is about to be."""
+        if self.sent.has_begun or self.ended == "complete":
+            return self.asked.status
+        if self.ended is None and self.asked.fault not in SILENCING:
+            return self.asked.status
+        return None
+
+    @property
+    def kind(self) -> RequestKind:
+        """What it is counted by, once it has ended."""
+        kind = self.asked.kind
+        if self.ended == "complete" or self.status is not None:  # the first is quick
+            return kind
+        provider, api, _, is_mocked = kind
+        return provider, api, None, is_mocked
+
     def json(self) -> Dict[str, Json]:
         """All that is shown of it; what is changed in there changes nothing here."""
         asked, sent = self.asked, self.sent
@@ -144,17 +201,21 @@ class Entry:
             "id": self.number,
             "time": timestamp(self.moment),
             "port": asked.port,
+            "connection": str(self.connection),
             "session": asked.session or None,
             "method": asked.method,
+            "target": asked.head.kept_target(),
             "path": asked.path,
-            "query": dict(asked.masked["query"]),
-            "headers": dict(asked.masked["headers"]),
+            "query": dict(asked.head.kept["query"]),
+            "headers": dict(asked.head.kept["headers"]),
+            "header_lines": asked.head.kept_lines(),
             "body": copied(asked.body),
+            "fields": copied(asked.form),
             "provider": asked.provider,
             **asked.call_json(),
             "mock": asked.mock or None,
             "fault": asked.fault or None,
-            "status": asked.status,
+            "status": self.status,
             "unmatched": asked.unmatched,
             "near_misses": [copied(miss) for miss in asked.near],
             "note": asked.note,
@@ -166,22 +227,23 @@ class Entry:
             "ended": self.ended,
         }
 
-    def matches(self, conditions: Sequence[Condition], ended: Optional[str]) -> bool:
-        """Whether it fulfils conditions, and has ended in the way that is asked for."""
-        if ended is not None and self.ended != ended:
+    def matches(self, conditions: Sequence[Condition], ended: Ended) -> bool:
+        """Whether it fulfils conditions, and has ended in a way that is asked for."""
+        if ended is not None and self.ended not in ended:
             return False
         return not conditions or self.asked.matches(conditions)
 
 
 # A request that was answered at once as one before it was: number, moment, what was asked and sent,
-# and the duration.  A plain tuple: one is made for every such request, and an entry for few.
-Again = Tuple[int, float, Asked, Sent, float]
+# the duration, and the connection's number.  A plain tuple: one is made for every such request, and
+# an entry for few.
+Again = Tuple[int, float, Asked, Sent, float, int]
 
 
 def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
     """The entry of a request that was answered at once."""
-    number, moment, asked, sent, duration = again
-    entry = Entry(str(number), moment, asked, sent)
+    number, moment, asked, sent, duration, connection = again
+    entry = Entry(str(number), moment, asked, sent, connection)
     entry.duration = round(duration, 6)
     entry.ended = ended
     return entry

@@ -40,6 +40,11 @@ def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]
     return register
 
 
+def is_before_all(fault: Fault) -> bool:
+    """Whether a fault leaves nothing of the answer that it breaks."""
+    return fault.kind in FINAL_FAULTS and fault.after is None
+
+
 def breaks(fault: Optional[Fault], stage: Stage) -> bool:
     """Whether there is a fault, and it breaks this stage."""
     return fault is not None and FAULTS[fault.kind][0] == stage

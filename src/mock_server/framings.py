@@ -22,9 +22,16 @@ def read_data(text: str) -> Json:
         return text
 
 
+def between(data: bytes, cuts: Sequence[int]) -> List[bytes]:
+    """The pieces of data from each cut to the next, and from the last to the end."""
+    pieces = [data[start:end] for start, end in zip(cuts, [*cuts[1:], len(data)])]
+    return [piece for piece in pieces if piece]
+
+
 class SSE:
     """Server-sent events: `eol` ends each line, an empty line each event."""
 
+    title = "an event stream"
     negotiated = False  # most providers never compress an event stream (wire formats, 4)
     streams = True  # whether the content type is the stream's, not that of a whole body
 
@@ -65,8 +72,7 @@ class SSE:
     def split(cls, data: bytes) -> List[bytes]:
         """A recorded stream as its frames, byte for byte; the last may lack its empty line."""
         # Cut only where events end: what is sent again is what was recorded.
-        cuts = [0, *(match.end() for match in cls.EVENT_END.finditer(data)), len(data)]
-        return [data[start:end] for start, end in zip(cuts, cuts[1:]) if end > start]
+        return between(data, [0, *(match.end() for match in cls.EVENT_END.finditer(data))])
 
     @classmethod
     def tear(cls, frame: bytes) -> bytes:
@@ -102,8 +108,13 @@ class JsonArray:
 
     `[` element LF, then `,` CR LF element LF, then `]` (wire formats, 7, recorded)."""
 
+    title = "a JSON array"
     negotiated = True  # Google flushes its gzip after each element (wire formats, 4)
     streams = False
+
+    # What opens or closes something in JSON; brackets in strings do not, so that these are found,
+    # too.  The line end behind an element is sent with it.
+    BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}](?:\r?\n)?', re.DOTALL)
 
     def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
         """Events as elements, one a frame, and the closing bracket as one more."""
@@ -134,10 +145,26 @@ class JsonArray:
         """The elements of such a stream."""
         return cast(List[Json], parse_json(data))
 
+    @classmethod
+    def cut(cls, data: bytes) -> List[bytes]:
+        """The text of such a stream as its frames, byte for byte, an array or object each; it may
+        be cut off."""
+        cuts, depth = [0], 0
+        for match in cls.BRACKET.finditer(data):
+            kind = match.group()[:1]
+            if kind in b"[{":
+                depth += 1
+            elif kind in b"]}":
+                depth -= 1
+                if depth == 1:
+                    cuts.append(match.end())
+        return between(data, cuts)
+
 
 class NDJSON:
     """One JSON value a line, as Ollama streams (wire formats, 13)."""
 
+    title = "lines of JSON"
     negotiated = False
     streams = True
 
@@ -163,7 +190,12 @@ class NDJSON:
     @staticmethod
     def split(data: bytes) -> List[Json]:
         """The values of such a stream."""
-        return [parse_json(line) for line in data.split(b"\n") if line]
+        return [parse_json(line) for line in data.split(b"\n") if line.strip()]
+
+    @staticmethod
+    def cut(data: bytes) -> List[bytes]:
+        """The text of such a stream as its lines, byte for byte, with empty ones behind them."""
+        return re.findall(rb"[^\n]*\n(?:\r?\n)*|[^\n]+", data)
 
 
 LONGEST_NAME = 5000  # characters of a header in a message, whose length has two bytes
@@ -175,6 +207,7 @@ class EventStream:
     A message is a prelude of two lengths and their CRC, headers, a payload, and a CRC of it all.
     An event whose name ends in Exception is an exception message."""
 
+    title = "an AWS event stream"
     negotiated = False
     streams = True
 
@@ -236,9 +269,21 @@ class EventStream:
         return messages
 
     @classmethod
+    def cut(cls, data: bytes) -> List[bytes]:
+        """The bytes of such a stream as its messages; the last may be cut off."""
+        cuts = [0]
+        while len(data) - cuts[-1] >= 16:  # the least that there can be of one
+            length = max(16, struct.unpack_from(">I", data, cuts[-1])[0])
+            cuts.append(min(len(data), cuts[-1] + length))
+        return between(data, cuts)
+
+    @classmethod
     def tear(cls, frame: bytes) -> bytes:
         """The same message, in order but for its payload, whose JSON is cut off in the middle."""
-        headers, payload = cls.split(frame)[0]
+        try:
+            ((headers, payload),) = cls.split(frame)
+        except (ValueError, IndexError, struct.error):  # a recorded piece that is no one message
+            return frame[: len(frame) // 2]
         return cls.message(cls.packed(tuple(headers.items())), payload[: len(payload) // 2])
 
     @classmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 import functools
 import re
-from typing import Dict, FrozenSet, List, Mapping, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Match, Tuple
 
 from .errors import Refused, http_phrase, shown
 from .limits import HEAD_LIMIT, LINE_LIMIT, MOST_FIELDS, Headers
@@ -55,6 +55,7 @@ ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+TARGET_PAIR = re.compile(r"([?&#])([^?&#=]*)=([^&#]*)")  # a parameter, of the fragment too
 
 
 # A client may encode the @, though it need not (RFC 3986, 3.3).
@@ -97,6 +98,26 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
     return re.sub("/{2,}", "/", path), query
 
 
+def masked_target(target: str) -> str:
+    """A target as it may be kept: the user of a full URL, and the credentials in its query, are
+    masked; all else is as it was sent."""
+    absolute = ABSOLUTE.match(target)
+    end = 0
+    if absolute:
+        end = absolute.end()
+    return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
+
+
+def masked_pair(match: "Match[str]") -> str:
+    """One parameter of a target as it may be kept."""
+    before, name, value = match.groups()
+    plain = unquote(value.replace("+", " "))
+    kept = masked(unquote(name.replace("+", " ")), plain)
+    if kept == plain:
+        return match.group()
+    return f"{before}{name}={kept}"
+
+
 # --- request heads ---
 
 
@@ -104,13 +125,15 @@ def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
 class Head:
     """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
 
-    `repeated` are the names of headers that came more than once."""
+    `repeated` are the names of headers that came more than once, `lines` all of them as they
+    came."""
 
     method: str
     target: str
     minor: int
     headers: Mapping[str, str]
     repeated: FrozenSet[str] = frozenset()
+    lines: bytes = b""
 
     def tokens(self, name: str) -> List[str]:
         """A header as a list of lower-case tokens."""
@@ -167,10 +190,20 @@ class Head:
             "headers": {name: masked(name, value) for name, value in self.headers.items()},
         }
 
+    def kept_target(self) -> str:
+        """The target as it was sent, without credentials; made anew for each who looks."""
+        return masked_target(self.target)
+
+    def kept_lines(self) -> List[List[str]]:
+        """Names and values of the header lines as they came, without credentials; made anew for
+        each who looks."""
+        pairs = [line.partition(":") for line in header_lines(self.lines)]
+        return [[name, masked(name, value.strip(" \t"))] for name, _, value in pairs]
+
     @found_once
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        size = strings_size((self.target, self.path))
+        size = strings_size((self.target, self.path)) + len(self.lines)
         return size + pairs_size(self.query) + pairs_size(self.headers)
 
 
@@ -215,7 +248,7 @@ def new_head(data: bytes) -> Head:
     if major != "1":
         raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
     headers, repeated = parse_fields(rest[:-2])
-    head = Head(method, target, min(1, int(minor)), headers, repeated)
+    head = Head(method, target, min(1, int(minor)), headers, repeated, rest[:-2])
     check_head(head)
     return head
 
@@ -233,13 +266,18 @@ def told(line: bytes) -> str:
 known_head = functools.lru_cache(maxsize=256)(new_head)
 
 
+def header_lines(fields: bytes) -> List[str]:
+    """The lines of headers, each of which ends with CR LF."""
+    return fields.decode("latin-1").split("\r\n")[:-1]
+
+
 def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
     """Header lines by lower-case name, and the names that came more than once."""
     if not FIELDS.fullmatch(fields):
         raise malformed(bad_field(fields))
     headers: Dict[str, str] = {}
     repeated: Dict[str, List[str]] = {}
-    lines = fields.decode("latin-1").split("\r\n")[:-1]
+    lines = header_lines(fields)
     if len(lines) > MOST_FIELDS:
         raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
     for field_line in lines:

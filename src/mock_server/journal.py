@@ -8,7 +8,7 @@ from collections import deque
 from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .counters import Counters, Family, gauge
-from .entries import Again, Entry, entry_of
+from .entries import Again, Ended, Entry, entry_of
 from .framings import OPENAI_SSE
 from .gates import ASIDE, Feed, Gate, Wanting, Work
 from .jsons import compact
@@ -26,7 +26,7 @@ class Wanted(NamedTuple):
 
     session: str
     conditions: Sequence[Condition] = ()
-    ended: Optional[str] = None
+    ended: Ended = None
 
     def holds(self, entry: Entry) -> bool:
         """Whether a request of the right session is one of them."""
@@ -105,7 +105,9 @@ class Journal:
     # --- what the server tells ---
 
     def add(self, entry: Entry) -> None:
-        """Remember one request."""
+        """Remember one request, unless it is a probe."""
+        if entry.asked.is_probe:
+            return
         with self.lock:
             if self.repeated:
                 self.make_entries()
@@ -128,7 +130,7 @@ class Journal:
         """Make the entries of what was repeated, as if each had been made when it came."""
         repeated, self.repeated = self.repeated, []
         told = bool(self.waiters or self.feeds)
-        if not told and self.used + sum(asked.size for _, _, asked, _, _ in repeated) <= self.room:
+        if not told and self.used + sum(again[2].size for again in repeated) <= self.room:
             repeated = self.lasting(repeated)
         for again in repeated:
             entry = entry_of(again)
@@ -192,6 +194,9 @@ class Journal:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Say how a request ended."""
+        if entry.asked.is_probe:
+            entry.ended = ended
+            return
         with self.lock:
             entry.ended = ended
             self.counters.end(entry, ended)
@@ -276,7 +281,7 @@ class Journal:
             # Under one lock, so that each request is seen here or by the waiter, and not twice.
             entries = self.entries(wanted.session)
             if wanted.ended is not None:
-                entries = [entry for entry in entries if entry.ended == wanted.ended]
+                entries = [entry for entry in entries if entry.ended in wanted.ended]
             self.waiters.append(waiter)
         try:
             present = [entry for entry in entries if wanted.holds(entry)]

@@ -8,8 +8,9 @@ import gc
 import hashlib
 import json
 import time
-from typing import Callable, Iterable, List, Mapping, NoReturn, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NoReturn, Set, Tuple
 
+from .errors import shown
 from .limits import DEPTH_LIMIT, DIGIT_LIMIT, LONG, Json
 
 # Alphabets of ids (wire formats, 2.4).
@@ -171,11 +172,56 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_constant)
+class TwiceError(ValueError):
+    """A key that stands twice in an object, of which only one would count."""
 
 
-def parse_json(data: bytes) -> Json:
-    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column."""
+class Doubled(Dict[str, Json]):
+    """An object in which a key stands twice."""
+
+    key = ""
+
+
+def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
+    """An object of its members, in whatever number each stands there."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled = Doubled(found)
+    seen: Set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            doubled.key = name
+            break
+        seen.add(name)
+    return doubled
+
+
+def check_unique(value: Json, place: str = "") -> None:
+    """TwiceError, with its place, for the first key that stands twice."""
+    if isinstance(value, Doubled):
+        found = shown(f"{place}.{value.key}".lstrip("."))
+        raise TwiceError(f"{found} stands twice, and only one of them would count")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            check_unique(inner, f"{place}.{name}")
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            check_unique(inner, f"{place}[{at}]")
+
+
+NUMBER_READERS: Mapping[str, Any] = {
+    "parse_int": _integer,
+    "parse_float": _number,
+    "parse_constant": _constant,
+}
+DECODER = json.JSONDecoder(**NUMBER_READERS)
+UNIQUE_DECODER = json.JSONDecoder(**NUMBER_READERS, object_pairs_hook=_object)
+
+
+def parse_json(data: bytes, unique: bool = False) -> Json:
+    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column; if
+    keys are to be `unique`, TwiceError names one that stands twice, and its place."""
     if data.startswith(codecs.BOM_UTF8):
         data = data[3:]
     try:
@@ -183,7 +229,7 @@ def parse_json(data: bytes) -> Json:
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
     try:
-        value = decoded_json(text)
+        value = decoded_json(text, UNIQUE_DECODER if unique else DECODER)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -191,33 +237,35 @@ def parse_json(data: bytes) -> Json:
     # Whoever opens no more brackets than there may be levels needs no closer look.
     if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    if unique:
+        check_unique(value)
     return value
 
 
-def decoded_json(text: str) -> Json:
+def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
     """The JSON value of a text."""
     if len(text) < LARGE_TEXT or not gc.isenabled():
-        return DECODER.decode(text)
+        return decoder.decode(text)
     # The collector would go through millions of new objects again and again, of which none can be
     # garbage yet, and nothing else runs meanwhile.
     gc.disable()
     try:
-        return DECODER.decode(text)
+        return decoder.decode(text)
     finally:
         gc.enable()
 
 
-def parse_request(data: bytes) -> Json:
+def parse_request(data: bytes, unique: bool = False) -> Json:
     """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
     provider answers so many, and to look at them takes seconds."""
     commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
     if commas_and_brackets <= MOST_VALUES:
-        return parse_json(data)
+        return parse_json(data, unique)
     # To make millions of objects, and to free them, would stop everybody: they are counted before.
     value = None
     is_too_much = announces_more(data, MOST_VALUES)
     if not is_too_much:
-        value = parse_json(data)
+        value = parse_json(data, unique)
         is_too_much = holds_more(value, MOST_VALUES)
     if is_too_much:
         raise ValueError(f"it holds more than {MOST_VALUES} values")
@@ -310,7 +358,11 @@ def fits(value: Json, expected: str) -> bool:
 
 
 def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, anything else replaced."""
+    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
+    replaced."""
+    if isinstance(value, list) and isinstance(extra, list):
+        both = [merged(*pair) for pair in zip(value, extra)]
+        return both + value[len(both) :] + extra[len(both) :]
     if not (isinstance(value, dict) and isinstance(extra, Mapping)):
         return extra
     result = dict(value)
@@ -340,6 +392,13 @@ def copied(value: Json) -> Json:
 
 
 # --- ids, times, counts ---
+
+
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
 
 
 def token(seed: str, length: int, alphabet: str = ALNUM) -> str:

@@ -205,7 +205,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "provider": asked.provider,
         **asked.call_json(),
         "mock": asked.mock or None,
-        "status": asked.status,
+        "status": entry.status,
         "duration": entry.duration,
         "bytes_sent": max(0, sent.bytes),
         "events_sent": sent.events,
@@ -232,7 +232,8 @@ def request_line(entry: Entry) -> str:
     path = asked.path
     if asked.session:
         path = f"/@{asked.session}{path}"
-    words = [timestamp(entry.moment), str(asked.port), asked.method, path, str(asked.status)]
+    status = str(entry.status or "-")
+    words = [timestamp(entry.moment), str(asked.port), asked.method, path, status]
     if entry.ended != "complete":
         words.append(str(entry.ended))
     words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{max(0, sent.bytes)}B"]

@@ -5,18 +5,22 @@ The control API and MockServer only translate to this and back.
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from .entries import ENDS, Entry
+from .control_requests import Given
+from .entries import ENDS, Ended, Entry
 from .errors import nearest, shown
-from .gates import Feed, Work
+from .gates import ASIDE, Feed, Work
 from .journal import EVERY_SESSION, Journal, Wanted
 from .jsons import parse_json, utf8
-from .limits import Json
+from .limits import WAIT_SECONDS, Json
 from .mocks.match import Condition, conditions
 from .mocks.mock import Mock
 from .mocks.sessions import Mocks, Session
+from .nearly import TOLD, Nearly, named, near_requests
 from .node import Node
+
+MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
 
 
 class Unavailable(KeyError):
@@ -37,18 +41,74 @@ class Waited(NamedTuple):
 
     entries: List[Entry]
     shortfall: str = ""
+    near: Sequence[Nearly] = ()  # other requests, which nearly were what was waited for
 
 
-def read_conditions(match: Node) -> Tuple[Condition, ...]:
-    """The conditions of a `match` on requests in the journal; without any they all match."""
-    return conditions(match, "")
+def read_conditions(asked: Given) -> Tuple[Condition, ...]:
+    """The conditions of the `match` that is asked for, on requests in the journal; without any
+    they all match.  What is wrong with it would be wrong in a mock, too."""
+    return conditions(Node(asked.value, asked.source or "body").get("match"), "")
 
 
-def read_end(ended: Node) -> Optional[str]:
-    """One of ENDS; None, for however a request ends, where there is none or null."""
+# A client that leaves may be seen to leave in either way: behind a proxy that is chance.
+GROUPS_OF_ENDS = {"client_gone": ("client_closed", "client_reset")}
+KNOWN_ENDS = (*ENDS, *GROUPS_OF_ENDS)
+
+
+def read_end(ended: Node) -> Ended:
+    """One of ENDS, `client_gone`, a list of these, or true for any end; None, for whatever became
+    of a request, where there is none or null."""
     if ended.is_null:
         return None
-    return str(ended.choice(ENDS))
+    if ended.value is True:
+        return frozenset(ENDS)
+    named = [ended]
+    if ended.value and isinstance(ended.value, list):
+        named = ended.items()
+    elif not isinstance(ended.value, str):
+        ended.expected("true, or one or a list of " + ", ".join(KNOWN_ENDS))
+    words = [one.choice(KNOWN_ENDS) for one in named]
+    return frozenset(end for word in words for end in GROUPS_OF_ENDS.get(word, (word,)))
+
+
+class WaitFor(NamedTuple):
+    """What somebody waits for: so many requests that fulfil conditions and ended as asked, for so
+    many seconds."""
+
+    conditions: Tuple[Condition, ...]
+    number: int
+    ended: Ended
+    timeout: float
+
+
+def read_wait(asked: Given) -> WaitFor:
+    """What is asked for in an object with match, count, ended and timeout."""
+    seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
+    return WaitFor(
+        read_conditions(asked),
+        asked.get("count").whole(1, 1),
+        read_end(asked.get("ended")),
+        float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
+    )
+
+
+# What `verify` looks for, and whether it does unless it is told.
+LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
+
+
+def read_verify(asked: Given) -> Dict[str, bool]:
+    """What is to be looked for: the arguments of `leftovers`."""
+    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
+
+
+class Leftovers(NamedTuple):
+    """What a test has left over or missed: mocks that were never used, requests that no mock
+    answered, requests that could not be read; and all of it in sentences."""
+
+    unused: List[Json]
+    unmatched: List[Entry]
+    invalid: List[Entry]
+    sentences: List[str]
 
 
 class Operations:
@@ -104,15 +164,15 @@ class Operations:
         """The requests, oldest first."""
         return self.journal.entries(self.session)
 
-    def count(self, wanted: Sequence[Condition]) -> int:
-        """How many requests fulfil conditions."""
-        return len(self.journal.matching(Wanted(self.session, wanted)))
+    def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
+        """How many requests fulfil conditions and ended as asked."""
+        return len(self.journal.matching(Wanted(self.session, wanted, ended)))
 
     def waiting(
-        self, wanted: Sequence[Condition], count: int, ended: Optional[str], timeout: float
+        self, wanted: Sequence[Condition], count: int, ended: Ended, timeout: float
     ) -> Work[Waited]:
         """Work that gives the requests that fulfil conditions and ended as asked, once there are
-        `count` of them; or those that came in `timeout` seconds."""
+        `count` of them; or those that came in `timeout` seconds, and what differs of others."""
         asked = Wanted(self.session, wanted, ended)
         came, is_enough = yield from self.journal.waiting(asked, count, timeout)
         if is_enough:
@@ -120,7 +180,31 @@ class Operations:
         until = f"within {timeout:g} seconds"
         if self.journal.closed:
             until = "before the server was closed"
-        return Waited(came, f"{len(came)} of {count} requests came {until}")
+        yield ASIDE
+        near = near_requests(self.entries(), wanted, ended)
+        there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
+        told = ", ".join(there) or "nothing"
+        return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
+
+    def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
+        """What a test has left over or missed, of what it asks for.  Only mocks that were added
+        count: those from files are everybody's."""
+        entries = self.entries()
+        idle = [
+            (session, mock)
+            for session in self.sessions()
+            for mock in session.mocks
+            if unused and not session.count_of(mock)
+        ]
+        missed = [entry for entry in entries if unmatched and entry.asked.unmatched]
+        unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
+        sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
+        sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
+        sentences += [f"could not read {noted(one)}" for one in unread[:MOST_TOLD]]
+        more = len(idle) + len(missed) + len(unread) - len(sentences)
+        if more:
+            sentences.append(f"and {more} more")
+        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
 
     def forget(self) -> int:
         """Empty the journal; how many requests there were."""
@@ -167,3 +251,20 @@ def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
         "uses": session.count_of(mock),
         "source": parse_json(utf8(mock.canonical)),
     }
+
+
+def noted(entry: Entry) -> str:
+    """A request, and what was said of it."""
+    return f"{named(entry)}: {entry.asked.note}"
+
+
+def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
+    """That a mock was never used, and what differs of the request that came nearest to it."""
+    place = f" ({mock.id})"
+    if mock.name == mock.place:
+        place = ""
+    told = f'mock "{mock.name}"{place} was never used'
+    near = near_requests(entries, mock.conditions, None)
+    if near:
+        told += f"; nearest was {near[0].sentence}"
+    return told

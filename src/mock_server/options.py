@@ -86,23 +86,30 @@ TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
-FLAG = Kind(lambda text: FLAGS.get(text, text), checked_flag)
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = whole("a port from 0 to 65535", 0, 65535)
 SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes", 1, float("inf"))
-REQUESTS = whole("a number of requests", 0, 10**9)
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 
 # --- the table ---
 
 
+# The parts of --help.
+LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
+LOOKING, INSTEAD = "what tests and people see", "instead of serving"
+
+
 class Option(NamedTuple):
-    """One option; a default that is a tuple means that it may be given several times.
+    """One option; a default that is a tuple means that it may be given several times, `group` is
+    the part of --help that it stands in.
 
     MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
     default is another there."""
 
+    group: str
     flag: str
     metavar: str
     kind: Kind
@@ -162,6 +169,7 @@ class Option(NamedTuple):
 # In the order of --help and of the README's table.
 OPTIONS = (
     Option(
+        LISTENING,
         "port",
         "PORT",
         PORT,
@@ -169,8 +177,9 @@ OPTIONS = (
         "port to listen on, 0 for a free one; several are several upstreams in one process",
         python_default=0,
     ),
-    Option("--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
     Option(
+        ANSWERS,
         "--data",
         "DIR",
         DIRECTORY,
@@ -178,6 +187,7 @@ OPTIONS = (
         "where mocks are read from (default: data/ beside the script, or here if it is a module)",
     ),
     Option(
+        ANSWERS,
         "--fallback",
         "error|echo",
         word_of("error|echo"),
@@ -185,6 +195,7 @@ OPTIONS = (
         "a request that no mock matches: 404 that explains, or an echo of it",
     ),
     Option(
+        ANSWERS,
         "--pace",
         "SECONDS",
         SECONDS,
@@ -192,6 +203,7 @@ OPTIONS = (
         "pause between streamed events where a mock sets none",
     ),
     Option(
+        ANSWERS,
         "--require-auth",
         "",
         FLAG,
@@ -199,33 +211,37 @@ OPTIONS = (
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
     ),
     Option(
+        HTTPS,
         "--tls",
         "",
         FLAG,
         False,
         "serve HTTPS, with a certificate made at start by openssl unless one is given",
     ),
-    Option("--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
-    Option("--key", "FILE", FILE, None, "its key"),
-    Option("--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
+    Option(HTTPS, "--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
     Option(
+        HTTPS,
         "--tls-cert-out",
         "FILE",
         FILE,
         None,
         "where to write that certificate, so that clients can trust it",
     ),
-    Option("--seed", "N", SEED, 0, "seed of everything random (jitter, faults by probability)"),
+    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
+        LOOKING,
         "--control-token",
         "TOKEN",
         TEXT,
         "",
         "let clients that are not on loopback use the control API with this bearer token",
     ),
-    Option("--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
-    Option("--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
     Option(
+        LOOKING,
         "--log",
         "text|json|off",
         word_of("text|json|off"),
@@ -234,6 +250,7 @@ OPTIONS = (
         python_default="off",
     ),
     Option(
+        LISTENING,
         "--exit-on-stdin-close",
         "",
         FLAG,
@@ -242,15 +259,32 @@ OPTIONS = (
         is_keyword=False,
     ),
     Option(
+        INSTEAD,
         "--check",
         "",
         FLAG,
         False,
-        "validate the mocks, print what is wrong, exit 0 or 2",
+        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--schema",
+        "",
+        FLAG,
+        False,
+        "print the JSON Schema of a mock file, for editors, and exit",
         is_keyword=False,
     ),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Raise BadOption for a port that is named twice, but for 0."""
+    for port in ports:
+        if port and ports.count(port) > 1:
+            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
 
 
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:

@@ -50,7 +50,7 @@ def paced(groups: Iterable[Group], pace: Pace) -> Iterator[Group]:
 
 # --- kept alive ---
 
-NUMBERED = re.compile(rb'("sequence_number": ?)([0-9]+)')
+NUMBERED_PLACE = re.compile(rb'("sequence_number": ?)([0-9]+)')
 
 
 def kept_alive(
@@ -119,7 +119,7 @@ class Pinged:
         self.events += events
         if not self.has_number or not self.pings:
             return frame
-        return NUMBERED.sub(self.moved, frame)
+        return NUMBERED_PLACE.sub(self.moved, frame)
 
     def moved(self, number: "re.Match[bytes]") -> bytes:
         """A number that comes later by the pings so far."""

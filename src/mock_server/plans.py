@@ -46,9 +46,14 @@ LINE_END = re.compile(rb"\r\n|\n|\r")
 FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
 
 
+def relines(plan: Plan) -> bool:
+    """Whether a plan changes the lines of server-sent events."""
+    return bool(plan.eol or plan.no_space or plan.comments is not None)
+
+
 def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
-    if not (plan.eol or plan.no_space or plan.comments is not None):
+    if not relines(plan):
         return frames
     changed = (relined_event(frame, plan) for frame in frames)
     if isinstance(frames, tuple):

@@ -38,7 +38,7 @@ class Repeat:
         self.ends = step.ends
         self.head = len(after) - (len(step.data) - step.head)  # bytes of the head that follow
         self.asked = asked
-        self.sent = Sent(len(step.data) - step.head, len(step.ends))
+        self.sent = Sent(len(step.data) - step.head, len(step.ends), has_begun=True)
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 

@@ -9,6 +9,7 @@ from typing import Dict, FrozenSet, List, Mapping, Match, Optional, Pattern, Tup
 from .errors import Refused, shown
 from .formats.all import DEFAULT_SHAPE
 from .formats.base import WIRE_FORMATS, WireFormat
+from .formats.other import Other
 from .http import METHODS, unquote
 from .records import found_once, record
 from .values import Request
@@ -142,6 +143,7 @@ def known_paths() -> Dict[str, WireFormat]:
     return found
 
 
+NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
 PATH_ROOM = 150  # characters of a wrong path that are compared
 LIKELY_PATHS = 5  # with so many known ones
 
@@ -201,12 +203,18 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
             headers=(("Allow", allowed),),
             code="method_not_allowed",
         )
-    near = nearest_path(request.path, request.method)[0]
-    raise Refused(
-        404,
-        f"unknown path {shown(request.path)}; the nearest known one is {near}",
-        code="unknown_path",
-    )
+    near, _, alike = nearest_path(request.path, request.method)
+    hint = "a mock whose match names this path would answer"
+    if alike > NEAR_PATH:
+        hint = f"the nearest known one is {near}"
+    message = f"unknown path {shown(request.path)}; {hint}"
+    raise Refused(404, message, code="unknown_path")
+
+
+@functools.lru_cache(maxsize=None)
+def other_like(shape: WireFormat) -> Other:
+    """What a mock says on a path of no provider, with errors in this shape."""
+    return Other(shape)
 
 
 def allow(path: str) -> str:

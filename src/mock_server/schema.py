@@ -10,7 +10,8 @@ from .errors import shown
 from .jsons import compact, fits, parse_json, utf8, within
 from .limits import DEPTH_LIMIT, Json
 from .node import Node
-from .values import Call, Outcome, Reply, Text
+from .outcomes import Outcome
+from .values import Call, Reply, Text
 
 LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
 

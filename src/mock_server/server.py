@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -80,10 +81,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         try:
             self.address_family = first_family(host, port)
             super().__init__((host, port), Handler)
-        except (OSError, UnicodeError):  # UnicodeError: a host that is no name
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
             if not core:
                 self.core.close()
-            raise
+            raise no_listening(host, port, error) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
@@ -230,6 +231,13 @@ def first_family(host: str, port: int) -> socket.AddressFamily:
     """The family of the first address that a host has; OSError if it has none."""
     passive = socket.AI_PASSIVE  # an empty host is every address of this machine
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=passive)[0][0]
+
+
+def no_listening(host: str, port: int, error: Exception) -> OSError:
+    """The error of an address that can't be listened on, which it names; its number stays."""
+    reason = getattr(error, "strerror", None) or error
+    number = getattr(error, "errno", None) or errno.EINVAL
+    return OSError(number, f"can't listen on {host} port {port}: {reason}")
 
 
 class SessionView(SessionMethods):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional, Sequence, Union
 
+from .control_requests import Given
 from .gates import done_here
 from .limits import Json
-from .node import Node
-from .operations import Operations, read_conditions, read_end
+from .operations import Operations, read_verify, read_wait
 
 
 class SessionMethods:
@@ -41,26 +41,34 @@ class SessionMethods:
         self,
         match: Optional[Mapping[str, Json]] = None,
         count: int = 1,
-        ended: Optional[str] = None,
+        ended: Union[None, bool, str, Sequence[str]] = None,
         timeout: float = 5.0,
     ) -> List[Dict[str, Json]]:
-        """The requests that match, as soon as there are `count` of them that have ended as asked.
-        TimeoutError, with what came instead, if there are not in so many seconds."""
-        wanted = read_conditions(Node({"match": dict(match or {})}).get("match"))
-        end = read_end(Node(ended, "ended"))
-        waited = done_here(self.operations.waiting(wanted, count, end, timeout))
+        """The requests that match, as soon as there are `count` of them that have ended as asked:
+        in one of some ways, `client_gone`, or at all (True).  TimeoutError, with what differed, if
+        there are not in so many seconds; ValueError for what can't be waited for."""
+        if isinstance(ended, (tuple, set, frozenset)):
+            ended = list(ended)
+        asked = {"match": dict(match or {}), "count": count, "ended": ended, "timeout": timeout}
+        wait = read_wait(Given(asked, "wait_for"))
+        waited = done_here(self.operations.waiting(*wait))
         if waited.shortfall:
-            came = []
-            for entry in self.operations.entries()[-10:]:
-                asked = entry.asked
-                came.append(f"{asked.method} {asked.path} ({entry.ended})")
-            raise TimeoutError(f"{waited.shortfall}; there was {', '.join(came) or 'nothing'}")
+            raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
+
+    def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
+        """AssertionError if a mock that was added was never used, or a request was answered by no
+        mock; for `invalid` also if one could not be read."""
+        asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
+        left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
+        if left.sentences:
+            raise AssertionError("\n".join(left.sentences))
 
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
-        such stream."""
-        self.operations.release(str(number), events)
+        such stream, ValueError for a number that is none."""
+        asked = Given({"events": events}, "release")
+        self.operations.release(str(number), asked.get("events").whole(1))
 
     def reset(self) -> None:
         """Forget requests, mocks added at run time, and how often mocks were used."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 if TYPE_CHECKING:
     import ssl
+    import tempfile
 
 
 # CA:TRUE, so that clients can trust it as a root.  What counts are the alternative names: a CN
@@ -32,18 +33,55 @@ OPENSSL = (
 )
 
 
+class PrivateFiles:
+    """Files for a moment: in a temporary folder or, where there is none to write to, in memory,
+    which Linux has paths for.  `numbers` are the descriptors that these paths need."""
+
+    def __init__(self, count: int) -> None:
+        import tempfile
+
+        self.folder: Optional["tempfile.TemporaryDirectory[str]"] = None
+        self.numbers: List[int] = []
+        try:
+            self.folder = tempfile.TemporaryDirectory()
+        except OSError:  # as in a container whose file system is read only
+            self.numbers = [memory_file() for _ in range(count)]
+            self.paths = [f"/proc/self/fd/{number}" for number in self.numbers]
+        else:
+            self.paths = [os.path.join(self.folder.name, str(at)) for at in range(count)]
+
+    def __enter__(self) -> "PrivateFiles":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        for number in self.numbers:
+            os.close(number)
+        if self.folder:
+            self.folder.cleanup()
+
+
+def memory_file() -> int:
+    """The descriptor of a file in memory.  OSError says what to do where there are none."""
+    create = getattr(os, "memfd_create", None)
+    if not create or not os.path.isdir("/proc/self/fd"):
+        raise OSError(
+            "there is no temporary folder to make a certificate in; name one that can be written "
+            "to in TMPDIR, or give --cert and --key"
+        )
+    return int(create("certificate"))
+
+
 def make_certificate(names: Sequence[str]) -> Tuple[str, str]:
     """A self-signed certificate for these names and addresses (P-256), and its key, as PEM.
 
     The openssl program makes them; OSError says what is missing."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        settings, key, cert = [Path(folder, name) for name in ("settings", "key.pem", "cert.pem")]
-        settings.write_text(OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n", "ascii")
-        files = ["-config", str(settings), "-keyout", str(key), "-out", str(cert)]
-        run_openssl([*OPENSSL.split(), *files])
-        return cert.read_text("ascii"), key.read_text("ascii")
+    with PrivateFiles(3) as files:
+        settings, key, cert = files.paths
+        text = OPENSSL_SETTINGS + ",".join(alternative_names(names)) + "\n"
+        Path(settings).write_text(text, "ascii")
+        named = ["-config", settings, "-keyout", key, "-out", cert]
+        run_openssl([*OPENSSL.split(), *named], files.numbers)
+        return Path(cert).read_text("ascii"), Path(key).read_text("ascii")
 
 
 def alternative_names(names: Sequence[str]) -> List[str]:
@@ -59,14 +97,15 @@ def alternative_names(names: Sequence[str]) -> List[str]:
     return list(entries)
 
 
-def run_openssl(command: Sequence[str]) -> None:
-    """Run the openssl program.  OSError says that there is none, or repeats its last line."""
+def run_openssl(command: Sequence[str], numbers: Sequence[int]) -> None:
+    """Run the openssl program, with these descriptors.  OSError says that there is none, or repeats
+    its last line."""
     import subprocess
 
     # Without standard input it can't stop to ask something.
     pipes: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     try:
-        subprocess.run(command, check=True, timeout=30, **pipes)
+        subprocess.run(command, check=True, timeout=30, pass_fds=numbers, **pipes)
     except FileNotFoundError:
         raise OSError(
             "there is no openssl program to make a certificate with; install it, "
@@ -106,15 +145,12 @@ def self_signed(names: Sequence[str], out: Optional[str]) -> Tuple["ssl.SSLConte
     """A context with a certificate made for the names, and the certificate as PEM.
 
     The certificate is also written to the file `out`."""
-    import tempfile
-
     cert, key = make_certificate(names)
     # load_cert_chain() takes nothing but files.
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
-        for path, text in zip(paths, (cert, key)):
+    with PrivateFiles(2) as files:
+        for path, text in zip(files.paths, (cert, key)):
             Path(path).write_text(text, "ascii")
-        context = tls_context(*paths)
+        context = tls_context(*files.paths)
     if out:
         try:
             Path(out).write_text(cert, "ascii")

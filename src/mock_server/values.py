@@ -6,6 +6,7 @@ import hashlib
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type, Union
 
 from .errors import MISSING
+from .forms import Fields, form_of
 from .jsons import ALNUM, compact, sorted_compact, token, utf8
 from .limits import RETRY_SECONDS, Headers, Json
 from .marks import After, Frame
@@ -29,18 +30,15 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
 
+    @found_once
+    def form(self) -> Optional[Fields]:
+        """The fields of a multipart body; None for any other."""
+        return form_of(self.headers.get("content-type", ""), self.body)
+
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
-        return Request(
-            self.method,
-            self.path,
-            self.query,
-            headers,
-            self.body,
-            self.port,
-            self.session,
-            self.peer,
-        )
+        where = self.port, self.session, self.peer
+        return Request(self.method, self.path, self.query, headers, self.body, *where)
 
 
 @record
@@ -49,6 +47,7 @@ class Turn:
 
     role: str
     text: str
+    call_id: Optional[str] = None  # of the call that a tool's result answers
 
 
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
@@ -77,8 +76,15 @@ class Call:
     schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
     prompt: str = ""  # all text of the conversation
+    tool_call_id: Optional[str] = None  # of the call that `tool_result` answers
+    blank: Tuple[str, ...] = ()  # those of user and system that are there and have no text
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
+
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+        return self.request.method
 
     @property
     def path(self) -> str:
@@ -109,6 +115,12 @@ class Call:
     def was_read(self) -> bool:
         """Whether the request could be read as far as its body."""
         return self.body is not MISSING
+
+    @found_once
+    def said(self) -> Json:
+        """The body, or the fields of the form that it is."""
+        form = self.request.form
+        return self.body if form is None else form
 
     @found_once
     def digest(self) -> str:
@@ -211,13 +223,19 @@ Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
 @record
 class Usage:
     """Tokens; `reasoning` is a share of `output`, `cached` (read from a cache) and `cache_write`
-    (written to it) are shares of `input`."""
+    (written to it) are shares of `input`.  All are a guess where nobody gave one of them."""
 
     input: int
     output: int
     reasoning: int = 0
     cached: int = 0
     cache_write: int = 0
+    is_guess: bool = False
+
+    @property
+    def uncached(self) -> int:
+        """Input that no cache had, nor was given to one."""
+        return self.input - self.cached - self.cache_write
 
     @property
     def total(self) -> int:
@@ -275,6 +293,8 @@ class Failure:
     param: Optional[str] = None
     kind: str = ""
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+    most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
+    sent_as: int = 0  # the HTTP status, where that is not the error's own
 
 
 @record
@@ -314,33 +334,7 @@ class Limit:
     left: int
     wait: int  # seconds until the window starts anew
     reset: int  # the Unix second of that
-
-
-# --- what a mock says, in all its forms ---
-
-
-@record
-class Recorded:
-    """An answer as a provider sent it: a whole `body` (bytes of a file, or a JSON value to lay
-    out), its gzip `twin`, and its events: `frames` of a file, or JSON `values` to frame."""
-
-    body: Union[bytes, Json] = MISSING
-    twin: Optional[bytes] = None
-    frames: Tuple[bytes, ...] = ()
-    values: Tuple[Json, ...] = ()
-
-
-@record
-class Broken:
-    """A stream that ends with an error somewhere in its content; a whole answer is the error
-    alone."""
-
-    content: Union[Reply, Recorded]
-    failure: Failure
-    after: After
-
-
-Outcome = Union[Reply, Recorded, Failure, Broken]
+    is_exceeded: bool = False  # whether this very request is refused
 
 
 # --- how it travels ---

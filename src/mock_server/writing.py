@@ -9,23 +9,23 @@ from typing import Callable, Iterable, Iterator, List, Mapping, Optional, Sequen
 
 from .errors import Refused
 from .faults import broken
+from .formats.all import OTHER
 from .formats.base import WireFormat
+from .formats.extras import with_extra
 from .framings import SSE, Framing, read_data
 from .jsons import estimate, merged, utf8
 from .limits import MOST_INPUTS, Headers, Json
 from .marks import Frame, until
-from .plans import comment, relined, relined_event
+from .mocks.answer import told_text
+from .mocks.stream_texts import TEXT_CUTS, TEXT_FRAMINGS, values_of
+from .outcomes import Broken, Original, Outcome, Raw, Recorded
+from .plans import comment, relined, relined_event, relines
 from .records import replace
 from .values import (
-    Broken,
     Call,
     Delivery,
     Embedding,
     Failure,
-    Keepalive,
-    Outcome,
-    Plan,
-    Recorded,
     Reply,
     Response,
     Text,
@@ -73,7 +73,7 @@ def written(
 ) -> Response:
     """An outcome in the provider's bytes."""
     # A whole answer can't break off in the middle: the error is all of it.
-    if isinstance(outcome, Broken) and not call.stream:
+    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
         outcome = outcome.failure
     if isinstance(outcome, Failure):
         if not is_filtered_answer(wire, outcome):
@@ -93,9 +93,20 @@ def written(
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
-    if call.stream and (outcome.frames or outcome.values):
+    if isinstance(outcome, Raw):
+        headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
+        return Response(status, headers, outcome.body, delivery=delivery)
+    if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded]) -> bool:
+    """Whether an answer that can go out as a stream does: its request wants one or, on a path of no
+    provider, where nobody knows what that looks like, it is all that there is."""
+    if call.stream or wire.operation != OTHER:
+        return call.stream
+    return isinstance(content, Recorded) and content.has_events and not content.has_body
 
 
 def check_repeats(call: Call, reply: Reply) -> None:
@@ -107,7 +118,7 @@ def check_repeats(call: Call, reply: Reply) -> None:
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
         elif call.choices > 1:
             most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(getattr(part, "text", ""))
+            size += call.choices * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")
@@ -126,6 +137,8 @@ def recorded_whole(
 ) -> Response:
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
+    if recorded.whole:
+        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)
@@ -136,6 +149,26 @@ def recorded_whole(
     return whole_response(wire, call, body, status, delivery, recorded.twin)
 
 
+def replayed(
+    original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
+) -> Response:
+    """An answer with its own head, over which the mock's own headers go."""
+    headers = laid_over(original.headers, delivery.headers)
+    # They go before the server's own, as those of a mock do.
+    delivery = replace(delivery, headers=(*original.headers, *delivery.headers))
+    if original.is_coded:  # a request may bring along how it wants its answer to travel
+        plan = replace(delivery.plan, gzip="")
+        delivery = replace(delivery, gzip="never", plan=plan)
+    return Response(
+        original.status,
+        headers,
+        original.body,
+        frames=frames,
+        may_gzip=may_gzip,
+        delivery=delivery,
+    )
+
+
 def streamed(
     wire: WireFormat,
     call: Call,
@@ -144,38 +177,70 @@ def streamed(
     delivery: Delivery,
 ) -> Response:
     """A stream with the provider's headers."""
-    framing = wire.framing(call)
-    # A JSON array is a JSON body, in its headers too (wire formats, 7).
-    content_type = wire.stream_type if framing.streams else wire.json_type
-    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
+    framing, stream_type = wire.framing(call), wire.stream_type
     content = outcome.content if isinstance(outcome, Broken) else outcome
-    # Byte for byte only where the call has event streams; else its values are framed anew.
-    if isinstance(content, Recorded) and content.frames and isinstance(framing, SSE):
+    if isinstance(content, Recorded) and content.stream:
+        return replayed_stream(wire, call, outcome, content.stream, delivery)
+    if wire.operation == OTHER and isinstance(content, Recorded) and content.kind:
+        framing, stream_type = TEXT_FRAMINGS[content.kind]
+    # A JSON array is a JSON body, in its headers too (wire formats, 7).
+    content_type = stream_type if framing.streams else wire.json_type
+    headers = (("Content-Type", content_type), *wire.headers(call, framing.streams, status))
+    # Byte for byte only in the framing that the text is in; else its values are framed anew, as
+    # they are where an error must come before the bracket that ends an array.
+    may_break = framing.streams or not isinstance(outcome, Broken)
+    frames: Iterable[bytes]
+    if isinstance(content, Recorded) and content.kind == framing.title and may_break:
         frames = recorded_frames(wire, call, outcome, content.frames, framing)
     else:
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
-    ping = b""
     if isinstance(framing, SSE):
         frames = relined(frames, delivery.plan)
-        if delivery.keepalive:
-            ping = ping_of(wire, framing, delivery.keepalive, delivery.plan)
     return Response(
         status,
         laid_over(headers, delivery.headers),
         frames=frames,
         may_gzip=framing.negotiated,
         delivery=delivery,
-        ping=ping,
+        ping=ping_of(wire, framing, delivery),
         is_piece=piece_of(wire, framing, delivery),
     )
 
 
-def ping_of(wire: WireFormat, framing: SSE, keepalive: Keepalive, plan: Plan) -> bytes:
-    """What keeps a stream alive, as its plan writes it."""
+def replayed_stream(
+    wire: WireFormat,
+    call: Call,
+    outcome: Union[Reply, Recorded, Broken],
+    original: Original,
+    delivery: Delivery,
+) -> Response:
+    """The stream of a transcript, in its own pieces."""
+    framing, frames = wire.framing(call), original.frames
+    if frames is None:
+        return replayed(original, None, delivery, True)
+    told = piece_of(wire, framing, delivery)
+    by_pieces = isinstance(outcome, Broken) and outcome.after.pieces
+    needs_events = relines(delivery.plan) or delivery.keepalive or told is not bool or by_pieces
+    if needs_events and not original.is_coded:
+        # A chunk may end in the middle of a line.
+        frames = tuple(TEXT_CUTS[framing.title](b"".join(frames)))
+    frames = tuple(recorded_frames(wire, call, outcome, frames, framing))
+    made = replayed(original, frames, delivery, framing.negotiated)
+    if original.is_coded:  # there is no room in it
+        return made
+    if isinstance(framing, SSE):
+        made = replace(made, frames=tuple(relined(frames, delivery.plan)))
+    return replace(made, ping=ping_of(wire, framing, delivery), is_piece=told)
+
+
+def ping_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> bytes:
+    """What keeps a stream alive, as its plan writes it; nothing where it is not to be."""
+    if not delivery.keepalive or not isinstance(framing, SSE):
+        return b""
     ping = wire.ping
-    if keepalive.comment is not None:
-        ping = comment(keepalive.comment, utf8(framing.eol))
-    return relined_event(ping, replace(plan, comments=None))
+    if delivery.keepalive.comment is not None:
+        ping = comment(delivery.keepalive.comment, utf8(framing.eol))
+    return relined_event(ping, replace(delivery.plan, comments=None))
 
 
 def piece_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> Callable[[bytes], bool]:
@@ -215,8 +280,10 @@ def events_of_outcome(
     """The events of a stream, and the error that breaks it off."""
     if isinstance(content, Reply):
         events = wire.events(call, content)
+        if content.extra:
+            events = with_extra(events, wire.places, content.extra)
     else:
-        events = wire.recorded_events(recorded_values(content))
+        events = wire.recorded_events(values_of(content))
     if not isinstance(outcome, Broken):
         return events
     honest = itertools.takewhile(lambda event: not is_done(event), events)
@@ -245,6 +312,8 @@ def interruption(
 ) -> Iterator[Tuple[str, Json]]:
     """The events that break a stream off after so many."""
     failure = wire.completed(call, outcome.failure)
+    if isinstance(outcome.content, Reply):
+        return wire.broken_off(call, outcome.content, failure, events)
     return wire.interruption(call, failure, events)
 
 
@@ -273,15 +342,8 @@ def failed(
     """An error in the provider's shape, with `more` members beside its own."""
     body, headers = wire.failed(call, failure, more)
     headers = (*headers, *wire.headers(call, False, failure.status))
-    return Response(failure.status, laid_over(headers, delivery.headers), body, delivery=delivery)
-
-
-def recorded_values(recorded: Recorded) -> Sequence[Json]:
-    """The JSON values of a recorded stream's events, to be framed anew."""
-    if recorded.values:
-        return recorded.values
-    texts = [SSE.data(frame) for frame in recorded.frames]
-    return tuple(read_data(text) for text in texts if text)
+    status = failure.sent_as or failure.status
+    return Response(status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:

@@ -31,8 +31,10 @@ from . import (  # noqa: F401  defining a class registers it
 )
 from .base import WIRE_FORMATS
 from .openai_chat import OpenAIChat
+from .other import Other
 
+OTHER = Other.operation
 PROVIDERS = frozenset(wire.provider for wire in WIRE_FORMATS)
-OPERATIONS = frozenset(wire.operation for wire in WIRE_FORMATS)
+OPERATIONS = frozenset((OTHER, *(wire.operation for wire in WIRE_FORMATS)))
 APIS = frozenset(wire.api for wire in WIRE_FORMATS)
 DEFAULT_SHAPE = next(wire for wire in WIRE_FORMATS if type(wire) is OpenAIChat)

@@ -9,7 +9,18 @@ from ..jsons import BASE58, HEX, compact, laid_out, loose, rfc3339, within
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
-from ..values import Call, ErrorBody, Failure, Limit, Refusal, Reply, Request, Turn, Usage
+from ..values import (
+    Block,
+    Call,
+    ErrorBody,
+    Failure,
+    Limit,
+    Refusal,
+    Reply,
+    Request,
+    Turn,
+    Usage,
+)
 from .anthropic_blocks import (
     anthropic_block,
     anthropic_block_start,
@@ -17,6 +28,7 @@ from .anthropic_blocks import (
     anthropic_deltas,
 )
 from .base import WireFormat, caller, retry_after, uuid
+from .places import ANTHROPIC_PLACES
 from .pydantic import location, pydantic_error
 from .runs import filled_in, walk
 from .shapes import has_words, named_by_type, said_stop
@@ -212,10 +224,10 @@ def anthropic_stop_reason(reply: Reply) -> str:
 
 
 def anthropic_input_counts(usage: Usage) -> Dict[str, Json]:
-    """Tokens of the prompt; those read from the cache are not among the others."""
+    """Tokens of the prompt; those that the cache had or was given are not among the others."""
     return {
-        "input_tokens": usage.input - usage.cached,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": usage.uncached,
+        "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cached,
     }
 
@@ -238,9 +250,15 @@ class AnthropicMessages(AnthropicRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/messages", "POST {prefix*}/v1/messages")
     stream_type = "text/event-stream; charset=utf-8"
+    places = ANTHROPIC_PLACES
+    speaks = WireFormat.speaks | {Block}
     # As it comes of its own accord (section 9, recorded).
     ping = b'event: ping\ndata: {"type": "ping"}\n\n'
     prefix = "msg_01"
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that name their type."""
+        return isinstance(block.get("type"), str)
 
     def message(
         self, call: Call, reply: Reply, content: List[Json], stop: Optional[str], usage: Usage
@@ -258,7 +276,11 @@ class AnthropicMessages(AnthropicRequest):
             "stop_details": None,
             "usage": {
                 **anthropic_input_counts(usage),
-                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+                # Five minutes is how long one keeps where the request does not say it.
+                "cache_creation": {
+                    "ephemeral_5m_input_tokens": usage.cache_write,
+                    "ephemeral_1h_input_tokens": 0,
+                },
                 **anthropic_output_counts(usage),
                 "service_tier": "standard",
                 "inference_geo": "not_available",
@@ -273,13 +295,14 @@ class AnthropicMessages(AnthropicRequest):
     def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
         # A small count comes first, the totals at the end; clients do not add them up.
-        begun = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
-        message = self.message(call, reply, [], None, begun)
+        spent = replace(reply.usage, output=min(1, reply.usage.output), reasoning=0)
+        message = self.message(call, reply, [], None, spent)
         yield typed("message_start", message=message)
         for run in walk(reply, loose):
-            block = anthropic_block_start(call, run.part, run.index)
-            yield typed("content_block_start", index=run.index, content_block=block)
-            for delta, texts in anthropic_deltas(call, run):
+            block = anthropic_block(call, run.part, run.index)
+            begun = anthropic_block_start(block)
+            yield typed("content_block_start", index=run.index, content_block=begun)
+            for delta, texts in anthropic_deltas(run, block):
                 name, value = typed("content_block_delta", index=run.index, delta=delta)
                 yield from filled_in(name, value, texts)
             yield typed("content_block_stop", index=run.index)

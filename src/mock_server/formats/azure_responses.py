@@ -7,7 +7,7 @@ from typing import Dict, List, Mapping
 from ..limits import Headers, Json
 from ..values import Call, Reply, Text
 from .azure import AZURE_ERRORS, BLOCKED, PIECE_FILTERS, PROMPT_FILTERS, Azure
-from .responses import OpenAIInputTokens, OpenAIResponses
+from .responses import UNFINISHED, OpenAIInputTokens, OpenAIResponses
 
 
 def content_filter(source: str, blocked: bool, results: Mapping[str, Json], end: int) -> Json:
@@ -49,7 +49,7 @@ class AzureResponses(Azure, OpenAIResponses):
     ) -> Dict[str, Json]:
         """The response object; once it has ended, with what the filters found."""
         value = super().response(call, reply, output, status, usage)
-        if status == "in_progress":
+        if status in UNFINISHED:
             return {**value, "content_filters": None}  # nothing has been filtered yet
         results: Dict[str, Json] = {**PIECE_FILTERS}
         blocked = reply.stop == "content_filter"

@@ -12,25 +12,27 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    Optional,
     Sequence,
     Tuple,
     cast,
 )
 
-from ..errors import BadField, http_phrase
+from ..errors import BadField, Because, http_phrase, shown
 from ..framings import OPENAI_SSE, Framing
 from ..jsons import HEX, compact, utf8, within
-from ..limits import MOST_INPUTS, Headers, Json
+from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
-from ..secrets import scheme_key
 from ..values import (
     ERROR_KINDS,
     STATUS_KINDS,
+    Block,
     Call,
     ErrorBody,
     Failure,
     Limit,
+    Part,
     Reasoning,
     Refusal,
     Reply,
@@ -39,40 +41,56 @@ from ..values import (
     ToolCall,
     Turn,
 )
+from .credentials import Credentialed
+from .extras import NOWHERE
 from .shapes import has_words
 
 WIRE_FORMATS: List["WireFormat"] = []
 
 
+NO_RESULT: Tuple[Optional[str], Optional[str]] = (None, None)
+
+
 def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
-    """What matching needs of a conversation: `user`, `system`, `tool_result`, `turn` and
-    `prompt`.
+    """What matching needs of a conversation: `user`, `system`, `tool_result` and the id of the call
+    that it answers, `turn`, `prompt`, and which of the first two are `blank`.
 
     Only what came last counts: a tool result before the last user message is history.  Assistant
     messages that follow each other are one turn: google-genai's chats append a streamed answer
     as one `model` content a chunk."""
-    user, tool_result, turn, before = "", None, 0, ""
+    user, result, turn, before = None, NO_RESULT, 0, ""
     instructions: List[str] = []
     texts: List[str] = []
     for said in turns:
         role, text = said.role, said.text
         texts.append(text)
         if role == "user":
-            user, tool_result = text, None
+            user, result = text, NO_RESULT
         elif role == "tool":
-            tool_result = text
+            result = said.text, said.call_id
         elif role == "system":
             instructions.append(text)
         elif role != before:
             turn += 1
         before = role
+    system = "\n".join(instructions)
+    there = {"user": user is not None, "system": bool(instructions)}
+    found = {"user": user or "", "system": system}
     return {
-        "user": user,
-        "system": "\n".join(instructions),
-        "tool_result": tool_result,
+        **found,
+        "tool_result": result[0],
+        "tool_call_id": result[1],
         "turn": turn,
         "prompt": "\n".join(texts),
+        "blank": tuple([name for name in found if there[name] and not found[name]]),
     }
+
+
+def call_id_of(value: Mapping[str, Json], *names: str) -> Optional[str]:
+    """The id of the call that a tool's result answers, which has one of these names; the name of
+    the tool, where its API has no ids."""
+    ids = [value.get(name) for name in names]
+    return next((found for found in ids if found and isinstance(found, str)), None)
 
 
 def uuid(call: Call, label: str) -> str:
@@ -82,7 +100,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat:
+class WireFormat(Credentialed):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -97,11 +115,8 @@ class WireFormat:
     area: Tuple[str, ...] = ()
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
-    # Headers, or `?name` for the query, that hold a credential; none where none is asked for.
-    credentials: Tuple[str, ...] = ("authorization",)
-    schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
+    has_custom_tools = False  # whether a request may declare tools that take plain text
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     json_type = "application/json"
@@ -110,6 +125,8 @@ class WireFormat:
     # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
     ping = b": keep-alive\n\n"
     most_inputs = MOST_INPUTS
+    usual_limit = 10  # requests, of which an error speaks
+    places = NOWHERE  # where its stream says what stands in its whole answer
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
@@ -195,6 +212,14 @@ class WireFormat:
 
     # --- an answer, written ---
 
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """Why this API, which speaks such parts, can't say these to this call, if it can't."""
+        return lacks_block(self, call, parts)
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Whether an answer, streamed or not, may have a provider's own block of this form."""
+        return True
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
@@ -207,6 +232,12 @@ class WireFormat:
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """What a stream says of an error after `sent` events."""
         raise NotImplementedError
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The same where the stream is one of a reply, which some APIs repeat as far as it is."""
+        return self.interruption(call, failure, sent)
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Recorded JSON values as events, completed with what ends every stream of this API."""
@@ -239,7 +270,7 @@ class WireFormat:
 
     def limit_headers(self, limit: Limit) -> Headers:
         """The rate-limit headers of a limit that counts, in place of those that only look like it;
-        with nothing left also `retry-after`, where the provider sends it."""
+        for what is refused also `retry-after`, where the provider sends it."""
         return ()
 
     # --- an error ---
@@ -282,30 +313,21 @@ class WireFormat:
 
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """The provider's usual sentence for an error, with what it says of this call."""
+        usual = usual.replace("{most}", str(failure.most or self.usual_limit))
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
-    # --- credentials ---
 
-    def unauthorized(self, request: Request) -> Failure:
-        """What the provider says when the credential is missing or can't be one."""
-        missing, unusable = self.refusals
-        for name in self.credentials:
-            if request.headers.get(name, "").strip().lower() not in ("", *self.schemes):
-                return Failure(0, "", kind=unusable)
-        return Failure(0, "", kind=missing)
-
-    def credential(self, request: Request) -> str:
-        """The credential that came with the request, or an empty string."""
-        for name in self.credentials:
-            if name[0] == "?":
-                key = request.query.get(name[1:], "").strip()
-            elif name == "authorization":
-                key = scheme_key(request.headers.get(name, ""), self.schemes)
-            else:
-                key = request.headers.get(name, "").strip()
-            if key:
-                return key
-        return ""
+def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+    """What is said of an API whose answers have no block such as one of these, or have it in whole
+    ones alone."""
+    for part in parts:
+        if not isinstance(part, Block) or wire.holds(part.value, call.stream):
+            continue
+        block = shown(part.value)
+        if call.stream and wire.holds(part.value, False):
+            return "stream", True, Because(f"false, because no stream has {block}")
+        return "api", call.api, Because(f"one whose answers have blocks such as {block}")
+    return None
 
 
 def caller(request: Request) -> str:
@@ -325,7 +347,7 @@ def choices_of(number: Field, most: int) -> int:
 
 
 def retry_after(limit: Limit) -> Headers:
-    """`retry-after`, if nothing is left."""
-    if limit.left:
+    """`retry-after`, for what is refused."""
+    if not limit.is_exceeded:
         return ()
     return (("retry-after", str(limit.wait)),)

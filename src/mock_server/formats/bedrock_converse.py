@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from ..jsons import BASE64URL, compact, parse_json, sorted_compact, utf8, within
+from ..jsons import BASE64URL, compact, fits, parse_json, sorted_compact, utf8, within
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Part, Reasoning, Reply, ToolCall, Turn, Usage
+from ..values import Block, Call, Part, Reasoning, Reply, ToolCall, Turn, Usage
 from .anthropic_blocks import thought_signature
+from .base import WireFormat, call_id_of
 from .bedrock import Bedrock, bedrock_padding
 from .message_content import MessageContent
-from .runs import ONCE, Run, Stencil, Texts, hole, walk
+from .places import CONVERSE_PLACES
+from .runs import ARGUMENT_PIECES, ONCE, Run, Stencil, Texts, hole, pieces, walk
 from .shapes import has_words, said_stop, stop_of
 
 # Stop reasons (section 10) by those of a reply.
@@ -33,6 +35,25 @@ CONVERSE_EVENT_OF = {
     "contentBlockIndex": "contentBlockStop",
 }
 
+# The content blocks that a whole answer may have, and those of them that a stream may: its deltas
+# know no others (the shapes ContentBlock and ContentBlockDelta of botocore 1.44.8).
+CONVERSE_BLOCKS = {
+    "text": "a string",
+    **dict.fromkeys(
+        ("audio", "cachePoint", "citationsContent", "document", "guardContent", "image")
+        + ("reasoningContent", "searchResult", "toolAddition", "toolRemoval", "toolResult")
+        + ("toolUse", "video"),
+        "an object",
+    ),
+}
+STREAMED_BLOCKS = ("text", "toolUse", "toolResult", "image", "reasoningContent", "citationsContent")
+# Those that have a start, and which of their members come after it (10.1; ContentBlockStart).
+BEGUN_BLOCKS: Mapping[str, Tuple[str, ...]] = {
+    "toolUse": ("input",),
+    "toolResult": ("content",),
+    "image": ("source", "error"),
+}
+
 Event = Tuple[str, Dict[str, Json]]
 # Those that are alike but for the text in the hole of their value, an event a text.
 Events = Tuple[str, Dict[str, Json], Texts]
@@ -44,12 +65,14 @@ Events = Tuple[str, Dict[str, Json], Texts]
 def converse_content(content: Field) -> MessageContent:
     """What the content of a message, or the system prompt, holds."""
     texts: List[str] = []
-    results: List[str] = []
+    results: List[Turn] = []
     has_more = False
     for block in content.objects():
         value = block.check({"text": "a string", "toolResult": "an object"}).value
         if value.get("toolResult") is not None:
-            results.append(converse_result(block.get("toolResult")))
+            result = block.get("toolResult")
+            call_id = call_id_of(result.value, "toolUseId")
+            results.append(Turn("tool", converse_result(result), call_id))
             continue
         # A cache point says nothing: beside tool results it makes no message of the user.
         if set(value) != {"cachePoint"}:
@@ -136,8 +159,10 @@ def converse_tool_id(call: Call, part: ToolCall, index: int) -> str:
     return part.id or "tooluse_" + call.token(f"tool {index}", 22, BASE64URL)
 
 
-def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
+def converse_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
     """One content block of a whole answer."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, ToolCall):
         use = {
             "toolUseId": converse_tool_id(call, part, index),
@@ -151,38 +176,77 @@ def converse_block(call: Call, part: Part, index: int) -> Dict[str, Json]:
     return {"text": getattr(part, "text", "")}
 
 
-def converse_delta(part: Part, piece: str) -> Dict[str, Json]:
-    """A piece of one content block."""
-    if isinstance(part, ToolCall):
-        return {"toolUse": {"input": piece}}
-    if isinstance(part, Reasoning):
-        return {"reasoningContent": {"text": piece}}
-    return {"text": piece}
+def items_in(value: Json, name: str) -> List[Json]:
+    """An array in a block of a mock; nothing else is looked into."""
+    items = within(value, name)
+    if isinstance(items, list):
+        return items
+    return []
+
+
+def text_in(value: Json) -> str:
+    """The text in a block of a mock; anything else is none."""
+    text = within(value, "text")
+    if isinstance(text, str):
+        return text
+    return ""
+
+
+def converse_deltas(run: Run, kind: str, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of one content block, and the texts that go into the hole of each."""
+    if kind == "text":
+        yield {"text": hole(0)}, pieces(value, run.size) or ONCE
+    elif kind == "toolUse":
+        text = run.text or compact(value.get("input"))
+        yield {"toolUse": {"input": hole(0)}}, pieces(text, run.size, ARGUMENT_PIECES)
+    elif kind == "toolResult":
+        for item in items_in(value, "content"):
+            yield {"toolResult": [item]}, ONCE
+    elif kind == "image":
+        yield {"image": {name: value[name] for name in BEGUN_BLOCKS[kind] if name in value}}, ONCE
+    elif kind == "citationsContent":
+        text = "".join(map(text_in, items_in(value, "content")))
+        yield {"text": hole(0)}, pieces(text, run.size) or ONCE
+        for citation in items_in(value, "citations"):
+            yield {"citation": citation}, ONCE
+    else:
+        yield from converse_thought_deltas(run, value)
+
+
+def converse_thought_deltas(run: Run, value: Json) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+    """What a stream says of a thought: its text, then what signs it; or what nobody can read."""
+    thought = value.get("reasoningText")
+    if thought is None:
+        yield {"reasoningContent": value}, ONCE
+        return
+    yield {"reasoningContent": {"text": hole(0)}}, pieces(text_in(thought), run.size) or ONCE
+    signature = within(thought, "signature")
+    if signature is not None:
+        yield {"reasoningContent": {"signature": signature}}, ONCE
 
 
 def converse_block_events(call: Call, run: Run) -> Iterator[Events]:
-    """The events of one content block; that of a tool call alone has a start (10.1, recorded)."""
-    part, place = run.part, {"contentBlockIndex": run.index}
-    if isinstance(part, ToolCall):
-        use = {"name": part.name, "toolUseId": converse_tool_id(call, part, run.index)}
-        yield "contentBlockStart", {**place, "start": {"toolUse": use}}, ONCE
-    yield "contentBlockDelta", {**place, "delta": converse_delta(part, hole(0))}, run.pieces
-    if isinstance(part, Reasoning):
-        signed = {"reasoningContent": {"signature": thought_signature(call, run.index)}}
-        yield "contentBlockDelta", {**place, "delta": signed}, ONCE
+    """The events of one content block."""
+    ((kind, value),) = converse_block(call, run.part, run.index).items()
+    place = {"contentBlockIndex": run.index}
+    if kind in BEGUN_BLOCKS:
+        begun = {name: value[name] for name in sorted(value) if name not in BEGUN_BLOCKS[kind]}
+        yield "contentBlockStart", {**place, "start": {kind: begun}}, ONCE
+    for delta, texts in converse_deltas(run, kind, value):
+        yield "contentBlockDelta", {**place, "delta": delta}, texts
     yield "contentBlockStop", place, ONCE
 
 
-def converse_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts; those read from the cache are not among the input."""
+def converse_usage(usage: Usage, cache_counts: Tuple[str, str]) -> Dict[str, Json]:
+    """Token counts; those that the cache had or was given are not among the input."""
     counts = {
-        "inputTokens": usage.input - usage.cached,
+        "inputTokens": usage.uncached,
         "outputTokens": usage.output,
         "totalTokens": usage.total,
     }
     # Older models have no counts of a cache.
-    if usage.cached:
-        counts.update(cacheReadInputTokens=usage.cached, cacheWriteInputTokens=0)
+    if usage.cached or usage.cache_write:
+        counts.update(zip(cache_counts, (usage.cached, usage.cache_write)))
     return counts
 
 
@@ -205,6 +269,16 @@ class BedrockConverse(ConverseRequest):
         "POST /model/{model}/{verb=converse}",
         "POST /model/{model}/{verb=converse-stream}",
     )
+    places = CONVERSE_PLACES
+    speaks = WireFormat.speaks | {Block}
+    cache_counts = ("cacheReadInputTokens", "cacheWriteInputTokens")
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that botocore's shapes have there."""
+        ((kind, value),) = tuple(block.items())[:1]
+        if len(block) > 1 or kind not in (STREAMED_BLOCKS if stream else CONVERSE_BLOCKS):
+            return False
+        return fits(value, CONVERSE_BLOCKS[kind])
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The operation says it."""
@@ -217,7 +291,7 @@ class BedrockConverse(ConverseRequest):
             "metrics": {"latencyMs": 408},
             "output": {"message": {"content": content, "role": "assistant"}},
             "stopReason": said_stop(CONVERSE_STOPS, stop_of(reply)),
-            "usage": converse_usage(reply.usage),
+            "usage": converse_usage(reply.usage, self.cache_counts),
         }
 
     def values(self, call: Call, reply: Reply) -> Iterator[Events]:
@@ -226,7 +300,7 @@ class BedrockConverse(ConverseRequest):
         for run in walk(reply):
             yield from converse_block_events(call, run)
         yield "messageStop", {"stopReason": said_stop(CONVERSE_STOPS, stop_of(reply))}, ONCE
-        usage = converse_usage(reply.usage)
+        usage = converse_usage(reply.usage, self.cache_counts)
         # The counts have an event of their own, after the stop (10.1).
         yield "metadata", {"metrics": {"latencyMs": 625}, "usage": usage}, ONCE
 

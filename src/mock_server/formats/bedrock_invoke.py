@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Callable, Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from ..jsons import by_rows, compact, laid_out, parse_json, utf8, within
 from ..limits import Headers, Json
 from ..node import Field
-from ..values import Call, Embedding, Reply, Request, Turn
+from ..values import Call, Embedding, Reply, Request, Turn, Usage
 from .anthropic import AnthropicMessages, AnthropicRequest
-from .base import uuid
+from .base import call_id_of, uuid
 from .bedrock import Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
+from .mute import Mute
+from .places import BEDROCK_CLAUDE_PLACES, NOVA_PLACES
 from .runs import Stencil
 from .shapes import has_words, texts_of
 
@@ -67,13 +69,23 @@ def invoked_turn(message: Json) -> Turn:
     texts = [content]
     if isinstance(content, list):
         texts = [within(part, "text") for part in content]
-    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)))
+    call_id = None
+    if isinstance(message, dict):
+        call_id = call_id_of(message, "tool_call_id")
+    return Turn(role, "\n".join(text for text in texts if isinstance(text, str)), call_id)
 
 
 def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
     """One of the maker's events, as base64 of its JSON (10.1)."""
     data = utf8(value) if isinstance(value, str) else laid_out(value, compact)
     return "chunk", {"bytes": base64.b64encode(data).decode(), "p": padding}
+
+
+def invoked_cache(usage: Usage) -> Dict[str, int]:
+    """Tokens that came from a cache and went to one, if any did."""
+    if usage.cached or usage.cache_write:
+        return {"Read": usage.cached, "Write": usage.cache_write}
+    return {}
 
 
 class BedrockInvoke(Bedrock):
@@ -100,11 +112,12 @@ class BedrockInvoke(Bedrock):
 
     def usage_headers(self, reply: Reply) -> Headers:
         """Token counts and latency."""
-        return (
-            ("X-Amzn-Bedrock-Input-Token-Count", str(reply.usage.input - reply.usage.cached)),
-            ("X-Amzn-Bedrock-Output-Token-Count", str(reply.usage.output)),
-            ("X-Amzn-Bedrock-Invocation-Latency", "408"),
-        )
+        usage = reply.usage
+        counts = {"Input": usage.uncached, "Output": usage.output}
+        for way, count in invoked_cache(usage).items():
+            counts[f"Cache-{way}-Input"] = count
+        headers = [(f"X-Amzn-Bedrock-{name}-Token-Count", str(counts[name])) for name in counts]
+        return (*headers, ("X-Amzn-Bedrock-Invocation-Latency", "408"))
 
     def chunks(self, values: Iterable[Json], call: Call) -> Iterator[Tuple[str, Json]]:
         """The maker's events as chunks with their padding."""
@@ -137,6 +150,7 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     routes = (INVOKE, INVOKE_STREAM)
     # The path names the model; the body names the version of Anthropic's API instead (section 10).
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
+    places = BEDROCK_CLAUDE_PLACES
     prefix = "msg_bdrk_01"
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -146,11 +160,13 @@ class BedrockClaude(BedrockInvoke, AnthropicMessages):
     def measured(self, call: Call, reply: Reply) -> Iterator[Json]:
         """Anthropic's events, the last with the metrics of the whole."""
         metrics = {
-            "inputTokenCount": reply.usage.input - reply.usage.cached,
+            "inputTokenCount": reply.usage.uncached,
             "outputTokenCount": reply.usage.output,
             "invocationLatency": 300,
             "firstByteLatency": 100,
         }
+        for way, count in invoked_cache(reply.usage).items():
+            metrics[f"cache{way}InputTokenCount"] = count
         for name, value in self.values(call, reply):
             if name == "message_stop":
                 value = {**value, "amazon-bedrock-invocationMetrics": metrics}
@@ -162,6 +178,8 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
 
     family = "nova"
     routes = (INVOKE, INVOKE_STREAM)
+    places = NOVA_PLACES
+    cache_counts = ("cacheReadInputTokenCount", "cacheWriteInputTokenCount")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The output, without metrics."""
@@ -178,12 +196,11 @@ class BedrockNova(BedrockInvoke, BedrockConverse):
             yield from map(Stencil({name: value}).filled, texts)
 
 
-class BedrockOther(BedrockInvoke):
+class BedrockOther(Mute, BedrockInvoke):
     """InvokeModel for the models of other makers: recorded bodies and events only."""
 
     family = "other"
     routes = (INVOKE, INVOKE_STREAM)
-    speaks = frozenset()  # nothing: the shape of an answer is not known
     # Where the makers have their texts: Llama, Titan, Mistral and Jamba, old Claude and Cohere.
     texts = ("generation", "outputText", "outputs", "choices", "completion", "text")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
 from ..jsons import HEX, LOWER_ALNUM, compact, within
 from ..limits import Headers, Json
 from ..node import Field
 from ..values import (
+    Block,
     Call,
     ErrorBody,
     Failure,
@@ -24,7 +25,8 @@ from ..values import (
 )
 from .base import WireFormat, retry_after, uuid
 from .openai_chat_reading import ChatRequest
-from .runs import Run, filled_in, hole, walk
+from .places import COHERE_PLACES
+from .runs import Run, filled_in, hole, pieces, walk
 from .shapes import has_words, named_by_type, said_stop, stop_of
 
 # Of the sentences only that of not_found was recorded; the statuses were verified with cohere-py.
@@ -131,8 +133,10 @@ def cohere_tool_call(call: Call, part: ToolCall, number: int, arguments: str) ->
     }
 
 
-def cohere_block(part: Part, text: str) -> Dict[str, Json]:
+def cohere_block(part: Part, text: str) -> Mapping[str, Json]:
     """One block of content."""
+    if isinstance(part, Block):
+        return part.value
     if isinstance(part, Reasoning):
         return {"type": "thinking", "thinking": text}
     return {"type": "text", "text": text}
@@ -142,6 +146,13 @@ def cohere_usage(usage: Usage) -> Dict[str, Json]:
     """What is billed and what there was."""
     counts = {"input_tokens": usage.input, "output_tokens": usage.output}
     return {"billed_units": counts, "tokens": counts, "cached_tokens": usage.cached}
+
+
+def citation_in(part: Part) -> Optional[Mapping[str, Json]]:
+    """The citation that a part is, which is no content but stands beside it; else None."""
+    if isinstance(part, Block) and "sources" in part.value:
+        return part.value
+    return None
 
 
 def is_plan(reply: Reply, part: Part) -> bool:
@@ -157,8 +168,12 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     plan: List[str] = []
     content: List[Json] = []
     calls: List[Json] = []
+    citations: List[Json] = []
     for part in reply.parts:
-        if isinstance(part, ToolCall):
+        citation = citation_in(part)
+        if citation:
+            citations.append(citation)
+        elif isinstance(part, ToolCall):
             arguments = compact(part.arguments)
             calls.append(cohere_tool_call(call, part, len(calls), arguments))
         elif is_plan(reply, part):
@@ -173,6 +188,8 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
         message["tool_plan"] = "".join(plan)
     if calls:
         message["tool_calls"] = calls
+    if citations:
+        message["citations"] = citations
     return message
 
 
@@ -204,26 +221,42 @@ def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Ite
 
 
 def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
-    """A block of content: first empty, then its text."""
+    """A block of content, but for its end: first empty, then its text."""
     # The name of a block's type is that of its text, too.
-    block = cohere_block(run.part, "")
-    yield cohere_event("content-start", number, {"content": block})
-    delta = cohere_event("content-delta", number, {"content": {block["type"]: hole(0)}})
-    yield from filled_in(*delta, run.texts)
-    yield "content-end", {"type": "content-end", "index": number}
+    block = cohere_block(run.part, run.text)
+    name = block["type"]
+    yield cohere_event("content-start", number, {"content": {**block, name: ""}})
+    delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
+    yield from filled_in(*delta, pieces(block[name], run.size))
+
+
+def cohere_citation_events(number: int, citation: Mapping[str, Json]) -> Iterator[CohereEvent]:
+    """A citation, whole at its start."""
+    yield cohere_event("citation-start", number, {"citations": citation})
+    yield "citation-end", {"type": "citation-end", "index": number}
 
 
 def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
     """What lies between the start and the end of a message."""
-    # Content blocks and tool calls are counted apart, each from 0.
-    blocks, tools = itertools.count(), itertools.count()
+    # Content blocks, tool calls and citations are counted apart, each from 0.
+    blocks, tools, citations = itertools.count(), itertools.count(), itertools.count()
+    ends: List[CohereEvent] = []  # that of a block, before which its citations come (quoted)
     for run in walk(reply):
+        citation = citation_in(run.part)
+        if citation:
+            yield from cohere_citation_events(next(citations), citation)
+            continue
+        yield from ends
+        ends = []
         if isinstance(run.part, ToolCall):
             yield from cohere_tool_events(call, run.part, next(tools), run)
         elif is_plan(reply, run.part):
             yield from cohere_plan_events(run)
         else:
-            yield from cohere_block_events(next(blocks), run)
+            number = next(blocks)
+            yield from cohere_block_events(number, run)
+            ends.append(("content-end", {"type": "content-end", "index": number}))
+    yield from ends
 
 
 class CohereChat(Cohere):
@@ -231,6 +264,7 @@ class CohereChat(Cohere):
 
     api = "chat"
     routes = ("POST /v2/chat", "POST {prefix*}/v2/chat")
+    places = COHERE_PLACES
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -245,6 +279,14 @@ class CohereChat(Cohere):
     turns = ChatRequest.turns
     tools = ChatRequest.tools
     streams = ChatRequest.streams
+    speaks = WireFormat.speaks | {Block}
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Items of content, and citations."""
+        if "sources" in block:
+            return True
+        name = block.get("type")
+        return name in ("text", "thinking") and isinstance(block.get(name), str)
 
     def schema(self, body: Field) -> Json:
         """`response_format.json_schema`, or `schema` as it was called first."""

@@ -56,7 +56,7 @@ GEMINI_ERRORS = {
         "You exceeded your current quota, please check your plan and billing details. For more "
         "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.\n"
         "* Quota exceeded for metric: "
-        "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 10\n"
+        "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: {most}\n"
         "Please retry in {wait}s.",
     ),
     "server_error": Failure(
@@ -105,6 +105,7 @@ class Gemini(WireFormat):
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     json_type = "application/json; charset=UTF-8"
+    usual_limit = 10
     ping = b""  # none was seen, and genai-py breaks on a comment (3.2, 3.3)
     always_details = False  # whether an error without details has an empty array of them
     service = "generativelanguage.googleapis.com"
@@ -130,14 +131,14 @@ class Gemini(WireFormat):
             text = text.replace(placeholder, name)
         return text
 
-    def quota_details(self, model: str, wait: int) -> List[Json]:
+    def quota_details(self, model: str, failure: Failure) -> List[Json]:
         """Of a rate limit: which it was, where to read of it, and how long to wait."""
         # Quoted from a log of the free tier.
         violation = {
             "quotaMetric": self.service + "/generate_content_free_tier_requests",
             "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
             "quotaDimensions": {"location": "global", "model": model},
-            "quotaValue": "10",
+            "quotaValue": str(failure.most or self.usual_limit),
         }
         link = {
             "description": "Learn more about Gemini API quotas",
@@ -146,7 +147,7 @@ class Gemini(WireFormat):
         return [
             google_detail("QuotaFailure", violations=[violation]),
             google_detail("Help", links=[link]),
-            google_retry_info(wait),
+            google_retry_info(failure.wait),
         ]
 
     def google_error(self, call: Call, failure: Failure) -> Dict[str, Json]:
@@ -158,7 +159,7 @@ class Gemini(WireFormat):
         }
         details = google_error_details(failure, self.service)
         if failure.status == 429:
-            details += self.quota_details(call.model, failure.wait)
+            details += self.quota_details(call.model, failure)
         if details or self.always_details:
             error["details"] = details
         return {"error": error}

@@ -8,6 +8,7 @@ from ..jsons import compact
 from ..limits import Json
 from ..node import Field, Kinds
 from ..values import Turn
+from .base import call_id_of
 from .gemini import pick
 from .message_content import MessageContent
 
@@ -42,23 +43,24 @@ def google_parts(content: Field) -> Iterator[Dict[str, Json]]:
         yield cast(Dict[str, Json], part.check(PART_FIELDS).value)
 
 
-def google_function_result(part: Mapping[str, Json]) -> Optional[str]:
-    """The text of a functionResponse: of its `result` or `output` if that is all, else as JSON."""
+def google_function_result(part: Mapping[str, Json]) -> Optional[Turn]:
+    """A functionResponse: the text of its `result` or `output` if that is all, else JSON.  It is
+    known by an id, and where the model gave the call none by its name."""
     response = pick(part, "functionResponse")
     if not isinstance(response, dict):
         return None
     value = response.get("response")
     if isinstance(value, dict) and list(value) in RESULT_WRAPPERS:
         value = next(iter(value.values()))
-    if isinstance(value, str):
-        return value
-    return compact(value)
+    if not isinstance(value, str):
+        value = compact(value)
+    return Turn("tool", value, call_id_of(response, "id", "name"))
 
 
 def google_content(content: Field) -> MessageContent:
     """What is in a content: texts, but no thoughts, and the results of functions."""
     texts: List[str] = []
-    results: List[str] = []
+    results: List[Turn] = []
     parts = list(google_parts(content))
     for part in parts:
         result = google_function_result(part)

@@ -14,10 +14,23 @@ from ..jsons import BASE64URL, within
 from ..limits import Json
 from ..node import Field
 from ..records import replace
-from ..values import Call, Part, Reasoning, Refusal, Reply, ToolCall, Turn, Usage
-from .base import choices_of
+from ..values import (
+    STOPS,
+    Block,
+    Call,
+    Part,
+    Reasoning,
+    Refusal,
+    Reply,
+    Text,
+    ToolCall,
+    Turn,
+    Usage,
+)
+from .base import WireFormat, choices_of
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, pick_field
+from .places import GEMINI_PLACES
 from .runs import Run, Stencil, hole, walk, with_last
 from .shapes import has_words, present, said_stop
 
@@ -38,8 +51,24 @@ HARM_CATEGORIES = (
 HARM_FOUND = "HARM_CATEGORY_DANGEROUS_CONTENT"
 # Ratings come with 1.5-era models only.
 RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
-# Models since Gemini 3 give a function call an id, and sign the first (2.4).
+# Models since Gemini 3 give a function call an id, and sign the first or, where there is none, the
+# last text (2.4 and section 7).
 SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+# What a part holds, one of them at least (typed in google-genai 2.34).
+GOOGLE_PART_DATA = frozenset(
+    ("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode")
+    + ("codeExecutionResult", "toolCall", "toolResponse", "thoughtSignature")
+)
+# A mock that has a part with one of these says itself what is signed.
+SIGNED_DATA = frozenset(("functionCall", "thoughtSignature"))
+
+
+def google_signature(call: Call) -> str:
+    """What proves an answer to be the model's own."""
+    # Clients send it back as it is; nobody but Google can read one.
+    return base64.b64encode(call.token("signature", 48).encode()).decode()
 
 
 def google_text_part(part: Part, text: str) -> Dict[str, Json]:
@@ -49,39 +78,68 @@ def google_text_part(part: Part, text: str) -> Dict[str, Json]:
     return {"text": text}
 
 
-def google_function_call(call: Call, tool: ToolCall, index: int, is_first: bool) -> Dict[str, Json]:
+def is_of_thoughts(part: Part) -> bool:
+    """Whether a part is of the thoughts."""
+    if isinstance(part, Block):
+        return bool(part.value.get("thought"))
+    return isinstance(part, Reasoning)
+
+
+def signed_index(call: Call, reply: Reply) -> int:
+    """Which part is signed: the first function call, else the last text; -1 for none."""
+    if not SIGNING_MODEL.match(call.model):
+        return -1
+    signed = -1
+    for index, part in enumerate(reply.parts):
+        if isinstance(part, ToolCall):
+            return index
+        if isinstance(part, Block) and not SIGNED_DATA.isdisjoint(part.value):
+            return -1
+        # One that a filter or an error has stopped has none.
+        if isinstance(part, Text) and reply.stop in ("stop", "length"):
+            signed = index
+    return signed
+
+
+def google_function_call(call: Call, tool: ToolCall, index: int) -> Dict[str, Json]:
     """A function call, the part at `index` of the answer."""
     # Since Gemini 3 it has an id, which 2.5 and older lack; `args` are an object (section 7).
-    signs = SIGNING_MODEL.match(call.model)
     function: Dict[str, Json] = {"name": tool.name, "args": dict(tool.arguments)}
-    if tool.id or signs:
+    if tool.id or SIGNING_MODEL.match(call.model):
         function["id"] = tool.id or call.token(f"tool {index}", 8)
-    part: Dict[str, Json] = {"functionCall": function}
-    if signs and is_first:
-        # Clients send it back as it is; nobody but Google can read one.
-        signature = call.token("signature", 48).encode()
-        part["thoughtSignature"] = base64.b64encode(signature).decode()
-    return part
+    return {"functionCall": function}
 
 
-def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Dict[str, Json]]:
-    """The parts of an answer, `joined` or piece by piece; a function call is always whole."""
-    run = None
+def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Mapping[str, Json]]:
+    """The parts of an answer, texts `joined` or piece by piece; all others are always whole."""
+    signed = signed_index(call, reply)
     for run in walk(reply):
-        if isinstance(run.part, ToolCall):
-            yield google_function_call(call, run.part, run.index, run.first)
+        part = run.part
+        more: Dict[str, Json] = {}
+        if run.index == signed:
+            more["thoughtSignature"] = google_signature(call)
+        if isinstance(part, Block):
+            yield part.value
+        elif isinstance(part, ToolCall):
+            yield {**google_function_call(call, part, run.index), **more}
         elif joined:
-            yield google_text_part(run.part, run.text)
+            yield {**google_text_part(part, run.text), **more}
         else:
-            yield from (google_text_part(run.part, piece) for piece in run.pieces)
-    # An answer of nothing is an empty text, as the last event of recorded streams often is.
-    if run is None:
+            yield from (google_text_part(part, piece) for piece in run.pieces)
+            # It comes in a part of its own, with an empty text (section 7, recorded).
+            if more:
+                yield {"text": "", **more}
+    # An answer of nothing is an empty text, as the last event of recorded streams often is; one
+    # that ends for a reason such as MALFORMED_FUNCTION_CALL has not even that (quoted).
+    if not reply.parts and reply.stop in STOPS:
         yield {"text": ""}
+    elif not reply.parts:
+        yield {}
 
 
 def part_count(run: Run) -> int:
     """In how many parts it streams."""
-    if isinstance(run.part, ToolCall):
+    if isinstance(run.part, (ToolCall, Block)):
         return 1
     return sum(1 for _ in run.pieces)
 
@@ -119,7 +177,7 @@ def spent_tokens(reply: Reply, thoughts: Iterable[bool]) -> Iterator[Usage]:
     says which parts are thoughts.  Both kinds grow evenly from part to part."""
     usage = reply.usage
     # Counted first: a stream may be longer than what is to be held of it at once.
-    runs = [(isinstance(run.part, Reasoning), part_count(run)) for run in walk(reply)]
+    runs = [(is_of_thoughts(run.part), part_count(run)) for run in walk(reply)]
     of_thoughts = sum(count for is_thought, count in runs if is_thought)
     of_others = sum(count for is_thought, count in runs if not is_thought)
     thought = other = 0
@@ -186,6 +244,8 @@ class GeminiAnswer(Gemini):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """The content of a candidate."""
+        if not any(parts):
+            return {}
         return {"parts": parts, "role": "model"}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -248,6 +308,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         GEMINI_MODEL + "{verb=generateContent}",
         GEMINI_MODEL + "{verb=streamGenerateContent}",
     )
+    places = GEMINI_PLACES
+    speaks = WireFormat.speaks | {Block}
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Those that have what parts have; their kind is told by that alone."""
+        return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
@@ -284,7 +350,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
         thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
-        spending = spent_tokens(reply, ("thought" in part for part in thoughts))
+        spending = spent_tokens(reply, (bool(part.get("thought")) for part in thoughts))
         for part, last in with_last(parts):
             spent = next(spending)
             if last:

@@ -49,6 +49,7 @@ class GeminiChat(GoogleCompatible, OpenAIChat):
     # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
     has_logprobs = False
+    has_custom_tools = False
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id in the style of responseId."""

@@ -10,15 +10,14 @@ from ..values import Turn
 
 @record
 class MessageContent:
-    """The text of a message, the texts of its tool results, and whether they are all there is."""
+    """The text of a message, its tool results, and whether they are all there is."""
 
     text: str = ""
-    results: Tuple[str, ...] = ()
+    results: Tuple[Turn, ...] = ()
     only_results: bool = False
 
     def turns(self, role: str) -> Iterator[Turn]:
         """The message as turns, a tool result each its own; of a user, only results are no turn."""
         if role != "user" or not self.only_results:
             yield Turn(role, self.text)
-        for result in self.results:
-            yield Turn("tool", result)
+        yield from self.results

@@ -8,9 +8,10 @@ from typing import Dict, Iterator, Mapping, Sequence, Tuple
 from ..jsons import HEX, LOWER_ALNUM, compact
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Turn
+from ..values import Block, Call, Part, Reasoning, Reply, Request, ToolCall, Turn
 from .mistral import Mistral
-from .openai_chat import OpenAIChat
+from .openai_chat import OpenAIChat, written_tokens
+from .places import MISTRAL_PLACES
 from .runs import ONCE, Stencil, Texts, hole, walk
 from .shapes import present, said_stop, stop_of
 
@@ -24,15 +25,18 @@ MISTRAL_STOPS = {
 
 
 def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
-    """What is said: a string, or a list of parts where there are thoughts among it."""
-    # Thoughts are what magistral models have; all others answer with strings (section 12).
-    if not any(isinstance(part, Reasoning) for part, _ in pieces):
+    """What is said: a string, or a list of parts where one is no text."""
+    # Thoughts are what magistral models have, and a mock may have parts of its own (references);
+    # all others answer with strings (section 12).
+    if not any(isinstance(part, (Reasoning, Block)) for part, _ in pieces):
         return "".join(text for _, text in pieces)
     content = []
     for part, text in pieces:
         entry: Dict[str, Json] = {"type": "text", "text": text}
         if isinstance(part, Reasoning):
             entry = {"type": "thinking", "thinking": [entry]}
+        elif isinstance(part, Block):
+            entry = dict(part.value)
         content.append(entry)
     return content
 
@@ -48,7 +52,11 @@ class MistralChat(Mistral, OpenAIChat):
     usage."""
 
     routes: Tuple[str, ...] = OpenAIChat.routes
+    places = MISTRAL_PLACES
     has_logprobs = False
+    has_custom_tools = False
+    has_functions = False
+    speaks = frozenset((*OpenAIChat.speaks, Block))
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
         """With an id of 32 hex digits."""
@@ -65,9 +73,10 @@ class MistralChat(Mistral, OpenAIChat):
             "prompt_tokens": reply.usage.input,
             "total_tokens": reply.usage.total,
             "completion_tokens": reply.usage.output,
+            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
         }
 
-    def finish_reason(self, reply: Reply) -> str:
+    def finish_reason(self, call: Call, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
         return said_stop(MISTRAL_STOPS, stop_of(reply))
 
@@ -83,9 +92,9 @@ class MistralChat(Mistral, OpenAIChat):
     def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
         """The assistant's message."""
         pieces = [
-            (part, part.text)
+            (part, getattr(part, "text", ""))
             for part in reply.parts
-            if isinstance(part, (Text, Reasoning, Refusal))
+            if not isinstance(part, ToolCall)
         ]
         return {
             "role": "assistant",
@@ -96,7 +105,7 @@ class MistralChat(Mistral, OpenAIChat):
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Chunks; tool calls and usage are on the last one of each choice, unasked."""
         head = self.head(call, reply, "chat.completion.chunk")
-        finish = self.finish_reason(reply)
+        finish = self.finish_reason(call, reply)
         for index in range(call.choices):
             numbers = itertools.count()
             for delta, texts in self.deltas(call, reply, index):
@@ -121,7 +130,9 @@ class MistralChat(Mistral, OpenAIChat):
         """The message in pieces, without its tool calls."""
         yield {"role": "assistant", "content": ""}, ONCE
         for run in walk(reply):
-            if not isinstance(run.part, ToolCall):
+            if isinstance(run.part, Block):
+                yield {"content": [run.part.value]}, iter([""])  # whole
+            elif not isinstance(run.part, ToolCall):
                 yield {"content": mistral_content([(run.part, hole(0))])}, run.texts
 
 
@@ -129,6 +140,7 @@ class MistralFIM(MistralChat):
     """Fill in the middle: a prompt, and a suffix that the answer leads to."""
 
     api = "fim"
+    speaks = OpenAIChat.speaks
     routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",

@@ -23,10 +23,11 @@ from ..values import (
     Turn,
     Usage,
 )
-from .base import WireFormat
+from .base import WireFormat, call_id_of
 from .openai_chat_reading import CHAT_ROLES, ChatRequest
+from .places import OLLAMA_PLACES
 from .runs import ONCE, Stencil, Texts, hole, walk
-from .shapes import has_words, texts_of
+from .shapes import has_words, said_stop, texts_of
 
 # Read from the server's source; the 404 was recorded (section 13).
 OLLAMA_ERRORS = {
@@ -37,6 +38,11 @@ OLLAMA_ERRORS = {
     "overloaded": Failure(503, "server busy, please try again.  maximum pending requests exceeded"),
     "context_length": Failure(400, "the input length exceeds the context length"),
 }
+
+# That of tool calls has no word of its own here.
+OLLAMA_STOPS = {"stop": "stop", "length": "length", "tool_calls": "stop", "content_filter": "stop"}
+# Of a request without a prompt, which only moves the model: there is nothing to count.
+IDLE_STOPS = ("load", "unload")
 
 # What embed tells of all counts and durations.
 EMBED_COUNTS = ("total_duration", "load_duration", "prompt_eval_count")
@@ -144,6 +150,8 @@ class Ollama(WireFormat):
 class OllamaAnswer(Ollama):
     """What chat and generate share: a stream of objects, unless the request wants one."""
 
+    places = OLLAMA_PLACES
+
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """Yes, unless `stream` is false."""
         # Absent means yes, unlike everywhere else (2.2).
@@ -162,9 +170,14 @@ class OllamaAnswer(Ollama):
 
     def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The members that only the last object has."""
-        # All other reasons, that of tool calls too, are `stop` here.
-        reason = "length" if reply.stop == "length" else "stop"
-        return {"done": True, "done_reason": reason, **ollama_counts(call, reply.usage)}
+        ended = {"done": True, "done_reason": said_stop(OLLAMA_STOPS, reply.stop)}
+        if reply.stop in IDLE_STOPS and not reply.parts:
+            return ended
+        return {**ended, **self.context(call), **ollama_counts(call, reply.usage)}
+
+    def context(self, call: Call) -> Dict[str, Json]:
+        """What stands before the counts."""
+        return {}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The one object."""
@@ -220,7 +233,9 @@ class OllamaChat(OllamaAnswer):
             # More are read than are named: some clients send OpenAI's.
             if role.value not in CHAT_ROLES:
                 role.expected("one from system, user, assistant, tool")
-            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "")
+            # Its own clients know a tool's result by the name of the tool.
+            call_id = call_id_of(message.value, "tool_call_id", "tool_name", "name")
+            yield Turn(CHAT_ROLES[role.value], message.value.get("content") or "", call_id)
 
     def spoken(
         self, content: str = "", thinking: str = "", calls: Sequence[Json] = ()
@@ -267,14 +282,10 @@ class OllamaGenerate(OllamaChat):
             return {"response": content}
         return {"response": content, "thinking": thinking}
 
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """With the tokens of the context, which stand before the counts."""
-        ending = super().finished(call, reply)
-        reason = ending["done_reason"]
-        context = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        # The order of section 13; `done` and its reason keep their places when they are given
-        # again.
-        return {"done": True, "done_reason": reason, "context": context, **ending}
+    def context(self, call: Call) -> Dict[str, Json]:
+        """The tokens of the context."""
+        numbers = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
+        return {"context": numbers}
 
 
 class OllamaEmbed(Ollama):

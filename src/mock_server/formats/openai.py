@@ -10,6 +10,7 @@ from ..errors import MISSING, BadField, kind_of, shown
 from ..jsons import HEX, compact, indented, within
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field
+from ..records import replace
 from ..values import Call, ErrorBody, Failure, Limit, Request
 from .base import WireFormat, caller, retry_after
 
@@ -79,7 +80,7 @@ OPENAI_ERRORS: Mapping[str, Failure] = {
     "rate_limit": Failure(
         429,
         "Rate limit reached for {model} in organization org-mock on requests per min (RPM): "
-        "Limit 10000, Used 10000, Requested 1. Please try again in {wait}s. Visit "
+        "Limit {most}, Used {most}, Requested 1. Please try again in {wait}s. Visit "
         "https://platform.openai.com/account/rate-limits to learn more.",
         "requests",
         "rate_limit_exceeded",
@@ -214,6 +215,7 @@ class OpenAI(WireFormat):
     errors: Mapping[str, Failure] = OPENAI_ERRORS
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
+    usual_limit = 10_000
     shared_with_mistral = False  # whether Mistral has an API at the same path (2.1)
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
 
@@ -283,6 +285,20 @@ class OpenAI(WireFormat):
 
 class OpenAIGeneration(OpenAI):
     """What the APIs share that answer a prompt and can stream the answer."""
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request, with its custom tools."""
+        call = super().read(request, params, body)
+        custom: List[str] = []
+        if self.has_custom_tools:
+            custom = self.custom_tools(body)
+        if not custom:
+            return call
+        return replace(call, custom_tools=tuple(custom))
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Names of the tools that are called with plain text; `tools` has checked them."""
+        return []
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from ..errors import Refused
-from ..jsons import HEX, compact, quoted, token, utf8, within
-from ..limits import Json
-from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall, Usage
+from ..errors import Because, Refused
+from ..jsons import HEX, quoted, token, utf8, within
+from ..limits import Difference, Json
+from ..values import Call, Part, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
 from .openai_chat_reading import ChatRequest
+from .places import CHAT_PLACES
 from .runs import ONCE, Stencil, Texts, filled_in, hole, walk
-from .shapes import has_words, present
+from .shapes import has_words, present, tool_input
 
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
 DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
@@ -27,7 +28,11 @@ def chat_usage(usage: Usage) -> Dict[str, Json]:
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,
         "total_tokens": usage.total,
-        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached,
+            "audio_tokens": 0,
+            **written_tokens(usage),
+        },
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning,
             "audio_tokens": 0,
@@ -35,6 +40,13 @@ def chat_usage(usage: Usage) -> Dict[str, Json]:
             "rejected_prediction_tokens": 0,
         },
     }
+
+
+def written_tokens(usage: Usage) -> Dict[str, Json]:
+    """Tokens that were written to a cache, which only some hosts tell (in the SDK's types)."""
+    if not usage.cache_write:
+        return {}
+    return {"cache_write_tokens": usage.cache_write}
 
 
 def text_pieces(reply: Reply) -> Iterator[str]:
@@ -83,22 +95,34 @@ def padded_events(
         yield "", b"".join((begin, piece, middle, pads[start : start + room], end))
 
 
-def opening_delta(reply: Reply, heads: List[Json]) -> Dict[str, Json]:
-    """The first delta of a message; `heads` are the heads of its tool calls (5.3, recorded).
+def is_lone_call(reply: Reply) -> bool:
+    """Whether a call of a tool is all that is said; it streams together with the role (5.3)."""
+    return len(reply.parts) == len(reply.tool_calls) == 1
 
-    A lone tool call opens together with the role.  Several come after it, and then the key
-    `refusal` is missing."""
-    only_calls = bool(heads) and len(heads) == len(reply.parts)
-    lone = only_calls and len(heads) == 1
+
+def opening_delta(reply: Reply, heads: List[Dict[str, Json]]) -> Dict[str, Json]:
+    """The first delta of a message; `heads` are those with which its tool calls begin (5.3,
+    recorded).
+
+    Several calls come after the role, and then the key `refusal` is missing."""
     delta: Dict[str, Json] = {"role": "assistant", "content": None}
     # Without a text it is null, not empty (5.3).
     if reply.text(Text) is not None:
         delta["content"] = ""
-    if lone:
-        delta["tool_calls"] = heads
-    if lone or not only_calls:
+    if is_lone_call(reply):
+        delta.update(heads[0])
+    if len(heads) < 2 or len(heads) < len(reply.parts):
         delta["refusal"] = None
     return delta
+
+
+def asks_for_functions(call: Call) -> bool:
+    """Whether a request offers the older `functions`, of which an answer calls at most one."""
+    return bool(within(call.body, "functions")) and not within(call.body, "tools")
+
+
+# Where a call of a tool has what it is called with, by the type of the call.
+CALL_INPUTS = {"function": "arguments", "custom": "input"}
 
 
 def new_fingerprint(model: str) -> Optional[str]:
@@ -115,6 +139,7 @@ known_fingerprint = functools.lru_cache(maxsize=256)(new_fingerprint)
 class ChatCompletion(ChatRequest):
     """The objects of chat completions, which other providers borrow."""
 
+    has_functions = True  # whether a request may offer those
     has_logprobs = True  # whether a choice has that key
 
     def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
@@ -135,16 +160,29 @@ class ChatCompletion(ChatRequest):
         """Token counts, of all choices together."""
         return chat_usage(reply.usage)
 
-    def finish_reason(self, reply: Reply) -> str:
+    def lacks(self, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
+        """That there are several calls, where the request knows only of one."""
+        calls = [part for part in parts if isinstance(part, ToolCall)]
+        if len(calls) < 2 or not (self.has_functions and asks_for_functions(call)):
+            return super().lacks(call, parts)
+        expected = Because('in "tools", because of "functions" only one is called')
+        return "tools", list(call.tools), expected
+
+    def finish_reason(self, call: Call, reply: Reply) -> str:
         """Why the answer ends."""
+        if reply.stop == "tool_calls" and asks_for_functions(call):
+            return "function_call"
         return reply.stop
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
-        """A whole tool call; its arguments are JSON text."""
+        """A whole tool call; arguments of a function are JSON text."""
+        kind = "function"
+        if part.name in call.custom_tools:
+            kind = "custom"
         return {
             "id": part.id or "call_" + call.token(f"tool {choice} {number}", 24),
-            "type": "function",
-            "function": {"name": part.name, "arguments": compact(part.arguments)},
+            "type": kind,
+            kind: {"name": part.name, CALL_INPUTS[kind]: tool_input(part)},
         }
 
     def tool_calls(self, call: Call, reply: Reply, choice: int) -> List[Json]:
@@ -152,16 +190,23 @@ class ChatCompletion(ChatRequest):
         parts = enumerate(reply.tool_calls)
         return [self.tool_call(call, part, number, choice) for number, part in parts]
 
+    def called(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The member of a message that says what is called, if something is."""
+        if not reply.tool_calls:
+            return {}
+        whole = self.tool_calls(call, reply, choice)
+        if asks_for_functions(call):
+            return {"function_call": whole[0]["function"]}
+        return {"tool_calls": whole}
+
     def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
         """The assistant's message."""
         # The order is as recorded: calls before the refusal, `annotations` since March 2025 (5.2).
         return {
             "role": "assistant",
             "content": reply.text(Text),
-            **present(
-                reasoning_content=reply.text(Reasoning) or None,
-                tool_calls=self.tool_calls(call, reply, choice) or None,
-            ),
+            **present(reasoning_content=reply.text(Reasoning) or None),
+            **self.called(call, reply, choice),
             "refusal": reply.text(Refusal) or None,
             "annotations": [],
         }
@@ -182,16 +227,23 @@ class ChatCompletion(ChatRequest):
         choice["finish_reason"] = finish
         return choice
 
+    def is_content(self, name: str, value: Json) -> bool:
+        """A delta that holds more than the role."""
+        choices = within(value, "choices") or ()
+        return any(has_words(within(choice, "delta")) for choice in choices)
+
 
 class OpenAIChat(ChatCompletion):
     """Chat completions."""
 
     routes: Tuple[str, ...] = ("POST /v1/chat/completions", "POST {prefix*}/chat/completions")
     stream_type = "text/event-stream; charset=utf-8"
+    places = CHAT_PLACES
+    has_custom_tools = True
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
-        finish = self.finish_reason(reply)
+        finish = self.finish_reason(call, reply)
         choices = []
         for index in range(call.choices):
             message = {"message": self.message(call, reply, index)}
@@ -205,11 +257,6 @@ class OpenAIChat(ChatCompletion):
                 **self.tail(call),
             }
         )
-
-    def is_content(self, name: str, value: Json) -> bool:
-        """A delta that holds more than the role."""
-        choices = within(value, "choices") or ()
-        return any(has_words(within(choice, "delta")) for choice in choices)
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """`chat.completion.chunk` objects, then `[DONE]`."""
@@ -234,7 +281,7 @@ class OpenAIChat(ChatCompletion):
                 choice = self.choice(call, index, {"delta": delta}, None, [delta.get("content")])
                 yield {**shared, "choices": [choice], **usage}, texts
             # The finish reason comes alone (5.3).
-            final = self.choice(call, index, {"delta": {}}, self.finish_reason(reply))
+            final = self.choice(call, index, {"delta": {}}, self.finish_reason(call, reply))
             yield {**shared, "choices": [final], **usage}, ONCE
         # One chunk more, without choices (5.3).
         if usage:
@@ -244,21 +291,19 @@ class OpenAIChat(ChatCompletion):
         self, call: Call, reply: Reply, choice: int
     ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """A message in pieces (5.3, recorded)."""
-        heads = self.tool_heads(call, reply, choice)
-        opening = opening_delta(reply, heads)
-        yield opening, ONCE
+        heads = list(self.call_deltas(call, reply, choice, ""))
+        yield opening_delta(reply, heads), ONCE
+        pieces = list(self.call_deltas(call, reply, choice, hole(0)))
         number = -1
         for run in walk(reply):
             if not isinstance(run.part, ToolCall):
                 yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
                 continue
-            # A call is complete before the next one starts.  The index must be in every delta:
-            # without it openai-py's helper dies (5.3, verified).
+            # A call is complete before the next one starts.
             number += 1
-            if "tool_calls" not in opening:
-                yield {"tool_calls": [heads[number]]}, ONCE
-            function = {"arguments": hole(0)}
-            yield {"tool_calls": [{"index": number, "function": function}]}, run.pieces
+            if not is_lone_call(reply):
+                yield heads[number], ONCE
+            yield pieces[number], run.pieces
 
     def text_deltas(
         self, call: Call, key: str, texts: Texts
@@ -270,13 +315,22 @@ class OpenAIChat(ChatCompletion):
         for text in texts:  # each has probabilities of its own
             yield {key: text}, ONCE
 
-    def tool_heads(self, call: Call, reply: Reply, choice: int) -> List[Json]:
-        """What the tool calls begin with: all but their arguments."""
-        heads = []
+    def call_deltas(
+        self, call: Call, reply: Reply, choice: int, text: str
+    ) -> Iterator[Dict[str, Json]]:
+        """A delta a tool call, with a `text` in the place of what it is called with: the first one
+        of each, where that is empty, else one that says no more."""
         for number, whole in enumerate(self.tool_calls(call, reply, choice)):
-            whole["function"]["arguments"] = ""
-            heads.append({"index": number, **whole})
-        return heads
+            kind = whole["type"]
+            whole[kind][CALL_INPUTS[kind]] = text
+            if text:
+                del whole["id"], whole["type"], whole[kind]["name"]
+            if asks_for_functions(call):
+                yield {"function_call": whole[kind]}
+            else:
+                # The index must be in every delta: without it openai-py's helper dies (5.3,
+                # verified).
+                yield {"tool_calls": [{"index": number, **whole}]}
 
     def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
         """A chunk with a hole for its `obfuscation` (5.3, recorded)."""

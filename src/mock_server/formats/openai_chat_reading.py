@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterator, List
 
 from ..jsons import within
 from ..limits import Json
 from ..node import Field, Kinds
 from ..values import Turn
-from .base import choices_of
+from .base import call_id_of, choices_of
 from .openai import OpenAIGeneration, openai_text
 
 # What a role is in a conversation.  `developer` is what reasoning models call the system, and
@@ -63,7 +63,11 @@ class ChatRequest(OpenAIGeneration):
             text = value.get("content")
             if not isinstance(text, str):
                 text = openai_text(message.get("content"))
-            yield Turn(role, text)
+            if role == "tool":
+                # A `function`, as a tool was called first, is known by its name alone.
+                yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
+            else:
+                yield Turn(role, text)
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
@@ -77,6 +81,11 @@ class ChatRequest(OpenAIGeneration):
                 yield function.check({"name": "a string!"}).value["name"]
         for function in body.get("functions").objects():
             yield function.check({"name": "a string!"}).value["name"]
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["custom"]["name"] for tool in tools if tool.get("type") == "custom"]
 
     def choices(self, body: Field) -> int:
         """`n`."""

@@ -10,8 +10,10 @@ from ..node import Field
 from ..values import Call, Reasoning, Refusal, Reply, Text
 from .base import choices_of
 from .openai import OpenAIGeneration, input_texts, is_tokens, wants_usage
+from .openai_chat import written_tokens
+from .places import COMPLETION_PLACES
 from .runs import ONCE, Stencil, hole, pieces, with_last
-from .shapes import said_stop, stop_of
+from .shapes import present, said_stop, stop_of
 
 # Answers that one request may ask for: 128 choices of 16 prompts.
 MOST_COMPLETIONS = 2048
@@ -73,6 +75,7 @@ class OpenAICompletions(CompletionRequest):
 
     routes: Tuple[str, ...] = ("POST /v1/completions", "POST {prefix*}/completions")
     speaks = frozenset((Text, Reasoning, Refusal))
+    places = COMPLETION_PLACES
 
     def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """What every object begins with."""
@@ -86,12 +89,13 @@ class OpenAICompletions(CompletionRequest):
         """One choice, or a piece of one."""
         return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
 
-    def usage(self, reply: Reply) -> Dict[str, int]:
-        """Token counts, without details."""
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, without details but for what was written to a cache."""
         return {
             "prompt_tokens": reply.usage.input,
             "completion_tokens": reply.usage.output,
             "total_tokens": reply.usage.total,
+            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
         }
 
     def whole(self, call: Call, reply: Reply) -> Json:

@@ -8,11 +8,12 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from ..jsons import within
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Failure, Reply, Usage
-from .responses_events import ONE, ItemEvents, item_events
+from ..values import Block, Call, Failure, Reply, Usage
+from .places import RESPONSES_PLACES
+from .responses_events import ONE, ItemEvents, ItemStream
 from .responses_items import output_items, response_id
 from .responses_reading import ResponsesRequest
-from .runs import Stencil, hole, walk
+from .runs import Stencil, hole
 from .shapes import named_by_type
 
 # The members of a response in their order (5.5, recorded).  What stands here is sent unless the
@@ -62,20 +63,31 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
     "tool_calls": ("completed", None),
     "length": ("incomplete", "max_output_tokens"),
     "content_filter": ("incomplete", "content_filter"),
+    # The API's own words, of which these are statuses (5.5); any other is why it is incomplete.
+    **{
+        status: (status, None)
+        for status in ("completed", "incomplete", "failed", "cancelled", "queued", "in_progress")
+    },
 }
+UNFINISHED = ("queued", "in_progress")
+# Of these no tokens are counted, unless a mock says how many (recorded of failed ones).
+UNCOUNTED = ("failed", "cancelled")
 
 
 def response_outcome(reply: Reply) -> Tuple[str, Optional[str]]:
-    """How a response ends, and why it is incomplete if it is; another word is why, too."""
+    """How a response ends, and why it is incomplete if it is."""
     return RESPONSE_OUTCOMES.get(reply.stop, ("incomplete", reply.stop))
 
 
-def response_usage(usage: Usage) -> Dict[str, Json]:
-    """Token counts with their details."""
+def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
+    """Token counts with their details; none as long as nothing was counted."""
+    if status in UNFINISHED or (status in UNCOUNTED and usage.is_guess):
+        return None
     # `cache_write_tokens` came in mid 2026; openai-py's strict validation needs it (5.5).
+    details = {"cache_write_tokens": usage.cache_write, "cached_tokens": usage.cached}
     return {
         "input_tokens": usage.input,
-        "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": usage.cached},
+        "input_tokens_details": details,
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.total,
@@ -86,14 +98,16 @@ def response_usage(usage: Usage) -> Dict[str, Json]:
 STREAMED_ITEMS = ("message", "reasoning", "function_call", "custom_tool_call")
 
 
-class OpenAIResponses(ResponsesRequest):
-    """The Responses API."""
+class ResponseObject(ResponsesRequest):
+    """The object of the Responses API, in all of its states."""
 
-    routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
+    speaks = frozenset((*ResponsesRequest.speaks, Block))
     ending = ""
     stream_type = "text/event-stream; charset=utf-8"
     # Reported by the SDKs' users since 2026, and documented nowhere; it is numbered as all events.
     ping = b'event: keepalive\ndata: {"type":"keepalive","sequence_number":%d}\n\n'
+    places = RESPONSES_PLACES
+    has_custom_tools = True
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -109,6 +123,7 @@ class OpenAIResponses(ResponsesRequest):
             created_at=call.second,
             status=status,
             completed_at=None,
+            error=None,
             incomplete_details=None,
             model=reply.model,
             output=output,
@@ -117,19 +132,34 @@ class OpenAIResponses(ResponsesRequest):
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
             usage=usage,
         )
-        if status == "in_progress":
-            members["service_tier"] = "auto"  # until the last event, then the real tier (5.5)
+        reason = response_outcome(reply)[1]
+        if status in UNFINISHED or status == "failed":
+            # Until the last event, then the real tier (5.5); what failed has none (recorded).
+            members["service_tier"] = "auto"
         elif status == "completed":
             members["completed_at"] = call.second + 1
-        else:
-            members["incomplete_details"] = {"reason": response_outcome(reply)[1]}
+        if status == "failed":
+            members["error"] = self.response_error(self.errors["server_error"])
+        elif status == "incomplete" and reason:
+            members["incomplete_details"] = {"reason": reason}
         return members
+
+    def response_error(self, failure: Failure) -> Dict[str, Json]:
+        """What a response that failed says of it (recorded)."""
+        error = self.error(failure)
+        return {"code": error["code"] or error["type"], "message": error["message"]}
 
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = response_outcome(reply)[0]
         output = output_items(call, reply, status)
-        return self.response(call, reply, output, status, response_usage(reply.usage))
+        return self.response(call, reply, output, status, response_usage(reply.usage, status))
+
+
+class OpenAIResponses(ResponseObject):
+    """The Responses API."""
+
+    routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The response object."""
@@ -147,13 +177,18 @@ class OpenAIResponses(ResponsesRequest):
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
-        begun = self.response(call, reply, [], "in_progress")
         ended = self.ended(call, reply)
+        begins = "in_progress"
+        if ended["status"] in UNFINISHED:
+            begins = ended["status"]
+        begun = self.response(call, reply, [], begins)
         # The object is whole from the start, with all its keys (5.5, verified).
         yield "response.created", {"response": begun}, ONE
-        yield "response.in_progress", {"response": begun}, ONE
-        for run in walk(reply):
-            yield from item_events(call, run, ended["output"][run.index])
+        # What stays unfinished has its status last.
+        if ended["status"] not in UNFINISHED:
+            yield "response.in_progress", {"response": begun}, ONE
+        for index, item in enumerate(ended["output"]):
+            yield from ItemStream(call, item, index, reply.chunk_size).events()
         yield f"response.{ended['status']}", {"response": ended}, ONE
 
     def is_content(self, name: str, value: Json) -> bool:
@@ -168,6 +203,34 @@ class OpenAIResponses(ResponsesRequest):
         error = self.error(failure)
         ordered = {name: error[name] for name in ("type", "code", "message", "param")}
         yield "error", {"type": "error", "error": ordered, "sequence_number": sent}
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The event `error`, then `response.failed` (recorded); a reply that stops with one of
+        these two words has that one alone."""
+        output = self.done_items(call, reply, sent)
+        if reply.stop != "failed":
+            yield from self.interruption(call, failure, sent)
+            sent += 1
+        if reply.stop == "error":
+            return
+        usage = response_usage(reply.usage, "failed")
+        failed = self.response(call, reply, output, "failed", usage)
+        failed["error"] = self.response_error(failure)
+        name = "response.failed"
+        yield name, {"type": name, "response": failed, "sequence_number": sent}
+
+    def done_items(self, call: Call, reply: Reply, sent: int) -> List[Json]:
+        """The output items that the first so many events were all of."""
+        done: List[Json] = []
+        for name, members, texts in self.unnumbered(call, reply):
+            sent -= sum(1 for _ in itertools.islice(texts, sent + 1))
+            if sent < 0:
+                break
+            if name == "response.output_item.done":
+                done.append(members["item"])
+        return done
 
     def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         """Each under the name that is its type."""

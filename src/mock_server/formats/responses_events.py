@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterable, Iterator, Mapping, NamedTuple, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Tuple, Union
 
 from ..limits import Json
-from ..values import Call, Reasoning, Refusal, Text, ToolCall
+from ..values import Call
 from .openai import wants_obfuscation
-from .responses_items import content_part, opened_item
-from .runs import Run, hole
+from .responses_items import item_type, opened_item
+from .runs import ARGUMENT_PIECES, WORDS, hole, pieces
 
 # A piece of text and what pads it: what is filled into the holes of an event.
 TextAndPad = Tuple[str, str]
@@ -18,78 +18,150 @@ ONE = (("", ""),)  # for an event without holes
 ItemEvents = Iterator[Tuple[str, Dict[str, Json], Iterable[TextAndPad]]]
 
 
-class PartNames(NamedTuple):
-    """What the events of a part are called: what holds it, its text, the key of the whole text,
-    and the key of its place in the item."""
+class Said(NamedTuple):
+    """A step of an item: what a member of it says, in pieces, then whole."""
 
-    holder: str
-    text: str
+    name: str
     key: str
+
+
+class Held(NamedTuple):
+    """A step of an item: the parts that a member of it holds; what their events are called, and
+    the key of a part's place."""
+
+    key: str
+    holder: str
     place: str
 
 
-# All parts have the same events but for these names (5.5).
-PART_NAMES: Mapping[type, PartNames] = {
-    Text: PartNames("content_part", "output_text", "text", "content_index"),
-    Refusal: PartNames("content_part", "refusal", "refusal", "content_index"),
-    Reasoning: PartNames(
-        "reasoning_summary_part", "reasoning_summary_text", "text", "summary_index"
+# What happens between `output_item.added` and `.done`, by the item's type; a word alone is an event
+# of that name (5.5).  What is not here has no events of its own.
+ITEM_STEPS: Mapping[str, Tuple[Union[str, Said, Held], ...]] = {
+    "message": (Held("content", "content_part", "content_index"),),
+    "reasoning": (
+        Held("summary", "reasoning_summary_part", "summary_index"),
+        Held("content", "content_part", "content_index"),
     ),
+    "function_call": (Said("function_call_arguments", "arguments"),),
+    "custom_tool_call": (Said("custom_tool_call_input", "input"),),
+    "web_search_call": ("in_progress", "searching", "completed"),
+    "file_search_call": ("in_progress", "searching", "completed"),
+    "code_interpreter_call": (
+        "in_progress",
+        Said("code_interpreter_call_code", "code"),
+        "interpreting",
+        "completed",
+    ),
+    "image_generation_call": ("in_progress", "generating", "partial_image", "completed"),
+    "mcp_call": ("in_progress", Said("mcp_call_arguments", "arguments"), "completed"),
+    "mcp_list_tools": ("in_progress", "completed"),
+    "compaction": ("compacting",),
 }
 
+# The text of a part, by the part's type.
+PART_TEXTS: Mapping[Json, Said] = {
+    "output_text": Said("output_text", "text"),
+    "refusal": Said("refusal", "refusal"),
+    "summary_text": Said("reasoning_summary_text", "text"),
+    "reasoning_text": Said("reasoning_text", "text"),
+}
 
-def item_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of one output item, from added to done (5.5, recorded)."""
-    part, index = run.part, run.index
-    opened = opened_item(call, part, index)
-    yield "response.output_item.added", {"item": opened, "output_index": index}, ONE
-    if isinstance(part, ToolCall):
-        yield from argument_events(call, run, item)
-    elif not isinstance(part, Reasoning) or part.text:  # a thought without text has no parts
-        yield from part_events(call, run, item)
-    yield "response.output_item.done", {"item": item, "output_index": index}, ONE
-
-
-def argument_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of a tool call's arguments."""
-    place = {"item_id": item["id"], "output_index": run.index}
-    members, filled = deltas(call, run, place)
-    yield "response.function_call_arguments.delta", members, filled
-    done = {"arguments": item["arguments"], **place}
-    yield "response.function_call_arguments.done", done, ONE
+# What the event of a picture repeats of its item (read in the SDK's types).
+PICTURE_MEMBERS = ("background", "output_format", "quality", "size")
 
 
-def part_events(call: Call, run: Run, item: Mapping[str, Json]) -> ItemEvents:
-    """The events of the one content or summary part of an item."""
-    part, text = run.part, run.text
-    names = PART_NAMES[type(part)]
-    place = {names.place: 0, "item_id": item["id"], "output_index": run.index}
-    shared = dict(place)
-    if isinstance(part, Text):
-        shared["logprobs"] = []
-    yield f"response.{names.holder}.added", {**place, "part": content_part(part, "")}, ONE
-    if text:
-        members, filled = deltas(call, run, shared)
-        yield f"response.{names.text}.delta", members, filled
-    yield f"response.{names.text}.done", {**shared, names.key: text}, ONE
-    yield f"response.{names.holder}.done", {**place, "part": content_part(part, text)}, ONE
+def objects_in(value: Json) -> List[Dict[str, Json]]:
+    """The objects in an array; a mock's own item may have anything in its place."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
 
 
-def deltas(
-    call: Call, run: Run, members: Mapping[str, Json]
-) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
-    """The members of the deltas of a part, and what is filled into them."""
-    delta = {**members, "delta": hole(0)}
-    if not wants_obfuscation(call.body):
-        return delta, zip(run.pieces, itertools.repeat(""))
-    return {**delta, "obfuscation": hole(1)}, padded(call, run)
+class ItemStream:
+    """One output item as it streams, in pieces of `size` characters."""
+
+    def __init__(self, call: Call, item: Mapping[str, Json], index: int, size: int) -> None:
+        self.call, self.item, self.index, self.size = call, item, index, size
+        self.kind = item_type(item)
+        self.place: Dict[str, Json] = {"item_id": item["id"], "output_index": index}
+
+    def events(self) -> ItemEvents:
+        """Its events, from added to done (5.5, recorded)."""
+        opened = opened_item(self.item)
+        yield "response.output_item.added", {"item": opened, "output_index": self.index}, ONE
+        for step in ITEM_STEPS.get(self.kind, ()):
+            if isinstance(step, Held):
+                yield from self.parts(step)
+            elif isinstance(step, Said):
+                yield from self.said(step, self.item.get(step.key), self.place)
+            else:
+                yield from self.progress(step)
+        yield "response.output_item.done", {"item": self.item, "output_index": self.index}, ONE
+
+    def progress(self, step: str) -> ItemEvents:
+        """An event that says how far a tool is; one that has failed is not completed."""
+        members = self.place
+        item = self.item
+        if step == "completed" and (item.get("error") or item.get("status") == "failed"):
+            if not self.kind.startswith("mcp_"):
+                return  # the others have no event for it
+            step = "failed"
+        if step == "partial_image":
+            if not isinstance(item.get("result"), str):
+                return
+            about = {key: item[key] for key in PICTURE_MEMBERS if key in item}
+            picture = {"partial_image_b64": item["result"], "partial_image_index": 0}
+            members = {**members, **about, **picture}
+        yield f"response.{self.kind}.{step}", members, ONE
+
+    def parts(self, step: Held) -> ItemEvents:
+        """The events of the parts of a message or of a thought."""
+        for index, part in enumerate(objects_in(self.item.get(step.key))):
+            place = {step.place: index, **self.place}
+            said = PART_TEXTS.get(str(part.get("type")))
+            opened = dict(part)
+            if said:
+                opened.update({said.key: ""})
+            opened.update({key: [] for key in ("annotations", "logprobs") if part.get(key)})
+            yield f"response.{step.holder}.added", {**place, "part": opened}, ONE
+            if said:
+                cited = objects_in(part.get("annotations"))
+                yield from self.said(said, part.get(said.key), place, cited)
+            yield f"response.{step.holder}.done", {**place, "part": part}, ONE
+
+    def said(
+        self, said: Said, text: Json, place: Dict[str, Json], cited: Sequence[Json] = ()
+    ) -> ItemEvents:
+        """A text in pieces, what it cites, and the text once more."""
+        if not isinstance(text, str):
+            return
+        shared = dict(place)
+        if said.name == "output_text":
+            shared["logprobs"] = []
+        words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
+        if text:
+            members, texts = self.deltas(pieces(text, self.size, words), shared)
+            yield f"response.{said.name}.delta", members, texts
+        for number, annotation in enumerate(cited):
+            members = {**place, "annotation": annotation, "annotation_index": number}
+            yield "response.output_text.annotation.added", members, ONE
+        yield f"response.{said.name}.done", {**shared, said.key: text}, ONE
+
+    def deltas(
+        self, texts: Iterable[str], members: Mapping[str, Json]
+    ) -> Tuple[Dict[str, Json], Iterable[TextAndPad]]:
+        """The members of the deltas of a text, and what is filled into them."""
+        delta = {**members, "delta": hole(0)}
+        if not wants_obfuscation(self.call.body):
+            return delta, zip(texts, itertools.repeat(""))
+        return {**delta, "obfuscation": hole(1)}, padded(self.call, texts, self.index)
 
 
-def padded(call: Call, run: Run) -> Iterator[TextAndPad]:
-    """The pieces of a part, each with what makes it as long as a multiple of 16 characters (5.5,
+def padded(call: Call, texts: Iterable[str], first: int) -> Iterator[TextAndPad]:
+    """The pieces of a text, each with what makes it as long as a multiple of 16 characters (5.5,
     recorded)."""
     pads = call.pads
-    for number, piece in enumerate(run.pieces, run.index):
+    for number, piece in enumerate(texts, first):
         # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
         start = number * 16 % 1008
         yield piece, pads[start : start + (-len(piece)) % 16]

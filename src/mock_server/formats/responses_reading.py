@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Mapping, cast
+from typing import Iterator, List, Mapping, cast
 
 from ..jsons import compact, within
 from ..limits import Json
 from ..node import Field
 from ..values import Failure, Turn
+from .base import call_id_of
 from .openai import OPENAI_ERRORS, OpenAIGeneration, openai_text
 
 RESPONSE_ROLES = {
@@ -44,7 +45,9 @@ def input_turns(given: Field) -> Iterator[Turn]:
             yield Turn(item_role(item), openai_text(item.get("content")))
         # `function_call_output`, and the like of other tools (5.5).
         elif kind.endswith("_output") and "output" in item.value:
-            yield Turn("tool", tool_output(item.get("output")))
+            # Of a local shell the call's id is that of the item.
+            call_id = call_id_of(item.value, "call_id", "id")
+            yield Turn("tool", tool_output(item.get("output")), call_id)
         elif kind not in SILENT_ITEMS:
             yield Turn("assistant", "")  # a thought or a call of a tool: a turn without words
 
@@ -144,6 +147,11 @@ class ResponsesRequest(OpenAIGeneration):
                 kind = "a string!"
             node.check({"type": "a string!", "name": kind})
             yield tool.get("name") or tool["type"]
+
+    def custom_tools(self, body: Json) -> List[str]:
+        """Those of type `custom`."""
+        tools = body.get("tools") or ()
+        return [tool["name"] for tool in tools if tool.get("type") == "custom"]
 
     def schema(self, body: Field) -> Json:
         """`text.format.schema`."""

@@ -104,7 +104,7 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
         if isinstance(part, Embedding):
             continue
         if isinstance(part, ToolCall):
-            text = layout(part.arguments)
+            text = layout(part.arguments) if part.input is None else part.input
         else:
             text = getattr(part, "text", "")
         first = type(part) not in kinds

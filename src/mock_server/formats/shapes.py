@@ -6,10 +6,10 @@ import base64
 import struct
 from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from ..jsons import within
+from ..jsons import compact, within
 from ..limits import Json
 from ..node import Field
-from ..values import Refusal, Reply
+from ..values import Refusal, Reply, ToolCall
 
 
 def present(**members: Json) -> Dict[str, Json]:
@@ -33,6 +33,13 @@ def stop_of(reply: Reply) -> str:
 def said_stop(words: Mapping[str, str], stop: str) -> str:
     """A provider's word for why an answer stopped; one of its own is said as it is."""
     return words.get(stop, stop)
+
+
+def tool_input(part: ToolCall) -> str:
+    """What a tool is called with, as text: plain for a custom tool, else JSON."""
+    if part.input is not None:
+        return part.input
+    return compact(part.arguments)
 
 
 def packed_floats(vector: Sequence[float]) -> str:

@@ -66,9 +66,9 @@ class Vertex(Gemini):
     service = "aiplatform.googleapis.com"
 
     # There is no Retry-After (2.5): clients read the wait here.
-    def quota_details(self, model: str, wait: int) -> List[Json]:
+    def quota_details(self, model: str, failure: Failure) -> List[Json]:
         """How long to wait, and no more."""
-        return [google_retry_info(wait)]
+        return [google_retry_info(failure.wait)]
 
 
 class VertexGenerate(Vertex, GeminiGenerate):
@@ -83,6 +83,8 @@ class VertexGenerate(Vertex, GeminiGenerate):
 
     def content(self, parts: List[Json]) -> Dict[str, Json]:
         """Role first."""
+        if not any(parts):
+            return {}
         return {"role": "model", "parts": parts}
 
     def rating(self, category: str, blocked: bool) -> Dict[str, Json]:
@@ -110,7 +112,7 @@ class VertexGenerate(Vertex, GeminiGenerate):
         if call.choices > 1:
             candidate["index"] = index
         candidate.update(self.ratings(call, stop))
-        if whole:
+        if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
-from ..errors import MISSING, Because, shown
+from ..errors import Because, shown
+from ..faults import is_before_all
+from ..formats.all import OTHER
 from ..formats.base import WireFormat
-from ..jsons import compact, estimate
+from ..formats.echo import echoed
+from ..formats.extras import Content, Places, Spread
+from ..formats.shapes import tool_input
+from ..framings import SSE
+from ..jsons import compact, estimate, share
 from ..limits import Difference, Json
 from ..marks import After
+from ..outcomes import Broken, Outcome, Raw, Recorded, Usual
 from ..records import found_once, record, replace
 from ..values import (
     Block,
-    Broken,
     Call,
     Delivery,
     Embedding,
     Failure,
-    Outcome,
     Part,
     Reasoning,
-    Recorded,
     Reply,
     Structure,
     Text,
@@ -28,6 +32,7 @@ from ..values import (
     Usage,
 )
 from .match import Groups
+from .stream_texts import is_json, values_of
 from .templates import Filling
 
 
@@ -54,7 +59,9 @@ class Neutral:
 
     @found_once
     def is_plain(self) -> bool:
-        """Whether its parts serve every call as they are: none has a template."""
+        """Whether it serves every call as it is: there is no template in it."""
+        if "{{" in compact(self.extra):
+            return False
         return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
 
     @found_once
@@ -70,12 +77,13 @@ class Neutral:
 
     def reply(self, call: Call, groups: Groups) -> Reply:
         """The reply to one call."""
+        extra = self.extra
         if self.is_plain:
             parts, tokens = self.parts, self.plain_tokens
         else:
             filling = Filling(call, groups)
             parts = tuple(filled_part(part, filling) for part in self.parts)
-            tokens = tokens_of(parts)
+            tokens, extra = tokens_of(parts), filling.of(extra)
         return Reply(
             parts,
             self.stop,
@@ -83,7 +91,7 @@ class Neutral:
             self.model or call.model,
             self.id,
             self.chunk_size,
-            self.extra,
+            extra,
         )
 
     def spent(self, call: Call, thought: int, told: int) -> Usage:
@@ -94,10 +102,13 @@ class Neutral:
         # What is estimated is never less than its share that is given, nor a share more than it.
         written = given.get("cache_write_tokens", 0)
         asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
-        return Usage(asked, output, min(reasoning, output), cached, written)
+        return Usage(asked, output, min(reasoning, output), cached, written, not given)
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
+        if wire.operation == OTHER:
+            expected = "one of a provider, for its response is in no form of its own"
+            return "operation", OTHER, Because(expected)
         # An API without a form of its own can't even say nothing.
         if not wire.speaks or not self.kinds <= wire.speaks:
             return "api", call.api, Because("one that can say what its response holds")
@@ -108,6 +119,38 @@ class Neutral:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
+        lacking = wire.lacks(call, self.parts)
+        if lacking is None and self.extra:
+            lacking = self.lacks_for_extra(wire, call)
+        return lacking
+
+    @found_once
+    def spreads(self) -> Dict[Places, Spread]:
+        """Its extras over the streams of the APIs that have asked for them."""
+        return {}
+
+    def spread_over(self, wire: WireFormat) -> Spread:
+        """Its extras over the events of an API."""
+        found = self.spreads.get(wire.places)
+        if found is None:
+            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
+        return found
+
+    def unreached(self, wire: WireFormat) -> str:
+        """Why not all of its extras reach the streams of an API; empty if they do."""
+        for unsaid in self.spread_over(wire).unsaid:
+            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
+        return ""
+
+    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an answer to a call has no place for what is laid over it, if it has none."""
+        reason = self.unreached(wire) if call.stream else ""
+        if reason:
+            return "stream", True, Because(f"false, because {reason}")
+        content = Content(call.choices, self.parts, self.stop)
+        lacking = self.spread_over(wire).lacking(content, call.stream)
+        if lacking:
+            return "response.extra", lacking.place, Because(lacking.advice)
         return None
 
 
@@ -131,7 +174,7 @@ def has_template(part: Part) -> bool:
 def told_text(part: Part) -> str:
     """What a part costs tokens for; vectors cost none."""
     if isinstance(part, ToolCall):
-        return (part.input or compact(part.arguments)) + part.name
+        return tool_input(part) + part.name
     if isinstance(part, Block):
         return compact(part.value)
     return getattr(part, "text", "")
@@ -151,7 +194,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
     return type(part)(filling.of(part.text))
 
 
-Form = Union[Neutral, Recorded, Failure]
+Form = Union[Neutral, Recorded, Raw, Failure, Usual]
 
 
 @record
@@ -163,40 +206,103 @@ class Answer:
     delivery: Delivery
     failure: Optional[Failure] = None  # what breaks its stream off
     after: Optional[After] = None  # where
+    probability: float = 1.0  # of an error, that it is the answer at all
+
+    def wins(self, seed: str) -> bool:
+        """Whether it is the answer, as far as that is drawn."""
+        return self.probability >= 1 or share(f"{seed}/error") < self.probability
 
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why this answer can't be given to this call, if it can't."""
         if isinstance(self.form, Neutral):
             return self.form.lacks(wire, call)
         if isinstance(self.form, Recorded):
-            return self.lacks_recording(self.form, call)
+            return self.lacks_recording(self.form, wire, call)
+        if isinstance(self.form, Usual):
+            return self.lacks_content(wire, call)
         return None
 
-    def lacks_recording(self, recorded: Recorded, call: Call) -> Optional[Difference]:
+    def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """The same of an answer that says only how it breaks."""
+        fault = self.delivery.fault
+        if wire.speaks or wire.operation == "models" or (fault and is_before_all(fault)):
+            return None
+        if self.failure and not call.stream and wire.operation != OTHER:
+            return None  # the error is all of it
+        # There is nothing that would have been said.
+        return "api", call.api or OTHER, Because('one with an answer to break, or a "body"')
+
+    def lacks_recording(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
         """The same of a recorded answer: whether there is one of the kind that is asked for."""
-        has_events = bool(recorded.frames or recorded.values)
+        # On a path of no provider nobody can say which of them is asked for.
+        if wire.operation == OTHER:
+            return None
+        if call.stream and recorded.has_events:
+            return self.lacks_framing(recorded, wire, call)
+        status = self.status
+        if recorded.whole:
+            status = recorded.whole.status
         # Errors come whole, however the request wants its answer.
-        if call.stream and not has_events and self.status < 400:
+        if call.stream and status < 400 and not recorded.to_streams:
             expected = 'false, because its response has a "body" but no "events"'
             return "stream", True, Because(expected)
         # One that breaks off has its error for a whole answer.
-        if not call.stream and recorded.body is MISSING and self.failure is None:
+        if not call.stream and not recorded.has_body and self.failure is None:
             expected = 'true, because its response has "events" but no "body"'
             return "stream", False, Because(expected)
         return None
+
+    def lacks_framing(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded stream: whether it can be sent in the framing of this call."""
+        framing = wire.framing(call)
+        # A transcript is sent as it is, whoever asks.
+        if recorded.stream:
+            return None
+        native = recorded.kind or SSE.title
+        if native == framing.title and (framing.streams or not self.failure):
+            return None
+        # Server-sent events may be framed anew, and so may an array: an error that breaks it off
+        # comes before its last bracket.
+        if native in (SSE.title, framing.title) and self.can_be_framed:
+            return foreign_event(recorded, wire, call)
+        reason = "because its response is text of that kind"
+        if native == SSE.title:
+            reason = "because its response holds an event that is no JSON"
+        return "stream", framing.title, Because(f"{native}, {reason}")
+
+    @found_once
+    def can_be_framed(self) -> bool:
+        """Whether its recorded events can be framed anew."""
+        return isinstance(self.form, Recorded) and is_json(self.form)
 
     def to(self, call: Call, groups: Groups) -> Outcome:
         """What is answered to one call; `groups` are what its mock's regular expressions found."""
         if isinstance(self.form, Failure):
             return filled_failure(self.form, call, groups)
+        if isinstance(self.form, Raw):
+            return self.form
         content: Union[Reply, Recorded]
         if isinstance(self.form, Neutral):
             content = self.form.reply(call, groups)
+        elif isinstance(self.form, Usual):
+            content = echoed(call)
         else:
             content = self.form
         if self.failure is None or self.after is None:
             return content
         return Broken(content, filled_failure(self.failure, call, groups), self.after)
+
+
+def foreign_event(recorded: Recorded, wire: WireFormat, call: Call) -> Optional[Difference]:
+    """Why recorded values are no events of an API, which would leave them out."""
+    for value in values_of(recorded):
+        if not list(wire.recorded_events((value,))):
+            return "api", call.api, Because(f"one that has the event {shown(value)}")
+    return None
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:

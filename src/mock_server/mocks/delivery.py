@@ -6,7 +6,7 @@ import math
 import re
 from typing import Mapping, Optional, Tuple
 
-from ..faults import FAULTS, FINAL_FAULTS
+from ..faults import FAULTS, is_before_all
 from ..http import FRAMING_HEADERS, HEADER_NAME
 from ..jsons import quoted
 from ..marks import After
@@ -27,6 +27,8 @@ GZIP_CHOICES = ("auto", "always", "never")
 
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
 
+KEEPALIVE_KEYS = ("every", "comment")
+
 PLAN_KEYS = field_names(Plan)
 
 # The words that a key of a wire plan takes.
@@ -39,7 +41,7 @@ PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
 PLAN_FLAGS = ("no_space", "chunk_extensions", "trailers", "chunked", "close")
 
 # How headers that only the server sets are set all the same.
-INSTEAD: Mapping[str, str] = {
+SAID_BY_PLANS: Mapping[str, str] = {
     "connection": ' ("wire": "close" ends the connection, and says so)',
     "transfer-encoding": ' ("wire": "chunked" sends a whole body in chunks)',
 }
@@ -71,7 +73,7 @@ def check_pairs(response: Node, delivery: Delivery) -> None:
     fault = delivery.fault
     if delivery.plan.gzip and delivery.gzip == "never":
         response.get("gzip").fail('has the last word, so that "wire" would compress nothing')
-    if not fault or fault.after or fault.probability < 1 or fault.kind not in FINAL_FAULTS:
+    if not fault or fault.probability < 1 or not is_before_all(fault):
         return
     for key in DELIVERY_KEYS:
         if key in response.value and key != "delay":
@@ -127,7 +129,7 @@ def parse_header(name: str, node: Node) -> Optional[str]:
     if not HEADER_NAME.fullmatch(name):
         node.fail("is not a header name")
     if name.lower() in FRAMING_HEADERS:
-        instead = INSTEAD.get(name.lower(), "")
+        instead = SAID_BY_PLANS.get(name.lower(), "")
         node.fail("is set by the server, because it must be true of what is sent" + instead)
     if node.value is None:
         return None
@@ -192,7 +194,7 @@ def parse_keepalive(node: Node) -> Optional[Keepalive]:
     """What is sent while nothing else is."""
     if node.is_null:
         return None
-    node.only(("every", "comment"))
+    node.only(KEEPALIVE_KEYS)
     every = node.get("every").number("seconds from 0.001 to 3600", 0.001, 3600)
     return Keepalive(float(every), node.get("comment").text(None))
 
@@ -202,18 +204,24 @@ def parse_fault(response: Node) -> Optional[Fault]:
     fault, probability = response.get("fault"), response.get("probability")
     after = parse_after(response)
     if fault.is_absent:
-        if not probability.is_absent:
-            probability.fail('is how likely a fault is, but there is no "fault"')
+        is_error = "error" in response.value or response.value.get("status", 200) >= 400
+        if not probability.is_absent and not is_error:
+            probability.fail("is how likely a fault or an error is, but there is neither")
         if after and "error" not in response.value:
             key = next(key for key in AFTER_KEYS if key in response.value)
             problem = 'is when an error or a fault comes, but there is neither "error" nor "fault"'
             response.get(key).fail(problem)
         return None
     kind = fault.choice(FAULTS)
-    share = float(probability.number("a number from 0 to 1", 0, 1, 1))
-    if not share:
+    likely = parse_probability(response)
+    if not likely:
         probability.fail("is 0, so that the fault never comes; leave both out")
-    return Fault(kind, after, share)
+    return Fault(kind, after, likely)
+
+
+def parse_probability(response: Node) -> float:
+    """How likely the fault of a response is, or its error."""
+    return float(response.get("probability").number("a number from 0 to 1", 0, 1, 1))
 
 
 def parse_after(response: Node) -> Optional[After]:

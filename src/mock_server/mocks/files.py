@@ -12,10 +12,11 @@ import time
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..errors import BadMock, shown
-from ..jsons import parse_json
+from ..jsons import TwiceError, parse_json
 from ..limits import QUIET_SECONDS, Json
 from .index import Index
 from .mock import Mock, parse_mock
+from .problems import problems_of
 from .recordings import MockNode, ReadFile, Unreadable
 
 Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
@@ -228,18 +229,21 @@ class Library:
                 problems.append(f"{name}: {error}")
                 continue
             for position, spec in enumerate(specs, 1):
+                place = f"{name}#{position}"
                 try:
-                    mocks.append(parse_mock(MockNode.whole(spec, f"{name}#{position}", self.read)))
-                except BadMock as error:
-                    problems.append(str(error))
+                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+                except BadMock:
+                    problems += problems_of(spec, place, self.read)
         return mocks, problems
 
     def parsed(self, name: str) -> List[Json]:
         """The mocks in a file, as JSON; ValueError says why it can't be used."""
         try:
-            value = parse_json(self.read(name))
+            value = parse_json(self.read(name), unique=True)
         except FileNotFoundError:
             return []  # gone since the folder was listed
+        except TwiceError:
+            raise
         except Unreadable as error:
             raise ValueError(str(error)) from None
         except ValueError as error:
@@ -279,6 +283,7 @@ class MockFiles:
         self.say, self.read_added = say, read_added
         self.lock = threading.RLock()
         self.index = Index()
+        self.counts: List[int] = []  # how many each directory has
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
         self.roots = self.real_directories()  # when they were read
@@ -307,10 +312,12 @@ class MockFiles:
             self.roots = [library.root for library in libraries]
             loaded: List[Mock] = []
             problems: List[str] = []
+            self.counts = []
             for library in libraries:
                 try:
                     mocks, wrong = library.load()
                     loaded += mocks
+                    self.counts.append(len(mocks))
                     problems += wrong
                 except MemoryError:
                     library.lacked = True

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
 import warnings
 from operator import attrgetter
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
 from ..errors import MISSING, Because, shown
-from ..formats.all import APIS, OPERATIONS, PROVIDERS
+from ..formats.all import APIS, OPERATIONS, OTHER, PROVIDERS
+from ..http import METHODS
 from ..limits import Difference, Json
 from ..node import Node
 from ..records import record, replace
@@ -17,6 +19,7 @@ from ..secrets import SECRET, masked
 from ..values import Call
 from .expressions import Expression, Piece
 from .patterns import WATCHDOG
+from .templates import walked
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
@@ -186,7 +189,20 @@ class BodyCondition(Condition):
 
     def difference(self, call: Call) -> Optional[Difference]:
         """The path into the body, with both values."""
-        return lacking(call.body, self.expected, "body")
+        return lacking(call.said, self.expected, "body")
+
+
+class FieldCondition(Condition):
+    """What is asked of one place in the body; the difference shows whatever is there."""
+
+    def difference(self, call: Call) -> Optional[Difference]:
+        """The path into the body, with both values."""
+        if self.holds(self.get(call)):
+            return None
+        got = walked(call.said, self.key.partition(".")[2])
+        if got is None:
+            got = MISSING
+        return self.key, got, self.wanted(got)
 
 
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
@@ -214,6 +230,54 @@ def match_text(node: Node) -> List[Condition]:
     return [Condition(str(node.key), node.value, attrgetter(str(node.key)), text_matcher(node))]
 
 
+def match_text_or_none(node: Node) -> List[Condition]:
+    """A text matcher on one text of the call, or null for none."""
+    key = str(node.key)
+    if node.value is None:
+        return [Condition(key, MISSING, functools.partial(said_or_none, key), is_none)]
+    return match_text(node)
+
+
+def said_or_none(key: str, call: Call) -> Optional[str]:
+    """A text of the call; none where it does not say even an empty one."""
+    text: Optional[str] = getattr(call, key)
+    if key in ("user", "system") and not text and key not in call.blank:
+        return None
+    return text
+
+
+def is_none(got: Json) -> bool:
+    """Whether there is nothing."""
+    return got is None
+
+
+def match_fields(node: Node) -> List[Condition]:
+    """By the path into the body: a text matcher, a number, a boolean, or null for none."""
+    return [field_condition(path, inner) for path, inner in node.members()]
+
+
+def field_condition(path: str, node: Node) -> Condition:
+    """What is asked of one place in the body."""
+    key, value = f"fields.{path}", node.value
+    if not path:
+        node.fail("expected a path into the body, such as messages.0.content")
+
+    def get(call: Call) -> Json:
+        return walked(call.said, path)
+
+    def get_text(call: Call) -> Optional[str]:
+        found = walked(call.said, path)
+        return found if isinstance(found, str) else None
+
+    if value is None:
+        return FieldCondition(key, MISSING, get, is_none)
+    if node.is_a("a number") or node.is_a("a boolean"):
+        return FieldCondition(key, value, get, lambda got: lacking(got, value, key) is None)
+    if not node.is_a("a string or an object"):
+        node.expected("a text, an object with contains, regex, glob or not, a number or null")
+    return FieldCondition(key, value, get_text, text_matcher(node))
+
+
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
@@ -230,7 +294,7 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
         return named.get(name)
 
     if node.value is None:
-        return Condition(f"{key}.{name}", MISSING, get, lambda got: got is None)
+        return Condition(f"{key}.{name}", MISSING, get, is_none)
     matcher = text_matcher(node)
     if SECRET.fullmatch(name):
         matcher = replace(matcher, private=True)
@@ -278,7 +342,7 @@ def match_body(node: Node) -> List[Condition]:
     def contains(got: Json) -> bool:
         return lacking(got, value, "body") is None
 
-    return [BodyCondition("body", value, attrgetter("body"), contains)]
+    return [BodyCondition("body", value, attrgetter("said"), contains)]
 
 
 def match_sha256(node: Node) -> List[Condition]:
@@ -296,17 +360,20 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "api": match_name(APIS),
     "model": match_text,
     "stream": match_exact("a boolean"),
-    "user": match_text,
-    "system": match_text,
-    "tool_result": match_text,
+    "user": match_text_or_none,
+    "system": match_text_or_none,
+    "tool_result": match_text_or_none,
+    "tool_call_id": match_text_or_none,
     "turn": match_exact("an integer"),
     "tools": match_tools,
+    "method": match_name(frozenset(METHODS)),
     "path": match_text,
     "query": match_named,
     "headers": match_named,
     "port": match_exact("an integer"),
     "session": match_exact("a string"),
     "body": match_body,
+    "fields": match_fields,
     "body_sha256": match_sha256,
 }
 
@@ -314,14 +381,17 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
 def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     """The conditions of a `match`, in the order of MATCH_KEYS; none where it is absent.  Without
     `operation` it asks for the default one, if that is given, unless it names an API or one path,
-    which says more."""
+    which says more; one that asks for some paths may mean those of no provider, too."""
     asked: Dict[str, Node] = {}
     if not match.is_absent:
         asked = dict(match.only(MATCH_KEYS).members())
     # A matcher such as {"contains": …} may fit paths of several operations.
     names_path = "path" in asked and isinstance(asked["path"].value, str)
     if default_operation and not names_path and asked.keys().isdisjoint(("operation", "api")):
-        asked["operation"] = match.get("operation").replaced(default_operation)
+        usual: Json = default_operation
+        if "path" in asked:
+            usual = [default_operation, OTHER]
+        asked["operation"] = match.get("operation").replaced(usual)
     found: List[Condition] = []
     for key, read in MATCH_KEYS.items():
         if key in asked:

@@ -11,16 +11,18 @@ from typing import Dict, Iterable, List, Optional, Tuple
 from ..errors import Because
 from ..formats.base import WireFormat
 from ..jsons import sorted_compact
-from ..limits import Difference
+from ..limits import Difference, Json
 from ..node import Node
 from ..records import found_once, record
 from ..values import Call, Delivery, Failure, Limit
 from .answer import Answer
 from .match import Condition, Groups, Verdict, conditions
+from .reach import check_reach
 from .reading import parse_answer
 from .recordings import MockNode
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
 
 
 class Uses:
@@ -30,10 +32,11 @@ class Uses:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
+        self.draws = 0
         self.window_end = 0.0  # of the monotonic clock
         self.in_window = 0
 
-    def admit(self, requests: int, per: float) -> Tuple[bool, Limit]:
+    def admit(self, requests: int, per: float) -> Limit:
         """Whether a limit has room for one request more, which it then counts, and what is left
         after it.  The window is fixed, and begins with the first request."""
         # The monotonic clock: a window must not move with the time of day.
@@ -41,13 +44,13 @@ class Uses:
         if moment >= self.window_end:
             self.window_end = moment + per
             self.in_window = 0
-        is_admitted = self.in_window < requests
-        if is_admitted:
+        is_exceeded = self.in_window >= requests
+        if not is_exceeded:
             self.in_window += 1
         wait = self.window_end - moment
         reset = math.ceil(time.time_ns() / 1e9 + wait)  # what headers tell is the time of day
-        limit = Limit(requests, requests - self.in_window, max(1, math.ceil(wait)), reset)
-        return is_admitted, limit
+        left, seconds = requests - self.in_window, max(1, math.ceil(wait))
+        return Limit(requests, left, seconds, reset, is_exceeded)
 
 
 @record
@@ -98,6 +101,8 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
+        if self.answers[0].probability < 1:
+            return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
         return not has_jitter and not delivery.fault
@@ -129,11 +134,18 @@ class Mock:
         if self.is_spent(used):
             differences.append(("times", used, Because(f"fewer than {self.times} uses")))
         differences.append(self.answer(used).lacks(wire, call))
-        return [difference for difference in differences if difference]
+        lacking = [difference for difference in differences if difference]
+        chance = self.answer(used).probability
+        if chance < 1 and not lacking:
+            lacking.append(("probability", chance, Because("a draw that it wins")))
+        return lacking
 
-    def claim(self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict) -> Optional[Found]:
-        """Its answer to a call that matches, which uses it; None if it has none for that call.
-        What exceeds its limit is answered with an error, and is no use."""
+    def claim(
+        self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict, seed: int
+    ) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call, or
+        an error that loses its draw.  What exceeds its limit is answered with an error, and is no
+        use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
         # Two requests at once must not both get the last use.
@@ -142,10 +154,16 @@ class Mock:
             answer = self.answer(used)
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if answer.probability < 1:
+                uses.draws += 1
+                if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
+                    return None
             if self.limit:
-                is_admitted, limit = uses.admit(*self.limit)
-                if not is_admitted:
-                    failure = Failure(0, "", kind="rate_limit", wait=limit.wait)
+                limit = uses.admit(*self.limit)
+                if limit.is_exceeded:
+                    failure = Failure(
+                        0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
+                    )
                     return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
             uses.count = used + 1
         return Found(self, answer, used, uses, groups, limit)
@@ -158,7 +176,7 @@ def place_of(id: str) -> str:
 
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    spec = node.only(MOCK_KEYS).value
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
@@ -172,16 +190,33 @@ def parse_mock(node: MockNode) -> Mock:
             node.get("responses").fail("expected at least one response, found []")
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
+    answers = tuple(parse_answer(response, groups) for response in responses)
+    check_reach(node, asked, responses, answers)
     return Mock(
         name,
         node.source,
         asked,
-        tuple(parse_answer(response, groups) for response in responses),
-        node.get("cycle").flag(False),
+        answers,
+        parse_cycle(node.get("cycle"), len(responses)),
         spec.get("times"),
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
+    """A mock's JSON without what is no part of it."""
+    if spec.keys().isdisjoint(NOTE_KEYS):
+        return spec
+    return {key: value for key, value in spec.items() if key not in NOTE_KEYS}
+
+
+def parse_cycle(node: Node, responses: int) -> bool:
+    """Whether the responses start over after the last."""
+    cycle = node.flag(False)
+    if cycle and responses == 1:
+        node.fail("has no effect: there is one response")
+    return cycle
 
 
 def usual_operation(responses: Iterable[Node]) -> str:

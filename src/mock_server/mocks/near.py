@@ -14,6 +14,7 @@ from ..limits import Difference, Json
 from ..records import record
 from ..secrets import unsecret
 from ..values import Call
+from .differences import explained, parting_of
 from .match import MATCH_KEYS
 from .mock import Mock
 
@@ -28,23 +29,6 @@ LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the 
 ALIKE = 0.6  # from here on one text is a typo in the other, not another text
 
 KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
-
-
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    parting = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-
-
-def parting_of(one: str, other: str, default: int) -> int:
-    """Where two texts begin to differ; `default` if one is the beginning of the other."""
-    for index, pair in enumerate(zip(one, other)):
-        if pair[0] != pair[1]:
-            return index
-    return default
 
 
 @record
@@ -79,19 +63,24 @@ class NearMiss:
 
     @property
     def nearness(self) -> Tuple[float, int, int]:
-        """More is nearer, among mocks with as many differences: a text much like the one that came,
-        then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
-        if not self.differences:
-            return 1.0, self.holding, len(KEY_ORDER)
-        key, _, expected = self.differences[0]
-        key = re.split(r"[.\[]", key)[0]
-        if key == "times" or isinstance(expected, Because):
-            # All that it asks for is there; it can't answer, for another reason.
-            return 2.0, self.holding, 0
-        alike = likeness(self.differences[0])
-        if alike <= ALIKE:
-            alike = 0.0
-        return alike, self.holding, KEY_ORDER.get(key, len(KEY_ORDER))
+        """More is nearer, among mocks with as many differences."""
+        return nearness(self.differences, self.holding)
+
+
+def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, int, int]:
+    """More is nearer, among those with as many differences: a text much like the one that came,
+    then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+    if not differences:
+        return 1.0, holding, len(KEY_ORDER)
+    key, _, expected = differences[0]
+    key = re.split(r"[.\[]", key)[0]
+    if key == "times" or isinstance(expected, Because):
+        # All that it asks for is there; it can't answer, for another reason.
+        return 2.0, holding, 0
+    alike = likeness(differences[0])
+    if alike <= ALIKE:
+        alike = 0.0
+    return alike, holding, KEY_ORDER.get(key, len(KEY_ORDER))
 
 
 def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
@@ -170,8 +159,21 @@ def as_text(value: Json) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def explanation(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
-    """Why no mock matches: the closest one and the first thing that differs."""
+def explanation(
+    near: Sequence[NearMiss], directories: Iterable[str], problems: Sequence[str]
+) -> str:
+    """Why no mock matches: the closest one and the first thing that differs, and what is wrong with
+    files that could not be read again."""
+    told = closest(near, directories)
+    if problems:
+        told += f"; mocks could not be reloaded: {problems[0]}"
+    if len(problems) > 1:
+        told += f" (and {len(problems) - 1} more)"
+    return told
+
+
+def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """The closest mock and the first thing that differs; if there is none, where it could be."""
     if near:
         return f"no mock matches; closest is {near[0].sentence}"
     folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]

@@ -15,7 +15,7 @@ from .delivery import AFTER_KEYS
 # provider keeps a stream alive with.
 Reached = Tuple[Optional[Framing], bytes]
 
-WHOLE_ALONE: Tuple[Reached, ...] = ((None, b""),)  # the only answer of an error
+WHOLE_ALONE: Tuple[Reached, ...] = ((None, b""),)  # the only answer of an error, or of bytes
 
 LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
 
@@ -24,18 +24,29 @@ NO_EVENTS = "a whole answer has no events"
 
 def refuse_vain(response: Node, delivery: Delivery, reached: Iterable[Reached]) -> None:
     """Raise BadMock for a key that is in vain in all answers that a mock can give."""
+    wrong = vain_in_all(response, delivery, reached)
+    if wrong:
+        node, problem = wrong
+        node.fail(problem)
+
+
+def vain_in_all(
+    response: Node, delivery: Delivery, reached: Iterable[Reached]
+) -> Optional[Tuple[Node, str]]:
+    """A key that is in vain in all answers that a mock can give, and why."""
     found: List[Dict[str, str]] = []
     for framing, ping in reached:
         found.append(vain(response.value, delivery, framing, ping))
         if not found[-1]:
-            return
+            return None
     for key, reason in (found or [{}])[0].items():
         if not all(key in others for others in found):
             continue
         node = response.within(*key.split("."))
         if node.is_absent:  # it stands in a plan that is called by its name
             node = response.get("wire")
-        node.fail(f"has no effect: {reason}")
+        return node, f"has no effect: {reason}"
+    return None
 
 
 def vain(
@@ -61,6 +72,8 @@ def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tupl
         yield "keepalive", "nothing comes before a whole answer"
     if plan.coalesce:
         yield "wire.coalesce", NO_EVENTS
+    if plan.gzip in ("event", "block"):
+        yield "wire.gzip", "a whole answer has no events after which it could be flushed"
     yield from vain_lines(delivery)
     if not plan.chunked:
         for key in ("chunk_extensions", "trailers"):
@@ -82,6 +95,8 @@ def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterabl
     plan, keepalive = delivery.plan, delivery.keepalive
     if plan.chunked:
         yield "wire.chunked", "a stream goes in chunks without it"
+    if delivery.gzip == "never" and not framing.negotiated:
+        yield "gzip", "a stream of that kind is not compressed without being told"
     is_sse = isinstance(framing, SSE)
     if not is_sse:
         yield from vain_lines(delivery)

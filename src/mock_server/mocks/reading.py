@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Callable, Iterable, List, Mapping, Tuple, cast
 
-from ..jsons import fits, parse_json
+from ..http import NO_BODY
+from ..jsons import fits, parse_json, within
 from ..limits import Json
 from ..node import Node
+from ..outcomes import Usual
+from ..records import replace
 from ..values import (
     ERROR_KINDS,
     STOPS,
@@ -23,9 +26,16 @@ from ..values import (
     ToolCall,
 )
 from .answer import Answer, Form, Neutral
-from .delivery import AFTER_KEYS, DELIVERY_KEYS, FAULT_KEYS, parse_after, parse_delivery
+from .delivery import (
+    AFTER_KEYS,
+    DELIVERY_KEYS,
+    FAULT_KEYS,
+    parse_after,
+    parse_delivery,
+    parse_probability,
+)
 from .needless import WHOLE_ALONE, refuse_vain
-from .recordings import MockNode, parse_recorded
+from .recordings import MockNode, parse_raw, parse_recorded
 from .templates import check_templates
 
 PART_KINDS: Mapping[str, Callable[[str], Part]] = {
@@ -47,14 +57,16 @@ MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone say
 
 RECORDED_KEYS = ("body", "events")
 
+RAW_KEYS = ("raw",)
+
 ERROR_KEYS = ("error", *AFTER_KEYS)
 
 COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
-RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
 # The keys of one form exclude those of the others.
-FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, ("error",))
+FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
 
 MOST_PARTS = 10_000  # a header has room for about half as many
 
@@ -68,8 +80,6 @@ USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
 
 ERROR_TEXTS = ("message", "type", "param", "kind")
 
-ECHO = Neutral((Text("{{user}}"),))  # what is said where a response says only how it breaks
-
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
@@ -80,23 +90,32 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
-            "says nothing; it needs text, tool_calls, embedding, body, events, error or fault"
+            "says nothing; it needs text, tool_calls, embedding, body, events, raw, error or fault"
         )
     delivery = parse_delivery(response)
+    # Beside a fault it is how likely that is.
+    probability = 1.0
+    if not is_faulty:
+        probability = parse_probability(response)
     if is_broken_off(response):
         answer = parse_broken(response, delivery)
     elif NEUTRAL_KEYS in forms:
         answer = Answer(parse_neutral(response), status, delivery)
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
+    elif RAW_KEYS in forms:
+        refuse_vain(response, delivery, WHOLE_ALONE)
+        answer = Answer(parse_raw(response), status, delivery)
     elif "error" not in response.value and status < 400:
-        answer = Answer(ECHO, status, delivery)
+        answer = Answer(Usual(), status, delivery)
     else:
         failure = parse_error(response)
         if failure.kind != "content_filter":  # which most say in a stream, too
             refuse_vain(response, delivery, WHOLE_ALONE)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
+    if probability < 1:
+        answer = replace(answer, probability=probability)
     return answer
 
 
@@ -111,6 +130,8 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
     """The forms that a response has keys of: one, or one and the error that breaks it off."""
     spec = response.value
     breaks_off = is_broken_off(response)
+    if breaks_off and "raw" in spec:
+        response.get("raw").fail("has no events after which an error could come")
     forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
     if len(forms) > 1 and not (breaks_off and len(forms) == 2):
         first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
@@ -129,7 +150,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
             "a filter ends a stream with a finish reason: "
             '"finish_reason": "content_filter" beside text'
         )
-    form: Form = ECHO
+    form: Form = Usual()
     if not response.value.keys().isdisjoint(RECORDED_KEYS):
         form = parse_recorded(response)
     elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
@@ -140,7 +161,7 @@ def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
 def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
     """Raise BadMock if a text that is filled asks for what a request never has."""
     # Not in `body` and `events`: a recording is sent as it is, braces and all.
-    for key in (*PART_KEYS, "parts"):
+    for key in (*PART_KEYS, "parts", "extra"):
         check_templates(response.get(key), group_names)
     error = response.get("error")
     if isinstance(error.value, dict):
@@ -164,7 +185,7 @@ def parse_neutral(response: Node) -> Neutral:
     if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
         response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
     stop = "stop"
-    if any(isinstance(part, ToolCall) for part in parts):
+    if any(map(calls_tool, parts)):
         stop = "tool_calls"
     return Neutral(
         tuple(parts),
@@ -173,8 +194,26 @@ def parse_neutral(response: Node) -> Neutral:
         response.get("model").text(""),
         response.get("id").text(""),
         response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
-        response.get("extra").a("an object", {}),
+        parse_extra(response.get("extra")),
     )
+
+
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
+
+
+def calls_tool(part: Part) -> bool:
+    """Whether a part calls a tool of the client, in whatever form."""
+    if not isinstance(part, Block):
+        return isinstance(part, ToolCall)
+    # As Anthropic, Bedrock and Google write it; those that a server runs itself are of other types.
+    if "toolUse" in part.value:
+        return within(part.value["toolUse"], "type") is None
+    return part.value.get("type") == "tool_use" or "functionCall" in part.value
 
 
 def parse_stop(node: Node, usual: str) -> str:
@@ -300,12 +339,15 @@ def parse_error(response: Node) -> Failure:
             error.get("code").expected("a string")
         code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
     kind = given.get("kind", "")
-    if kind:
+    if "kind" in given:
         error.get("kind").choice(ERROR_KINDS)
     # With a kind it is the provider's own for that, which is not known here.
     usual_status = 0 if kind else 500
-    status = response.value.get("status", usual_status)
-    if status and status < 400:
-        response.get("status").expected("a status of 400 or above beside error")
+    status, sent_as = response.value.get("status", usual_status), 0
+    if 0 < status < 400:  # some gateways say an error with status 200
+        status, sent_as = usual_status, status
+    if sent_as in NO_BODY:
+        response.get("status").expected("a status that has a body, beside error")
     message = given.get("message", "")
-    return Failure(status, message, given.get("type"), code, given.get("param"), kind)
+    type_, param = given.get("type"), given.get("param")
+    return Failure(status, message, type_, code, param, kind, sent_as=sent_as)

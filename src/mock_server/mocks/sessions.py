@@ -6,10 +6,11 @@ import itertools
 import threading
 from collections import OrderedDict
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from urllib.parse import quote
 
-from ..errors import BadMock, Refused
+from ..errors import BadMock, Refused, shown
 from ..formats.base import WireFormat
-from ..limits import MOCKS_ROOM, SESSIONS, Json
+from ..limits import CONTROL_PREFIX, MOCKS_ROOM, SESSIONS, Json
 from ..sizes import object_size, walked_size
 from ..values import Call
 from .files import MockFiles
@@ -59,6 +60,8 @@ class Session:
         placed = {f"added#{next(numbers)}": spec for spec in specs}
         loads = files.loads
         mocks, libraries = files.parsed(placed)
+        for mock in mocks:
+            self.check_session(mock)
         with files.lock:
             # No reload may come between reading a mock's files and the mock's being here.  Nobody
             # is to wait for thousands of mocks, which are read before, and seldom again.
@@ -68,6 +71,13 @@ class Session:
             self.hold(mocks, placed)
         self.all_mocks.has_changed()
         return mocks
+
+    def check_session(self, mock: Mock) -> None:
+        """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
+        for condition in mock.conditions:
+            if condition.key == "session" and condition.expected != self.name:
+                asked, own = shown(condition.expected), shown(self.name)
+                raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
     def hold(self, mocks: List[Mock], placed: Mapping[str, Json]) -> None:
         """Have mocks in front of all others, which were read from JSON by their places."""
@@ -155,16 +165,16 @@ class Session:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
-    def find(self, call: Call, wire: WireFormat) -> Tuple[Optional[Found], bool]:
+    def find(self, call: Call, wire: WireFormat, seed: int = 0) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
-        the same."""
+        the same.  `seed` is that of draws."""
         is_repeatable = True
         for mock in self.candidates(call):
             holds = mock.matches(call)
             if not holds:
                 continue
             is_repeatable = is_repeatable and mock.is_repeatable
-            found = mock.claim(call, wire, self.uses_of(mock), holds)
+            found = mock.claim(call, wire, self.uses_of(mock), holds, seed)
             if found:
                 return found, is_repeatable
         return None, is_repeatable
@@ -175,8 +185,18 @@ class Session:
         return near_misses(mocks, call, wire, self.count_of)
 
     def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs."""
-        return explanation(near, self.all_mocks.files.directories)
+        """Why no mock matches: the closest one and the first thing that differs, and what is wrong
+        with those that could not be read again."""
+        files = self.all_mocks.files
+        return explanation(near, files.directories, [*files.problems, *self.problems.values()])
+
+    @property
+    def hint(self) -> str:
+        """How a mock is added."""
+        prefix = ""
+        if self.name:
+            prefix = f"/@{quote(self.name, safe='')}"
+        return f"POST {prefix}{CONTROL_PREFIX}/mocks adds one"
 
 
 class Mocks:

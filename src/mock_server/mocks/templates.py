@@ -12,7 +12,8 @@ from ..node import Node
 from ..secrets import masked
 from ..values import Call
 
-TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")  # with spaces around the name
+# Two braces that are meant, or a name with spaces around it.
+TEMPLATE = re.compile(r"\{\{\{\{|\{\{([^{}]*)\}\}")
 
 MOST_FILLED = 4 * 1024 * 1024  # characters that the templates of one answer may ask for
 
@@ -39,7 +40,10 @@ def check_templates(node: Node, names: Iterable[str]) -> None:
 
 def check_text(node: Node, known: Iterable[str]) -> None:
     """Raise BadMock if a text has a template of a name that is not known."""
-    for name in map(str.strip, TEMPLATE.findall(node.value)):
+    for name in (found.group(1) for found in TEMPLATE.finditer(node.value)):
+        if name is None:
+            continue
+        name = name.strip()
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
@@ -65,6 +69,8 @@ class Filling:
 
     def found(self, match: "re.Match[str]") -> str:
         """What stands in place of one template.  Refused if it is too much in all."""
+        if match.group(1) is None:
+            return "{{"
         text = looked_up(match.group(1).strip(), self.call, self.groups)
         self.left -= len(text)
         if self.left < 0:
@@ -86,7 +92,7 @@ def looked_up(name: str, call: Call, groups: Mapping[str, str]) -> str:
         if value is not None:
             value = masked(name, value)  # what is answered is noted, logged and shown
     elif kind == "body":
-        value = walked(call.body, rest)
+        value = walked(call.said, rest)
     else:
         value = getattr(call, name, None)
     if value is None:

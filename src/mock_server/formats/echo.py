@@ -6,11 +6,11 @@ import hashlib
 import struct
 from typing import List, Tuple
 
-from .formats.gemini import pick
-from .jsons import estimate, utf8
-from .limits import Json
-from .node import Field
-from .values import Call, Embedding, Part, Reply, Text, Usage
+from ..jsons import estimate, utf8
+from ..limits import Json
+from ..node import Field
+from ..values import Call, Embedding, Part, Reply, Text, Usage
+from .gemini import pick
 
 MOST_DIMENSIONS = 8192
 

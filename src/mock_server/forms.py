@@ -1,0 +1,107 @@
+"""Forms: the fields of multipart bodies (RFC 7578).  Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from urllib.parse import unquote_to_bytes
+
+from .limits import Json
+
+Fields = Dict[str, Json]  # by name: a text, what is told of a file, or a list of these
+
+MOST_FORM_PARTS = 1000  # of one form; one with more is not read
+PART_HEAD_LIMIT = 4096  # bytes of the head of a part
+
+# A parameter of a header: quoted, with what is escaped in it, or a plain word.
+HEADER_PARAMETER = re.compile(r';[ \t]*([\w*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))')
+QUOTED_PAIR = re.compile(r"\\(.)")
+
+
+def parameters(value: str) -> Dict[str, str]:
+    """The parameters of a header such as Content-Disposition, by lower-case name."""
+    found = {}
+    for name, quoted_text, word in HEADER_PARAMETER.findall(value):
+        found[name.lower()] = QUOTED_PAIR.sub(r"\1", quoted_text) or word
+    return found
+
+
+def form_of(content_type: str, data: bytes) -> Optional[Fields]:
+    """The fields of a form by name, in order, and lists of them where a name stands several times.
+
+    None for a body that is no form, or not one that can be read."""
+    if not data or not content_type.lower().startswith("multipart/form-data"):
+        return None
+    boundary = parameters(content_type).get("boundary", "")
+    parts = list(parts_of(boundary.encode("latin-1", "replace"), data))
+    if not parts or len(parts) > MOST_FORM_PARTS:
+        return None
+    found: Dict[str, List[Json]] = {}
+    for head, body in parts:
+        name, value = field_of(head, body)
+        found.setdefault(name, []).append(value)
+    return by_name(found)
+
+
+def by_name(values: Mapping[str, List[Json]]) -> Fields:
+    """Values by name, and lists of them only where there are several."""
+    alone = {name: several[0] for name, several in values.items() if len(several) == 1}
+    return {**values, **alone}
+
+
+def parts_of(boundary: bytes, data: bytes) -> Iterator[Tuple[Dict[str, str], bytes]]:
+    """Head and body of each part; no more than one above MOST_FORM_PARTS."""
+    if not boundary:
+        return
+    # RFC 2046, 5.1.1: each begins with a line of the boundary, which the line end before belongs
+    # to; what stands before the first and behind the last means nothing.
+    pieces = (b"\r\n" + data).split(b"\r\n--" + boundary, MOST_FORM_PARTS + 2)
+    for piece in pieces[1:]:
+        if piece.startswith(b"--"):
+            return
+        head, _, body = piece.partition(b"\r\n\r\n")
+        yield part_headers(head[:PART_HEAD_LIMIT]), body
+
+
+def part_headers(head: bytes) -> Dict[str, str]:
+    """The headers of a part by lower-case name."""
+    lines = [line.partition(":") for line in head.decode("utf-8", "replace").split("\r\n")]
+    return {name.strip().lower(): value.strip() for name, _, value in lines}
+
+
+def field_of(headers: Mapping[str, str], body: bytes) -> Tuple[str, Json]:
+    """Name and value of a part: a text, or of a file what it is called, how long it is, and its
+    digest."""
+    told = parameters(headers.get("content-disposition", ""))
+    filename = told.get("filename")
+    if "filename*" in told:  # with its character set and language (RFC 5987)
+        filename = unquote_to_bytes(told["filename*"].rpartition("'")[2]).decode("utf-8", "replace")
+    if filename is None:
+        return told.get("name", ""), body.decode("utf-8", "replace")
+    return told.get("name", ""), {
+        "filename": filename,
+        "content_type": headers.get("content-type"),
+        "size": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+
+
+def bounded_form(form: Fields, room: int) -> Fields:
+    """A form with no more than so many characters of its texts."""
+    kept: Dict[str, List[Json]] = {}
+    for name, value in form.items():
+        kept[name] = []
+        for one in listed(value):
+            if isinstance(one, str):
+                one = one[:room]
+                room -= len(one)
+            kept[name].append(one)
+    return by_name(kept)
+
+
+def listed(value: Json) -> List[Json]:
+    """What stands under a name, as a list in any case."""
+    if isinstance(value, list):
+        return value
+    return [value]

@@ -1,0 +1,86 @@
+"""What an API shows of an answer: found out by writing two answers that differ in that alone.
+
+Pure."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, List, Mapping, Tuple
+
+from ..formats.base import WireFormat
+from ..records import replace
+from ..values import (
+    Call,
+    Embedding,
+    Failure,
+    Reasoning,
+    Refusal,
+    Reply,
+    Request,
+    Text,
+    ToolCall,
+    Usage,
+)
+
+USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
+USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
+
+# Values in which an answer may differ from the usual one, by the keys of a mock.
+CHANGES: Mapping[str, Tuple[Mapping[str, Any], ...]] = {
+    "text": ({"parts": (Text("three"),)},),
+    "reasoning": ({"parts": (Reasoning("three"), Text("one two"))},),
+    "refusal": ({"parts": (Refusal("three"),)},),
+    "tool_calls": ({"parts": (ToolCall("f", {}),)},),
+    "finish_reason": ({"stop": "length"}, {"stop": "content_filter"}),
+    "model": ({"model": "another"},),
+    "id": ({"id": "another"},),
+    "input_tokens": ({"usage": Usage(7, 100)},),
+    "output_tokens": ({"usage": Usage(100, 7)},),
+    "reasoning_tokens": ({"usage": Usage(100, 100, reasoning=7)},),
+    "cached_tokens": ({"usage": Usage(100, 100, cached=7)},),
+    "cache_write_tokens": ({"usage": Usage(100, 100, cache_write=7)},),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def shows(wire: WireFormat, stream: bool, key: str) -> bool:
+    """Whether an API's answer is another one for what a key of a neutral response says."""
+    usual = USUAL_REPLY
+    if Embedding in wire.speaks:
+        usual = replace(usual, parts=(Embedding(((0.5, 0.25),)),))
+    call = asking(wire, stream)
+    before = said(wire, call, usual)
+    return any(said(wire, call, replace(usual, **change)) != before for change in CHANGES[key])
+
+
+def asking(wire: WireFormat, stream: bool) -> Call:
+    """A request that asks for all that it can be told."""
+    return Call(
+        Request("POST", "/"),
+        wire.provider,
+        wire.operation,
+        wire.api,
+        "model",
+        stream,
+        "hi",
+        inputs=("hi",),
+        prompt="hi",
+        body={"stream_options": {"include_usage": True}},
+    )
+
+
+def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
+    """All that an answer says, in its headers and its body or its events."""
+    if not call.stream:
+        return [wire.whole(call, reply), wire.usage_headers(reply)]
+    return list(wire.events(call, reply))
+
+
+@functools.lru_cache(maxsize=None)
+def shows_in_error(wire: WireFormat, key: str) -> bool:
+    """Whether an API's error is another one for what a key of an error says."""
+    call = asking(wire, False)
+    nothing: Mapping[str, Any] = {key: None}
+    changed = replace(USUAL_FAILURE, **nothing)
+    before = wire.failed(call, USUAL_FAILURE, {})
+    return wire.failed(call, changed, {}) != before

@@ -1,0 +1,338 @@
+"""Reach: which answers a mock can give, and whether each of its keys shows in one of them.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Callable, Dict, FrozenSet, Iterable, Mapping, Optional, Sequence, Tuple
+
+from ..formats.all import DEFAULT_SHAPE, OTHER
+from ..formats.base import WIRE_FORMATS, WireFormat
+from ..framings import Framing
+from ..http import METHODS
+from ..jsons import compact
+from ..limits import CONTROL_PREFIX, Json
+from ..node import Node
+from ..outcomes import Raw, Recorded
+from ..records import record, replace
+from ..routing import other_like, owners
+from ..values import Call, Failure, Request
+from .answer import Answer, Neutral
+from .delivery import AFTER_KEYS, DELIVERY_KEYS
+from .differences import explained
+from .effects import shows, shows_in_error
+from .match import Condition
+from .needless import vain_in_all
+from .stream_texts import TEXT_FRAMINGS
+
+ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
+
+
+@record
+class Way:
+    """A way to be answered: the API that is asked, whether it streams, and whether the stream is to
+    be a JSON array, where there are such."""
+
+    wire: WireFormat
+    stream: bool
+    array: bool = False
+
+    @property
+    def api(self) -> str:
+        """The API in words: `openai chat`."""
+        if self.wire is ELSEWHERE:
+            return "paths of no provider"
+        return f"{self.wire.provider} {self.wire.api}"
+
+
+MOST_CHOICES = 2048  # more than these no API gives
+
+
+@functools.lru_cache(maxsize=256)
+def asked(way: Way, custom: Tuple[str, ...]) -> Call:
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
+    wire = way.wire
+    request = Request("POST", "/")
+    if way.array:
+        request = Request("POST", "/", {"alt": "json"})
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
+    if custom and wire.has_custom_tools:
+        return replace(call, custom_tools=custom)
+    return call
+
+
+def all_ways() -> Tuple[Way, ...]:
+    """All ways, the most common API first."""
+    wires = [DEFAULT_SHAPE, *WIRE_FORMATS, ELSEWHERE]
+    found: Dict[Way, None] = {}  # a set in order
+    for wire in wires:
+        found[Way(wire, False)] = None
+        if wire.operation in ("generate", OTHER):
+            found[Way(wire, True)] = None
+            array = Way(wire, True, True)
+            if not wire.framing(asked(array, ())).streams:
+                found[array] = None
+    return tuple(found)
+
+
+WAYS = all_ways()
+
+
+@functools.lru_cache(maxsize=None)
+def methods_of(wire: WireFormat) -> Tuple[str, ...]:
+    """The methods in which an API is asked."""
+    if wire is ELSEWHERE:
+        return METHODS
+    methods = {route.partition(" ")[0] for route in wire.routes}
+    if "GET" in methods:
+        methods.add("HEAD")  # RFC 9110, 9.3.2
+    return tuple(methods)
+
+
+# What a condition looks at that is the same for all requests of an API.
+PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
+    "provider": lambda way: [way.wire.provider],
+    "operation": lambda way: [way.wire.operation],
+    "api": lambda way: [way.wire.api],
+    "stream": lambda way: [way.stream],
+    "method": lambda way: methods_of(way.wire),
+}
+
+# What no request of an operation says, and so is always as in a Call that says nothing.
+UNSAID: Mapping[str, FrozenSet[str]] = {
+    "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+}
+SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
+
+
+@functools.lru_cache(maxsize=1024)
+def homes(path: str) -> FrozenSet[WireFormat]:
+    """The APIs that have a path, and what answers there in other methods."""
+    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    return frozenset([ELSEWHERE, *found])
+
+
+placed_before: Dict[
+    str, Tuple[Way, ...]
+] = {}  # ways by the conditions that thousands of mocks share
+
+
+def placed(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which all conditions on PLACES hold."""
+    key = compact([[condition.key, condition.expected] for condition in conditions])
+    known = placed_before.get(key)
+    if known is None:
+        known = tuple(way for way in WAYS if all(may_hold(one, way) for one in conditions))
+        if len(placed_before) > 1000:
+            placed_before.clear()
+        placed_before[key] = known
+    return known
+
+
+def may_hold(condition: Condition, way: Way) -> bool:
+    """Whether a condition on one of PLACES holds for a request that comes this way."""
+    return any(condition.holds(value) for value in PLACES[condition.key](way))
+
+
+def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which a request can come that fulfils all conditions, as far as can be told."""
+    ways = placed([one for one in conditions if one.key in PLACES])
+    for condition in conditions:
+        if condition.key == "path" and isinstance(condition.expected, str):
+            at_home = homes(condition.expected)
+            ways = tuple(way for way in ways if way.wire in at_home)
+    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    for condition in conditions:
+        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        if mute and not condition.holds(condition.get(SILENT)):
+            ways = tuple(way for way in ways if way.wire.operation not in mute)
+    return ways
+
+
+# --- whether a mock can answer ---
+
+
+def check_reach(
+    node: Node,
+    conditions: Sequence[Condition],
+    responses: Sequence[Node],
+    answers: Sequence[Answer],
+) -> None:
+    """Raise BadMock for a mock that can never answer, or of which a part shows in no answer that it
+    can give."""
+    check_path([condition for condition in conditions if condition.key == "path"], node)
+    ways = ways_of(conditions)
+    if not ways:
+        node.get("match").fail(f"no request can fulfil it: {contradiction(conditions)}")
+    for response, answer in zip(responses, answers):
+        check_answer(response, answer, ways)
+
+
+def check_path(asked_for: Sequence[Condition], node: Node) -> None:
+    """Raise BadMock for a path that no request has."""
+    for condition in asked_for:
+        text = condition.expected
+        path = node.within("match", "path")
+        if not isinstance(text, str):
+            continue
+        if not text.startswith("/"):
+            path.expected('a path, which begins with "/"')
+        if "?" in text:
+            path.fail('has a query, which is matched by "query"')
+        if text.startswith(CONTROL_PREFIX):
+            path.fail("is one of the control API, which no mock answers")
+
+
+def contradiction(conditions: Sequence[Condition]) -> str:
+    """Which condition leaves none of the ways that those before it leave, and what would do."""
+    for number, condition in enumerate(conditions, 1):
+        if ways_of(conditions[:number]):
+            continue
+        before = ways_of(conditions[: number - 1])
+        known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
+        hint = ""
+        if known:
+            hint = f", only {', '.join(known)}"
+        apis = sorted({way.api for way in before})
+        return (
+            f"{condition.key} {compact(condition.expected)} is nothing that {some(apis)} has{hint}"
+        )
+    return "its conditions exclude each other"
+
+
+def values_at(key: str, way: Way) -> Iterable[Json]:
+    """What a condition on one of PLACES finds this way."""
+    if key == "stream":
+        return [str(way.stream).lower()]
+    return PLACES[key](way) if key in PLACES else ()
+
+
+def some(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    told = ", ".join(names[:3])
+    if len(names) > 3:
+        told += f" or {len(names) - 3} more"
+    return told
+
+
+def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
+    """The same of one `response`."""
+    # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
+    # of them are read at start.
+    wrong = what_is_vain(response, answer, ways[:2])
+    if wrong and len(ways) > 2:
+        wrong = what_is_vain(response, answer, ways)
+    if wrong:
+        node, problem = wrong
+        node.fail(problem)
+
+
+Wrong = Tuple[Node, str]  # a part of a response, and what is wrong with it
+
+
+def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What shows in no answer that can be given in these ways, and why."""
+    custom: Tuple[str, ...] = ()
+    if isinstance(answer.form, Neutral):
+        custom = answer.form.custom_calls
+    lacking = [answer.lacks(way.wire, asked(way, custom)) for way in ways]
+    if lacking[0] and None not in lacking:
+        return response, f"can never be given: {explained(lacking[0])}"
+    able = [way for way, difference in zip(ways, lacking) if difference is None]
+    for check in (vain_kind, vain_delivery, vain_neutral, vain_error):
+        wrong = check(response, answer, able)
+        if wrong:
+            return wrong
+    return None
+
+
+def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What is for a whole answer or a streamed one, if there never is one."""
+    spec = response.value
+    streams = any(way.stream or way.wire is ELSEWHERE for way in ways)
+    wholes = any(not way.stream for way in ways)
+    for key in ("events", "chunk_size"):
+        if key in spec and not streams:
+            return response.get(key), "has no effect: no answer of this mock is streamed"
+    if "chunk_size" in spec and isinstance(answer.form, Neutral) and not answer.form.parts:
+        return response.get("chunk_size"), "has no effect: there is nothing to cut"
+    if "body" in spec and "events" in spec and not wholes:
+        return response.get("body"), "has no effect: all answers of this mock are streamed"
+    return None
+
+
+def vain_delivery(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What is said of how an answer travels that changes nothing there."""
+    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *AFTER_KEYS)):
+        return None
+    reached = ((framing_of_answer_by(answer, way), way.wire.ping) for way in ways)
+    return vain_in_all(response, answer.delivery, reached)
+
+
+def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:
+    """How the events of an answer are framed that is given this way; None for a whole one."""
+    form, streams = answer.form, way.stream
+    if isinstance(form, Raw) or (isinstance(form, Failure) and form.kind != "content_filter"):
+        return None
+    if isinstance(form, Recorded):
+        alone = way.wire is ELSEWHERE and not form.has_body
+        streams = form.has_events and (streams or alone)
+    if not streams:
+        return None
+    if way.wire is ELSEWHERE and isinstance(form, Recorded) and form.kind:
+        return TEXT_FRAMINGS[form.kind][0]
+    return way.wire.framing(asked(way, ()))
+
+
+NEUTRAL_SHOWN = ("text", "reasoning", "refusal", "tool_calls", "finish_reason", "model", "id")
+
+
+def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of a neutral answer."""
+    if not isinstance(answer.form, Neutral):
+        return None
+    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in response.value]
+    if "usage" in response.value:
+        nodes += [node for _, node in response.get("usage").members()]
+    if "parts" in response.value:
+        nodes += [node for item in response.get("parts").items() for _, node in item.members()]
+    # Those are two numbers of one count, which has one of them in some APIs.
+    if any(shows(way.wire, way.stream, "input_tokens") for way in ways):
+        nodes = [node for node in nodes if node.key != "output_tokens"]
+    for node in nodes:
+        key = str(node.key)
+        # Where nothing is said in words, they say that there is an answer; what blocks an API has
+        # it knows itself.
+        if key in ("text", "block") or any(shows(way.wire, way.stream, key) for way in ways):
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+ERROR_SHOWN = ("type", "code", "param")
+
+
+def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of an error."""
+    if not isinstance(response.value.get("error"), dict):
+        return None
+    error = response.get("error")
+    for node in (error.get(key) for key in ERROR_SHOWN):
+        if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
+            continue
+        return node, f"has no effect: {never_says(ways)} it"
+    return None
+
+
+def never_says(ways: Sequence[Way]) -> str:
+    """Which APIs do not say something."""
+    names = sorted({way.api for way in ways})
+    if len(names) == 1:
+        return f"{names[0]} never says"
+    return f"none of {some(names)} says"

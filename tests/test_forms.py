@@ -1,0 +1,69 @@
+"""Forms: the fields of multipart bodies, as far as they can be read."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Optional
+
+import pytest
+
+import mock_server as m
+
+WAV = b"RIFF\x00\r\n--\xff"
+TYPE = 'multipart/form-data; charset=utf-8; boundary="a b"'
+
+
+def form(*parts: bytes, end: bytes = b"--a b--\r\n") -> bytes:
+    """A body of these parts."""
+    return b"".join(b"--a b\r\nContent-Disposition: form-data; " + part for part in parts) + end
+
+
+def part(name: bytes, body: bytes, more: bytes = b"") -> bytes:
+    """A part; `more` is of its head."""
+    return b'name="' + name + b'"' + more + b"\r\n\r\n" + body + b"\r\n"
+
+
+def file_of(body: bytes, **told: Any) -> Any:
+    """What is told of a file."""
+    digest = hashlib.sha256(body).hexdigest()
+    return {"filename": "a.wav", "content_type": None, "size": len(body), "sha256": digest, **told}
+
+
+READ = [
+    (form(part(b"model", b"whisper-1")), {"model": "whisper-1"}),
+    (
+        form(part(b"file", WAV, b'; filename="a.wav"\r\nContent-Type: audio/wav')),
+        {"file": file_of(WAV, content_type="audio/wav")},
+    ),
+    (
+        form(part(b"a[]", b"1"), part(b"b", b""), part(b"a[]", b"\xff")),
+        {"a[]": ["1", "�"], "b": ""},
+    ),
+    (form(part(b'q\\"q', b"x\r\ny")), {'q"q': "x\r\ny"}),
+    (
+        form(part(b"f", b"", b"; filename*=UTF-8''%C3%A4.wav")),
+        {"f": file_of(b"", filename="ä.wav")},
+    ),
+    (form(part(b"a", b"cut off"), end=b""), {"a": "cut off\r\n"}),
+    (b"preamble\r\n" + form(part(b"a", b"1")) + b"epilogue", {"a": "1"}),
+    (b"", None),
+    (b"no boundary", None),
+    (form(), None),
+    (form(*[part(b"a", b"")] * (m.MOST_FORM_PARTS + 1)), None),
+]
+
+
+@pytest.mark.parametrize("data, fields", READ)
+def test_a_form_is_read_by_name(data: bytes, fields: Optional[Any]) -> None:
+    assert m.form_of(TYPE, data) == fields
+
+
+def test_only_forms_are_forms() -> None:
+    body = form(part(b"a", b"1"))
+    for kind in ("", "application/json", "multipart/mixed; boundary=a b", "multipart/form-data"):
+        assert m.form_of(kind, body) is None
+
+
+def test_of_long_texts_the_beginning_is_kept() -> None:
+    kept = m.bounded_form({"a": "x" * 9, "b": ["y" * 9, file_of(b"")], "c": "z"}, 10)
+    assert kept == {"a": "x" * 9, "b": ["y", file_of(b"")], "c": ""}

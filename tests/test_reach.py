@@ -1,0 +1,91 @@
+"""Reach: a mock that can never answer, or of which a part never shows, is refused with why."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from mocked import mock_of
+
+import mock_server as m
+from mock_server import BadMock
+
+NEVER: List[Tuple[Any, Any, str]] = [
+    # match, response, and why it is refused
+    (
+        {"provider": "openai", "api": "messages"},
+        {"text": "x"},
+        'match: no request can fulfil it: api "messages" is nothing that',
+    ),
+    ({"provider": "gemini", "api": "chat", "stream": False}, {"text": "x"}, ""),
+    (
+        {"operation": "embed", "stream": True},
+        {"embedding": [1]},
+        "match: no request can fulfil it: stream true is nothing that",
+    ),
+    ({"path": "v1/rerank"}, {"body": 1}, 'match.path: expected a path, which begins with "/"'),
+    ({"path": "/x?y=1"}, {"body": 1}, 'match.path: has a query, which is matched by "query"'),
+    ({"path": "/__mock__/mocks"}, {"body": 1}, "match.path: is one of the control API"),
+    ({"path": "/v1/rerank"}, {"text": "x"}, 'response: can never be given: operation is "other"'),
+    ({"path": "/v1/rerank"}, {"fault": "truncate"}, "one with an answer to break"),
+    ({"path": "/v1/rerank"}, {"fault": "reset"}, ""),
+    ({"path": "/v1/rerank", "provider": "openai"}, {"body": 1}, 'path "/v1/rerank" is nothing'),
+    ({"operation": "models", "user": "Hi"}, {"body": 1}, 'user "Hi" is nothing that'),
+    ({"operation": "models", "user": {"not": "Hi"}}, {"body": 1}, ""),
+    ({"operation": "embed", "turn": 1}, {"embedding": [1]}, "turn 1 is nothing that"),
+    ({"operation": "embed", "turn": 0}, {"embedding": [1]}, ""),
+    ({"operation": "models"}, {"text": "x"}, "response: can never be given"),
+    ({"operation": "embed"}, {"text": "x"}, "response: can never be given"),
+    ({"stream": False}, {"text": "x", "chunk_size": 3}, "response.chunk_size: has no effect"),
+    ({"stream": True}, {"text": "x", "chunk_size": 3}, ""),
+    (
+        {"provider": "ollama"},
+        {"text": "x", "id": "abc"},
+        "response.id: has no effect: none of ollama chat, ollama generate says it",
+    ),
+    ({"provider": ["ollama", "openai"]}, {"text": "x", "id": "abc"}, ""),
+    (
+        {"api": "completions"},
+        {"text": "x", "usage": {"reasoning_tokens": 1}},
+        "response.usage.reasoning_tokens: has no effect",
+    ),
+    (
+        {"provider": "anthropic"},
+        {"error": {"message": "no", "param": "x"}},
+        "response.error.param: has no effect",
+    ),
+    ({}, {"error": {"message": "no", "param": "x"}}, ""),
+    (
+        {"provider": "gemini"},
+        {"tool_calls": [{"name": "f", "arguments": "1 + 1"}]},
+        'response: can never be given: tools is [], expected "f" as a custom one',
+    ),
+    ({}, {"tool_calls": [{"name": "f", "arguments": "1 + 1"}]}, ""),
+]
+
+
+@pytest.mark.parametrize("match, response, problem", NEVER)
+def test_a_mock_that_can_not_answer_or_of_which_a_part_never_shows_is_refused(
+    match: Any, response: Any, problem: str
+) -> None:
+    spec: Dict[str, Any] = {"match": match, "response": response}
+    if not problem:
+        assert mock_of(spec)
+        return
+    with pytest.raises(BadMock) as caught:
+        mock_of(spec)
+    assert str(caught.value).startswith("mocks/a.json#1: ") and problem in str(caught.value)
+
+
+def test_to_start_over_needs_several_responses() -> None:
+    with pytest.raises(BadMock, match="cycle: has no effect: there is one response"):
+        mock_of({"response": {"text": "x"}, "cycle": True})
+    assert mock_of({"responses": [{"text": "x"}, {"text": "y"}], "cycle": True})
+
+
+def test_a_mock_is_added_to_the_session_that_it_asks_for() -> None:
+    session = m.Mocks().session("a")
+    mock = {"match": {"session": "b"}, "response": {"text": "x"}}
+    with pytest.raises(BadMock, match='match.session: is "b", but it is added to "a"'):
+        session.add([mock])
+    assert session.add([{**mock, "match": {"session": "a"}}])

@@ -12111,13 +12111,11 @@ def contradiction(conditions: Sequence[Condition]) -> str:
             continue
         before = ways_of(conditions[: number - 1])
         known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
-        hint = ""
-        if known:
-            hint = f", only {', '.join(known)}"
-        apis = sorted({way.api for way in before})
-        return (
-            f"{condition.key} {compact(condition.expected)} is nothing that {some(apis)} has{hint}"
-        )
+        what = f"{condition.key} {compact(condition.expected)}"
+        apis = some(sorted({way.api for way in before}))
+        if not known:
+            return f"{what} is nothing that a request has to {apis}"
+        return f"{what} is not there beside the rest, which leaves {', '.join(known)} (of {apis})"
     return "its conditions exclude each other"
 
 
@@ -12607,8 +12605,8 @@ def recorded_body(node: MockNode) -> Recorded:
     value = node.value
     if isinstance(value, str) and value.startswith("@"):
         return body_of_file(node, value[1:])
-    if isinstance(value, str) and value.lstrip().startswith("<"):
-        node.fail('would be sent as JSON, in quotes; "raw" sends text as it is')
+    if isinstance(value, str) and value.lstrip().startswith(("<", "HTTP/")):
+        node.fail('would be sent as JSON, in quotes; "raw" sends text as it is, and an .http file an answer with its head')
     return Recorded(value)
 
 

@@ -267,7 +267,7 @@ REFUSED = [
     ({"body": "@b/a.json"}, {"b/a.json": DUMP}, f"b/a.json {DUMPED}name it b/a.http"),
     ({"body": "@a.json"}, {"a.json": "<html>"}, "a.json is not JSON: Expecting value at line 1"),
     ({"body": "@c.json.gz"}, {"c.json.gz": gzip.compress(b"<")}, "c.json.gz is not JSON"),
-    ({"body": "<html>"}, {}, 'would be sent as JSON, in quotes; "raw" sends text as it is'),
+    ({"body": "<html>"}, {}, 'would be sent as JSON, in quotes; "raw" sends text as it is),
     ({"body": "@a.html"}, {"a.html": "<html>"}, '@file.http; "raw" sends any other file'),
     ({"body": "@a.http"}, {"a.http": "{}"}, "a.http is no answer with its head, as curl -i saves"),
     ({"body": "@a.http"}, {"a.http": CHUNKS}, 'a.http holds an event stream; it goes under "ev'),

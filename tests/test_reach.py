@@ -80,7 +80,12 @@ def test_a_mock_that_can_not_answer_or_of_which_a_part_never_shows_is_refused(
 def test_to_start_over_needs_several_responses() -> None:
     with pytest.raises(BadMock, match="cycle: has no effect: there is one response"):
         mock_of({"response": {"text": "x"}, "cycle": True})
-    assert mock_of({"responses": [{"text": "x"}, {"text": "y"}], "cycle": True})
+    two = {"responses": [{"text": "x"}, {"text": "y"}], "cycle": True}
+    assert mock_of(two) and mock_of({**two, "times": 3})
+    with pytest.raises(BadMock, match='cycle: has no effect, for "times" is 2'):
+        mock_of({**two, "times": 2})
+    with pytest.raises(BadMock, match=r'responses\[1\]: can never be given, for "times" is 1'):
+        mock_of({**two, "times": 1})
 
 
 def test_a_mock_is_added_to_the_session_that_it_asks_for() -> None:

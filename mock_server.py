@@ -12800,13 +12800,11 @@ def contradiction(conditions: Sequence[Condition]) -> str:
             continue
         before = ways_of(conditions[: number - 1])
         known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
-        hint = ""
-        if known:
-            hint = f", only {', '.join(known)}"
-        apis = sorted({way.api for way in before})
-        return (
-            f"{condition.key} {compact(condition.expected)} is nothing that {some(apis)} has{hint}"
-        )
+        what = f"{condition.key} {compact(condition.expected)}"
+        apis = some(sorted({way.api for way in before}))
+        if not known:
+            return f"{what} is nothing that a request has to {apis}"
+        return f"{what} is not there beside the rest, which leaves {', '.join(known)} (of {apis})"
     return "its conditions exclude each other"
 
 
@@ -13183,8 +13181,10 @@ def recorded_body(node: MockNode) -> Recorded:
     value = node.value
     if isinstance(value, str) and value.startswith("@"):
         return body_of_file(node, value[1:])
-    if isinstance(value, str) and value.lstrip().startswith("<"):
-        node.fail('would be sent as JSON, in quotes; "raw" sends text as it is')
+    if isinstance(value, str) and value.lstrip().startswith(("<", "HTTP/")):
+        node.fail(
+            'would be sent as JSON, in quotes; "raw" sends text as it is, and an .http file an answer with its head'
+        )
     return Recorded(value)
 
 
@@ -13852,14 +13852,13 @@ def parse_mock(node: MockNode) -> Mock:
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
-    name, times = node.get("name").text(node.source), node.get("times")
-    if not times.is_null:
-        times.integer("a number of uses, at least 1", 1, math.inf)
+    name = node.get("name").text(node.source)
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
         if not responses:
             node.get("responses").fail("expected at least one response, found []")
+    times = parse_times(node.get("times"), responses)
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
@@ -13869,8 +13868,8 @@ def parse_mock(node: MockNode) -> Mock:
         node.source,
         asked,
         answers,
-        parse_cycle(node.get("cycle"), len(responses)),
-        spec.get("times"),
+        parse_cycle(node.get("cycle"), responses, times),
+        times,
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
@@ -13883,11 +13882,23 @@ def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
     return {key: value for key, value in spec.items() if key not in NOTE_KEYS}
 
 
-def parse_cycle(node: Node, responses: int) -> bool:
+def parse_times(node: Node, responses: Sequence[Node]) -> Optional[int]:
+    """After how many uses a mock no longer matches, if it does."""
+    if node.is_null:
+        return None
+    times: int = node.integer("a number of uses, at least 1", 1, math.inf)
+    if times < len(responses):
+        responses[times].fail(f'can never be given, for "times" is {times}')
+    return times
+
+
+def parse_cycle(node: Node, responses: Sequence[Node], times: Optional[int]) -> bool:
     """Whether the responses start over after the last."""
     cycle = node.flag(False)
-    if cycle and responses == 1:
+    if cycle and len(responses) == 1:
         node.fail("has no effect: there is one response")
+    if cycle and times == len(responses):
+        node.fail(f'has no effect, for "times" is {times}')
     return cycle
 
 

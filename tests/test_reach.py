@@ -15,13 +15,13 @@ NEVER: List[Tuple[Any, Any, str]] = [
     (
         {"provider": "openai", "api": "messages"},
         {"text": "x"},
-        'match: no request can fulfil it: api "messages" is nothing that',
+        'match: no request can fulfil it: api "messages" is not there beside the rest, which leaves ',
     ),
     ({"provider": "gemini", "api": "chat", "stream": False}, {"text": "x"}, ""),
     (
         {"operation": "embed", "stream": True},
         {"embedding": [1]},
-        "match: no request can fulfil it: stream true is nothing that",
+        "match: no request can fulfil it: stream true is not there beside the rest, which leaves false",
     ),
     ({"path": "v1/rerank"}, {"body": 1}, 'match.path: expected a path, which begins with "/"'),
     ({"path": "/x?y=1"}, {"body": 1}, 'match.path: has a query, which is matched by "query"'),
@@ -80,7 +80,12 @@ def test_a_mock_that_can_not_answer_or_of_which_a_part_never_shows_is_refused(
 def test_to_start_over_needs_several_responses() -> None:
     with pytest.raises(BadMock, match="cycle: has no effect: there is one response"):
         mock_of({"response": {"text": "x"}, "cycle": True})
-    assert mock_of({"responses": [{"text": "x"}, {"text": "y"}], "cycle": True})
+    two = {"responses": [{"text": "x"}, {"text": "y"}], "cycle": True}
+    assert mock_of(two) and mock_of({**two, "times": 3})
+    with pytest.raises(BadMock, match='cycle: has no effect, for "times" is 2'):
+        mock_of({**two, "times": 2})
+    with pytest.raises(BadMock, match=r'responses\[1\]: can never be given, for "times" is 1'):
+        mock_of({**two, "times": 1})
 
 
 def test_a_mock_is_added_to_the_session_that_it_asks_for() -> None:

@@ -268,6 +268,7 @@ REFUSED = [
     ({"body": "@a.json"}, {"a.json": "<html>"}, "a.json is not JSON: Expecting value at line 1"),
     ({"body": "@c.json.gz"}, {"c.json.gz": gzip.compress(b"<")}, "c.json.gz is not JSON"),
     ({"body": "<html>"}, {}, 'would be sent as JSON, in quotes; "raw" sends text as it is'),
+    ({"body": "HTTP/1.1 200 OK"}, {}, "an .http file an answer with its head"),
     ({"body": "@a.html"}, {"a.html": "<html>"}, '@file.http; "raw" sends any other file'),
     ({"body": "@a.http"}, {"a.http": "{}"}, "a.http is no answer with its head, as curl -i saves"),
     ({"body": "@a.http"}, {"a.http": CHUNKS}, 'a.http holds an event stream; it goes under "ev'),

@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..errors import Because
 from ..formats.base import WireFormat
@@ -180,14 +180,13 @@ def parse_mock(node: MockNode) -> Mock:
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
-    name, times = node.get("name").text(node.source), node.get("times")
-    if not times.is_null:
-        times.integer("a number of uses, at least 1", 1, math.inf)
+    name = node.get("name").text(node.source)
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
         if not responses:
             node.get("responses").fail("expected at least one response, found []")
+    times = parse_times(node.get("times"), responses)
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
@@ -197,8 +196,8 @@ def parse_mock(node: MockNode) -> Mock:
         node.source,
         asked,
         answers,
-        parse_cycle(node.get("cycle"), len(responses)),
-        spec.get("times"),
+        parse_cycle(node.get("cycle"), responses, times),
+        times,
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
@@ -211,11 +210,23 @@ def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
     return {key: value for key, value in spec.items() if key not in NOTE_KEYS}
 
 
-def parse_cycle(node: Node, responses: int) -> bool:
+def parse_times(node: Node, responses: Sequence[Node]) -> Optional[int]:
+    """After how many uses a mock no longer matches, if it does."""
+    if node.is_null:
+        return None
+    times: int = node.integer("a number of uses, at least 1", 1, math.inf)
+    if times < len(responses):
+        responses[times].fail(f'can never be given, for "times" is {times}')
+    return times
+
+
+def parse_cycle(node: Node, responses: Sequence[Node], times: Optional[int]) -> bool:
     """Whether the responses start over after the last."""
     cycle = node.flag(False)
-    if cycle and responses == 1:
+    if cycle and len(responses) == 1:
         node.fail("has no effect: there is one response")
+    if cycle and times == len(responses):
+        node.fail(f'has no effect, for "times" is {times}')
     return cycle
 
 

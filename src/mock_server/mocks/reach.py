@@ -196,13 +196,11 @@ def contradiction(conditions: Sequence[Condition]) -> str:
             continue
         before = ways_of(conditions[: number - 1])
         known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
-        hint = ""
-        if known:
-            hint = f", only {', '.join(known)}"
-        apis = sorted({way.api for way in before})
-        return (
-            f"{condition.key} {compact(condition.expected)} is nothing that {some(apis)} has{hint}"
-        )
+        what = f"{condition.key} {compact(condition.expected)}"
+        apis = some(sorted({way.api for way in before}))
+        if not known:
+            return f"{what} is nothing that a request has to {apis}"
+        return f"{what} is not there beside the rest, which leaves {', '.join(known)} (of {apis})"
     return "its conditions exclude each other"
 
 

@@ -123,8 +123,10 @@ def recorded_body(node: MockNode) -> Recorded:
     value = node.value
     if isinstance(value, str) and value.startswith("@"):
         return body_of_file(node, value[1:])
-    if isinstance(value, str) and value.lstrip().startswith("<"):
-        node.fail('would be sent as JSON, in quotes; "raw" sends text as it is')
+    if isinstance(value, str) and value.lstrip().startswith(("<", "HTTP/")):
+        node.fail(
+            'would be sent as JSON, in quotes; "raw" sends text as it is, and an .http file an answer with its head'
+        )
     return Recorded(value)
 
 

@@ -195,3 +195,29 @@ def test_a_header_may_say_where_a_fault_of_another_comes() -> None:
     wrong = {"x-mock-response": json.dumps({"after_events": 1})}
     refused = ask(answerer({"response": {"text": "a"}}), m.OpenAIChat, True, headers=wrong)
     assert refused.status == 400 and b"neither" in refused.body
+
+
+def test_a_transcript_whose_chunks_end_anywhere_waits_between_its_events(folder: Any) -> None:
+    pieces = [b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\ndata: {"choices": [{"del']
+    pieces += [
+        b'ta": {"content": "a"}}]}\n\ndata: {"choices": [{"delta": {"content": "b"}}]}\n',
+        b"\n",
+    ]
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    saved = head + b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces) + b"0\r\n\r\n"
+
+    def asked(**more: Any) -> m.Response:
+        response = {"events": "@a.http", **more}
+        mocks = m.Mocks([folder({"mocks/a.json": {"response": response}, "a.http": saved})])
+        assert mocks.files.load() == []
+        return ask(m.Answerer(mocks, m.Settings()), m.OpenAIChat, True)
+
+    assert list(asked().frames or ()) == pieces
+    assert sent_before(asked(gate=1), m.Hold) == 2
+    assert sent_before(asked(fault="reset", after_pieces=1), m.Cut) == 2
+    broken = list(asked(error="boom", after_pieces=1).frames or ())
+    assert len(broken) == 3 and b"boom" in broken[2]
+    alive = asked(delay=2, keepalive={"every": 1, "comment": "a"})
+    assert alive.ping == b": a\n\n" and len(list(alive.frames or ())) == 3

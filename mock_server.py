@@ -13183,7 +13183,8 @@ def recorded_body(node: MockNode) -> Recorded:
         return body_of_file(node, value[1:])
     if isinstance(value, str) and value.lstrip().startswith(("<", "HTTP/")):
         node.fail(
-            'would be sent as JSON, in quotes; "raw" sends text as it is, and an .http file an answer with its head'
+            'would be sent as JSON, in quotes; "raw" sends text as it is, and an .http file an '
+            "answer with its head"
         )
     return Recorded(value)
 
